@@ -1,0 +1,272 @@
+/*
+ * Requests with a body: it goes into a slot of the zone, and the answer comes
+ * back in it.  Bodies hold passwords: every copy is zeroed after use.
+ */
+
+#include "ngx_http_msync.h"
+
+
+static void ngx_http_msync_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_msync_body_collect(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_uint_t ngx_http_msync_body_is_object(ngx_str_t *body);
+static void ngx_http_msync_body_forget(ngx_http_request_t *r);
+static ngx_int_t ngx_http_msync_answer_wait(ngx_http_request_t *r,
+    ngx_str_t *body);
+static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+    ngx_uint_t request)
+{
+    ngx_int_t                 rc;
+    ngx_http_msync_waiter_t  *waiter;
+
+    waiter = ngx_http_msync_waiter(r, site);
+    if (waiter == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    waiter->wanted = request;
+
+    ngx_http_set_ctx(r, waiter, ngx_http_msync_module);
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_msync_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_msync_body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+    ngx_str_t  body;
+
+    ngx_str_null(&body);
+
+    rc = ngx_http_msync_body_collect(r, &body);
+
+    switch (rc) {
+
+    case NGX_OK:
+        rc = ngx_http_msync_answer_wait(r, &body);
+        break;
+
+    case NGX_HTTP_BAD_REQUEST:
+        rc = ngx_http_msync_send_error(r, rc, "INVALID_REQUEST",
+                                       "The body is not a JSON object.");
+        break;
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        rc = ngx_http_msync_send_too_large(r);
+        break;
+    }
+
+    if (body.data) {
+        ngx_explicit_memzero(body.data, body.len);
+    }
+
+    ngx_http_msync_body_forget(r);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+/* one piece out of several buffers, or of a file; else the HTTP status */
+
+static ngx_int_t
+ngx_http_msync_body_collect(ngx_http_request_t *r, ngx_str_t *body)
+{
+    off_t         len;
+    size_t        size;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *bufs;
+
+    bufs = r->request_body ? r->request_body->bufs : NULL;
+    len = 0;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    if (len > NGX_HTTP_MSYNC_BODY_MAX) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    p = ngx_pnalloc(r->pool, len + 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body->data = p;
+    body->len = len;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        b = cl->buf;
+        size = ngx_buf_size(b);
+
+        if (ngx_buf_in_memory(b)) {
+            ngx_memcpy(p, b->pos, size);
+
+        } else if (size
+                   && ngx_read_file(b->file, p, size, b->file_pos)
+                      != (ssize_t) size)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p += size;
+    }
+
+    return ngx_http_msync_body_is_object(body) ? NGX_OK
+                                               : NGX_HTTP_BAD_REQUEST;
+}
+
+
+/* the helper reads JSON; what cannot be an object need not wait for it */
+
+static ngx_uint_t
+ngx_http_msync_body_is_object(ngx_str_t *body)
+{
+    u_char  *p, *last;
+
+    last = body->data + body->len;
+
+    for (p = body->data; p < last; p++) {
+        if (*p != ' ' && *p != '\t' && *p != CR && *p != LF) {
+            return (*p == '{');
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_msync_body_forget(ngx_http_request_t *r)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = r->request_body ? r->request_body->bufs : NULL;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            ngx_explicit_memzero(b->pos, b->last - b->pos);
+        }
+    }
+}
+
+
+/* NGX_AGAIN: the answer will come */
+
+static ngx_int_t
+ngx_http_msync_answer_wait(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_http_msync_waiter_t  *waiter;
+
+    waiter = ngx_http_get_module_ctx(r, ngx_http_msync_module);
+
+    waiter->id = ngx_http_msync_slot_open(waiter->site, waiter->wanted, body);
+
+    if (waiter->id == 0) {
+        return ngx_http_msync_send_unavailable(r, "TOO_MANY_REQUESTS",
+                                "Too many settings are being checked.");
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "msync %V: request %uL waits for the helper",
+                   &waiter->site->name, waiter->id);
+
+    /* a worker that shuts down stays for this */
+
+    waiter->timer.cancelable = 0;
+    waiter->timer.handler = ngx_http_msync_answer_timeout;
+
+    ngx_http_msync_wait(waiter, &waiter->site->answers);
+    ngx_add_timer(&waiter->timer, NGX_HTTP_MSYNC_REPLY_WAIT);
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_msync_ring();
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_msync_answer_timeout(ngx_event_t *ev)
+{
+    ngx_int_t                 rc;
+    ngx_http_request_t       *r;
+    ngx_http_msync_waiter_t  *waiter;
+
+    waiter = ev->data;
+    r = waiter->request;
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    ngx_http_msync_unwait(waiter);
+
+    rc = ngx_http_msync_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT, "TIMEOUT",
+                                   "No answer came within 60 seconds.");
+
+    ngx_http_msync_finalize(r, rc);
+}
+
+
+/* some slots have answers: passes those of this process on */
+
+void
+ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
+{
+    ngx_int_t                 rc;
+    ngx_str_t                 answer;
+    ngx_uint_t                status;
+    ngx_queue_t              *q;
+    ngx_http_request_t       *r;
+    ngx_http_msync_waiter_t  *waiter;
+
+    q = ngx_queue_head(&site->answers);
+
+    while (q != ngx_queue_sentinel(&site->answers)) {
+
+        waiter = ngx_queue_data(q, ngx_http_msync_waiter_t, queue);
+        r = waiter->request;
+
+        rc = ngx_http_msync_slot_read(site, waiter->id, r->pool, &status,
+                                      &answer);
+        if (rc == NGX_AGAIN) {
+            q = ngx_queue_next(q);
+            continue;
+        }
+
+        ngx_http_set_log_request(r->connection->log, r);
+
+        ngx_http_msync_unwait(waiter);
+
+        if (rc == NGX_OK && answer.len) {
+            rc = ngx_http_msync_send_json(r, status, &answer);
+
+        } else {
+            rc = ngx_http_msync_send_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                     "UNKNOWN", "The answer has been lost.");
+        }
+
+        ngx_http_msync_finalize(r, rc);
+
+        q = ngx_queue_head(&site->answers);
+    }
+}

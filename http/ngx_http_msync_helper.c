@@ -1,0 +1,370 @@
+/*
+ * The life of a helper, in worker 0.
+ *
+ * A helper is started by a timer, is known to run once it has said HELLO, and
+ * is over when its end of the channel is closed.  Then a timer with back-off
+ * starts the next one, but not in a worker that shuts down, nor in one that a
+ * later worker 0 has followed.  Closing our end is how a helper is told to
+ * stop.
+ */
+
+#include "ngx_http_msync.h"
+
+
+#define NGX_HTTP_MSYNC_DELAY_MIN   1000              /* ms */
+#define NGX_HTTP_MSYNC_DELAY_MAX   48000             /* and a quarter more */
+#define NGX_HTTP_MSYNC_HEALTHY     60000
+#define NGX_HTTP_MSYNC_SILENT      30000             /* without a HELLO */
+#define NGX_HTTP_MSYNC_STALE       5000              /* without a status */
+
+
+static void ngx_http_msync_helper_start(ngx_event_t *ev);
+static ngx_int_t ngx_http_msync_helper_connect(ngx_http_msync_site_t *site,
+    ngx_socket_t fd);
+static void ngx_http_msync_helper_read(ngx_event_t *rev);
+static void ngx_http_msync_helper_write(ngx_event_t *wev);
+static void ngx_http_msync_helper_silent(ngx_event_t *ev);
+static void ngx_http_msync_helper_stale(ngx_event_t *ev);
+static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
+    ngx_uint_t level, char *reason);
+static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
+static ngx_msec_t ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h);
+static void ngx_http_msync_helper_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
+
+
+void
+ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
+{
+    ngx_http_msync_helper_t  *h;
+
+    h = &site->helper;
+
+    ngx_http_msync_helper_event(&h->timer, ngx_http_msync_helper_start, site);
+    ngx_http_msync_helper_event(&h->hello, ngx_http_msync_helper_silent, site);
+    ngx_http_msync_helper_event(&h->stale, ngx_http_msync_helper_stale, site);
+
+    ngx_http_msync_zone_own(site);
+
+    ngx_add_timer(&h->timer, delay);
+    ngx_add_timer(&h->stale, NGX_HTTP_MSYNC_STALE);
+}
+
+
+static void
+ngx_http_msync_helper_event(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_http_msync_site_t *site)
+{
+    ev->handler = handler;
+    ev->data = site;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = 1;
+}
+
+
+static void
+ngx_http_msync_helper_start(ngx_event_t *ev)
+{
+    ngx_socket_t              fd;
+    ngx_http_msync_site_t    *site;
+    ngx_http_msync_helper_t  *h;
+
+    site = ev->data;
+    h = &site->helper;
+
+    if (ngx_exiting || ngx_quit || ngx_terminate
+        || !ngx_http_msync_zone_owned(site))
+    {
+        return;
+    }
+
+    h->spawn = ngx_http_msync_zone_spawn(site);
+    h->sent = 0;
+    h->started = ngx_current_msec;
+    h->greeted = 0;
+    h->configured = 0;
+    h->useless = 0;
+
+    if (ngx_http_msync_spawn(site, &fd, &h->pid) != NGX_OK) {
+        ngx_http_msync_helper_end(site, NGX_LOG_ERR,
+                                  "the helper cannot be started");
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, ev->log, 0,
+                  "msync %V: helper \"%V\" is process %P",
+                  &site->name, &site->helper_path, h->pid);
+
+    if (ngx_http_msync_helper_connect(site, fd) != NGX_OK) {
+        ngx_http_msync_helper_end(site, NGX_LOG_ERR,
+                                  "the helper cannot be connected");
+        return;
+    }
+
+    ngx_add_timer(&h->hello, NGX_HTTP_MSYNC_SILENT);
+}
+
+
+static ngx_int_t
+ngx_http_msync_helper_connect(ngx_http_msync_site_t *site, ngx_socket_t fd)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(fd, ngx_cycle->log);
+
+    if (c == NULL) {
+        (void) close(fd);
+        return NGX_ERROR;
+    }
+
+    c->data = site;
+    c->log = ngx_cycle->log;
+
+    c->read->handler = ngx_http_msync_helper_read;
+    c->read->log = c->log;
+    c->read->channel = 1;
+
+    c->write->handler = ngx_http_msync_helper_write;
+    c->write->log = c->log;
+    c->write->channel = 1;
+    c->write->ready = 1;
+
+    site->helper.connection = c;
+
+    return ngx_handle_read_event(c->read, 0);
+}
+
+
+static void
+ngx_http_msync_helper_read(ngx_event_t *rev)
+{
+    char                      reason[2 * NGX_HTTP_MSYNC_REASON_MAX];
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_http_msync_site_t    *site;
+    ngx_http_msync_helper_t  *h;
+
+    c = rev->data;
+    site = c->data;
+    h = &site->helper;
+
+    rc = ngx_http_msync_frame_read(site, reason);
+
+    switch (rc) {
+
+    case NGX_DONE:
+        ngx_http_msync_helper_end(site, NGX_LOG_WARN, "the helper has ended");
+        return;
+
+    case NGX_ERROR:
+        ngx_http_msync_helper_end(site, NGX_LOG_ERR, reason);
+        return;
+
+    case NGX_OK:
+
+        /* edge-triggered: what is left would not be told again */
+
+        ngx_post_event(rev, &ngx_posted_next_events);
+        break;
+
+    default: /* NGX_AGAIN */
+
+        rev->ready = 0;
+
+        if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+            ngx_http_msync_helper_end(site, NGX_LOG_ERR,
+                                      "the helper cannot be read");
+            return;
+        }
+    }
+
+    if (h->greeted && !h->configured) {
+        ngx_http_msync_helper_pump(site);
+    }
+}
+
+
+static void
+ngx_http_msync_helper_write(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_http_msync_helper_pump(c->data);
+}
+
+
+/*
+ * Sends the helper what it has not yet got.  What cannot be sent now stays in
+ * the zone, and is sent when the channel is writable or by a later helper.
+ */
+
+void
+ngx_http_msync_helper_pump(ngx_http_msync_site_t *site)
+{
+    ngx_int_t                 rc;
+    ngx_event_t              *wev;
+    ngx_http_msync_helper_t  *h;
+
+    h = &site->helper;
+
+    if (h->connection == NULL || !h->greeted) {
+        return;
+    }
+
+    rc = NGX_OK;
+
+    if (!h->configured) {
+        rc = ngx_http_msync_frame_config(site);
+        h->configured = (rc == NGX_OK);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_msync_frame_command(site);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_msync_frame_request(site);
+    }
+
+    if (rc == NGX_AGAIN) {
+        wev = h->connection->write;
+        wev->ready = 0;
+        rc = ngx_handle_write_event(wev, 0);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_msync_helper_end(site, NGX_LOG_ERR,
+                                  "the helper cannot be written to");
+    }
+}
+
+
+static void
+ngx_http_msync_helper_silent(ngx_event_t *ev)
+{
+    ngx_http_msync_site_t  *site;
+
+    site = ev->data;
+
+    /* it holds the other end of the channel, so the process is still there */
+
+    if (kill(site->helper.pid, SIGTERM) == -1) {
+        ngx_log_error(NGX_LOG_INFO, ev->log, ngx_errno,
+                      "kill(%P, SIGTERM) failed", site->helper.pid);
+    }
+
+    ngx_http_msync_helper_end(site, NGX_LOG_ERR, "the helper says nothing");
+}
+
+
+static void
+ngx_http_msync_helper_stale(ngx_event_t *ev)
+{
+    ngx_http_msync_site_t  *site;
+
+    site = ev->data;
+
+    ngx_http_msync_zone_stopped(site, "the helper has not reported yet");
+    ngx_http_msync_ring();
+}
+
+
+static void
+ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
+    char *reason)
+{
+    ngx_msec_t                delay;
+    ngx_http_msync_helper_t  *h;
+
+    h = &site->helper;
+
+    ngx_http_msync_helper_close(site);
+
+    delay = ngx_http_msync_helper_delay(h);
+
+    ngx_log_error(level, ngx_cycle->log, 0,
+                  "msync %V: %s (process %P), the next one starts in %Mms",
+                  &site->name, reason, h->pid, delay);
+
+    ngx_http_msync_zone_reason(site, reason);
+    ngx_http_msync_ring();
+
+    ngx_add_timer(&h->timer, delay);
+
+    if (!h->stale.timer_set) {
+        ngx_add_timer(&h->stale, NGX_HTTP_MSYNC_STALE);
+    }
+}
+
+
+static void
+ngx_http_msync_helper_close(ngx_http_msync_site_t *site)
+{
+    ngx_http_msync_helper_t  *h;
+
+    h = &site->helper;
+
+    if (h->hello.timer_set) {
+        ngx_del_timer(&h->hello);
+    }
+
+    if (h->connection) {
+        ngx_close_connection(h->connection);
+        h->connection = NULL;
+    }
+
+    ngx_http_msync_slot_requeue(site, 0);
+    ngx_http_msync_zone_ended(site);
+}
+
+
+static ngx_msec_t
+ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h)
+{
+    if (h->useless) {
+        h->delay = NGX_HTTP_MSYNC_DELAY_MAX;
+
+    } else if (h->delay == 0
+               || ngx_current_msec - h->started > NGX_HTTP_MSYNC_HEALTHY)
+    {
+        h->delay = NGX_HTTP_MSYNC_DELAY_MIN;
+
+    } else {
+        h->delay = ngx_min(2 * h->delay, NGX_HTTP_MSYNC_DELAY_MAX);
+    }
+
+    /* helpers of many sites that fail together shall not start together */
+
+    return h->delay + ngx_random() % (h->delay / 4);
+}
+
+
+/* the worker shuts down: the helper is to stop, and no other one to start */
+
+void
+ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
+{
+    ngx_http_msync_helper_t  *h;
+
+    h = &site->helper;
+
+    if (site->owner == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "msync %V: helper %P is released", &site->name, h->pid);
+
+    if (h->timer.timer_set) {
+        ngx_del_timer(&h->timer);
+    }
+
+    if (h->stale.timer_set) {
+        ngx_del_timer(&h->stale);
+    }
+
+    ngx_http_msync_helper_close(site);
+    ngx_http_msync_ring();
+}

@@ -1,0 +1,461 @@
+/*
+ * What is wanted of the helper.
+ *
+ * Commands are numbers: the latest one wanted and the latest one done of each
+ * kind, so any count of triggers is one wish.  They stay in the zone until a
+ * helper says that they are done; a new helper is told them again.
+ *
+ * Requests that have an answer take one of a few slots.  Their bodies hold
+ * passwords and are zeroed as soon as they are of no use.
+ */
+
+#include "ngx_http_msync.h"
+
+
+#define NGX_HTTP_MSYNC_TRIES  3          /* helpers that may end over one */
+
+
+static ngx_int_t ngx_http_msync_queue_patient(ngx_http_msync_shctx_t *sh,
+    ngx_str_t *patient);
+static ngx_http_msync_slot_t *ngx_http_msync_slot_find(
+    ngx_http_msync_site_t *site, uint64_t id);
+static ngx_http_msync_slot_t *ngx_http_msync_slot_free(
+    ngx_http_msync_site_t *site);
+static void ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
+    ngx_http_msync_slot_t *slot);
+static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
+    ngx_str_t *secret);
+
+
+/* NGX_BUSY when too many patients are waiting */
+
+ngx_int_t
+ngx_http_msync_queue_command(ngx_http_msync_site_t *site, ngx_uint_t command,
+    ngx_str_t *patient)
+{
+    ngx_int_t                rc;
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+    rc = NGX_OK;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    if (patient) {
+        rc = ngx_http_msync_queue_patient(sh, patient);
+
+    } else {
+        sh->wanted[command] = ++sh->sequence;
+    }
+
+    if (rc == NGX_OK) {
+        sh->wanted_version++;
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_msync_queue_patient(ngx_http_msync_shctx_t *sh, ngx_str_t *patient)
+{
+    ngx_uint_t                 i;
+    ngx_http_msync_patient_t  *p, *place;
+
+    place = NULL;
+
+    for (i = 0; i < NGX_HTTP_MSYNC_PATIENTS; i++) {
+        p = &sh->patients[i];
+
+        if (p->sequence == 0) {
+            place = place ? place : p;
+            continue;
+        }
+
+        if (p->len == patient->len
+            && ngx_memcmp(p->id, patient->data, p->len) == 0)
+        {
+            place = p;
+            break;
+        }
+    }
+
+    if (place == NULL) {
+        return NGX_BUSY;
+    }
+
+    ngx_memcpy(place->id, patient->data, patient->len);
+    place->len = patient->len;
+    place->sequence = ++sh->sequence;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_msync_queue_done(ngx_http_msync_site_t *site, uint64_t *done)
+{
+    ngx_uint_t                 i;
+    ngx_http_msync_shctx_t    *sh;
+    ngx_http_msync_patient_t  *p;
+
+    sh = site->sh;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    for (i = 0; i < MSYNC_COMMAND_MAX; i++) {
+        if (done[i] > sh->done[i] && done[i] <= sh->sequence) {
+            sh->done[i] = done[i];
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_MSYNC_PATIENTS; i++) {
+        p = &sh->patients[i];
+
+        if (p->sequence && p->sequence <= sh->done[MSYNC_COMMAND_TRIGGER]) {
+            ngx_memzero(p, sizeof(ngx_http_msync_patient_t));
+        }
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
+/*
+ * The first command behind "after" that is not done; *sequence is 0 when
+ * there is none.  The patient's id is copied to where patient->data points,
+ * MSYNC_PATIENT_MAX octets.
+ */
+
+ngx_uint_t
+ngx_http_msync_queue_next(ngx_http_msync_site_t *site, uint64_t after,
+    uint64_t *sequence, ngx_str_t *patient)
+{
+    uint64_t                   first;
+    ngx_uint_t                 i, command;
+    ngx_http_msync_shctx_t    *sh;
+    ngx_http_msync_patient_t  *p, *who;
+
+    sh = site->sh;
+
+    first = 0;
+    command = MSYNC_COMMAND_TRIGGER;
+    who = NULL;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    for (i = 0; i < MSYNC_COMMAND_MAX; i++) {
+        if (sh->wanted[i] > sh->done[i] && sh->wanted[i] > after
+            && (first == 0 || sh->wanted[i] < first))
+        {
+            first = sh->wanted[i];
+            command = i;
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_MSYNC_PATIENTS; i++) {
+        p = &sh->patients[i];
+
+        if (p->sequence > after && (first == 0 || p->sequence < first)) {
+            first = p->sequence;
+            command = MSYNC_COMMAND_TRIGGER;
+            who = p;
+        }
+    }
+
+    patient->len = 0;
+
+    if (who) {
+        ngx_memcpy(patient->data, who->id, who->len);
+        patient->len = who->len;
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    *sequence = first;
+
+    return command;
+}
+
+
+/* the id of the slot, 0 when there is none or no room for the body */
+
+uint64_t
+ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
+    ngx_str_t *body)
+{
+    uint64_t                id;
+    ngx_http_msync_slot_t  *slot;
+
+    id = 0;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    slot = ngx_http_msync_slot_free(site);
+
+    if (slot) {
+        slot->body.data = ngx_slab_alloc_locked(site->shpool, body->len);
+    }
+
+    if (slot && slot->body.data) {
+        ngx_memcpy(slot->body.data, body->data, body->len);
+        slot->body.len = body->len;
+
+        id = ++site->sh->requests;
+
+        slot->id = id;
+        slot->request = request;
+        slot->expires = ngx_current_msec + 2 * NGX_HTTP_MSYNC_REPLY_WAIT;
+        slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
+
+        site->sh->wanted_version++;
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    return id;
+}
+
+
+/* one whose worker has died is free again when its time has passed */
+
+static ngx_http_msync_slot_t *
+ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
+{
+    ngx_uint_t              i;
+    ngx_http_msync_slot_t  *slot;
+
+    for (i = 0; i < NGX_HTTP_MSYNC_SLOTS; i++) {
+        slot = &site->sh->slots[i];
+
+        if (slot->state != NGX_HTTP_MSYNC_SLOT_FREE
+            && (ngx_msec_int_t) (slot->expires - ngx_current_msec) < 0)
+        {
+            ngx_http_msync_slot_clear(site, slot);
+        }
+
+        if (slot->state == NGX_HTTP_MSYNC_SLOT_FREE) {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Takes the next request that the helper of this process has to be sent: one
+ * that is new, or was sent to a helper before it.  The body is copied, with
+ * room for NGX_HTTP_MSYNC_BODY_MAX octets.
+ */
+
+uint64_t
+ngx_http_msync_slot_next(ngx_http_msync_site_t *site, ngx_uint_t *request,
+    u_char *body, size_t *len)
+{
+    uint64_t                id;
+    ngx_uint_t              i;
+    ngx_http_msync_slot_t  *slot;
+
+    id = 0;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_MSYNC_SLOTS; i++) {
+        slot = &site->sh->slots[i];
+
+        if ((slot->state == NGX_HTTP_MSYNC_SLOT_QUEUED
+             || (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
+                 && slot->spawn < site->helper.spawn))
+            && slot->tries < NGX_HTTP_MSYNC_TRIES)
+        {
+            slot->tries++;
+            slot->state = NGX_HTTP_MSYNC_SLOT_SENT;
+            slot->spawn = site->helper.spawn;
+
+            ngx_memcpy(body, slot->body.data, slot->body.len);
+            *len = slot->body.len;
+            *request = slot->request;
+            id = slot->id;
+
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    return id;
+}
+
+
+/*
+ * Gives back the request that could not be sent or, with an id of 0, all that
+ * the helper of this process has not answered.
+ */
+
+void
+ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id)
+{
+    ngx_uint_t              i;
+    ngx_http_msync_slot_t  *slot;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_MSYNC_SLOTS; i++) {
+        slot = &site->sh->slots[i];
+
+        if (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
+            && slot->spawn == site->helper.spawn
+            && (id == 0 || slot->id == id))
+        {
+            slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
+
+            if (id) {
+                slot->tries--;
+
+            } else {
+                site->sh->wanted_version++;
+            }
+        }
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
+void
+ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
+    ngx_uint_t status, u_char *data, size_t len)
+{
+    ngx_http_msync_slot_t  *slot;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    slot = ngx_http_msync_slot_find(site, id);
+
+    if (slot && slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
+
+        ngx_http_msync_slot_forget(site, &slot->body);
+
+        slot->state = NGX_HTTP_MSYNC_SLOT_ANSWERED;
+        slot->status = status;
+        slot->answer.data = ngx_slab_alloc_locked(site->shpool, len);
+
+        if (slot->answer.data) {
+            ngx_memcpy(slot->answer.data, data, len);
+            slot->answer.len = len;
+        }
+
+        site->sh->answer_version++;
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
+/*
+ * NGX_AGAIN while there is no answer.  NGX_OK closes the slot; an answer
+ * without data did not fit the zone.
+ */
+
+ngx_int_t
+ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
+    ngx_pool_t *pool, ngx_uint_t *status, ngx_str_t *answer)
+{
+    ngx_int_t               rc;
+    ngx_http_msync_slot_t  *slot;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    slot = ngx_http_msync_slot_find(site, id);
+
+    if (slot == NULL) {
+        rc = NGX_ERROR;
+        goto done;
+    }
+
+    if (slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
+        rc = NGX_AGAIN;
+        goto done;
+    }
+
+    *status = slot->status;
+    answer->len = slot->answer.len;
+    answer->data = ngx_pnalloc(pool, answer->len + 1);
+
+    if (answer->data) {
+        ngx_memcpy(answer->data, slot->answer.data, answer->len);
+        rc = NGX_OK;
+
+    } else {
+        rc = NGX_ERROR;
+    }
+
+    ngx_http_msync_slot_clear(site, slot);
+
+done:
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    return rc;
+}
+
+
+void
+ngx_http_msync_slot_close(ngx_http_msync_site_t *site, uint64_t id)
+{
+    ngx_http_msync_slot_t  *slot;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    slot = ngx_http_msync_slot_find(site, id);
+
+    if (slot) {
+        ngx_http_msync_slot_clear(site, slot);
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
+static ngx_http_msync_slot_t *
+ngx_http_msync_slot_find(ngx_http_msync_site_t *site, uint64_t id)
+{
+    ngx_uint_t              i;
+    ngx_http_msync_slot_t  *slot;
+
+    for (i = 0; i < NGX_HTTP_MSYNC_SLOTS; i++) {
+        slot = &site->sh->slots[i];
+
+        if (slot->state != NGX_HTTP_MSYNC_SLOT_FREE && slot->id == id) {
+            return slot;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
+    ngx_http_msync_slot_t *slot)
+{
+    ngx_http_msync_slot_forget(site, &slot->body);
+    ngx_http_msync_slot_forget(site, &slot->answer);
+
+    ngx_memzero(slot, sizeof(ngx_http_msync_slot_t));
+}
+
+
+static void
+ngx_http_msync_slot_forget(ngx_http_msync_site_t *site, ngx_str_t *secret)
+{
+    if (secret->data) {
+        ngx_explicit_memzero(secret->data, secret->len);
+        ngx_slab_free_locked(site->shpool, secret->data);
+    }
+
+    ngx_str_null(secret);
+}
