@@ -1,0 +1,15 @@
+/*
+ * The commands on a terminal: msync --database FILE COMMAND.
+ */
+
+#ifndef MSYNC_CLI_H
+#define MSYNC_CLI_H
+
+/* the whole of a command line; returns the exit status: 0, 1 failed with the
+ * reason on stderr, 2 usage */
+int msync_cli(int argc, char **argv);
+
+/* asks a running sync to end; for signal handlers */
+void msync_cli_stop(void);
+
+#endif /* MSYNC_CLI_H */

@@ -1,0 +1,151 @@
+/*
+ * Result codes, errors and the log writer.
+ *
+ * An error is filled once, where the fault is found; callers pass it on and
+ * may put words before its text (msync_err_context).  It carries what it
+ * concerns (scope) and what can be done about it (remedy); only run.c decides
+ * from these two what happens next.
+ */
+
+#ifndef MSYNC_ERR_H
+#define MSYNC_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MSYNC_OK      0
+#define MSYNC_ERROR  -1
+#define MSYNC_AGAIN  -2          /* nothing now, ask again later */
+#define MSYNC_DONE   -3          /* there is no more */
+
+#define MSYNC_ERR_TEXT_MAX  1024 /* octets, with the final NUL */
+
+
+/* the variants of protocol.md and interface.md; the words are in err.c */
+
+typedef enum {
+    MSYNC_ERR_NONE = 0,
+    MSYNC_ERR_CONNECTION_ERROR,
+    MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+    MSYNC_ERR_SITE_NAME_NOT_FOUND,
+    MSYNC_ERR_INCORRECT_PASSWORD,
+    MSYNC_ERR_HARDWARE_ID_MISMATCH,
+    MSYNC_ERR_SITE_HAS_NO_STORE,
+    MSYNC_ERR_SITE_AUTH_TIMEOUT,
+    MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED,
+    MSYNC_ERR_INTEGRATION_ERROR,
+    MSYNC_ERR_INVALID_URL,
+    MSYNC_ERR_API_VERSION_INCOMPATIBLE,
+    MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
+    MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
+    MSYNC_ERR_TIMEOUT,
+    MSYNC_ERR_TLS_ERROR,
+    MSYNC_ERR_HTTP_ERROR,
+    MSYNC_ERR_INVALID_RESPONSE,
+    MSYNC_ERR_RESPONSE_TOO_LARGE,
+    MSYNC_ERR_CENTRAL_ERROR,
+    MSYNC_ERR_CENTRAL_RESTORED,
+    MSYNC_ERR_DATABASE_ERROR,
+    MSYNC_ERR_DISK_FULL,
+    MSYNC_ERR_CANCELLED,
+    MSYNC_ERR_HELPER_STOPPED,
+    MSYNC_ERR_UNKNOWN,
+    MSYNC_ERR_MAX
+} msync_variant_e;
+
+typedef enum {
+    MSYNC_SCOPE_RECORD = 0,      /* one record; the others go on */
+    MSYNC_SCOPE_STEP,            /* this request or step; the run may try
+                                    again */
+    MSYNC_SCOPE_RUN              /* the whole run ends */
+} msync_scope_e;
+
+typedef enum {
+    MSYNC_REMEDY_NOW = 0,        /* the same call again may succeed at once */
+    MSYNC_REMEDY_WAIT,           /* later, after a pause */
+    MSYNC_REMEDY_FINAL           /* not before somebody changes something */
+} msync_remedy_e;
+
+typedef struct {
+    msync_variant_e  variant;
+    msync_scope_e    scope;
+    msync_remedy_e   remedy;
+    int              http_status;     /* of the answer, 0: there was none */
+    long             retry_after;     /* seconds asked for, 0: not said */
+    char             text[MSYNC_ERR_TEXT_MAX];  /* what happened, one line,
+                                                   never a secret */
+} msync_err_t;
+
+
+/* fills *err and returns MSYNC_ERROR; scope and remedy are the variant's
+ * usual ones, callers who know better set them afterwards; the arguments may
+ * point into *err */
+int msync_err_set(msync_err_t *err, msync_variant_e variant,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* puts "what: " before the text; returns MSYNC_ERROR */
+int msync_err_context(msync_err_t *err, const char *what);
+
+void msync_err_clear(msync_err_t *err);
+
+/* "CONNECTION_ERROR"; "" for MSYNC_ERR_NONE; static storage */
+const char *msync_err_variant(msync_variant_e variant);
+
+/* the variant of that name, MSYNC_ERR_UNKNOWN if there is none */
+msync_variant_e msync_err_by_name(const char *name);
+
+/* a sentence that says what a person can do about it; static storage */
+const char *msync_err_advice(msync_variant_e variant);
+
+/*
+ * "text. advice", for fullError and the terminal, into buf of size octets,
+ * cut at the end of a UTF-8 character.  Returns buf.
+ */
+char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
+
+
+/* levels as nginx counts them */
+
+#define MSYNC_LOG_ERR     4
+#define MSYNC_LOG_WARN    5
+#define MSYNC_LOG_NOTICE  6
+#define MSYNC_LOG_INFO    7
+#define MSYNC_LOG_DEBUG   8
+
+#define MSYNC_LOG_LINE_MAX  2048
+
+/*
+ * One event, one line.  Control characters of the text are written as "?",
+ * so nothing that a remote sends can forge a line.  Lines go to the sink,
+ * stderr if none was set; less important lines than the level are dropped.
+ */
+typedef void (*msync_log_sink_pt)(void *data, int level, const char *line);
+
+void msync_log_set_sink(msync_log_sink_pt sink, void *data);
+void msync_log_set_level(int level);
+void msync_log(int level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* err = final, warn = will be tried again (style of the house) */
+void msync_log_err(const msync_err_t *err, const char *what);
+
+
+/*
+ * Octets of the UTF-8 character at p, of which "left" octets can be read;
+ * 0 when it is not valid or not whole.
+ */
+size_t msync_utf8_char(const char *p, size_t left);
+
+/* malloc and friends that end the process when a small allocation fails:
+ * nginx starts the helper again (never for a size that a remote chooses) */
+void *msync_alloc(size_t size);
+void *msync_calloc(size_t n, size_t size);
+char *msync_strdup(const char *s);
+char *msync_strndup(const char *s, size_t n);
+
+/* frees *p and sets it to NULL */
+void msync_free(void *p);
+
+#endif /* MSYNC_ERR_H */

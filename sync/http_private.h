@@ -1,0 +1,102 @@
+/*
+ * What the http*.c files share and nobody else sees.
+ */
+
+#ifndef MSYNC_HTTP_PRIVATE_H
+#define MSYNC_HTTP_PRIVATE_H
+
+#include "http.h"
+
+#include <curl/curl.h>
+
+
+struct msync_http_s {
+    CURLM                  *multi;      /* owned; keeps the connections */
+    CURL                   *easy;       /* owned */
+
+    char                   *username;   /* owned, as are the strings below */
+    char                   *hardware_id;
+    char                   *certificate;
+    char                   *proxy;
+    char                    hash[MSYNC_SHA256_HEX + 1];
+    bool                    verify;
+    long                    connect_timeout;
+    long                    read_timeout;
+    int64_t                 max_response;
+    int64_t                 limit_rate;
+
+    int                     fd;
+    msync_http_hook_pt      hook;
+    void                   *data;
+    int64_t                 hook_due;   /* monotonic ms */
+
+    long                    base;
+    msync_http_counters_t   counters;
+};
+
+
+/* one attempt at one URL */
+
+typedef struct {
+    msync_http_t           *http;       /* borrowed */
+    const char             *url;        /* borrowed */
+    msync_http_response_t  *res;        /* borrowed */
+    size_t                  size;       /* of the body's memory */
+    long                    timeout;
+    int64_t                 active;     /* monotonic ms of the last octet */
+    curl_off_t              moved;      /* octets both ways until then */
+    char                   *redirect;   /* owned: where to, NULL: nowhere */
+    bool                    sent;       /* may have reached the server */
+    bool                    silent;     /* the read timeout passed */
+    bool                    too_large;
+    bool                    no_memory;
+    bool                    hooked;     /* the hook ended it */
+    char                    error[CURL_ERROR_SIZE];
+} msync_http_transfer_t;
+
+
+/* what was tried so far for one request */
+
+typedef struct {
+    unsigned                tries;
+    unsigned                busy;
+    long                    waited;     /* ms, for a busy server */
+    int64_t                 started;    /* monotonic ms */
+} msync_http_retry_t;
+
+
+int64_t msync_http_now(void);
+
+/* waits for an octet, the hook's descriptor or ms milliseconds */
+int msync_http_wait(msync_http_t *http, long ms, msync_err_t *err);
+
+/* fills t->res or *err; t is zeroed by the caller but for http, url, res,
+ * and t->redirect is freed by it */
+int msync_http_transfer(msync_http_transfer_t *t,
+    const msync_http_request_t *req, msync_err_t *err);
+
+/* the words for what libcurl says went wrong */
+int msync_http_error(const msync_http_transfer_t *t, CURLcode code,
+    msync_err_t *err);
+
+/* a server's complaint that plain HTTP was spoken to its TLS port is an
+ * error, frees the answer; MSYNC_OK otherwise */
+int msync_http_error_plain(const msync_http_transfer_t *t,
+    msync_err_t *err);
+
+/* "host" or "host:port" of a URL, for texts */
+const char *msync_http_where(const char *url, char *buf, size_t size);
+
+/*
+ * Whether the request is sent again, "rc" and "err" or "res" being what
+ * came of it, and after how many ms.
+ */
+bool msync_http_again(msync_http_retry_t *retry,
+    const msync_http_request_t *req, const msync_http_transfer_t *t, int rc,
+    const msync_err_t *err, long *pause);
+
+/* where a redirect leads, owned by the caller; NULL and *err: nowhere */
+char *msync_http_redirect(const msync_http_transfer_t *t,
+    const msync_http_request_t *req, unsigned n, msync_err_t *err);
+
+#endif /* MSYNC_HTTP_PRIVATE_H */

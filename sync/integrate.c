@@ -1,0 +1,311 @@
+/*
+ * Integration: the order, and what becomes of each record.
+ *
+ * Promises: one bad record costs one record; an order of arrival that is not
+ * the order of the catalogue costs nothing.
+ */
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "integrate.h"
+
+#define SLICE        1000      /* records between two reports */
+#define TRANSACTION  20000     /* records of one transaction of a first sync */
+
+typedef struct {
+    msync_store_t            *store;
+    const msync_catalogue_t  *catalogue;
+    const msync_table_t      *table;       /* at work */
+    msync_action_e            action;
+    bool                      whole;
+    msync_integrate_pt        tick;
+    void                     *data;
+    int64_t                   done;
+    int64_t                   open;        /* records of this transaction */
+    msync_integrated_t       *result;
+} integration_t;
+
+
+static int
+refuse(msync_err_t *err, const char *reason)
+{
+    msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s", reason);
+    err->scope = MSYNC_SCOPE_RECORD;
+
+    return MSYNC_ERROR;
+}
+
+
+static int
+upsert(integration_t *in, const msync_pending_t *pending,
+    const msync_field_t **field, msync_err_t *err)
+{
+    int          rc;
+    msync_row_t  row;
+
+    if (msync_row_ignored(in->table, pending->side, pending->data)) {
+        return MSYNC_OK;
+    }
+
+    if (!(in->table->pull & pending->side)) {
+        return refuse(err, "this server does not send this table");
+    }
+
+    rc = msync_row_decode(&row, in->table, pending->record_id,
+                          pending->data, field, err);
+    if (rc != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RECORD;
+
+    } else if (msync_row_is_removal(&row)) {
+        rc = msync_store_row_delete(in->store, in->table,
+                                    pending->record_id, err);
+    } else {
+        rc = msync_store_row_upsert(in->store, &row, field, err);
+    }
+
+    msync_row_clear(&row);
+    return rc;
+}
+
+
+static int
+delete(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
+{
+    switch (in->table->on_delete) {
+
+    case MSYNC_DELETE_HARD:
+        return msync_store_row_delete(in->store, in->table,
+                                      pending->record_id, err);
+    case MSYNC_DELETE_SOFT:
+        return msync_store_row_soft_delete(in->store, in->table,
+                                           pending->record_id, err);
+    default:
+        return refuse(err, "records of this table cannot be deleted");
+    }
+}
+
+
+/* the loser's references go to the record that is kept (catalogue.md) */
+
+static int
+merge(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
+{
+    int          rc = MSYNC_ERROR;
+    bool         exists;
+    cJSON       *json;
+    const char  *keep, *lose;
+
+    json = pending->data ? cJSON_Parse(pending->data) : NULL;
+    keep = cJSON_GetStringValue(
+               cJSON_GetObjectItemCaseSensitive(json, "mergeIdToKeep"));
+    lose = cJSON_GetStringValue(
+               cJSON_GetObjectItemCaseSensitive(json, "mergeIdToDelete"));
+
+    if (!in->table->merge) {
+        refuse(err, "records of this table cannot be merged");
+        goto done;
+    }
+
+    if (keep == NULL || lose == NULL || strcmp(keep, lose) == 0) {
+        refuse(err, "a merge names two records, mergeIdToKeep and "
+                    "mergeIdToDelete");
+        goto done;
+    }
+
+    rc = msync_store_row_exists(in->store, in->table, keep, &exists, err);
+    if (rc != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        goto done;
+    }
+
+    if (!exists) {
+        rc = refuse(err, "the record to keep (mergeIdToKeep) is not here "
+                         "yet");
+        goto done;
+    }
+
+    rc = msync_store_row_repoint(in->store, in->table, lose, keep, err);
+    if (rc != MSYNC_OK) {
+        goto done;
+    }
+
+    rc = in->table->on_delete == MSYNC_DELETE_SOFT
+         ? msync_store_row_soft_delete(in->store, in->table, lose, err)
+         : msync_store_row_delete(in->store, in->table, lose, err);
+
+done:
+
+    cJSON_Delete(json);
+    return rc;
+}
+
+
+static int
+integrate_record(void *data, const msync_pending_t *pending,
+    msync_err_t *err)
+{
+    int                   rc;
+    msync_err_t           fault;
+    integration_t        *in = data;
+    const msync_field_t  *field = NULL;
+
+    msync_err_clear(&fault);
+
+    switch (in->action) {
+    case MSYNC_ACTION_UPSERT:
+        rc = upsert(in, pending, &field, &fault);
+        break;
+    case MSYNC_ACTION_DELETE:
+        rc = delete(in, pending, &fault);
+        break;
+    default:
+        rc = merge(in, pending, &fault);
+        break;
+    }
+
+    in->done++;
+    in->open++;
+
+    if (rc == MSYNC_OK) {
+        in->result->integrated++;
+        return MSYNC_OK;
+    }
+
+    if (fault.scope != MSYNC_SCOPE_RECORD) {
+        *err = fault;
+        return MSYNC_ERROR;
+    }
+
+    in->result->failed++;
+
+    return msync_store_buffer_fail(in->store, pending->rowid,
+                                   field ? field->name : NULL, fault.text,
+                                   err);
+}
+
+
+/* between two slices: report, and let others write if that is allowed */
+
+static int
+pause_between(integration_t *in, msync_err_t *err)
+{
+    if (!in->whole && in->open >= TRANSACTION) {
+        if (msync_store_commit(in->store, err) != MSYNC_OK
+            || msync_store_begin_integration(in->store, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        in->open = 0;
+    }
+
+    return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
+}
+
+
+static int
+integrate_table(integration_t *in, const msync_table_t *table,
+    msync_action_e action, msync_err_t *err)
+{
+    int64_t  after = 0, last, before;
+
+    in->table = table;
+    in->action = action;
+
+    for ( ;; ) {
+        before = in->done;
+
+        if (msync_store_buffer_walk(in->store, table->name, action, after,
+                                    SLICE, &last, integrate_record, in, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (last == after) {
+            return MSYNC_OK;
+        }
+
+        if (msync_store_buffer_done(in->store, table->name, action, after,
+                                    last, err) != MSYNC_OK
+            || pause_between(in, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (in->done - before < SLICE) {
+            return MSYNC_OK;
+        }
+
+        after = last;
+    }
+}
+
+
+static int
+integrate_all(integration_t *in, msync_err_t *err)
+{
+    size_t  i;
+
+    if (msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; i < in->catalogue->n; i++) {
+        if (integrate_table(in, &in->catalogue->tables[i],
+                            MSYNC_ACTION_UPSERT, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    for (i = in->catalogue->n; i-- > 0; ) {
+        if (integrate_table(in, &in->catalogue->tables[i],
+                            MSYNC_ACTION_DELETE, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    for (i = 0; i < in->catalogue->n; i++) {
+        if (integrate_table(in, &in->catalogue->tables[i],
+                            MSYNC_ACTION_MERGE, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
+    bool whole, msync_integrate_pt tick, void *data,
+    msync_integrated_t *result, msync_err_t *err)
+{
+    integration_t  in;
+
+    memset(result, 0, sizeof(msync_integrated_t));
+    memset(&in, 0, sizeof(integration_t));
+
+    in.store = store;
+    in.catalogue = catalogue;
+    in.whole = whole;
+    in.tick = tick;
+    in.data = data;
+    in.result = result;
+
+    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (integrate_all(&in, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}

@@ -1,0 +1,54 @@
+/*
+ * The process: arguments, signals, and which of its two lives it leads.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "control.h"
+#include "serve.h"
+
+
+static void
+on_signal(int number)
+{
+    (void) number;
+    msync_serve_stop();
+    msync_cli_stop();
+}
+
+
+static void
+set_signals(void)
+{
+    struct sigaction  action;
+
+    memset(&action, 0, sizeof(action));
+    sigemptyset(&action.sa_mask);
+
+    /* no SA_RESTART: poll has to return */
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGQUIT, &action, NULL);
+
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    set_signals();
+
+    if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
+        return msync_serve(MSYNC_CONTROL_FD);
+    }
+
+    return msync_cli(argc, argv);
+}

@@ -1,0 +1,135 @@
+/*
+ * The queue of commands.
+ *
+ * Promises: however many plain triggers came, one run does them; a cancel
+ * takes back the triggers that came before it.
+ */
+
+#include <string.h>
+
+#include "queue.h"
+
+
+static bool
+put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
+    size_t length)
+{
+    msync_trigger_t  *last;
+
+    last = queue->n ? &queue->triggers[queue->n - 1] : NULL;
+
+    /* a plain one behind a plain one, or the same patient again */
+    if (last != NULL && strlen(last->patient) == length
+        && memcmp(last->patient, patient, length) == 0)
+    {
+        last->sequence = sequence;
+        return true;
+    }
+
+    if (queue->n == MSYNC_QUEUE_MAX) {
+        return false;          /* not acknowledged, so nginx sends it again */
+    }
+
+    last = &queue->triggers[queue->n++];
+    last->sequence = sequence;
+    memcpy(last->patient, patient, length);
+    last->patient[length] = '\0';
+
+    return true;
+}
+
+
+/* triggers that came before a cancel are done: nobody wants them */
+
+static void
+put_cancel(msync_queue_t *queue, uint64_t sequence)
+{
+    size_t  i, kept = 0;
+
+    queue->cancel = true;
+    queue->done[MSYNC_COMMAND_CANCEL] = sequence;
+
+    for (i = 0; i < queue->n; i++) {
+        if (queue->triggers[i].sequence > sequence) {
+            queue->triggers[kept++] = queue->triggers[i];
+
+        } else {
+            msync_queue_done(queue, &queue->triggers[i]);
+        }
+    }
+
+    queue->n = kept;
+}
+
+
+void
+msync_queue_put(msync_queue_t *queue, uint64_t sequence,
+    msync_command_e command, const char *patient, size_t length)
+{
+    if ((unsigned) command >= MSYNC_COMMAND_MAX
+        || length > MSYNC_PATIENT_MAX || sequence <= queue->seen[command])
+    {
+        return;
+    }
+
+    if (command == MSYNC_COMMAND_TRIGGER
+        && !put_trigger(queue, sequence, patient, length))
+    {
+        return;
+    }
+
+    queue->seen[command] = sequence;
+
+    switch (command) {
+
+    case MSYNC_COMMAND_TRIGGER:
+        break;
+
+    case MSYNC_COMMAND_CANCEL:
+        put_cancel(queue, sequence);
+        break;
+
+    case MSYNC_COMMAND_PAUSE:
+    case MSYNC_COMMAND_RESUME:
+        /* the later one of the two counts, whatever order they came in */
+        if (sequence > queue->seen[command == MSYNC_COMMAND_PAUSE
+                                   ? MSYNC_COMMAND_RESUME
+                                   : MSYNC_COMMAND_PAUSE])
+        {
+            queue->pause_known = true;
+            queue->paused = command == MSYNC_COMMAND_PAUSE;
+        }
+        queue->done[command] = sequence;
+        break;
+
+    default:
+        queue->retry = true;
+        queue->done[command] = sequence;
+        break;
+    }
+}
+
+
+bool
+msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger)
+{
+    if (queue->n == 0) {
+        return false;
+    }
+
+    *trigger = queue->triggers[0];
+    queue->n--;
+    memmove(queue->triggers, queue->triggers + 1,
+            queue->n * sizeof(msync_trigger_t));
+
+    return true;
+}
+
+
+void
+msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger)
+{
+    if (trigger->sequence > queue->done[MSYNC_COMMAND_TRIGGER]) {
+        queue->done[MSYNC_COMMAND_TRIGGER] = trigger->sequence;
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * The commands that nginx has forwarded and that are not done yet.
+ *
+ * Sequence numbers are those of control.h.  A plain trigger stands for all
+ * plain ones that came before the run that it starts; triggers for patients
+ * are kept one by one, in their order.
+ */
+
+#ifndef MSYNC_QUEUE_H
+#define MSYNC_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "control.h"
+
+#define MSYNC_QUEUE_MAX  33    /* 16 patients with a plain one between each */
+
+typedef struct {
+    uint64_t  sequence;
+    char      patient[MSYNC_PATIENT_MAX + 1];    /* "": a plain trigger */
+} msync_trigger_t;
+
+typedef struct {
+    msync_trigger_t  triggers[MSYNC_QUEUE_MAX];  /* in order of sequence */
+    size_t           n;
+    uint64_t         seen[MSYNC_COMMAND_MAX];    /* highest taken */
+    uint64_t         done[MSYNC_COMMAND_MAX];    /* highest done */
+    bool             cancel;                     /* what waits to be done */
+    bool             retry;
+    bool             pause_known;                /* "paused" was said */
+    bool             paused;
+} msync_queue_t;
+
+/* takes a COMMAND frame's content; one that was seen before is ignored */
+void msync_queue_put(msync_queue_t *queue, uint64_t sequence,
+    msync_command_e command, const char *patient, size_t length);
+
+/* takes the next trigger out, false when none waits */
+bool msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger);
+
+/* the run of that trigger has ended, well or not */
+void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);
+
+#endif /* MSYNC_QUEUE_H */

@@ -1,0 +1,470 @@
+/*
+ * Runs the steps in their order (protocol.md, "One sync, step by step").
+ *
+ * Promises: the log entry of a run is ended, well or not, by whatever way it
+ * ends short of a kill; an error keeps its first words; what was committed
+ * stays, so the next run goes on from there.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+#include "v5.h"
+#include "v6.h"
+
+/* pauses between two questions whether central has prepared the first sync;
+ * asked as long as central says that it is preparing */
+#define PREPARE_FIRST  500         /* ms */
+#define PREPARE_MAX    15000
+
+#define KEEP_RUNS      1000        /* rows of sync_log */
+
+/* MSYNC_KEY_PREPARED */
+#define PREPARE_ASKED  1
+#define PREPARE_DONE   2
+
+
+typedef struct {
+    msync_run_t       *run;
+    msync_log_entry_t *entry;
+    msync_steps_t      steps;
+    msync_http_t      *http;
+    msync_v5_t        *v5;
+    msync_v6_t        *v6;         /* NULL: this site is the v6 central */
+    msync_v5_site_t    site;
+    msync_peer_t       central;
+    msync_peer_t       remote;
+    msync_peer_t       omsupply;
+    int64_t            prepared;
+} context_t;
+
+
+static int
+remember_site(context_t *ctx, msync_err_t *err)
+{
+    int              rc = MSYNC_ERROR;
+    char            *uuid = NULL;
+    msync_store_t   *store = ctx->run->store;
+    msync_v5_site_t *site = &ctx->site;
+
+    if (msync_store_get_string(store, MSYNC_KEY_SITE_UUID, &uuid, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (uuid != NULL && strcmp(uuid, site->uuid) != 0) {
+        msync_err_set(err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+                      "this database belongs to the site %s, central says "
+                      "that \"%s\" is %s", uuid, ctx->run->conf->username,
+                      site->uuid);
+        goto done;
+    }
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (msync_store_set_string(store, MSYNC_KEY_SITE_UUID, site->uuid, err)
+        != MSYNC_OK
+        || msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
+                                  err) != MSYNC_OK
+        || msync_store_set_int(store, MSYNC_KEY_SITE_ID, site->site_id, err)
+           != MSYNC_OK
+        || msync_store_set_int(store, MSYNC_KEY_CENTRAL_SITE_ID,
+                               site->central_site_id, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        goto done;
+    }
+
+    rc = msync_store_commit(store, err);
+
+done:
+
+    msync_free(&uuid);
+    return rc;
+}
+
+
+/* who are we, and where is Open mSupply central */
+
+static int
+ask_site(context_t *ctx, msync_err_t *err)
+{
+    msync_run_t  *run = ctx->run;
+
+    if (msync_v5_site(ctx->v5, &ctx->site, err) != MSYNC_OK
+        || remember_site(ctx, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (ctx->site.is_v6_central) {
+        return MSYNC_OK;
+    }
+
+    if (ctx->site.v6_url == NULL || ctx->site.v6_url[0] == '\0') {
+        return msync_err_set(err, MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
+                             "mSupply central names no Open mSupply central "
+                             "server");
+    }
+
+    ctx->v6 = msync_v6_create(ctx->http, ctx->site.v6_url, run->conf,
+                              run->hardware_id, ctx->steps.initialised,
+                              run->patient);
+    msync_v6_peer(ctx->v6, &ctx->omsupply);
+
+    return MSYNC_OK;
+}
+
+
+static int
+set_prepared(context_t *ctx, int64_t value, msync_err_t *err)
+{
+    ctx->prepared = value;
+
+    return msync_store_set_int(ctx->run->store, MSYNC_KEY_PREPARED, value,
+                               err);
+}
+
+
+static int
+wait_prepared(context_t *ctx, msync_err_t *err)
+{
+    long               pause = PREPARE_FIRST;
+    msync_v5_status_e  status;
+
+    for ( ;; ) {
+        if (msync_v5_site_status(ctx->v5, &status, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (status == MSYNC_V5_IDLE) {
+            return MSYNC_OK;
+        }
+
+        if (msync_http_pause(ctx->http, pause, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        pause = pause * 2 < PREPARE_MAX ? pause * 2 : PREPARE_MAX;
+    }
+}
+
+
+/*
+ * Central builds this site's queue.  That may take long and lose its
+ * connection; then it is asked whether it is ready, never to begin again.
+ */
+
+static int
+prepare_queue(context_t *ctx, msync_err_t *err)
+{
+    bool     started, completed;
+    int64_t  length;
+
+    started = strcmp(ctx->site.initialisation_status, "started") == 0;
+    completed = strcmp(ctx->site.initialisation_status, "completed") == 0;
+
+    if (ctx->prepared == PREPARE_ASKED && completed) {
+        return MSYNC_OK;
+    }
+
+    if (started) {
+        return wait_prepared(ctx, err);
+    }
+
+    /* only the mark tells the next run whose "completed" it will see */
+    if (set_prepared(ctx, PREPARE_ASKED, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_v5_initialise(ctx->v5, &length, err) == MSYNC_OK) {
+        return MSYNC_OK;
+    }
+
+    if (err->variant != MSYNC_ERR_CONNECTION_ERROR
+        && err->variant != MSYNC_ERR_TIMEOUT)
+    {
+        return MSYNC_ERROR;
+    }
+
+    msync_log_err(err, "preparing the first sync, asking for its state");
+    msync_err_clear(err);
+
+    return wait_prepared(ctx, err);
+}
+
+
+static int
+prepare(context_t *ctx, msync_err_t *err)
+{
+    if (msync_step_begin(&ctx->steps, MSYNC_STEP_PREPARE, err) != MSYNC_OK
+        || prepare_queue(ctx, err) != MSYNC_OK
+        || set_prepared(ctx, PREPARE_DONE, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_step_end(&ctx->steps, MSYNC_STEP_PREPARE, err);
+}
+
+
+static int
+push_v6(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH_V6, &ctx->omsupply,
+                           err);
+}
+
+
+static int
+push(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH, &ctx->remote, err);
+}
+
+
+static int
+pull_central(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_pull(&ctx->steps, MSYNC_STEP_PULL_CENTRAL,
+                           &ctx->central, ctx->run->conf->central_pull, err);
+}
+
+
+static int
+pull_remote(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_pull(&ctx->steps, MSYNC_STEP_PULL_REMOTE, &ctx->remote,
+                           ctx->run->conf->remote_pull, err);
+}
+
+
+static int
+pull_v6(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_pull(&ctx->steps, MSYNC_STEP_PULL_V6, &ctx->omsupply,
+                           ctx->run->conf->central_pull, err);
+}
+
+
+static int
+integrate(context_t *ctx, msync_err_t *err)
+{
+    return msync_step_integrate(&ctx->steps, err);
+}
+
+
+/* when a step is taken, a mask: all bits must hold */
+
+#define WHEN_ALWAYS       0
+#define WHEN_UNPREPARED   1
+#define WHEN_INITIALISED  2
+#define WHEN_V6           4
+
+static const struct {
+    msync_step_e   step;
+    unsigned       when;
+    int          (*take)(context_t *ctx, msync_err_t *err);
+} order[] = {
+    { MSYNC_STEP_PREPARE,      WHEN_UNPREPARED,            prepare },
+    { MSYNC_STEP_PUSH_V6,      WHEN_INITIALISED | WHEN_V6, push_v6 },
+    { MSYNC_STEP_PUSH,         WHEN_INITIALISED,           push },
+    { MSYNC_STEP_PULL_CENTRAL, WHEN_ALWAYS,                pull_central },
+    { MSYNC_STEP_PULL_REMOTE,  WHEN_ALWAYS,                pull_remote },
+    { MSYNC_STEP_PULL_V6,      WHEN_V6,                    pull_v6 },
+    { MSYNC_STEP_INTEGRATE,    WHEN_ALWAYS,                integrate }
+};
+
+
+static int
+take_steps(context_t *ctx, msync_err_t *err)
+{
+    size_t    i;
+    unsigned  now;
+
+    if (ask_site(ctx, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    now = (ctx->prepared != PREPARE_DONE ? WHEN_UNPREPARED : 0)
+          | (ctx->steps.initialised ? WHEN_INITIALISED : 0)
+          | (ctx->v6 != NULL ? WHEN_V6 : 0);
+
+    for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        if ((order[i].when & now) != order[i].when) {
+            continue;
+        }
+
+        if (order[i].take(ctx, err) != MSYNC_OK) {
+            return msync_err_context(err,
+                                     msync_step_title(order[i].step));
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+progress(void *data, bool step, msync_err_t *err)
+{
+    context_t    *ctx = data;
+    msync_run_t  *run = ctx->run;
+
+    if (run->report != NULL) {
+        run->report(run->report_data, ctx->entry, step);
+    }
+
+    return run->hook ? run->hook(run->hook_data, err) : MSYNC_OK;
+}
+
+
+static int
+open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    msync_log_entry_t  success;
+
+    memset(ctx, 0, sizeof(context_t));
+    ctx->run = run;
+    ctx->entry = entry;
+
+    if (msync_store_log_last_success(run->store, &success, err) != MSYNC_OK
+        || msync_store_get_int(run->store, MSYNC_KEY_PREPARED,
+                               &ctx->prepared, err) != MSYNC_OK
+        || msync_store_refused_requeue(run->store, false, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    ctx->http = msync_http_create(run->conf, run->hardware_id, run->fd,
+                                  run->hook, run->hook_data, err);
+    if (ctx->http == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    ctx->v5 = msync_v5_create(ctx->http, run->conf->url);
+    msync_v5_central_peer(ctx->v5, &ctx->central);
+    msync_v5_remote_peer(ctx->v5, &ctx->remote);
+
+    ctx->steps.store = run->store;
+    ctx->steps.catalogue = run->catalogue;
+    ctx->steps.conf = run->conf;
+    ctx->steps.http = ctx->http;
+    ctx->steps.entry = entry;
+    ctx->steps.initialised = success.id != 0;
+    ctx->steps.progress = progress;
+    ctx->steps.data = ctx;
+
+    /* on a first sync nobody works on the database yet */
+    return ctx->steps.initialised ? MSYNC_OK
+                                  : msync_store_bulk(run->store, true, err);
+}
+
+
+static void
+close_context(context_t *ctx)
+{
+    msync_err_t  ignored;
+
+    if (ctx->http != NULL) {
+        msync_http_get_counters(ctx->http, &ctx->run->traffic);
+    }
+
+    ctx->run->counters = ctx->steps.counters;
+
+    msync_v6_free(&ctx->v6);
+    msync_v5_free(&ctx->v5);
+    msync_http_free(&ctx->http);
+    msync_v5_site_clear(&ctx->site);
+
+    if (!ctx->steps.initialised) {
+        (void) msync_store_bulk(ctx->run->store, false, &ignored);
+    }
+}
+
+
+/* the last words of a run; those of an error that came first count */
+
+static int
+finish(msync_run_t *run, msync_log_entry_t *entry, int rc, msync_err_t *err)
+{
+    msync_err_t  fault;
+
+    entry->finished = msync_store_now();
+
+    if (rc != MSYNC_OK) {
+        entry->variant = err->variant;
+        msync_err_full(err, entry->text, sizeof(entry->text));
+    }
+
+    msync_err_clear(&fault);
+
+    if (msync_store_log_update(run->store, entry, &fault) != MSYNC_OK
+        || msync_store_log_trim(run->store, KEEP_RUNS, &fault) != MSYNC_OK)
+    {
+        msync_log_err(&fault, "writing the sync log");
+
+        if (rc == MSYNC_OK) {
+            *err = fault;
+            entry->variant = err->variant;
+            msync_err_full(err, entry->text, sizeof(entry->text));
+            rc = MSYNC_ERROR;
+        }
+    }
+
+    if (run->report != NULL) {
+        run->report(run->report_data, entry, true);
+    }
+
+    return rc;
+}
+
+
+int
+msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
+{
+    int        rc;
+    context_t  ctx;
+
+    msync_err_clear(err);
+
+    if (msync_store_log_begin(run->store, entry, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    msync_log(MSYNC_LOG_NOTICE, "run %lld started", (long long) entry->id);
+
+    if (run->report != NULL) {
+        run->report(run->report_data, entry, true);
+    }
+
+    rc = open_context(&ctx, run, entry, err);
+
+    if (rc == MSYNC_OK) {
+        rc = take_steps(&ctx, err);
+    }
+
+    close_context(&ctx);
+    rc = finish(run, entry, rc, err);
+
+    if (rc != MSYNC_OK) {
+        msync_log_err(err, "run failed");
+    }
+
+    msync_log(MSYNC_LOG_NOTICE, "run %lld ended%s%s: %llu pushed, %llu "
+              "pulled, %llu integrated, %llu failed, %llu requests",
+              (long long) entry->id, rc == MSYNC_OK ? "" : " with ",
+              msync_err_variant(entry->variant),
+              (unsigned long long) run->counters.pushed,
+              (unsigned long long) run->counters.pulled,
+              (unsigned long long) run->counters.integrated,
+              (unsigned long long) run->counters.failed,
+              (unsigned long long) run->traffic.requests);
+
+    return rc;
+}

@@ -1,0 +1,464 @@
+/*
+ * The event loop.
+ *
+ * Promises: the lifeline is watched at every moment that waits, so the
+ * helper goes when its nginx goes; a command that was taken is done or still
+ * unacknowledged.
+ */
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run.h"
+#include "serve.h"
+#include "serve_private.h"
+
+#define OPEN_PAUSE     5000        /* ms until a database is tried again */
+#define LOCK_PAUSE     100         /* ms until its lock is */
+
+static volatile sig_atomic_t  stop;
+
+
+void
+msync_serve_stop(void)
+{
+    stop = 1;
+}
+
+
+bool
+msync_serve_is_stopped(void)
+{
+    return stop != 0;
+}
+
+
+static void
+log_to_nginx(void *data, int level, const char *line)
+{
+    msync_serve_t  *serve = data;
+
+    msync_channel_send(serve->channel, MSYNC_FRAME_LOG, level, line,
+                       strlen(line), NULL, 0);
+}
+
+
+/* the hook of a run: called while it waits and between batches */
+
+static int
+during_run(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (serve->queue.cancel) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "the run was cancelled");
+    }
+
+    msync_serve_attend(serve);
+
+    if (serve->dirty) {
+        msync_serve_report(serve, false);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+run_changed(void *data, const msync_log_entry_t *entry, bool step)
+{
+    msync_serve_t  *serve = data;
+
+    serve->status.entry = *entry;
+
+    if (step && !msync_store_in_transaction(serve->store)) {
+        msync_serve_refresh(serve);
+    }
+
+    msync_serve_report(serve, step);
+}
+
+
+static void
+add_totals(msync_serve_t *serve, const msync_run_t *run, int rc)
+{
+    msync_status_frame_t  *totals = &serve->totals;
+
+    totals->runs++;
+    totals->runs_failed += rc != MSYNC_OK;
+    totals->records_pushed += run->counters.pushed;
+    totals->records_pulled += run->counters.pulled;
+    totals->records_integrated += run->counters.integrated;
+    totals->requests += run->traffic.requests;
+    totals->bytes_sent += run->traffic.bytes_sent;
+    totals->bytes_received += run->traffic.bytes_received;
+}
+
+
+static void
+execute(msync_serve_t *serve, const char *patient)
+{
+    int                rc;
+    msync_err_t        err;
+    msync_run_t        run;
+    msync_log_entry_t  entry;
+
+    memset(&run, 0, sizeof(run));
+    run.store = serve->store;
+    run.catalogue = serve->catalogue;
+    run.conf = serve->run_conf = serve->conf;
+    run.hardware_id = serve->hardware_id;
+    run.patient = patient && *patient ? patient : NULL;
+    run.fd = msync_channel_fd(serve->channel);
+    run.hook = during_run;
+    run.hook_data = serve;
+    run.report = run_changed;
+    run.report_data = serve;
+
+    serve->queue.cancel = false;
+    serve->status.running = true;
+
+    rc = msync_run(&run, &entry, &err);
+
+    serve->status.running = false;
+    serve->status.entry = entry;
+    serve->queue.cancel = false;
+
+    if (serve->run_conf != serve->conf) {
+        msync_conf_free(&serve->run_conf);
+    }
+
+    serve->run_conf = NULL;
+    add_totals(serve, &run, rc);
+
+    if (rc == MSYNC_OK) {
+        serve->status.success = entry;
+    }
+}
+
+
+/* the records that failed, on request and without a run */
+
+static void
+retry(msync_serve_t *serve)
+{
+    int64_t             refused;
+    msync_err_t         err;
+    msync_integrated_t  result;
+
+    serve->queue.retry = false;
+
+    /* what central refused goes out by a run */
+    if (msync_store_refused_count(serve->store, &refused, &err) != MSYNC_OK
+        || msync_store_refused_requeue(serve->store, true, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+
+    } else if (refused > 0) {
+        serve->wanted = true;
+    }
+
+    if (msync_integrate(serve->store, serve->catalogue,
+                        serve->status.success.id != 0, NULL, NULL, &result,
+                        &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+    }
+
+    msync_serve_refresh(serve);
+    msync_serve_send_lists(serve);
+    msync_serve_report(serve, true);
+}
+
+
+static int
+load_catalogue(msync_serve_t *serve, msync_err_t *err)
+{
+    if (serve->catalogue != NULL) {
+        return MSYNC_OK;
+    }
+
+    serve->catalogue = serve->conf->tables
+                       ? msync_catalogue_load(serve->conf->tables, err)
+                       : msync_catalogue_builtin(err);
+
+    return serve->catalogue ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+/* takes over the database: only one process may */
+
+static int
+open_store(msync_serve_t *serve, msync_err_t *err)
+{
+    int      rc, interrupted;
+    long     holder;
+    int64_t  paused = 0;
+
+    if (load_catalogue(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_lock(serve->conf->database, &serve->lock, &holder, err);
+    if (rc != MSYNC_OK) {
+        return rc;
+    }
+
+    serve->store = msync_store_open(serve->conf->database, serve->catalogue,
+                                    MSYNC_STORE_CREATE, err);
+
+    if (serve->store == NULL
+        || msync_serve_load_conf(serve, err) != MSYNC_OK
+        || msync_store_log_close_interrupted(serve->store, &interrupted, err)
+           != MSYNC_OK
+        || msync_store_log_last(serve->store, &serve->status.entry, err)
+           != MSYNC_OK
+        || msync_store_log_last_success(serve->store, &serve->status.success,
+                                        err) != MSYNC_OK
+        || msync_store_get_int(serve->store, MSYNC_KEY_PAUSED, &paused, err)
+           != MSYNC_OK)
+    {
+        msync_store_close(&serve->store);
+        return MSYNC_ERROR;
+    }
+
+    serve->status.paused = paused != 0;
+    serve->resume = interrupted > 0;
+
+    return MSYNC_OK;
+}
+
+
+/* a database that cannot be opened is shown, and tried again */
+
+static void
+try_open(msync_serve_t *serve)
+{
+    int                 rc;
+    msync_err_t         err;
+    msync_log_entry_t  *entry = &serve->status.entry;
+
+    msync_err_clear(&err);
+    rc = open_store(serve, &err);
+
+    if (rc == MSYNC_OK) {
+        msync_serve_refresh(serve);
+        msync_serve_send_settings(serve);
+        msync_serve_send_lists(serve);
+        msync_serve_report(serve, true);
+        return;
+    }
+
+    if (rc == MSYNC_AGAIN) {
+        serve->open_at = msync_store_now() + LOCK_PAUSE;
+        return;
+    }
+
+    serve->open_at = msync_store_now() + OPEN_PAUSE;
+
+    if (entry->id == 0 || entry->variant != err.variant) {
+        msync_log_err(&err, "opening the site");
+    }
+
+    /* no run of the log: id -1 shows the error all the same */
+    memset(entry, 0, sizeof(msync_log_entry_t));
+    entry->id = -1;
+    entry->started = entry->finished = msync_store_now();
+    entry->variant = err.variant;
+    msync_err_full(&err, entry->text, sizeof(entry->text));
+
+    msync_serve_report(serve, true);
+}
+
+
+static bool
+due(msync_serve_t *serve, msync_trigger_t *trigger)
+{
+    memset(trigger, 0, sizeof(msync_trigger_t));
+
+    if (!serve->status.configured) {
+        return false;
+    }
+
+    if (msync_queue_next(&serve->queue, trigger)) {
+        return true;
+    }
+
+    return serve->resume || serve->wanted
+           || (serve->status.next_sync != 0
+               && serve->status.next_sync <= msync_store_now());
+}
+
+
+static void
+work(msync_serve_t *serve)
+{
+    msync_trigger_t  trigger;
+
+    msync_serve_attend(serve);
+
+    if (serve->queue.retry) {
+        retry(serve);
+    }
+
+    if (due(serve, &trigger)) {
+        serve->resume = false;
+        serve->wanted = false;
+
+        execute(serve, trigger.patient);
+
+        /* an interrupted trigger is not done: the next helper gets it */
+        if (!serve->closed) {
+            msync_queue_done(&serve->queue, &trigger);
+            msync_serve_refresh(serve);
+            msync_serve_send_lists(serve);
+            msync_serve_send_settings(serve);
+            msync_serve_report(serve, true);
+        }
+    }
+
+    serve->queue.cancel = false;
+}
+
+
+static int
+next_wait(const msync_serve_t *serve)
+{
+    int64_t  now = msync_store_now(), wait = WATCH_PAUSE;
+
+    if (serve->store == NULL) {
+        wait = serve->open_at - now;
+
+    } else if (serve->dirty) {
+        wait = serve->reported + REPORT_PAUSE - now;
+
+    } else if (serve->status.next_sync != 0
+               && serve->status.next_sync - now < wait)
+    {
+        wait = serve->status.next_sync - now;
+    }
+
+    if (serve->queue.n > 0 && serve->status.configured) {
+        wait = 0;
+    }
+
+    return wait < 0 ? 0 : wait > WATCH_PAUSE ? WATCH_PAUSE : (int) wait;
+}
+
+
+static void
+wait_input(msync_serve_t *serve)
+{
+    struct pollfd  pfd;
+
+    pfd.fd = msync_channel_fd(serve->channel);
+    pfd.events = POLLIN;
+
+    (void) poll(&pfd, 1, next_wait(serve));
+}
+
+
+static int
+begin(msync_serve_t *serve)
+{
+    msync_err_t    err;
+    struct pollfd  pfd;
+
+    if (msync_channel_send(serve->channel, MSYNC_FRAME_HELLO,
+                           MSYNC_CONTROL_VERSION, MSYNC_VERSION,
+                           strlen(MSYNC_VERSION), NULL, 0) != MSYNC_OK)
+    {
+        msync_log(MSYNC_LOG_ERR, "descriptor %d is not nginx's control "
+                  "channel; \"--serve\" is for nginx alone",
+                  msync_channel_fd(serve->channel));
+        return MSYNC_ERROR;
+    }
+
+    msync_log_set_sink(log_to_nginx, serve);
+    pfd.fd = msync_channel_fd(serve->channel);
+    pfd.events = POLLIN;
+
+    while (serve->config == NULL && !serve->closed) {
+        (void) poll(&pfd, 1, -1);
+        msync_serve_receive(serve);
+    }
+
+    if (serve->closed) {
+        return MSYNC_DONE;
+    }
+
+    msync_err_clear(&err);
+    if (msync_serve_load_conf(serve, &err) != MSYNC_OK
+        || msync_conf_hardware_id(serve->hardware_id, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "start");
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+end(msync_serve_t *serve)
+{
+    msync_log_set_sink(NULL, NULL);
+    msync_store_close(&serve->store);
+    msync_conf_free(&serve->conf);
+    msync_catalogue_free(&serve->catalogue);
+    msync_channel_free(&serve->channel);
+    free(serve->config);
+    free(serve);
+}
+
+
+int
+msync_serve(int fd)
+{
+    int       rc;
+    msync_serve_t  *serve;
+
+    serve = msync_calloc(1, sizeof(msync_serve_t));
+    serve->channel = msync_channel_create(fd);
+    serve->lock = -1;
+    serve->started = msync_store_now();
+
+    rc = begin(serve);
+
+    while (rc == MSYNC_OK && !serve->closed) {
+        if (serve->store == NULL && serve->open_at <= msync_store_now()) {
+            try_open(serve);
+        }
+
+        if (serve->store != NULL) {
+            work(serve);
+        }
+
+        if (serve->closed) {
+            break;
+        }
+
+        if (serve->dirty
+            && msync_store_now() - serve->reported >= REPORT_PAUSE)
+        {
+            msync_serve_send_status(serve);
+        }
+
+        wait_input(serve);
+        msync_serve_receive(serve);
+    }
+
+    end(serve);
+    return rc == MSYNC_ERROR ? 1 : 0;
+}

@@ -1,0 +1,18 @@
+/*
+ * The helper as nginx runs it, "msync --serve": one event loop over the
+ * control channel, the schedule and the runs.
+ */
+
+#ifndef MSYNC_SERVE_H
+#define MSYNC_SERVE_H
+
+/*
+ * Serves until the channel at descriptor fd closes or a signal asks for the
+ * end.  Returns the exit status of the process.
+ */
+int msync_serve(int fd);
+
+/* asks for the end; for signal handlers */
+void msync_serve_stop(void);
+
+#endif /* MSYNC_SERVE_H */

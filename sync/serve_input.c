@@ -1,0 +1,253 @@
+/*
+ * What nginx tells: frames, commands, and the requests of the settings page.
+ *
+ * Promises: a request is answered exactly once; its body is wiped from memory
+ * when it was answered.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+#include "serve.h"
+#include "serve_private.h"
+#include "settings.h"
+
+
+int
+msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
+{
+    msync_err_t    password;
+    msync_conf_t  *conf;
+
+    conf = msync_conf_create();
+
+    if (msync_conf_parse(conf, serve->config, strlen(serve->config), err)
+        != MSYNC_OK)
+    {
+        msync_conf_free(&conf);
+        return MSYNC_ERROR;
+    }
+
+    if (serve->store != NULL
+        && msync_store_load_settings(serve->store, conf, err) != MSYNC_OK)
+    {
+        msync_conf_free(&conf);
+        return MSYNC_ERROR;
+    }
+
+    /* what was saved on the page wins; a bad file is no reason to stop */
+    if (conf->password_sha256[0] == '\0' && conf->password_file != NULL
+        && msync_conf_read_password(conf, &password) != MSYNC_OK)
+    {
+        msync_log_err(&password, "password_file");
+    }
+
+    msync_log_set_level(conf->log_level);
+
+    if (serve->conf != serve->run_conf) {
+        msync_conf_free(&serve->conf);
+    }
+
+    serve->conf = conf;
+    return MSYNC_OK;
+}
+
+
+static void
+reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+{
+    msync_reply_frame_t  frame;
+
+    frame.status = status;
+    frame.body_length = strlen(body);
+
+    msync_channel_send(serve->channel, MSYNC_FRAME_REPLY, id, &frame,
+                       sizeof(frame), body, frame.body_length);
+}
+
+
+static void
+answer_request(msync_serve_t *serve, msync_serve_request_t *request)
+{
+    int               status;
+    char             *body;
+    msync_err_t       err;
+    msync_settings_t  settings;
+
+    settings.store = serve->store;
+    settings.conf = serve->conf;
+    settings.hardware_id = serve->hardware_id;
+    settings.initialised = serve->status.success.id != 0;
+
+    status = msync_settings_answer(&settings, request->request,
+                                   request->body, request->length, &body);
+
+    if (status < 300 && request->request != MSYNC_REQUEST_TEST) {
+        if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
+            msync_log_err(&err, "settings");
+        }
+
+        if (request->request == MSYNC_REQUEST_INITIALISE) {
+            serve->wanted = true;
+        }
+
+        msync_serve_refresh(serve);
+        msync_serve_send_settings(serve);
+        msync_serve_report(serve, true);
+    }
+
+    reply(serve, request->id, status, body);
+    msync_free(&body);
+}
+
+
+static void
+answer_requests(msync_serve_t *serve)
+{
+    size_t  i;
+
+    for (i = 0; i < serve->nrequests; i++) {
+        answer_request(serve, &serve->requests[i]);
+        msync_free(&serve->requests[i].body);
+    }
+
+    serve->nrequests = 0;
+}
+
+
+static void
+take_request(msync_serve_t *serve, msync_received_t *frame)
+{
+    msync_serve_request_t              *request;
+    msync_request_frame_t   head;
+
+    static const char  busy[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
+                                "\"fullError\":\"The database is not open "
+                                "yet; try again in a moment.\"}}";
+
+    if (frame->length < sizeof(head)) {
+        return;
+    }
+
+    memcpy(&head, frame->payload, sizeof(head));
+
+    if (head.body_length != frame->length - sizeof(head)
+        || head.request >= MSYNC_REQUEST_MAX)
+    {
+        return;
+    }
+
+    if (serve->store == NULL || serve->nrequests == REQUESTS_MAX) {
+        reply(serve, frame->id, 503, busy);
+        return;
+    }
+
+    request = &serve->requests[serve->nrequests++];
+    request->id = frame->id;
+    request->request = head.request;
+    request->length = head.body_length;
+    request->body = msync_alloc(head.body_length + 1);
+    memcpy(request->body, frame->payload + sizeof(head), head.body_length);
+    request->body[head.body_length] = '\0';
+}
+
+
+static void
+take_command(msync_serve_t *serve, msync_received_t *frame)
+{
+    msync_command_frame_t  head;
+
+    if (frame->length < sizeof(head)) {
+        return;
+    }
+
+    memcpy(&head, frame->payload, sizeof(head));
+
+    if (head.patient_length == frame->length - sizeof(head)) {
+        msync_queue_put(&serve->queue, frame->id, head.command,
+                        frame->payload + sizeof(head), head.patient_length);
+        serve->dirty = true;
+    }
+}
+
+
+void
+msync_serve_receive(msync_serve_t *serve)
+{
+    int               rc;
+    msync_err_t       err;
+    msync_received_t  frame;
+
+    if (msync_serve_is_stopped()) {
+        serve->closed = true;
+    }
+
+    while (!serve->closed) {
+        rc = msync_channel_receive(serve->channel, &frame, &err);
+
+        if (rc == MSYNC_AGAIN) {
+            break;
+        }
+
+        if (rc != MSYNC_OK) {
+            if (rc == MSYNC_ERROR) {
+                msync_log_err(&err, "control channel");
+            }
+            serve->closed = true;
+            break;
+        }
+
+        switch (frame.type) {
+        case MSYNC_FRAME_CONFIG:
+            msync_free(&serve->config);
+            serve->config = msync_strndup(frame.payload, frame.length);
+            break;
+        case MSYNC_FRAME_COMMAND:
+            take_command(serve, &frame);
+            break;
+        case MSYNC_FRAME_REQUEST:
+            take_request(serve, &frame);
+            break;
+        default:
+            break;
+        }
+
+        msync_channel_wipe(serve->channel);
+    }
+}
+
+
+void
+msync_serve_attend(msync_serve_t *serve)
+{
+    msync_err_t  err;
+
+    if (serve->store == NULL || msync_store_in_transaction(serve->store)) {
+        return;
+    }
+
+    if (serve->queue.pause_known) {
+        serve->queue.pause_known = false;
+        serve->status.paused = serve->queue.paused;
+
+        if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
+                                serve->queue.paused, &err) != MSYNC_OK)
+        {
+            msync_log_err(&err, "pause");
+        }
+
+        msync_serve_refresh(serve);
+        msync_serve_report(serve, true);
+    }
+
+    answer_requests(serve);
+
+    if (msync_store_now() - serve->watched >= WATCH_PAUSE
+        || msync_store_now() < serve->watched)
+    {
+        msync_serve_watch(serve);
+    }
+}
+
+

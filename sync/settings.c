@@ -1,0 +1,402 @@
+/*
+ * Settings from the page.
+ *
+ * Promises: nothing is saved that central has not accepted; the hash never
+ * goes to a host that the administrator did not give the password for; the
+ * password is wiped from memory as soon as its hash is known.
+ */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "settings.h"
+#include "status.h"
+#include "v5.h"
+
+typedef struct {
+    const msync_settings_t  *settings;
+    msync_request_e          request;
+    msync_conf_t            *conf;         /* owned, the wished ones */
+    cJSON                   *fields;       /* owned, name: reason */
+    bool                     password;     /* it was given */
+    bool                     changed;      /* what central must check */
+    msync_err_t              err;
+} wish_t;
+
+
+static char *
+print(cJSON *json)
+{
+    char  *text;
+
+    text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+
+    if (text == NULL) {
+        abort();
+    }
+
+    return text;
+}
+
+
+static int
+refuse(int status, const char *variant, const char *text, cJSON *fields,
+    char **reply)
+{
+    cJSON  *json, *error;
+
+    json = cJSON_CreateObject();
+    error = cJSON_AddObjectToObject(json, "error");
+    cJSON_AddStringToObject(error, "variant", variant);
+    cJSON_AddStringToObject(error, "fullError", text);
+
+    if (fields != NULL) {
+        cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(fields, true));
+    }
+
+    *reply = print(json);
+    return status;
+}
+
+
+static void
+blame(wish_t *wish, const char *field, const char *reason)
+{
+    cJSON_DeleteItemFromObject(wish->fields, field);
+    cJSON_AddStringToObject(wish->fields, field, reason);
+}
+
+
+static void
+take_url(wish_t *wish, const cJSON *value)
+{
+    msync_err_t  err;
+    const char  *old = wish->settings->conf->url;
+
+    if (!cJSON_IsString(value)
+        || msync_conf_set_url(wish->conf, value->valuestring, &err)
+           != MSYNC_OK)
+    {
+        blame(wish, "url", cJSON_IsString(value) ? err.text
+                                                 : "must be a string");
+        return;
+    }
+
+    if (old == NULL || strcmp(old, wish->conf->url) != 0) {
+        wish->changed = true;
+    }
+}
+
+
+static void
+take_username(wish_t *wish, const cJSON *value)
+{
+    const char  *old = wish->settings->conf->username;
+
+    if (!cJSON_IsString(value) || value->valuestring[0] == '\0'
+        || strlen(value->valuestring) > MSYNC_USERNAME_MAX
+        || strchr(value->valuestring, ':') != NULL)
+    {
+        /* RFC 7617: a user-id holds no colon */
+        blame(wish, "username", "must be the site name, without a colon");
+        return;
+    }
+
+    if (old == NULL || strcmp(old, value->valuestring) != 0) {
+        wish->changed = true;
+    }
+
+    free(wish->conf->username);
+    wish->conf->username = msync_strdup(value->valuestring);
+}
+
+
+static void
+take_password(wish_t *wish, cJSON *value)
+{
+    size_t  length;
+
+    if (cJSON_IsNull(value)) {
+        return;
+    }
+
+    if (!cJSON_IsString(value) || value->valuestring[0] == '\0'
+        || strlen(value->valuestring) > MSYNC_PASSWORD_MAX)
+    {
+        blame(wish, "password", "must be the site's password");
+        return;
+    }
+
+    length = strlen(value->valuestring);
+    msync_conf_hash_password(value->valuestring, length,
+                             wish->conf->password_sha256);
+    explicit_bzero(value->valuestring, length);
+
+    wish->password = true;
+    wish->changed = true;
+}
+
+
+static void
+take_interval(wish_t *wish, const cJSON *value)
+{
+    if (!cJSON_IsNumber(value) || value->valuedouble < 0
+        || value->valuedouble > MSYNC_INTERVAL_MAX
+        || value->valuedouble != floor(value->valuedouble))
+    {
+        blame(wish, "intervalSeconds", "must be a whole number of seconds, "
+              "0 for no schedule");
+        return;
+    }
+
+    wish->conf->interval = (long) value->valuedouble;
+}
+
+
+static void
+take_members(wish_t *wish, cJSON *json)
+{
+    cJSON  *member;
+
+    cJSON_ArrayForEach(member, json) {
+        if (strcmp(member->string, "url") == 0) {
+            take_url(wish, member);
+
+        } else if (strcmp(member->string, "username") == 0) {
+            take_username(wish, member);
+
+        } else if (strcmp(member->string, "password") == 0) {
+            take_password(wish, member);
+
+        } else if (strcmp(member->string, "intervalSeconds") == 0) {
+            take_interval(wish, member);
+
+        } else {
+            blame(wish, member->string, "is not a setting");
+        }
+    }
+}
+
+
+static void
+check_complete(wish_t *wish)
+{
+    const msync_conf_t  *old = wish->settings->conf;
+
+    /* interface.md: the hash never goes to a new host by itself */
+    if (old->url != NULL && wish->conf->url != NULL && !wish->password
+        && !msync_conf_same_origin(old->url, wish->conf->url))
+    {
+        blame(wish, "password", "is needed again, because the server's "
+              "address changes");
+    }
+
+    if (!wish->changed && wish->request == MSYNC_REQUEST_SETTINGS) {
+        return;
+    }
+
+    if (wish->conf->url == NULL) {
+        blame(wish, "url", "is needed");
+    }
+
+    if (wish->conf->username == NULL) {
+        blame(wish, "username", "is needed");
+    }
+
+    if (wish->conf->password_sha256[0] == '\0'
+        && cJSON_GetObjectItem(wish->fields, "password") == NULL)
+    {
+        blame(wish, "password", "is needed");
+    }
+}
+
+
+/* a copy of the settings in force, to be changed */
+
+static msync_conf_t *
+copy_conf(const msync_conf_t *from)
+{
+    msync_conf_t  *conf;
+
+    conf = msync_conf_create();
+    conf->url = from->url ? msync_strdup(from->url) : NULL;
+    conf->username = from->username ? msync_strdup(from->username) : NULL;
+    strcpy(conf->password_sha256, from->password_sha256);
+    conf->interval = from->interval;
+    conf->ssl_verify = from->ssl_verify;
+    conf->ssl_trusted_certificate = from->ssl_trusted_certificate
+                                    ? msync_strdup(
+                                          from->ssl_trusted_certificate)
+                                    : NULL;
+    conf->proxy = from->proxy ? msync_strdup(from->proxy) : NULL;
+    conf->connect_timeout = from->connect_timeout < MSYNC_SETTINGS_WAIT
+                            ? from->connect_timeout : MSYNC_SETTINGS_WAIT;
+    conf->read_timeout = from->read_timeout < MSYNC_SETTINGS_WAIT
+                         ? from->read_timeout : MSYNC_SETTINGS_WAIT;
+
+    return conf;
+}
+
+
+/* asks central whether these settings are right */
+
+static int
+ask_central(wish_t *wish, msync_v5_site_t *site)
+{
+    int            rc = MSYNC_ERROR;
+    char          *uuid = NULL;
+    msync_v5_t    *v5 = NULL;
+    msync_http_t  *http;
+
+    http = msync_http_create(wish->conf, wish->settings->hardware_id, -1,
+                             NULL, NULL, &wish->err);
+    if (http == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    v5 = msync_v5_create(http, wish->conf->url);
+
+    if (msync_v5_site(v5, site, &wish->err) != MSYNC_OK
+        || msync_store_get_string(wish->settings->store, MSYNC_KEY_SITE_UUID,
+                                  &uuid, &wish->err) != MSYNC_OK)
+    {
+        goto done;
+    }
+
+    if (uuid != NULL && strcmp(uuid, site->uuid) != 0) {
+        msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+                      "this database belongs to the site %s, and \"%s\" is "
+                      "another site", uuid, wish->conf->username);
+        goto done;
+    }
+
+    rc = MSYNC_OK;
+
+done:
+
+    msync_free(&uuid);
+    msync_v5_free(&v5);
+    msync_http_free(&http);
+
+    return rc;
+}
+
+
+static int
+answer_test(const msync_v5_site_t *site, char **reply)
+{
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "siteId", site->site_id);
+    cJSON_AddStringToObject(json, "siteName", site->name);
+    cJSON_AddStringToObject(json, "initialisationStatus",
+                            site->initialisation_status);
+    *reply = print(json);
+
+    return 200;
+}
+
+
+static int
+save(wish_t *wish, const msync_v5_site_t *site, char **reply)
+{
+    msync_store_t  *store = wish->settings->store;
+
+    if (msync_store_save_settings(store, wish->conf, &wish->err) != MSYNC_OK
+        || (site->name != NULL
+            && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
+                                      &wish->err) != MSYNC_OK))
+    {
+        *reply = msync_status_error(&wish->err);
+        return 500;
+    }
+
+    if (wish->request == MSYNC_REQUEST_INITIALISE) {
+        *reply = msync_strdup("{\"triggered\":true}");
+        return 202;
+    }
+
+    *reply = msync_status_settings(store, wish->conf,
+                                   wish->settings->hardware_id, &wish->err);
+    if (*reply == NULL) {
+        *reply = msync_status_error(&wish->err);
+        return 500;
+    }
+
+    return 200;
+}
+
+
+static int
+answer_wish(wish_t *wish, char **reply)
+{
+    int              status;
+    msync_v5_site_t  site;
+
+    if (cJSON_GetArraySize(wish->fields) > 0) {
+        return refuse(400, "INVALID_REQUEST", "Some settings are not right; "
+                      "nothing was saved.", wish->fields, reply);
+    }
+
+    memset(&site, 0, sizeof(site));
+
+    if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
+        && ask_central(wish, &site) != MSYNC_OK)
+    {
+        *reply = msync_status_error(&wish->err);
+        msync_v5_site_clear(&site);
+        return 422;
+    }
+
+    status = wish->request == MSYNC_REQUEST_TEST
+             ? answer_test(&site, reply) : save(wish, &site, reply);
+    msync_v5_site_clear(&site);
+
+    return status;
+}
+
+
+int
+msync_settings_answer(const msync_settings_t *settings,
+    msync_request_e request, char *body, size_t length, char **reply)
+{
+    int     status;
+    cJSON  *json;
+    wish_t  wish;
+
+    json = cJSON_ParseWithLength(body, length);
+    explicit_bzero(body, length);
+
+    if (!cJSON_IsObject(json)) {
+        cJSON_Delete(json);
+        return refuse(400, "INVALID_REQUEST", "The body is not a JSON "
+                      "object.", NULL, reply);
+    }
+
+    if (request == MSYNC_REQUEST_INITIALISE && settings->initialised) {
+        cJSON_Delete(json);
+        return refuse(409, "ALREADY_INITIALISED", "This site is initialised "
+                      "already; change its settings instead.", NULL, reply);
+    }
+
+    memset(&wish, 0, sizeof(wish));
+    wish.settings = settings;
+    wish.request = request;
+    wish.conf = copy_conf(settings->conf);
+    wish.fields = cJSON_CreateObject();
+
+    take_members(&wish, json);
+    check_complete(&wish);
+    status = answer_wish(&wish, reply);
+
+    msync_conf_free(&wish.conf);
+    cJSON_Delete(wish.fields);
+    cJSON_Delete(json);
+
+    return status;
+}

@@ -1,0 +1,669 @@
+/*
+ * Opening, locking, transactions, key_value_store and settings.
+ *
+ * Promises: the database is in WAL mode with foreign keys on; a lock of the
+ * application is waited for and never becomes an error of its own before
+ * MSYNC_BUSY_WAIT; the mode of an existing file is kept.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store_sqlite.h"
+
+#define MSYNC_BUSY_WAIT   30000    /* ms that another writer may hold us up */
+#define CACHE_KIB         2048     /* page cache of an initialised site */
+#define CACHE_BULK_KIB    49152    /* and of a first sync */
+#define CHECKPOINT        1000     /* pages of the log before it is emptied */
+#define CHECKPOINT_BULK   16000
+
+
+int
+msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    int  code = sqlite3_errcode(store->db);
+
+    if (code == SQLITE_FULL
+        || (code == SQLITE_IOERR
+            && sqlite3_system_errno(store->db) == ENOSPC))
+    {
+        return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
+                             sqlite3_errmsg(store->db));
+    }
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what,
+                         sqlite3_errmsg(store->db));
+}
+
+
+sqlite3_stmt *
+msync_store_prepare(msync_store_t *store, const char *sql, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                           &stmt, NULL)
+        != SQLITE_OK)
+    {
+        msync_store_fault(store, "preparing a statement", err);
+        return NULL;
+    }
+
+    return stmt;
+}
+
+
+sqlite3_stmt *
+msync_store_stmt(msync_store_t *store, msync_stmt_e which, const char *sql,
+    msync_err_t *err)
+{
+    if (store->stmts[which] == NULL) {
+        store->stmts[which] = msync_store_prepare(store, sql, err);
+    }
+
+    return store->stmts[which];
+}
+
+
+int
+msync_store_run(msync_store_t *store, sqlite3_stmt *stmt, const char *what,
+    msync_err_t *err)
+{
+    int  rc = MSYNC_OK;
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = msync_store_fault(store, what, err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return msync_store_fault(store, "database", err);
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt, int64_t *value,
+    const char *what, msync_err_t *err)
+{
+    int  code;
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    *value = 0;
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        *value = sqlite3_column_int64(stmt, 0);
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, what, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+/*
+ * interface.md: an existing file keeps its mode; a new one in a directory
+ * that its administrator shares (setgid and writable by the group) is open
+ * to that group, elsewhere to nobody else.  SQLite gives -wal and -shm the
+ * mode of the database.
+ */
+
+static int
+create_file(const char *path, msync_err_t *err)
+{
+    int          fd;
+    char        *copy;
+    mode_t       mode = 0600;
+    struct stat  st;
+
+    copy = msync_strdup(path);
+
+    if (stat(dirname(copy), &st) == 0
+        && (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP))
+    {
+        mode = 0660;
+    }
+
+    msync_free(&copy);
+
+    fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
+    if (fd == -1) {
+        if (errno == EEXIST) {
+            return MSYNC_OK;
+        }
+
+        return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
+                                                  : MSYNC_ERR_DATABASE_ERROR,
+                             "cannot create %s: %s", path, strerror(errno));
+    }
+
+    /* the umask is not the administrator's word on this */
+    (void) fchmod(fd, mode);
+    close(fd);
+
+    return MSYNC_OK;
+}
+
+
+static int
+configure(msync_store_t *store, unsigned flags, msync_err_t *err)
+{
+    char  sql[256];
+
+    sqlite3_busy_timeout(store->db, MSYNC_BUSY_WAIT);
+    sqlite3_extended_result_codes(store->db, 0);
+
+    snprintf(sql, sizeof(sql),
+             "PRAGMA foreign_keys = ON;"
+             "PRAGMA trusted_schema = ON;"
+             "PRAGMA cache_size = -%d;"
+             "PRAGMA wal_autocheckpoint = %d;", CACHE_KIB, CHECKPOINT);
+
+    if (msync_store_exec(store, sql, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (flags & MSYNC_STORE_READ_ONLY) {
+        return MSYNC_OK;
+    }
+
+    /* FULL: what was acknowledged to central must survive a power cut */
+    return msync_store_exec(store, "PRAGMA journal_mode = WAL;"
+                            "PRAGMA synchronous = FULL;", err);
+}
+
+
+msync_store_t *
+msync_store_open(const char *path, const msync_catalogue_t *catalogue,
+    unsigned flags, msync_err_t *err)
+{
+    int             mode;
+    msync_store_t  *store;
+
+    if ((flags & MSYNC_STORE_CREATE) && create_file(path, err) != MSYNC_OK) {
+        return NULL;
+    }
+
+    store = msync_calloc(1, sizeof(msync_store_t));
+    store->catalogue = catalogue;
+    store->tables = msync_calloc(catalogue->n + 1,
+                                 sizeof(msync_table_stmts_t));
+    store->changes_filter = msync_store_changes_filter(catalogue);
+
+    /* a reader needs to write the shared memory of the log, too */
+    mode = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(path, &store->db, mode, NULL) != SQLITE_OK) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "cannot open %s: %s",
+                      path, store->db ? sqlite3_errmsg(store->db)
+                                      : "out of memory");
+        msync_store_close(&store);
+        return NULL;
+    }
+
+    if (configure(store, flags, err) != MSYNC_OK
+        || ((flags & MSYNC_STORE_CREATE)
+            && msync_store_migrate(store, err) != MSYNC_OK))
+    {
+        msync_err_context(err, path);
+        msync_store_close(&store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+msync_store_close(msync_store_t **store_pt)
+{
+    size_t          i;
+    msync_store_t  *store = *store_pt;
+
+    if (store == NULL) {
+        return;
+    }
+
+    for (i = 0; i < MSYNC_STMT_MAX; i++) {
+        sqlite3_finalize(store->stmts[i]);
+    }
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_finalize(store->tables[i].select);
+        sqlite3_finalize(store->tables[i].upsert);
+        sqlite3_finalize(store->tables[i].exists);
+    }
+
+    sqlite3_close(store->db);
+    free(store->tables);
+    free(store->changes_filter);
+    msync_free(store_pt);
+}
+
+
+int
+msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
+{
+    char     name[4096], pid[32] = "";
+    ssize_t  n;
+
+    if (snprintf(name, sizeof(name), "%s.lock", path) >= (int) sizeof(name)) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "the database's path is too long");
+    }
+
+    if (*fd == -1) {
+        *fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+        if (*fd == -1) {
+            return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                                 "cannot open %s: %s", name,
+                                 strerror(errno));
+        }
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
+        n = snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
+
+        /* only a hint for whoever is refused */
+        if (ftruncate(*fd, 0) == 0 && pwrite(*fd, pid, n, 0) != n) {
+            (void) ftruncate(*fd, 0);
+        }
+        return MSYNC_OK;
+    }
+
+    n = pread(*fd, pid, sizeof(pid) - 1, 0);
+    *holder = n > 0 ? atol(pid) : 0;
+
+    close(*fd);
+    *fd = -1;
+
+    return MSYNC_AGAIN;
+}
+
+
+int
+msync_store_begin(msync_store_t *store, msync_err_t *err)
+{
+    store->batch_start = msync_store_now();
+
+    /* IMMEDIATE: wait for the write lock here, where waiting is possible,
+     * and not in the middle, where SQLite must refuse */
+    return msync_store_run(store,
+                           msync_store_stmt(store, MSYNC_STMT_BEGIN,
+                                            "BEGIN IMMEDIATE", err),
+                           "beginning a transaction", err);
+}
+
+
+static int
+set_flag(msync_store_t *store, int value, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_FLAG,
+                            "UPDATE msync_flag SET integrating = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 1, value);
+    return msync_store_run(store, stmt, "silencing the changelog", err);
+}
+
+
+int
+msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (set_flag(store, 1, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->integrating = true;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_commit(msync_store_t *store, msync_err_t *err)
+{
+    if (store->integrating && set_flag(store, 0, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_run(store,
+                        msync_store_stmt(store, MSYNC_STMT_COMMIT, "COMMIT",
+                                         err),
+                        "committing", err)
+        != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->integrating = false;
+    return MSYNC_OK;
+}
+
+
+void
+msync_store_rollback(msync_store_t *store)
+{
+    store->integrating = false;
+
+    if (!sqlite3_get_autocommit(store->db)) {
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+
+int
+msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "VACUUM INTO ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+    rc = msync_store_run(store, stmt, path, err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+bool
+msync_store_in_transaction(const msync_store_t *store)
+{
+    return !sqlite3_get_autocommit(store->db);
+}
+
+
+int
+msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
+{
+    char  sql[128];
+
+    snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d;"
+             "PRAGMA wal_autocheckpoint = %d;",
+             on ? CACHE_BULK_KIB : CACHE_KIB,
+             on ? CHECKPOINT_BULK : CHECKPOINT);
+
+    if (!on) {
+        sqlite3_db_release_memory(store->db);
+    }
+
+    return msync_store_exec(store, sql, err);
+}
+
+
+static sqlite3_stmt *
+kv_get(msync_store_t *store, const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_GET,
+                            "SELECT value_int, value_string "
+                            "FROM key_value_store WHERE id = ?1", err);
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    }
+
+    return stmt;
+}
+
+
+int
+msync_store_get_int(msync_store_t *store, const char *id, int64_t *value,
+    msync_err_t *err)
+{
+    int            code;
+    sqlite3_stmt  *stmt;
+
+    stmt = kv_get(store, id, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW
+        && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+    {
+        *value = sqlite3_column_int64(stmt, 0);
+    }
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        msync_store_fault(store, id, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_get_string(msync_store_t *store, const char *id, char **value,
+    msync_err_t *err)
+{
+    int            code;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    *value = NULL;
+
+    stmt = kv_get(store, id, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 1);
+        *value = text ? msync_strdup(text) : NULL;
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, id, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_set_int(msync_store_t *store, const char *id, int64_t value,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_INT,
+                            "INSERT INTO key_value_store (id, value_int) "
+                            "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
+                            "SET value_int = excluded.value_int", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, value);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
+msync_store_set_string(msync_store_t *store, const char *id,
+    const char *value, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_STRING,
+                            "INSERT INTO key_value_store (id, value_string) "
+                            "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
+                            "SET value_string = excluded.value_string", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, value, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
+msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
+    msync_err_t *err)
+{
+    int      rc = MSYNC_ERROR;
+    char    *url = NULL, *username = NULL, *hash = NULL;
+    int64_t  interval = conf->interval;
+
+    if (msync_store_get_string(store, MSYNC_KEY_URL, &url, err) != MSYNC_OK
+        || msync_store_get_string(store, MSYNC_KEY_USERNAME, &username, err)
+           != MSYNC_OK
+        || msync_store_get_string(store, MSYNC_KEY_PASSWORD_SHA256, &hash,
+                                  err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_INTERVAL_SECONDS, &interval,
+                               err) != MSYNC_OK)
+    {
+        goto done;
+    }
+
+    if (url != NULL && msync_conf_set_url(conf, url, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (username != NULL) {
+        free(conf->username);
+        conf->username = username;
+        username = NULL;
+    }
+
+    if (hash != NULL && msync_conf_is_sha256(hash)) {
+        strcpy(conf->password_sha256, hash);
+    }
+
+    if (interval >= 0 && interval <= MSYNC_INTERVAL_MAX) {
+        conf->interval = (long) interval;
+    }
+
+    rc = MSYNC_OK;
+
+done:
+
+    msync_free(&url);
+    msync_free(&username);
+    msync_free(&hash);
+
+    return rc;
+}
+
+
+int
+msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
+    msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if ((conf->url != NULL
+         && msync_store_set_string(store, MSYNC_KEY_URL, conf->url, err)
+            != MSYNC_OK)
+        || (conf->username != NULL
+            && msync_store_set_string(store, MSYNC_KEY_USERNAME,
+                                      conf->username, err) != MSYNC_OK)
+        || (conf->password_sha256[0] != '\0'
+            && msync_store_set_string(store, MSYNC_KEY_PASSWORD_SHA256,
+                                      conf->password_sha256, err)
+               != MSYNC_OK)
+        || msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
+                               conf->interval, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}
+
+
+int
+msync_store_data_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+                              msync_store_stmt(store,
+                                               MSYNC_STMT_DATA_VERSION,
+                                               "PRAGMA data_version", err),
+                              version, "data version", err);
+}
+
+
+int64_t
+msync_store_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+char *
+msync_store_time(int64_t ms, char text[32])
+{
+    time_t     seconds = ms / 1000;
+    struct tm  tm;
+
+    gmtime_r(&seconds, &tm);
+    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+    return text;
+}

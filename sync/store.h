@@ -1,0 +1,288 @@
+/*
+ * The site database: schema and migrations, transactions, the sync buffer,
+ * the changelog, cursors, the sync log and the settings.
+ *
+ * The application behind nginx reads and writes the same file at any time.
+ * Every call returns MSYNC_OK or MSYNC_ERROR with DATABASE_ERROR or
+ * DISK_FULL; a database that is busy has been waited for already.  Only
+ * store*.c see SQLite, so that another engine can stand behind this header.
+ *
+ * Times are Unix milliseconds in memory and RFC 3339 in UTC in the database.
+ */
+
+#ifndef MSYNC_STORE_H
+#define MSYNC_STORE_H
+
+#include "catalogue.h"
+#include "conf.h"
+
+typedef struct msync_store_s  msync_store_t;
+
+#define MSYNC_STORE_CREATE     1   /* make what is missing, write */
+#define MSYNC_STORE_READ_ONLY  2
+
+/* key_value_store ids (protocol.md), for msync_store_get_int and friends */
+#define MSYNC_KEY_PUSH_CURSOR           "REMOTE_SYNC_PUSH_CURSOR"
+#define MSYNC_KEY_PUSH_V6_CURSOR        "SYNC_PUSH_CURSOR_V6"
+#define MSYNC_KEY_PULL_CENTRAL_CURSOR   "CENTRAL_SYNC_PULL_CURSOR"
+#define MSYNC_KEY_PULL_V6_CURSOR        "SYNC_PULL_CURSOR_V6"
+#define MSYNC_KEY_URL                   "SETTINGS_SYNC_URL"
+#define MSYNC_KEY_USERNAME              "SETTINGS_SYNC_USERNAME"
+#define MSYNC_KEY_PASSWORD_SHA256       "SETTINGS_SYNC_PASSWORD_SHA256"
+#define MSYNC_KEY_INTERVAL_SECONDS      "SETTINGS_SYNC_INTERVAL_SECONDS"
+#define MSYNC_KEY_SITE_ID               "SETTINGS_SYNC_SITE_ID"
+#define MSYNC_KEY_SITE_UUID             "SETTINGS_SYNC_SITE_UUID"
+#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"
+#define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
+#define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
+#define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
+#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
+
+
+/*
+ * Opens the database, with MSYNC_STORE_CREATE also makes file, tables and
+ * triggers.  A new file gets the mode that interface.md promises.  The
+ * catalogue is borrowed and must outlive the store.
+ */
+msync_store_t *msync_store_open(const char *path,
+    const msync_catalogue_t *catalogue, unsigned flags, msync_err_t *err);
+void msync_store_close(msync_store_t **store);
+
+/* the SQL that makes the schema, for the "schema" command; msync_free it */
+char *msync_store_schema(const msync_catalogue_t *catalogue);
+
+/*
+ * Only one process at a time may sync a database: takes the lock beside it.
+ * MSYNC_AGAIN while another process holds it ("holder" becomes its pid, 0 if
+ * unknown).  The descriptor lives as long as the process, *fd is -1 until
+ * it is held.
+ */
+int msync_store_lock(const char *path, int *fd, long *holder,
+    msync_err_t *err);
+
+int msync_store_begin(msync_store_t *store, msync_err_t *err);
+/*
+ * begin for integration: the triggers of the changelog stay silent until the
+ * end of the transaction
+ */
+int msync_store_begin_integration(msync_store_t *store, msync_err_t *err);
+int msync_store_commit(msync_store_t *store, msync_err_t *err);
+/* does nothing where no transaction is open */
+void msync_store_rollback(msync_store_t *store);
+
+/* a consistent copy into a file that must not exist yet */
+int msync_store_backup(msync_store_t *store, const char *path,
+    msync_err_t *err);
+
+bool msync_store_in_transaction(const msync_store_t *store);
+
+/* larger transactions and caches while nobody works on the database yet */
+int msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err);
+
+
+/* key_value_store: *value is left alone when the id is not there */
+int msync_store_get_int(msync_store_t *store, const char *id,
+    int64_t *value, msync_err_t *err);
+int msync_store_set_int(msync_store_t *store, const char *id, int64_t value,
+    msync_err_t *err);
+/* *value is owned by the caller, NULL when the id is not there */
+int msync_store_get_string(msync_store_t *store, const char *id,
+    char **value, msync_err_t *err);
+int msync_store_set_string(msync_store_t *store, const char *id,
+    const char *value, msync_err_t *err);
+
+/* what was saved by the settings page wins over conf */
+int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
+    msync_err_t *err);
+int msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
+    msync_err_t *err);
+
+
+/*
+ * Changes waiting at or after the push cursor that this site may send, each
+ * record once (its latest change).
+ */
+int msync_store_queue(msync_store_t *store, const char *cursor_id,
+    int64_t *n, msync_err_t *err);
+
+/*
+ * Reads at most "limit" of them, and not many more than "octets" of JSON,
+ * from "cursor" on into a batch: those whose table belongs on "side" as
+ * records, the others only move the cursor.  "processed" is the number of
+ * changes read, 0 when nothing waits; batch's "next" is the cursor behind
+ * them.  A row that cannot be put into the wire's form is set aside as
+ * refused.
+ */
+int msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
+    unsigned limit, size_t octets, msync_batch_t *batch, int64_t *processed,
+    msync_err_t *err);
+
+/*
+ * Records that central refused.  "put" sets one aside with central's answer,
+ * "clear" forgets those that it has taken now, "requeue" puts those whose
+ * pause is over, or all, into the changelog again.
+ */
+int msync_store_refused_put(msync_store_t *store, unsigned side,
+    const msync_record_t *record, const char *reason, msync_err_t *err);
+int msync_store_refused_clear(msync_store_t *store, unsigned side,
+    const msync_batch_t *batch, msync_err_t *err);
+int msync_store_refused_count(msync_store_t *store, int64_t *n,
+    msync_err_t *err);
+int msync_store_refused_requeue(msync_store_t *store, bool all,
+    msync_err_t *err);
+
+/* changes whenever another connection has committed; cheap to ask */
+int msync_store_data_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+
+
+/*
+ * Puts pulled records into sync_buffer; the same record again replaces what
+ * is there, so storing twice equals storing once.
+ */
+int msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
+    unsigned side, msync_err_t *err);
+
+/* records that wait for integration; those that have failed before count */
+int msync_store_buffer_pending(msync_store_t *store, int64_t *n,
+    msync_err_t *err);
+
+/* records that failed in either direction */
+int msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err);
+
+/* records that failed to integrate */
+int msync_store_buffer_failed(msync_store_t *store, int64_t *n,
+    msync_err_t *err);
+
+/* one pending record, texts valid until the next one is asked for */
+typedef struct {
+    int64_t         rowid;
+    const char     *record_id;
+    const char     *data;          /* NULL: none */
+    unsigned        side;
+} msync_pending_t;
+
+/*
+ * Walks over the pending records of one table and action, in the order of
+ * their arrival, beginning behind rowid "after".  "each" returns MSYNC_OK,
+ * or MSYNC_ERROR which ends the walk.  *last is the last rowid seen.
+ */
+typedef int (*msync_pending_pt)(void *data, const msync_pending_t *pending,
+    msync_err_t *err);
+
+int msync_store_buffer_walk(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, unsigned limit, int64_t *last,
+    msync_pending_pt each, void *data, msync_err_t *err);
+
+/* marks as failed, with the reason; it stays pending */
+int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
+    const char *field, const char *reason, msync_err_t *err);
+
+/* marks as integrated what stands behind "after" up to "last", but for the
+ * records that were marked as failed since the transaction began */
+int msync_store_buffer_done(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
+
+/* marks as failed all pending records whose table the catalogue does not
+ * have, or whose action is none that we know */
+int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
+
+/* calls each with the first "limit" records that failed in either direction
+ * (action "PUSH": central refused it), oldest first */
+typedef struct {
+    const char  *table;
+    const char  *record_id;
+    const char  *action;
+    const char  *field;            /* NULL: none named */
+    const char  *error;
+    const char  *since;            /* RFC 3339 */
+    int64_t      tries;
+} msync_failed_t;
+
+typedef void (*msync_failed_pt)(void *data, const msync_failed_t *failed);
+
+int msync_store_buffer_errors(msync_store_t *store, unsigned limit,
+    msync_failed_pt each, void *data, msync_err_t *err);
+
+
+/*
+ * Rows.  MSYNC_ERROR with scope RECORD means that this row alone is at
+ * fault (a missing parent, a value that the database refuses): the
+ * transaction goes on; with scope RUN it does not.
+ */
+int msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **field, msync_err_t *err);
+int msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err);
+int msync_store_row_soft_delete(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_err_t *err);
+int msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *exists, msync_err_t *err);
+/* lets every reference to "from" in the whole catalogue point to "to" */
+int msync_store_row_repoint(msync_store_t *store, const msync_table_t *table,
+    const char *from, const char *to, msync_err_t *err);
+
+
+/* the steps of a run, in their order */
+
+typedef enum {
+    MSYNC_STEP_PREPARE = 0,
+    MSYNC_STEP_PUSH_V6,
+    MSYNC_STEP_PUSH,
+    MSYNC_STEP_PULL_CENTRAL,
+    MSYNC_STEP_PULL_REMOTE,
+    MSYNC_STEP_PULL_V6,
+    MSYNC_STEP_INTEGRATE,
+    MSYNC_STEP_MAX
+} msync_step_e;
+
+typedef struct {
+    int64_t  started;              /* ms, 0: not */
+    int64_t  finished;
+    int64_t  total;                /* -1: not known yet, no number shown */
+    int64_t  done;
+} msync_step_log_t;
+
+/* one row of sync_log */
+typedef struct {
+    int64_t           id;
+    int64_t           started;
+    int64_t           finished;    /* 0: it runs, or was interrupted */
+    msync_step_log_t  steps[MSYNC_STEP_MAX];
+    msync_variant_e   variant;     /* NONE: no error */
+    char              text[MSYNC_ERR_TEXT_MAX + 512];  /* with advice */
+} msync_log_entry_t;
+
+/* makes a row for a new run and sets id and started */
+int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+int msync_store_log_update(msync_store_t *store,
+    const msync_log_entry_t *entry, msync_err_t *err);
+
+/* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them */
+int msync_store_log_close_interrupted(msync_store_t *store, int *n,
+    msync_err_t *err);
+
+/* the latest run, and the latest that succeeded; id 0: there is none */
+int msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+int msync_store_log_last_success(msync_store_t *store,
+    msync_log_entry_t *entry, msync_err_t *err);
+
+typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
+
+/* the last "limit" runs, newest first */
+int msync_store_log_history(msync_store_t *store, unsigned limit,
+    msync_log_pt each, void *data, msync_err_t *err);
+
+/* forgets runs beyond the newest "keep", but never the last success */
+int msync_store_log_trim(msync_store_t *store, unsigned keep,
+    msync_err_t *err);
+
+
+/* a clock that all times of the store come from: Unix milliseconds */
+int64_t msync_store_now(void);
+/* RFC 3339 in UTC with seconds: "2026-11-23T10:00:00Z", 21 octets with NUL */
+char *msync_store_time(int64_t ms, char text[32]);
+
+#endif /* MSYNC_STORE_H */

@@ -1,0 +1,315 @@
+/*
+ * The sync buffer: what was pulled and is not yet, or could not be, a row.
+ *
+ * Promises: the same record again replaces itself; a record that failed
+ * keeps its reason, its first failure and its tries until it is integrated;
+ * nothing is ever removed from here.
+ */
+
+#include <string.h>
+
+#include "store_sqlite.h"
+
+
+static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
+
+
+static const char *
+action_name(msync_action_e action)
+{
+    return (unsigned) action < sizeof(action_names) / sizeof(*action_names)
+           ? action_names[action] : "UNKNOWN";
+}
+
+
+int
+msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
+    unsigned side, msync_err_t *err)
+{
+    char                   now[32];
+    size_t                 i;
+    int64_t                site = 0;
+    sqlite3_stmt          *stmt;
+    const msync_record_t  *record;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
+        "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
+        "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7) ON CONFLICT (record_id, table_name, (action = 'MERGE')) DO "
+        "UPDATE SET received_datetime = excluded.received_datetime, "
+        "action = excluded.action, data = excluded.data, "
+        "source_site_id = excluded.source_site_id, side = excluded.side, "
+        "integration_datetime = NULL, integration_error = NULL, "
+        "error_field = NULL, first_failed_datetime = NULL, "
+        "last_tried = NULL, tries = 0", err);
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    msync_store_time(msync_store_now(), now);
+    sqlite3_bind_text(stmt, 2, now, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 7, side);
+
+    /* catalogue.md: records of v6 carry no source site */
+    if (side == MSYNC_LEGACY && site != 0) {
+        sqlite3_bind_int64(stmt, 6, site);
+    } else {
+        sqlite3_bind_null(stmt, 6);
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        record = &batch->records[i];
+
+        sqlite3_bind_text(stmt, 1, record->id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, record->table, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 4, action_name(record->action), -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 5, record->data,
+                          record->data ? (int) record->data_length : -1,
+                          SQLITE_STATIC);
+
+        if (msync_store_run(store, stmt, "storing a pulled record", err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    sqlite3_clear_bindings(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_buffer_pending(msync_store_t *store, int64_t *n,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+        msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
+                         "SELECT count(*) FROM sync_buffer INDEXED BY "
+                         "sync_buffer_pending WHERE integration_datetime "
+                         "IS NULL", err),
+        n, "counting the buffer", err);
+}
+
+
+int
+msync_store_buffer_failed(msync_store_t *store, int64_t *n,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+        msync_store_stmt(store, MSYNC_STMT_BUFFER_FAILED,
+                         "SELECT count(*) FROM sync_buffer WHERE "
+                         "integration_datetime IS NULL AND "
+                         "integration_error IS NOT NULL", err),
+        n, "counting failed records", err);
+}
+
+
+int
+msync_store_buffer_walk(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, unsigned limit, int64_t *last,
+    msync_pending_pt each, void *data, msync_err_t *err)
+{
+    int              code, rc = MSYNC_OK;
+    sqlite3_stmt    *stmt;
+    msync_pending_t  pending;
+
+    *last = after;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
+        "SELECT id, record_id, data, side FROM sync_buffer INDEXED BY "
+        "sync_buffer_pending WHERE table_name = ?1 AND action = ?2 AND "
+        "integration_datetime IS NULL AND id > ?3 ORDER BY id LIMIT ?4",
+        err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, after);
+    sqlite3_bind_int(stmt, 4, limit);
+
+    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        pending.rowid = sqlite3_column_int64(stmt, 0);
+        pending.record_id = (const char *) sqlite3_column_text(stmt, 1);
+        pending.data = (const char *) sqlite3_column_text(stmt, 2);
+        pending.side = sqlite3_column_int(stmt, 3);
+
+        rc = each(data, &pending, err);
+        *last = pending.rowid;
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading the buffer", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
+    const char *field, const char *reason, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_FAIL,
+        "UPDATE sync_buffer SET integration_error = ?2, error_field = ?3, "
+        "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
+        "last_tried = ?5, tries = tries + 1 WHERE id = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, rowid);
+    sqlite3_bind_text(stmt, 2, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, field, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 4, msync_store_time(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 5, store->batch_start);
+
+    return msync_store_run(store, stmt, "marking a failed record", err);
+}
+
+
+int
+msync_store_buffer_done(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, int64_t last, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE,
+        "UPDATE sync_buffer INDEXED BY sync_buffer_pending SET "
+        "integration_datetime = ?1, integration_error = NULL, "
+        "error_field = NULL WHERE table_name = ?2 AND action = ?3 AND "
+        "integration_datetime IS NULL AND id > ?4 AND id <= ?5 AND "
+        "last_tried IS NOT ?6", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, msync_store_time(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, after);
+    sqlite3_bind_int64(stmt, 5, last);
+    sqlite3_bind_int64(stmt, 6, store->batch_start);
+
+    return msync_store_run(store, stmt, "marking integrated records", err);
+}
+
+
+static int
+fail_table(msync_store_t *store, const char *table, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    bool  known = msync_catalogue_find(store->catalogue, table) != NULL;
+
+    stmt = msync_store_prepare(store,
+        "UPDATE sync_buffer SET integration_error = ?2, "
+        "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
+        "last_tried = ?4, tries = tries + 1 WHERE table_name = ?1 AND "
+        "integration_datetime IS NULL AND (?5 OR action NOT IN ('UPSERT', "
+        "'DELETE', 'MERGE'))", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 2, known ? "the action is none that is known"
+                               : "the catalogue does not know this table",
+                      -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, msync_store_time(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, store->batch_start);
+    sqlite3_bind_int(stmt, 5, !known);
+
+    if (msync_store_run(store, stmt, "marking unknown tables", err)
+        != MSYNC_OK)
+    {
+        sqlite3_finalize(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_finalize(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT DISTINCT table_name FROM "
+                               "sync_buffer INDEXED BY sync_buffer_pending "
+                               "WHERE integration_datetime IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rc = fail_table(store, (const char *) sqlite3_column_text(stmt, 0),
+                        err);
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading the buffer", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+int
+msync_store_buffer_errors(msync_store_t *store, unsigned limit,
+    msync_failed_pt each, void *data, msync_err_t *err)
+{
+    int             code, rc = MSYNC_OK;
+    sqlite3_stmt   *stmt;
+    msync_failed_t  failed;
+
+    stmt = msync_store_prepare(store,
+        "SELECT * FROM (SELECT table_name, record_id, action, error_field, "
+        "integration_error, first_failed_datetime, tries FROM sync_buffer "
+        "WHERE integration_datetime IS NULL AND integration_error IS NOT "
+        "NULL ORDER BY id LIMIT ?1) UNION ALL SELECT table_name, record_id, "
+        "'PUSH', NULL, error, first_failed_datetime, tries FROM "
+        "msync_refused LIMIT ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 1, limit);
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        failed.table = (const char *) sqlite3_column_text(stmt, 0);
+        failed.record_id = (const char *) sqlite3_column_text(stmt, 1);
+        failed.action = (const char *) sqlite3_column_text(stmt, 2);
+        failed.field = (const char *) sqlite3_column_text(stmt, 3);
+        failed.error = (const char *) sqlite3_column_text(stmt, 4);
+        failed.since = (const char *) sqlite3_column_text(stmt, 5);
+        failed.tries = sqlite3_column_int64(stmt, 6);
+        each(data, &failed);
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading failed records", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}

@@ -1,0 +1,313 @@
+/*
+ * The changelog: what waits, and the next batch of it with its rows.
+ *
+ * Promises: each record is there once, with its latest change; a change that
+ * another server takes only moves the cursor; a row that is gone without a
+ * DELETE in the changelog is skipped, not invented.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store_sqlite.h"
+
+/* a later change of the same record makes an earlier one superfluous */
+#define LATEST                                                                \
+    " AND NOT EXISTS (SELECT 1 FROM changelog l WHERE"                        \
+    " l.record_id = changelog.record_id"                                      \
+    " AND l.table_name = changelog.table_name"                                \
+    " AND l.cursor > changelog.cursor)"
+
+
+static sqlite3_stmt *
+filtered(msync_store_t *store, msync_stmt_e which, const char *columns,
+    const char *tail, int64_t cursor, msync_err_t *err)
+{
+    char          *sql;
+    int64_t        site = -1;
+    sqlite3_stmt  *stmt = store->stmts[which];
+
+    if (stmt == NULL) {
+        sql = sqlite3_mprintf("SELECT %s FROM changelog WHERE cursor >= ?2 "
+                              "AND %s" LATEST "%s", columns,
+                              store->changes_filter, tail);
+        stmt = sql ? msync_store_stmt(store, which, sql, err) : NULL;
+        sqlite3_free(sql);
+    }
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return NULL;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    sqlite3_bind_int64(stmt, 2, cursor);
+
+    return stmt;
+}
+
+
+int
+msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
+    msync_err_t *err)
+{
+    int64_t  cursor = 0;
+
+    if (msync_store_get_int(store, cursor_id, &cursor, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_scalar(store,
+                              filtered(store, MSYNC_STMT_QUEUE, "count(*)",
+                                       "", cursor, err),
+                              n, "counting what waits", err);
+}
+
+
+static void
+add_columns(sqlite3_str *sql, const msync_table_t *table)
+{
+    size_t  i;
+
+    for (i = 0; i < table->n; i++) {
+        sqlite3_str_appendf(sql, "\"%w\", ", table->fields[i].name);
+    }
+
+    sqlite3_str_appendall(sql, "msync_extra");
+}
+
+
+static sqlite3_stmt *
+row_select(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    char                 *text;
+    sqlite3_str          *sql;
+    msync_table_stmts_t  *stmts;
+
+    stmts = &store->tables[table - store->catalogue->tables];
+
+    if (stmts->select == NULL) {
+        sql = sqlite3_str_new(store->db);
+        sqlite3_str_appendall(sql, "SELECT ");
+        add_columns(sql, table);
+        sqlite3_str_appendf(sql, " FROM \"%w\" WHERE \"%w\" = ?1",
+                            table->sql, table->fields[table->key].name);
+        text = sqlite3_str_finish(sql);
+        stmts->select = text ? msync_store_prepare(store, text, err) : NULL;
+        sqlite3_free(text);
+    }
+
+    return stmts->select;
+}
+
+
+static void
+read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
+{
+    msync_value_t  *value = &row->values[i];
+
+    switch (sqlite3_column_type(stmt, i)) {
+
+    case SQLITE_INTEGER:
+        value->kind = MSYNC_VALUE_INTEGER;
+        value->integer = sqlite3_column_int64(stmt, i);
+        break;
+
+    case SQLITE_FLOAT:
+        value->kind = MSYNC_VALUE_REAL;
+        value->real = sqlite3_column_double(stmt, i);
+        break;
+
+    case SQLITE_NULL:
+        value->kind = MSYNC_VALUE_NULL;
+        break;
+
+    default:
+        value->kind = MSYNC_VALUE_TEXT;
+        value->text = (const char *) sqlite3_column_text(stmt, i);
+        value->length = sqlite3_column_bytes(stmt, i);
+
+        if (value->text == NULL) {
+            abort();
+        }
+        break;
+    }
+}
+
+
+/* the row as recordData; NULL with MSYNC_DONE when there is none */
+
+static int
+read_row(msync_store_t *store, const msync_table_t *table, const char *id,
+    char **data, size_t *length, msync_err_t *err)
+{
+    int            code, rc = MSYNC_DONE;
+    size_t         i;
+    const char    *extra;
+    msync_row_t    row;
+    sqlite3_stmt  *stmt;
+
+    *data = NULL;
+
+    stmt = row_select(store, table, err);
+    if (stmt == NULL) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_TRANSIENT);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        msync_row_init(&row, table);
+
+        for (i = 0; i < table->n; i++) {
+            read_column(&row, i, stmt);
+        }
+
+        extra = (const char *) sqlite3_column_text(stmt, table->n);
+        row.extra = extra ? msync_strdup(extra) : NULL;
+
+        *data = msync_row_encode(&row, length, err);
+        rc = MSYNC_OK;
+
+        if (*data == NULL) {
+            err->scope = MSYNC_SCOPE_RECORD;
+            rc = MSYNC_ERROR;
+        }
+
+        msync_row_clear(&row);
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, table->name, err);
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+/* a row with a value of a wrong type: its application can mend it, nobody
+ * else has to wait for that */
+
+static int
+set_aside(msync_store_t *store, unsigned side, const char *table,
+    const char *id, msync_err_t *err)
+{
+    msync_err_t     fault = *err;
+    msync_record_t  record;
+
+    if (err->scope != MSYNC_SCOPE_RECORD) {
+        return MSYNC_ERROR;
+    }
+
+    memset(&record, 0, sizeof(record));
+    record.table = (char *) table;
+    record.id = (char *) id;
+
+    msync_log(MSYNC_LOG_WARN, "%s \"%s\" cannot be sent: %s", table, id,
+              fault.text);
+
+    return msync_store_refused_put(store, side, &record, fault.text, err);
+}
+
+
+static int
+add_change(msync_store_t *store, sqlite3_stmt *changes, unsigned side,
+    msync_batch_t *batch, msync_err_t *err)
+{
+    int                   rc;
+    char                 *data = NULL;
+    size_t                length = 0;
+    const char           *name, *id;
+    msync_action_e        action;
+    msync_record_t       *record;
+    const msync_table_t  *table;
+
+    name = (const char *) sqlite3_column_text(changes, 1);
+    id = (const char *) sqlite3_column_text(changes, 2);
+    table = msync_catalogue_find(store->catalogue, name);
+    action = sqlite3_column_text(changes, 3)[0] == 'D'
+             ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT;
+
+    if (table == NULL || !(table->push & side)) {
+        return MSYNC_OK;
+    }
+
+    if (action == MSYNC_ACTION_UPSERT) {
+        rc = read_row(store, table, id, &data, &length, err);
+
+        if (rc == MSYNC_DONE) {
+            return MSYNC_OK;
+        }
+
+        if (rc == MSYNC_ERROR) {
+            return set_aside(store, side, name, id, err);
+        }
+    }
+
+    record = msync_batch_add(batch);
+    record->table = msync_strdup(name);
+    record->id = msync_strdup(id);
+    record->action = action;
+    record->data = data;
+    record->data_length = length;
+    record->cursor = sqlite3_column_int64(changes, 0);
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
+    unsigned limit, size_t octets, msync_batch_t *batch, int64_t *processed,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    size_t         n, sum = 0;
+    sqlite3_stmt  *stmt;
+
+    *processed = 0;
+    batch->next = cursor;
+
+    stmt = filtered(store, MSYNC_STMT_CHANGES,
+                    "cursor, table_name, record_id, row_action",
+                    " ORDER BY cursor LIMIT ?3", cursor, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 3, limit);
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        n = batch->n;
+
+        rc = add_change(store, stmt, side, batch, err);
+        if (rc != MSYNC_OK) {
+            break;
+        }
+
+        batch->next = sqlite3_column_int64(stmt, 0) + 1;
+        (*processed)++;
+
+        if (batch->n > n) {
+            sum += batch->records[n].data_length;
+        }
+
+        if (sum >= octets) {
+            code = SQLITE_DONE;
+            break;
+        }
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading the changelog", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}

@@ -1,0 +1,373 @@
+/*
+ * Rows of the catalogue's tables, as integration writes them.
+ *
+ * Promises: a row that the database refuses for what it holds is an error of
+ * that record and undoes nothing else; a foreign key that is not met is
+ * named by its field and the id that is missing.
+ */
+
+#include <string.h>
+
+#include "store_sqlite.h"
+
+
+static bool
+is_wire_field(const msync_table_t *table, size_t i)
+{
+    return !table->fields[i].local_only;
+}
+
+
+/* SQL of an upsert that leaves local fields of an existing row alone */
+
+static char *
+upsert_sql(const msync_table_t *table)
+{
+    size_t        i;
+    const char   *key = table->fields[table->key].name;
+    sqlite3_str  *sql;
+
+    sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table->sql);
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i)) {
+            sqlite3_str_appendf(sql, "\"%w\", ", table->fields[i].name);
+        }
+    }
+
+    sqlite3_str_appendall(sql, "msync_extra) VALUES (");
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i)) {
+            sqlite3_str_appendf(sql, "?%d, ", (int) i + 1);
+        }
+    }
+
+    sqlite3_str_appendf(sql, "?%d) ON CONFLICT (\"%w\") DO UPDATE SET ",
+                        (int) table->n + 1, key);
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i) && i != table->key) {
+            sqlite3_str_appendf(sql, "\"%w\" = excluded.\"%w\", ",
+                                table->fields[i].name,
+                                table->fields[i].name);
+        }
+    }
+
+    /* central sends it again, so it lives again */
+    if (table->soft_is_local) {
+        sqlite3_str_appendf(sql, "\"%w\" = %s, ", table->soft_column,
+                            table->soft_is_time ? "NULL" : "0");
+    }
+
+    sqlite3_str_appendall(sql, "msync_extra = excluded.msync_extra");
+
+    return sqlite3_str_finish(sql);
+}
+
+
+static sqlite3_stmt *
+row_upsert(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    char                 *sql;
+    msync_table_stmts_t  *stmts;
+
+    stmts = &store->tables[table - store->catalogue->tables];
+
+    if (stmts->upsert == NULL) {
+        sql = upsert_sql(table);
+        stmts->upsert = sql ? msync_store_prepare(store, sql, err) : NULL;
+        sqlite3_free(sql);
+    }
+
+    return stmts->upsert;
+}
+
+
+static void
+bind_value(sqlite3_stmt *stmt, int at, const msync_value_t *value)
+{
+    switch (value->kind) {
+
+    case MSYNC_VALUE_INTEGER:
+        sqlite3_bind_int64(stmt, at, value->integer);
+        break;
+
+    case MSYNC_VALUE_REAL:
+        sqlite3_bind_double(stmt, at, value->real);
+        break;
+
+    case MSYNC_VALUE_TEXT:
+        sqlite3_bind_text(stmt, at, value->text, (int) value->length,
+                          SQLITE_STATIC);
+        break;
+
+    default:
+        sqlite3_bind_null(stmt, at);
+        break;
+    }
+}
+
+
+int
+msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *exists, msync_err_t *err)
+{
+    char                 *sql;
+    int64_t               found;
+    msync_table_stmts_t  *stmts;
+
+    stmts = &store->tables[table - store->catalogue->tables];
+
+    if (stmts->exists == NULL) {
+        sql = sqlite3_mprintf("SELECT 1 FROM \"%w\" WHERE \"%w\" = ?1",
+                              table->sql, table->fields[table->key].name);
+        stmts->exists = sql ? msync_store_prepare(store, sql, err) : NULL;
+        sqlite3_free(sql);
+    }
+
+    if (stmts->exists == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmts->exists, 1, id, -1, SQLITE_STATIC);
+
+    if (msync_store_scalar(store, stmts->exists, &found, table->name, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *exists = found != 0;
+    return MSYNC_OK;
+}
+
+
+/* which parent is missing; SQLite itself does not tell */
+
+static int
+explain_foreign_key(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **at, msync_err_t *err)
+{
+    bool                  exists;
+    size_t                i;
+    const msync_field_t  *field;
+
+    for (i = 0; i < row->table->n; i++) {
+        field = &row->table->fields[i];
+
+        if (!field->fk || row->values[i].kind != MSYNC_VALUE_TEXT) {
+            continue;
+        }
+
+        if (msync_store_row_exists(store, field->target, row->values[i].text,
+                                   &exists, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (!exists) {
+            *at = field;
+            msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                          "field \"%s\": there is no %s \"%.64s\" yet",
+                          field->name, field->target->name,
+                          row->values[i].text);
+            err->scope = MSYNC_SCOPE_RECORD;
+            return MSYNC_ERROR;
+        }
+    }
+
+    msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                  "a foreign key is not met");
+    err->scope = MSYNC_SCOPE_RECORD;
+
+    return MSYNC_ERROR;
+}
+
+
+/* a constraint or a value is the record's fault, the rest is ours */
+
+static int
+row_fault(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    int  code = sqlite3_errcode(store->db) & 0xff;
+
+    msync_store_fault(store, what, err);
+
+    if (code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH
+        || code == SQLITE_TOOBIG)
+    {
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s",
+                      sqlite3_errmsg(store->db));
+        err->scope = MSYNC_SCOPE_RECORD;
+
+    } else {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **at, msync_err_t *err)
+{
+    int            code;
+    size_t         i;
+    sqlite3_stmt  *stmt;
+
+    *at = NULL;
+
+    stmt = row_upsert(store, row->table, err);
+    if (stmt == NULL) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; i < row->table->n; i++) {
+        if (is_wire_field(row->table, i)) {
+            bind_value(stmt, i + 1, &row->values[i]);
+        }
+    }
+
+    sqlite3_bind_text(stmt, row->table->n + 1, row->extra, -1,
+                      SQLITE_STATIC);
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_DONE) {
+        sqlite3_reset(stmt);
+        return MSYNC_OK;
+    }
+
+    code = sqlite3_extended_errcode(store->db);
+    row_fault(store, row->table->name, err);
+    sqlite3_reset(stmt);
+
+    if (code == SQLITE_CONSTRAINT_FOREIGNKEY) {
+        return explain_foreign_key(store, row, at, err);
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+/* runs a statement about one row, whose ids are ?1 and ?2 */
+
+static int
+run_about(msync_store_t *store, char *sql, const char *id,
+    const char *other, msync_err_t *err)
+{
+    int            rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
+    sqlite3_free(sql);
+
+    if (stmt == NULL) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+
+    if (other != NULL) {
+        sqlite3_bind_text(stmt, 2, other, -1, SQLITE_STATIC);
+    }
+
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = row_fault(store, "row", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+int
+msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    if (run_about(store,
+                  sqlite3_mprintf("DELETE FROM \"%w\" WHERE \"%w\" = ?1",
+                                  table->sql,
+                                  table->fields[table->key].name),
+                  id, NULL, err)
+        == MSYNC_OK)
+    {
+        return MSYNC_OK;
+    }
+
+    if (err->scope == MSYNC_SCOPE_RECORD) {
+        msync_err_context(err, "other records still refer to it");
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_store_row_soft_delete(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_err_t *err)
+{
+    char   now[32];
+    char  *value;
+
+    value = table->soft_is_time
+            ? sqlite3_mprintf("%Q", msync_store_time(msync_store_now(), now))
+            : sqlite3_mprintf("%d", table->soft_value);
+
+    if (value == NULL) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
+    }
+
+    /* v6 datetimes carry no zone */
+    if (table->soft_is_time && !table->soft_is_local) {
+        value[strlen(value) - 2] = '\'';
+        value[strlen(value) - 1] = '\0';
+    }
+
+    return run_about(store,
+                     sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = %z WHERE "
+                                     "\"%w\" = ?1", table->sql,
+                                     table->soft_column, value,
+                                     table->fields[table->key].name),
+                     id, NULL, err);
+}
+
+
+int
+msync_store_row_repoint(msync_store_t *store, const msync_table_t *table,
+    const char *from, const char *to, msync_err_t *err)
+{
+    size_t                i, j;
+    const msync_field_t  *field;
+    const msync_table_t  *other;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        other = &store->catalogue->tables[i];
+
+        for (j = 0; j < other->n; j++) {
+            field = &other->fields[j];
+
+            if (field->target != table) {
+                continue;
+            }
+
+            if (run_about(store,
+                          sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 "
+                                          "WHERE \"%w\" = ?1", other->sql,
+                                          field->name, field->name),
+                          from, to, err)
+                != MSYNC_OK)
+            {
+                return MSYNC_ERROR;
+            }
+        }
+    }
+
+    return MSYNC_OK;
+}

@@ -1,0 +1,77 @@
+/*
+ * What the store's own files share; nobody else includes this.
+ */
+
+#ifndef MSYNC_STORE_SQLITE_H
+#define MSYNC_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "store.h"
+
+/* the statements that are kept prepared for the life of the store */
+typedef enum {
+    MSYNC_STMT_BEGIN = 0,
+    MSYNC_STMT_COMMIT,
+    MSYNC_STMT_KV_GET,
+    MSYNC_STMT_KV_SET_INT,
+    MSYNC_STMT_KV_SET_STRING,
+    MSYNC_STMT_FLAG,
+    MSYNC_STMT_QUEUE,
+    MSYNC_STMT_CHANGES,
+    MSYNC_STMT_BUFFER_PUT,
+    MSYNC_STMT_BUFFER_WALK,
+    MSYNC_STMT_BUFFER_FAIL,
+    MSYNC_STMT_BUFFER_DONE,
+    MSYNC_STMT_BUFFER_PENDING,
+    MSYNC_STMT_BUFFER_FAILED,
+    MSYNC_STMT_REFUSED_PUT,
+    MSYNC_STMT_REFUSED_CLEAR,
+    MSYNC_STMT_REFUSED_COUNT,
+    MSYNC_STMT_DATA_VERSION,
+    MSYNC_STMT_LOG_UPDATE,
+    MSYNC_STMT_MAX
+} msync_stmt_e;
+
+typedef struct {
+    sqlite3_stmt  *select;          /* owned, made when first needed */
+    sqlite3_stmt  *upsert;
+    sqlite3_stmt  *exists;
+} msync_table_stmts_t;
+
+struct msync_store_s {
+    sqlite3                  *db;              /* owned */
+    const msync_catalogue_t  *catalogue;       /* borrowed */
+    sqlite3_stmt             *stmts[MSYNC_STMT_MAX];
+    msync_table_stmts_t      *tables;          /* one a catalogue table */
+    char                     *changes_filter;  /* owned SQL, see there */
+    int64_t                   batch_start;     /* when this transaction began,
+                                                  for failed records */
+    bool                      integrating;
+};
+
+/* fills err from the connection's last error; always MSYNC_ERROR */
+int msync_store_fault(msync_store_t *store, const char *what,
+    msync_err_t *err);
+
+/* the prepared statement "which", made from sql when it is first used */
+sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
+    const char *sql, msync_err_t *err);
+sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
+    msync_err_t *err);
+
+/* steps a statement that returns no row, resets it */
+int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
+    const char *what, msync_err_t *err);
+int msync_store_exec(msync_store_t *store, const char *sql,
+    msync_err_t *err);
+/* the first column of the first row as an integer, 0 without a row */
+int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
+    int64_t *value, const char *what, msync_err_t *err);
+
+int msync_store_migrate(msync_store_t *store, msync_err_t *err);
+
+/* the condition on rows of changelog that this site may send, see there */
+char *msync_store_changes_filter(const msync_catalogue_t *catalogue);
+
+#endif /* MSYNC_STORE_SQLITE_H */

@@ -1,0 +1,122 @@
+/*
+ * A session with the scripted server, as the tests of http, v5 and v6 use
+ * it: fast retries, a fixed identity.
+ */
+
+#ifndef MSYNC_T_CENTRAL_H
+#define MSYNC_T_CENTRAL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "http.h"
+#include "server.h"
+
+#define HASH  "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+#define HWID  "01234567-89ab-4cde-8f01-23456789abcd"
+
+typedef struct {
+    server_t       *server;
+    msync_conf_t   *conf;
+    msync_http_t   *http;
+    char            url[64];
+} central_t;
+
+#define assert_has(text, part)                                                \
+    do {                                                                      \
+        if (strstr(text, part) == NULL) {                                     \
+            fail_msg("\"%s\" is not in \"%s\"", part, text);                  \
+        }                                                                     \
+    } while (0)
+
+#define assert_lacks(text, part)                                              \
+    do {                                                                      \
+        if (strstr(text, part) != NULL) {                                     \
+            fail_msg("\"%s\" is in \"%s\"", part, text);                      \
+        }                                                                     \
+    } while (0)
+
+/* a failed call, its variant and a part of its text; no secret in it */
+
+#define assert_failed(rc, err, what, words)                                   \
+    do {                                                                      \
+        if ((rc) == MSYNC_OK) {                                               \
+            fail_msg("expected %s, it went well", #what);                     \
+        }                                                                     \
+        if ((err).variant != MSYNC_ERR_##what) {                              \
+            fail_msg("expected %s, got %s: %s", #what,                        \
+                     msync_err_variant((err).variant), (err).text);           \
+        }                                                                     \
+        assert_has((err).text, words);                                        \
+        assert_lacks((err).text, HASH);                                       \
+    } while (0)
+
+
+static inline void
+central_open(central_t *c)
+{
+    msync_err_t  err;
+
+    c->http = msync_http_create(c->conf, HWID, -1, NULL, NULL, &err);
+
+    if (c->http == NULL) {
+        fail_msg("%s", err.text);
+    }
+
+    msync_http_set_base(c->http, 1);
+}
+
+
+static inline int
+central_setup(void **state)
+{
+    central_t    *c;
+    msync_err_t   err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+
+    c = calloc(1, sizeof(*c));
+    c->server = server_start();
+    c->conf = msync_conf_create();
+    snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", c->server->port);
+
+    if (msync_conf_set_url(c->conf, c->url, &err) != MSYNC_OK) {
+        return -1;
+    }
+
+    c->conf->username = msync_strdup("Clinic 7");
+    memcpy(c->conf->password_sha256, HASH, sizeof(HASH));
+    central_open(c);
+    *state = c;
+
+    return 0;
+}
+
+
+static inline int
+central_teardown(void **state)
+{
+    central_t  *c = *state;
+
+    msync_http_free(&c->http);
+    msync_conf_free(&c->conf);
+    server_stop(c->server);
+    free(c);
+
+    return 0;
+}
+
+
+/* again, after a change of c->conf */
+
+static inline void
+central_reopen(central_t *c)
+{
+    msync_http_free(&c->http);
+    central_open(c);
+}
+
+#endif /* MSYNC_T_CENTRAL_H */

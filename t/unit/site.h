@@ -1,0 +1,160 @@
+/*
+ * A site database in a directory of its own, for the tests of the rooms that
+ * need one.
+ */
+
+#ifndef MSYNC_TEST_SITE_H
+#define MSYNC_TEST_SITE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "store.h"
+
+#define SITE_ID  7
+
+typedef struct {
+    char                dir[64];
+    char                path[96];
+    msync_catalogue_t  *catalogue;
+    msync_store_t      *store;
+    sqlite3            *app;           /* the application's connection */
+} site_t;
+
+#define assert_ok(call)                                                       \
+    do {                                                                      \
+        msync_err_clear(&err);                                                \
+        if ((call) != MSYNC_OK) {                                             \
+            fail_msg("%s: %s", #call, err.text);                              \
+        }                                                                     \
+    } while (0)
+
+
+static inline void
+site_sql(site_t *site, const char *sql)
+{
+    char  *message = NULL;
+
+    if (sqlite3_exec(site->app, sql, NULL, NULL, &message) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, message);
+    }
+}
+
+
+/* the first column of the first row, "" without one; static storage */
+
+static inline const char *
+site_get(site_t *site, const char *sql)
+{
+    sqlite3_stmt  *stmt;
+
+    static char  text[4096];
+
+    if (sqlite3_prepare_v2(site->app, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(site->app));
+    }
+
+    text[0] = '\0';
+
+    if (sqlite3_step(stmt) == SQLITE_ROW
+        && sqlite3_column_text(stmt, 0) != NULL)
+    {
+        snprintf(text, sizeof(text), "%s",
+                 (const char *) sqlite3_column_text(stmt, 0));
+    }
+
+    sqlite3_finalize(stmt);
+    return text;
+}
+
+
+static inline int
+site_open(void **state)
+{
+    site_t      *site;
+    msync_err_t  err;
+
+    site = calloc(1, sizeof(site_t));
+    strcpy(site->dir, "/tmp/msync-unit-XXXXXX");
+    assert_non_null(mkdtemp(site->dir));
+    snprintf(site->path, sizeof(site->path), "%s/site.sqlite", site->dir);
+
+    site->catalogue = msync_catalogue_builtin(&err);
+    assert_non_null(site->catalogue);
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    if (site->store == NULL) {
+        fail_msg("%s", err.text);
+    }
+
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_SITE_ID, SITE_ID,
+                                  &err));
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    sqlite3_busy_timeout(site->app, 5000);
+
+    *state = site;
+    return 0;
+}
+
+
+static inline int
+site_close(void **state)
+{
+    char     command[128];
+    site_t  *site = *state;
+
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    msync_catalogue_free(&site->catalogue);
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", site->dir);
+    assert_int_equal(system(command), 0);
+    free(site);
+
+    return 0;
+}
+
+
+/* adds a record to a batch */
+
+static inline void
+site_record(msync_batch_t *batch, const char *table, const char *id,
+    msync_action_e action, const char *data)
+{
+    msync_record_t  *record;
+
+    record = msync_batch_add(batch);
+    record->table = msync_strdup(table);
+    record->id = msync_strdup(id);
+    record->action = action;
+    record->data = data ? msync_strdup(data) : NULL;
+    record->data_length = data ? strlen(data) : 0;
+}
+
+
+/* puts one record into the buffer, committed */
+
+static inline void
+site_pull(site_t *site, unsigned side, const char *table, const char *id,
+    msync_action_e action, const char *data)
+{
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    site_record(&batch, table, id, action, data);
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_buffer_put(site->store, &batch, side, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    msync_batch_clear(&batch);
+}
+
+#endif /* MSYNC_TEST_SITE_H */

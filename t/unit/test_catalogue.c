@@ -1,0 +1,425 @@
+/* The catalogue: reading it, and records to rows and back. */
+
+#include "site.h"
+
+#include <cjson/cJSON.h>
+
+
+static msync_catalogue_t  *catalogue;
+
+
+static int
+open_catalogue(void **state)
+{
+    msync_err_t  err;
+
+    (void) state;
+    catalogue = msync_catalogue_builtin(&err);
+    return catalogue == NULL;
+}
+
+
+static int
+close_catalogue(void **state)
+{
+    (void) state;
+    msync_catalogue_free(&catalogue);
+    return 0;
+}
+
+
+static const msync_table_t *
+table(const char *name)
+{
+    const msync_table_t  *found = msync_catalogue_find(catalogue, name);
+
+    assert_non_null(found);
+    return found;
+}
+
+
+/* decodes and encodes; the JSON that goes out again, to be freed */
+
+static cJSON *
+round_trip(const char *name, const char *id, const char *data)
+{
+    char         *text;
+    cJSON        *json;
+    size_t        length;
+    msync_row_t   row;
+    msync_err_t   err;
+
+    assert_ok(msync_row_decode(&row, table(name), id, data, NULL, &err));
+    text = msync_row_encode(&row, &length, &err);
+    assert_non_null(text);
+    assert_int_equal(strlen(text), length);
+    json = cJSON_Parse(text);
+    msync_row_clear(&row);
+    free(text);
+
+    return json;
+}
+
+
+static void
+expect(cJSON *json, const char *name, const char *printed)
+{
+    char  *text;
+
+    text = cJSON_PrintUnformatted(cJSON_GetObjectItem(json, name));
+    assert_non_null(text);
+    assert_string_equal(text, printed);
+    free(text);
+}
+
+
+/* "field" must be at fault */
+
+static void
+refused(const char *name, const char *data, const char *field)
+{
+    msync_row_t           row;
+    msync_err_t           err;
+    const msync_field_t  *at;
+
+    assert_int_equal(msync_row_decode(&row, table(name), "X", data, &at,
+                                      &err), MSYNC_ERROR);
+    assert_int_equal(err.variant, MSYNC_ERR_INTEGRATION_ERROR);
+
+    if (field != NULL) {
+        assert_non_null(at);
+        assert_string_equal(at->name, field);
+        assert_non_null(strstr(err.text, field));
+    }
+
+    msync_row_clear(&row);
+}
+
+
+static void
+parents_stand_before_children(void **state)
+{
+    size_t                i, j;
+    const msync_table_t  *t;
+
+    (void) state;
+    assert_int_equal(catalogue->n, 94);
+
+    for (i = 0; i < catalogue->n; i++) {
+        t = &catalogue->tables[i];
+
+        for (j = 0; j < t->n; j++) {
+            if (t->fields[j].fk) {
+                assert_non_null(t->fields[j].target);
+                assert_true(t->fields[j].target < t);
+            }
+        }
+    }
+}
+
+
+static void
+names_are_found_exactly(void **state)
+{
+    (void) state;
+    assert_ptr_equal(msync_catalogue_find(catalogue, "nothing"), NULL);
+    assert_ptr_equal(msync_catalogue_find(catalogue, "location"), NULL);
+    assert_string_equal(table("Location")->name, "Location");
+    assert_int_equal(table("name")->push, MSYNC_LEGACY | MSYNC_OMSUPPLY);
+    assert_int_equal(table("item")->push, 0);
+}
+
+
+#define LINE                                                                  \
+    "\"pack_size\":1,\"cost_price\":0.5,\"sell_price\":1,"                    \
+    "\"transaction_ID\":\"T\",\"item_ID\":\"I\",\"item_name\":\"n\","         \
+    "\"location_ID\":\"\",\"batch\":\"\",\"type\":\"stock_in\","              \
+    "\"quantity\":3,\"note\":null,\"optionID\":\"\","                         \
+    "\"linked_transact_id\":\"\",\"donor_id\":null,"                          \
+    "\"vaccine_vial_monitor_status_ID\":\"\",\"volume_per_pack\":0,"          \
+    "\"item_line_ID\":\"\""
+
+
+static void
+dates_go_out_as_the_wire_wants_them(void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":"
+                      "\"2027-01-31\"}");
+    expect(json, "expiry_date", "\"2027-01-31T00:00:00\"");
+    expect(json, "ID", "\"L\"");
+    expect(json, "cost_price", "0.5");
+    expect(json, "batch", "null");
+    cJSON_Delete(json);
+
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":"
+                      "\"0000-00-00\"}");
+    expect(json, "expiry_date", "null");
+    cJSON_Delete(json);
+
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":"
+                      "\"2027-01-31T00:00:00\"}");
+    expect(json, "expiry_date", "\"2027-01-31T00:00:00\"");
+    cJSON_Delete(json);
+}
+
+
+static void
+unknown_fields_survive(void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":\"\","
+                      "\"new_field\":{\"a\":[1,2]},\"other\":\"x\"}");
+    expect(json, "new_field", "{\"a\":[1,2]}");
+    expect(json, "other", "\"x\"");
+    cJSON_Delete(json);
+}
+
+
+static void
+empty_objects_read_as_null(void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":\"\","
+                      "\"oms_fields\":{}}");
+    expect(json, "oms_fields", "null");
+    cJSON_Delete(json);
+
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":\"\","
+                      "\"oms_fields\":{\"campaign_id\":\"c\"}}");
+    expect(json, "oms_fields", "{\"campaign_id\":\"c\"}");
+    cJSON_Delete(json);
+}
+
+
+static void
+an_empty_member_of_an_object_is_null(void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":\"\","
+                      "\"oms_fields\":{\"campaign_id\":\"\",\"x\":\"\"}}");
+    expect(json, "oms_fields", "{\"campaign_id\":null,\"x\":\"\"}");
+    cJSON_Delete(json);
+}
+
+
+static void
+times_come_as_seconds_and_go_as_text(void **state)
+{
+    char    data[256];
+    cJSON  *json;
+    size_t  i;
+
+    static const struct { const char *in; const char *out; } cases[] = {
+        { "3661",           "\"01:01:01\"" },
+        { "0",              "\"00:00:00\"" },
+        { "-5",             "\"00:00:00\"" },
+        { "999999",         "\"00:00:00\"" },
+        { "null",           "\"00:00:00\"" },
+        { "\"10:20:30\"",   "\"10:20:30\"" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(data, sizeof(data), "{\"store_ID\":\"S\","
+                 "\"item_line_ID\":\"I\",\"location_ID\":\"\","
+                 "\"enter_date\":\"\",\"exit_date\":\"\","
+                 "\"enter_time\":%s,\"exit_time\":0}", cases[i].in);
+        json = round_trip("location_movement", "M", data);
+        expect(json, "enter_time", cases[i].out);
+        cJSON_Delete(json);
+    }
+}
+
+
+static void
+zero_stands_for_null_where_the_wire_refuses_null(void **state)
+{
+    const msync_table_t  *t = table("transact");
+
+    (void) state;
+    assert_true(msync_table_field(t, "insuranceDiscountRate")->encoding
+                & MSYNC_ENC_ZERO_IS_NULL);
+    assert_false(msync_table_field(t, "confirm_date")->encoding
+                 & MSYNC_ENC_ZERO_IS_NULL);
+}
+
+
+static void
+faults_name_the_field(void **state)
+{
+    (void) state;
+    refused("unit", "{\"units\":\"u\",\"comment\":\"\"}", "order_number");
+    refused("unit", "{\"units\":5,\"comment\":\"\",\"order_number\":1}",
+            "units");
+    refused("unit", "{\"units\":\"u\",\"comment\":\"\",\"order_number\":1.5}",
+            "order_number");
+    refused("unit", "{\"units\":null,\"comment\":\"\",\"order_number\":1}",
+            "units");
+    refused("unit", "{\"ID\":\"other\",\"units\":\"u\",\"comment\":\"\","
+            "\"order_number\":1}", "ID");
+    refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
+            "\"yes\",\"date_updated\":\"\"}", "is_home_currency");
+    refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
+            "true,\"date_updated\":\"31.12.2020\"}", "date_updated");
+    refused("unit", "[]", NULL);
+    refused("unit", "{", NULL);
+    refused("unit", NULL, NULL);
+}
+
+
+static void
+records_that_open_msupply_drops_are_dropped(void **state)
+{
+    (void) state;
+    assert_true(msync_row_ignored(table("property"), MSYNC_LEGACY, "{}"));
+    assert_false(msync_row_ignored(table("property"), MSYNC_OMSUPPLY, "{}"));
+    assert_true(msync_row_ignored(table("store"), MSYNC_LEGACY,
+                                  "{\"code\":\"HIS\",\"name_ID\":\"N\"}"));
+    assert_true(msync_row_ignored(table("store"), MSYNC_LEGACY,
+                                  "{\"code\":\"A\",\"name_ID\":\"\"}"));
+    assert_false(msync_row_ignored(table("store"), MSYNC_LEGACY,
+                                   "{\"code\":\"A\",\"name_ID\":\"N\"}"));
+}
+
+
+static void
+bad_catalogues_are_refused_by_name(void **state)
+{
+    size_t       i;
+    msync_err_t  err;
+
+    static const struct { const char *json; const char *word; } cases[] = {
+        { "{}", "array" },
+        { "[{\"table\":\"\"}]", "usable name" },
+        { "[{\"table\":\"sqlite_master\",\"key\":\"i\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"string\"}]}]",
+          "sqlite_master" },
+        { "[{\"table\":\"sync_log\",\"key\":\"i\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"string\"}]}]", "sync_log" },
+        { "[{\"table\":\"a\",\"key\":\"z\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"string\"}]}]", "key" },
+        { "[{\"table\":\"a\",\"key\":\"i\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"colour\"}]}]", "type" },
+        { "[{\"table\":\"a\",\"key\":\"i\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"string\"},"
+          "{\"name\":\"I\",\"type\":\"string\"}]}]", "twice" },
+        { "[{\"table\":\"a\",\"key\":\"i\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"i\",\"type\":\"string\"},"
+          "{\"name\":\"b\",\"type\":\"string\",\"references\":\"c\","
+          "\"fk\":true}]}]", "earlier" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_null(msync_catalogue_parse(cases[i].json,
+                                          strlen(cases[i].json), &err));
+        assert_non_null(strstr(err.text, cases[i].word));
+    }
+}
+
+
+/* writes a tables file and loads it */
+
+static msync_catalogue_t *
+load(const char *json, msync_err_t *err)
+{
+    int                 fd;
+    msync_catalogue_t  *loaded;
+
+    char  path[] = "/tmp/msync-tables-XXXXXX";
+
+    fd = mkstemp(path);
+    assert_true(fd != -1);
+    assert_int_equal(write(fd, json, strlen(json)), strlen(json));
+    close(fd);
+    loaded = msync_catalogue_load(path, err);
+    unlink(path);
+
+    return loaded;
+}
+
+
+static void
+a_tables_file_adds_overrides_renames_and_leaves_out(void **state)
+{
+    msync_err_t           err;
+    msync_catalogue_t    *loaded;
+    const msync_table_t  *t;
+
+    (void) state;
+    loaded = load("[{\"table\":\"unit\",\"rename\":\"unidad\",\"fields\":["
+                  "{\"name\":\"units\",\"nullable\":true},"
+                  "{\"name\":\"colour\",\"type\":\"string\","
+                  "\"nullable\":true}]},"
+                  "{\"table\":\"Location_type\",\"leave_out\":true},"
+                  "{\"table\":\"mine\",\"key\":\"id\",\"delete\":\"hard\","
+                  "\"pull_from\":[\"legacy\"],\"push_to\":[],\"fields\":["
+                  "{\"name\":\"id\",\"type\":\"string\"},"
+                  "{\"name\":\"item_ID\",\"type\":\"string\","
+                  "\"references\":\"item\",\"fk\":true}]}]", &err);
+    assert_non_null(loaded);
+    assert_int_equal(loaded->n, 94);
+    t = msync_catalogue_find(loaded, "unit");
+    assert_string_equal(t->sql, "unidad");
+    assert_true(msync_table_field(t, "units")->nullable);
+    assert_non_null(msync_table_field(t, "colour"));
+    assert_null(msync_catalogue_find(loaded, "Location_type"));
+    assert_false(msync_table_field(msync_catalogue_find(loaded, "Location"),
+                                   "type_ID")->fk);
+    assert_non_null(msync_catalogue_find(loaded, "mine"));
+    msync_catalogue_free(&loaded);
+}
+
+
+static void
+a_bad_tables_file_is_refused_by_file_table_and_field(void **state)
+{
+    msync_err_t  err;
+
+    (void) state;
+    assert_null(load("{}", &err));
+    assert_non_null(strstr(err.text, "/tmp/msync-tables-"));
+    assert_null(load("[{\"table\":\"none\",\"leave_out\":true}]", &err));
+    assert_non_null(strstr(err.text, "none"));
+    assert_null(load("[{\"table\":\"unit\",\"fields\":[{\"name\":\"c\","
+                     "\"type\":\"colour\"}]}]", &err));
+    assert_non_null(strstr(err.text, "unit"));
+    assert_non_null(strstr(err.text, "\"c\""));
+    assert_null(load("[{\"table\":\"unit\",\"rename\":\"item\"}]", &err));
+    assert_null(msync_catalogue_load("/nonexistent", &err));
+    assert_non_null(strstr(err.text, "/nonexistent"));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(parents_stand_before_children),
+        cmocka_unit_test(names_are_found_exactly),
+        cmocka_unit_test(dates_go_out_as_the_wire_wants_them),
+        cmocka_unit_test(unknown_fields_survive),
+        cmocka_unit_test(empty_objects_read_as_null),
+        cmocka_unit_test(an_empty_member_of_an_object_is_null),
+        cmocka_unit_test(times_come_as_seconds_and_go_as_text),
+        cmocka_unit_test(zero_stands_for_null_where_the_wire_refuses_null),
+        cmocka_unit_test(faults_name_the_field),
+        cmocka_unit_test(records_that_open_msupply_drops_are_dropped),
+        cmocka_unit_test(bad_catalogues_are_refused_by_name),
+        cmocka_unit_test(a_tables_file_adds_overrides_renames_and_leaves_out),
+        cmocka_unit_test(a_bad_tables_file_is_refused_by_file_table_and_field)
+    };
+
+    return cmocka_run_group_tests(tests, open_catalogue, close_catalogue);
+}

@@ -1,0 +1,962 @@
+/*
+ * The HTTP session against a scripted server: what is on the wire, which
+ * limits hold, what is tried again, and the words for each failure.
+ */
+
+#include "central.h"
+
+
+static const unsigned char  packed[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56,
+    0x2a, 0x48, 0x4c, 0xce, 0x4e, 0x4d, 0x51, 0xb2, 0x52, 0xaa, 0x18, 0x05,
+    0xa3, 0x60, 0x14, 0x8c, 0x82, 0x51, 0x30, 0x0a, 0x46, 0xc1, 0x90, 0x07,
+    0x4a, 0xb5, 0x00, 0xd1, 0x10, 0xe6, 0xfd, 0xdd, 0x07, 0x00, 0x00
+};                                   /* {"packed":"x…"}, 2013 octets */
+
+
+static int
+ask(central_t *c, const char *path, msync_http_response_t *res,
+    msync_err_t *err)
+{
+    char                  url[256];
+    msync_http_request_t  req = { .method = "GET", .url = url };
+
+    snprintf(url, sizeof(url), "%s%s", c->url, path);
+
+    return msync_http_request(c->http, &req, res, err);
+}
+
+
+static int
+post(central_t *c, const char *body, bool once, msync_err_t *err)
+{
+    int                    rc;
+    char                   url[256];
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "POST", .url = url, .body = body,
+        .body_length = strlen(body), .once = once
+    };
+
+    snprintf(url, sizeof(url), "%s/p", c->url);
+    rc = msync_http_request(c->http, &req, &res, err);
+    rc = rc == MSYNC_OK ? res.status : rc;
+    msync_http_response_clear(&res);
+
+    return rc;
+}
+
+
+static void
+test_get_on_the_wire(void **state)
+{
+    char                   want[512];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_json(c->server, 200, "{\"a\":1}");
+    assert_int_equal(ask(c, "/x?y=1", &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    assert_string_equal(res.body, "{\"a\":1}");
+    assert_int_equal(res.length, 7);
+    assert_string_equal(res.content_type, "application/json");
+    msync_http_response_clear(&res);
+
+    snprintf(want, sizeof(want), "GET /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+             "User-Agent: msync/", c->server->port);
+    assert_memory_equal(server_request(c->server, 0), want, strlen(want));
+    assert_has(server_request(c->server, 0), "\r\nAccept-Encoding: ");
+    assert_has(server_request(c->server, 0), "gzip");
+    assert_has(server_request(c->server, 0),
+               "\r\nAccept: application/json\r\n\r\n");
+    assert_lacks(server_request(c->server, 0), "Authorization");
+    assert_lacks(server_request(c->server, 0), "Cookie");
+}
+
+
+static void
+test_v5_headers_only_with_auth(void **state)
+{
+    char                   url[128];
+    const char            *sent;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "POST", .url = url, .body = "{}", .body_length = 2,
+        .auth = true, .version = 14
+    };
+
+    snprintf(url, sizeof(url), "%s/p", c->url);
+    server_json(c->server, 200, "{}");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    msync_http_response_clear(&res);
+    sent = server_request(c->server, 0);
+
+    assert_has(sent, "\r\nmsupply-site-uuid: " HWID "\r\n");
+    assert_has(sent, "\r\napp-name: msync\r\n");
+    assert_has(sent, "\r\napp-version: ");
+    assert_has(sent, "\r\nversion: 14\r\n");
+    assert_has(sent, "\r\nContent-Type: application/json\r\n");
+    assert_has(sent, "\r\nContent-Length: 2\r\n\r\n{}");
+    assert_lacks(sent, "Expect:");
+
+    /* base64 of "Clinic 7:" and the beginning of the hash */
+    assert_has(sent, "\r\nAuthorization: Basic Q2xpbmljIDc6NWU4ODQ4OThkY");
+
+    req.auth = false;
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    msync_http_response_clear(&res);
+    sent = server_request(c->server, 1);
+    assert_lacks(sent, "Authorization");
+    assert_lacks(sent, "msupply-site-uuid");
+    assert_lacks(sent, "version: ");
+}
+
+
+static void
+test_connection_is_reused_and_counted(void **state)
+{
+    size_t                  i, sent, received;
+    central_t              *c = *state;
+    msync_err_t             err;
+    msync_http_response_t   res;
+    msync_http_counters_t   counters;
+
+    server_json(c->server, 200, "{\"a\":1}");
+    server_json(c->server, 200, "{\"a\":2}");
+    server_json(c->server, 200, "{\"a\":3}");
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+        msync_http_response_clear(&res);
+    }
+
+    assert_int_equal(post(c, "{\"b\":[]}", false, &err), 200);
+
+    for (i = 0, sent = 0, received = 0; i < 3; i++) {
+        assert_int_equal(c->server->requests[i].connection, 0);
+        sent += c->server->requests[i].length;
+        received += c->server->answers[i].length;
+    }
+
+    msync_http_get_counters(c->http, &counters);
+    assert_int_equal(counters.requests, 3);
+    assert_int_equal(counters.connects, 1);
+    assert_int_equal(counters.bytes_sent, sent);
+    assert_int_equal(counters.bytes_received, received);
+}
+
+
+static void
+test_compressed_answer_is_unpacked(void **state)
+{
+    char                   text[512];
+    int                    n;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
+                 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+                 sizeof(packed));
+    memcpy(text + n, packed, sizeof(packed));
+    server_say(c->server, text, (size_t) n + sizeof(packed), 0);
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(res.length, 2013);
+    assert_memory_equal(res.body, "{\"packed\":\"xxx", 14);
+    msync_http_response_clear(&res);
+}
+
+
+static void
+test_limit_holds_after_decompression(void **state)
+{
+    char                   text[512];
+    int                    n;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->max_response = 2012;
+    central_reopen(c);
+
+    n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
+                 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+                 sizeof(packed));
+    memcpy(text + n, packed, sizeof(packed));
+    server_say(c->server, text, (size_t) n + sizeof(packed), 0);
+
+    assert_failed(ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+                  "larger than the 2012 octets");
+    assert_null(res.body);
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+static void
+test_limit_by_content_length(void **state)
+{
+    static const char      head[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 99999\r\n\r\nabc";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->max_response = 1024;
+    central_reopen(c);
+    server_say(c->server, head, sizeof(head) - 1, SERVER_HOLD);
+
+    assert_failed(ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+                  "larger than");
+}
+
+
+static void
+test_answer_of_exactly_the_limit(void **state)
+{
+    char                   body[1025];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    memset(body, 'x', 1024);
+    body[1024] = '\0';
+    c->conf->max_response = 1024;
+    central_reopen(c);
+    server_json(c->server, 200, body);
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(res.length, 1024);
+    msync_http_response_clear(&res);
+}
+
+
+static void
+test_damaged_compression(void **state)
+{
+    static const char      text[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Encoding: gzip\r\n"
+                                    "Content-Length: 8\r\n\r\nnot gzip";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_say(c->server, text, sizeof(text) - 1, 0);
+    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+                  "compressed in a damaged");
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+static void
+test_torn_answer_is_tried_again(void **state)
+{
+    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 100\r\n\r\n{\"half";
+    static const char      chunk[] = "HTTP/1.1 200 OK\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n"
+                                     "5\r\n{\"hal";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
+    server_say(c->server, chunk, sizeof(chunk) - 1, SERVER_RESET);
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_string_equal(res.body, "{}");
+    msync_http_response_clear(&res);
+    assert_int_equal(server_n(c->server), 3);
+}
+
+
+static void
+test_torn_for_good(void **state)
+{
+    int                    i;
+    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 100\r\n\r\n{\"half";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    for (i = 0; i < 10; i++) {
+        server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
+    }
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "lost in the middle of the answer, after 6 octets");
+    assert_int_equal(server_n(c->server), MSYNC_HTTP_TRIES);
+    assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
+}
+
+
+static void
+test_closed_without_an_answer(void **state)
+{
+    int                    i;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    for (i = 0; i < 10; i++) {
+        server_say(c->server, "", 0, SERVER_CLOSE);
+    }
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "without an answer; if it wants https");
+}
+
+
+static void
+test_once_is_never_sent_again(void **state)
+{
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    server_say(c->server, "", 0, SERVER_RESET);
+    assert_failed(post(c, "{}", true, &err), err, CONNECTION_ERROR,
+                  "without an answer");
+    assert_int_equal(server_n(c->server), 1);
+
+    server_json(c->server, 503, "");
+    assert_int_equal(post(c, "{}", true, &err), 503);
+    assert_int_equal(server_n(c->server), 2);
+}
+
+
+/* a kept connection that has died: libcurl itself would send again */
+
+static void
+test_once_takes_a_new_connection(void **state)
+{
+    central_t              *c = *state;
+    msync_err_t             err;
+    msync_http_response_t   res;
+
+    server_json(c->server, 200, "{}");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    msync_http_response_clear(&res);
+    assert_int_equal(post(c, "{}", true, &err), 200);
+    assert_int_not_equal(c->server->requests[0].connection,
+                         c->server->requests[1].connection);
+}
+
+
+static void
+test_statuses_tried_again(void **state)
+{
+    size_t        i;
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    server_json(c->server, 408, "");
+    server_answer(c->server, 429, "Retry-After: 1\r\n", "", 0);
+    server_json(c->server, 502, "");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(post(c, "{\"n\":1}", false, &err), 200);
+    assert_int_equal(server_n(c->server), 4);
+
+    for (i = 0; i < 4; i++) {
+        assert_string_equal(server_body(c->server, i), "{\"n\":1}");
+    }
+
+    server_json(c->server, 404, "");
+    assert_int_equal(post(c, "{}", false, &err), 404);
+    assert_int_equal(server_n(c->server), 5);
+}
+
+
+static void
+test_long_retry_after_goes_to_the_caller(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_answer(c->server, 503, "Retry-After: 3600\r\n", "", 0);
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 503);
+    assert_int_equal(res.retry_after, 3600);
+    assert_int_equal(server_n(c->server), 1);
+    msync_http_response_clear(&res);
+}
+
+
+static msync_http_verdict_e
+judge(const msync_http_response_t *res)
+{
+    return strcmp(res->body, "busy") == 0 ? MSYNC_HTTP_BUSY_NOW
+           : strcmp(res->body, "no") == 0 ? MSYNC_HTTP_FINAL
+           : MSYNC_HTTP_USUAL;
+}
+
+
+static void
+test_busy_server_is_waited_for(void **state)
+{
+    int                    i;
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge, .once = true
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+
+    for (i = 0; i < 7; i++) {
+        server_json(c->server, 503, "busy");
+    }
+
+    server_json(c->server, 200, "{}");
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    msync_http_response_clear(&res);
+    assert_int_equal(server_n(c->server), 8);
+}
+
+
+static void
+test_busy_patience_ends(void **state)
+{
+    int                    i;
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+
+    for (i = 0; i < 100; i++) {
+        server_json(c->server, 503, "busy");
+    }
+
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 503);
+    msync_http_response_clear(&res);
+
+    /* 300 s in pauses of half to a whole 15 s, the first ones shorter */
+    assert_in_range(server_n(c->server), 20, 60);
+}
+
+
+static void
+test_final_answer_is_not_tried_again(void **state)
+{
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+    server_json(c->server, 500, "no");
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 500);
+    assert_int_equal(server_n(c->server), 1);
+    msync_http_response_clear(&res);
+}
+
+
+static void
+test_silent_server(void **state)
+{
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .timeout = 30
+    };
+    static const char      half[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 9\r\n\r\n{";
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+    server_say(c->server, "", 0, SERVER_HOLD);
+    server_say(c->server, half, sizeof(half) - 1, SERVER_HOLD);
+
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+                  "then was silent for 0.03 seconds");
+    assert_int_equal(server_n(c->server), MSYNC_HTTP_TIMEOUT_TRIES);
+}
+
+
+static void
+test_refused(void **state)
+{
+    int                    fd;
+    unsigned               port;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    fd = server_listen(&port, -1);
+    snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", port);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "Connection refused by 127.0.0.1:");
+    close(fd);
+}
+
+
+static void
+test_connect_timeout(void **state)
+{
+    int                    i, fd, full[8];
+    unsigned               port;
+    char                   url[64];
+    central_t             *c = *state;
+    msync_err_t            err;
+    struct sockaddr_in     sin = { .sin_family = AF_INET };
+    msync_http_response_t  res;
+    msync_http_request_t   req = { .method = "GET", .url = url, .tries = 1 };
+
+    /* nobody accepts, and there is no room to wait */
+
+    fd = server_listen(&port, 0);
+    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sin.sin_port = htons((uint16_t) port);
+
+    for (i = 0; i < 8; i++) {
+        full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void) !connect(full[i], (struct sockaddr *) &sin, sizeof(sin));
+    }
+
+    c->conf->connect_timeout = 50;
+    central_reopen(c);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+                  "No connection to 127.0.0.1:");
+    assert_has(err.text, "within 0.05 seconds");
+
+    for (i = 0; i < 8; i++) {
+        close(full[i]);
+    }
+
+    close(fd);
+}
+
+
+static void
+test_name_not_found(void **state)
+{
+    int                    rc;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = "http://no-such-host.invalid/", .tries = 1
+    };
+
+    c->conf->connect_timeout = 2000;
+    central_reopen(c);
+    rc = msync_http_request(c->http, &req, &res, &err);
+
+    /* where no name server answers at all it is a time-out, also named */
+
+    assert_int_equal(rc, MSYNC_ERROR);
+    assert_has(err.text, "no-such-host.invalid");
+    assert_has(err.text, "(DNS)");
+}
+
+
+static void
+test_not_http(void **state)
+{
+    static const char      text[] = "SSH-2.0-OpenSSH_9.2\r\n";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_say(c->server, text, sizeof(text) - 1, SERVER_CLOSE);
+    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+                  "does not answer with HTTP");
+}
+
+
+static void
+test_http_spoken_to_a_tls_port(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_answer(c->server, 400, "Content-Type: text/html\r\n",
+                  "<h1>The plain HTTP request was sent to HTTPS port</h1>",
+                  0);
+    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+                  "must begin with https://");
+    assert_null(res.body);
+}
+
+
+static void
+test_tls_spoken_to_an_http_port(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u",
+             c->server->port);
+    server_answer(c->server, 400, "", "", SERVER_CLOSE);
+    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+                  "speaks plain HTTP there");
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+static void
+test_redirect_on_the_same_host(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_answer(c->server, 302, "Location: /there\r\n", "", 0);
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/here", &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    msync_http_response_clear(&res);
+    assert_has(server_request(c->server, 1), "GET /there HTTP/1.1\r\n");
+}
+
+
+static void
+test_redirect_to_another_host(void **state)
+{
+    char                   head[128];
+    server_t              *other;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    other = server_start();
+    snprintf(head, sizeof(head), "Location: http://127.0.0.1:%u/login\r\n",
+             other->port);
+    server_answer(c->server, 302, head, "", 0);
+
+    assert_failed(ask(c, "/", &res, &err), err, HTTP_ERROR,
+                  "redirects to another server");
+    assert_int_equal(err.http_status, 302);
+    assert_int_equal(server_n(other), 0);
+    server_stop(other);
+}
+
+
+static void
+test_redirect_without_an_end(void **state)
+{
+    int                    i;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    for (i = 0; i < 10; i++) {
+        server_answer(c->server, 301, "Location: /\r\n", "", 0);
+    }
+
+    assert_failed(ask(c, "/", &res, &err), err, HTTP_ERROR,
+                  "without coming to an end");
+    assert_int_equal(server_n(c->server), MSYNC_HTTP_REDIRECTS + 1);
+}
+
+
+static void
+test_redirect_of_a_post(void **state)
+{
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    server_answer(c->server, 307, "Location: /elsewhere\r\n", "", 0);
+    assert_failed(post(c, "{}", false, &err), err, HTTP_ERROR,
+                  "not followed when data is sent");
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+static void
+test_proxy_wants_a_password(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->proxy = msync_strdup(c->url);
+    central_reopen(c);
+    strcpy(c->url, "https://central.example.org");
+    server_answer(c->server, 407, "Proxy-Authenticate: Basic realm=x\r\n", "",
+                  SERVER_CLOSE);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "The proxy wants a user name and password");
+    assert_int_equal(err.remedy, MSYNC_REMEDY_FINAL);
+    assert_int_equal(server_n(c->server), 1);
+    assert_has(server_request(c->server, 0),
+               "CONNECT central.example.org:443 HTTP/1.1\r\n");
+}
+
+
+static void
+test_proxy_refuses(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->proxy = msync_strdup(c->url);
+    central_reopen(c);
+    strcpy(c->url, "https://central.example.org");
+    server_answer(c->server, 403, "", "", SERVER_CLOSE);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "The proxy refuses to connect to the central server (HTTP "
+                  "status 403)");
+}
+
+
+static void
+test_proxy_is_not_there(void **state)
+{
+    int                    fd;
+    char                   proxy[64];
+    unsigned               port;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    fd = server_listen(&port, -1);
+    snprintf(proxy, sizeof(proxy), "http://user:s3cret@127.0.0.1:%u", port);
+    c->conf->proxy = msync_strdup(proxy);
+    central_reopen(c);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "Connection refused by the proxy");
+    assert_lacks(err.text, "s3cret");
+    close(fd);
+}
+
+
+static void
+test_proxies_of_the_environment_are_ignored(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("all_proxy", "http://127.0.0.1:1", 1);
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    msync_http_response_clear(&res);
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
+}
+
+
+static int
+stop(void *data, msync_err_t *err)
+{
+    ++*(int *) data;
+
+    return msync_err_set(err, MSYNC_ERR_CANCELLED, "cancelled by the test");
+}
+
+
+static void
+test_hook_ends_a_transfer(void **state)
+{
+    int                    calls = 0;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    msync_http_free(&c->http);
+    c->server->bell = eventfd(0, EFD_CLOEXEC);
+    server_say(c->server, "", 0, SERVER_HOLD);
+    c->http = msync_http_create(c->conf, HWID, c->server->bell, stop, &calls,
+                                &err);
+
+    assert_failed(ask(c, "/", &res, &err), err, CANCELLED,
+                  "cancelled by the test");
+    assert_null(res.body);
+    assert_int_equal(calls, 1);
+    close(c->server->bell);
+}
+
+
+static int
+drain(void *data, msync_err_t *err)
+{
+    int       *fd = data;
+    uint64_t   n;
+
+    (void) err;
+    (void) !read(*fd, &n, sizeof(n));
+
+    return MSYNC_OK;
+}
+
+
+static void
+test_hook_lets_a_pause_go_on(void **state)
+{
+    int          fd;
+    central_t   *c = *state;
+    uint64_t     one = 1, n;
+    msync_err_t  err;
+
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    (void) !write(fd, &one, sizeof(one));
+
+    msync_http_free(&c->http);
+    c->http = msync_http_create(c->conf, HWID, fd, drain, &fd, &err);
+
+    assert_int_equal(msync_http_pause(c->http, 20, &err), MSYNC_OK);
+    assert_int_equal(read(fd, &n, sizeof(n)), -1);
+    close(fd);
+}
+
+
+static int
+refuse(void *data, msync_err_t *err)
+{
+    (void) data;
+    (void) err;
+
+    return MSYNC_ERROR;
+}
+
+
+static void
+test_hook_without_words(void **state)
+{
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    msync_http_free(&c->http);
+    c->http = msync_http_create(c->conf, HWID, -1, refuse, NULL, &err);
+
+    assert_failed(msync_http_pause(c->http, 60000, &err), err, CANCELLED,
+                  "ancelled");
+}
+
+
+static void
+test_hash_in_an_answer_is_blanked(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_json(c->server, 400, "you sent " HASH " and " HASH);
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_lacks(res.body, HASH);
+    assert_has(res.body, "you sent ****");
+    assert_int_equal(res.length, 9 + 64 + 5 + 64);
+    msync_http_response_clear(&res);
+}
+
+
+static void
+test_urls_that_are_none(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = { .method = "GET" };
+
+    req.url = "file:///etc/passwd";
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err,
+                  INVALID_URL, "https://");
+
+    req.url = "http://user:secret@127.0.0.1/";
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err,
+                  INVALID_URL, "user name");
+    assert_lacks(err.text, "secret");
+}
+
+
+static void
+test_missing_certificates_are_told_at_once(void **state)
+{
+    central_t     *c = *state;
+    msync_err_t    err;
+    msync_http_t  *http;
+
+    c->conf->ssl_trusted_certificate = msync_strdup("/nonexistent/ca.crt");
+    http = msync_http_create(c->conf, HWID, -1, NULL, NULL, &err);
+    assert_null(http);
+    assert_failed(MSYNC_ERROR, err, TLS_ERROR, "/nonexistent/ca.crt");
+}
+
+
+#define t(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_get_on_the_wire),
+        t(test_v5_headers_only_with_auth),
+        t(test_connection_is_reused_and_counted),
+        t(test_compressed_answer_is_unpacked),
+        t(test_limit_holds_after_decompression),
+        t(test_limit_by_content_length),
+        t(test_answer_of_exactly_the_limit),
+        t(test_damaged_compression),
+        t(test_torn_answer_is_tried_again),
+        t(test_torn_for_good),
+        t(test_closed_without_an_answer),
+        t(test_once_is_never_sent_again),
+        t(test_once_takes_a_new_connection),
+        t(test_statuses_tried_again),
+        t(test_long_retry_after_goes_to_the_caller),
+        t(test_busy_server_is_waited_for),
+        t(test_busy_patience_ends),
+        t(test_final_answer_is_not_tried_again),
+        t(test_silent_server),
+        t(test_refused),
+        t(test_connect_timeout),
+        t(test_name_not_found),
+        t(test_not_http),
+        t(test_http_spoken_to_a_tls_port),
+        t(test_tls_spoken_to_an_http_port),
+        t(test_redirect_on_the_same_host),
+        t(test_redirect_to_another_host),
+        t(test_redirect_without_an_end),
+        t(test_redirect_of_a_post),
+        t(test_proxy_wants_a_password),
+        t(test_proxy_refuses),
+        t(test_proxy_is_not_there),
+        t(test_proxies_of_the_environment_are_ignored),
+        t(test_hook_ends_a_transfer),
+        t(test_hook_lets_a_pause_go_on),
+        t(test_hook_without_words),
+        t(test_hash_in_an_answer_is_blanked),
+        t(test_urls_that_are_none),
+        t(test_missing_certificates_are_told_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* Integration: order, faults, deletes, merges, silence of the changelog. */
+
+#include "site.h"
+
+#include "integrate.h"
+
+#define UNIT(word)                                                            \
+    "{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}"
+#define CATEGORY  "{\"Description\":\"c\",\"sort_order\":1}"
+#define ITEM(unit)                                                            \
+    "{\"item_name\":\"i\",\"code\":\"c\",\"unit_ID\":\"" unit "\","           \
+    "\"type_of\":\"general\",\"default_pack_size\":1,\"is_vaccine\":false,"   \
+    "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
+    "\"category_ID\":\"\",\"restricted_location_type_ID\":\"\","              \
+    "\"volume_per_pack\":0,\"universalcodes_code\":\"\"}"
+
+
+static msync_integrated_t
+integrate(site_t *site, bool whole)
+{
+    msync_err_t         err;
+    msync_integrated_t  result;
+
+    assert_ok(msync_integrate(site->store, site->catalogue, whole, NULL,
+                              NULL, &result, &err));
+    return result;
+}
+
+
+static void
+children_may_arrive_first(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
+              ITEM("U"));
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("tab"));
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"), "U");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer "
+                                 "WHERE integration_datetime IS NULL"), "0");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+}
+
+
+static void
+one_bad_record_costs_one_record(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              "{\"units\":\"b\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
+              ITEM("nowhere"));
+    site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
+              UNIT("c"));
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 2);
+    assert_string_equal(site_get(site, "SELECT error_field || tries FROM "
+                                 "sync_buffer WHERE record_id = 'B'"),
+                        "comment1");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer WHERE record_id = 'I'"),
+                        "field \"unit_ID\": there is no unit \"nowhere\" "
+                        "yet");
+
+    /* the parent arrives */
+    site_pull(site, MSYNC_LEGACY, "unit", "nowhere", MSYNC_ACTION_UPSERT,
+              UNIT("n"));
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 1);
+    assert_string_equal(site_get(site, "SELECT tries FROM sync_buffer WHERE "
+                                 "record_id = 'B'"), "2");
+}
+
+
+static void
+unknown_tables_are_kept_and_reported(void **state)
+{
+    int64_t       n;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_pull(site, MSYNC_LEGACY, "sqlite_master", "X", MSYNC_ACTION_UPSERT,
+              "{}");
+    site_pull(site, MSYNC_LEGACY, "unit", "X", MSYNC_ACTION_UNKNOWN, "{}");
+    integrate(site, true);
+    assert_ok(msync_store_buffer_failed(site->store, &n, &err));
+    assert_int_equal(n, 2);
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer ORDER BY id"),
+                        "the catalogue does not know this table");
+}
+
+
+static void
+deletes_go_children_first(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('S', 'N', 'c', 'store');"
+             "INSERT INTO transact (ID, name_ID, store_ID, type, status, "
+             "entry_date, mode) VALUES ('T', 'N', 'S', 'ci', 'nw', "
+             "'2026-01-01', 'store');"
+             "INSERT INTO item (ID, type_of) VALUES ('I', 'general');"
+             "INSERT INTO trans_line (ID, transaction_ID, item_ID, type) "
+             "VALUES ('L', 'T', 'I', 'stock_in')");
+    site_pull(site, MSYNC_LEGACY, "transact", "T", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "trans_line", "L", MSYNC_ACTION_DELETE,
+              NULL);
+    result = integrate(site, true);
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(site_get(site, "SELECT (SELECT count(*) FROM "
+                                 "transact) + (SELECT count(*) FROM "
+                                 "trans_line)"), "0");
+}
+
+
+static void
+soft_deletes_mark_and_an_upsert_revives(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    integrate(site, true);
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_DELETE, NULL);
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT inactive FROM unit"), "1");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT inactive FROM unit"), "0");
+}
+
+
+static void
+a_delete_that_is_not_handled_is_kept_with_its_reason(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_DELETE, NULL);
+    result = integrate(site, true);
+    assert_int_equal(result.failed, 1);
+}
+
+
+static void
+a_merge_repoints_and_marks_the_loser(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
+             "('X', '1', 'B')");
+    site_sql(site, "DELETE FROM changelog");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "n", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"gone\",\"mergeIdToDelete\":\"B\"}");
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 1);
+    assert_int_equal(result.failed, 1);
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
+    assert_string_equal(site_get(site, "SELECT inactive FROM item WHERE ID "
+                                 "= 'B'"), "1");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+}
+
+
+static void
+an_inactive_join_is_removed(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('S', 'N', 'c', 'store')");
+    site_pull(site, MSYNC_LEGACY, "name_store_join", "J",
+              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S\",\"name_ID\":\"N\","
+              "\"inactive\":false}");
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM "
+                                 "name_store_join"), "1");
+    site_pull(site, MSYNC_LEGACY, "name_store_join", "J",
+              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S\",\"name_ID\":\"N\","
+              "\"inactive\":true}");
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM "
+                                 "name_store_join"), "0");
+}
+
+
+static void
+local_fields_keep_their_values(void **state)
+{
+    site_t  *site = *state;
+
+    static const char  file[] =
+        "{\"table_name\":\"asset\",\"record_id\":\"a\",\"file_name\":\"f\","
+        "\"created_datetime\":\"2026-01-01T00:00:00\",\"total_bytes\":5}";
+
+    site_pull(site, MSYNC_OMSUPPLY, "sync_file_reference", "F",
+              MSYNC_ACTION_UPSERT, file);
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT direction || status || "
+                                 "retries FROM sync_file_reference"),
+                        "DOWNLOADNEW0");
+    site_sql(site, "UPDATE sync_file_reference SET status = 'DONE'");
+    site_pull(site, MSYNC_OMSUPPLY, "sync_file_reference", "F",
+              MSYNC_ACTION_UPSERT, file);
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT status FROM "
+                                 "sync_file_reference"), "DONE");
+}
+
+
+static int
+refuse(void *data, int64_t done, msync_err_t *err)
+{
+    (void) data;
+    (void) done;
+    return msync_err_set(err, MSYNC_ERR_CANCELLED, "no");
+}
+
+
+static void
+a_refused_integration_leaves_nothing_half_done(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    assert_int_equal(msync_integrate(site->store, site->catalogue, true,
+                                     refuse, NULL, &result, &err),
+                     MSYNC_ERROR);
+    assert_int_equal(err.variant, MSYNC_ERR_CANCELLED);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
+    assert_int_equal(integrate(site, true).integrated, 1);
+}
+
+
+static void
+large_buffers_are_walked_to_the_end(void **state)
+{
+    int       i;
+    char      id[16];
+    site_t   *site = *state;
+
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    for (i = 0; i < 2500; i++) {
+        snprintf(id, sizeof(id), "%d", i * 7919 % 100003);
+        site_record(&batch, "unit", id, MSYNC_ACTION_UPSERT,
+                    i % 100 ? UNIT("u") : "{}");
+    }
+
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_buffer_put(site->store, &batch, MSYNC_LEGACY,
+                                     &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    msync_batch_clear(&batch);
+
+    integrate(site, false);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "2475");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer "
+                                 "WHERE integration_datetime IS NULL"),
+                        "25");
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(children_may_arrive_first),
+        T(one_bad_record_costs_one_record),
+        T(unknown_tables_are_kept_and_reported),
+        T(deletes_go_children_first),
+        T(soft_deletes_mark_and_an_upsert_revives),
+        T(a_delete_that_is_not_handled_is_kept_with_its_reason),
+        T(a_merge_repoints_and_marks_the_loser),
+        T(an_inactive_join_is_removed),
+        T(local_fields_keep_their_values),
+        T(a_refused_integration_leaves_nothing_half_done),
+        T(large_buffers_are_walked_to_the_end)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

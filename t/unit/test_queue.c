@@ -1,0 +1,168 @@
+/* Commands: what coalesces, what a cancel takes back, what counts last. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "queue.h"
+
+
+static void
+trigger(msync_queue_t *queue, uint64_t sequence, const char *patient)
+{
+    msync_queue_put(queue, sequence, MSYNC_COMMAND_TRIGGER, patient,
+                    strlen(patient));
+}
+
+
+static void
+plain_triggers_become_one(void **state)
+{
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+    trigger(&queue, 1, "");
+    trigger(&queue, 2, "");
+    trigger(&queue, 3, "");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, &next));
+    assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 0);
+    msync_queue_done(&queue, &next);
+    assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 3);
+}
+
+
+static void
+patients_keep_their_order(void **state)
+{
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+    trigger(&queue, 1, "a");
+    trigger(&queue, 2, "");
+    trigger(&queue, 3, "b");
+    trigger(&queue, 4, "b");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "a");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "b");
+    assert_int_equal(next.sequence, 4);
+    assert_false(msync_queue_next(&queue, &next));
+}
+
+
+static void
+a_command_that_comes_again_is_ignored(void **state)
+{
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+    trigger(&queue, 5, "");
+    assert_true(msync_queue_next(&queue, &next));
+    trigger(&queue, 5, "");
+    assert_false(msync_queue_next(&queue, &next));
+}
+
+
+static void
+a_cancel_takes_back_what_came_before(void **state)
+{
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+    trigger(&queue, 1, "a");
+    trigger(&queue, 2, "");
+    msync_queue_put(&queue, 3, MSYNC_COMMAND_CANCEL, "", 0);
+    assert_true(queue.cancel);
+    assert_int_equal(queue.done[MSYNC_COMMAND_CANCEL], 3);
+    assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 2);
+    assert_false(msync_queue_next(&queue, &next));
+    trigger(&queue, 4, "");
+    assert_true(msync_queue_next(&queue, &next));
+}
+
+
+static void
+the_later_of_pause_and_resume_counts(void **state)
+{
+    msync_queue_t  queue = { 0 };
+
+    (void) state;
+    msync_queue_put(&queue, 2, MSYNC_COMMAND_RESUME, "", 0);
+    msync_queue_put(&queue, 1, MSYNC_COMMAND_PAUSE, "", 0);
+    assert_false(queue.paused);
+    msync_queue_put(&queue, 3, MSYNC_COMMAND_PAUSE, "", 0);
+    assert_true(queue.paused);
+    assert_int_equal(queue.done[MSYNC_COMMAND_PAUSE], 3);
+    assert_int_equal(queue.done[MSYNC_COMMAND_RESUME], 2);
+}
+
+
+static void
+what_does_not_fit_is_not_acknowledged(void **state)
+{
+    int              i;
+    char             patient[16];
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+
+    for (i = 1; i <= MSYNC_QUEUE_MAX + 5; i++) {
+        snprintf(patient, sizeof(patient), "p%d", i);
+        trigger(&queue, i, patient);
+    }
+
+    for (i = 1; i <= MSYNC_QUEUE_MAX; i++) {
+        assert_true(msync_queue_next(&queue, &next));
+        msync_queue_done(&queue, &next);
+    }
+
+    assert_false(msync_queue_next(&queue, &next));
+    assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], MSYNC_QUEUE_MAX);
+    trigger(&queue, MSYNC_QUEUE_MAX + 1, "again");
+    assert_true(msync_queue_next(&queue, &next));
+}
+
+
+static void
+nonsense_is_ignored(void **state)
+{
+    char             patient[MSYNC_PATIENT_MAX + 2];
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+    memset(patient, 'x', sizeof(patient));
+    msync_queue_put(&queue, 1, MSYNC_COMMAND_TRIGGER, patient,
+                    MSYNC_PATIENT_MAX + 1);
+    msync_queue_put(&queue, 2, 99, "", 0);
+    assert_false(msync_queue_next(&queue, &next));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(plain_triggers_become_one),
+        cmocka_unit_test(patients_keep_their_order),
+        cmocka_unit_test(a_command_that_comes_again_is_ignored),
+        cmocka_unit_test(a_cancel_takes_back_what_came_before),
+        cmocka_unit_test(the_later_of_pause_and_resume_counts),
+        cmocka_unit_test(what_does_not_fit_is_not_acknowledged),
+        cmocka_unit_test(nonsense_is_ignored)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
