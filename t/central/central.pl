@@ -1,0 +1,220 @@
+#!/usr/bin/perl
+
+# Emulates mSupply central (API v5) and Open mSupply central (API v6), for
+# tests and the demo.  Usage is at the end of this file.
+
+use Mojo::Base -strict, -signatures;
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use Central::Control qw(add_control);
+use Central::Data;
+use Central::State;
+use Central::V5;
+use Central::V6;
+use Getopt::Long;
+use Mojo::File qw(path);
+use Mojo::IOLoop;
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::Server::Daemon;
+use Mojo::Util qw(decode);
+use Pod::Usage;
+
+my %opt = (
+    v5        => 0,
+    v6        => 0,
+    name      => 'Clinic 7',
+    password  => 'secret',
+    'site-id' => 7,
+    records   => 3000,
+    seed      => 1,
+    gzip      => 1,
+    catalogue => "$Bin/../../sync/catalogue.json",
+);
+
+GetOptions(
+    \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
+    'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
+    'tls-key=s',   'print-ports', 'lifeline',  'help',
+) or pod2usage(2);
+pod2usage(1) if $opt{help};
+pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
+pod2usage("--records must be positive\n")           if $opt{records} < 1;
+
+# the terminal's octets; what comes over the wire is decoded too
+$_ = decode('UTF-8', $_) // $_ for @opt{qw(name password)};
+
+# one listener on the loopback interface; returns the daemon
+sub listen_on ($app, $port) {
+    my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
+    my $query  = $opt{'tls-cert'} ? "?cert=$opt{'tls-cert'}&key=$opt{'tls-key'}" : '';
+
+    return Mojo::Server::Daemon->new(
+        app    => $app,
+        listen => ["$scheme://127.0.0.1:$port$query"],
+        silent => 1,
+        # a client that keeps its connection must not lose it while it works
+        inactivity_timeout => 0,
+        keep_alive_timeout => 300,
+        max_requests       => 1_000_000_000,
+    )->start;
+}
+
+my $data = Central::Data->new(
+    catalogue => decode_json(path($opt{catalogue})->slurp),
+    records   => $opt{records},
+    seed      => $opt{seed},
+    site_id   => $opt{'site-id'},
+);
+
+my %start = (password => $opt{password}, gzip_level => $opt{gzip});
+my $state = Central::State->new(
+    data    => $data,
+    name    => $opt{name},
+    site_id => $opt{'site-id'},
+    preload => $opt{preload},
+    start   => \%start,
+);
+
+my $v5 = Central::V5->new(state => $state);
+add_control($v5);
+
+my @daemons = (listen_on($v5, $opt{v5}), listen_on(Central::V6->new(state => $state), $opt{v6}));
+my %ports;
+@ports{qw(v5 v6)} = map { 0 + $_->ports->[0] } @daemons;
+
+# each server tells the other's address; kept for resets too
+my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
+$start{"${_}_url"} = "$scheme://127.0.0.1:$ports{$_}" for qw(v5 v6);
+$state->configure({%start});
+
+if ($opt{'print-ports'}) {
+    STDOUT->autoflush(1);
+    say encode_json({v5 => $ports{v5}, v6 => $ports{v6}});
+}
+
+# whoever started us holds the other end: when it is gone, so are we
+if ($opt{lifeline}) {
+    Mojo::IOLoop->singleton->reactor->io(\*STDIN => sub ($reactor, $writable) {
+        my $n = sysread STDIN, my $octets, 4096;
+        Mojo::IOLoop->stop if !$n;
+    })->watch(\*STDIN, 1, 0);
+}
+
+$SIG{TERM} = $SIG{INT} = sub { Mojo::IOLoop->stop };
+Mojo::IOLoop->start;
+
+
+__END__
+
+=encoding UTF-8
+
+=head1 NAME
+
+central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
+
+=head1 SYNOPSIS
+
+    central.pl [--v5 PORT] [--v6 PORT] [options]
+
+    --v5, --v6 PORT      listen on 127.0.0.1; 0 (the default) picks a free port
+    --print-ports        one line on stdout: {"v5":18200,"v6":18201}
+    --site NAME          the one site that is known, default "Clinic 7"
+    --site-id N          its number, default 7
+    --password PW        default "secret"; requests carry its SHA-256
+    --records N          about how many records there are, default 3000
+    --seed N             another seed, other records; default 1
+    --preload            make all record texts at the start, for benchmarks
+    --gzip LEVEL         of compressed answers, default 1; 0: never compress
+    --catalogue FILE     default sync/catalogue.json of this tree
+    --tls-cert, --tls-key FILE   speak HTTPS, both servers
+    --lifeline           exit when stdin is closed
+
+=head1 DESCRIPTION
+
+Both servers are strict: what breaks the protocol is refused and noted as a
+I<violation> that tests read from C</_test/state>.  The records come from the
+catalogue and a seed and are made when somebody asks for them, so a million
+cost no memory.  C<--preload> trades that for speed: about 1 GB for a million.
+
+What a site pushes is kept as the server's record when the push is complete
+(v5: the empty batch, v6: C<is_last_batch>) and is not sent back to the site,
+except after a new C<initialise>, or over v6 to a site that says that it is not
+initialised.
+
+Deliberate oddities of the real servers: cursors with gaps; one wider hole in
+the middle of the central records, where an answer is empty and without C<data>
+although C<maxCursor> is higher; C<Insert>, C<Update>, C<insert>, C<update> at
+random; now and then a child before its parent; C<0000-00-00>, C<""> and C<null>
+for nothing; columns that the catalogue does not know (item, name, transact);
+transfers whose store belongs to another site.
+
+While a server integrates what was pushed, v5 answers pulls with 503
+C<sync_is_running> and v6 answers pull and push with C<integrationInProgress>.
+
+Not emulated: C<download_file>, C<upload_file>.
+
+=head1 CONTROL
+
+Under C</_test/> of the v5 port, JSON both ways.  A refused request is a 400
+with C<{"error": reason}>.
+
+=over
+
+=item GET /_test/state
+
+C<counts> (rows a table on central), C<queue> (C<remote>: waiting for the site;
+C<central>, C<v6>: all there are), C<received> (C<v5> and C<v6>: each
+C<{api, tableName, recordId, action, recordData}>, in order of arrival),
+C<receivedCount>, C<requests> (each C<{api, method, path, query, status, bytes,
+received, connection, time, took}>; status 0: connection cut), C<requestCount>,
+C<connections>, C<violations> (each C<{api, call, message}>), C<faults>,
+C<hardwareId>, C<initialisationStatus>.  C<?brief=1> leaves out C<received> and
+C<requests>.  What tests ask is not counted.
+
+=item GET /_test/record?table=T&id=I
+
+The record as central has it now, also what was pushed; 404 when there is none.
+
+=item POST /_test/change
+
+C<{"tableName", "recordId", "action", "recordData", "channel"}> or a list of
+them: central has a new version of the record for the site.  Action: upsert,
+insert, update, delete, merge.  Channel: C<central>, C<remote>, C<v6>, or
+C<patient> (v6, seen by patient-pull only); default: where the table comes from.
+Tables that the catalogue does not know are allowed.
+
+=item POST /_test/fault
+
+C<{"kind", "api", "path", "method", "value", "times", "after"}>: the next
+C<times> (default 1) calls of C<path> (C<site>, C<pull>, ...; default any) on
+C<api> (v5, v6, any) with C<method> go wrong, after C<after> sound ones.
+
+These replace the answer, and the call is not processed: C<busy> (value:
+Retry-After), C<status> (value: the HTTP status, default 500), C<drop_before>,
+C<garbage>, C<html>, C<empty>, C<gzip_bomb> (value: megabytes, default 100),
+C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
+message}>; v6: the value of C<error>), C<hang> (no answer ever).
+
+These come after processing: C<drop_middle>, C<drop_after> (the value C<reset>
+makes a drop a RST), C<truncate> (half of the JSON, well framed), C<slow>
+(value: octets a second), C<delay> (value: milliseconds, then a sound answer).
+
+=item POST /_test/clear_faults
+
+=item POST /_test/config
+
+Any of C<password>, C<hardware_id> (null: the next one that comes),
+C<integration_polls> and C<integration_ms> (how long integration takes after a
+push: polls answered busy, time), C<initialise_ms>, C<page_delay_ms>,
+C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
+C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
+that much too low), C<gzip_level>.
+
+=item POST /_test/reset
+
+Everything as it was at the start.
+
+=back
+
+=cut

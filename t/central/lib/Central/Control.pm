@@ -1,0 +1,97 @@
+package Central::Control;
+
+# What tests may ask and change, under /_test/ of the v5 server.  See the
+# POD of central.pl.
+
+use Mojo::Base -strict, -signatures;
+use Central::Fault qw(fault_refused);
+use Exporter 'import';
+use Mojo::JSON qw(decode_json encode_json true);
+
+our @EXPORT_OK = qw(add_control);
+
+my %CHANNELS = map { $_ => 1 } qw(central remote v6 patient);
+
+sub add_control ($server) {
+    my $state = $server->state;
+    my $r     = $server->routes->under('/_test');
+
+    $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
+    $r->get('/record' => sub ($c) { _record($c, $state) });
+    $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
+    $r->post('/clear_faults' => sub ($c) { $state->{faults} = []; _done($c) });
+    $r->post('/change' => sub ($c) { _posted($c, sub ($body) { _change($state, $body) }) });
+    $r->post('/fault' => sub ($c) { _posted($c, sub ($body) { _fault($state, $body) }) });
+    $r->post('/config' => sub ($c) { _posted($c, sub ($body) { _config($state, $body) }) });
+
+    return;
+}
+
+sub _answer ($c, $status, $value) {
+    $c->res->headers->content_type('application/json; charset=utf-8');
+    return $c->render(data => encode_json($value), status => $status);
+}
+
+sub _done ($c) { return _answer($c, 200, {ok => true}) }
+
+# $do returns a reason to refuse, or undef
+sub _posted ($c, $do) {
+    my $body   = eval { decode_json($c->req->body) };
+    my $reason = $@ ? 'the body is not JSON' : $do->($body);
+
+    return $reason ? _answer($c, 400, {error => $reason}) : _done($c);
+}
+
+sub _record ($c, $state) {
+    my ($table, $id) = map { $c->param($_) // '' } qw(table id);
+    my $text = $state->record($table, $id);
+
+    return _answer($c, 404, {error => "no $table $id"}) if !defined $text;
+    return _answer($c, 200, decode_json($text));
+}
+
+# one change or a list of them
+sub _change ($state, $body) {
+    my @changes = ref $body eq 'ARRAY' ? @$body : ($body);
+
+    for my $b (@changes) {
+        return 'a change is an object' if ref $b ne 'HASH';
+
+        my ($table, $id, $action) = map { $b->{$_} // '' } qw(tableName recordId action);
+        my $channel = $b->{channel} // _channel($state, $table);
+
+        return 'tableName, recordId and action are needed'
+          if grep { $_ eq '' } $table, $id, $action;
+        return "unknown action $action" if $action !~ /\A(?:insert|update|delete|merge|upsert)\z/i;
+        return "unknown channel $channel" if !$CHANNELS{$channel};
+        return 'recordData is needed' if lc $action ne 'delete' && ref $b->{recordData} ne 'HASH';
+
+        $action = 'Update' if lc $action eq 'upsert';
+
+        my $text = ref $b->{recordData} ? encode_json($b->{recordData}) : undef;
+        $state->change($channel, $table, $id, $action, $text);
+    }
+
+    return undef;
+}
+
+# where the table usually comes from; one that the catalogue does not know, as central data
+sub _channel ($state, $table) {
+    my $channel = $state->data->channel($table);
+    return $channel eq 'none' ? 'central' : $channel;
+}
+
+sub _fault ($state, $body) {
+    my $reason = fault_refused($body);
+    return $reason if $reason;
+
+    push @{$state->{faults}}, {times => 1, %$body};
+    return undef;
+}
+
+sub _config ($state, $body) {
+    return 'settings are an object' if ref $body ne 'HASH';
+    return $state->configure($body);
+}
+
+1;

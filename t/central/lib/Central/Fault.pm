@@ -1,0 +1,252 @@
+package Central::Fault;
+
+# How answers leave: sound, or damaged in the way that a test asked for.
+#
+# Kinds that replace the answer (the call is not processed): busy, status,
+# drop_before, garbage, html, empty, gzip_bomb, redirect, error_code, hang.
+# Kinds that spoil the answer to a processed call: drop_middle, drop_after,
+# truncate, slow; delay waits first and then answers well.
+
+use Mojo::Base -strict, -signatures;
+use Compress::Raw::Zlib qw(Z_OK Z_STREAM_END Z_FINISH WANT_GZIP);
+use Exporter 'import';
+use Mojo::IOLoop;
+use Mojo::JSON qw(encode_json);
+use Socket     qw(SOL_SOCKET SO_LINGER);
+
+our @EXPORT_OK = qw(answer serve fault_refused);
+
+use constant GZIP_MIN => 200;
+
+my $JSON = 'application/json; charset=utf-8';
+
+# sub ($c, $api, $value)
+my %INSTEAD = (
+    busy        => \&_busy,
+    status      => \&_status,
+    drop_before => sub ($c, $api, $value) { cut($c, $value) },
+    garbage     => \&_garbage,
+    html        => \&_html,
+    empty       => sub ($c, $api, $value) { send_octets($c, 200, $JSON, '') },
+    gzip_bomb   => \&_gzip_bomb,
+    redirect    => \&_redirect,
+    error_code  => \&_error_code,
+    hang        => sub ($c, $api, $value) { },
+);
+
+my %AFTER = map { $_ => 1 } qw(drop_middle drop_after truncate slow delay);
+
+# why a fault that a test asks for cannot be set, or undef
+sub fault_refused ($f) {
+    return 'a fault is an object' if ref $f ne 'HASH';
+
+    my %known = map { $_ => 1 } qw(api path method kind value times after);
+    my ($odd) = grep { !$known{$_} } sort keys %$f;
+
+    return "unknown key $odd" if defined $odd;
+    return 'api is v5, v6 or any' if ($f->{api} // 'any') !~ /\A(?:v5|v6|any)\z/;
+    return 'unknown kind' if !$INSTEAD{$f->{kind} // ''} && !$AFTER{$f->{kind} // ''};
+
+    return undef;
+}
+
+# the first fault that concerns this call and is due
+sub _due ($state, $api, $call, $method) {
+    for my $f (@{$state->{faults}}) {
+        next if ($f->{api} // 'any') ne 'any'  && $f->{api} ne $api;
+        next if ($f->{path} // 'any') ne 'any' && $f->{path} ne $call;
+        next if defined $f->{method}           && $f->{method} ne $method;
+
+        if (($f->{after} // 0) > 0) {
+            $f->{after}--;
+            next;
+        }
+
+        $f->{times} //= 1;
+        next if $f->{times} <= 0;
+
+        $f->{times}--;
+        return $f;
+    }
+
+    return undef;
+}
+
+# Answers a call: $process returns (status, JSON text, ms to wait before).
+sub serve ($c, $state, $api, $call, $process) {
+    $c->render_later;
+
+    my $f = _due($state, $api, $call, $c->req->method);
+    my $kind = $f ? $f->{kind} : '';
+
+    return $INSTEAD{$kind}->($c, $api, $f->{value}) if $INSTEAD{$kind};
+
+    my ($status, $text, $wait) = $process->();
+
+    $wait = ($wait // 0) + ($f->{value} // 1000) if $kind eq 'delay';
+
+    # the transaction must outlive the wait
+    my $tx = $c->tx;
+    my $send = sub { $tx && !$tx->is_finished && _send($c, $state, $status, $text, $f) };
+
+    return $send->() if !$wait;
+    Mojo::IOLoop->timer($wait / 1000 => $send);
+
+    return;
+}
+
+sub _send ($c, $state, $status, $text, $f) {
+    my $kind = $f ? $f->{kind} : '';
+
+    return cut($c, $f->{value}) if $kind eq 'drop_after';
+
+    $text = substr $text, 0, length($text) / 2 if $kind eq 'truncate';
+
+    return answer($c, $state, $status, $text) if $kind ne 'drop_middle' && $kind ne 'slow';
+
+    my $octets = _head($c, $state, $status, $text);
+    $c->res->headers->content_length(length $octets);
+
+    if ($kind eq 'drop_middle') {
+        # not from inside the write itself, which goes on using the stream
+        $c->write(substr($octets, 0, length($octets) / 2) => sub {
+            Mojo::IOLoop->next_tick(sub { cut($c, $f->{value}) });
+        });
+
+    } else {
+        _dribble($c, $octets, $f->{value} // 1000);
+    }
+
+    return;
+}
+
+# a sound answer
+sub answer ($c, $state, $status, $text) {
+    $c->res->body(_head($c, $state, $status, $text));
+    $c->rendered($status);
+
+    return;
+}
+
+# sets status and headers, returns the octets of the body
+sub _head ($c, $state, $status, $text) {
+    my $res   = $c->res;
+    my $level = $state->config->{gzip_level};
+
+    $res->code($status);
+    $res->headers->content_type($JSON) if $status != 204;
+
+    return $text if !$level || length $text < GZIP_MIN;
+
+    $res->headers->append(Vary => 'Accept-Encoding');
+    return $text if ($c->req->headers->accept_encoding // '') !~ /gzip/i;
+
+    $res->headers->content_encoding('gzip');
+    return _gzip($level, $text);
+}
+
+sub _gzip ($level, @parts) {
+    my $out = '';
+    my ($z) = Compress::Raw::Zlib::Deflate->new(
+        -Level => $level, -WindowBits => WANT_GZIP, -AppendOutput => 1,
+    );
+
+    for my $part (@parts) {
+        $z->deflate($part, $out) == Z_OK or die 'cannot compress';
+    }
+
+    $z->flush($out, Z_FINISH) == Z_OK or die 'cannot compress';
+
+    return $out;
+}
+
+# $rate octets a second, in ten pieces a second
+sub _dribble ($c, $octets, $rate) {
+    my $piece = int($rate / 10) || 1;
+    my $at    = 0;
+    my $tx    = $c->tx;
+    my $next;
+
+    $next = sub {
+        return undef($next) if $tx->is_finished || $at >= length $octets;
+        $c->write(substr $octets, $at, $piece);
+        $at += $piece;
+        Mojo::IOLoop->timer(0.1 => $next);
+    };
+    $next->();
+
+    return;
+}
+
+# Cuts the TCP connection: with a FIN, or with a RST when $how is "reset".
+sub cut ($c, $how = undef) {
+    my $stream = Mojo::IOLoop->stream($c->tx->connection) or return;
+
+    $c->stash('central.log')->{status} = 0;
+    setsockopt $stream->handle, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if ($how // '') eq 'reset';
+
+    # what was already handed over still leaves
+    $stream->close_gracefully;
+
+    return;
+}
+
+sub send_octets ($c, $status, $type, $octets) {
+    $c->res->headers->content_type($type);
+    $c->res->body($octets);
+    $c->rendered($status);
+
+    return;
+}
+
+sub _json ($c, $status, $value) {
+    return send_octets($c, $status, $JSON, encode_json($value));
+}
+
+# with a value: what Retry-After says
+sub _busy ($c, $api, $value) {
+    return _json($c, 200, {error => 'integrationInProgress'}) if $api eq 'v6';
+
+    my %error = (code => 'sync_is_running', message => 'Sync is running', data => undef);
+
+    $c->res->headers->header('Retry-After' => $value) if defined $value;
+    return _json($c, 503, {error => \%error});
+}
+
+# v5: a code, or {code, status, message}; v6: the enum's value as it is
+sub _error_code ($c, $api, $value) {
+    return _json($c, 200, {error => $value // 'notACentralServer'}) if $api eq 'v6';
+
+    my %e = ref $value eq 'HASH' ? %$value : (code => $value // 'unexpected');
+    my $status = delete $e{status} // 401;
+
+    return _json($c, $status, {error => {message => "Refused: $e{code}", data => undef, %e}});
+}
+
+sub _status ($c, $api, $value) {
+    return send_octets($c, $value // 500, 'text/plain', 'Something went wrong');
+}
+
+sub _garbage ($c, $api, $value) {
+    return send_octets($c, 200, $JSON, join '', map { chr($_ * 37 % 256) } 1 .. 400);
+}
+
+sub _html ($c, $api, $value) {
+    return send_octets($c, 200, 'text/html', '<!DOCTYPE html><html><head><title>Welcome</title>'
+          . '</head><body>Please log in to the hotel network</body></html>');
+}
+
+sub _redirect ($c, $api, $value) {
+    $c->res->headers->location($value // 'http://127.0.0.1:9/elsewhere');
+    return send_octets($c, 302, 'text/plain', 'Moved');
+}
+
+# that many megabytes of valid JSON in a few kilobytes
+sub _gzip_bomb ($c, $api, $value) {
+    my @blank = (' ' x 1_048_576) x ($value // 100);
+
+    $c->res->headers->content_encoding('gzip');
+    return send_octets($c, 200, $JSON, _gzip(9, '{"data":[', @blank, ']}'));
+}
+
+1;

@@ -1,0 +1,99 @@
+package Central::Server;
+
+# What both servers share: every request is logged, its body read, its call
+# looked up, and the answer sent by Central::Fault.
+
+use Mojo::Base 'Mojolicious', -signatures;
+use Central::Fault qw(serve);
+use Mojo::JSON     qw(decode_json encode_json);
+use Time::HiRes    qw(time);
+
+has 'state';
+has 'api';     # v5 or v6
+has 'prefix';  # /sync/v5 or /central/sync
+has 'calls';   # "METHOD name" => sub ($server, $c, $body)
+
+sub startup ($self) {
+    $self->mode('production');
+    $self->log->level('fatal');
+    $self->secrets(['not used: there are no cookies']);
+    $self->max_request_size(512 * 1024 * 1024);
+
+    $self->hook(before_dispatch => sub ($c) { $self->_note($c) });
+    $self->routes->any($self->prefix . '/#call' => sub ($c) { $self->_call($c) });
+
+    return;
+}
+
+sub _note ($self, $c) {
+    my $path = $c->req->url->path->to_string;
+
+    # what the tests themselves ask is no traffic
+    return if $path =~ m{\A/_test/};
+
+    my $tx    = $c->tx;
+    my $entry = {
+        api        => $self->api,
+        method     => $c->req->method,
+        path       => $path,
+        query      => $c->req->url->query->to_string,
+        status     => undef,
+        bytes      => 0,
+        received   => $c->req->body_size,
+        connection => $tx->connection,
+        time       => time,
+    };
+
+    $c->stash('central.log' => $entry);
+    $self->state->log_request($entry);
+
+    # a cut connection has set its status already
+    $tx->on(finish => sub ($tx, @) {
+        $entry->{status} //= $tx->res->code // 0;
+        $entry->{bytes} = $entry->{status} ? $tx->res->body_size : 0;
+        $entry->{took}  = time - $entry->{time};
+    });
+
+    return;
+}
+
+sub _call ($self, $c) {
+    my ($name, $method) = ($c->stash('call'), $c->req->method);
+
+    serve($c, $self->state, $self->api, $name, sub {
+        my $call = $self->calls->{"$method $name"};
+
+        return $call->($self, $c) if $call;
+
+        my ($other) = grep { / \Q$name\E\z/ } sort keys %{$self->calls};
+        return $self->wrong($name, 405, "$method is not a method of $name") if $other;
+        return $self->wrong($name, 404, "there is no $name");
+    });
+
+    return;
+}
+
+# the JSON body; undef and a reason when there is none
+sub body ($self, $c) {
+    my $type = $c->req->headers->content_type // '';
+    my $body = eval { decode_json($c->req->body) };
+
+    return (undef, 'the body is not JSON') if $@;
+    return (undef, "Content-Type is not application/json: $type")
+      if $type !~ m{\Aapplication/json\b}i;
+    return ($body);
+}
+
+sub error ($self, $status, $code, $message) {
+    return $status, encode_json({error => {code => $code, message => $message, data => undef}});
+}
+
+# the site broke the protocol: told to it, and kept for the tests
+sub wrong ($self, $call, $status, @reasons) {
+    $self->state->violation($self->api, $call, $_) for @reasons;
+
+    my $shown = join '; ', @reasons[0 .. ($#reasons < 4 ? $#reasons : 4)];
+    return $self->error($status, 'bad_request', $shown);
+}
+
+1;
