@@ -1,0 +1,504 @@
+/**
+ * What every part of the page needs: elements and icons, texts, numbers and
+ * dates in the user's language, requests, and the live status of a site.
+ */
+
+/** Our languages, and the locales that Intl shall try for each.  Where it does
+ * not know the first, times are said with the `units` of the texts. */
+const LOCALES = {
+  ar: ['ar'], en: ['en'], es: ['es'], fr: ['fr'], lo: ['lo', 'en-GB'],
+  prs: ['fa-AF', 'fa'], ps: ['ps', 'fa-AF'], pt: ['pt'], ru: ['ru'],
+  tet: ['tet', 'pt-TL', 'pt'],
+};
+const ALIASES = { fa: 'prs' };
+const RTL = ['ar', 'prs', 'ps'];
+
+export const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const CLOUD = 'M7 17a4.5 4.5 0 0 1-.5-9A6 6 0 0 1 18 9a4 4 0 0 1 .5 8';
+const SERVER = 'M4 3h16v6H4zm3.5 3v.01';
+const ICONS = {
+  sync: 'M4 11a8 8 0 0 1 14-4.3L20 9m0-5v5h-5m5 4a8 8 0 0 1-14 4.3L4 15m0 5v-5h5',
+  spin: 'M12 3a9 9 0 1 1-9 9',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
+  cross: 'M6.5 6.5l11 11m0-11l-11 11',
+  info: 'M12 11v6m0-10v.01',
+  alert: 'M12 4L2.8 20h18.4zm0 6v4.5m0 2.5v.01',
+  cloudOff: 'M4 4l16 16M9 5.6A6 6 0 0 1 18 10a4 4 0 0 1 2.6 6.6M17 18H7a4.5 4.5 0 0 1-.5-9',
+  pause: 'M9 6v12m6-12v12',
+  copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
+  prepareInitial: 'M9 3h6v4H9zM7 5H5v16h14V5h-2M9 12h6m-6 4h4',
+  pushV6: `${CLOUD}M12 21v-9m-3 3l3-3 3 3`,
+  push: `${SERVER}M12 21v-8m-3.5 3.5L12 13l3.5 3.5`,
+  pullCentral: `${SERVER}M12 13v8m-3.5-3.5L12 21l3.5-3.5`,
+  pullRemote: 'M12 3v11m-4-4l4 4 4-4M4 16v4h16v-4',
+  pullV6: `${CLOUD}M12 12v9m-3-3l3 3 3-3`,
+  integration: 'M4 6c0-4 16-4 16 0s-16 4-16 0v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0',
+};
+
+
+/**
+ * Makes an element.  Attributes that are functions become event listeners,
+ * false and null are left out; strings among the children become text.
+ */
+export function h(name, attributes, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** The same for the elements of SVG. */
+export function svg(name, attributes, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (typeof value === 'function') {
+      node.addEventListener(name, value);
+    } else if (value !== false && value != null) {
+      node.setAttribute(name, value === true ? '' : value);
+    }
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/** Changes a text only where it differs, so that selections survive. */
+export function say(node, text) {
+  if (node.textContent !== text) {
+    node.textContent = text;
+  }
+}
+
+/** One of ICONS, for the eye only. */
+export function icon(name) {
+  return svg('svg', { class: `icon ${name}`, viewBox: '0 0 24 24', 'aria-hidden': 'true' },
+    svg('path', { d: ICONS[name] }));
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+
+/** Everything that depends on the user's language. */
+export class Texts {
+  static #tables = {};
+
+  /** The language of `?lang=`, of the page around `element`, or of the browser. */
+  static async for(element) {
+    const wanted = [new URLSearchParams(location.search).get('lang'),
+      element.closest('[lang]')?.lang, ...navigator.languages, 'en'];
+
+    for (const tag of wanted) {
+      const base = tag?.toLowerCase().split(/[-_]/)[0];
+      const code = ALIASES[base] ?? base;
+      if (Object.hasOwn(LOCALES, code)) {
+        return new Texts(code, tag, await (Texts.#tables[code] ??= Texts.#load(code)));
+      }
+    }
+  }
+
+  /** Without texts there is nothing to show: tries until they are there. */
+  static async #load(code) {
+    for (;;) {
+      const { ok, data } = await ask(new URL('lang/', import.meta.url), `${code}.json`);
+      if (ok) {
+        return data;
+      }
+      await pause(3 * SECOND);
+    }
+  }
+
+  constructor(code, tag, table) {
+    this.lang = code;
+    this.rtl = RTL.includes(code);
+    this.table = table;
+    try {
+      this.locales = [...Intl.getCanonicalLocales(tag.startsWith(code) ? tag : []), ...LOCALES[code]];
+    } catch {
+      this.locales = LOCALES[code];    /* the tag was "es_CO" or the like */
+    }
+    this.units = Intl.NumberFormat.supportedLocalesOf(LOCALES[code][0]).length ? null : table.units;
+    this.numbers = new Intl.NumberFormat(this.locales);
+    this.plural = new Intl.PluralRules(this.locales);
+    this.relative = new Intl.RelativeTimeFormat(this.locales, { numeric: 'auto' });
+    this.dates = new Intl.DateTimeFormat(this.locales,
+      { dateStyle: this.units ? 'short' : 'medium', timeStyle: 'short' });
+    this.hours = new Intl.DateTimeFormat(this.locales, { timeStyle: 'short' });
+  }
+
+  /** A text; `n` chooses its plural form, `{name}` is replaced by `args.name`. */
+  t(key, args = {}) {
+    let text = this.table[key] ?? key;
+    if (typeof text === 'object') {
+      text = text[this.plural.select(args.n)] ?? text.other;
+    }
+    return this.#put(text, args);
+  }
+
+  #put(text, args) {
+    return text.replace(/\{(\w+)\}/g, (all, name) => (
+      typeof args[name] === 'number' ? this.number(args[name]) : args[name] ?? all));
+  }
+
+  /** What an error means and what to do about it. */
+  explain({ variant }) {
+    return this.table[`error.${variant}`] ?? this.table['error.UNKNOWN'];
+  }
+
+  number(n) {
+    return this.numbers.format(n);
+  }
+
+  /** "3 seconds", "1 hour 20 minutes": two units at most. */
+  duration(seconds, unitDisplay = 'long') {
+    const s = Math.max(0, Math.round(seconds));
+    const m = Math.round(s / 60);
+    const parts = s < 60 ? [[s, 'second']]
+      : s < 600 ? [[Math.floor(s / 60), 'minute'], [s % 60, 'second']]
+      : m < 60 ? [[m, 'minute']]
+      : [[Math.floor(m / 60), 'hour'], [m % 60, 'minute']];
+
+    return parts.filter(([n], i) => i === 0 || n > 0).map(([n, unit]) => this.#unit(n, unit, unitDisplay))
+      .join(' ');
+  }
+
+  #unit(n, unit, unitDisplay) {
+    return this.units ? this.#put(this.units[unit], { n })
+      : new Intl.NumberFormat(this.locales, { style: 'unit', unit, unitDisplay }).format(n);
+  }
+
+  /** "5 minutes ago", "in 2 hours", "yesterday". */
+  fromNow(milliseconds) {
+    const size = Math.abs(milliseconds);
+    const [unit, length] = size >= DAY ? ['day', DAY] : size >= HOUR ? ['hour', HOUR]
+      : size >= MINUTE ? ['minute', MINUTE] : ['second', size < 5 * SECOND ? Infinity : SECOND];
+    const n = Math.trunc(milliseconds / length);
+
+    return !this.units ? this.relative.format(n, unit)
+      : this.#put(this.units[n < 0 ? 'ago' : n > 0 ? 'in' : 'now'], { time: this.#unit(Math.abs(n), unit) });
+  }
+
+  date(time) {
+    return this.dates.format(new Date(time));
+  }
+
+  /** Time of day, with the date where it is another day. */
+  time(time, now) {
+    return Math.abs(now - time) < DAY / 2 ? this.hours.format(time) : this.date(time);
+  }
+}
+
+
+/** A request: never rejects; status 0 where no answer came. */
+export async function ask(base, path, method = 'GET', body = undefined) {
+  try {
+    const answer = await fetch(new URL(path, base), {
+      method,
+      headers: body && { 'Content-Type': 'application/json' },
+      body: body && JSON.stringify(body),
+      cache: 'no-cache',
+    });
+    return { ok: answer.ok, status: answer.status, data: await answer.json().catch(() => ({})) };
+  } catch {
+    return { ok: false, status: 0, data: {} };
+  }
+}
+
+
+/** The server answered, but not in the way that was tried. */
+class Unsuitable extends Error {}
+
+/**
+ * The status document of one API, kept current while somebody looks: by
+ * Server-Sent Events, else by long polling, which is plain polling where the
+ * server does not wait.  A "change" event follows every new document and every
+ * loss or return of the server.
+ *
+ * Events are read with fetch, because EventSource hides the comments by which
+ * a dead connection is told from a quiet one.
+ */
+export class Live extends EventTarget {
+  static #all = {};
+
+  static FIRST = 6 * SECOND;          /* until the first event */
+  static SILENCE = 40 * SECOND;       /* a comment comes each 15 s */
+  static LONG = 25;                   /* seconds of a long poll */
+  static POLL = 5 * SECOND;
+  static AGAIN = 5 * MINUTE;          /* until events are tried again */
+  static HIDDEN = 30 * SECOND;        /* a tab out of sight lets go */
+
+  doc = null;
+  reachable = null;
+  seen = 0;
+
+  #users = 0;
+  #skew = 0;
+  #noEvents = 0;
+  #stop = null;
+  #wake = () => {};
+  #hide = 0;
+
+  /** The one object of an API. */
+  static for(api) {
+    return Live.#all[api] ??= new Live(api);
+  }
+
+  constructor(api) {
+    super();
+    this.api = api;
+    this.store = `msync ${api}`;
+    try {
+      Object.assign(this, JSON.parse(localStorage.getItem(this.store)));
+    } catch {
+      /* no storage: starts with nothing */
+    }
+    addEventListener('online', () => this.#wake());
+    addEventListener('pagehide', () => this.#keep());
+    document.addEventListener('visibilitychange', () => this.#visibility());
+  }
+
+  /** Follows the server until the function that is returned is called. */
+  follow(listener) {
+    this.addEventListener('change', listener);
+    if (++this.#users === 1) {
+      this.#run();
+    }
+    return () => {
+      this.removeEventListener('change', listener);
+      if (--this.#users === 0) {
+        this.#end();
+      }
+    };
+  }
+
+  /**
+   * Now, by the later of the two clocks: a device whose battery died falls
+   * back to a date in the past.
+   */
+  now() {
+    return Date.now() + this.#skew;
+  }
+
+  /** Milliseconds since the last success, NaN where there was none. */
+  age() {
+    return this.now() - Date.parse(this.doc?.syncStatus?.lastSuccessfulSync?.finished);
+  }
+
+  /** "red" or "orange" when the last success is too long ago, else "". */
+  lateness() {
+    const { warningThreshold = 1, errorThreshold = 3 } = this.doc?.syncStatus ?? {};
+    const days = this.age() / DAY;
+    return days >= errorThreshold ? 'red' : days >= warningThreshold ? 'orange' : '';
+  }
+
+  #end() {
+    this.#stop?.abort();
+    this.#stop = null;
+  }
+
+  #visibility() {
+    clearTimeout(this.#hide);
+    if (document.hidden) {
+      this.#keep();
+      this.#hide = setTimeout(() => this.#end(), Live.HIDDEN);
+    } else if (this.#users > 0 && !this.#stop) {
+      this.#run();
+    }
+  }
+
+  /** What a page that opens offline will show. */
+  #keep() {
+    try {
+      localStorage.setItem(this.store, JSON.stringify({ doc: this.doc, seen: this.seen }));
+    } catch {
+      /* no storage: nothing is kept */
+    }
+  }
+
+  async #run() {
+    const stop = new AbortController();
+    let failures = 0;
+
+    this.#stop = stop;
+    while (!stop.signal.aborted) {
+      const before = this.seen;
+      const events = Date.now() > this.#noEvents;
+      try {
+        await (events ? this.#stream(stop.signal) : this.#poll(stop.signal));
+        failures = 0;
+      } catch (error) {
+        if (events && error instanceof Unsuitable) {
+          this.#noEvents = Date.now() + Live.AGAIN;
+          continue;
+        }
+        failures = this.seen > before ? 1 : failures + 1;
+        if (failures > 1 && this.reachable !== false && !stop.signal.aborted) {
+          this.reachable = false;
+          this.dispatchEvent(new Event('change'));
+        }
+        await this.#rest(Math.min(15, 2 ** failures / 8) * SECOND * (0.75 + Math.random() / 2));
+      }
+    }
+  }
+
+  #rest(milliseconds) {
+    return Promise.race([pause(milliseconds), new Promise((resolve) => {
+      this.#wake = resolve;
+    })]);
+  }
+
+  #accept(doc) {
+    if (typeof doc?.state !== 'string') {
+      throw new Unsuitable();
+    }
+    this.doc = doc;
+    this.seen = this.now();
+    this.reachable = true;
+    this.dispatchEvent(new Event('change'));
+  }
+
+  async #get(path, { signal }) {
+    const answer = await fetch(new URL(path, this.api), { signal, cache: 'no-cache' });
+    const skew = Date.parse(answer.headers.get('Date')) - Date.now();
+
+    this.#skew = skew > 2 * SECOND ? skew : 0;
+    if (!answer.ok) {
+      throw answer.status < 500 ? new Unsuitable() : new Error(answer.status);
+    }
+    return answer;
+  }
+
+  /** Ends with an error, at the latest when the server ends the stream. */
+  async #stream(stop) {
+    const guard = new Guard(stop, Live.FIRST);
+    let answer;
+    let text = '';
+    let quiet = true;
+
+    try {
+      answer = await this.#get('events', guard);
+      if (!answer.headers.get('Content-Type')?.startsWith('text/event-stream')) {
+        throw new Unsuitable();
+      }
+      guard.feed(Live.FIRST);
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        const events = (text + part.value).split('\n\n');
+        text = events.pop();
+        for (const event of events) {
+          const data = /^data: ?(.*)$/m.exec(event);
+          if (data) {
+            this.#accept(JSON.parse(data[1]));
+            quiet = false;
+          }
+        }
+        if (!quiet) {
+          guard.feed(Live.SILENCE);
+        }
+      }
+      throw new Error('the end');
+    } catch (error) {
+      /* headers, but no event: something on the way keeps it back */
+      throw answer && quiet && !stop.aborted ? new Unsuitable() : error;
+    } finally {
+      guard.end();
+    }
+  }
+
+  async #poll(stop) {
+    const guard = new Guard(stop, (Live.LONG + 10) * SECOND);
+    const since = this.reachable ? this.doc.generation : 0;
+    const started = Date.now();
+
+    try {
+      const answer = await this.#get(`status?since=${since}&wait=${Live.LONG}`, guard);
+      this.#accept(await answer.json());
+    } finally {
+      guard.end();
+    }
+    if (this.doc.generation === since && Date.now() - started < SECOND) {
+      await this.#rest(Live.POLL);
+    }
+  }
+}
+
+
+/** An abort signal with a watchdog. */
+class Guard {
+  #abort = new AbortController();
+  #timer = 0;
+
+  constructor(stop, milliseconds) {
+    this.signal = this.#abort.signal;
+    stop.addEventListener('abort', () => this.end(), { signal: this.signal });
+    this.feed(milliseconds);
+  }
+
+  /** Sets the watchdog back. */
+  feed(milliseconds) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.end(), milliseconds);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+}
+
+
+/** What the elements share: shadow root, styles, texts, status. */
+export class MsyncElement extends HTMLElement {
+  static observedAttributes = ['lang'];
+
+  #unfollow = () => {};
+
+  /** Where the API is: the attribute `api` or `data-api`, else beside this file. */
+  get api() {
+    const own = this.getAttribute('api') ?? this.dataset.api;
+    return own ? new URL(own.replace(/\/?$/, '/'), document.baseURI) : new URL('api/', import.meta.url);
+  }
+
+  async connectedCallback() {
+    const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
+    const styles = h('link', { rel: 'stylesheet', href: new URL('msync.css', import.meta.url) });
+    const styled = new Promise((resolve) => {
+      styles.onload = styles.onerror = resolve;
+    });
+
+    root.replaceChildren(styles);
+    this.live = Live.for(this.api);
+    const unfollow = this.live.follow(() => {});    /* the status need not wait for the texts */
+    [this.texts] = await Promise.all([Texts.for(this), styled]);
+    if (styles.isConnected) {
+      root.append(fill(this.build(), { lang: this.texts.lang, dir: this.texts.rtl ? 'rtl' : 'ltr' }, []));
+      this.resume();
+    }
+    unfollow();
+  }
+
+  /** Shows the current state and every later one. */
+  resume() {
+    this.#unfollow();
+    this.#unfollow = this.live.follow(() => this.update());
+    this.update();
+  }
+
+  /** Lets go of the server. */
+  leave() {
+    this.#unfollow();
+    this.#unfollow = () => {};
+  }
+
+  disconnectedCallback() {
+    this.leave();
+  }
+
+  attributeChangedCallback() {
+    if (this.texts && this.isConnected) {
+      this.connectedCallback();
+    }
+  }
+}

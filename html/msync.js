@@ -1,0 +1,86 @@
+/**
+ * The entry for any admin UI: defines <msync-nav> at once and <msync-panel>
+ * when the page is at rest, opens the panel on Alt+Shift+S.
+ */
+
+import { MsyncElement, h, icon, say } from './core.js';
+
+const MINUTE = 60000;
+
+/** No way to the central server is no fault of this site. */
+const CONNECTION = ['CONNECTION_ERROR', 'TIMEOUT'];
+
+
+/**
+ * The navigation entry.  Its badge shows the records waiting where they are
+ * more than the attribute `threshold`; orange and red when the last success
+ * is long ago, grey without a connection.  With the attribute `dock` it sits
+ * in the corner of a page that has no place for it.
+ */
+class MsyncNav extends MsyncElement {
+  #timer = 0;
+
+  build() {
+    this.label = h('span', { class: 'sr' });
+    this.badge = h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' });
+    this.button = h('button', { type: 'button', class: 'nav', 'aria-keyshortcuts': 'Alt+Shift+S',
+      click: openPanel }, icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.update(), MINUTE);
+    return this.button;
+  }
+
+  update() {
+    const { live, texts, badge } = this;
+    const { syncStatus: status, numberOfRecordsInPushQueue: n = 0, integrationErrors } = live.doc ?? {};
+    const error = status?.error;
+    const away = live.reachable === false;
+    const counted = n > Number(this.getAttribute('threshold'));
+    const offline = away || CONNECTION.includes(error?.variant);
+    const alert = integrationErrors > 0 || live.doc?.state === 'stopped'
+      || Boolean(error) && !offline && error.variant !== 'CANCELLED';
+    const late = live.lateness();
+    const colour = away ? 'grey' : late || (alert ? 'red' : offline ? 'grey' : '');
+
+    badge.hidden = !counted && !alert && !colour;
+    badge.className = `badge ${colour}`;
+    badge.replaceChildren(alert ? icon('alert') : offline ? icon('cloudOff') : '',
+      counted ? texts.number(n) : alert || offline ? '' : '!');
+    this.button.classList.toggle('busy', status?.isSyncing === true);
+    say(this.label, [
+      away && texts.t('offline'),
+      counted && `${texts.number(n)} ${texts.t('waiting', { n })}`,
+      late && `${texts.t('last')}: ${texts.fromNow(-live.age())}`,
+      integrationErrors > 0 && texts.t('problems', { n: integrationErrors }),
+      error && texts.explain(error)[0],
+    ].filter(Boolean).join(' · '));
+    this.button.title = this.label.textContent;
+  }
+
+  leave() {
+    clearInterval(this.#timer);
+    super.leave();
+  }
+}
+
+/** Opens the panel of this page; makes one where there is none. */
+async function openPanel() {
+  const nav = document.querySelector('msync-nav');
+  let panel = document.querySelector('msync-panel');
+
+  if (!panel) {
+    panel = h('msync-panel', { api: nav?.api, lang: nav?.getAttribute('lang') });
+    document.body.append(panel);
+  }
+  await import('./panel.js');
+  panel.show();
+}
+
+customElements.define('msync-nav', MsyncNav);
+(globalThis.requestIdleCallback ?? setTimeout)(() => import('./panel.js'));
+addEventListener('keydown', (event) => {
+  if (event.altKey && event.shiftKey && event.code === 'KeyS') {
+    event.preventDefault();
+    openPanel();
+  }
+});

@@ -1,0 +1,590 @@
+/**
+ * <msync-panel>: the site's state at a glance, the button, the steps of a run,
+ * errors in words.  History, settings and the list of failed records are
+ * loaded when somebody looks at them.
+ */
+
+import { MsyncElement, SECOND, ask, h, icon, say, svg } from './core.js';
+
+const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
+const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
+const TABS = { status: '', history: './history.js', settings: './settings.js' };
+
+const PENDING = 15 * SECOND;
+const ESTIMATE_AFTER = 5 * SECOND;
+const WINDOW = 60 * SECOND;
+
+
+/** A button that copies what `read` returns. */
+export function copyButton(texts, read) {
+  const label = h('span', { 'aria-live': 'polite' }, texts.t('copy'));
+  const button = h('button', { type: 'button', class: 'small', click: async () => {
+    try {
+      await navigator.clipboard.writeText(read());
+    } catch {
+      copySelected(button, read());
+    }
+    say(label, texts.t('copied'));
+    setTimeout(() => say(label, texts.t('copy')), 2 * SECOND);
+  } }, icon('copy'), label);
+  return button;
+}
+
+/** The way of old for pages without https, where there is no clipboard. */
+function copySelected(button, text) {
+  const field = h('textarea', { class: 'sr' }, text);
+
+  button.after(field);
+  field.select();
+  document.execCommand('copy');
+  field.remove();
+  button.focus();
+}
+
+/**
+ * The `i` with the full text of an error: opens on hover and focus, a tap or
+ * click keeps it open, Esc closes it.
+ */
+export function details(texts, text) {
+  const pop = h('div', { class: 'pop', hidden: true },
+    h('pre', { tabindex: 0, dir: 'auto' }, text), copyButton(texts, () => text));
+  const button = h('button', { type: 'button', class: 'why-button', 'aria-expanded': 'false',
+    'aria-label': texts.t('details') }, icon('info'));
+  const box = h('span', { class: 'details' }, button, pop);
+  let kept = false;
+  let timer = 0;
+
+  const show = (on) => {
+    clearTimeout(timer);
+    kept = on && kept;
+    pop.hidden = !on;
+    button.setAttribute('aria-expanded', on);
+  };
+  const on = (type, listener) => box.addEventListener(type, listener);
+
+  button.addEventListener('click', () => {
+    show(!kept);
+    kept = !pop.hidden;
+  });
+  on('pointerenter', (event) => event.pointerType === 'mouse' && show(true));
+  on('pointerleave', () => {
+    if (!kept && !box.contains(box.getRootNode().activeElement)) {
+      timer = setTimeout(show, 300, false);
+    }
+  });
+  on('focusin', () => show(true));
+  on('focusout', (event) => event.relatedTarget && !box.contains(event.relatedTarget) && show(false));
+  on('keydown', (event) => {
+    if (event.key === 'Escape' && !pop.hidden) {
+      event.preventDefault();
+      event.stopPropagation();
+      button.focus();
+      show(false);
+    }
+  });
+  return box;
+}
+
+/** A box with an icon, a sentence and what follows from it. */
+export function notice(kind, sign, title, text, ...more) {
+  return h('div', { class: `notice ${kind}` }, icon(sign),
+    h('div', {}, h('strong', {}, title), text ? h('p', {}, text) : null), ...more);
+}
+
+/** An error of a run or of a request, with its advice and its details. */
+export function errorNotice(texts, error) {
+  const [sentence, advice] = texts.explain(error);
+  const calm = error.variant === 'CANCELLED';
+
+  return notice(calm ? 'calm' : 'bad', calm ? 'info' : 'alert', sentence, advice,
+    error.fullError ? details(texts, error.fullError) : null);
+}
+
+/** The same for an answer that is not ok. */
+export function answerNotice(texts, { status, data: { error } }) {
+  return status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
+    : errorNotice(texts, error?.variant ? error
+      : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
+}
+
+
+/** What is left of a step, from its progress in the last minute. */
+class Estimate {
+  #key = '';
+  #samples = [];
+
+  /** Milliseconds, null while nothing can be said. */
+  left(name, { started, total, done }, now) {
+    const samples = this.#samples;
+    const key = name + started;
+
+    if (this.#key !== key) {
+      this.#key = key;
+      samples.length = 0;
+      samples.push({ time: Date.parse(started), done: 0 });
+    }
+    if (samples.at(-1).done !== done) {
+      samples.push({ time: now, done });
+    }
+    while (samples.length > 2 && samples[1].time < now - WINDOW) {
+      samples.shift();
+    }
+    const elapsed = now - samples[0].time;
+    const gained = done - samples[0].done;
+    return elapsed > ESTIMATE_AFTER && gained > 0 ? (total - done) * elapsed / gained : null;
+  }
+}
+
+
+/** The steps of a run as a list of icons. */
+class Steps {
+  #items = [];
+  #names = null;
+
+  constructor(texts) {
+    this.texts = texts;
+    this.list = h('ol', { class: 'steps', role: 'list' });
+  }
+
+  /** Shows `status`; `first` has Prepare in place of the pushes. */
+  update(status, first) {
+    const names = first ? FIRST_RUN : LATER_RUN;
+
+    if (this.#names !== names) {
+      this.#names = names;
+      this.#items = names.map((name) => this.#make(name));
+      this.list.replaceChildren(...this.#items.map(({ item }) => item));
+    }
+    for (const step of this.#items) {
+      this.#show(step, status);
+    }
+  }
+
+  #make(name) {
+    const ring = svg('circle', { class: 'ring', cx: 24, cy: 24, r: 22, pathLength: 100 });
+    const disc = h('span', { class: 'disc' }, svg('svg', { viewBox: '0 0 48 48', 'aria-hidden': 'true' },
+      svg('circle', { class: 'track', cx: 24, cy: 24, r: 22 }), ring), icon(name));
+    const mark = h('span', { class: 'mark' });
+    const amount = h('span', { class: 'amount' });
+    const state = h('span', { class: 'state' });
+    const item = h('li', {}, disc, h('span', { class: 'name' }, this.texts.t(`step.${name}`)), amount, state);
+
+    disc.append(mark);
+    return { name, item, ring, mark, amount, state };
+  }
+
+  #show({ name, item, ring, mark, amount, state }, status) {
+    const { texts } = this;
+    const step = status?.[name];
+    const is = Steps.state(status, step);
+
+    if (item.className !== is) {
+      item.className = is;
+      mark.replaceChildren(...{ done: [icon('check')], failed: [icon('cross')],
+        cancelled: [icon('pause')] }[is] ?? []);
+      item[is === 'active' ? 'setAttribute' : 'removeAttribute']('aria-current', 'step');
+    }
+    say(state, texts.t(`state.${is}`));
+    say(amount, step?.total == null ? '' : `${texts.number(step.done)} / ${texts.number(step.total)}`);
+    ring.setAttribute('stroke-dasharray', is === 'active' && !step.total ? '25 75'
+      : `${is === 'done' ? 100 : step?.total ? 100 * Math.min(1, step.done / step.total) : 0} 100`);
+    ring.classList.toggle('turning', is === 'active' && !step.total);
+  }
+
+  static state(status, step) {
+    return !step ? 'waiting' : step.finished ? 'done' : status.isSyncing ? 'active'
+      : status.error?.variant === 'CANCELLED' ? 'cancelled' : status.error ? 'failed' : 'waiting';
+  }
+
+  /** The step that runs now. */
+  active(status) {
+    return status.isSyncing ? this.#names.findLast((name) => status[name] && !status[name].finished) : null;
+  }
+}
+
+
+/** The whole panel of one <msync-panel>. */
+class Panel {
+  #slots = {};
+  #views = {};
+  #timer = 0;
+  #pending = 0;
+  #cancelling = false;
+  #estimate = new Estimate();
+  #before = null;
+
+  constructor({ texts, live, api }, page) {
+    this.texts = texts;
+    this.live = live;
+    this.api = api;
+    this.root = h('div', { class: page ? 'panel page' : 'panel' },
+      this.#header(page), this.#notices(), this.#status(page),
+      ...Object.keys(TABS).slice(1).map((name) => this.#tabPanel(name)),
+      this.heard = h('p', { class: 'sr', role: 'status' }));
+    this.select('status');
+  }
+
+  /* what it is made of */
+
+  #header(page) {
+    const { texts } = this;
+
+    this.tabs = Object.keys(TABS).map((name) => h('button', { type: 'button', role: 'tab', id: `tab-${name}`,
+      'aria-controls': name, click: () => this.select(name) }, texts.t(`tab.${name}`)));
+    this.tabList = h('div', { class: 'tabs', role: 'tablist', keydown: (event) => this.#arrows(event) },
+      ...this.tabs);
+    this.site = h('bdi', { class: 'site' });
+    return h('header', {}, icon('sync'), h('h1', { class: 'title' }, texts.t('title')), this.site,
+      this.tabList, page ? null : h('button', { type: 'button', class: 'close', 'aria-label': texts.t('close'),
+        click: () => this.root.closest('dialog').close() }, icon('cross')));
+  }
+
+  #notices() {
+    const names = ['offline', 'action', 'paused', 'error'];
+    this.#slots = Object.fromEntries(names.map((name) => [name, { key: '', box: h('div') }]));
+    return h('div', { class: 'notices' }, ...names.map((name) => this.#slots[name].box));
+  }
+
+  #status(page) {
+    const { texts } = this;
+    const fact = (key) => {
+      const value = h('strong');
+      const more = h('small');
+      return [value, more, h('div', {}, h('dt', {}, texts.t(key)), h('dd', {}, value, more))];
+    };
+    const [last, lastMore, lastBox] = fact('last');
+    const [next, nextMore, nextBox] = fact('next');
+
+    Object.assign(this, { last, lastMore, lastBox, next, nextMore });
+    this.count = h('strong');
+    this.countText = h('span');
+    this.button = h('button', { type: 'button', class: 'main', autofocus: !page, click: () => this.#trigger() },
+      icon('sync'), icon('spin'), this.buttonText = h('span'));
+    this.cancel = h('button', { type: 'button', hidden: true, click: () => this.#cancel() });
+    this.steps = new Steps(texts);
+    this.runTitle = h('h2');
+    this.runMore = h('p', { class: 'more' });
+    this.note = h('p', { class: 'note' });
+    this.overview = h('div', {},
+      h('section', { class: 'card hero' },
+        this.countBox = h('p', { class: 'count' }, this.count, this.countText),
+        h('dl', { class: 'facts' }, lastBox, nextBox),
+        h('div', { class: 'actions' }, this.button, this.cancel)),
+      this.run = h('section', { class: 'card' },
+        h('div', { class: 'heading' }, this.runTitle, this.runMore), this.steps.list, this.note),
+      this.problems = h('section', { class: 'card' }));
+    this.welcome = h('div', { hidden: true });
+    return this.#tabPanel('status', this.overview, this.welcome);
+  }
+
+  #tabPanel(name, ...children) {
+    return h('div', { role: 'tabpanel', id: name, 'aria-labelledby': `tab-${name}` }, ...children);
+  }
+
+  /* tabs */
+
+  #arrows({ key }) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    if (step) {
+      const from = this.tabs.findIndex((tab) => tab.tabIndex === 0);
+      const to = from + (this.texts.rtl ? -step : step) + this.tabs.length;
+      this.tabs[to % this.tabs.length].click();
+      this.tabs[to % this.tabs.length].focus();
+    }
+  }
+
+  /** Shows a tab and refreshes what it shows. */
+  async select(name) {
+    this.selected = name;
+    for (const tab of this.tabs) {
+      const on = tab.id === `tab-${name}`;
+      tab.setAttribute('aria-selected', on);
+      tab.tabIndex = on ? 0 : -1;
+    }
+    for (const box of this.root.querySelectorAll('[role=tabpanel]')) {
+      box.hidden = box.id !== name;
+    }
+    if (TABS[name]) {
+      (await this.#view(name, TABS[name], this.root.querySelector(`#${name}`)))?.show();
+    }
+  }
+
+  /** The view of a module, made once in `box`. */
+  async #view(name, file, box, ...more) {
+    const module = await import(file).catch(() => null);
+
+    if (!module) {
+      this.slot('action', file, () => answerNotice(this.texts, { status: 0, data: {} }));
+    } else if (!this.#views[name]) {
+      this.#views[name] = new module.View(this, ...more);
+      box.append(this.#views[name].root);
+    }
+    return this.#views[name];
+  }
+
+  /* requests */
+
+  /** Puts what `make` returns into a notice; nothing where `key` is empty. */
+  slot(name, key, make) {
+    const slot = this.#slots[name];
+    if (slot.key !== key) {
+      slot.key = key;
+      slot.box.replaceChildren(...key ? [make()] : []);
+    }
+  }
+
+  /** POSTs; a failure becomes a notice.  True when it was accepted. */
+  async post(path) {
+    this.slot('action', '');
+    const answer = await ask(this.api, path, 'POST');
+    if (!answer.ok) {
+      this.slot('action', path, () => answerNotice(this.texts, answer));
+    }
+    return answer.ok;
+  }
+
+  /** The first sync was asked for. */
+  started() {
+    this.#pending = Date.now();
+    this.update();
+  }
+
+  async #trigger() {
+    if (this.button.getAttribute('aria-disabled') === 'true') {
+      return;
+    }
+    this.#pending = Date.now();
+    this.update();
+    if (!await this.post('trigger')) {
+      this.#pending = 0;
+      this.update();
+    }
+  }
+
+  async #cancel() {
+    this.#cancelling = true;
+    this.update();
+    this.#cancelling = await this.post('cancel');
+    this.update();
+  }
+
+  /* what changes */
+
+  /** Follows the status document; called at each change and each second. */
+  update() {
+    const { doc } = this.live;
+    const status = doc?.syncStatus;
+    const first = doc?.initialisationStatus === 'PRE_INITIALISATION' && !status?.isSyncing
+      && Date.now() - this.#pending > PENDING;
+
+    if (!this.#timer) {
+      this.#timer = setInterval(() => document.hidden || this.update(), SECOND);
+    }
+    say(this.site, doc?.site ?? '');
+    this.#updateNotices(doc, status);
+    this.overview.hidden = first;
+    this.welcome.hidden = !first;
+    this.tabList.hidden = first;
+    if (first && !this.#views.welcome) {
+      this.select('status');
+      this.#view('welcome', TABS.settings, this.welcome, true).then((view) => view?.show());
+    }
+    this.#views.settings?.update();
+    this.#updateFacts(doc, status);
+    this.#updateButton(doc, status);
+    this.#updateRun(doc, status);
+    this.#updateProblems(doc?.integrationErrors ?? 0);
+    this.#announce(status);
+    this.root.setAttribute('aria-busy', !doc);
+    this.root.dataset.state = doc?.state ?? '';
+    this.#before = { syncing: status?.isSyncing, reachable: this.live.reachable,
+      errors: doc?.integrationErrors ?? 0 };
+  }
+
+  #updateNotices(doc, status) {
+    const { live, texts } = this;
+    const error = doc?.state === 'stopped' ? { variant: 'HELPER_STOPPED' }
+      : status?.isSyncing ? null : status?.error;
+    const asOf = live.seen ? texts.time(live.seen, live.now()) : '';
+
+    this.slot('offline', live.reachable === false ? `offline ${asOf}` : '', () => notice('grey', 'cloudOff',
+      texts.t('offline'), asOf && texts.t('asOf', { time: asOf })));
+    this.slot('error', error ? JSON.stringify(error) : '', () => errorNotice(texts, error));
+    this.slot('paused', doc?.state === 'paused' ? 'paused' : '', () => notice('calm', 'pause',
+      texts.t('paused'), texts.t('paused.text'),
+      h('button', { type: 'button', click: () => this.post('resume') }, texts.t('resume'))));
+  }
+
+  #updateFacts(doc, status) {
+    const { live, texts } = this;
+    const waiting = doc?.numberOfRecordsInPushQueue ?? 0;
+    const last = status?.lastSuccessfulSync;
+    const next = doc?.nextSync && doc.state !== 'paused' ? Date.parse(doc.nextSync) : 0;
+    const late = live.lateness();
+
+    this.countBox.hidden = status && !waiting && doc.initialisationStatus !== 'INITIALISED';
+    this.countBox.classList.toggle('none', !waiting);
+    say(this.count, waiting ? texts.number(waiting) : status ? '✓' : '…');
+    say(this.countText, texts.t(waiting ? 'waiting' : status ? 'waiting.none' : 'loading', { n: waiting }));
+
+    this.lastBox.className = late;
+    say(this.last, last ? texts.fromNow(-live.age()) : status ? texts.t('never') : '–');
+    say(this.lastMore, last ? [late && texts.t('late'), texts.date(last.finished), texts.t('took',
+      { time: texts.duration(last.durationInSeconds) })].filter(Boolean).join('\n') : '');
+
+    say(this.next, next ? texts.fromNow(Math.max(0, next - live.now()))
+      : doc?.state === 'paused' ? texts.t('paused')
+      : doc?.intervalSeconds === 0 ? texts.t('manual') : '–');
+    say(this.nextMore, next ? texts.time(next, live.now()) : '');
+  }
+
+  #updateButton(doc, status) {
+    const { texts } = this;
+    const syncing = status?.isSyncing === true;
+
+    if (syncing || Date.now() - this.#pending > PENDING) {
+      this.#pending = 0;
+    }
+    this.#cancelling = this.#cancelling && syncing;
+    const busy = syncing || this.#pending > 0;
+
+    this.button.classList.toggle('busy', busy);
+    this.button.setAttribute('aria-disabled', busy || !doc);
+    say(this.buttonText, texts.t(busy ? 'syncing' : 'now'));
+    this.cancel.hidden = !syncing;
+    this.cancel.disabled = this.#cancelling;
+    say(this.cancel, texts.t(this.#cancelling ? 'cancelling' : 'cancel'));
+  }
+
+  #updateRun(doc, status) {
+    const { live, texts } = this;
+    const { summary } = status ?? {};
+    const first = doc?.initialisationStatus !== 'INITIALISED' || (status?.prepareInitial
+      && !status.isSyncing && !status.error && !status.push && !status.pushV6);
+    const total = first ? 0 : Math.max(status?.pushV6?.total ?? 0, status?.push?.total ?? 0);
+
+    this.run.hidden = !summary;
+    if (!summary) {
+      return;
+    }
+    this.steps.update(status, first);
+    say(this.runTitle, texts.t(first ? 'run.first' : status.isSyncing ? 'run.now' : 'run.last'));
+    say(this.runMore, status.isSyncing
+      ? this.#timing(status, live.now())
+      : summary.finished ? `${texts.date(summary.finished)} · ${texts.t('took',
+        { time: texts.duration(summary.durationInSeconds) })}` : '');
+    say(this.note, first && status.isSyncing ? texts.t('first.text')
+      : total ? texts.t('pushNote', { n: total }) : '');
+  }
+
+  /** "12 seconds so far · about 3 minutes left" */
+  #timing(status, now) {
+    const { texts } = this;
+    const name = this.steps.active(status);
+    const step = status[name];
+    const left = step?.total ? this.#estimate.left(name, step, now) : null;
+    const so = texts.t('elapsed', { time: texts.duration((now - Date.parse(status.summary.started)) / SECOND) });
+
+    return left > ESTIMATE_AFTER
+      ? `${so} · ${texts.t('left', { step: texts.t(`step.${name}`), time: texts.duration(round(left / SECOND)) })}`
+      : so;
+  }
+
+  async #updateProblems(n) {
+    this.problems.hidden = n === 0;
+    if (n !== (this.#before?.errors ?? 0)) {
+      (await this.#view('problems', './problems.js', this.problems))?.count(n);
+    }
+  }
+
+  /** Tells screen readers of starts, ends and losses, and of nothing else. */
+  #announce(status) {
+    const { texts, live } = this;
+    const before = this.#before;
+    const syncing = status?.isSyncing;
+
+    if (!before) {
+      return;
+    }
+    if (before.syncing !== undefined && before.syncing !== syncing && syncing !== undefined) {
+      say(this.heard, syncing ? texts.t('syncing')
+        : status.error ? texts.explain(status.error).join(' ') : texts.t('done'));
+      if (!syncing && TABS[this.selected]) {
+        this.#views[this.selected]?.show();
+      }
+    }
+    if (before.reachable !== live.reachable && (before.reachable === false || live.reachable === false)) {
+      say(this.heard, texts.t(live.reachable ? 'back' : 'offline'));
+    }
+  }
+
+  /** Nobody looks any more. */
+  rest() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+  }
+}
+
+/** Coarser the more it is, so that an estimate does not flicker. */
+function round(seconds) {
+  const step = seconds < 60 ? 5 : seconds < 600 ? 30 : 60;
+  return Math.ceil(seconds / step) * step;
+}
+
+
+/**
+ * The panel: with the attribute `page` a part of its page, else a dialog that
+ * show() opens.
+ */
+class MsyncPanel extends MsyncElement {
+  build() {
+    const page = this.hasAttribute('page');
+
+    this.view?.rest();
+    this.view = new Panel(this, page);
+    if (!page) {
+      this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.leave() }, this.view.root);
+      return this.dialog;
+    }
+    document.documentElement.lang = this.texts.lang;
+    document.title = this.texts.t('title');
+    setTimeout(() => this.#keep(), PENDING);
+    return this.view.root;
+  }
+
+  /** Lets the page open offline, where the browser allows it. */
+  #keep() {
+    const worker = new URL(`sw.js?lang=${this.texts.lang}`, import.meta.url);
+    navigator.serviceWorker?.register(worker).catch(() => {});
+  }
+
+  update() {
+    this.view.update();
+  }
+
+  /** Follows the server: a dialog only while it is open. */
+  resume() {
+    if (!this.dialog || this.opened) {
+      super.resume();
+      this.dialog?.showModal();
+    }
+  }
+
+  /** Opens the dialog, as soon as its texts are there. */
+  show() {
+    if (!this.opened) {
+      this.opened = true;
+      if (this.view) {
+        this.resume();
+      }
+    }
+  }
+
+  leave() {
+    this.opened = false;
+    this.view?.rest();
+    super.leave();
+  }
+}
+
+customElements.define('msync-panel', MsyncPanel);
