@@ -1,0 +1,93 @@
+# msync: "make" builds the nginx module and the helper into build/,
+# "make run" starts the demo, "make test" runs every test.
+
+PREFIX    ?= /usr
+DESTDIR   ?=
+PORT      ?= 8080
+NGINX     ?= nginx
+NGINX_SRC ?=
+
+B := build
+
+CC      ?= gcc
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+           -Wmissing-prototypes -Wpointer-arith
+HARDEN  := -fstack-protector-strong -fPIE
+CSTD    := -std=gnu11 -D_GNU_SOURCE
+SAN     ?=
+
+LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson libcrypto \
+             2>/dev/null)
+
+SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
+OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
+UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
+
+.PHONY: all deps module helper run test unit nginx-test central-test \
+        browser-test lint install clean
+
+all: deps
+	@$(MAKE) --no-print-directory module helper
+
+helper: $(B)/msync
+module: $(B)/ngx_http_msync_module.so
+
+
+# what is missing is installed; nothing is asked of the network when nothing
+# is missing
+
+deps:
+	@t/tools/deps build
+
+$(B)/sync/%.o: sync/%.c $(wildcard sync/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -c $< -o $@
+
+$(B)/sync/catalogue_data.o: sync/catalogue_data.S sync/catalogue.json
+	@mkdir -p $(@D)
+	$(CC) -Isync -Wa,-Isync -c $< -o $@
+
+$(B)/msync: $(OBJ) $(B)/sync/main.o
+	$(CC) $(SAN) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+
+
+# the flags of the nginx that will load it decide those of the module
+
+$(B)/ngx_http_msync_module.so: config ngx_http_msync_module.c \
+        $(wildcard http/*) sync/control.h t/tools/build-module
+	@mkdir -p $(B)
+	NGINX="$(NGINX)" NGINX_SRC="$(NGINX_SRC)" PREFIX="$(PREFIX)" \
+	    t/tools/build-module $(B)
+
+
+run: all
+	@t/tools/deps test
+	@PORT=$(PORT) t/tools/demo
+
+
+test:
+	@t/tools/deps build test
+	@$(MAKE) --no-print-directory module helper
+	@t/tools/test
+
+unit: $(UNIT:%=$(B)/unit/%)
+	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done
+
+$(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -Isync -o $@ $< $(OBJ) \
+	    $(LIBS) -lcmocka
+
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin \
+	    $(DESTDIR)$(PREFIX)/lib/nginx/modules \
+	    $(DESTDIR)$(PREFIX)/share/msync
+	install -m 0755 $(B)/msync $(DESTDIR)$(PREFIX)/sbin/msync
+	install -m 0644 $(B)/ngx_http_msync_module.so \
+	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
+	cp -R html $(DESTDIR)$(PREFIX)/share/msync/
+
+clean:
+	rm -rf $(B)

@@ -1,0 +1,459 @@
+# The life of nginx and of its helper: start, reload, crash and end, with
+# real signals.  After each there is exactly one helper for a site, or none.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(
+    is_running processes_of site_config site_path start_nginx wait_until
+    worker_user write_private
+);
+use Msync::Fake;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+# What nginx itself says of a child that a test has killed.
+use constant KILLED => qr/exited on signal 9/;
+
+Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
+
+one_helper_with_several_workers();
+the_helper_has_what_it_needs_only();
+a_killed_helper_is_replaced();
+a_helper_that_fails_is_started_ever_later();
+a_worker_is_killed();
+reload_in_the_usual_way();
+reload_changes_the_sites();
+reload_with_a_mistake();
+a_trigger_outlives_a_reload();
+reloads_leak_nothing();
+open_requests_and_the_end();
+checking_the_configuration();
+the_master_process_is_off();
+daemon_is_off();
+helpers_that_cannot_run();
+
+done_testing();
+
+
+sub nginx {
+    my (%args) = @_;
+
+    return start_nginx(
+        http   => site_config('clinic'),
+        server => 'location /api/ { msync clinic; }',
+        %args,
+    );
+}
+
+
+sub fake { return Msync::Fake->connect(site_path(($_[0] // 'clinic')
+                                                 . '.sqlite')) }
+
+sub helpers { return processes_of($ENV{TEST_NGINX_FAKE_HELPER}) }
+
+
+# Waits for so many helpers; they are counted once more after the moment that
+# an extra one would need to start.
+sub helpers_are {
+    my ($count, $name) = @_;
+
+    wait_until(sub { helpers() == $count }, 20);
+    sleep 0.2;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is(scalar(@{[helpers()]}), $count, $name);
+}
+
+
+sub is_reported {
+    my ($nginx) = @_;
+
+    return $nginx->wait_status(sub { $_->{state} eq 'idle' });
+}
+
+
+sub ends_well {
+    my ($nginx, $allowed) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $master = $nginx->pid;
+    ok($nginx->stop, 'quit ends all processes');
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms($allowed)), '', 'no alarm in the log');
+}
+
+
+sub zombies {
+    my ($nginx) = @_;
+
+    my %own = map { $_ => 1 } $nginx->server->processes;
+
+    return grep {
+        open my $fh, '<', $_ or next;
+        (<$fh> // '') =~ /\) Z (\d+)/ && $own{$1};
+    } glob '/proc/[0-9]*/stat';
+}
+
+
+sub one_helper_with_several_workers {
+    my $nginx = nginx(workers => 4);
+
+    ok(is_reported($nginx), 'the helper has reported');
+    is(scalar(@{[$nginx->workers]}), 4, 'four workers');
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub the_helper_has_what_it_needs_only {
+    local $ENV{MSYNC_SECRET_OF_NGINX} = 'not for the helper';
+
+    my $password = write_private('password', "secret\n");
+    my $nginx = nginx(
+        http => site_config(
+            'clinic', username => 'Clinic', password_file => $password,
+            url => 'http://127.0.0.1:1',
+        ),
+        main => 'env MSYNC_SECRET_OF_NGINX;',
+    );
+
+    is_reported($nginx);
+
+    my $fake = fake();
+    my $proc = '/proc/' . $fake->pid;
+
+    open my $fh, '<', "$proc/cmdline" or die $!;
+    my @argv = split /\0/, <$fh>;
+    is("@argv[1 .. $#argv]", "$ENV{TEST_NGINX_FAKE_HELPER} --serve",
+       'it is told nothing by its arguments');
+
+    open $fh, '<', "$proc/environ" or die $!;
+    unlike(join('', <$fh>), qr/MSYNC_SECRET|NGINX=/,
+           'the environment of nginx is not handed on');
+
+    my %config = %{ $fake->config };
+    is($config{database}, site_path('clinic.sqlite'), 'the database');
+    is($config{username}, 'Clinic', 'the username');
+    is($config{password_file}, $password, 'the password file');
+    unlike(Msync::Test::encode_json(\%config), qr/secret/,
+           'the password itself is not read by nginx');
+
+    # Its own listening socket, the test's connection and what perl opens
+    # are above; those of nginx would be a door left open.
+    my @sockets = grep { defined && /^socket:/ }
+        map { readlink } glob "$proc/fd/*";
+    my %listening = map { $_ => 1 } listening_sockets($nginx->port);
+    is(scalar(grep { $listening{$_} } @sockets), 0,
+       'the sockets of nginx are not handed on');
+
+    SKIP: {
+        my $user = worker_user() // skip 'not root', 1;
+        is(scalar getpwuid((stat $proc)[4]), $user,
+           'it runs as the user of the workers');
+    }
+
+    ends_well($nginx);
+}
+
+
+sub listening_sockets {
+    my ($port) = @_;
+
+    open my $fh, '<', '/proc/net/tcp' or die $!;
+    my $hex = sprintf '%04X', $port;
+
+    return map { /:$hex 00000000:0000 0A (?:\S+ ){5,}?/
+                     && /^(?:\s*\S+){9}\s+(\d+)/ ? "socket:[$1]" : () } <$fh>;
+}
+
+
+sub a_killed_helper_is_replaced {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my $pid = fake()->pid;
+
+    kill KILL => $pid;
+
+    my @served;
+    my $new = wait_until {
+        push @served, $nginx->get('/api/status');
+        my ($now) = helpers();
+        return $now && $now != $pid ? $now : undef;
+    };
+
+    ok($new, 'another helper is started');
+    is(scalar(grep { $_->{status} != 200 } @served), 0,
+       'the status is served all the while');
+    ok(is_reported($nginx), 'the other one reports');
+    is(scalar(zombies($nginx)), 0, 'no zombie is left');
+    helpers_are(1, 'one helper');
+    ends_well($nginx, KILLED);
+}
+
+
+sub a_helper_that_fails_is_started_ever_later {
+    Msync::Fake->start_with(exit => 3);
+
+    my $start = time;
+    my $nginx = nginx();
+    my $exits = sub {
+        scalar grep { /\b(?:helper|msync)\b.*\b(?:exit|code|status)/ }
+            $nginx->log_lines;
+    };
+
+    ok(wait_until(sub { $exits->() >= 3 }, 60), 'it is tried again, and said');
+    cmp_ok($exits->(), '<=', time - $start + 2,
+           'not more often than once a second');
+    is($nginx->status->{state}, 'stopped', 'the status says that none runs');
+
+    Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
+    ok(is_reported($nginx), 'one that works is found at last');
+
+    ends_well($nginx);
+}
+
+
+sub a_worker_is_killed {
+    my $nginx = nginx(workers => 3);
+
+    is_reported($nginx);
+    my $pid = fake()->pid;
+    open my $fh, '<', "/proc/$pid/stat" or die $!;
+    my ($worker) = <$fh> =~ /\) \S (\d+)/;
+
+    kill KILL => $worker;
+
+    ok(wait_until(sub { !is_running($pid) }, 20),
+       'the helper of a killed worker ends');
+    ok(wait_until(sub { my ($now) = helpers(); $now && $now != $pid }),
+       'the worker in its place starts another');
+    ok(is_reported($nginx), 'which reports');
+    helpers_are(1, 'one helper');
+    ends_well($nginx, KILLED);
+}
+
+
+sub reload_in_the_usual_way {
+    my $nginx = nginx(workers => 3);
+
+    is_reported($nginx);
+
+    my $pid = fake()->pid;
+    my $generation = $nginx->status->{generation};
+    my $stream = $nginx->open_stream('/api/events');
+    $stream->wait_events(1);
+    my $poll = $nginx->open_stream(
+        "/api/status?since=$generation&wait=60");
+
+    ok($nginx->reload, 'reload ends the workers of before');
+    ok(wait_until(sub { $stream->ended }), 'streams are closed');
+    ok(wait_until(sub { $poll->ended }), 'and polls');
+    like($poll->bytes, qr{^HTTP/1\.1 200 .*"site": ?"clinic"}s,
+         'which are answered first');
+
+    ok(wait_until(sub { !is_running($pid) }), 'the old helper ends');
+    ok(is_reported($nginx), 'a new one reports');
+    helpers_are(1, 'one helper');
+    cmp_ok($nginx->status->{generation}, '>=', $generation,
+           'the generation goes on');
+    is(scalar(zombies($nginx)), 0, 'no zombie is left');
+    ends_well($nginx);
+}
+
+
+sub reload_changes_the_sites {
+    my $nginx = nginx();
+    my $locations = 'location /api/ { msync clinic; }'
+        . 'location /second/ { msync hospital; }';
+
+    is_reported($nginx);
+
+    $nginx->set(http => site_config('clinic') . site_config('hospital'),
+                server => $locations);
+    ok($nginx->reload, 'a site is added');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' },
+                           api => '/second'), 'its helper reports');
+    helpers_are(2, 'one helper for each site');
+
+    my $database = site_path('moved.sqlite');
+    $nginx->set(http => site_config('clinic', database => $database)
+                    . site_config('hospital'));
+    ok($nginx->reload, 'a database is changed');
+    is(fake('moved')->config->{database}, $database, 'the helper is told');
+    helpers_are(2, 'one helper for each site');
+
+    $nginx->set(http => site_config('clinic', zone => '512k'),
+                server => 'location /api/ { msync clinic; }');
+    ok($nginx->reload, 'a site is removed, and a zone is larger');
+    ok(is_reported($nginx), 'the other one is served');
+    helpers_are(1, 'one helper');
+
+    $nginx->set(workers => 4);
+    ok($nginx->reload, 'there are more workers');
+    ok(is_reported($nginx), 'the site is served');
+    helpers_are(1, 'one helper');
+
+    ends_well($nginx);
+}
+
+
+sub reload_with_a_mistake {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my $pid = fake()->pid;
+
+    $nginx->set(http => site_config('clinic', colour => 'red'));
+    $nginx->signal('HUP');
+
+    ok(wait_until(sub { grep { /\[emerg\].*colour/ } $nginx->log_lines }),
+       'the mistake is logged');
+    is($nginx->get('/api/status')->{status}, 200, 'nginx serves on');
+    ok(is_running($pid), 'with the same helper');
+    helpers_are(1, 'one helper');
+
+    ends_well($nginx, qr/colour/);
+}
+
+
+sub a_trigger_outlives_a_reload {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    is($nginx->post('/api/trigger?fetchPatientId=p1')->{status}, 202,
+       'a trigger');
+    my $pid = fake()->pid;
+    ok($nginx->reload, 'reload');
+    wait_until { !is_running($pid) };
+
+    my ($command) = fake()->received(1);
+    is($command->{patient}, 'p1', 'the helper after it is told');
+
+    ends_well($nginx);
+}
+
+
+sub descriptors {
+    my ($pid) = @_;
+
+    return scalar @{[glob "/proc/$pid/fd/*"]};
+}
+
+
+sub reloads_leak_nothing {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my @counts = map {
+        $nginx->reload;
+        is_reported($nginx);
+        descriptors($nginx->pid);
+    } 1 .. 6;
+
+    is($counts[-1], $counts[1], "descriptors of the master: @counts");
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub open_requests_and_the_end {
+    for my $signal (qw(QUIT TERM)) {
+        my $nginx = nginx();
+
+        is_reported($nginx);
+        my $generation = $nginx->status->{generation};
+        my @open = map { $nginx->open_stream($_) }
+            '/api/events', "/api/status?since=$generation&wait=60";
+        $open[0]->wait_events(1);
+
+        ok($nginx->stop($signal), "$signal ends all in spite of open requests");
+        helpers_are(0, 'no helper is left');
+        is(scalar(grep { !$_->ended } @open), 0, 'the requests are ended');
+        is(join('', $nginx->alarms), '', 'no alarm in the log');
+    }
+}
+
+
+sub checking_the_configuration {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my ($pid) = helpers();
+    my $generation = $nginx->status->{generation};
+
+    ok($nginx->test, 'nginx -t beside a running nginx');
+    helpers_are(1, 'starts no helper');
+    is((helpers())[0], $pid, 'and disturbs none');
+    is($nginx->status->{generation}, $generation, 'nor what is served');
+
+    ends_well($nginx);
+}
+
+
+sub the_master_process_is_off {
+    my $nginx = nginx(master => 'off');
+
+    ok(is_reported($nginx), 'without a master the helper reports');
+    helpers_are(1, 'one helper');
+
+    my $pid = fake()->pid;
+    is($nginx->post('/api/trigger')->{status}, 202, 'a trigger');
+    is((fake()->received(1))[0]{command}, 'trigger', 'reaches it');
+
+    kill KILL => $pid;
+    ok(wait_until(sub { my ($now) = helpers(); $now && $now != $pid }),
+       'a killed helper is replaced');
+    ok(is_reported($nginx), 'which reports');
+
+    my $stream = $nginx->open_stream('/api/events');
+    $stream->wait_events(1);
+
+    ends_well($nginx, KILLED);
+}
+
+
+sub daemon_is_off {
+    for my $master (qw(on off)) {
+        my $nginx = nginx(daemon => 'off', master => $master);
+
+        ok(is_reported($nginx), "daemon off, master_process $master");
+        helpers_are(1, 'one helper');
+        ends_well($nginx);
+    }
+}
+
+
+sub helpers_that_cannot_run {
+    my %helper = (
+        'is missing'        => '/nonexistent/msync',
+        'is not executable' => write_private('not-executable', "#!/bin/sh\n"),
+        'is no program'     => site_path(''),
+    );
+
+    for my $what (sort keys %helper) {
+        my $nginx = nginx(http => site_config('clinic', helper => $helper{$what}));
+
+        ok(wait_until(sub { grep { /\Q$helper{$what}\E/ }
+                                $nginx->log_lines }),
+           "a helper that $what is named in the log");
+        is($nginx->status->{state}, 'stopped', 'the status is served');
+        ok($nginx->stop, 'nginx quits');
+        is(join('', $nginx->alarms), '', 'no alarm in the log');
+    }
+
+    Msync::Fake->start_with(version => 99, status => { state => 'idle' });
+    my $nginx = nginx();
+
+    ok(wait_until(sub { grep { /version/ } $nginx->log_lines }),
+       'a helper of another version is named in the log');
+    is($nginx->status->{state}, 'stopped', 'and not listened to');
+
+    Msync::Fake->start_with(status => { state => 'idle' });
+    ok(is_reported($nginx), 'until the right one is installed');
+    ends_well($nginx);
+}

@@ -1,0 +1,554 @@
+# The whole way: nginx, the helper, SQLite and both central servers.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Msync::Test qw(
+    is_running processes_of site_config site_path sqlite start_central
+    start_nginx wait_until write_private
+);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use constant PASSWORD => 'correct horse battery';
+
+# nginx's own line about the helper that a test has killed.
+use constant KILLED => qr/exited on signal 9/;
+
+my @STEPS = qw(prepareInitial pushV6 push pullCentral pullRemote pullV6
+               integration);
+
+# What the variants said, to see that each has its own advice.
+my %advice;
+
+my $central = start_central(password => PASSWORD, records => 3000);
+
+if (!-x $ENV{TEST_NGINX_MSYNC}) {
+    BAIL_OUT('build/msync is missing: run make first');
+}
+
+my $nginx = first_sync();
+nothing_is_pushed_back('after the first sync');
+edits_are_pushed();
+nothing_is_pushed_back('after a push');
+edits_of_the_application_during_a_sync_are_not_lost();
+deletes_are_pushed();
+changes_of_central_arrive();
+
+refusals_have_their_own_variant();
+a_busy_central_is_waited_for();
+central_is_down();
+an_unknown_site();
+
+reload_in_the_middle_of_a_sync();
+a_killed_helper_in_the_middle_of_a_sync();
+two_workers_see_one_site();
+quit_in_the_middle_of_a_sync();
+
+central_has_no_complaint();
+secrets_stay_secret();
+
+done_testing();
+
+
+sub database { site_path(($_[0] // 'clinic') . '.sqlite') }
+
+sub query { return sqlite(database(), @_) }
+
+
+sub nginx_with_site {
+    my ($name, %parameters) = @_;
+
+    write_private('password', PASSWORD . "\n");
+
+    return start_nginx(
+        workers => 2,
+        http    => real_site($name, %parameters),
+        server  => "location /api/ { msync $name; }",
+    );
+}
+
+
+sub real_site {
+    my ($name, %parameters) = @_;
+
+    return site_config($name,
+        helper        => $ENV{TEST_NGINX_MSYNC},
+        url           => $central->url,
+        username      => '"Clinic 7"',
+        password_file => site_path('password'),
+        %parameters,
+    );
+}
+
+
+sub helpers { return processes_of($ENV{TEST_NGINX_MSYNC}) }
+
+
+# Starts a run and waits for its end; returns the status document then.
+sub run_sync {
+    my ($of, $database) = @_;
+
+    $of //= $nginx;
+    $database //= database();
+
+    my $before = runs($database);
+    my $answer = $of->post('/api/trigger');
+
+    if ($answer->{status} != 202) {
+        diag("the trigger was answered $answer->{status}: "
+             . $answer->{content});
+        return {};
+    }
+
+    return end_of_run($of, $database, $before);
+}
+
+
+sub end_of_run {
+    my ($of, $database, $before) = @_;
+
+    wait_until(sub { runs($database) > $before }, 60)
+        or diag('no run has started');
+
+    return $of->wait_status(sub {
+        $_->{state} ne 'syncing' && !$_->{syncStatus}{isSyncing}
+            && unfinished($database) == 0;
+    }, seconds => 120) // {};
+}
+
+
+sub runs {
+    my ($database) = @_;
+
+    return 0 if !-e $database || !has_log($database);
+    return sqlite($database, 'SELECT count(*) FROM sync_log');
+}
+
+sub has_log {
+    my ($database) = @_;
+
+    return sqlite($database, 'SELECT count(*) FROM sqlite_master '
+                  . "WHERE name = 'sync_log'");
+}
+
+sub unfinished {
+    my ($database) = @_;
+
+    return sqlite($database, 'SELECT count(*) FROM (SELECT * FROM sync_log '
+        . 'ORDER BY started_datetime DESC, rowid DESC LIMIT 1) '
+        . 'WHERE finished_datetime IS NULL AND error_message IS NULL');
+}
+
+
+sub succeeds {
+    my ($doc, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $error = $doc->{syncStatus}{error};
+    my $good = $doc->{state} eq 'idle' && !$error
+        && $doc->{syncStatus}{summary}{finished};
+
+    ok($good, $name) or diag(Msync::Test::encode_json($doc));
+}
+
+
+sub fails_with {
+    my ($doc, $variant, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $error = $doc->{syncStatus}{error} // {};
+
+    is($error->{variant}, $variant, "$name: $variant");
+    is($doc->{state}, 'error', 'the state is error');
+    like($error->{fullError}, qr/^\S+(?: \S+){3,}/, 'it says what to do');
+    $advice{$variant} = $error->{fullError};
+}
+
+
+# How much central has received so far, as "v5 v6".
+sub received_counts {
+    my $count = $central->state(1)->{receivedCount};
+
+    return "$count->{v5} $count->{v6}";
+}
+
+
+sub first_sync {
+    my $of = nginx_with_site('clinic');
+
+    $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+    is($of->status->{initialisationStatus}, 'PRE_INITIALISATION',
+       'before the first sync');
+
+    # So slowly that each step can be seen.
+    $central->config(initialise_ms => 500, page_delay_ms => 200);
+
+    my $stream = $of->open_stream('/api/events');
+    my $end = run_sync($of);
+
+    $central->config(initialise_ms => 0, page_delay_ms => 0);
+
+    succeeds($end, 'the first sync succeeds');
+    is($end->{initialisationStatus}, 'INITIALISED', 'the site is initialised');
+    is($end->{integrationErrors}, 0, 'all records have become rows');
+    is($end->{numberOfRecordsInPushQueue}, 0, 'nothing waits to be sent');
+
+    my %seen;
+
+    for my $event ($stream->events) {
+        my $sync = Msync::Test::decode_json($event->{data})->{syncStatus};
+        next if !$sync;
+
+        for my $step (@STEPS) {
+            $seen{$step} = 1
+                if $sync->{$step} && !$sync->{$step}{finished};
+        }
+    }
+
+    is(join(' ', grep { $seen{$_} } @STEPS[0, 3 .. 5]), join(' ',
+       @STEPS[0, 3 .. 5]), 'the status walks through the steps');
+
+    my $sync = $end->{syncStatus};
+    my @started;
+
+    for my $step (@STEPS) {
+        if ($step =~ /^push/) {
+            is($sync->{$step}, undef, "$step waits for the first sync");
+            next;
+        }
+
+        ok($sync->{$step}{finished}, "$step has finished");
+        is($sync->{$step}{done}, $sync->{$step}{total},
+           "$step has done all of its total");
+        push @started, $sync->{$step}{started};
+    }
+
+    is_deeply(\@started, [sort @started], 'one after the other');
+
+    for my $table (qw(item name store item_line asset_class)) {
+        cmp_ok(query(qq{SELECT count(*) FROM "$table"}), '>', 0,
+               "$table has rows");
+    }
+
+    my $rows = query('SELECT (SELECT count(*) FROM item) + '
+        . '(SELECT count(*) FROM name) + (SELECT count(*) FROM item_line) + '
+        . '(SELECT count(*) FROM item_store_join) + '
+        . '(SELECT count(*) FROM trans_line)');
+    cmp_ok($rows, '>', 300, 'the rows are many');
+
+    is(query('PRAGMA foreign_key_check'), '', 'no row lacks its parent');
+    is(query('PRAGMA integrity_check'), 'ok', 'the file is sound');
+    is(query('SELECT count(*) FROM changelog'), 0,
+       'what arrived is not logged as a change');
+    is(query('SELECT count(*) FROM sync_buffer WHERE integration_datetime '
+        . 'IS NULL'), 0, 'nothing is left in the buffer');
+
+    return $of;
+}
+
+
+sub nothing_is_pushed_back {
+    my ($when) = @_;
+
+    my $before = received_counts();
+
+    for my $run ('once', 'twice') {
+        my $end = run_sync();
+
+        succeeds($end, "a sync $when, $run");
+        is($end->{syncStatus}{push}{total} // 0, 0, 'pushes nothing');
+        is($end->{syncStatus}{pushV6}{total} // 0, 0, 'on either side');
+    }
+
+    is(received_counts(), $before, 'central has received nothing');
+}
+
+
+sub edit {
+    my ($table, $key, $set) = @_;
+
+    return qq{UPDATE "$table" SET $set WHERE "$key" = }
+        . qq{(SELECT min("$key") FROM "$table")};
+}
+
+
+sub edits_are_pushed {
+    my ($v5, $v6) = map { scalar @{[$central->received($_)]} } qw(v5 v6);
+    my $requests = $central->state(1)->{requestCount};
+
+    my $changes = query(
+        edit('item_line', 'ID', "batch = 'EDIT-1'"),
+        edit('Location', 'ID', "Description = 'Cold room'"),
+        edit('asset', 'id', "notes = 'Checked'"),
+        edit('asset_log', 'id', "comment = 'All well'"),
+        'SELECT total_changes()',
+    );
+    cmp_ok($changes, '>=', 4, 'four rows are edited in the sqlite3 shell');
+
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 4 },
+                           seconds => 10), 'the status says 4 records');
+    is($central->state(1)->{requestCount}, $requests, 'without any sync');
+
+    my $end = run_sync();
+
+    succeeds($end, 'the sync succeeds');
+
+    for my $step (qw(pushV6 push)) {
+        is($end->{syncStatus}{$step}{total}, 4, "$step counts four changes");
+        is($end->{syncStatus}{$step}{done}, 4, "$step has done four");
+    }
+
+    is($end->{numberOfRecordsInPushQueue}, 0, 'nothing waits any more');
+
+    my @legacy = $central->received('v5');
+    my @new = $central->received('v6');
+
+    is(join(' ', sort map { $_->{tableName} } @legacy[$v5 .. $#legacy]),
+       'Location item_line', 'two records went to mSupply central');
+    is(join(' ', sort map { $_->{tableName} } @new[$v6 .. $#new]),
+       'asset asset_log', 'two records went to Open mSupply central');
+
+    my ($line) = grep { $_->{tableName} eq 'item_line' } @legacy;
+    is($line->{recordData}{batch}, 'EDIT-1', 'with the new value');
+    is($line->{action}, 'Update', 'as an update');
+}
+
+
+# The application writes while the helper pulls; central is slow meanwhile.
+sub edits_of_the_application_during_a_sync_are_not_lost {
+    $central->config(page_delay_ms => 300);
+
+    my $before = runs(database());
+    $nginx->post('/api/trigger');
+    $nginx->wait_status(sub { $_->{syncStatus}{pullCentral} });
+
+    query(edit('item_line', 'ID', "batch = 'EDIT-2'"));
+
+    $central->config(page_delay_ms => 0);
+    succeeds(end_of_run($nginx, database(), $before), 'the sync goes on');
+
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 }),
+       'the edit waits');
+    succeeds(run_sync(), 'the next sync');
+
+    my ($line) = grep { $_->{tableName} eq 'item_line' }
+        reverse $central->received('v5');
+    is($line->{recordData}{batch}, 'EDIT-2', 'sends it');
+}
+
+
+sub deletes_are_pushed {
+    my $id = query('SELECT ID FROM Stock_take_lines LIMIT 1');
+
+    query("DELETE FROM Stock_take_lines WHERE ID = '$id'");
+    $nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 });
+    succeeds(run_sync(), 'a sync after a delete');
+
+    my ($last) = reverse $central->received('v5');
+    is("$last->{action} $last->{tableName} $last->{recordId}",
+       "Delete Stock_take_lines $id", 'sends the delete');
+    is($last->{recordData}, undef, 'without data');
+}
+
+
+sub changes_of_central_arrive {
+    my ($id, $text) = split /\|/, query('SELECT ID, units FROM unit LIMIT 1');
+
+    $central->change(tableName => 'unit', recordId => $id,
+        action => 'update', recordData => {
+            ID => $id, units => "$text!", comment => '', order_number => 1,
+        });
+
+    succeeds(run_sync(), 'a sync after a change on central');
+    is(query("SELECT units FROM unit WHERE ID = '$id'"), "$text!",
+       'brings it');
+    is(query('SELECT count(*) FROM changelog WHERE table_name = '
+        . "'unit'"), 0, 'and does not send it back');
+}
+
+
+sub refusals_have_their_own_variant {
+    my %good = (password => PASSWORD, hardware_id => hardware_id(),
+                version => 14, v6_version => 5);
+    my @cases = (
+        ['INCORRECT_PASSWORD', password => 'changed'],
+        ['HARDWARE_ID_MISMATCH', hardware_id => 'another machine'],
+        ['API_VERSION_INCOMPATIBLE', version => 99],
+        ['V6_API_VERSION_INCOMPATIBLE', v6_version => 99],
+    );
+
+    for my $case (@cases) {
+        my ($variant, $key, $value) = @$case;
+
+        $central->config($key => $value);
+        fails_with(run_sync(), $variant, "another $key");
+
+        $central->config($key => $good{$key});
+        succeeds(run_sync(), 'and the next run recovers');
+    }
+}
+
+sub hardware_id { return $central->state(1)->{hardwareId} }
+
+
+sub a_busy_central_is_waited_for {
+    $central->fault(api => 'v5', path => 'site', kind => 'busy', times => 2);
+    succeeds(run_sync(), 'a central that is busy for a while is waited for');
+    $central->clear_faults;
+}
+
+
+sub central_is_down {
+    my $here = start_central(password => PASSWORD, records => 300);
+
+    $here->stop;
+    my $of = nginx_with_site('remote', url => $here->url);
+    my $database = database('remote');
+
+    $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+    fails_with(run_sync($of, $database), 'CONNECTION_ERROR',
+               'central is down');
+    is($of->status->{initialisationStatus}, 'INITIALISING',
+       'the first sync is not done');
+
+    $here->restart;
+    succeeds(run_sync($of, $database), 'and the next run recovers');
+    is($of->status->{initialisationStatus}, 'INITIALISED',
+       'the first sync is done');
+
+    $here->stop;
+    fails_with(run_sync($of, $database), 'CONNECTION_ERROR',
+               'central is down later');
+    ok($of->status->{syncStatus}{lastSuccessfulSync}{finished},
+       'the last successful sync is still shown');
+
+    ok($of->stop, 'quit');
+}
+
+
+sub an_unknown_site {
+    my $of = nginx_with_site('stranger', username => 'Nobody');
+    my $database = database('stranger');
+
+    $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+    fails_with(run_sync($of, $database), 'SITE_NAME_NOT_FOUND',
+               'an unknown site');
+
+    is(scalar(keys %advice), 6, 'six kinds of failure were seen');
+    my %texts = map { $_ => 1 } values %advice;
+    is(scalar(keys %texts), 6, 'each has its own advice');
+
+    ok($of->stop, 'quit');
+}
+
+
+# A sync that takes seconds, for those who disturb it.
+sub slow_sync_begins {
+    my ($of) = @_;
+
+    $central->config(page_delay_ms => 400);
+    my $before = runs(database());
+    $of->post('/api/trigger');
+
+    ok($of->wait_status(sub { $_->{syncStatus}{isSyncing}
+                                  && $_->{syncStatus}{pullCentral} }),
+       'a sync is under way');
+
+    return $before;
+}
+
+
+sub reload_in_the_middle_of_a_sync {
+    my ($pid) = helpers();
+    my $before = slow_sync_begins($nginx);
+
+    ok($nginx->reload, 'reload');
+    ok(wait_until(sub { !is_running($pid) }), 'the old helper ends');
+    $central->config(page_delay_ms => 0);
+
+    ok(wait_until(sub { helpers() == 1 }), 'a new one is there');
+    succeeds(end_of_run($nginx, database(), $before), 'the sync completes');
+    is(scalar(@{[helpers()]}), 1, 'exactly one helper');
+    is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
+sub a_killed_helper_in_the_middle_of_a_sync {
+    my ($pid) = helpers();
+    my $before = slow_sync_begins($nginx);
+
+    kill KILL => $pid;
+
+    my $failed = 0;
+    my $new = wait_until {
+        $failed++ if $nginx->get('/api/status')->{status} != 200;
+        my ($now) = helpers();
+        return $now && $now != $pid;
+    };
+
+    $central->config(page_delay_ms => 0);
+
+    ok($new, 'a new helper is there');
+    is($failed, 0, 'the status is served meanwhile');
+    succeeds(end_of_run($nginx, database(), $before), 'the sync completes');
+    is(query('PRAGMA foreign_key_check'), '', 'no row lacks its parent');
+    is(query('PRAGMA integrity_check'), 'ok', 'the file is sound');
+    is(join('', $nginx->alarms(KILLED)), '', 'no alarm in the log');
+    nothing_is_pushed_back('after a kill');
+}
+
+
+# A second nginx with the same database: one helper works, the other waits.
+sub two_workers_see_one_site {
+    my $other = nginx_with_site('clinic');
+
+    ok(wait_until(sub { helpers() == 2 }), 'a second nginx has a helper too');
+
+    succeeds(run_sync(), 'the first nginx syncs');
+    is($nginx->get('/api/status')->{json}{state}, 'idle', 'and serves');
+    is($other->get('/api/status')->{status}, 200, 'the second one serves');
+
+    ok($other->stop, 'the second nginx quits');
+    ok(wait_until(sub { helpers() == 1 }), 'its helper ends');
+    succeeds(run_sync(), 'the first goes on');
+}
+
+
+sub quit_in_the_middle_of_a_sync {
+    slow_sync_begins($nginx);
+
+    ok($nginx->stop, 'quit in the middle of a sync');
+    is(scalar(@{[helpers()]}), 0, 'no helper is left');
+    is(join('', $nginx->alarms(KILLED)), '', 'no alarm in the log');
+
+    $central->config(page_delay_ms => 0);
+    is(query('PRAGMA integrity_check'), 'ok', 'the file is sound');
+
+    $nginx->start;
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+    succeeds(run_sync(), 'after a new start the sync succeeds');
+    ok($nginx->stop, 'quit');
+}
+
+
+sub central_has_no_complaint {
+    my @violations = map { "$_->{api} $_->{call}: $_->{message}" }
+        @{ $central->state(1)->{violations} };
+
+    is(join("\n", @violations), '', 'central has seen no breach of protocol');
+}
+
+
+sub secrets_stay_secret {
+    my $hash = sha256_hex(PASSWORD);
+    my @lines = grep { /\Q$hash\E|@{[PASSWORD]}/i } $nginx->log_lines;
+
+    is(join('', @lines), '', 'the log holds no secret');
+    unlike(join('', map { scalar <$_> } map { open my $fh, '<', $_; $fh // () }
+                    glob '/proc/[0-9]*/cmdline'),
+           qr/\Q$hash\E/, 'nor does a process list');
+}

@@ -1,0 +1,136 @@
+package Msync::Central;
+
+# The emulator of the central servers (t/central/central.pl) as a process of
+# this test: it ends when this object goes, or when the test dies.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use IO::Handle ();
+use IO::Select ();
+
+use Msync::Test qw(decode_json free_port http project_root);
+use Test::Nginx::Socket::Server qw(is_running wait_until);
+
+use constant START_SECONDS => 60;
+
+
+# Options are the emulator's own, without dashes; a port that is not said is
+# chosen here and kept, so that a stopped one can come back where it was.
+sub start {
+    my ($class, %options) = @_;
+
+    $options{v5} //= free_port();
+    $options{v6} //= free_port();
+    $options{records} //= 600;
+
+    my $self = bless { options => \%options }, $class;
+    $self->restart;
+
+    return $self;
+}
+
+
+sub url { "http://127.0.0.1:$_[0]{options}{v5}" }
+
+
+sub restart {
+    my ($self) = @_;
+
+    croak 'the emulator runs already' if $self->{pid};
+
+    my %options = %{ $self->{options} };
+    my @command = (
+        $^X, project_root() . '/t/central/central.pl',
+        '--print-ports', '--lifeline',
+        map { defined $options{$_} ? ("--$_", $options{$_}) : "--$_" }
+            sort keys %options,
+    );
+
+    pipe my $child_in, my $lifeline or croak "pipe: $!";
+    pipe my $ready, my $child_out or croak "pipe: $!";
+
+    my $pid = fork() // croak "fork: $!";
+
+    if ($pid == 0) {
+        open STDIN, '<&', $child_in;
+        open STDOUT, '>&', $child_out;
+        exec @command or POSIX::_exit(127);
+    }
+
+    close $child_in;
+    close $child_out;
+
+    croak 'the emulator does not start'
+        if !IO::Select->new($ready)->can_read(START_SECONDS);
+
+    my $line = <$ready> // croak 'the emulator ended at once';
+    my $ports = decode_json($line);
+
+    croak 'the emulator listens elsewhere'
+        if $ports->{v5} != $options{v5} || $ports->{v6} != $options{v6};
+
+    @$self{qw(pid lifeline)} = ($pid, $lifeline);
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} or return;
+
+    close delete $self->{lifeline};
+    wait_until { waitpid($pid, POSIX::WNOHANG()) == $pid } 5 or do {
+        kill KILL => $pid;
+        waitpid $pid, 0;
+    };
+}
+
+
+# What it has seen; "brief" leaves the lists of requests and records out.
+sub state {
+    my ($self, $brief) = @_;
+
+    return $self->_call(GET => 'state' . ($brief ? '?brief=1' : ''));
+}
+
+
+sub received {
+    my ($self, $api) = @_;
+
+    return @{ $self->state->{received}{$api} };
+}
+
+
+sub reset  { $_[0]->_call(POST => 'reset') }
+sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
+sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
+sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
+
+sub clear_faults { $_[0]->_call(POST => 'clear_faults') }
+
+
+sub _call {
+    my ($self, $method, $path, $body) = @_;
+
+    my $answer = http($method, $self->url . "/_test/$path",
+                      content => $body // ($method eq 'POST' ? {} : undef),
+                      timeout => 30);
+
+    croak "the emulator says $answer->{status} to $path: $answer->{content}"
+        if $answer->{status} != 200;
+
+    return $answer->{json};
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    local ($?, $!, $@);
+    $self->stop;
+}
+
+
+1;

@@ -1,0 +1,302 @@
+package Msync::Nginx;
+
+# An nginx with a configuration and a life of the test's own: several
+# workers, the worker user, real signals.  Ended with the object.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use IO::Socket::INET ();
+use Time::HiRes qw(sleep time);
+
+use Msync::Test qw(free_port http processes_of stage_dir worker_user);
+use Test::Nginx::Socket::Server qw(is_running wait_until);
+
+my $Count = 0;
+
+
+# Settings: main, http and server (pieces of configuration), workers, master,
+# daemon ("on" or "off"), log_level.
+sub new {
+    my ($class, %args) = @_;
+
+    my $server = Test::Nginx::Socket::Server->new(
+        binary => $ENV{TEST_NGINX_BINARY} || 'nginx',
+        root   => stage_dir() . '/nginx-' . ++$Count,
+    );
+
+    my $self = bless {
+        server => $server,
+        port   => free_port(),
+        set    => {
+            main => '', http => '', server => '', workers => 2,
+            master => 'on', daemon => 'on', log_level => 'info', %args,
+        },
+    }, $class;
+
+    $server->prepare;
+
+    return $self;
+}
+
+
+sub port   { $_[0]{port} }
+sub url    { "http://127.0.0.1:$_[0]{port}" }
+sub server { $_[0]{server} }
+
+# New settings for the next start or reload.
+sub set {
+    my ($self, %args) = @_;
+
+    %{ $self->{set} } = (%{ $self->{set} }, %args);
+    $self->{server}->write_config($self->_config);
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    $self->set;
+
+    my $status = $self->{server}->start(
+        foreground => $self->{set}{daemon} eq 'off',
+    );
+
+    if ($status) {
+        my ($lines) = $self->{server}->log_lines(0);
+        croak "nginx does not start ($status): @$lines";
+    }
+}
+
+
+sub pid     { $_[0]{server}->pid }
+sub workers { $_[0]{server}->workers }
+sub signal  { my $self = shift; $self->{server}->signal(@_) }
+sub stop    { my $self = shift; $self->{server}->stop(@_) }
+
+# Whether the configuration as it is now passes -t.
+sub test { $_[0]{server}->invoke('-t', '-q') == 0 }
+
+
+# Reloads, and waits until none of the workers from before accepts requests.
+sub reload {
+    my ($self) = @_;
+
+    my %old = map { $_ => 1 } $self->workers;
+
+    $self->signal('HUP');
+
+    return wait_until {
+        my @now = $self->workers;
+        return @now && !grep { $old{$_} } @now;
+    };
+}
+
+
+sub request {
+    my ($self, $method, $path, %args) = @_;
+
+    return http($method, $self->url . $path, %args);
+}
+
+sub get  { my $self = shift; $self->request(GET => @_) }
+sub post { my $self = shift; $self->request(POST => @_) }
+
+
+# The status document of the site below this location, or undef.
+sub status {
+    my ($self, $api) = @_;
+
+    return $self->get(($api // '/api') . '/status')->{json};
+}
+
+
+# Waits until the status passes the test, which finds it in $_; returns it.
+# Looks often rather than asking to wait, so that no step is missed for the
+# module's sake.
+sub wait_status {
+    my ($self, $test, %args) = @_;
+
+    my $last;
+
+    my $found = wait_until(sub {
+        local $_ = $last = $self->status($args{api}) // return;
+        return $test->() ? $_ : undef;
+    }, $args{seconds} // 60);
+
+    return $found // do {
+        require Test::More;
+        Test::More::diag('the last status: '
+                         . Msync::Test::encode_json($last));
+        undef;
+    };
+}
+
+
+# Lines of the error log, those of debug left out.
+sub log_lines {
+    my ($self, $offset) = @_;
+
+    my ($lines) = $self->{server}->log_lines($offset // 0);
+    return grep { !/ \[debug\] / } @$lines;
+}
+
+# The lines that no healthy run has.
+sub alarms {
+    my ($self, $allowed) = @_;
+
+    return grep { !$allowed || !/$allowed/ }
+        grep { /\[(?:alert|crit|emerg)\]|Sanitizer/ } $self->log_lines;
+}
+
+
+# A request whose answer is read piece by piece.
+sub open_stream {
+    my ($self, $path, %headers) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp',
+    ) or croak "cannot connect: $!";
+
+    print {$socket} "GET $path HTTP/1.0\r\nHost: localhost\r\n",
+        map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n";
+    $socket->flush;
+    $socket->blocking(0);
+
+    return Msync::Nginx::Stream->new($socket);
+}
+
+
+sub _config {
+    my ($self) = @_;
+
+    my $set = $self->{set};
+    my $server = $self->{server};
+
+    my $modules = join ' ', map { "load_module $_;" }
+        split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
+    my $user = worker_user();
+    $user = defined $user ? "user $user;" : '';
+
+    return <<"END_OF_CONFIG";
+$modules
+$user
+worker_processes $set->{workers};
+master_process $set->{master};
+daemon $set->{daemon};
+error_log @{[$server->error_log]} $set->{log_level};
+pid @{[$server->pid_file]};
+env ASAN_OPTIONS;
+env LD_PRELOAD;
+
+$set->{main}
+
+events {
+    worker_connections 1024;
+}
+
+http {
+    access_log off;
+    client_body_temp_path @{[$server->root]}/client_body_temp;
+    proxy_temp_path @{[$server->root]}/proxy_temp;
+    fastcgi_temp_path @{[$server->root]}/fastcgi_temp;
+    scgi_temp_path @{[$server->root]}/scgi_temp;
+    uwsgi_temp_path @{[$server->root]}/uwsgi_temp;
+
+$set->{http}
+
+    server {
+        listen 127.0.0.1:$self->{port} backlog=1024;
+
+$set->{server}
+    }
+}
+END_OF_CONFIG
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    local ($?, $!, $@);
+    $self->{server}->stop if $self->{server};
+}
+
+
+package Msync::Nginx::Stream;
+
+use Errno qw(EAGAIN EWOULDBLOCK);
+
+
+sub new {
+    my ($class, $socket) = @_;
+
+    return bless { socket => $socket, bytes => '' }, $class;
+}
+
+
+sub bytes { $_[0]->_read; $_[0]{bytes} }
+
+# True when the server has closed the connection.
+sub ended { $_[0]->_read; $_[0]{ended} }
+
+sub close { CORE::close($_[0]{socket}) }
+
+
+# The events so far, each a hash of its fields.
+sub events {
+    my ($self) = @_;
+
+    my ($body) = $self->bytes =~ /\r\n\r\n(.*)/s or return;
+    my @blocks = split /\n\n/, $body, -1;
+
+    # What follows the last empty line is not whole yet.
+    pop @blocks;
+
+    return map {
+        my @fields = grep { !/^:/ } split /\n/;
+        @fields ? { map { /^(\w+): ?(.*)/ } @fields } : ();
+    } @blocks;
+}
+
+
+# Waits for so many events; returns those that there are in the end.
+sub wait_events {
+    my ($self, $count, $seconds) = @_;
+
+    Test::Nginx::Socket::Server::wait_until(
+        sub { my @events = $self->events; @events >= $count },
+        $seconds // 10);
+
+    return $self->events;
+}
+
+
+sub wait_for {
+    my ($self, $pattern, $seconds) = @_;
+
+    return Test::Nginx::Socket::Server::wait_until(
+        sub { $self->bytes =~ $pattern }, $seconds // 10);
+}
+
+
+sub _read {
+    my ($self) = @_;
+
+    return if $self->{ended};
+
+    while (1) {
+        my $n = sysread $self->{socket}, $self->{bytes}, 65_536,
+            length $self->{bytes};
+
+        next if $n;
+        return if !defined $n && ($! == EAGAIN || $! == EWOULDBLOCK);
+
+        $self->{ended} = 1;
+        return;
+    }
+}
+
+
+1;

@@ -1,0 +1,258 @@
+package Msync::Test;
+
+# What the suites of this project need beyond blocks.  Works beside this
+# folder's Test::Nginx::Socket and beside OpenResty's; "use" it before
+# either, because both read the environment when they are loaded.
+#
+# For configurations it sets:
+#
+#   TEST_NGINX_LOAD_MODULES   the module of build/, unless it is set (empty
+#                             for an nginx that has the module inside)
+#   TEST_NGINX_MSYNC          the helper
+#   TEST_NGINX_FAKE_HELPER    one that does what a test says (Msync::Fake)
+#   TEST_NGINX_SITE_DIR       a folder for databases, the worker user's own
+#   TEST_NGINX_CENTRAL_URL    by start_central(): where the emulator listens
+#
+# All lies in one folder below /tmp that everybody can enter, whatever folder
+# the clone is in, and is removed at the end of the test file.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
+use HTTP::Tiny ();
+use JSON::PP ();
+use Time::HiRes qw(sleep time);
+
+use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
+
+our @EXPORT_OK = qw(
+    decode_json encode_json free_port http is_running project_root
+    processes_of set_defaults site_config site_path sqlite stage_dir
+    start_central start_nginx wait_reported wait_until worker_user
+    write_private
+);
+
+# The user that nginx's workers run as where a test has a master of its own.
+use constant WORKER_USER => 'www-data';
+
+my $Owner = $$;
+my $Root = abs_path(dirname(__FILE__) . '/../../..');
+my $Stage = tempdir('msync-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $Json = JSON::PP->new->utf8->canonical;
+
+BEGIN { umask 022 }
+
+chmod 0755, $Stage or croak "$Stage: $!";
+
+$ENV{TEST_NGINX_LOAD_MODULES} //= "$Root/build/ngx_http_msync_module.so";
+$ENV{TEST_NGINX_MSYNC} = stage("$Root/build/msync", 'bin/msync');
+$ENV{TEST_NGINX_FAKE_HELPER} =
+    stage("$Root/t/lib/fake-helper", 'fake/fake-helper');
+$ENV{TEST_NGINX_SITE_DIR} = "$Stage/sites";
+
+mkdir "$Stage/sites" or croak "$Stage/sites: $!";
+give("$Stage/sites", 0770);
+
+
+sub project_root { $Root }
+sub stage_dir    { $Stage }
+
+# The user of the workers, or undef where the tests themselves are not
+# root's and everything runs as their user.
+sub worker_user { $> == 0 ? WORKER_USER : undef }
+
+
+# A copy that the worker user can reach.  What is not built is named when
+# nginx looks for it, so that the suites that do without it still run.
+sub stage {
+    my ($from, $to) = @_;
+
+    mkdir dirname("$Stage/$to");
+
+    if (-e $from) {
+        copy($from, "$Stage/$to") or croak "cannot copy $from: $!";
+        chmod 0755, "$Stage/$to";
+    }
+
+    return "$Stage/$to";
+}
+
+
+# To the worker user, and closed to others.
+sub give {
+    my ($path, $mode) = @_;
+
+    if (my $user = worker_user()) {
+        my (undef, undef, $uid, $gid) = getpwnam $user
+            or croak "no user $user";
+        chown $uid, $gid, $path or croak "$path: $!";
+    }
+
+    chmod $mode, $path or croak "$path: $!";
+}
+
+
+sub site_path {
+    my ($name) = @_;
+
+    return "$ENV{TEST_NGINX_SITE_DIR}/$name";
+}
+
+
+# A file in the site folder that the worker user can read, and others not.
+sub write_private {
+    my ($name, $text) = @_;
+
+    my $path = site_path($name);
+    open my $fh, '>', $path or croak "$path: $!";
+    print {$fh} $text;
+    close $fh or croak "$path: $!";
+    give($path, 0640);
+
+    return $path;
+}
+
+
+# The block of a site.  Its helper is the fake one, unless "helper" names
+# another; other parameters are added as they are.
+sub site_config {
+    my ($name, %parameters) = @_;
+
+    my %all = (
+        database => site_path("$name.sqlite"),
+        helper   => $ENV{TEST_NGINX_FAKE_HELPER},
+        %parameters,
+    );
+
+    return join "\n", "msync_site $name {",
+        (map { "    $_ $all{$_};" } sort keys %all), "}\n";
+}
+
+
+# For add_block_preprocessor: sections that a block does not have.
+sub set_defaults {
+    my ($block, %default) = @_;
+
+    for my $section (keys %default) {
+        $block->set_value($section => $default{$section})
+            if !defined $block->$section;
+    }
+}
+
+
+# For "init" of a block: waits until the first status of a helper is served
+# at /api/status.  With a test, until that passes; it finds the status in $_.
+sub wait_reported {
+    my ($test) = @_;
+
+    $test //= sub { $_->{state} ne 'stopped' };
+
+    wait_until {
+        local $_ = http(GET => 'http://127.0.0.1:'
+            . "$ENV{TEST_NGINX_SERVER_PORT}/api/status")->{json} // return;
+        return $test->();
+    } or die "no helper has reported\n";
+}
+
+
+sub encode_json { $Json->encode($_[0]) }
+sub decode_json { $Json->decode($_[0]) }
+
+
+# One request on a connection of its own.  The answer is HTTP::Tiny's, with
+# "json" where the body is that; status 599 means that there was none.
+sub http {
+    my ($method, $url, %args) = @_;
+
+    my $content = $args{content};
+    $content = encode_json($content) if ref $content;
+
+    my $answer = HTTP::Tiny->new(
+        keep_alive => 0, max_redirect => 0, timeout => $args{timeout} // 10,
+    )->request($method, $url, {
+        headers => $args{headers} // {},
+        defined $content ? (content => $content) : (),
+    });
+
+    $answer->{json} = eval { decode_json($answer->{content}) };
+
+    return $answer;
+}
+
+
+# Runs the statements through the sqlite3 shell, as an administrator or the
+# application would; returns what it prints.
+sub sqlite {
+    my ($database, @statements) = @_;
+
+    open my $fh, '-|', 'sqlite3', '-bail', '-cmd', '.timeout 10000',
+        '-cmd', 'PRAGMA foreign_keys = ON', $database, join(';', @statements)
+        or croak "cannot run sqlite3: $!";
+    my $out = join '', <$fh>;
+    close $fh or croak "sqlite3 $database: status $?";
+    chomp $out;
+
+    return $out;
+}
+
+
+# The processes that run this program, or were given its path to run.
+sub processes_of {
+    my ($program) = @_;
+
+    my @pids;
+
+    for my $dir (glob '/proc/[0-9]*') {
+        my ($pid) = $dir =~ /(\d+)$/;
+        open my $fh, '<', "$dir/cmdline" or next;
+        my @argv = split /\0/, <$fh> // '';
+
+        push @pids, $pid
+            if grep { ($_ // '') eq $program } @argv[0, 1];
+    }
+
+    return @pids;
+}
+
+
+sub start_central {
+    require Msync::Central;
+
+    my $central = Msync::Central->start(@_);
+    $ENV{TEST_NGINX_CENTRAL_URL} = $central->url;
+
+    return $central;
+}
+
+
+# An nginx of the test's own, for what blocks cannot do.
+sub start_nginx {
+    require Msync::Nginx;
+
+    my $nginx = Msync::Nginx->new(@_);
+    $nginx->start;
+
+    return $nginx;
+}
+
+
+# A helper that outlives its nginx would keep the next test from its
+# database; here it is only noticed late, so it is a failure by itself.
+END {
+    if ($$ == $Owner && $Stage) {
+        for my $pid (map { processes_of($ENV{$_}) }
+                     qw(TEST_NGINX_MSYNC TEST_NGINX_FAKE_HELPER))
+        {
+            kill KILL => $pid;
+        }
+    }
+}
+
+
+1;
