@@ -30,8 +30,8 @@ UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 all: deps
 	@$(MAKE) --no-print-directory module helper
 
-helper: $(B)/msync
-module: $(B)/ngx_http_msync_module.so
+helper: $(B)/msync ; @:
+module: $(B)/ngx_http_msync_module.so ; @:
 
 
 # what is missing is installed; nothing is asked of the network when nothing
@@ -63,7 +63,7 @@ $(B)/ngx_http_msync_module.so: config ngx_http_msync_module.c \
 
 run: all
 	@t/tools/deps test
-	@PORT=$(PORT) t/tools/demo
+	@exec env PORT=$(PORT) t/tools/demo
 
 
 test:

@@ -441,6 +441,8 @@ command_retry(cli_t *cli)
     if (open_for_writing(cli, &err) != MSYNC_OK
         || msync_store_log_last_success(cli->store, &success, &err)
            != MSYNC_OK
+        || msync_store_buffer_wake_all(cli->store, &err) != MSYNC_OK
+        || msync_store_refused_requeue(cli->store, true, &err) != MSYNC_OK
         || msync_integrate(cli->store, cli->catalogue, success.id != 0, NULL,
                            NULL, &result, &err) != MSYNC_OK)
     {

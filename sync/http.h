@@ -82,7 +82,7 @@ typedef struct {
 typedef struct {
     uint64_t  requests;
     uint64_t  connects;          /* new TCP connections */
-    uint64_t  bytes_sent;        /* on the wire, headers included */
+    uint64_t  bytes_sent;        /* headers included, TLS's own not */
     uint64_t  bytes_received;
 } msync_http_counters_t;
 

@@ -35,6 +35,8 @@ static int http_on_ready(void *arg, char *to, char *from, int port,
     int local);
 static int http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     curl_off_t planned, curl_off_t out);
+static int http_on_octets(CURL *easy, curl_infotype type, char *data,
+    size_t n, void *arg);
 static bool http_reserve(msync_http_transfer_t *t, size_t n);
 
 
@@ -71,12 +73,12 @@ msync_http_transfer(msync_http_transfer_t *t, const msync_http_request_t *req,
                   t->url, t->res->status, t->res->length);
 
     } else {
-        msync_http_response_clear(t->res);
-        t->size = 0;
-
         if (!t->hooked) {
             (void) msync_http_error(t, code, err);
         }
+
+        msync_http_response_clear(t->res);
+        t->size = 0;
     }
 
     /* libcurl zeroes nothing; the handle forgets them at least */
@@ -122,6 +124,12 @@ http_options(msync_http_transfer_t *t, const msync_http_request_t *req)
     http_set(rc, easy, CURLOPT_NOPROGRESS, 0L);
     http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, http_on_progress);
     http_set(rc, easy, CURLOPT_XFERINFODATA, t);
+
+    /* the only figures of libcurl that count each octet once */
+
+    http_set(rc, easy, CURLOPT_VERBOSE, 1L);
+    http_set(rc, easy, CURLOPT_DEBUGFUNCTION, http_on_octets);
+    http_set(rc, easy, CURLOPT_DEBUGDATA, t);
 
     if (req->auth) {
         http_set(rc, easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
@@ -329,26 +337,13 @@ http_result(CURLM *multi)
 static void
 http_count(msync_http_transfer_t *t)
 {
-    long                    connects, head, request;
-    CURL                   *easy;
-    curl_off_t              in, out;
-    msync_http_counters_t  *counters;
+    long  connects;
 
-    easy = t->http->easy;
-    counters = &t->http->counters;
-    connects = head = request = 0;
-    in = out = 0;
+    connects = 0;
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_NUM_CONNECTS, &connects);
 
-    (void) curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-    (void) curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &head);
-    (void) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request);
-    (void) curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &in);
-    (void) curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &out);
-
-    counters->requests++;
-    counters->connects += (uint64_t) connects;
-    counters->bytes_received += (uint64_t) head + (uint64_t) in;
-    counters->bytes_sent += (uint64_t) request + (uint64_t) out;
+    t->http->counters.requests++;
+    t->http->counters.connects += (uint64_t) connects;
 }
 
 
@@ -461,6 +456,26 @@ http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     if (t->moved != in + out) {
         t->moved = in + out;
         t->active = msync_http_now();
+    }
+
+    return 0;
+}
+
+
+static int
+http_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
+    void *arg)
+{
+    msync_http_transfer_t  *t = arg;
+
+    (void) easy;
+    (void) data;
+
+    if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) {
+        t->http->counters.bytes_sent += n;
+
+    } else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) {
+        t->http->counters.bytes_received += n;
     }
 
     return 0;

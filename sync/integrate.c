@@ -22,6 +22,9 @@ typedef struct {
     bool                      whole;
     msync_integrate_pt        tick;
     void                     *data;
+    bool                      failures;    /* some records wait for a parent */
+    const msync_table_t      *missing;     /* what the last one waits for */
+    char                     *missing_id;  /* owned */
     int64_t                   done;
     int64_t                   open;        /* records of this transaction */
     msync_integrated_t       *result;
@@ -43,6 +46,7 @@ upsert(integration_t *in, const msync_pending_t *pending,
     const msync_field_t **field, msync_err_t *err)
 {
     int          rc;
+    bool         missing = false;
     msync_row_t  row;
 
     if (msync_row_ignored(in->table, pending->side, pending->data)) {
@@ -62,7 +66,13 @@ upsert(integration_t *in, const msync_pending_t *pending,
         rc = msync_store_row_delete(in->store, in->table,
                                     pending->record_id, err);
     } else {
-        rc = msync_store_row_upsert(in->store, &row, field, err);
+        rc = msync_store_row_upsert(in->store, &row, field, &missing, err);
+    }
+
+    if (missing) {
+        in->missing = (*field)->target;
+        in->missing_id =
+            msync_strdup(row.values[*field - in->table->fields].text);
     }
 
     msync_row_clear(&row);
@@ -170,7 +180,11 @@ integrate_record(void *data, const msync_pending_t *pending,
 
     if (rc == MSYNC_OK) {
         in->result->integrated++;
-        return MSYNC_OK;
+
+        return in->failures
+               ? msync_store_buffer_wake(in->store, in->table,
+                                         pending->record_id, err)
+               : MSYNC_OK;
     }
 
     if (fault.scope != MSYNC_SCOPE_RECORD) {
@@ -179,10 +193,15 @@ integrate_record(void *data, const msync_pending_t *pending,
     }
 
     in->result->failed++;
+    in->failures = true;
 
-    return msync_store_buffer_fail(in->store, pending->rowid,
-                                   field ? field->name : NULL, fault.text,
-                                   err);
+    rc = msync_store_buffer_fail(in->store, pending->rowid,
+                                 field ? field->name : NULL, fault.text,
+                                 in->missing, in->missing_id, err);
+    in->missing = NULL;
+    msync_free(&in->missing_id);
+
+    return rc;
 }
 
 
@@ -286,6 +305,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     bool whole, msync_integrate_pt tick, void *data,
     msync_integrated_t *result, msync_err_t *err)
 {
+    int64_t        failed;
     integration_t  in;
 
     memset(result, 0, sizeof(msync_integrated_t));
@@ -298,9 +318,13 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.data = data;
     in.result = result;
 
-    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+    if (msync_store_buffer_failed(store, &failed, err) != MSYNC_OK
+        || msync_store_begin_integration(store, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
+
+    in.failures = failed > 0;
 
     if (integrate_all(&in, err) != MSYNC_OK) {
         msync_store_rollback(store);

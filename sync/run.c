@@ -395,6 +395,12 @@ finish(msync_run_t *run, msync_log_entry_t *entry, int rc, msync_err_t *err)
 {
     msync_err_t  fault;
 
+    /* the row stays open: whoever starts next sees that a run was cut short,
+     * closes it and goes on */
+    if (rc != MSYNC_OK && err->variant == MSYNC_ERR_HELPER_STOPPED) {
+        return rc;
+    }
+
     entry->finished = msync_store_now();
 
     if (rc != MSYNC_OK) {

@@ -169,9 +169,10 @@ retry(msync_serve_t *serve)
         serve->wanted = true;
     }
 
-    if (msync_integrate(serve->store, serve->catalogue,
-                        serve->status.success.id != 0, NULL, NULL, &result,
-                        &err) != MSYNC_OK)
+    if (msync_store_buffer_wake_all(serve->store, &err) != MSYNC_OK
+        || msync_integrate(serve->store, serve->catalogue,
+                           serve->status.success.id != 0, NULL, NULL,
+                           &result, &err) != MSYNC_OK)
     {
         msync_log_err(&err, "retry");
     }

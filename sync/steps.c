@@ -32,6 +32,7 @@ typedef struct {
     msync_peer_t   *peer;
     msync_batch_t  *batch;
     int64_t         cursor;
+    int64_t         remaining;     /* changes, 0: to be counted */
     unsigned        size;          /* records of the next batch */
     unsigned        limit;         /* its upper limit */
     unsigned        refused;       /* records since one was taken */
@@ -283,7 +284,7 @@ static int
 push_batch(pushing_t *push, msync_err_t *err)
 {
     int                rc = MSYNC_ERROR;
-    int64_t            remaining, processed, began;
+    int64_t            processed, began;
     msync_peer_t      *peer = push->peer;
     msync_batch_t      batch = { 0 };
     msync_steps_t     *steps = push->steps;
@@ -291,8 +292,11 @@ push_batch(pushing_t *push, msync_err_t *err)
 
     push->batch = &batch;
 
-    if (msync_store_queue(steps->store, peer->push_cursor, &remaining, err)
-        != MSYNC_OK
+    /* counting costs as much as what waits: once, and again at the end for
+     * what came meanwhile */
+    if ((push->remaining <= 0
+         && msync_store_queue(steps->store, peer->push_cursor,
+                              &push->remaining, err) != MSYNC_OK)
         || msync_store_changes(steps->store, peer->side, push->cursor,
                                push->size, PUSH_OCTETS, &batch, &processed,
                                err) != MSYNC_OK)
@@ -305,22 +309,22 @@ push_batch(pushing_t *push, msync_err_t *err)
         goto done;
     }
 
-    if (remaining < processed) {
-        remaining = processed;
+    if (push->remaining < processed) {
+        push->remaining = processed;
     }
 
     if (step->total < 0) {
-        count(step, remaining, 0);
+        count(step, push->remaining, 0);
     }
 
-    batch.last = !peer->push_end && processed == remaining;
+    batch.last = !peer->push_end && processed == push->remaining;
     began = msync_store_now();
 
     /* a batch without a record for this server needs no request, but the
      * last one does: it starts integration over there */
     if (batch.n > 0 || (batch.last && push->open)) {
-        if (push_records(push, batch.records, batch.n, remaining, batch.last,
-                         err) != MSYNC_OK)
+        if (push_records(push, batch.records, batch.n, push->remaining,
+                         batch.last, err) != MSYNC_OK)
         {
             goto done;
         }
@@ -331,7 +335,8 @@ push_batch(pushing_t *push, msync_err_t *err)
                                msync_store_now() - began);
     }
 
-    count(step, remaining, processed);
+    count(step, push->remaining, processed);
+    push->remaining -= processed;
     push->cursor = batch.next;
     rc = save_push(push, err);
 

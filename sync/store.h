@@ -143,7 +143,8 @@ int msync_store_data_version(msync_store_t *store, int64_t *version,
 int msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     unsigned side, msync_err_t *err);
 
-/* records that wait for integration; those that have failed before count */
+/* records that are due for integration: new ones, and failed ones whose
+ * pause is over or whose missing parent has come */
 int msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 
@@ -174,9 +175,21 @@ int msync_store_buffer_walk(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, unsigned limit, int64_t *last,
     msync_pending_pt each, void *data, msync_err_t *err);
 
-/* marks as failed, with the reason; it stays pending */
+/*
+ * Marks as failed, with the reason.  It stays in the buffer and is due again
+ * after a pause that doubles with every try, or as soon as the row that it
+ * refers to ("missing_id" of "missing", NULL: none) is integrated.
+ */
 int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
-    const char *field, const char *reason, msync_err_t *err);
+    const char *field, const char *reason, const msync_table_t *missing,
+    const char *missing_id, msync_err_t *err);
+
+/* a row has come: records that failed for want of it are due */
+int msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err);
+
+/* all failed records are due */
+int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
 
 /* marks as integrated what stands behind "after" up to "last", but for the
  * records that were marked as failed since the transaction began */
@@ -208,10 +221,11 @@ int msync_store_buffer_errors(msync_store_t *store, unsigned limit,
 /*
  * Rows.  MSYNC_ERROR with scope RECORD means that this row alone is at
  * fault (a missing parent, a value that the database refuses): the
- * transaction goes on; with scope RUN it does not.
+ * transaction goes on; with scope RUN it does not.  "field" is set to the
+ * field at fault, "missing" when that field names a row that is not here.
  */
 int msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **field, msync_err_t *err);
+    const msync_field_t **field, bool *missing, msync_err_t *err);
 int msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 int msync_store_row_soft_delete(msync_store_t *store,

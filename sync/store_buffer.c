@@ -11,6 +11,13 @@
 #include "store_sqlite.h"
 
 
+/* a failed record is due again after a quarter of an hour, doubled with each
+ * try, after a day at most */
+#define PAUSE_SQL  "min(86400000, 900000 << min(tries, 8))"
+
+/* rows of the buffer that are due at the time ?7 */
+#define DUE  "integration_datetime IS NULL AND ifnull(retry_at, 0) <= ?7"
+
 static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
 
 
@@ -41,7 +48,8 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         "source_site_id = excluded.source_site_id, side = excluded.side, "
         "integration_datetime = NULL, integration_error = NULL, "
         "error_field = NULL, first_failed_datetime = NULL, "
-        "last_tried = NULL, tries = 0", err);
+        "last_tried = NULL, retry_at = NULL, missing_table = NULL, "
+        "missing_id = NULL, tries = 0", err);
     if (stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
            != MSYNC_OK)
@@ -87,12 +95,16 @@ int
 msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err)
 {
-    return msync_store_scalar(store,
-        msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
-                         "SELECT count(*) FROM sync_buffer INDEXED BY "
-                         "sync_buffer_pending WHERE integration_datetime "
-                         "IS NULL", err),
-        n, "counting the buffer", err);
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
+                            "SELECT count(*) FROM sync_buffer INDEXED BY "
+                            "sync_buffer_pending WHERE " DUE, err);
+    if (stmt != NULL) {
+        sqlite3_bind_int64(stmt, 7, msync_store_now());
+    }
+
+    return msync_store_scalar(store, stmt, n, "counting the buffer", err);
 }
 
 
@@ -123,8 +135,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
         "SELECT id, record_id, data, side FROM sync_buffer INDEXED BY "
         "sync_buffer_pending WHERE table_name = ?1 AND action = ?2 AND "
-        "integration_datetime IS NULL AND id > ?3 ORDER BY id LIMIT ?4",
-        err);
+        DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -133,6 +144,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int(stmt, 4, limit);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         pending.rowid = sqlite3_column_int64(stmt, 0);
@@ -155,7 +167,8 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
 
 int
 msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
-    const char *field, const char *reason, msync_err_t *err)
+    const char *field, const char *reason, const msync_table_t *missing,
+    const char *missing_id, msync_err_t *err)
 {
     char           now[32];
     sqlite3_stmt  *stmt;
@@ -163,7 +176,8 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_FAIL,
         "UPDATE sync_buffer SET integration_error = ?2, error_field = ?3, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
-        "last_tried = ?5, tries = tries + 1 WHERE id = ?1", err);
+        "last_tried = ?5, missing_table = ?6, missing_id = ?7, retry_at = "
+        "?5 + " PAUSE_SQL ", tries = tries + 1 WHERE id = ?1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -174,8 +188,41 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     sqlite3_bind_text(stmt, 4, msync_store_time(store->batch_start, now), -1,
                       SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 5, store->batch_start);
+    sqlite3_bind_text(stmt, 6, missing ? missing->name : NULL, -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 7, missing ? missing_id : NULL, -1,
+                      SQLITE_STATIC);
 
     return msync_store_run(store, stmt, "marking a failed record", err);
+}
+
+
+int
+msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WAKE,
+        "UPDATE sync_buffer SET retry_at = NULL, missing_id = NULL WHERE "
+        "missing_id = ?1 AND missing_table = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table->name, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, "waking failed records", err);
+}
+
+
+int
+msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err)
+{
+    return msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL "
+                            "WHERE integration_datetime IS NULL AND "
+                            "integration_error IS NOT NULL", err);
 }
 
 
@@ -190,8 +237,7 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
         "UPDATE sync_buffer INDEXED BY sync_buffer_pending SET "
         "integration_datetime = ?1, integration_error = NULL, "
         "error_field = NULL WHERE table_name = ?2 AND action = ?3 AND "
-        "integration_datetime IS NULL AND id > ?4 AND id <= ?5 AND "
-        "last_tried IS NOT ?6", err);
+        DUE " AND id > ?4 AND id <= ?5 AND last_tried IS NOT ?7", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -202,7 +248,7 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
     sqlite3_bind_text(stmt, 3, action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 4, after);
     sqlite3_bind_int64(stmt, 5, last);
-    sqlite3_bind_int64(stmt, 6, store->batch_start);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
 
     return msync_store_run(store, stmt, "marking integrated records", err);
 }
@@ -219,9 +265,9 @@ fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     stmt = msync_store_prepare(store,
         "UPDATE sync_buffer SET integration_error = ?2, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
-        "last_tried = ?4, tries = tries + 1 WHERE table_name = ?1 AND "
-        "integration_datetime IS NULL AND (?5 OR action NOT IN ('UPSERT', "
-        "'DELETE', 'MERGE'))", err);
+        "last_tried = ?7, retry_at = ?7 + " PAUSE_SQL ", tries = tries + 1 "
+        "WHERE table_name = ?1 AND " DUE " AND (?5 OR action NOT IN "
+        "('UPSERT', 'DELETE', 'MERGE'))", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -232,7 +278,7 @@ fail_table(msync_store_t *store, const char *table, msync_err_t *err)
                       -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 3, msync_store_time(store->batch_start, now), -1,
                       SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, store->batch_start);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
     sqlite3_bind_int(stmt, 5, !known);
 
     if (msync_store_run(store, stmt, "marking unknown tables", err)

@@ -149,7 +149,7 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 
 static int
 explain_foreign_key(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **at, msync_err_t *err)
+    const msync_field_t **at, bool *missing, msync_err_t *err)
 {
     bool                  exists;
     size_t                i;
@@ -170,6 +170,7 @@ explain_foreign_key(msync_store_t *store, const msync_row_t *row,
 
         if (!exists) {
             *at = field;
+            *missing = true;
             msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
                           "field \"%s\": there is no %s \"%.64s\" yet",
                           field->name, field->target->name,
@@ -213,13 +214,14 @@ row_fault(msync_store_t *store, const char *what, msync_err_t *err)
 
 int
 msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **at, msync_err_t *err)
+    const msync_field_t **at, bool *missing, msync_err_t *err)
 {
     int            code;
     size_t         i;
     sqlite3_stmt  *stmt;
 
     *at = NULL;
+    *missing = false;
 
     stmt = row_upsert(store, row->table, err);
     if (stmt == NULL) {
@@ -248,7 +250,7 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     sqlite3_reset(stmt);
 
     if (code == SQLITE_CONSTRAINT_FOREIGNKEY) {
-        return explain_foreign_key(store, row, at, err);
+        return explain_foreign_key(store, row, at, missing, err);
     }
 
     return MSYNC_ERROR;

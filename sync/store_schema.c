@@ -49,6 +49,9 @@ static const char  bookkeeping[] =
 "  error_field TEXT,\n"
 "  first_failed_datetime TEXT,\n"
 "  last_tried BIGINT,\n"
+"  retry_at BIGINT,\n"
+"  missing_table TEXT,\n"
+"  missing_id TEXT,\n"
 "  tries INTEGER NOT NULL DEFAULT 0\n"
 ");\n"
 /* an upsert and the delete of one record replace each other, a merge is
@@ -61,6 +64,8 @@ static const char  bookkeeping[] =
 "CREATE INDEX IF NOT EXISTS sync_buffer_failed\n"
 "  ON sync_buffer (id) WHERE integration_datetime IS NULL\n"
 "  AND integration_error IS NOT NULL;\n"
+"CREATE INDEX IF NOT EXISTS sync_buffer_missing\n"
+"  ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL;\n"
 "CREATE TABLE IF NOT EXISTS sync_log (\n"
 "  id INTEGER PRIMARY KEY AUTOINCREMENT,\n"
 "  started_datetime TEXT NOT NULL,\n"

@@ -78,9 +78,33 @@ one_bad_record_costs_one_record(void **state)
               UNIT("n"));
     result = integrate(site, true);
     assert_int_equal(result.integrated, 2);
-    assert_int_equal(result.failed, 1);
-    assert_string_equal(site_get(site, "SELECT tries FROM sync_buffer WHERE "
-                                 "record_id = 'B'"), "2");
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"),
+                        "nowhere");
+}
+
+
+static void
+a_failed_record_waits_longer_with_each_try(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT, "{}");
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT retry_at - last_tried FROM "
+                                 "sync_buffer"), "900000");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_string_equal(site_get(site, "SELECT (retry_at - last_tried) "
+                                 "|| '|' || tries FROM sync_buffer"),
+                        "1800000|2");
+
+    /* central sends it again: that is another try at once */
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              UNIT("b"));
+    assert_int_equal(integrate(site, true).integrated, 1);
 }
 
 
@@ -299,6 +323,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(children_may_arrive_first),
         T(one_bad_record_costs_one_record),
+        T(a_failed_record_waits_longer_with_each_try),
         T(unknown_tables_are_kept_and_reported),
         T(deletes_go_children_first),
         T(soft_deletes_mark_and_an_upsert_revives),

@@ -1,0 +1,411 @@
+/*
+ * Settings: their ranges, which addresses are taken, the password file and
+ * the id of the machine.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "conf.h"
+
+/* SHA-256 of "password" */
+#define HASH  "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+
+#define DB    "\"database\":\"/x.sqlite\""
+
+
+typedef struct {
+    msync_conf_t  *conf;
+    msync_err_t    err;
+    char           dir[64];
+    char           path[128];
+} test_t;
+
+
+static int
+setup(void **state)
+{
+    test_t  *t;
+
+    t = calloc(1, sizeof(*t));
+    t->conf = msync_conf_create();
+    strcpy(t->dir, "/tmp/msync-conf-XXXXXX");
+    *state = t;
+
+    return mkdtemp(t->dir) ? 0 : -1;
+}
+
+
+static int
+teardown(void **state)
+{
+    char     command[128];
+    test_t  *t = *state;
+
+    msync_conf_free(&t->conf);
+    snprintf(command, sizeof(command), "rm -rf '%s'", t->dir);
+    free(t);
+
+    return system(command);
+}
+
+
+static int
+parse(test_t *t, const char *json)
+{
+    return msync_conf_parse(t->conf, json, strlen(json), &t->err);
+}
+
+
+static void
+put(test_t *t, const char *name, const char *data, size_t length, mode_t mode)
+{
+    FILE  *f;
+    char   command[256];
+
+    snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s/%s')\"",
+             t->dir, name);
+    assert_int_equal(system(command), 0);
+    snprintf(t->path, sizeof(t->path), "%s/%s", t->dir, name);
+    f = fopen(t->path, "w");
+    assert_int_equal(fwrite(data, 1, length, f), length);
+    fclose(f);
+    assert_int_equal(chmod(t->path, mode), 0);
+}
+
+
+static void
+test_defaults(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(parse(t, "{" DB "}"), MSYNC_OK);
+    assert_int_equal(t->conf->interval, 300);
+    assert_int_equal(t->conf->push, 1024);
+    assert_int_equal(t->conf->remote_pull, 500);
+    assert_int_equal(t->conf->central_pull, 500);
+    assert_int_equal(t->conf->connect_timeout, 10000);
+    assert_int_equal(t->conf->read_timeout, 300000);
+    assert_int_equal(t->conf->max_response, 64 << 20);
+    assert_int_equal(t->conf->limit_rate, 0);
+    assert_true(t->conf->ssl_verify);
+    assert_null(t->conf->url);
+    assert_false(msync_conf_complete(t->conf));
+}
+
+
+static void
+test_all_members(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(parse(t, "{\"site\":\"clinic\"," DB ","
+        "\"url\":\" https://Central.example.org:8443/base// \","
+        "\"username\":\"Cl\\u00ednica 7\",\"password_file\":\"/p\","
+        "\"password_sha256\":\"5E884898DA28047151D0E56F8DC6292773603D0D6AABBD"
+        "D62A11EF721D1542D8\",\"interval\":0,\"push\":1,\"remote_pull\":2,"
+        "\"central_pull\":100000,\"tables\":\"/t\",\"connect_timeout\":5,"
+        "\"read_timeout\":6,\"ssl_verify\":false,"
+        "\"ssl_trusted_certificate\":\"/c\",\"proxy\":\"http://u:p@p:1\","
+        "\"max_response\":1024,\"limit_rate\":9,\"log_level\":8,"
+        "\"from_the_future\":{\"a\":[1]}}"), MSYNC_OK);
+
+    assert_string_equal(t->conf->site, "clinic");
+    assert_string_equal(t->conf->database, "/x.sqlite");
+    assert_string_equal(t->conf->url, "https://Central.example.org:8443/base");
+    assert_string_equal(t->conf->username, "Cl\xc3\xadnica 7");
+    assert_string_equal(t->conf->password_sha256, HASH);
+    assert_int_equal(t->conf->interval, 0);
+    assert_int_equal(t->conf->push, 1);
+    assert_int_equal(t->conf->central_pull, 100000);
+    assert_int_equal(t->conf->read_timeout, 6);
+    assert_false(t->conf->ssl_verify);
+    assert_string_equal(t->conf->proxy, "http://u:p@p:1");
+    assert_int_equal(t->conf->max_response, 1024);
+    assert_int_equal(t->conf->log_level, 8);
+    assert_true(msync_conf_complete(t->conf));
+}
+
+
+static void
+test_null_keeps_the_default(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(parse(t, "{" DB ",\"url\":null,\"interval\":null}"),
+                     MSYNC_OK);
+    assert_int_equal(t->conf->interval, 300);
+}
+
+
+static void
+test_what_is_wrong_is_named(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+    static const struct {
+        const char  *json;
+        const char  *words;
+    } wrong[] = {
+        { "{}", "\"database\" is missing" },
+        { "", "not valid JSON" },
+        { "[]", "not valid JSON" },
+        { "{" DB "} x", "not valid JSON" },
+        { "{" DB ",}", "not valid JSON" },
+        { "{\"database\":\"\"}", "\"database\" must not be empty" },
+        { "{\"database\":7}", "\"database\" must be a text" },
+        { "{\"site\":\"a\\nb\"}", "\"site\" must not be empty and must be" },
+        { "{\"interval\":-1}", "\"interval\" must be a whole number from 0" },
+        { "{\"interval\":1.5}", "\"interval\" must be" },
+        { "{\"interval\":99999999999999999999}", "\"interval\" must be" },
+        { "{\"push\":0}", "\"push\" must be a whole number from 1 to 100000" },
+        { "{\"push\":100001}", "\"push\"" },
+        { "{\"read_timeout\":0}", "\"read_timeout\"" },
+        { "{\"max_response\":1023}", "\"max_response\"" },
+        { "{\"log_level\":3}", "\"log_level\"" },
+        { "{\"ssl_verify\":1}", "\"ssl_verify\" must be true or false" },
+        { "{\"password_sha256\":\"abc\"}", "\"password_sha256\" must be 64" },
+        { "{\"proxy\":\"u:secret@host\"}", "\"proxy\" must begin with" },
+    };
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(parse(t, wrong[i].json), MSYNC_ERROR);
+
+        if (strstr(t->err.text, wrong[i].words) == NULL) {
+            fail_msg("%s: %s", wrong[i].json, t->err.text);
+        }
+
+        assert_null(strstr(t->err.text, "secret"));
+    }
+}
+
+
+static void
+test_addresses(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+    static const struct {
+        const char  *url;
+        const char  *words;
+    } wrong[] = {
+        { "central.example.org", "must begin with https://" },
+        { "ftp://central.example.org", "must begin with https://" },
+        { "", "must begin with https://" },
+        { "https://", "must begin with https://" },
+        { "https://:443", "has no host name" },
+        { "https:///x", "has no host name" },
+        { "https://user:secret@host", "must not contain a user name" },
+        { "https://host@evil/", "must not contain a user name" },
+        { "https://ho st", "not allowed" },
+        { "https://host\\evil", "not allowed" },
+        { "https://h\xc3\xb6st", "xn--" },
+        { "https://host:", "port" },
+        { "https://host:0", "port" },
+        { "https://host:65536", "port" },
+        { "https://host:443x", "port" },
+        { "https://host:4430000000000", "port" },
+        { "https://host?x=1", "\"?\"" },
+        { "https://host/#x", "\"#\"" },
+        { "https://host/a b", "not allowed" },
+        { "https://host/%4", "two hexadecimal digits" },
+        { "https://[::1", "closing bracket" },
+        { "https://[host]", "without an IPv6 address" },
+        { "https://[::1]x", "port" },
+        { "https://host/\r\nX: y", "not allowed" },
+    };
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(msync_conf_set_url(t->conf, wrong[i].url, &t->err),
+                         MSYNC_ERROR);
+        assert_int_equal(t->err.variant, MSYNC_ERR_INVALID_URL);
+
+        if (strstr(t->err.text, wrong[i].words) == NULL
+            || strstr(t->err.text, "secret"))
+        {
+            fail_msg("%s: %s", wrong[i].url, t->err.text);
+        }
+    }
+
+    assert_null(t->conf->url);
+    assert_int_equal(msync_conf_set_url(t->conf, "HTTP://[::1]:80/a%20b/",
+                                        &t->err), MSYNC_OK);
+    assert_string_equal(t->conf->url, "HTTP://[::1]:80/a%20b");
+}
+
+
+static void
+test_origins(void **state)
+{
+    msync_conf_origin_t  o;
+
+    (void) state;
+
+    assert_true(msync_conf_same_origin("https://a.b/x", "HTTPS://A.b:443?y"));
+    assert_true(msync_conf_same_origin("http://[::1]", "http://[0:0::1]:80"));
+    assert_false(msync_conf_same_origin("http://a", "https://a"));
+    assert_false(msync_conf_same_origin("http://a", "http://a:81"));
+    assert_false(msync_conf_same_origin("http://a", "http://b"));
+    assert_false(msync_conf_same_origin("http://a", "nonsense"));
+
+    assert_null(msync_conf_origin("https://Host:8443/x?y", &o));
+    assert_true(o.tls);
+    assert_string_equal(o.host, "host");
+    assert_int_equal(o.port, 8443);
+}
+
+
+static void
+test_password_is_hashed(void **state)
+{
+    char     hex[MSYNC_SHA256_HEX + 1];
+    test_t  *t = *state;
+
+    msync_conf_hash_password("password", 8, hex);
+    assert_string_equal(hex, HASH);
+    assert_true(msync_conf_is_sha256(hex));
+    assert_false(msync_conf_is_sha256("5E88"));
+
+    put(t, "p", "password\r\nsecond line\n", 22, 0640);
+    t->conf->password_file = msync_strdup(t->path);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
+    assert_string_equal(t->conf->password_sha256, HASH);
+}
+
+
+static void
+read_refused(test_t *t, const char *words)
+{
+    msync_free(&t->conf->password_file);
+    t->conf->password_file = msync_strdup(t->path);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_ERROR);
+    assert_int_equal(t->err.variant, MSYNC_ERR_INCORRECT_PASSWORD);
+
+    if (strstr(t->err.text, words) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", words, t->err.text);
+    }
+}
+
+
+static void
+test_password_files_refused(void **state)
+{
+    char     text[2000];
+    test_t  *t = *state;
+
+    memset(text, 'x', sizeof(text));
+
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_ERROR);
+
+    put(t, "open", "password\n", 9, 0644);
+    read_refused(t, "chmod o= ");
+    put(t, "empty", "", 0, 0600);
+    read_refused(t, "is empty");
+    put(t, "blank", "\r\npassword\n", 11, 0600);
+    read_refused(t, "is empty");
+    put(t, "long", text, MSYNC_PASSWORD_MAX + 1, 0600);
+    read_refused(t, "longer than 1024 octets");
+    put(t, "binary", "a\0b\n", 4, 0600);
+    read_refused(t, "not text");
+
+    snprintf(t->path, sizeof(t->path), "%s/missing", t->dir);
+    read_refused(t, "cannot be opened: No such file");
+    strcpy(t->path, t->dir);
+    read_refused(t, "not a regular file");
+
+    put(t, "longest", text, MSYNC_PASSWORD_MAX, 0600);
+    msync_free(&t->conf->password_file);
+    t->conf->password_file = msync_strdup(t->path);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
+}
+
+
+static void
+hardware_id(test_t *t, char uuid[37])
+{
+    assert_int_equal(msync_conf_hardware_id_at(t->dir, uuid, &t->err),
+                     MSYNC_OK);
+    assert_int_equal(strlen(uuid), 36);
+    assert_int_equal(uuid[14], '4');
+    assert_non_null(strchr("89ab", uuid[19]));
+}
+
+
+#define MACHINE  "3d1219c7c4c5404aaa1f6d2a48adfda4"
+
+static void
+test_hardware_id(void **state)
+{
+    char     id[6][37];
+    test_t  *t = *state;
+
+    assert_int_equal(msync_conf_hardware_id_at(t->dir, id[0], &t->err),
+                     MSYNC_ERROR);
+    assert_non_null(strstr(t->err.text, "systemd-machine-id-setup"));
+
+    /* cards: not lo, none of zeros, those of hardware first */
+    put(t, "sys/class/net/lo/address", "00:00:00:00:00:00\n", 18, 0444);
+    put(t, "sys/class/net/veth0/address", "02:00:00:00:00:01\n", 18, 0444);
+    hardware_id(t, id[0]);
+    put(t, "sys/class/net/eth1/address", "f0:00:00:00:00:02\n", 18, 0444);
+    put(t, "sys/class/net/eth1/device", "", 0, 0444);
+    hardware_id(t, id[1]);
+    put(t, "sys/class/net/eth0/address", "F0:00:00:00:00:01\n", 18, 0444);
+    put(t, "sys/class/net/eth0/device", "", 0, 0444);
+    hardware_id(t, id[2]);
+
+    put(t, "sys/class/dmi/id/product_uuid",
+        "03000200-0400-0500-0006-000700080009\n", 37, 0444);
+    hardware_id(t, id[3]);
+
+    put(t, "etc/machine-id", "uninitialized\n", 14, 0444);
+    hardware_id(t, id[4]);
+    assert_string_equal(id[4], id[3]);
+
+    put(t, "etc/machine-id", MACHINE "\n", 33, 0444);
+    hardware_id(t, id[4]);
+    hardware_id(t, id[5]);
+    assert_string_equal(id[4], id[5]);
+    assert_string_not_equal(id[0], id[1]);
+    assert_string_not_equal(id[1], id[2]);
+    assert_string_not_equal(id[2], id[3]);
+    assert_string_not_equal(id[3], id[4]);
+
+    /* the machine id itself must not be told (machine-id(5)); the value is
+     * for ever: another one would be another machine to central */
+    assert_memory_not_equal(id[4], MACHINE, 8);
+    assert_string_equal(id[4], "c12e928e-0512-40be-b148-684db8bcebd8");
+}
+
+
+#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_defaults),
+        t(test_all_members),
+        t(test_null_keeps_the_default),
+        t(test_what_is_wrong_is_named),
+        t(test_addresses),
+        t(test_origins),
+        t(test_password_is_hashed),
+        t(test_password_files_refused),
+        t(test_hardware_id),
+    };
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
