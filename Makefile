@@ -76,7 +76,7 @@ unit: $(UNIT:%=$(B)/unit/%)
 
 $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -Isync -o $@ $< $(OBJ) \
+	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \
 	    $(LIBS) -lcmocka
 
 

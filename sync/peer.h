@@ -56,6 +56,7 @@ struct msync_peer_s {
     unsigned     side;           /* MSYNC_LEGACY or MSYNC_OMSUPPLY */
     const char  *push_cursor;    /* key_value_store ids, NULL: none is kept */
     const char  *pull_cursor;
+    const char  *pull_max;       /* … of the highest cursor seen there */
     /* each push ends with an empty last batch, even when nothing waited */
     bool         push_end;
     void        *data;           /* borrowed, the protocol's own */

@@ -112,9 +112,11 @@ ask_site(context_t *ctx, msync_err_t *err)
     }
 
     ctx->v6 = msync_v6_create(ctx->http, ctx->site.v6_url, run->conf,
-                              run->hardware_id, ctx->steps.initialised,
-                              run->patient);
+                              run->hardware_id,
+                              ctx->prepared == PREPARE_DONE
+                              && ctx->steps.initialised, run->patient);
     msync_v6_peer(ctx->v6, &ctx->omsupply);
+    ctx->omsupply.pull_max = run->patient ? NULL : MSYNC_KEY_PULL_V6_MAX;
 
     return MSYNC_OK;
 }
@@ -265,14 +267,19 @@ integrate(context_t *ctx, msync_err_t *err)
 #define WHEN_INITIALISED  2
 #define WHEN_V6           4
 
+/*
+ * A first sync has nothing to push.  Where an initialised site is prepared
+ * anew, what waits goes out before central copies its state.
+ */
+
 static const struct {
     msync_step_e   step;
     unsigned       when;
     int          (*take)(context_t *ctx, msync_err_t *err);
 } order[] = {
-    { MSYNC_STEP_PREPARE,      WHEN_UNPREPARED,            prepare },
     { MSYNC_STEP_PUSH_V6,      WHEN_INITIALISED | WHEN_V6, push_v6 },
     { MSYNC_STEP_PUSH,         WHEN_INITIALISED,           push },
+    { MSYNC_STEP_PREPARE,      WHEN_UNPREPARED,            prepare },
     { MSYNC_STEP_PULL_CENTRAL, WHEN_ALWAYS,                pull_central },
     { MSYNC_STEP_PULL_REMOTE,  WHEN_ALWAYS,                pull_remote },
     { MSYNC_STEP_PULL_V6,      WHEN_V6,                    pull_v6 },
@@ -349,6 +356,7 @@ open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
 
     ctx->v5 = msync_v5_create(ctx->http, run->conf->url);
     msync_v5_central_peer(ctx->v5, &ctx->central);
+    ctx->central.pull_max = MSYNC_KEY_PULL_CENTRAL_MAX;
     msync_v5_remote_peer(ctx->v5, &ctx->remote);
 
     ctx->steps.store = run->store;
@@ -360,9 +368,13 @@ open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
     ctx->steps.progress = progress;
     ctx->steps.data = ctx;
 
-    /* on a first sync nobody works on the database yet */
-    return ctx->steps.initialised ? MSYNC_OK
-                                  : msync_store_bulk(run->store, true, err);
+    /* on a first sync nobody works on the database yet; where everything
+     * comes anew, one transaction would keep the application waiting */
+    ctx->steps.whole = ctx->steps.initialised
+                       && ctx->prepared == PREPARE_DONE;
+
+    return ctx->steps.whole ? MSYNC_OK
+                            : msync_store_bulk(run->store, true, err);
 }
 
 
@@ -382,7 +394,7 @@ close_context(context_t *ctx)
     msync_http_free(&ctx->http);
     msync_v5_site_clear(&ctx->site);
 
-    if (!ctx->steps.initialised) {
+    if (!ctx->steps.whole) {
         (void) msync_store_bulk(ctx->run->store, false, &ignored);
     }
 }

@@ -29,6 +29,7 @@ typedef struct {
     msync_log_entry_t        *entry;
     msync_step_counters_t     counters;
     bool                      initialised;
+    bool                      whole;       /* integrate in one transaction */
     /*
      * Told whenever a number or a step changed; "step" is true when one
      * began or ended.  What it refuses ends the step (cancel, shut-down).

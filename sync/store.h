@@ -34,6 +34,8 @@ typedef struct msync_store_s  msync_store_t;
 #define MSYNC_KEY_SITE_UUID             "SETTINGS_SYNC_SITE_UUID"
 #define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"
 #define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
+#define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
+#define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
@@ -72,6 +74,23 @@ void msync_store_rollback(msync_store_t *store);
 
 /* a consistent copy into a file that must not exist yet */
 int msync_store_backup(msync_store_t *store, const char *path,
+    msync_err_t *err);
+
+/*
+ * Looks for damage: the file itself, foreign keys, triggers, cursors beyond
+ * what there is.  Calls "each" with a sentence for each finding.
+ */
+typedef void (*msync_finding_pt)(void *data, const char *text);
+
+int msync_store_check(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
+
+/*
+ * Forgets what was pulled and where: the next run sends what waits and then
+ * pulls everything anew.  Rows stay until central's arrive.  With "discard"
+ * unsent changes are forgotten instead of sent.
+ */
+int msync_store_reinitialise(msync_store_t *store, bool discard,
     msync_err_t *err);
 
 bool msync_store_in_transaction(const msync_store_t *store);
