@@ -198,7 +198,7 @@ class Steps {
 
   /** The step that runs now. */
   active(status) {
-    return status.isSyncing ? this.#names.findLast((name) => status[name] && !status[name].finished) : null;
+    return status.isSyncing ? this.#names.filter((name) => status[name] && !status[name].finished).pop() : null;
   }
 }
 
@@ -217,7 +217,7 @@ class Panel {
     this.texts = texts;
     this.live = live;
     this.api = api;
-    this.root = h('div', { class: page ? 'panel page' : 'panel' },
+    this.root = h('div', {},
       this.#header(page), this.#notices(), this.#status(page),
       ...Object.keys(TABS).slice(1).map((name) => this.#tabPanel(name)),
       this.heard = h('p', { class: 'sr', role: 'status' }));
@@ -242,7 +242,7 @@ class Panel {
   #notices() {
     const names = ['offline', 'action', 'paused', 'error'];
     this.#slots = Object.fromEntries(names.map((name) => [name, { key: '', box: h('div') }]));
-    return h('div', { class: 'notices' }, ...names.map((name) => this.#slots[name].box));
+    return h('div', {}, ...names.map((name) => this.#slots[name].box));
   }
 
   #status(page) {
@@ -396,7 +396,6 @@ class Panel {
     this.#updateProblems(doc?.integrationErrors ?? 0);
     this.#announce(status);
     this.root.setAttribute('aria-busy', !doc);
-    this.root.dataset.state = doc?.state ?? '';
     this.#before = { syncing: status?.isSyncing, reachable: this.live.reachable,
       errors: doc?.integrationErrors ?? 0 };
   }
@@ -433,7 +432,6 @@ class Panel {
       { time: texts.duration(last.durationInSeconds) })].filter(Boolean).join('\n') : '');
 
     say(this.next, next ? texts.fromNow(Math.max(0, next - live.now()))
-      : doc?.state === 'paused' ? texts.t('paused')
       : doc?.intervalSeconds === 0 ? texts.t('manual') : '–');
     say(this.nextMore, next ? texts.time(next, live.now()) : '');
   }

@@ -75,7 +75,9 @@ ngx_http_msync_frame_read(ngx_http_msync_site_t *site, char *reason)
                 return NGX_AGAIN;
             }
 
-            if (err == NGX_EINTR) {
+            /* a reset is told before the frames that came before it */
+
+            if (err == NGX_EINTR || err == NGX_ECONNRESET) {
                 continue;
             }
 

@@ -150,7 +150,14 @@ http_retry_failed(const msync_http_retry_t *retry,
 static bool
 http_retry_status(const msync_http_request_t *req, int status)
 {
-    return !req->once && (status == 408 || status == 429 || status >= 500);
+    if (req->once || status == 501 || status == 511) {
+
+        /* not implemented, and a captive portal: both will stay so */
+
+        return false;
+    }
+
+    return status == 408 || status == 429 || status >= 500;
 }
 
 

@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -54,9 +55,25 @@ add_columns(sqlite3_str *sql, const char *suffix)
 }
 
 
+/* with milliseconds: a duration is the difference of two of these */
+
+static char *
+print_time(int64_t ms, char text[32])
+{
+    size_t  length;
+
+    msync_store_time(ms, text);
+    length = strlen(text) - 1;
+    snprintf(text + length, 32 - length, ".%03dZ", (int) (ms % 1000));
+
+    return text;
+}
+
+
 static int64_t
 read_time(sqlite3_stmt *stmt, int column)
 {
+    long         ms = 0;
     const char  *text, *rest;
     struct tm    tm;
 
@@ -72,7 +89,12 @@ read_time(sqlite3_stmt *stmt, int column)
         return 0;
     }
 
-    return (int64_t) timegm(&tm) * 1000;
+    /* ".123Z" */
+    if (*rest == '.') {
+        ms = strtol(rest + 1, NULL, 10);
+    }
+
+    return (int64_t) timegm(&tm) * 1000 + (ms > 0 && ms < 1000 ? ms : 0);
 }
 
 
@@ -183,7 +205,7 @@ msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, msync_store_time(entry->started, now), -1,
+    sqlite3_bind_text(stmt, 1, print_time(entry->started, now), -1,
                       SQLITE_STATIC);
 
     if (msync_store_run(store, stmt, "sync_log", err) != MSYNC_OK) {
@@ -207,7 +229,7 @@ bind_time(sqlite3_stmt *stmt, int at, int64_t ms)
         sqlite3_bind_null(stmt, at);
 
     } else {
-        sqlite3_bind_text(stmt, at, msync_store_time(ms, text), -1,
+        sqlite3_bind_text(stmt, at, print_time(ms, text), -1,
                           SQLITE_TRANSIENT);
     }
 }
@@ -317,7 +339,7 @@ msync_store_log_close_interrupted(msync_store_t *store, int *n,
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, msync_store_time(msync_store_now(), now), -1,
+    sqlite3_bind_text(stmt, 1, print_time(msync_store_now(), now), -1,
                       SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2,
                       msync_err_variant(MSYNC_ERR_HELPER_STOPPED), -1,

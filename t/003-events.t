@@ -215,7 +215,7 @@ Content-Type: text/event-stream
 Cache-Control: no-cache
 X-Accel-Buffering: no
 --- raw_response_headers_unlike: Content-Length
---- response_body_like: ^(?::[^\n]*\n+)*event: status\nid: \d+\ndata: \{"site": ?"clinic",[^\n]*\}\n\n$
+--- response_body_like: ^(?:(?::|retry:)[^\n]*\n+)*event: status\nid: \d+\ndata: \{"site": ?"clinic",[^\n]*\}\n\n$
 
 
 
@@ -264,6 +264,7 @@ Accept-Encoding: gzip
 === TEST 5: access is nginx's affair
 --- config
     location /api/ { msync clinic; deny all; }
+--- init: 1
 --- request
 GET /api/events
 --- error_code: 403

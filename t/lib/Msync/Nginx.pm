@@ -244,7 +244,7 @@ sub ended { $_[0]->_read; $_[0]{ended} }
 sub close { CORE::close($_[0]{socket}) }
 
 
-# The events so far, each a hash of its fields.
+# The events so far, each a hash of its fields; what has no data is none.
 sub events {
     my ($self) = @_;
 
@@ -254,9 +254,8 @@ sub events {
     # What follows the last empty line is not whole yet.
     pop @blocks;
 
-    return map {
-        my @fields = grep { !/^:/ } split /\n/;
-        @fields ? { map { /^(\w+): ?(.*)/ } @fields } : ();
+    return grep { defined $_->{data} } map {
+        { map { /^(\w+): ?(.*)/ } split /\n/ };
     } @blocks;
 }
 

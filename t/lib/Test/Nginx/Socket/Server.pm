@@ -10,6 +10,7 @@ use warnings;
 use Carp qw(croak);
 use Errno qw(EADDRINUSE);
 use Exporter qw(import);
+use Fcntl qw(LOCK_EX LOCK_NB O_RDONLY);
 use File::Path qw(make_path remove_tree);
 use IO::Socket::INET ();
 use POSIX qw(WNOHANG);
@@ -109,18 +110,40 @@ sub stderr_file { "$_[0]{root}/logs/stderr" }
 sub pid_file    { "$_[0]{root}/logs/nginx.pid" }
 
 
+# An empty folder for the next start.  It is this process's alone from the
+# first time on: two runs of one clone would end each other's nginx.
 sub prepare {
     my ($self) = @_;
 
     my $root = $self->{root};
 
-    if (-d $root) {
-        remove_tree(map({ "$root/$_" } @OWN_ENTRIES), glob "$root/*_temp");
-        rmdir $root or croak "$root holds files of somebody else: $!";
-    }
+    make_path($root);
+    $self->_lock;
+
+    remove_tree(map({ "$root/$_" } @OWN_ENTRIES), glob "$root/*_temp");
+
+    my @foreign = glob "$root/*";
+    croak "$root holds files of somebody else: @foreign" if @foreign;
 
     make_path("$root/conf", "$root/html", "$root/logs");
     $self->write_file("$root/html/index.html", '<h1>It works!</h1>');
+}
+
+
+sub _lock {
+    my ($self) = @_;
+
+    return if $self->{lock};
+
+    sysopen my $fh, $self->{root}, O_RDONLY
+        or croak "cannot open $self->{root}: $!";
+
+    if (!flock $fh, LOCK_EX | LOCK_NB) {
+        print STDERR "# another run of tests uses $self->{root}, waiting\n";
+        flock $fh, LOCK_EX or croak "cannot lock $self->{root}: $!";
+    }
+
+    $self->{lock} = $fh;
 }
 
 

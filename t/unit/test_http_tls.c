@@ -1,0 +1,278 @@
+/*
+ * TLS against "openssl s_server": each reason for which a certificate is
+ * refused has its own words, and nothing is sent to such a server.
+ */
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "central.h"
+
+
+#define DAY  (24L * 3600)
+
+
+typedef struct {
+    char            dir[64];
+    char            cert[96];
+    char            key[96];
+    char            url[64];
+    pid_t           pid;
+    FILE           *out;
+    msync_conf_t   *conf;
+    msync_http_t   *http;
+} tls_t;
+
+
+static int
+setup(void **state)
+{
+    tls_t  *t;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+
+    t = calloc(1, sizeof(*t));
+    strcpy(t->dir, "/tmp/msync-tls-XXXXXX");
+    t->conf = msync_conf_create();
+    *state = t;
+
+    return mkdtemp(t->dir) ? 0 : -1;
+}
+
+
+static int
+teardown(void **state)
+{
+    char    command[128];
+    tls_t  *t = *state;
+
+    if (t->pid > 0) {
+        kill(t->pid, SIGKILL);
+        waitpid(t->pid, NULL, 0);
+        fclose(t->out);
+    }
+
+    msync_http_free(&t->http);
+    msync_conf_free(&t->conf);
+    snprintf(command, sizeof(command), "rm -rf '%s'", t->dir);
+    free(t);
+
+    return system(command);
+}
+
+
+/* a certificate that signs itself, valid between two times from now */
+
+static void
+certificate(tls_t *t, const char *name, long from, long to, const char *san)
+{
+    FILE            *f;
+    X509            *x;
+    EVP_PKEY        *key;
+    X509_NAME       *subject;
+    X509_EXTENSION  *extension;
+
+    snprintf(t->cert, sizeof(t->cert), "%s/%s.crt", t->dir, name);
+    snprintf(t->key, sizeof(t->key), "%s/%s.key", t->dir, name);
+
+    key = EVP_EC_gen("P-256");
+    x = X509_new();
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), from);
+    X509_gmtime_adj(X509_getm_notAfter(x), to);
+    X509_set_pubkey(x, key);
+
+    subject = X509_get_subject_name(x);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                               (const unsigned char *) name, -1, -1, 0);
+    X509_set_issuer_name(x, subject);
+    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+    X509_add_ext(x, extension, -1);
+    X509_EXTENSION_free(extension);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+
+    f = fopen(t->cert, "w");
+    PEM_write_X509(f, x);
+    fclose(f);
+    f = fopen(t->key, "w");
+    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+    fclose(f);
+
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+
+static void
+serve(tls_t *t)
+{
+    int       fds[2];
+    char      line[256];
+    unsigned  port = 0;
+
+    assert_int_equal(pipe(fds), 0);
+    t->pid = fork();
+
+    if (t->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(fds[1], 1);
+        close(fds[0]);
+        close(fds[1]);
+        execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0",
+               "-cert", t->cert, "-key", t->key, "-www", (char *) NULL);
+        _exit(127);
+    }
+
+    close(fds[1]);
+    t->out = fdopen(fds[0], "r");
+
+    while (port == 0 && fgets(line, sizeof(line), t->out)) {
+        (void) sscanf(line, "ACCEPT 127.0.0.1:%u", &port);
+    }
+
+    assert_true(port != 0);
+    snprintf(t->url, sizeof(t->url), "https://127.0.0.1:%u/", port);
+}
+
+
+static int
+ask(tls_t *t, msync_err_t *err)
+{
+    int                    rc;
+    msync_http_response_t  res;
+    msync_http_request_t   req = { .method = "GET", .url = t->url };
+
+    msync_http_free(&t->http);
+    t->http = msync_http_create(t->conf, HWID, -1, NULL, NULL, err);
+    assert_non_null(t->http);
+    msync_http_set_base(t->http, 1);
+
+    rc = msync_http_request(t->http, &req, &res, err);
+    rc = rc == MSYNC_OK ? res.status : rc;
+    msync_http_response_clear(&res);
+
+    return rc;
+}
+
+
+static void
+trust(tls_t *t)
+{
+    msync_free(&t->conf->ssl_trusted_certificate);
+    t->conf->ssl_trusted_certificate = msync_strdup(t->cert);
+}
+
+
+static void
+test_trusted(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "good", -DAY, DAY, "IP:127.0.0.1");
+    trust(t);
+    serve(t);
+    assert_int_equal(ask(t, &err), 200);
+}
+
+
+static void
+test_expired(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "old", -2 * DAY, -DAY, "IP:127.0.0.1");
+    trust(t);
+    serve(t);
+    assert_failed(ask(t, &err), err, TLS_ERROR,
+                  "has expired, or the clock of this machine is wrong: it "
+                  "says 2");
+}
+
+
+static void
+test_not_valid_yet(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "new", DAY, 2 * DAY, "IP:127.0.0.1");
+    trust(t);
+    serve(t);
+    assert_failed(ask(t, &err), err, TLS_ERROR, "is not valid yet, or the "
+                  "clock of this machine");
+}
+
+
+static void
+test_other_name(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "other", -DAY, DAY, "DNS:other.example.org");
+    trust(t);
+    serve(t);
+    assert_failed(ask(t, &err), err, TLS_ERROR, "is made for another name");
+}
+
+
+static void
+test_not_trusted(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "mine", -DAY, DAY, "IP:127.0.0.1");
+    trust(t);
+    certificate(t, "theirs", -DAY, DAY, "IP:127.0.0.1");
+    serve(t);
+    assert_failed(ask(t, &err), err, TLS_ERROR, "is not trusted (");
+    assert_has(err.text, "ssl_trusted_certificate");
+
+    t->conf->ssl_verify = false;
+    assert_int_equal(ask(t, &err), 200);
+}
+
+
+static void
+test_trusted_file_without_certificates(void **state)
+{
+    FILE         *f;
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "good", -DAY, DAY, "IP:127.0.0.1");
+    serve(t);
+    snprintf(t->cert, sizeof(t->cert), "%s/empty", t->dir);
+    f = fopen(t->cert, "w");
+    fputs("nothing\n", f);
+    fclose(f);
+    trust(t);
+    assert_failed(ask(t, &err), err, TLS_ERROR, "cannot be read; check "
+                  "ssl_trusted_certificate");
+}
+
+
+#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_trusted),
+        t(test_expired),
+        t(test_not_valid_yet),
+        t(test_other_name),
+        t(test_not_trusted),
+        t(test_trusted_file_without_certificates),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,415 @@
+/*
+ * API v6 against a scripted server: the octets of each call, what is made of
+ * each answer, and a variant with words for each error of its enum.
+ */
+
+#include "central.h"
+
+#include "control.h"
+#include "v6.h"
+
+
+#define SETTINGS                                                              \
+    "\"syncV5Settings\":{\"serverUrl\":\"https://legacy.example.org\","       \
+    "\"username\":\"Clinic \\\"7\\\"\",\"passwordSha256\":\"" HASH "\","      \
+    "\"siteUuid\":\"" HWID "\",\"appVersion\":\"" MSYNC_VERSION "\","         \
+    "\"appName\":\"msync\",\"syncVersion\":\"14\"}"
+
+#define VERSION  ",\"syncV6Version\":5}"
+
+
+typedef struct {
+    central_t      *c;
+    msync_v6_t     *v6;
+    msync_peer_t    peer;
+    msync_batch_t   batch;
+    msync_err_t     err;
+} test_t;
+
+
+static void
+reopen(test_t *t, const char *url, bool initialised, const char *patient)
+{
+    msync_v6_free(&t->v6);
+    t->v6 = msync_v6_create(t->c->http, url, t->c->conf, HWID, initialised,
+                            patient);
+    msync_v6_peer(t->v6, &t->peer);
+}
+
+
+static int
+setup(void **state)
+{
+    test_t  *t;
+    void    *c;
+
+    t = calloc(1, sizeof(*t));
+
+    if (central_setup(&c) != 0) {
+        return -1;
+    }
+
+    t->c = c;
+    msync_free(&t->c->conf->url);
+    msync_free(&t->c->conf->username);
+    t->c->conf->url = msync_strdup("https://legacy.example.org");
+    t->c->conf->username = msync_strdup("Clinic \"7\"");
+    strcat(t->c->url, "/");
+    reopen(t, t->c->url, true, NULL);
+    *state = t;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    void    *c;
+    test_t  *t = *state;
+
+    c = t->c;
+    msync_batch_clear(&t->batch);
+    msync_v6_free(&t->v6);
+    free(t);
+
+    return central_teardown(&c);
+}
+
+
+static int
+pull(test_t *t, int64_t cursor, const char *answer)
+{
+    server_json(t->c->server, 200, answer);
+    msync_batch_clear(&t->batch);
+
+    return t->peer.pull(&t->peer, cursor, 500, &t->batch, &t->err);
+}
+
+
+static void
+test_pull(void **state)
+{
+    test_t          *t = *state;
+    msync_record_t  *r;
+
+    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":20,"
+        "\"total_records\":7,\"is_last_batch\":false,\"records\":["
+        "{\"cursor\":13,\"record\":{\"tableName\":\"asset_class\","
+        "\"recordId\":\"A\",\"action\":\"upsert\","
+        "\"recordData\":{\"n\": 1.10}}},"
+        "{\"cursor\":20,\"record\":{\"tableName\":\"x\",\"recordId\":\"B\","
+        "\"action\":\"Delete\",\"recordData\":null}},"
+        "{\"record\":5},null]}}"), MSYNC_OK);
+
+    assert_memory_equal(server_request(t->c->server, 0),
+                        "POST /central/sync/pull HTTP/1.1\r\n", 34);
+    assert_lacks(server_request(t->c->server, 0), "Authorization");
+    assert_string_equal(server_body(t->c->server, 0),
+                        "{\"cursor\":12,\"batchSize\":500,"
+                        "\"isInitialised\":true," SETTINGS VERSION);
+
+    assert_int_equal(t->batch.n, 4);
+    r = t->batch.records;
+    assert_string_equal(r[0].table, "asset_class");
+    assert_string_equal(r[0].id, "A");
+    assert_int_equal(r[0].action, MSYNC_ACTION_UPSERT);
+    assert_string_equal(r[0].data, "{\"n\": 1.10}");
+    assert_int_equal(r[0].cursor, 13);
+    assert_int_equal(r[1].action, MSYNC_ACTION_DELETE);
+    assert_null(r[1].data);
+    assert_string_equal(r[2].data, "5");
+    assert_int_equal(r[2].action, MSYNC_ACTION_UNKNOWN);
+    assert_string_equal(r[3].table, "");
+
+    assert_int_equal(t->batch.next, 21);
+    assert_int_equal(t->batch.remaining, 7);
+    assert_false(t->batch.last);
+}
+
+
+static void
+test_first_and_patient_pull(void **state)
+{
+    test_t  *t = *state;
+
+    reopen(t, t->c->url, false, NULL);
+    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
+                          "\"total_records\":0,\"is_last_batch\":true,"
+                          "\"records\":[]}}"), MSYNC_OK);
+    assert_string_equal(server_body(t->c->server, 0),
+                        "{\"cursor\":0,\"batchSize\":500,"
+                        "\"isInitialised\":false," SETTINGS VERSION);
+    assert_true(t->batch.last);
+    assert_string_equal(t->peer.pull_cursor, "SYNC_PULL_CURSOR_V6");
+
+    reopen(t, t->c->url, true, "pat\"ient");
+    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
+                          "\"is_last_batch\":true,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_memory_equal(server_request(t->c->server, 1),
+                        "POST /central/sync/patient-pull HTTP/1.1\r\n", 42);
+    assert_string_equal(server_body(t->c->server, 1),
+                        "{\"cursor\":0,\"batchSize\":500,"
+                        "\"fetchPatientId\":\"pat\\\"ient\"," SETTINGS
+                        VERSION);
+    assert_null(t->peer.pull_cursor);
+}
+
+
+static void
+test_cursors(void **state)
+{
+    test_t  *t = *state;
+
+    assert_failed(pull(t, 30, "{\"data\":{\"end_cursor\":29,"
+                       "\"is_last_batch\":false,\"records\":[]}}"), t->err,
+                  INVALID_RESPONSE, "makes no progress");
+
+    /* at the end it may lie before ours, which does not go back */
+    assert_int_equal(pull(t, 30, "{\"data\":{\"end_cursor\":3,"
+                          "\"is_last_batch\":true,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_int_equal(t->batch.next, 30);
+    assert_int_equal(t->batch.max, 3);
+    assert_true(t->batch.last);
+
+    assert_failed(pull(t, 0, "{\"data\":{\"is_last_batch\":true}}"), t->err,
+                  INVALID_RESPONSE, "lacks \"end_cursor\"");
+    assert_failed(pull(t, 0, "{\"data\":{\"end_cursor\":1}}"), t->err,
+                  INVALID_RESPONSE, "lacks \"is_last_batch\"");
+    assert_failed(pull(t, 0, "{\"data\":null}"), t->err, INVALID_RESPONSE,
+                  "lacks \"end_cursor\"");
+    assert_failed(pull(t, 0, "{\"data\":{\"end_cursor\":9223372036854775807,"
+                       "\"is_last_batch\":false}}"), t->err,
+                  INVALID_RESPONSE, "lacks \"end_cursor\"");
+}
+
+
+static void
+test_push(void **state)
+{
+    test_t          *t = *state;
+    msync_record_t  *r;
+
+    r = msync_batch_add(&t->batch);
+    r->table = msync_strdup("asset");
+    r->id = msync_strdup("A");
+    r->data = msync_strdup("{\"n\": 1.10}");
+    r->data_length = strlen(r->data);
+    r->cursor = 7;
+    r = msync_batch_add(&t->batch);
+    r->table = msync_strdup("asset");
+    r->id = msync_strdup("B");
+    r->action = MSYNC_ACTION_DELETE;
+    r->cursor = 9;
+    t->batch.next = 12;
+    t->batch.remaining = 5;
+
+    server_json(t->c->server, 200, "{\"data\":{\"records_pushed\":2}}");
+    assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
+    assert_memory_equal(server_request(t->c->server, 0),
+                        "POST /central/sync/push HTTP/1.1\r\n", 34);
+    assert_string_equal(server_body(t->c->server, 0),
+        "{\"batch\":{\"end_cursor\":11,\"total_records\":5,"
+        "\"is_last_batch\":false,\"records\":[{\"cursor\":7,\"record\":"
+        "{\"tableName\":\"asset\",\"recordId\":\"A\",\"action\":\"Update\","
+        "\"recordData\":{\"n\": 1.10}}},{\"cursor\":9,\"record\":"
+        "{\"tableName\":\"asset\",\"recordId\":\"B\",\"action\":\"Delete\","
+        "\"recordData\":null}}]}," SETTINGS VERSION);
+
+    msync_batch_clear(&t->batch);
+    t->batch.last = true;
+    server_json(t->c->server, 200, "{\"data\":{\"records_pushed\":0}}");
+    assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
+    assert_string_equal(server_body(t->c->server, 1),
+        "{\"batch\":{\"end_cursor\":0,\"total_records\":0,"
+        "\"is_last_batch\":true,\"records\":[]}," SETTINGS VERSION);
+
+    server_json(t->c->server, 200, "{\"data\":{}}");
+    assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
+                  INVALID_RESPONSE, "lacks \"records_pushed\"");
+}
+
+
+static void
+test_site_status(void **state)
+{
+    bool     busy;
+    test_t  *t = *state;
+
+    server_json(t->c->server, 200, "{\"data\":{\"is_integrating\":true}}");
+    assert_int_equal(t->peer.busy(&t->peer, &busy, &t->err), MSYNC_OK);
+    assert_true(busy);
+    assert_memory_equal(server_request(t->c->server, 0),
+                        "POST /central/sync/site_status HTTP/1.1\r\n", 41);
+    assert_string_equal(server_body(t->c->server, 0),
+                        "{" SETTINGS VERSION);
+
+    server_json(t->c->server, 200, "{\"data\":{\"is_integrating\":false}}");
+    assert_int_equal(t->peer.busy(&t->peer, &busy, &t->err), MSYNC_OK);
+    assert_false(busy);
+
+    server_json(t->c->server, 200, "{\"data\":{}}");
+    assert_failed(t->peer.busy(&t->peer, &busy, &t->err), t->err,
+                  INVALID_RESPONSE, "lacks \"is_integrating\"");
+}
+
+
+static void
+test_errors(void **state)
+{
+    size_t   i;
+    char     body[512];
+    test_t  *t = *state;
+
+    static const struct {
+        const char        *error;
+        msync_variant_e    variant;
+        const char        *words;
+    } cases[] = {
+        { "\"notACentralServer\"", MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
+          "not the central one" },
+        { "{\"cannotConnectToLegacyServer\":\"refused\"}",
+          MSYNC_ERR_CONNECTION_ERROR, "cannot reach mSupply central to check "
+          "this site: refused" },
+        { "{\"legacyServerError\":{\"code\":\"site_incorrect_password\","
+          "\"message\":\"no\",\"data\":null}}", MSYNC_ERR_INCORRECT_PASSWORD,
+          "mSupply central, asked by Open mSupply central, says that the "
+          "password is wrong (\"no\")" },
+        { "{\"legacyServerError\":{\"code\":\"SiteHasNoStore\"}}",
+          MSYNC_ERR_SITE_HAS_NO_STORE, "no store" },
+        { "{\"legacyServerError\":{\"code\":\"new_one\","
+          "\"message\":\"words\"}}", MSYNC_ERR_CENTRAL_ERROR,
+          "\"new_one\": words" },
+        { "{\"otherLegacyServerError\":\"boom\"}", MSYNC_ERR_CENTRAL_ERROR,
+          "\"otherLegacyServerError\": boom" },
+        { "{\"otherServerError\":\"Could not authenticate: SyncApiError { "
+          "code: 'SiteIncorrectHardwareId', message: 'x' }\"}",
+          MSYNC_ERR_HARDWARE_ID_MISMATCH, "another machine" },
+        { "{\"otherServerError\":\"disk\"}", MSYNC_ERR_CENTRAL_ERROR,
+          "\"otherServerError\": disk" },
+        { "{\"parsingSyncRecordError\":\"bad field\"}",
+          MSYNC_ERR_CENTRAL_ERROR, "refuses a record" },
+        { "{\"syncFileNotFound\":\"7\"}", MSYNC_ERR_CENTRAL_ERROR,
+          "\"syncFileNotFound\": 7" },
+        { "{\"syncVersionMismatch\":[6,8,5]}",
+          MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
+          "speaks the versions 6 to 8, this program speaks version 5" },
+        { "{\"syncVersionMismatch\":\"?\"}",
+          MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
+          "does not speak version 5" },
+        { "\"brandNew\"", MSYNC_ERR_CENTRAL_ERROR, "\"brandNew\"" },
+        { "17", MSYNC_ERR_CENTRAL_ERROR, "without a name" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(body, sizeof(body), "{\"error\":%s}", cases[i].error);
+        assert_int_equal(pull(t, 0, body), MSYNC_ERROR);
+
+        if (t->err.variant != cases[i].variant
+            || strstr(t->err.text, cases[i].words) == NULL)
+        {
+            fail_msg("%s: %s (%s)", body, t->err.text,
+                     msync_err_variant(t->err.variant));
+        }
+
+        assert_int_equal(t->err.scope == MSYNC_SCOPE_RECORD,
+                         strstr(body, "parsing") != NULL);
+    }
+
+    assert_int_equal(server_n(t->c->server),
+                     sizeof(cases) / sizeof(cases[0]));
+}
+
+
+static void
+test_busy_central_is_waited_for(void **state)
+{
+    test_t  *t = *state;
+
+    server_json(t->c->server, 200, "{\"error\":\"integrationInProgress\"}");
+    server_json(t->c->server, 200, "{\"error\":{\"legacyServerError\":"
+                "{\"code\":\"sync_is_running\",\"message\":\"\"}}}");
+    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
+                          "\"is_last_batch\":true}}"), MSYNC_OK);
+    assert_int_equal(server_n(t->c->server), 3);
+}
+
+
+static void
+test_busy_for_too_long(void **state)
+{
+    int      i;
+    test_t  *t = *state;
+
+    for (i = 0; i < 100; i++) {
+        server_json(t->c->server, 200,
+                    "{\"error\":\"integrationInProgress\"}");
+    }
+
+    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+                  CENTRAL_ERROR, "still integrating");
+    assert_int_equal(t->err.remedy, MSYNC_REMEDY_WAIT);
+}
+
+
+static void
+test_error_with_a_status(void **state)
+{
+    int      i;
+    test_t  *t = *state;
+
+    server_json(t->c->server, 500, "{\"error\":{\"otherServerError\":"
+                "\"SiteNameNotFound\"}}");
+    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+                  SITE_NAME_NOT_FOUND, "no site of this name");
+    assert_int_equal(t->err.http_status, 500);
+
+    for (i = 0; i < 4; i++) {
+        server_answer(t->c->server, 502, "Content-Type: text/html\r\n",
+                      "<html>Bad Gateway", 0);
+    }
+
+    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+                  HTTP_ERROR, "a proxy in front of the server");
+
+    /* the serde error of a server may quote what was sent */
+    server_json(t->c->server, 400, "invalid: " HASH);
+    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+                  HTTP_ERROR, "invalid: ****");
+}
+
+
+static void
+test_address_that_is_none(void **state)
+{
+    test_t  *t = *state;
+
+    reopen(t, "om.example.org", true, NULL);
+    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+                  INVALID_URL, "must begin with https://");
+    assert_int_equal(server_n(t->c->server), 0);
+}
+
+
+#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_pull),
+        t(test_first_and_patient_pull),
+        t(test_cursors),
+        t(test_push),
+        t(test_site_status),
+        t(test_errors),
+        t(test_busy_central_is_waited_for),
+        t(test_busy_for_too_long),
+        t(test_error_with_a_status),
+        t(test_address_that_is_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
