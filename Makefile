@@ -83,10 +83,12 @@ $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin \
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules \
-	    $(DESTDIR)$(PREFIX)/share/msync
+	    $(DESTDIR)$(PREFIX)/share/msync \
+	    $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0755 $(B)/msync $(DESTDIR)$(PREFIX)/sbin/msync
 	install -m 0644 $(B)/ngx_http_msync_module.so \
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
+	install -m 0644 sync/msync.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	cp -R html $(DESTDIR)$(PREFIX)/share/msync/
 
 clean:

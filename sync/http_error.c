@@ -364,7 +364,9 @@ http_error_certificate(const msync_http_transfer_t *t, const char *where,
                              http_error_clock(clock, sizeof(clock)));
     }
 
-    if (result == 0) {
+    /* libcurl compares the names itself and has no number for it */
+
+    if (strstr(detail, "subject name")) {
         return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
                              "The certificate of the server that answers for "
                              "%s is made for another name: the address is "

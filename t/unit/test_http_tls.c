@@ -3,6 +3,7 @@
  * refused has its own words, and nothing is sent to such a server.
  */
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -121,6 +122,7 @@ serve(tls_t *t)
     if (t->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(fds[1], 1);
+        dup2(open("/dev/null", O_RDWR), 2);
         close(fds[0]);
         close(fds[1]);
         execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0",

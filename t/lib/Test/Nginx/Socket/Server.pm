@@ -110,8 +110,9 @@ sub stderr_file { "$_[0]{root}/logs/stderr" }
 sub pid_file    { "$_[0]{root}/logs/nginx.pid" }
 
 
-# An empty folder for the next start.  It is this process's alone from the
-# first time on: two runs of one clone would end each other's nginx.
+# An empty folder for the next start, without what a run that died has left.
+# It is this process's alone from the first time on: two runs of one clone
+# would end each other's nginx.
 sub prepare {
     my ($self) = @_;
 
@@ -119,6 +120,7 @@ sub prepare {
 
     make_path($root);
     $self->_lock;
+    $self->stop;
 
     remove_tree(map({ "$root/$_" } @OWN_ENTRIES), glob "$root/*_temp");
 
@@ -258,7 +260,10 @@ sub signal {
 sub stop {
     my ($self, $signal) = @_;
 
-    my @pids = $self->processes or return 1;
+    # What runs without our lock is another run's.
+    my @pids = $self->{lock} ? $self->processes : ();
+    return 1 if !@pids;
+
     my $pid = $self->pid;
 
     $self->signal($signal // 'QUIT', $pid) if $pid;
