@@ -215,7 +215,6 @@ typedef struct {
     ngx_array_t               endpoints;     /* ngx_http_msync_endpoint_t * */
     ngx_uint_t                waiters;       /* of this process */
     ngx_uint_t                owner;         /* this is worker 0 */
-    ngx_connection_t         *doorbell;
     ngx_event_t               tick;          /* where there is no epoll */
     ngx_event_t               beat;          /* comments to the streams */
 } ngx_http_msync_main_conf_t;
@@ -263,7 +262,7 @@ char *ngx_http_msync_check_site(ngx_conf_t *cf,
     ngx_http_msync_main_conf_t *mcf, ngx_http_msync_site_t *site);
 
 
-/* ngx_http_msync_zone.c: documents in shared memory */
+/* ngx_http_msync_zone.c: the zone and who owns it */
 
 char *ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
@@ -271,14 +270,25 @@ ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);
 uint64_t ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_started(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_ended(ngx_http_msync_site_t *site);
-void ngx_http_msync_zone_reason(ngx_http_msync_site_t *site, char *reason);
 ngx_uint_t ngx_http_msync_zone_gone(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_configured(ngx_http_msync_site_t *site);
-void ngx_http_msync_zone_status(ngx_http_msync_site_t *site,
+ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
+    ngx_http_msync_text_t *text, char *what, u_char *data, size_t len);
+
+
+/* ngx_http_msync_report.c: what is known of a site */
+
+extern char  *ngx_http_msync_states[];       /* words of msync_state_e */
+
+void ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     msync_status_frame_t *fields, u_char *doc, u_char *will);
-void ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site, char *reason);
-void ngx_http_msync_zone_document(ngx_http_msync_site_t *site,
+void ngx_http_msync_report_document(ngx_http_msync_site_t *site,
     ngx_uint_t document, u_char *data, size_t len);
+void ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason);
+void ngx_http_msync_report_stopped(ngx_http_msync_site_t *site,
+    char *reason);
+void ngx_http_msync_report_compose(ngx_http_msync_site_t *site,
+    ngx_uint_t state, u_char *tail, size_t len);
 
 
 /* ngx_http_msync_queue.c: commands and reply slots in shared memory */

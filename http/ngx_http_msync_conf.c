@@ -39,6 +39,8 @@ static char *ngx_http_msync_check_file(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_msync_check_password(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_file_info_t *fi);
 static ngx_int_t ngx_http_msync_parse_authority(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two);
 
@@ -389,27 +391,9 @@ ngx_http_msync_check_file(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
-    char             *rv;
-    ngx_file_info_t   fi;
+    ngx_file_info_t  fi;
 
-    rv = ngx_http_msync_check_path(cf, post, data);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (ngx_file_info(path->data, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_file_info_n " \"%V\" failed", path);
-        return NGX_CONF_ERROR;
-    }
-
-    if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is not a regular file", path);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_msync_file_info(cf, path, &fi);
 }
 
 
@@ -419,23 +403,51 @@ ngx_http_msync_check_password(ngx_conf_t *cf, void *post, void *data)
     ngx_str_t  *path = data;
 
     char             *rv;
+    ngx_str_t        *value;
     ngx_file_info_t   fi;
 
-    rv = ngx_http_msync_check_file(cf, post, data);
+    rv = ngx_http_msync_file_info(cf, path, &fi);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (ngx_file_info(path->data, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_file_info_n " \"%V\" failed", path);
-        return NGX_CONF_ERROR;
-    }
+    value = cf->args->elts;
 
     if (ngx_file_access(&fi) & S_IRWXO) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "password file \"%V\" is open to others, its mode "
-                           "should be 0640 or 0600", path);
+                           "\"%V\" file \"%V\" is open to others, its mode "
+                           "should be 0640 or 0600", &value[0], path);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path, ngx_file_info_t *fi)
+{
+    char       *rv;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    rv = ngx_http_msync_check_path(cf, NULL, path);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ngx_file_info(path->data, fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\" " ngx_file_info_n " \"%V\" failed",
+                           &value[0], path);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_is_file(fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" \"%V\" is not a regular file",
+                           &value[0], path);
         return NGX_CONF_ERROR;
     }
 
@@ -454,7 +466,7 @@ ngx_http_msync_check_name(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
 
     if (site->name.len == 0 || site->name.len > NGX_HTTP_MSYNC_NAME_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the name of a site has 1 to %d characters",
+                           "the name of a msync_site has 1 to %d characters",
                            NGX_HTTP_MSYNC_NAME_MAX);
         return NGX_CONF_ERROR;
     }
@@ -466,7 +478,7 @@ ngx_http_msync_check_name(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
               || (*p >= '0' && *p <= '9') || *p == '_'))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid site name \"%V\", only letters, "
+                               "invalid msync_site \"%V\", only letters, "
                                "digits and underscores are allowed",
                                &site->name);
             return NGX_CONF_ERROR;
@@ -474,8 +486,8 @@ ngx_http_msync_check_name(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
     }
 
     if (ngx_http_msync_find_site(mcf, &site->name)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate site \"%V\"",
-                           &site->name);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate msync_site \"%V\"", &site->name);
         return NGX_CONF_ERROR;
     }
 

@@ -112,8 +112,6 @@ ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
     mcf->tick.log = cycle->log;
     mcf->tick.cancelable = 1;
 
-    mcf->doorbell = c;
-
     if (ngx_event_flags & NGX_USE_EPOLL_EVENT) {
         return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
     }

@@ -151,7 +151,8 @@ ngx_http_msync_frame_handle(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     case MSYNC_FRAME_DOCUMENT:
         if (frame->id < MSYNC_DOCUMENT_MAX && frame->length) {
-            ngx_http_msync_zone_document(site, frame->id, data, frame->length);
+            ngx_http_msync_report_document(site, frame->id, data,
+                                           frame->length);
             rc = NGX_OK;
         }
         break;
@@ -275,7 +276,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     ngx_http_msync_queue_done(site, fields.done);
-    ngx_http_msync_zone_status(site, &fields, doc, will);
+    ngx_http_msync_report_status(site, &fields, doc, will);
     ngx_http_msync_ring();
 
     return NGX_OK;

@@ -266,7 +266,7 @@ ngx_http_msync_helper_stale(ngx_event_t *ev)
 
     site = ev->data;
 
-    ngx_http_msync_zone_stopped(site, "the helper has not reported yet");
+    ngx_http_msync_report_stopped(site, "the helper has not reported yet");
     ngx_http_msync_ring();
 }
 
@@ -288,7 +288,7 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
                   "msync %V: %s (process %P), the next one starts in %Mms",
                   &site->name, reason, h->pid, delay);
 
-    ngx_http_msync_zone_reason(site, reason);
+    ngx_http_msync_report_reason(site, reason);
     ngx_http_msync_ring();
 
     ngx_add_timer(&h->timer, delay);

@@ -52,9 +52,6 @@ static u_char *ngx_http_msync_metric_counter(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 
 
-static char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
-
-
 #define ngx_http_msync_gauge(field)                                           \
     ngx_http_msync_metric_gauge, offsetof(msync_status_frame_t, field)
 

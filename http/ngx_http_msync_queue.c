@@ -197,6 +197,14 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
 
     if (slot) {
         slot->body.data = ngx_slab_alloc_locked(site->shpool, body->len);
+
+        if (slot->body.data == NULL) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "msync %V: no room for a request of %uz bytes, "
+                          "increase \"zone\" of msync_site \"%V\" "
+                          "beyond %uz", &site->name, body->len, &site->name,
+                          site->zone_size);
+        }
     }
 
     if (slot && slot->body.data) {

@@ -142,6 +142,9 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_http_msync_method_t  *m, *found;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "msync endpoint \"%V\", method %ui", name, r->method);
+
     found = NULL;
 
     for (m = ngx_http_msync_methods; m->name.len; m++) {

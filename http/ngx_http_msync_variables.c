@@ -42,9 +42,6 @@ static ngx_http_variable_t  ngx_http_msync_variables[] = {
 };
 
 
-static char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
-
-
 ngx_int_t
 ngx_http_msync_add_variables(ngx_conf_t *cf)
 {

@@ -1,6 +1,6 @@
 /*
- * The zone of a site: the documents that every worker serves and the plain
- * fields beside them.
+ * The zone of a site: how it is made and kept, who owns it, and the texts in
+ * it.
  *
  * A zone is made by the master and kept over reloads.  It is never changed
  * in its init handler when it lives already, because the configuration that
@@ -25,28 +25,6 @@ static void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site,
     ngx_shm_zone_t *shm_zone);
 static void ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     ngx_http_msync_shctx_t *old);
-static void ngx_http_msync_zone_compose(ngx_http_msync_site_t *site,
-    ngx_uint_t state, u_char *tail, size_t len);
-static u_char *ngx_http_msync_zone_error(ngx_http_msync_shctx_t *sh,
-    u_char *p);
-static u_char *ngx_http_msync_zone_will(ngx_http_msync_site_t *site,
-    u_char *p);
-static ngx_uint_t ngx_http_msync_zone_same(ngx_http_msync_site_t *site,
-    u_char *rest, u_char *last);
-static void ngx_http_msync_zone_count(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields);
-static ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
-    ngx_http_msync_text_t *text, char *what, u_char *data, size_t len);
-
-
-/* a status document: the helper's part fits a frame, the rest is ours */
-
-#define NGX_HTTP_MSYNC_STATUS_MAX                                             \
-    (MSYNC_FRAME_MAX + 1024 + 6 * NGX_HTTP_MSYNC_REASON_MAX)
-
-
-static char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
-static char  *ngx_http_msync_documents[] = { "history", "errors", "settings" };
 
 
 char *
@@ -150,7 +128,7 @@ ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
     site->sh = sh;
     site->shpool->data = sh;
 
-    ngx_http_msync_zone_stopped(site, NULL);
+    ngx_http_msync_report_stopped(site, NULL);
 
     return sh->status.data ? NGX_OK : NGX_ERROR;
 }
@@ -243,14 +221,14 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 
     for (i = 0; i < MSYNC_DOCUMENT_MAX; i++) {
         if (old->documents[i].len) {
-            ngx_http_msync_zone_document(site, i, old->documents[i].data,
-                                         old->documents[i].len);
+            ngx_http_msync_report_document(site, i, old->documents[i].data,
+                                           old->documents[i].len);
         }
     }
 
-    ngx_http_msync_zone_compose(site, sh->fields.state,
-                                old->status.data + old->status_tail,
-                                old->status.len - old->status_tail);
+    ngx_http_msync_report_compose(site, sh->fields.state,
+                                  old->status.data + old->status_tail,
+                                  old->status.len - old->status_tail);
 }
 
 
@@ -342,31 +320,6 @@ ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 }
 
 
-/* why there is no helper: told to users while the site is stopped */
-
-void
-ngx_http_msync_zone_reason(ngx_http_msync_site_t *site, char *reason)
-{
-    ngx_uint_t               stopped;
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    sh->reason_len = ngx_min(ngx_strlen(reason), NGX_HTTP_MSYNC_REASON_MAX);
-    ngx_memcpy(sh->reason, reason, sh->reason_len);
-
-    stopped = (sh->fields.state == MSYNC_STATE_STOPPED);
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    if (stopped) {
-        ngx_http_msync_zone_stopped(site, NULL);
-    }
-}
-
-
 /* no helper has run for so long that nothing can be promised */
 
 ngx_uint_t
@@ -410,257 +363,13 @@ ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
 }
 
 
-void
-ngx_http_msync_zone_status(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields, u_char *doc, u_char *will)
-{
-    ngx_uint_t               news;
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    /* a later worker 0 has a helper that knows better */
-
-    if (site->owner < sh->reporter) {
-        ngx_shmtx_unlock(&site->shpool->mutex);
-        return;
-    }
-
-    sh->reporter = site->owner;
-    sh->reported = 1;
-    sh->reason_len = 0;
-
-    news = (ngx_memcmp(&sh->fields, fields, sizeof(msync_status_frame_t)) != 0);
-
-    if (news) {
-        ngx_http_msync_zone_count(site, fields);
-        sh->fields = *fields;
-        sh->status_version++;
-    }
-
-    if (sh->will.len != fields->will_length
-        || ngx_memcmp(sh->will.data, will, fields->will_length) != 0)
-    {
-        (void) ngx_http_msync_zone_set(site, &sh->will, "status", will,
-                                       fields->will_length);
-    }
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    ngx_http_msync_zone_compose(site, fields->state, doc, fields->doc_length);
-}
-
-
-/* no helper reports: the last one's will is served, with the reason */
-
-void
-ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site, char *reason)
-{
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    if (site->owner < sh->owners) {
-        ngx_shmtx_unlock(&site->shpool->mutex);
-        return;
-    }
-
-    sh->fields.state = MSYNC_STATE_STOPPED;
-
-    if (reason && sh->reason_len == 0) {
-        sh->reason_len = ngx_strlen(reason);
-        ngx_memcpy(sh->reason, reason, sh->reason_len);
-    }
-
-    if (sh->reason_len) {
-        ngx_cpystrn((u_char *) sh->fields.error, (u_char *) "HELPER_STOPPED",
-                    MSYNC_VARIANT_MAX);
-    }
-
-    sh->status_version++;
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    ngx_http_msync_zone_compose(site, MSYNC_STATE_STOPPED, NULL, 0);
-}
-
-
-void
-ngx_http_msync_zone_document(ngx_http_msync_site_t *site,
-    ngx_uint_t document, u_char *data, size_t len)
-{
-    ngx_http_msync_text_t   *text;
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
-    text = &sh->documents[document];
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    if (site->owner >= sh->reporter
-        && (text->len != len || ngx_memcmp(text->data, data, len) != 0))
-    {
-        (void) ngx_http_msync_zone_set(site, text,
-                                       ngx_http_msync_documents[document],
-                                       data, len);
-    }
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-}
-
-
-/*
- * Puts the status document together.  Without a tail the will is taken.  The
- * generation grows only when something else in the document has changed.
- */
-
-static void
-ngx_http_msync_zone_compose(ngx_http_msync_site_t *site, ngx_uint_t state,
-    u_char *tail, size_t len)
-{
-    u_char                  *doc, *rest, *part, *p;
-    ngx_http_msync_shctx_t  *sh;
-
-    doc = ngx_alloc(NGX_HTTP_MSYNC_STATUS_MAX, ngx_cycle->log);
-    if (doc == NULL) {
-        return;
-    }
-
-    sh = site->sh;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    rest = ngx_sprintf(doc, "{\"site\":\"%V\",\"generation\":%uL",
-                       &site->name, sh->generation + 1);
-
-    p = ngx_sprintf(rest, ",\"state\":\"%s\",", ngx_http_msync_states[state]);
-
-    if (state == MSYNC_STATE_STOPPED && sh->reason_len) {
-        p = ngx_http_msync_zone_error(sh, p);
-    }
-
-    part = p;
-    p = tail ? ngx_cpymem(p, tail, len) : ngx_http_msync_zone_will(site, p);
-
-    if (!ngx_http_msync_zone_same(site, rest, p)
-        && ngx_http_msync_zone_set(site, &sh->status, "status", doc, p - doc)
-           == NGX_OK)
-    {
-        sh->generation++;
-        sh->status.generation = sh->generation;
-        sh->status_tail = part - doc;
-        sh->status_version++;
-    }
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    ngx_free(doc);
-}
-
-
-static u_char *
-ngx_http_msync_zone_error(ngx_http_msync_shctx_t *sh, u_char *p)
-{
-    p = ngx_sprintf(p, "\"error\":{\"variant\":\"HELPER_STOPPED\","
-                       "\"fullError\":\"");
-
-    p = (u_char *) ngx_escape_json(p, sh->reason, sh->reason_len);
-
-    return ngx_cpymem(p, "\"},", 3);
-}
-
-
-static u_char *
-ngx_http_msync_zone_will(ngx_http_msync_site_t *site, u_char *p)
-{
-    time_t  interval;
-
-    if (site->sh->will.len) {
-        return ngx_cpymem(p, site->sh->will.data, site->sh->will.len);
-    }
-
-    interval = site->interval == NGX_CONF_UNSET ? NGX_HTTP_MSYNC_INTERVAL
-                                                : site->interval;
-
-    return ngx_sprintf(p, "\"initialisationStatus\":\"PRE_INITIALISATION\","
-                          "\"numberOfRecordsInPushQueue\":0,"
-                          "\"integrationErrors\":0,"
-                          "\"intervalSeconds\":%T,"
-                          "\"nextSync\":null,"
-                          "\"syncStatus\":null}", interval);
-}
-
-
-/* is all the same behind the generation? */
-
-static ngx_uint_t
-ngx_http_msync_zone_same(ngx_http_msync_site_t *site, u_char *rest,
-    u_char *last)
-{
-    u_char                 *p, *end;
-    ngx_http_msync_text_t  *old;
-
-    old = &site->sh->status;
-
-    if (old->len == 0) {
-        return 0;
-    }
-
-    end = old->data + old->len;
-
-    p = old->data + sizeof("{\"site\":\"\",\"generation\":") - 1
-        + site->name.len;
-
-    while (p < end && *p != ',') {
-        p++;
-    }
-
-    return (end - p == last - rest && ngx_memcmp(p, rest, last - rest) == 0);
-}
-
-
-/* the counters of a helper begin at 0, those of the site go on */
-
-static void
-ngx_http_msync_zone_count(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields)
-{
-    msync_status_frame_t     last;
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
-
-    if (sh->counted == site->helper.spawn) {
-        last = sh->fields;
-
-    } else {
-        ngx_memzero(&last, sizeof(msync_status_frame_t));
-        sh->counted = site->helper.spawn;
-    }
-
-    sh->totals.runs += fields->runs - last.runs;
-    sh->totals.runs_failed += fields->runs_failed - last.runs_failed;
-    sh->totals.records_pushed += fields->records_pushed - last.records_pushed;
-    sh->totals.records_pulled += fields->records_pulled - last.records_pulled;
-    sh->totals.records_integrated += fields->records_integrated
-                                     - last.records_integrated;
-    sh->totals.requests += fields->requests - last.requests;
-    sh->totals.bytes_sent += fields->bytes_sent - last.bytes_sent;
-    sh->totals.bytes_received += fields->bytes_received - last.bytes_received;
-}
-
-
 /*
  * Replaces a text; called with the mutex held.  What does not fit beside the
  * old text is written over it, and where that is too short as well the old
  * text stays.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
     ngx_http_msync_text_t *text, char *what, u_char *data, size_t len)
 {

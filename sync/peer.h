@@ -72,8 +72,8 @@ struct msync_peer_s {
 
     /*
      * Brings at most "limit" records from "cursor" on into an empty batch,
-     * which the caller frees.  "next" and "last" are always set; when
-     * "last", n may still be > 0.
+     * which the caller frees; it is empty again after MSYNC_ERROR.  "next"
+     * and "last" are always set; when "last", n may still be > 0.
      */
     int  (*pull)(msync_peer_t *peer, int64_t cursor, unsigned limit,
              msync_batch_t *batch, msync_err_t *err);

@@ -102,11 +102,14 @@ v5_central_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
                     "central_records?cursor=%" PRId64 "&limit=%u", cursor,
                     limit);
 
-    if (v5_records(peer->data, path, &answer, err) != MSYNC_OK) {
+    if (v5_records(peer->data, path, &answer, err) != MSYNC_OK
+        || v5_central_end(peer->data, cursor, &answer, err) != MSYNC_OK)
+    {
+        msync_batch_clear(batch);
         return MSYNC_ERROR;
     }
 
-    return v5_central_end(peer->data, cursor, &answer, err);
+    return MSYNC_OK;
 }
 
 
@@ -176,7 +179,10 @@ v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
 
     (void) snprintf(path, sizeof(path), "queued_records?limit=%u", limit);
 
-    if (v5_records(peer->data, path, &answer, err) != MSYNC_OK) {
+    if (v5_records(peer->data, path, &answer, err) != MSYNC_OK
+        || v5_remote_end(peer->data, &answer, err) != MSYNC_OK)
+    {
+        msync_batch_clear(batch);
         return MSYNC_ERROR;
     }
 
@@ -186,7 +192,7 @@ v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
     batch->remaining = answer.queue > (int64_t) batch->n
                        ? answer.queue : (int64_t) batch->n;
 
-    return v5_remote_end(peer->data, &answer, err);
+    return MSYNC_OK;
 }
 
 

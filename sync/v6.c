@@ -331,7 +331,15 @@ v6_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
     rc = msync_wire_object(&res, MSYNC_V6_NAME, v6_answer_top, &answer, err);
     msync_http_response_clear(&res);
 
-    return rc == MSYNC_OK ? v6_pull_end(cursor, &answer, err) : rc;
+    if (rc == MSYNC_OK) {
+        rc = v6_pull_end(cursor, &answer, err);
+    }
+
+    if (rc != MSYNC_OK) {
+        msync_batch_clear(batch);
+    }
+
+    return rc;
 }
 
 

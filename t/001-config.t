@@ -227,7 +227,7 @@ msync_site "clinic 7" {
     database clinic.sqlite;
 }
 --- error_log eval
-qr/\[emerg\] .*"msync_site".* in \S+\/site\.conf:1$/
+qr/\[emerg\] .*msync_site.* in \S+\/site\.conf:1$/
 
 
 
@@ -237,7 +237,7 @@ qr/\[emerg\] .*"msync_site".* in \S+\/site\.conf:1$/
 msync_site clinic { database clinic.sqlite; }
 msync_site clinic { database other.sqlite; }
 --- error_log eval
-qr/\[emerg\] .*"msync_site".*"clinic".* in \S+\/site\.conf:2$/
+qr/\[emerg\] .*msync_site.*"clinic".* in \S+\/site\.conf:2$/
 
 
 

@@ -305,12 +305,11 @@ GET /api/status?_=1234567890
 
 === TEST 7: a connection is kept over its answers
 --- pipelined_requests eval
-["GET /api/status", "HEAD /api/status", "POST /api/status\n{}",
- "GET /api/status"]
+["GET /api/status", "POST /api/status\n{}", "GET /api/status"]
 --- error_code eval
-[200, 200, 405, 200]
+[200, 405, 200]
 --- response_body_like eval
-["clinic", "^\$", "error", "clinic"]
+["clinic", "error", "clinic"]
 --- no_error_log
 [alert]
 
