@@ -81,9 +81,22 @@ msync_http_transfer(msync_http_transfer_t *t, const msync_http_request_t *req,
         t->size = 0;
     }
 
-    /* libcurl zeroes nothing; the handle forgets them at least */
+    /* libcurl zeroes nothing; the handle forgets them at least.  One that
+     * failed to resolve a name refuses its next transfer (libcurl 7.88), so
+     * after a failure there is a new one: the connections are the multi
+     * handle's and stay. */
 
     curl_easy_reset(http->easy);
+
+    if (code != CURLE_OK) {
+        curl_easy_cleanup(http->easy);
+        http->easy = curl_easy_init();
+
+        if (http->easy == NULL) {
+            abort();
+        }
+    }
+
     curl_slist_free_all(headers);
 
     return code == CURLE_OK ? MSYNC_OK : MSYNC_ERROR;

@@ -120,7 +120,7 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
     msync_batch_t  *batch;
 
     batch = answer->batch;
-    batch->max = answer->max;
+    batch->max = answer->max < 0 ? -1 : answer->max;
     batch->next = answer->cursor;
     batch->remaining = (int64_t) batch->n;
 
@@ -134,8 +134,12 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
                                  "%zu that are not", cursor, batch->n);
         }
 
-        if (answer->max > batch->next) {
-            batch->remaining += answer->max - batch->next;
+        if (answer->max > batch->next
+            && __builtin_add_overflow(batch->remaining,
+                                      answer->max - batch->next,
+                                      &batch->remaining))
+        {
+            batch->remaining = INT64_MAX;
         }
 
         return MSYNC_OK;

@@ -454,6 +454,7 @@ sub helpers_that_cannot_run {
     is($nginx->status->{state}, 'stopped', 'and not listened to');
 
     Msync::Fake->start_with(status => { state => 'idle' });
-    ok(is_reported($nginx), 'until the right one is installed');
+    ok($nginx->reload, 'a reload tries again at once');
+    ok(is_reported($nginx), 'the right one is listened to');
     ends_well($nginx);
 }

@@ -167,6 +167,8 @@ sub cleanup {
 END {
     local $?;
     cleanup();
+    $Server->remove
+        if $ENV{TEST_NGINX_RANDOMIZE} && !$ENV{TEST_NGINX_NO_CLEAN};
 }
 
 

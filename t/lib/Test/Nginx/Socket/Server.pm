@@ -132,6 +132,17 @@ sub prepare {
 }
 
 
+# For a folder that no later run will use.
+sub remove {
+    my ($self) = @_;
+
+    return if !$self->{lock};
+
+    $self->prepare;
+    remove_tree($self->{root});
+}
+
+
 sub _lock {
     my ($self) = @_;
 

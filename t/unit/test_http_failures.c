@@ -1,0 +1,505 @@
+/*
+ * The HTTP session when things go wrong: what is tried again and what is
+ * not, and the words for each failure.
+ */
+
+#include "central.h"
+
+
+static int
+ask(central_t *c, const char *path, msync_http_response_t *res,
+    msync_err_t *err)
+{
+    char                  url[256];
+    msync_http_request_t  req = { .method = "GET", .url = url };
+
+    snprintf(url, sizeof(url), "%s%s", c->url, path);
+
+    return msync_http_request(c->http, &req, res, err);
+}
+
+
+static int
+post(central_t *c, const char *body, bool once, msync_err_t *err)
+{
+    int                    rc;
+    char                   url[256];
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "POST", .url = url, .body = body,
+        .body_length = strlen(body), .once = once
+    };
+
+    snprintf(url, sizeof(url), "%s/p", c->url);
+    rc = msync_http_request(c->http, &req, &res, err);
+    rc = rc == MSYNC_OK ? res.status : rc;
+    msync_http_response_clear(&res);
+
+    return rc;
+}
+
+
+static void
+test_torn_answer_is_tried_again(void **state)
+{
+    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 100\r\n\r\n{\"half";
+    static const char      chunk[] = "HTTP/1.1 200 OK\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n"
+                                     "5\r\n{\"hal";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
+    server_say(c->server, chunk, sizeof(chunk) - 1, SERVER_RESET);
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_string_equal(res.body, "{}");
+    msync_http_response_clear(&res);
+    assert_int_equal(server_n(c->server), 3);
+}
+
+
+static void
+test_torn_for_good(void **state)
+{
+    int                    i;
+    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 100\r\n\r\n{\"half";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    for (i = 0; i < 10; i++) {
+        server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
+    }
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "lost in the middle of the answer, after 6 octets");
+    assert_int_equal(server_n(c->server), MSYNC_HTTP_TRIES);
+    assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
+}
+
+
+static void
+test_closed_without_an_answer(void **state)
+{
+    int                    i;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    for (i = 0; i < 10; i++) {
+        server_say(c->server, "", 0, SERVER_CLOSE);
+    }
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "without an answer; if it wants https");
+}
+
+
+static void
+test_once_is_never_sent_again(void **state)
+{
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    server_say(c->server, "", 0, SERVER_RESET);
+    assert_failed(post(c, "{}", true, &err), err, CONNECTION_ERROR,
+                  "without an answer");
+    assert_int_equal(server_n(c->server), 1);
+
+    server_json(c->server, 503, "");
+    assert_int_equal(post(c, "{}", true, &err), 503);
+    assert_int_equal(server_n(c->server), 2);
+}
+
+
+/* a kept connection that has died: libcurl itself would send again */
+
+static void
+test_once_takes_a_new_connection(void **state)
+{
+    central_t              *c = *state;
+    msync_err_t             err;
+    msync_http_response_t   res;
+
+    server_json(c->server, 200, "{}");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    msync_http_response_clear(&res);
+    assert_int_equal(post(c, "{}", true, &err), 200);
+    assert_int_not_equal(c->server->requests[0].connection,
+                         c->server->requests[1].connection);
+}
+
+
+static void
+test_statuses_tried_again(void **state)
+{
+    size_t        i;
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    server_json(c->server, 408, "");
+    server_answer(c->server, 429, "Retry-After: 1\r\n", "", 0);
+    server_json(c->server, 502, "");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(post(c, "{\"n\":1}", false, &err), 200);
+    assert_int_equal(server_n(c->server), 4);
+
+    for (i = 0; i < 4; i++) {
+        assert_string_equal(server_body(c->server, i), "{\"n\":1}");
+    }
+
+    server_json(c->server, 404, "");
+    assert_int_equal(post(c, "{}", false, &err), 404);
+    assert_int_equal(server_n(c->server), 5);
+}
+
+
+static void
+test_long_retry_after_goes_to_the_caller(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_answer(c->server, 503, "Retry-After: 3600\r\n", "", 0);
+    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 503);
+    assert_int_equal(res.retry_after, 3600);
+    assert_int_equal(server_n(c->server), 1);
+    msync_http_response_clear(&res);
+}
+
+
+static msync_http_verdict_e
+judge(const msync_http_response_t *res)
+{
+    return strcmp(res->body, "busy") == 0 ? MSYNC_HTTP_BUSY_NOW
+           : strcmp(res->body, "no") == 0 ? MSYNC_HTTP_FINAL
+           : MSYNC_HTTP_USUAL;
+}
+
+
+static void
+test_busy_server_is_waited_for(void **state)
+{
+    int                    i;
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge, .once = true
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+
+    for (i = 0; i < 7; i++) {
+        server_json(c->server, 503, "busy");
+    }
+
+    server_json(c->server, 200, "{}");
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    msync_http_response_clear(&res);
+    assert_int_equal(server_n(c->server), 8);
+}
+
+
+static void
+test_busy_patience_ends(void **state)
+{
+    int                    i;
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+
+    for (i = 0; i < 100; i++) {
+        server_json(c->server, 503, "busy");
+    }
+
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 503);
+    msync_http_response_clear(&res);
+
+    /* 300 s in pauses of half to a whole 15 s, the first ones shorter */
+    assert_in_range(server_n(c->server), 20, 60);
+}
+
+
+static void
+test_final_answer_is_not_tried_again(void **state)
+{
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .judge = judge
+    };
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+    server_json(c->server, 500, "no");
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(res.status, 500);
+    assert_int_equal(server_n(c->server), 1);
+    msync_http_response_clear(&res);
+}
+
+
+static void
+test_silent_server(void **state)
+{
+    char                   url[128];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = url, .timeout = 30
+    };
+    static const char      half[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 9\r\n\r\n{";
+
+    snprintf(url, sizeof(url), "%s/", c->url);
+    server_say(c->server, "", 0, SERVER_HOLD);
+    server_say(c->server, half, sizeof(half) - 1, SERVER_HOLD);
+
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+                  "then was silent for 0.03 seconds");
+    assert_int_equal(server_n(c->server), MSYNC_HTTP_TIMEOUT_TRIES);
+}
+
+
+static void
+test_refused(void **state)
+{
+    int                    fd;
+    unsigned               port;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    fd = server_listen(&port, -1);
+    snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", port);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "Connection refused by 127.0.0.1:");
+    close(fd);
+}
+
+
+static void
+test_connect_timeout(void **state)
+{
+    int                    i, fd, full[8];
+    unsigned               port;
+    char                   url[64];
+    central_t             *c = *state;
+    msync_err_t            err;
+    struct sockaddr_in     sin = { .sin_family = AF_INET };
+    msync_http_response_t  res;
+    msync_http_request_t   req = { .method = "GET", .url = url, .tries = 1 };
+
+    /* nobody accepts, and there is no room to wait */
+
+    fd = server_listen(&port, 0);
+    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sin.sin_port = htons((uint16_t) port);
+
+    for (i = 0; i < 8; i++) {
+        full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void) !connect(full[i], (struct sockaddr *) &sin, sizeof(sin));
+    }
+
+    c->conf->connect_timeout = 50;
+    central_reopen(c);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+
+    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+                  "No connection to 127.0.0.1:");
+    assert_has(err.text, "within 0.05 seconds");
+
+    for (i = 0; i < 8; i++) {
+        close(full[i]);
+    }
+
+    close(fd);
+}
+
+
+static void
+test_name_not_found(void **state)
+{
+    int                    rc;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = {
+        .method = "GET", .url = "http://no-such-host.invalid/", .tries = 2
+    };
+
+    c->conf->connect_timeout = 2000;
+    central_reopen(c);
+    rc = msync_http_request(c->http, &req, &res, &err);
+
+    /* where no name server answers at all it is a time-out, also named; the
+     * second try has to say the same as the first */
+
+    assert_int_equal(rc, MSYNC_ERROR);
+    assert_has(err.text, "no-such-host.invalid");
+    assert_has(err.text, "(DNS)");
+}
+
+
+static void
+test_not_http(void **state)
+{
+    static const char      text[] = "SSH-2.0-OpenSSH_9.2\r\n";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_say(c->server, text, sizeof(text) - 1, SERVER_CLOSE);
+    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+                  "does not answer with HTTP");
+}
+
+
+static void
+test_http_spoken_to_a_tls_port(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    server_answer(c->server, 400, "Content-Type: text/html\r\n",
+                  "<h1>The plain HTTP request was sent to HTTPS port</h1>",
+                  0);
+    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+                  "must begin with https://");
+    assert_null(res.body);
+}
+
+
+static void
+test_tls_spoken_to_an_http_port(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u",
+             c->server->port);
+    server_answer(c->server, 400, "", "", SERVER_CLOSE);
+    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+                  "speaks plain HTTP there");
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+static void
+test_proxy_wants_a_password(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->proxy = msync_strdup(c->url);
+    central_reopen(c);
+    strcpy(c->url, "https://central.example.org");
+    server_answer(c->server, 407, "Proxy-Authenticate: Basic realm=x\r\n", "",
+                  SERVER_CLOSE);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "The proxy wants a user name and password");
+    assert_int_equal(err.remedy, MSYNC_REMEDY_FINAL);
+    assert_int_equal(server_n(c->server), 1);
+    assert_has(server_request(c->server, 0),
+               "CONNECT central.example.org:443 HTTP/1.1\r\n");
+}
+
+
+static void
+test_proxy_refuses(void **state)
+{
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    c->conf->proxy = msync_strdup(c->url);
+    central_reopen(c);
+    strcpy(c->url, "https://central.example.org");
+    server_answer(c->server, 403, "", "", SERVER_CLOSE);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "The proxy refuses to connect to the central server (HTTP "
+                  "status 403)");
+}
+
+
+static void
+test_proxy_is_not_there(void **state)
+{
+    int                    fd;
+    char                   proxy[64];
+    unsigned               port;
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    fd = server_listen(&port, -1);
+    snprintf(proxy, sizeof(proxy), "http://user:s3cret@127.0.0.1:%u", port);
+    c->conf->proxy = msync_strdup(proxy);
+    central_reopen(c);
+
+    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  "Connection refused by the proxy");
+    assert_lacks(err.text, "s3cret");
+    close(fd);
+}
+
+
+#define t(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_torn_answer_is_tried_again),
+        t(test_torn_for_good),
+        t(test_closed_without_an_answer),
+        t(test_once_is_never_sent_again),
+        t(test_once_takes_a_new_connection),
+        t(test_statuses_tried_again),
+        t(test_long_retry_after_goes_to_the_caller),
+        t(test_busy_server_is_waited_for),
+        t(test_busy_patience_ends),
+        t(test_final_answer_is_not_tried_again),
+        t(test_silent_server),
+        t(test_refused),
+        t(test_connect_timeout),
+        t(test_name_not_found),
+        t(test_not_http),
+        t(test_http_spoken_to_a_tls_port),
+        t(test_tls_spoken_to_an_http_port),
+        t(test_proxy_wants_a_password),
+        t(test_proxy_refuses),
+        t(test_proxy_is_not_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
