@@ -24,8 +24,8 @@ SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: all deps module helper run test unit nginx-test central-test \
-        browser-test lint install clean
+.PHONY: all always deps module helper run test unit \
+        install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -55,11 +55,18 @@ $(B)/msync: $(OBJ) $(B)/sync/main.o
 # the flags of the nginx that will load it decide those of the module
 
 $(B)/ngx_http_msync_module.so: config ngx_http_msync_module.c \
-        $(wildcard http/*) sync/control.h t/tools/build-module
+        $(wildcard http/*) sync/control.h t/tools/build-module $(B)/for
 	@mkdir -p $(B)
 	NGINX="$(NGINX)" NGINX_SRC="$(NGINX_SRC)" PREFIX="$(PREFIX)" \
 	    t/tools/build-module $(B)
 
+
+# built for another nginx or prefix is not built
+
+$(B)/for: always
+	@mkdir -p $(B)
+	@echo "$(NGINX) $(NGINX_SRC) $(PREFIX)" | cmp -s - $@ \
+	    || echo "$(NGINX) $(NGINX_SRC) $(PREFIX)" >$@
 
 run: all
 	@t/tools/deps test

@@ -1,8 +1,7 @@
 /*
- * Owns the JSON reader: what is well-formed is decided here and nowhere
- * else.  Promises to look at every octet at most once while skipping, to
- * need no memory for it, and never to read behind the text, which need not
- * be NUL-terminated.
+ * Owns the JSON reader: what is well-formed is decided here and nowhere else.
+ * Promises to look at every octet once while skipping, to need no memory for
+ * it, and never to read behind the text, which need not end with a NUL.
  */
 
 #include "json.h"

@@ -450,7 +450,9 @@ msync_serve(int fd)
             break;
         }
 
-        if (serve->dirty
+        /* before the lock is ours the other helper's status is the right
+         * one: ours would say that this site is new */
+        if (serve->dirty && serve->store != NULL
             && msync_store_now() - serve->reported >= REPORT_PAUSE)
         {
             msync_serve_send_status(serve);
