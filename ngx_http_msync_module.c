@@ -206,12 +206,22 @@ ngx_module_t  ngx_http_msync_module = {
 static ngx_int_t
 ngx_http_msync_init_module(ngx_cycle_t *cycle)
 {
-    ngx_http_msync_main_conf_t  *mcf;
+    ngx_uint_t                    i;
+    ngx_http_msync_site_t       **site;
+    ngx_http_msync_main_conf_t   *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_msync_module);
 
     if (mcf == NULL || mcf->sites.nelts == 0 || ngx_test_config) {
         return NGX_OK;
+    }
+
+    /* from here on this configuration is the one that counts */
+
+    site = mcf->sites.elts;
+
+    for (i = 0; i < mcf->sites.nelts; i++) {
+        ngx_http_msync_zone_inherit(site[i]);
     }
 
     return ngx_http_msync_doorbell_create(cycle);
@@ -339,6 +349,15 @@ ngx_http_msync_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->endpoint || (clcf->noname && prev->endpoint)) {
+
+        /* a body beyond our own limit is refused with our own words */
+
+        if (clcf->client_max_body_size > NGX_HTTP_MSYNC_BODY_MAX) {
+            clcf->client_max_body_size = 0;
+        }
+    }
 
     /* "if" and "limit_except" blocks are nameless parts of their location */
 

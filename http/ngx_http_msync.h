@@ -119,7 +119,9 @@ typedef struct {
     uint64_t                  spawns;        /* helpers there have been */
     uint64_t                  helper;        /* the one that runs, 0: none */
     ngx_msec_t                gone;          /* since when there is none */
+    uint64_t                  left;          /* the latest that has left */
     unsigned                  reported:1;    /* a helper has said a status */
+    unsigned                  moved:1;       /* another zone has the wishes */
     size_t                    reason_len;
     u_char                    reason[NGX_HTTP_MSYNC_REASON_MAX];
 } ngx_http_msync_shctx_t;
@@ -179,6 +181,7 @@ struct ngx_http_msync_site_s {
     ngx_http_msync_shctx_t   *sh;
     ngx_slab_pool_t          *shpool;
     ngx_shm_zone_t           *shm_zone;
+    ngx_uint_t                created;       /* with this configuration */
 
     /* of this process alone */
     uint64_t                  owner;         /* 0: not worker 0 */
@@ -207,6 +210,7 @@ struct ngx_http_msync_waiter_s {
     uint64_t                  since;         /* generation the client has */
     uint64_t                  id;            /* of its slot, 0: none */
     ngx_uint_t                wanted;        /* msync_request_e */
+    ngx_str_t                 body;          /* of the request, a secret */
 };
 
 
@@ -265,7 +269,9 @@ char *ngx_http_msync_check_site(ngx_conf_t *cf,
 /* ngx_http_msync_zone.c: the zone and who owns it */
 
 char *ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_leave(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);
 uint64_t ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_started(ngx_http_msync_site_t *site);

@@ -1,16 +1,19 @@
 /*
  * Requests with a body: it goes into a slot of the zone, and the answer comes
- * back in it.  Bodies hold passwords: every copy is zeroed after use.
+ * back in it.  Bodies hold passwords: they are read into memory, never into a
+ * file, and every copy is zeroed after use.
  */
 
 #include "ngx_http_msync.h"
 
 
 static void ngx_http_msync_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_msync_body_collect(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_body_read(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_msync_body_take(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_uint_t ngx_http_msync_body_is_object(ngx_str_t *body);
-static void ngx_http_msync_body_forget(ngx_http_request_t *r);
+static void ngx_http_msync_body_cleanup(void *data);
 static ngx_int_t ngx_http_msync_answer_wait(ngx_http_request_t *r,
     ngx_str_t *body);
 static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
@@ -21,6 +24,7 @@ ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t request)
 {
     ngx_int_t                 rc;
+    ngx_pool_cleanup_t       *cln;
     ngx_http_msync_waiter_t  *waiter;
 
     waiter = ngx_http_msync_waiter(r, site);
@@ -29,8 +33,22 @@ ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     waiter->wanted = request;
+    waiter->body.data = ngx_palloc(r->pool, NGX_HTTP_MSYNC_BODY_MAX);
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (waiter->body.data == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_msync_body_cleanup;
+    cln->data = &waiter->body;
 
     ngx_http_set_ctx(r, waiter, ngx_http_msync_module);
+
+    /* the size is limited here, and buffers are zeroed before reuse */
+
+    r->request_body_no_buffering = 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_msync_body_handler);
 
@@ -45,34 +63,41 @@ ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 static void
 ngx_http_msync_body_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
-    ngx_str_t  body;
+    ngx_int_t                 rc;
+    ngx_http_msync_waiter_t  *waiter;
 
-    ngx_str_null(&body);
+    waiter = ngx_http_get_module_ctx(r, ngx_http_msync_module);
 
-    rc = ngx_http_msync_body_collect(r, &body);
+    rc = ngx_http_msync_body_read(r, &waiter->body);
 
-    switch (rc) {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "msync %V: body of %uz bytes: %i",
+                   &waiter->site->name, waiter->body.len, rc);
 
-    case NGX_OK:
-        rc = ngx_http_msync_answer_wait(r, &body);
-        break;
+    if (rc == NGX_AGAIN) {
+        r->read_event_handler = ngx_http_msync_body_handler;
+        return;
+    }
 
-    case NGX_HTTP_BAD_REQUEST:
-        rc = ngx_http_msync_send_error(r, rc, "INVALID_REQUEST",
-                                       "The body is not a JSON object.");
-        break;
+    r->read_event_handler = ngx_http_block_reading;
 
-    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+    if (rc == NGX_OK) {
+        rc = ngx_http_msync_body_is_object(&waiter->body)
+             ? ngx_http_msync_answer_wait(r, &waiter->body)
+             : ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
+                                         "INVALID_REQUEST",
+                                         "The body is not a JSON object.");
+
+    } else if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+
+        /* what follows is not read, so no other request can */
+
+        r->keepalive = 0;
+
         rc = ngx_http_msync_send_too_large(r);
-        break;
     }
 
-    if (body.data) {
-        ngx_explicit_memzero(body.data, body.len);
-    }
-
-    ngx_http_msync_body_forget(r);
+    ngx_http_msync_body_cleanup(&waiter->body);
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
@@ -80,42 +105,70 @@ ngx_http_msync_body_handler(ngx_http_request_t *r)
 }
 
 
-/* one piece out of several buffers, or of a file; else the HTTP status */
+/* NGX_OK: all is there; NGX_AGAIN: more will come; else the HTTP status */
 
 static ngx_int_t
-ngx_http_msync_body_collect(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_msync_body_read(ngx_http_request_t *r, ngx_str_t *body)
 {
-    off_t         len;
-    size_t        size;
+    ngx_int_t  rc;
+
+    for ( ;; ) {
+        rc = ngx_http_msync_body_take(r, body);
+
+        if (rc != NGX_OK || !r->reading_body) {
+            return rc;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            return rc;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return NGX_AGAIN;
+        }
+    }
+}
+
+
+/*
+ * Appends what has been read.  In a subrequest, or when nginx shall keep the
+ * body for one, the buffers are somebody else's too; those may also be in a
+ * file.
+ */
+
+static ngx_int_t
+ngx_http_msync_body_take(ngx_http_request_t *r, ngx_str_t *body)
+{
+    off_t         size;
     u_char       *p;
     ngx_buf_t    *b;
-    ngx_chain_t  *cl, *bufs;
+    ngx_uint_t    shared;
+    ngx_chain_t  *cl;
 
-    bufs = r->request_body ? r->request_body->bufs : NULL;
-    len = 0;
-
-    for (cl = bufs; cl; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
+    if (r->request_body == NULL) {
+        return NGX_OK;
     }
 
-    if (len > NGX_HTTP_MSYNC_BODY_MAX) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
+    shared = (r != r->main || r->preserve_body);
 
-    p = ngx_pnalloc(r->pool, len + 1);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body->data = p;
-    body->len = len;
-
-    for (cl = bufs; cl; cl = cl->next) {
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
         size = ngx_buf_size(b);
+        p = body->data + body->len;
+
+        if (size > (off_t) (NGX_HTTP_MSYNC_BODY_MAX - body->len)) {
+            return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        }
 
         if (ngx_buf_in_memory(b)) {
             ngx_memcpy(p, b->pos, size);
+
+            if (!shared) {
+                ngx_explicit_memzero(b->pos, size);
+                b->pos = b->last;
+            }
 
         } else if (size
                    && ngx_read_file(b->file, p, size, b->file_pos)
@@ -124,11 +177,14 @@ ngx_http_msync_body_collect(ngx_http_request_t *r, ngx_str_t *body)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        p += size;
+        body->len += size;
     }
 
-    return ngx_http_msync_body_is_object(body) ? NGX_OK
-                                               : NGX_HTTP_BAD_REQUEST;
+    if (!shared) {
+        r->request_body->bufs = NULL;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -152,20 +208,13 @@ ngx_http_msync_body_is_object(ngx_str_t *body)
 
 
 static void
-ngx_http_msync_body_forget(ngx_http_request_t *r)
+ngx_http_msync_body_cleanup(void *data)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_str_t *body = data;
 
-    cl = r->request_body ? r->request_body->bufs : NULL;
+    ngx_explicit_memzero(body->data, body->len);
 
-    for ( /* void */ ; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-            ngx_explicit_memzero(b->pos, b->last - b->pos);
-        }
-    }
+    body->len = 0;
 }
 
 
@@ -259,6 +308,10 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
 
         if (rc == NGX_OK && answer.len) {
             rc = ngx_http_msync_send_json(r, status, &answer);
+
+        } else if (rc == NGX_ABORT) {
+            rc = ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
+                                     "The configuration is being changed.");
 
         } else {
             rc = ngx_http_msync_send_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,

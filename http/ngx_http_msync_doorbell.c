@@ -230,7 +230,7 @@ ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf)
 /*
  * The worker shuts down gracefully: streams and long polls would keep it for
  * long, and the helper has to make place for that of the next worker 0.
- * Requests that wait for an answer go on waiting.
+ * Requests that wait for an answer go on waiting, if one can still come.
  */
 
 static void
@@ -245,6 +245,7 @@ ngx_http_msync_leave(ngx_http_msync_main_conf_t *mcf)
         ngx_http_msync_helper_release(site[i]);
         ngx_http_msync_events_close(site[i]);
         ngx_http_msync_polls_wake(site[i], 1);
+        ngx_http_msync_answers_wake(site[i]);
     }
 }
 

@@ -366,5 +366,6 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
     }
 
     ngx_http_msync_helper_close(site);
+    ngx_http_msync_zone_leave(site);
     ngx_http_msync_ring();
 }

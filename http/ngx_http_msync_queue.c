@@ -27,7 +27,10 @@ static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
     ngx_str_t *secret);
 
 
-/* NGX_BUSY when too many patients are waiting */
+/*
+ * NGX_BUSY when too many patients are waiting, NGX_ABORT when another zone,
+ * which this process does not have, has taken the place of this one.
+ */
 
 ngx_int_t
 ngx_http_msync_queue_command(ngx_http_msync_site_t *site, ngx_uint_t command,
@@ -41,7 +44,10 @@ ngx_http_msync_queue_command(ngx_http_msync_site_t *site, ngx_uint_t command,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (patient) {
+    if (sh->moved) {
+        rc = NGX_ABORT;
+
+    } else if (patient) {
         rc = ngx_http_msync_queue_patient(sh, patient);
 
     } else {
@@ -364,8 +370,8 @@ ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
 
 
 /*
- * NGX_AGAIN while there is no answer.  NGX_OK closes the slot; an answer
- * without data did not fit the zone.
+ * NGX_AGAIN while there is no answer, NGX_ABORT when none will come.  NGX_OK
+ * closes the slot; an answer without data did not fit the zone.
  */
 
 ngx_int_t
@@ -385,7 +391,7 @@ ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
     }
 
     if (slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
-        rc = NGX_AGAIN;
+        rc = (site->sh->moved && ngx_exiting) ? NGX_ABORT : NGX_AGAIN;
         goto done;
     }
 

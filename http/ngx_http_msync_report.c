@@ -256,7 +256,9 @@ ngx_http_msync_report_same(ngx_http_msync_site_t *site, u_char *rest,
 
     old = &site->sh->status;
 
-    if (old->len == 0) {
+    /* a generation that has jumped has to be told */
+
+    if (old->len == 0 || old->generation != site->sh->generation) {
         return 0;
     }
 

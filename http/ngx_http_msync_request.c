@@ -24,6 +24,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_msync_dispatch(ngx_http_request_t *r,
     ngx_str_t *name);
+static ngx_int_t ngx_http_msync_not_allowed(ngx_http_request_t *r,
+    char *allow);
 static void ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name);
 static ngx_http_msync_site_t *ngx_http_msync_site(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_msync_cross_site(ngx_http_request_t *r);
@@ -168,13 +170,7 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     if (m->name.len == 0) {
-        if (ngx_http_msync_set_header(r, "Allow", found->allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_msync_send_error(r, NGX_HTTP_NOT_ALLOWED,
-                                         "METHOD_NOT_ALLOWED",
-                                         "The endpoint has another method.");
+        return ngx_http_msync_not_allowed(r, found->allow);
     }
 
     if (!(r->method & NGX_HTTP_MSYNC_READ) && ngx_http_msync_cross_site(r)) {
@@ -186,6 +182,30 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     return m->handler(r, ngx_http_msync_site(r), m->data);
+}
+
+
+static ngx_int_t
+ngx_http_msync_not_allowed(ngx_http_request_t *r, char *allow)
+{
+    char    *text;
+    size_t   len;
+
+    len = sizeof("Methods of this endpoint: .") + ngx_strlen(allow);
+
+    text = ngx_pnalloc(r->pool, len);
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf((u_char *) text, "Methods of this endpoint: %s.%Z", allow);
+
+    if (ngx_http_msync_set_header(r, "Allow", allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_msync_send_error(r, NGX_HTTP_NOT_ALLOWED,
+                                     "METHOD_NOT_ALLOWED", text);
 }
 
 
@@ -365,6 +385,11 @@ ngx_http_msync_command(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return ngx_http_msync_send_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
                                          "TOO_MANY_REQUESTS",
                                          "Enough patients are waiting.");
+    }
+
+    if (rc == NGX_ABORT) {
+        return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
+                                     "The configuration is being changed.");
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

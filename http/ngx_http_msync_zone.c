@@ -14,17 +14,16 @@
 
 
 #define NGX_HTTP_MSYNC_ZONE_MAGIC   0x6d73796e
-#define NGX_HTTP_MSYNC_ZONE_LAYOUT  1
+#define NGX_HTTP_MSYNC_ZONE_LAYOUT  2
 
 
 static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_uint_t ngx_http_msync_zone_fits(ngx_http_msync_shctx_t *sh);
 static ngx_int_t ngx_http_msync_zone_create(ngx_http_msync_site_t *site);
-static void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site,
-    ngx_shm_zone_t *shm_zone);
 static void ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     ngx_http_msync_shctx_t *old);
+static uint64_t ngx_http_msync_zone_now(void);
 
 
 char *
@@ -89,9 +88,7 @@ ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    if (osite == NULL) {
-        ngx_http_msync_zone_inherit(site, shm_zone);
-    }
+    site->created = 1;
 
     return NGX_OK;
 }
@@ -109,7 +106,6 @@ ngx_http_msync_zone_fits(ngx_http_msync_shctx_t *sh)
 static ngx_int_t
 ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
 {
-    ngx_time_t              *tp;
     ngx_http_msync_shctx_t  *sh;
 
     sh = ngx_slab_calloc(site->shpool, sizeof(ngx_http_msync_shctx_t));
@@ -117,12 +113,10 @@ ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
         return NGX_ERROR;
     }
 
-    tp = ngx_timeofday();
-
     sh->magic = NGX_HTTP_MSYNC_ZONE_MAGIC;
     sh->layout = NGX_HTTP_MSYNC_ZONE_LAYOUT;
     sh->size = sizeof(ngx_http_msync_shctx_t);
-    sh->generation = (uint64_t) tp->sec * 1000 + tp->msec;
+    sh->generation = ngx_http_msync_zone_now();
     sh->gone = ngx_current_msec;
 
     site->sh = sh;
@@ -135,18 +129,25 @@ ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
 
 
 /*
- * A zone of another size is another zone: what was promised in the old one
- * is carried over.
+ * A zone of another size is another zone: what was promised in the old one,
+ * which the master still has, is carried over.  From then on the old one
+ * promises nothing.
  */
 
-static void
-ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site,
-    ngx_shm_zone_t *shm_zone)
+void
+ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site)
 {
+    ngx_str_t               *name;
     ngx_uint_t               i;
     ngx_shm_zone_t          *zone;
     ngx_list_part_t         *part;
     ngx_http_msync_site_t   *old;
+
+    if (!site->created) {
+        return;
+    }
+
+    name = &site->shm_zone->shm.name;
 
     part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
     zone = part->elts;
@@ -163,21 +164,24 @@ ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site,
             i = 0;
         }
 
-        if (zone[i].tag != shm_zone->tag
+        if (zone[i].tag != site->shm_zone->tag
             || zone[i].data == NULL
-            || zone[i].shm.name.len != shm_zone->shm.name.len
-            || ngx_strncmp(zone[i].shm.name.data, shm_zone->shm.name.data,
-                           shm_zone->shm.name.len)
-               != 0)
+            || zone[i].shm.name.len != name->len
+            || ngx_strncmp(zone[i].shm.name.data, name->data, name->len) != 0)
         {
             continue;
         }
 
         old = zone[i].data;
 
-        if (old->sh && ngx_http_msync_zone_fits(old->sh)) {
+        if (old->sh && old->shpool != site->shpool
+            && ngx_http_msync_zone_fits(old->sh))
+        {
             ngx_shmtx_lock(&old->shpool->mutex);
+
             ngx_http_msync_zone_adopt(site, old->sh);
+            old->sh->moved = 1;
+
             ngx_shmtx_unlock(&old->shpool->mutex);
         }
 
@@ -237,11 +241,20 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 void
 ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 {
+    ngx_uint_t               pause;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
 
     ngx_shmtx_lock(&site->shpool->mutex);
+
+    /* an upgrade that was taken back: meanwhile another zone was served */
+
+    pause = (sh->owners && sh->left == sh->owners);
+
+    if (pause) {
+        sh->generation = ngx_max(sh->generation, ngx_http_msync_zone_now());
+    }
 
     site->owner = ++sh->owners;
 
@@ -251,6 +264,25 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
         sh->helper = 0;
         sh->gone = ngx_current_msec;
     }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    if (pause) {
+        ngx_http_msync_report_compose(site, sh->fields.state,
+                                      sh->status.data + sh->status_tail,
+                                      sh->status.len - sh->status_tail);
+    }
+}
+
+
+/* this worker 0 shuts down */
+
+void
+ngx_http_msync_zone_leave(ngx_http_msync_site_t *site)
+{
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    site->sh->left = site->owner;
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 }
@@ -373,8 +405,7 @@ ngx_int_t
 ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
     ngx_http_msync_text_t *text, char *what, u_char *data, size_t len)
 {
-    u_char      *p;
-    ngx_time_t  *tp;
+    u_char  *p;
 
     p = ngx_slab_alloc_locked(site->shpool, len);
 
@@ -405,12 +436,23 @@ ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
         return NGX_ERROR;
     }
 
-    tp = ngx_timeofday();
-
     text->len = len;
     text->refused = 0;
     text->generation = ngx_max(text->generation + 1,
-                               (uint64_t) tp->sec * 1000 + tp->msec);
+                               ngx_http_msync_zone_now());
 
     return NGX_OK;
+}
+
+
+/* where generations begin: more than there were changes before */
+
+static uint64_t
+ngx_http_msync_zone_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (uint64_t) tp->sec * 1000 + tp->msec;
 }
