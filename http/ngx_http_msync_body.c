@@ -6,6 +6,10 @@
 
 #include "ngx_http_msync.h"
 
+#if (NGX_HTTP_V2)
+#include <ngx_http_v2_module.h>
+#endif
+
 
 static void ngx_http_msync_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_msync_body_read(ngx_http_request_t *r,
@@ -14,6 +18,10 @@ static ngx_int_t ngx_http_msync_body_take(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_uint_t ngx_http_msync_body_is_object(ngx_str_t *body);
 static void ngx_http_msync_body_cleanup(void *data);
+#if (NGX_HTTP_V2)
+static void ngx_http_msync_body_forget(ngx_http_request_t *r);
+static void ngx_http_msync_body_wipe(ngx_event_t *ev);
+#endif
 static ngx_int_t ngx_http_msync_answer_wait(ngx_http_request_t *r,
     ngx_str_t *body);
 static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
@@ -80,6 +88,12 @@ ngx_http_msync_body_handler(ngx_http_request_t *r)
     }
 
     r->read_event_handler = ngx_http_block_reading;
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        ngx_http_msync_body_forget(r);
+    }
+#endif
 
     if (rc == NGX_OK) {
         rc = ngx_http_msync_body_is_object(&waiter->body)
@@ -216,6 +230,41 @@ ngx_http_msync_body_cleanup(void *data)
 
     body->len = 0;
 }
+
+
+#if (NGX_HTTP_V2)
+
+/*
+ * All connections with HTTP/2 read into one buffer of the worker, which may be
+ * read from at the moment, and is used by nobody between two events.
+ */
+
+static void
+ngx_http_msync_body_forget(ngx_http_request_t *r)
+{
+    static ngx_event_t  wipe;
+
+    wipe.handler = ngx_http_msync_body_wipe;
+    wipe.data = ngx_http_get_module_main_conf(r, ngx_http_v2_module);
+    wipe.log = ngx_cycle->log;
+
+    ngx_post_event(&wipe, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_msync_body_wipe(ngx_event_t *ev)
+{
+    ngx_http_v2_main_conf_t  *h2mcf;
+
+    h2mcf = ev->data;
+
+    if (h2mcf->recv_buffer) {
+        ngx_explicit_memzero(h2mcf->recv_buffer, h2mcf->recv_buffer_size);
+    }
+}
+
+#endif
 
 
 /* NGX_AGAIN: the answer will come */

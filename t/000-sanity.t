@@ -1,13 +1,13 @@
 # The module is loaded, and what it says before any helper has spoken.
 
-use Msync::Test qw(set_defaults site_config);
+use Msync::Test qw(set_defaults site_config worker_count);
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
 
 Msync::Fake->start_with(mute => 1);
 
 master_on();
-workers(2);
+workers(worker_count(2));
 
 add_block_preprocessor(sub {
     set_defaults($_[0],

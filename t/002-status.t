@@ -2,7 +2,7 @@
 # that says what the test wants to see served.
 
 use Msync::Test qw(
-    set_defaults site_config site_path start_nginx wait_until
+    set_defaults site_config site_path start_nginx wait_until worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
@@ -12,7 +12,7 @@ use Test::More ();
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
 master_on();
-workers(2);
+workers(worker_count(2));
 
 add_block_preprocessor(sub {
     set_defaults($_[0],

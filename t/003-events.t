@@ -1,7 +1,7 @@
 # Server-sent events: what a stream begins with, and how changes follow.
 
 use Msync::Test qw(
-    decode_json set_defaults site_config site_path start_nginx wait_until
+    decode_json set_defaults site_config site_path start_nginx wait_until worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
 master_on();
-workers(2);
+workers(worker_count(2));
 
 add_block_preprocessor(sub {
     set_defaults($_[0],

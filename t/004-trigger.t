@@ -2,7 +2,7 @@
 # nothing which was answered 202 is lost.
 
 use Msync::Test qw(
-    set_defaults site_config site_path start_nginx wait_until
+    set_defaults site_config site_path start_nginx wait_until worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
@@ -12,7 +12,7 @@ use Test::More ();
 Msync::Fake->start_with(status => { state => 'idle' });
 
 master_on();
-workers(2);
+workers(worker_count(2));
 
 # Its time runs while the others are tested.
 my $abandoned = nginx_with_site('abandoned', helper => '/nonexistent/msync');

@@ -56,6 +56,9 @@ sub document { my ($self, $name, $body) = @_;
                $self->_order(do => 'document', name => $name,
                              body => $body) }
 sub answer   { my $self = shift; $self->_order(do => 'answer', @_) }
+sub reply    { my ($self, $id, $status, $body) = @_;
+               $self->_order(do => 'reply', id => $id, status => $status,
+                             body => $body) }
 sub log      { my ($self, $level, $text) = @_;
                $self->_order(do => 'log', level => $level, text => $text) }
 sub send_raw { my ($self, $bytes) = @_;

@@ -10,7 +10,9 @@ use Carp qw(croak);
 use IO::Socket::INET ();
 use Time::HiRes qw(sleep time);
 
-use Msync::Test qw(free_port http processes_of stage_dir worker_user);
+use Msync::Test qw(
+    free_port http processes_of stage_dir worker_count worker_user
+);
 use Test::Nginx::Socket::Server qw(is_running wait_until);
 
 my $Count = 0;
@@ -30,8 +32,9 @@ sub new {
         server => $server,
         port   => free_port(),
         set    => {
-            main => '', http => '', server => '', workers => 2,
+            main => '', http => '', server => '',
             master => 'on', daemon => 'on', log_level => 'info', %args,
+            workers => worker_count($args{workers} // 2),
         },
     }, $class;
 
@@ -155,16 +158,24 @@ sub alarms {
 sub open_stream {
     my ($self, $path, %headers) = @_;
 
+    return $self->open_request(join '', "GET $path HTTP/1.0\r\n",
+        "Host: localhost\r\n",
+        map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n");
+}
+
+
+# The same for a request that is written out.
+sub open_request {
+    my ($self, $bytes) = @_;
+
     my $socket = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp',
     ) or croak "cannot connect: $!";
 
-    print {$socket} "GET $path HTTP/1.0\r\nHost: localhost\r\n",
-        map({ "$_: $headers{$_}\r\n" } sort keys %headers), "\r\n";
-    $socket->flush;
-    $socket->blocking(0);
+    my $stream = Msync::Nginx::Stream->new($socket);
+    $stream->send($bytes);
 
-    return Msync::Nginx::Stream->new($socket);
+    return $stream;
 }
 
 
@@ -233,6 +244,18 @@ sub new {
     my ($class, $socket) = @_;
 
     return bless { socket => $socket, bytes => '' }, $class;
+}
+
+
+# More of the request.
+sub send {
+    my ($self, $bytes) = @_;
+
+    my $socket = $self->{socket};
+    $socket->blocking(1);
+    print {$socket} $bytes;
+    $socket->flush;
+    $socket->blocking(0);
 }
 
 

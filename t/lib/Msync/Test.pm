@@ -13,6 +13,10 @@ package Msync::Test;
 #   TEST_NGINX_SITE_DIR       a folder for databases, the worker user's own
 #   TEST_NGINX_CENTRAL_URL    by start_central(): where the emulator listens
 #
+# and reads
+#
+#   TEST_NGINX_WORKERS        so many workers, whatever a suite would choose
+#
 # All lies in one folder below /tmp that everybody can enter, whatever folder
 # the clone is in, and is removed at the end of the test file.
 
@@ -32,10 +36,10 @@ use Time::HiRes qw(sleep time);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
 
 our @EXPORT_OK = qw(
-    decode_json encode_json free_port http is_running project_root
-    processes_of set_defaults site_config site_path sqlite stage_dir
-    start_central start_nginx wait_reported wait_until worker_user
-    write_private
+    curl decode_json encode_json free_port http is_running memory_has
+    processes_of project_root set_defaults site_config site_path sqlite
+    stage_dir start_central start_nginx wait_reported wait_until worker_count
+    worker_user write_private
 );
 
 # The user that nginx's workers run as where a test has a master of its own.
@@ -62,6 +66,9 @@ give("$Stage/sites", 0770);
 
 sub project_root { $Root }
 sub stage_dir    { $Stage }
+
+# How many workers a suite gets that would like so many.
+sub worker_count { $ENV{TEST_NGINX_WORKERS} || $_[0] }
 
 # The user of the workers, or undef where the tests themselves are not
 # root's and everything runs as their user.
@@ -171,7 +178,8 @@ sub http {
     my ($method, $url, %args) = @_;
 
     my $content = $args{content};
-    $content = encode_json($content) if ref $content;
+    $content = encode_json($content)
+        if ref $content && ref $content ne 'CODE';
 
     my $answer = HTTP::Tiny->new(
         keep_alive => 0, max_redirect => 0, timeout => $args{timeout} // 10,
@@ -183,6 +191,65 @@ sub http {
     $answer->{json} = eval { decode_json($answer->{content}) };
 
     return $answer;
+}
+
+
+# One request by curl, for what HTTP::Tiny does not speak; arguments are
+# curl's.  The answer has the members of http().
+sub curl {
+    my (@args) = @_;
+
+    open my $fh, '-|', 'curl', '-q', '--silent', '--include', '--max-time',
+        '30', @args or croak "cannot run curl: $!";
+    local $/;
+    my $text = <$fh> // '';
+    close $fh;
+
+    # Those before the last are interim answers.
+    my ($head, $content) = $text =~
+        m{\A(?:HTTP/\S+ 1\d\d.*?\r\n\r\n)*(.*?)\r\n\r\n(.*)\z}s
+        or return { status => 599, content => $text };
+    my ($version, $status) = $head =~ m{^HTTP/(\S+) (\d+)};
+
+    return {
+        version => $version,
+        status  => $status,
+        headers => { map { /^([^:]+): *(.*?)\r?$/ ? (lc $1, $2) : () }
+                     split /\n/, $head },
+        content => $content,
+        json    => scalar eval { decode_json($content) },
+    };
+}
+
+
+# Whether a process has these octets in memory that it can write to.
+sub memory_has {
+    my ($pid, $needle) = @_;
+
+    open my $maps, '<', "/proc/$pid/maps" or croak "/proc/$pid/maps: $!";
+    open my $mem, '<:raw', "/proc/$pid/mem" or croak "/proc/$pid/mem: $!";
+
+    no warnings 'portable';
+
+    while (my $line = <$maps>) {
+        my ($from, $to) = $line =~ /^(\w+)-(\w+) rw/ or next;
+        next if $line =~ /\[v(?:var|syscall)/;
+
+        my $left = hex($to) - hex($from);
+        my $tail = '';
+        sysseek $mem, hex $from, 0;
+
+        # In pieces, because a sanitizer's shadow has no end.
+        while ($left > 0) {
+            my $n = sysread $mem, my $piece, $left < 1 << 22 ? $left : 1 << 22;
+            last if !$n;
+            return 1 if index($tail . $piece, $needle) >= 0;
+            $tail = substr $piece, -length $needle;
+            $left -= $n;
+        }
+    }
+
+    return 0;
 }
 
 
