@@ -23,6 +23,7 @@ typedef struct {
     msync_integrate_pt        tick;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
+    bool                      unsent;      /* this site has changes to send */
     const msync_table_t      *missing;     /* what the last one waits for */
     char                     *missing_id;  /* owned */
     int64_t                   done;
@@ -41,12 +42,35 @@ refuse(msync_err_t *err, const char *reason)
 }
 
 
+/*
+ * An edit of this site that was made after its last push is newer than what
+ * central has sent: it stays, and the next push brings it to central.
+ */
+
+static int
+is_ours(integration_t *in, const char *id, bool *ours, msync_err_t *err)
+{
+    *ours = false;
+
+    if (!in->unsent || in->table->push == 0) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_unsent(in->store, in->table, id, ours, err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
 static int
 upsert(integration_t *in, const msync_pending_t *pending,
     const msync_field_t **field, msync_err_t *err)
 {
     int          rc;
-    bool         missing = false;
+    bool         ours, missing = false;
     msync_row_t  row;
 
     if (msync_row_ignored(in->table, pending->side, pending->data)) {
@@ -55,6 +79,11 @@ upsert(integration_t *in, const msync_pending_t *pending,
 
     if (!(in->table->pull & pending->side)) {
         return refuse(err, "this server does not send this table");
+    }
+
+    rc = is_ours(in, pending->record_id, &ours, err);
+    if (rc != MSYNC_OK || ours) {
+        return rc;
     }
 
     rc = msync_row_decode(&row, in->table, pending->record_id,
@@ -136,14 +165,7 @@ merge(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
         goto done;
     }
 
-    rc = msync_store_row_repoint(in->store, in->table, lose, keep, err);
-    if (rc != MSYNC_OK) {
-        goto done;
-    }
-
-    rc = in->table->on_delete == MSYNC_DELETE_SOFT
-         ? msync_store_row_soft_delete(in->store, in->table, lose, err)
-         : msync_store_row_delete(in->store, in->table, lose, err);
+    rc = msync_store_row_merge(in->store, in->table, lose, keep, err);
 
 done:
 
@@ -205,6 +227,26 @@ integrate_record(void *data, const msync_pending_t *pending,
 }
 
 
+/* begins a transaction: the application may have written before it */
+
+static int
+begin(integration_t *in, msync_err_t *err)
+{
+    in->open = 0;
+
+    if (msync_store_begin_integration(in->store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_unsent_any(in->store, &in->unsent, err) != MSYNC_OK) {
+        msync_store_rollback(in->store);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
 /* between two slices: report, and let others write if that is allowed */
 
 static int
@@ -212,12 +254,10 @@ pause_between(integration_t *in, msync_err_t *err)
 {
     if (!in->whole && in->open >= TRANSACTION) {
         if (msync_store_commit(in->store, err) != MSYNC_OK
-            || msync_store_begin_integration(in->store, err) != MSYNC_OK)
+            || begin(in, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
-
-        in->open = 0;
     }
 
     return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
@@ -319,7 +359,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.result = result;
 
     if (msync_store_buffer_failed(store, &failed, err) != MSYNC_OK
-        || msync_store_begin_integration(store, err) != MSYNC_OK)
+        || begin(&in, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

@@ -12,7 +12,14 @@
 #define PEER_BATCH_MIN  16       /* records, a power of two */
 
 
+typedef struct {
+    int64_t  cursor;
+    size_t   at;
+} peer_place_t;
+
+
 static void peer_record_clear(msync_record_t *record);
+static int peer_place_compare(const void *a, const void *b);
 
 
 msync_record_t *
@@ -49,6 +56,56 @@ msync_batch_clear(msync_batch_t *batch)
 
     free(batch->records);
     memset(batch, 0, sizeof(*batch));
+}
+
+
+void
+msync_batch_sort(msync_batch_t *batch)
+{
+    size_t           i;
+    peer_place_t    *places;
+    msync_record_t  *records;
+
+    for (i = 1; i < batch->n; i++) {
+        if (batch->records[i].cursor < batch->records[i - 1].cursor) {
+            break;
+        }
+    }
+
+    if (i >= batch->n) {
+        return;
+    }
+
+    places = msync_calloc(batch->n, sizeof(*places));
+    records = msync_calloc(batch->n, sizeof(*records));
+    memcpy(records, batch->records, batch->n * sizeof(*records));
+
+    for (i = 0; i < batch->n; i++) {
+        places[i].cursor = records[i].cursor;
+        places[i].at = i;
+    }
+
+    qsort(places, batch->n, sizeof(*places), peer_place_compare);
+
+    for (i = 0; i < batch->n; i++) {
+        batch->records[i] = records[places[i].at];
+    }
+
+    free(records);
+    free(places);
+}
+
+
+static int
+peer_place_compare(const void *a, const void *b)
+{
+    const peer_place_t  *x = a, *y = b;
+
+    if (x->cursor != y->cursor) {
+        return x->cursor < y->cursor ? -1 : 1;
+    }
+
+    return x->at < y->at ? -1 : 1;
 }
 
 

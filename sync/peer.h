@@ -89,6 +89,10 @@ struct msync_peer_s {
 /* adds an empty record and returns it, valid until the next add */
 msync_record_t *msync_batch_add(msync_batch_t *batch);
 
+/* puts the records into the order of their cursors; equal ones stay as they
+ * came */
+void msync_batch_sort(msync_batch_t *batch);
+
 /* frees what the batch owns and zeroes it; not the batch itself */
 void msync_batch_clear(msync_batch_t *batch);
 

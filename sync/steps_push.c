@@ -106,7 +106,8 @@ wait_integrated(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
 static bool
 is_refusal(const msync_err_t *err)
 {
-    return err->variant == MSYNC_ERR_CENTRAL_ERROR
+    return (err->variant == MSYNC_ERR_CENTRAL_ERROR
+            && err->scope != MSYNC_SCOPE_RUN)
            || (err->variant == MSYNC_ERR_HTTP_ERROR
                && (err->http_status == 400 || err->http_status == 413
                    || err->http_status == 422));

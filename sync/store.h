@@ -150,6 +150,15 @@ int msync_store_refused_count(msync_store_t *store, int64_t *n,
 int msync_store_refused_requeue(msync_store_t *store, bool all,
     msync_err_t *err);
 
+/*
+ * Whether this site has a change of the record (of any record) that was not
+ * sent yet to the servers that take the table.
+ */
+int msync_store_unsent(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *unsent, msync_err_t *err);
+int msync_store_unsent_any(msync_store_t *store, bool *unsent,
+    msync_err_t *err);
+
 /* changes whenever another connection has committed; cheap to ask */
 int msync_store_data_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
@@ -251,9 +260,13 @@ int msync_store_row_soft_delete(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
 int msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *exists, msync_err_t *err);
-/* lets every reference to "from" in the whole catalogue point to "to" */
-int msync_store_row_repoint(msync_store_t *store, const msync_table_t *table,
-    const char *from, const char *to, msync_err_t *err);
+/*
+ * Lets every reference to "lose" in the whole catalogue lead to "keep" and
+ * marks "lose" as deleted, or removes it; a join that both have stays once.
+ * All of it or nothing.
+ */
+int msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
+    const char *lose, const char *keep, msync_err_t *err);
 
 
 /* the steps of a run, in their order */

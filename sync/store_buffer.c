@@ -42,7 +42,7 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
         "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
         "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7) ON CONFLICT (record_id, table_name, (action = 'MERGE')) DO "
+        "?7) ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
         "UPDATE SET received_datetime = excluded.received_datetime, "
         "action = excluded.action, data = excluded.data, "
         "source_site_id = excluded.source_site_id, side = excluded.side, "

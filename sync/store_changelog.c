@@ -66,6 +66,100 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
 }
 
 
+/* a change behind a push cursor that this site may send; ?2 and ?3 are the
+ * cursors of the two servers, NULL where one does not take the table */
+
+static sqlite3_stmt *
+unsent(msync_store_t *store, msync_stmt_e which, const char *condition,
+    unsigned push, msync_err_t *err)
+{
+    char          *sql;
+    int64_t        site = -1, legacy = 0, omsupply = 0;
+    sqlite3_stmt  *stmt = store->stmts[which];
+
+    if (stmt == NULL) {
+        sql = sqlite3_mprintf("SELECT 1 FROM changelog WHERE %s(cursor >= ?2 "
+                              "OR cursor >= ?3) AND %s LIMIT 1", condition,
+                              store->changes_filter);
+        stmt = sql ? msync_store_stmt(store, which, sql, err) : NULL;
+        sqlite3_free(sql);
+    }
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_PUSH_CURSOR, &legacy, err)
+           != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &omsupply,
+                               err) != MSYNC_OK)
+    {
+        return NULL;
+    }
+
+    sqlite3_clear_bindings(stmt);
+    sqlite3_bind_int64(stmt, 1, site);
+
+    if (push & MSYNC_LEGACY) {
+        sqlite3_bind_int64(stmt, 2, legacy);
+    }
+
+    if (push & MSYNC_OMSUPPLY) {
+        sqlite3_bind_int64(stmt, 3, omsupply);
+    }
+
+    return stmt;
+}
+
+
+int
+msync_store_unsent(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *found, msync_err_t *err)
+{
+    int64_t        one;
+    sqlite3_stmt  *stmt;
+
+    /* what both servers take goes to mSupply central last */
+    stmt = unsent(store, MSYNC_STMT_UNSENT,
+                  "record_id = ?4 AND table_name = ?5 AND ",
+                  table->push & MSYNC_LEGACY ? MSYNC_LEGACY : table->push,
+                  err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 4, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 5, table->name, -1, SQLITE_STATIC);
+
+    if (msync_store_scalar(store, stmt, &one, "looking for a change", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *found = one != 0;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
+{
+    int64_t  one;
+
+    if (msync_store_scalar(store,
+                           unsent(store, MSYNC_STMT_UNSENT_ANY, "",
+                                  MSYNC_LEGACY|MSYNC_OMSUPPLY, err),
+                           &one, "looking for changes", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *found = one != 0;
+    return MSYNC_OK;
+}
+
+
 static void
 add_columns(sqlite3_str *sql, const msync_table_t *table)
 {
@@ -191,34 +285,38 @@ read_row(msync_store_t *store, const msync_table_t *table, const char *id,
 }
 
 
-/* a row with a value of a wrong type: its application can mend it, nobody
- * else has to wait for that */
+/* one batch while it is read; "aside" and "gone" are written down when the
+ * reading is over, for a reader may not become a writer half-way */
 
-static int
-set_aside(msync_store_t *store, unsigned side, const char *table,
-    const char *id, msync_err_t *err)
+typedef struct {
+    unsigned        side;
+    msync_batch_t  *batch;         /* borrowed */
+    msync_batch_t   aside;         /* cannot be sent, "data" says why */
+    msync_batch_t   gone;          /* rows that are not there any more */
+} reading_t;
+
+
+static msync_record_t *
+add_record(msync_batch_t *batch, sqlite3_stmt *changes,
+    msync_action_e action)
 {
-    msync_err_t     fault = *err;
-    msync_record_t  record;
+    msync_record_t  *record;
 
-    if (err->scope != MSYNC_SCOPE_RECORD) {
-        return MSYNC_ERROR;
-    }
+    record = msync_batch_add(batch);
+    record->table = msync_strdup(
+                        (const char *) sqlite3_column_text(changes, 1));
+    record->id = msync_strdup(
+                     (const char *) sqlite3_column_text(changes, 2));
+    record->action = action;
+    record->cursor = sqlite3_column_int64(changes, 0);
 
-    memset(&record, 0, sizeof(record));
-    record.table = (char *) table;
-    record.id = (char *) id;
-
-    msync_log(MSYNC_LOG_WARN, "%s \"%s\" cannot be sent: %s", table, id,
-              fault.text);
-
-    return msync_store_refused_put(store, side, &record, fault.text, err);
+    return record;
 }
 
 
 static int
-add_change(msync_store_t *store, sqlite3_stmt *changes, unsigned side,
-    msync_batch_t *batch, msync_err_t *err)
+add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
+    msync_err_t *err)
 {
     int                   rc;
     char                 *data = NULL;
@@ -234,7 +332,7 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, unsigned side,
     action = sqlite3_column_text(changes, 3)[0] == 'D'
              ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT;
 
-    if (table == NULL || !(table->push & side)) {
+    if (table == NULL || !(table->push & reading->side)) {
         return MSYNC_OK;
     }
 
@@ -242,23 +340,59 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, unsigned side,
         rc = read_row(store, table, id, &data, &length, err);
 
         if (rc == MSYNC_DONE) {
+            add_record(&reading->gone, changes, action);
+            return MSYNC_OK;
+        }
+
+        if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
+            record = add_record(&reading->aside, changes, action);
+            record->data = msync_strdup(err->text);
             return MSYNC_OK;
         }
 
         if (rc == MSYNC_ERROR) {
-            return set_aside(store, side, name, id, err);
+            return MSYNC_ERROR;
         }
     }
 
-    record = msync_batch_add(batch);
-    record->table = msync_strdup(name);
-    record->id = msync_strdup(id);
-    record->action = action;
+    record = add_record(reading->batch, changes, action);
     record->data = data;
     record->data_length = length;
-    record->cursor = sqlite3_column_int64(changes, 0);
 
     return MSYNC_OK;
+}
+
+
+/* a row with a value of a wrong type: its application can mend it, nobody
+ * else has to wait for that; and a refused row that is gone is no failure
+ * any more */
+
+static int
+end_reading(msync_store_t *store, reading_t *reading, msync_err_t *err)
+{
+    int              rc = MSYNC_OK;
+    size_t           i;
+    msync_record_t  *record;
+
+    for (i = 0; rc == MSYNC_OK && i < reading->aside.n; i++) {
+        record = &reading->aside.records[i];
+
+        msync_log(MSYNC_LOG_WARN, "%s \"%s\" cannot be sent: %s",
+                  record->table, record->id, record->data);
+
+        rc = msync_store_refused_put(store, reading->side, record,
+                                     record->data, err);
+    }
+
+    if (rc == MSYNC_OK && reading->gone.n > 0) {
+        rc = msync_store_refused_clear(store, reading->side, &reading->gone,
+                                       err);
+    }
+
+    msync_batch_clear(&reading->aside);
+    msync_batch_clear(&reading->gone);
+
+    return rc;
 }
 
 
@@ -269,10 +403,13 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
 {
     int            code, rc = MSYNC_OK;
     size_t         n, sum = 0;
+    reading_t      reading = { 0 };
     sqlite3_stmt  *stmt;
 
     *processed = 0;
     batch->next = cursor;
+    reading.side = side;
+    reading.batch = batch;
 
     stmt = filtered(store, MSYNC_STMT_CHANGES,
                     "cursor, table_name, record_id, row_action",
@@ -286,7 +423,7 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         n = batch->n;
 
-        rc = add_change(store, stmt, side, batch, err);
+        rc = add_change(store, stmt, &reading, err);
         if (rc != MSYNC_OK) {
             break;
         }
@@ -309,5 +446,13 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     }
 
     sqlite3_reset(stmt);
+
+    if (end_reading(store, &reading, rc == MSYNC_OK ? err
+                                                    : &(msync_err_t) { 0 })
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
     return rc;
 }

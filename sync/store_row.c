@@ -257,10 +257,8 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
 }
 
 
-/* runs a statement about one row, whose ids are ?1 and ?2 */
-
-static int
-run_about(msync_store_t *store, char *sql, const char *id,
+int
+msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err)
 {
     int            rc = MSYNC_OK;
@@ -293,7 +291,7 @@ int
 msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
-    if (run_about(store,
+    if (msync_store_run_about(store,
                   sqlite3_mprintf("DELETE FROM \"%w\" WHERE \"%w\" = ?1",
                                   table->sql,
                                   table->fields[table->key].name),
@@ -332,44 +330,10 @@ msync_store_row_soft_delete(msync_store_t *store,
         value[strlen(value) - 1] = '\0';
     }
 
-    return run_about(store,
+    return msync_store_run_about(store,
                      sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = %z WHERE "
                                      "\"%w\" = ?1", table->sql,
                                      table->soft_column, value,
                                      table->fields[table->key].name),
                      id, NULL, err);
-}
-
-
-int
-msync_store_row_repoint(msync_store_t *store, const msync_table_t *table,
-    const char *from, const char *to, msync_err_t *err)
-{
-    size_t                i, j;
-    const msync_field_t  *field;
-    const msync_table_t  *other;
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        other = &store->catalogue->tables[i];
-
-        for (j = 0; j < other->n; j++) {
-            field = &other->fields[j];
-
-            if (field->target != table) {
-                continue;
-            }
-
-            if (run_about(store,
-                          sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 "
-                                          "WHERE \"%w\" = ?1", other->sql,
-                                          field->name, field->name),
-                          from, to, err)
-                != MSYNC_OK)
-            {
-                return MSYNC_ERROR;
-            }
-        }
-    }
-
-    return MSYNC_OK;
 }

@@ -54,10 +54,11 @@ static const char  bookkeeping[] =
 "  missing_id TEXT,\n"
 "  tries INTEGER NOT NULL DEFAULT 0\n"
 ");\n"
-/* an upsert and the delete of one record replace each other, a merge is
- * another thing that may carry the same id */
-"CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_record\n"
-"  ON sync_buffer (record_id, table_name, (action = 'MERGE'));\n"
+/* an upsert and the delete of one record replace each other; a merge is
+ * another thing that may carry the same id, and so may two merges */
+"DROP INDEX IF EXISTS sync_buffer_record;\n"
+"CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"
+"  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
 "CREATE INDEX IF NOT EXISTS sync_buffer_pending\n"
 "  ON sync_buffer (table_name, action, id)\n"
 "  WHERE integration_datetime IS NULL;\n"

@@ -9,6 +9,10 @@
 
 #include "store.h"
 
+/* what tells a merge from another one of the same record, "" if it is none */
+#define MSYNC_SQL_MERGE                                                       \
+    "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
+
 /* the statements that are kept prepared for the life of the store */
 typedef enum {
     MSYNC_STMT_BEGIN = 0,
@@ -19,6 +23,8 @@ typedef enum {
     MSYNC_STMT_FLAG,
     MSYNC_STMT_QUEUE,
     MSYNC_STMT_CHANGES,
+    MSYNC_STMT_UNSENT,
+    MSYNC_STMT_UNSENT_ANY,
     MSYNC_STMT_BUFFER_PUT,
     MSYNC_STMT_BUFFER_WALK,
     MSYNC_STMT_BUFFER_FAIL,
@@ -69,6 +75,11 @@ int msync_store_exec(msync_store_t *store, const char *sql,
 /* the first column of the first row as an integer, 0 without a row */
 int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
     int64_t *value, const char *what, msync_err_t *err);
+
+/* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
+ * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
+int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
+    const char *other, msync_err_t *err);
 
 int msync_store_migrate(msync_store_t *store, msync_err_t *err);
 

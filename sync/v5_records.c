@@ -120,6 +120,7 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
     msync_batch_t  *batch;
 
     batch = answer->batch;
+    msync_batch_sort(batch);
     batch->max = answer->max < 0 ? -1 : answer->max;
     batch->next = answer->cursor;
     batch->remaining = (int64_t) batch->n;

@@ -24,6 +24,7 @@ struct msync_v6_s {
     char              *patient;  /* owned, NULL: none */
     msync_json_out_t   settings; /* "syncV5Settings":{…}, a secret */
     bool               initialised;
+    unsigned           empty;    /* answers without records in a row */
 };
 
 
@@ -50,8 +51,8 @@ static int v6_push(msync_peer_t *peer, const msync_batch_t *batch,
 static void v6_put_batch(msync_json_out_t *out, const msync_batch_t *batch);
 static int v6_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
     msync_batch_t *batch, msync_err_t *err);
-static int v6_pull_end(int64_t cursor, const v6_answer_t *answer,
-    msync_err_t *err);
+static int v6_pull_end(msync_v6_t *v6, int64_t cursor,
+    const v6_answer_t *answer, msync_err_t *err);
 static int v6_busy(msync_peer_t *peer, bool *busy, msync_err_t *err);
 static bool v6_answer_top(void *data, msync_json_t *json, const char *key);
 static bool v6_answer_member(void *data, msync_json_t *json,
@@ -332,7 +333,7 @@ v6_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
     msync_http_response_clear(&res);
 
     if (rc == MSYNC_OK) {
-        rc = v6_pull_end(cursor, &answer, err);
+        rc = v6_pull_end(v6, cursor, &answer, err);
     }
 
     if (rc != MSYNC_OK) {
@@ -344,7 +345,8 @@ v6_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
 
 
 static int
-v6_pull_end(int64_t cursor, const v6_answer_t *answer, msync_err_t *err)
+v6_pull_end(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
+    msync_err_t *err)
 {
     int64_t         n;
     msync_batch_t  *batch;
@@ -368,6 +370,16 @@ v6_pull_end(int64_t cursor, const v6_answer_t *answer, msync_err_t *err)
                              cursor, n, answer->end);
     }
 
+    v6->empty = (n == 0 && !answer->last) ? v6->empty + 1 : 0;
+
+    if (v6->empty > MSYNC_V6_EMPTY_MAX) {
+        return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             MSYNC_V6_NAME " makes no progress: it says that "
+                             "more records follow but sent none in %d "
+                             "answers", MSYNC_V6_EMPTY_MAX);
+    }
+
+    msync_batch_sort(batch);
     batch->last = answer->last;
     batch->next = answer->end + 1 > cursor ? answer->end + 1 : cursor;
     batch->remaining = answer->total > n ? answer->total : n;
@@ -478,6 +490,10 @@ v6_answer_records(v6_answer_t *answer, msync_json_t *json)
 
         record = msync_batch_add(answer->batch);
         record->action = MSYNC_ACTION_UNKNOWN;
+
+        /* one without a cursor stays where it came */
+
+        record->cursor = answer->batch->n > 1 ? record[-1].cursor : 0;
 
         if (!v6_entry(record, json)) {
             return false;

@@ -8,7 +8,8 @@
 #include "http.h"
 #include "peer.h"
 
-#define MSYNC_V6_VERSION  5
+#define MSYNC_V6_VERSION    5
+#define MSYNC_V6_EMPTY_MAX  100      /* answers without records in a row */
 
 typedef struct msync_v6_s  msync_v6_t;
 

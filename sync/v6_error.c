@@ -230,9 +230,11 @@ v6_error_set(const v6_error_t *error, msync_err_t *err)
     }
 
     if (v6_error_is(error, "integrationInProgress")) {
-        return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+        (void) msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
                              MSYNC_V6_NAME " is still integrating what was "
                              "sent");
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
     }
 
     if (v6_error_is(error, "syncVersionMismatch")) {

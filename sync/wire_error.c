@@ -256,9 +256,17 @@ static int
 wire_code_set(size_t i, const char *message, const char *who,
     msync_err_t *err)
 {
-    return msync_err_set(err, wire_codes[i].variant, "%s %s%s%s%s", who,
+    (void) msync_err_set(err, wire_codes[i].variant, "%s %s%s%s%s", who,
                          wire_codes[i].text, *message ? " (\"" : "", message,
                          *message ? "\")" : "");
+
+    /* busy with something else: it says nothing about what was sent */
+
+    if (i >= WIRE_BUSY) {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return MSYNC_ERROR;
 }
 
 

@@ -211,6 +211,110 @@ a_merge_repoints_and_marks_the_loser(void **state)
 
 
 static void
+a_merge_leaves_one_join_a_pair(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('K', 'k', 'c', 'facility'), ('L', 'l', 'c', 'facility'), "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('S', 'N', 'c', 'store'), ('T', 'N', 'd', 'store');"
+             "INSERT INTO name_store_join (ID, name_ID, store_ID) VALUES "
+             "('k', 'K', 'S'), ('l', 'L', 'S'), ('t', 'L', 'T')");
+    site_pull(site, MSYNC_LEGACY, "name", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"K\",\"mergeIdToDelete\":\"L\"}");
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID || name_ID "
+                                 "|| store_ID, ' ') FROM name_store_join"),
+                        "kKS tKT");
+}
+
+
+static void
+a_merge_is_done_whole_or_not_at_all(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
+             "('X', '1', 'B');"
+             "CREATE TRIGGER no BEFORE UPDATE ON item BEGIN "
+             "SELECT raise(ABORT, 'the application says no'); END");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "B");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer"), "the application says no");
+}
+
+
+static void
+merges_of_one_record_do_not_replace_each_other(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general'), ('C', 'general')");
+    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"C\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"C\"}");
+    assert_int_equal(integrate(site, true).integrated, 2);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM item "
+                                 "WHERE inactive"), "B,C");
+}
+
+
+static void
+an_unsent_edit_is_not_overwritten(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char  central[] =
+        "{\"ID\":\"L\",\"Description\":\"central's\",\"code\":\"c\","
+        "\"store_ID\":\"S\",\"hold\":false,\"type_ID\":\"\","
+        "\"Volume\":0}";
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
+             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
+             "('L', 'ours', 'c', 'S'), ('M', 'ours', 'd', 'S')");
+
+    /* it was made after the last push */
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              central);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT Description FROM Location "
+                                 "WHERE ID = 'L'"), "ours");
+
+    /* a row that was deleted here does not come back */
+    site_sql(site, "DELETE FROM Location WHERE ID = 'L'");
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              central);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM Location"),
+                        "1");
+
+    /* when it was sent central's word counts again */
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 100,
+                                  &err));
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              central);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT Description FROM Location "
+                                 "WHERE ID = 'L'"), "central's");
+}
+
+
+static void
 an_inactive_join_is_removed(void **state)
 {
     site_t  *site = *state;
@@ -329,6 +433,10 @@ main(void)
         T(soft_deletes_mark_and_an_upsert_revives),
         T(a_delete_that_is_not_handled_is_kept_with_its_reason),
         T(a_merge_repoints_and_marks_the_loser),
+        T(a_merge_leaves_one_join_a_pair),
+        T(a_merge_is_done_whole_or_not_at_all),
+        T(merges_of_one_record_do_not_replace_each_other),
+        T(an_unsent_edit_is_not_overwritten),
         T(an_inactive_join_is_removed),
         T(local_fields_keep_their_values),
         T(a_refused_integration_leaves_nothing_half_done),

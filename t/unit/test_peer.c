@@ -54,11 +54,44 @@ test_a_batch_grows_and_keeps_its_records(void **state)
 }
 
 
+static void
+test_a_batch_is_sorted_and_equal_cursors_stay_as_they_came(void **state)
+{
+    size_t          i;
+    msync_batch_t   batch = { 0 };
+
+    static const struct {
+        int64_t      cursor;
+        const char  *id;
+    } came[] = { { 5, "c" }, { 3, "a" }, { 5, "d" }, { 4, "b" }, { 9, "e" } };
+
+    (void) state;
+
+    for (i = 0; i < 5; i++) {
+        msync_record_t  *record = msync_batch_add(&batch);
+
+        record->cursor = came[i].cursor;
+        record->id = msync_strdup(came[i].id);
+    }
+
+    msync_batch_sort(&batch);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(batch.records[i].id[0], 'a' + i);
+    }
+
+    msync_batch_clear(&batch);
+    msync_batch_sort(&batch);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_a_batch_grows_and_keeps_its_records),
+        cmocka_unit_test(
+            test_a_batch_is_sorted_and_equal_cursors_stay_as_they_came),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

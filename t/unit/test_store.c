@@ -297,6 +297,29 @@ refused_records_come_back_on_request_and_go_when_taken(void **state)
 
 
 static void
+a_refused_row_that_is_gone_is_no_failure_any_more(void **state)
+{
+    int64_t        n, processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    prepare(site);
+    site_record(&batch, "Location", "gone", MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_refused_put(site->store, MSYNC_LEGACY,
+                                      &batch.records[0], "no", &err));
+    msync_batch_clear(&batch);
+    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_int_equal(batch.n, 0);
+    assert_int_equal(processed, 1);
+    assert_ok(msync_store_refused_count(site->store, &n, &err));
+    assert_int_equal(n, 0);
+}
+
+
+static void
 storing_a_record_twice_equals_storing_it_once(void **state)
 {
     site_t  *site = *state;
@@ -573,6 +596,7 @@ main(void)
         T(changes_are_routed_and_counted_once),
         T(a_batch_is_capped_in_octets),
         T(a_row_of_wrong_type_is_set_aside_and_the_others_go),
+        T(a_refused_row_that_is_gone_is_no_failure_any_more),
         T(refused_records_come_back_on_request_and_go_when_taken),
         T(storing_a_record_twice_equals_storing_it_once),
         T(an_upsert_and_a_merge_of_one_id_are_two_things),

@@ -158,6 +158,24 @@ test_first_and_patient_pull(void **state)
 
 
 static void
+test_empty_answers_without_end(void **state)
+{
+    int      i, rc = MSYNC_OK;
+    char     body[128];
+    test_t  *t = *state;
+
+    for (i = 0; rc == MSYNC_OK && i < MSYNC_V6_EMPTY_MAX + 5; i++) {
+        snprintf(body, sizeof(body), "{\"data\":{\"end_cursor\":%d,"
+                 "\"is_last_batch\":false,\"records\":[]}}", i);
+        rc = pull(t, i, body);
+    }
+
+    assert_int_equal(i, MSYNC_V6_EMPTY_MAX + 1);
+    assert_failed(rc, t->err, INVALID_RESPONSE, "makes no progress");
+}
+
+
+static void
 test_cursors(void **state)
 {
     test_t  *t = *state;
@@ -402,6 +420,7 @@ main(void)
         t(test_pull),
         t(test_first_and_patient_pull),
         t(test_cursors),
+        t(test_empty_answers_without_end),
         t(test_push),
         t(test_site_status),
         t(test_errors),

@@ -1,0 +1,125 @@
+/*
+ * Merging two rows of a table into one.
+ *
+ * Promises: a merge is done whole or not at all; afterwards no row refers to
+ * the loser, and nothing that exists once for a pair exists twice.
+ */
+
+#include <string.h>
+
+#include "store_sqlite.h"
+
+/* tables that join a merged table to another: one row a pair */
+static const struct {
+    const char  *table;
+    const char  *merged;           /* the field that is repointed */
+    const char  *other;
+} joins[] = {
+    { "name_store_join",       "name_ID",       "store_ID" },
+    { "name_tag_join",         "name_ID",       "name_tag_ID" },
+    { "list_master_name_join", "name_ID",       "list_master_ID" },
+    { "item_store_join",       "item_ID",       "store_ID" },
+    { "list_master_line",      "item_ID",       "item_master_ID" },
+    { "item_warning_link",     "item_ID",       "warning_ID" },
+    { "clinician_store_join",  "prescriber_ID", "store_ID" }
+};
+
+
+/* the loser's row of a pair that the other has, too */
+
+static int
+tidy_joins(msync_store_t *store, const msync_table_t *other,
+    const msync_field_t *field, const char *from, const char *to,
+    msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
+        if (strcmp(joins[i].table, other->name) != 0
+            || strcmp(joins[i].merged, field->name) != 0
+            || msync_table_field(other, joins[i].other) == NULL)
+        {
+            continue;
+        }
+
+        return msync_store_run_about(store,
+                   sqlite3_mprintf("DELETE FROM \"%w\" AS l WHERE \"%w\" = "
+                                   "?1 AND EXISTS (SELECT 1 FROM \"%w\" k "
+                                   "WHERE k.\"%w\" = ?2 AND k.\"%w\" = "
+                                   "l.\"%w\")", other->sql, field->name,
+                                   other->sql, field->name, joins[i].other,
+                                   joins[i].other),
+                   from, to, err);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+repoint(msync_store_t *store, const msync_table_t *table, const char *from,
+    const char *to, msync_err_t *err)
+{
+    size_t                i, j;
+    const msync_field_t  *field;
+    const msync_table_t  *other;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        other = &store->catalogue->tables[i];
+
+        for (j = 0; j < other->n; j++) {
+            field = &other->fields[j];
+
+            if (field->target != table) {
+                continue;
+            }
+
+            if (tidy_joins(store, other, field, from, to, err) != MSYNC_OK
+                || msync_store_run_about(store,
+                       sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 WHERE "
+                                       "\"%w\" = ?1", other->sql,
+                                       field->name, field->name),
+                       from, to, err) != MSYNC_OK)
+            {
+                return MSYNC_ERROR;
+            }
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
+    const char *lose, const char *keep, msync_err_t *err)
+{
+    msync_err_t  ignored;
+
+    if (msync_store_exec(store, "SAVEPOINT msync_merge", err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    if (repoint(store, table, lose, keep, err) == MSYNC_OK
+        && (table->on_delete == MSYNC_DELETE_SOFT
+            ? msync_store_row_soft_delete(store, table, lose, err)
+            : msync_store_row_delete(store, table, lose, err)) == MSYNC_OK)
+    {
+        if (msync_store_exec(store, "RELEASE msync_merge", err)
+            == MSYNC_OK)
+        {
+            return MSYNC_OK;
+        }
+
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    if (err->scope == MSYNC_SCOPE_RECORD) {
+        (void) msync_store_exec(store, "ROLLBACK TO msync_merge;"
+                                "RELEASE msync_merge", &ignored);
+    }
+
+    return MSYNC_ERROR;
+}
