@@ -25,7 +25,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper run test unit \
-        install clean
+        browser-test screenshots install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -74,9 +74,21 @@ run: all
 
 
 test:
-	@t/tools/deps build test
+	@t/tools/deps build test browser
 	@$(MAKE) --no-print-directory module helper
 	@t/tools/test
+
+# in Debian's Chromium; pictures of what it saw are left in build/screenshots
+
+browser-test:
+	@t/tools/deps build test browser
+	@$(MAKE) --no-print-directory module helper
+	@TESTS=browser t/tools/test
+
+# the pictures of the README, taken anew
+
+screenshots: browser-test
+	@for f in t/screenshots/*.png; do cp $(B)/screenshots/$${f##*/} $$f; done
 
 unit: $(UNIT:%=$(B)/unit/%)
 	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done

@@ -78,6 +78,13 @@ export function icon(name) {
     svg('path', { d: ICONS[name] }));
 }
 
+/** Puts a stylesheet of ours into `root`; waits until it is there or cannot be had. */
+export function style(root, file) {
+  return new Promise((resolve) => {
+    root.append(h('link', { rel: 'stylesheet', href: new URL(file, import.meta.url), load: resolve, error: resolve }));
+  });
+}
+
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 
@@ -463,12 +470,10 @@ export class MsyncElement extends HTMLElement {
 
   async connectedCallback() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
-    const styles = h('link', { rel: 'stylesheet', href: new URL('msync.css', import.meta.url) });
-    const styled = new Promise((resolve) => {
-      styles.onload = styles.onerror = resolve;
-    });
+    root.replaceChildren();
+    const styled = style(root, 'msync.css');
+    const styles = root.firstChild;
 
-    root.replaceChildren(styles);
     this.live = Live.for(this.api);
     const unfollow = this.live.follow(() => {});    /* the status need not wait for the texts */
     [this.texts] = await Promise.all([Texts.for(this), styled]);

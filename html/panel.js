@@ -4,7 +4,7 @@
  * loaded when somebody looks at them.
  */
 
-import { MsyncElement, SECOND, ask, h, icon, say, svg } from './core.js';
+import { MsyncElement, SECOND, ask, h, icon, say, style, svg } from './core.js';
 
 const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
 const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
@@ -212,6 +212,7 @@ class Panel {
   #cancelling = false;
   #estimate = new Estimate();
   #before = null;
+  #styled = null;
 
   constructor({ texts, live, api }, page) {
     this.texts = texts;
@@ -311,7 +312,8 @@ class Panel {
 
   /** The view of a module, made once in `box`. */
   async #view(name, file, box, ...more) {
-    const module = await import(file).catch(() => null);
+    this.#styled ??= style(this.root, 'views.css');
+    const [module] = await Promise.all([import(file).catch(() => null), this.#styled]);
 
     if (!module) {
       this.slot('action', file, () => answerNotice(this.texts, { status: 0, data: {} }));

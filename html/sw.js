@@ -6,7 +6,7 @@
 const CACHE = 'msync';
 const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+\.json)$/;
 const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'settings.js', 'history.js', 'problems.js',
-  `lang/${new URLSearchParams(location.search).get('lang')}.json`];
+  'views.css', `lang/${new URLSearchParams(location.search).get('lang')}.json`];
 
 /** From the network; what was kept where there is none, or a proxy says so. */
 async function serve(request) {

@@ -1,0 +1,67 @@
+/** A site without settings: the form, then the first synchronisation. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessible, close, fits, open, picture } from './lib/browser.js';
+import { Central, PASSWORD, Site } from './lib/site.js';
+
+let central;
+let site;
+
+before(async () => {
+  central = await Central.start({ records: 400 });
+  site = await Site.start();
+});
+
+after(async () => {
+  await site?.stop();
+  await central?.stop();
+});
+
+test('a site without settings is initialised from the form, Prepare in place of the pushes', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const field = (name) => page.getByLabel(name, { exact: true });
+  const start = page.getByRole('button', { name: 'Conectar y empezar' });
+
+  await page.getByRole('heading', { name: 'Conectar este sitio' }).waitFor();
+  assert.equal(await page.getByRole('button', { name: '¡Sincronizar ahora!' }).isVisible(), false);
+  assert.equal(await page.getByRole('tab').first().isVisible(), false, 'there is nothing else to see yet');
+  await picture(page, 'first-form');
+  await accessible(page);
+
+  await start.click();
+  assert.equal(await page.getByText('Rellene este campo.').count(), 3);
+  assert.equal(await field('Dirección del servidor central').getAttribute('aria-invalid'), 'true');
+  await accessible(page);
+
+  await field('Dirección del servidor central').fill(central.url);
+  await field('Nombre del sitio').fill('Clinic 7');
+  await field('Contraseña del sitio').fill('wrong');
+  await start.click();
+  const password = page.locator('.field', { has: field('Contraseña del sitio') });
+  await password.getByText('La contraseña del sitio no es correcta.').waitFor();
+  await picture(page, 'first-form-wrong');
+
+  await central.config({ initialise_ms: 2500, page_delay_ms: 250 });
+  await field('Contraseña del sitio').fill(PASSWORD);
+  await start.click();
+
+  const steps = page.getByRole('list').getByRole('listitem');
+  await page.getByRole('heading', { name: 'Primera sincronización' }).waitFor();
+  await steps.filter({ hasText: 'Preparar' }).and(page.locator('[aria-current=step]')).waitFor();
+  assert.deepEqual(await steps.locator('.name').allTextContents(),
+    ['Preparar', 'Obtener del Central', 'Obtener Remotamente', 'Obtener V6', 'Integrar']);
+  await picture(page, 'first-prepare');
+
+  await steps.filter({ hasText: 'Obtener Remotamente' }).and(page.locator('[aria-current=step]')).waitFor();
+  await picture(page, 'first-running');
+
+  await page.getByText('Todo está enviado').waitFor();
+  await page.locator('.steps .done').nth(4).waitFor();
+  assert.deepEqual(await steps.locator('.state').allTextContents(), Array(5).fill('hecho'));
+  assert.equal((await site.status()).initialisationStatus, 'INITIALISED');
+  await page.getByRole('tab', { name: 'Configuración' }).waitFor();
+  await picture(page, 'first-done');
+  await fits(page);
+  await close(page);
+});

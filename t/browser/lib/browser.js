@@ -1,0 +1,78 @@
+/** Debian's Chromium, watched: what it complains of fails the test. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { after } from 'node:test';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+import { ROOT } from './site.js';
+
+const PICTURES = `${ROOT}build/screenshots`;
+
+/** What a test brings about: requests that fail, no service worker where Playwright keeps it away. */
+const EXPECTED = /^Failed to load resource: |^Service Worker registration blocked by Playwright/;
+
+mkdirSync(PICTURES, { recursive: true });
+
+let browser = null;
+
+after(() => browser?.close());
+
+/**
+ * A page in a context of its own.  `options` are Playwright's; `complaints`
+ * collects what the console and the Content-Security-Policy have to say.
+ */
+export async function open(url, options = {}) {
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium' });
+
+  const context = await browser.newContext({ locale: 'es', viewport: { width: 1000, height: 760 },
+    reducedMotion: 'reduce', serviceWorkers: 'block', timezoneId: 'UTC', ...options });
+  const page = await context.newPage();
+
+  page.complaints = [];
+  page.setDefaultTimeout(30000);
+  page.on('pageerror', (error) => page.complaints.push(error.stack));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(message.text())) {
+      page.complaints.push(message.text());
+    }
+  });
+  await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) => console.error(
+    `${event.violatedDirective} refused ${event.blockedURI}`)));
+  if (url) {
+    await page.goto(url);
+  }
+  return page;
+}
+
+/** Ends the page, which may not have complained. */
+export async function close(page) {
+  const { complaints } = page;
+  await page.context().close();
+  assert.deepEqual(complaints, []);
+}
+
+/** A picture for people to look at; hiding the caret would need an inline style. */
+export function picture(page, name, options = {}) {
+  return page.screenshot({ path: `${PICTURES}/${name}.png`, caret: 'initial', fullPage: true, ...options });
+}
+
+/** axe-core finds nothing.  That its own inline styles are refused is no complaint. */
+export async function accessible(page) {
+  const complaints = page.complaints.length;
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => (await globalThis.axe.run(document, {
+    resultTypes: ['violations'],
+  })).violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.flat().join(' ')} `
+    + `${node.failureSummary}`).join('; ')}`));
+  page.complaints.length = complaints;
+  assert.deepEqual(found, []);
+}
+
+/** Nothing sticks out at the side. */
+export async function fits(page) {
+  assert.deepEqual(await page.evaluate(() => {
+    const root = document.documentElement;
+    return root.scrollWidth <= root.clientWidth;
+  }), true, 'no horizontal scrolling');
+}
