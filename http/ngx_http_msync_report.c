@@ -52,7 +52,9 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     sh->reported = 1;
     sh->reason_len = 0;
 
-    news = (ngx_memcmp(&sh->fields, fields, sizeof(msync_status_frame_t)) != 0);
+    news = (sh->counted != site->helper.spawn
+            || ngx_memcmp(&sh->fields, fields, sizeof(msync_status_frame_t))
+               != 0);
 
     if (news) {
         ngx_http_msync_report_count(site, fields);
