@@ -25,7 +25,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper run test unit \
-        browser-test screenshots install clean
+        lint browser-test screenshots install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -74,7 +74,7 @@ run: all
 
 
 test:
-	@t/tools/deps build test browser
+	@t/tools/deps build test lint browser
 	@$(MAKE) --no-print-directory module helper
 	@t/tools/test
 
@@ -89,6 +89,11 @@ browser-test:
 
 screenshots: browser-test
 	@for f in t/screenshots/*.png; do cp $(B)/screenshots/$${f##*/} $$f; done
+
+lint:
+	@t/tools/deps build test lint
+	@$(MAKE) --no-print-directory module
+	@t/tools/lint
 
 unit: $(UNIT:%=$(B)/unit/%)
 	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done

@@ -17,7 +17,7 @@
 
 /* the file sync/catalogue.json, see the Makefile */
 extern const char  msync_catalogue_json[];
-extern const char  msync_catalogue_json_end[];
+extern const uint64_t  msync_catalogue_json_length;
 
 
 static const char  *const type_names[] = {
@@ -573,8 +573,7 @@ msync_catalogue_t *
 msync_catalogue_builtin(msync_err_t *err)
 {
     return msync_catalogue_parse(msync_catalogue_json,
-                                 msync_catalogue_json_end
-                                 - msync_catalogue_json, err);
+                                 msync_catalogue_json_length, err);
 }
 
 

@@ -17,7 +17,7 @@
 #define FILE_MAX  (4 * 1024 * 1024)    /* octets of a tables file */
 
 extern const char  msync_catalogue_json[];
-extern const char  msync_catalogue_json_end[];
+extern const uint64_t  msync_catalogue_json_length;
 
 
 static char *
@@ -228,8 +228,7 @@ msync_catalogue_load(const char *path, msync_err_t *err)
 
     file = cJSON_ParseWithLength(text, length);
     tables = cJSON_ParseWithLength(msync_catalogue_json,
-                                   msync_catalogue_json_end
-                                   - msync_catalogue_json);
+                                   msync_catalogue_json_length);
 
     if (merge_all(tables, file, err) == MSYNC_OK) {
         merged = cJSON_PrintUnformatted(tables);

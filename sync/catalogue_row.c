@@ -116,6 +116,7 @@ decode_date(msync_row_t *row, msync_value_t *value,
         return MSYNC_OK;
     }
 
+    /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
     if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3
         || end != 10 || month < 1 || month > 12 || day < 1 || day > 31
         || (text[10] != '\0' && text[10] != 'T'))
@@ -137,6 +138,7 @@ decode_time(msync_row_t *row, msync_value_t *value,
 
     if (cJSON_IsString(json)) {
         /* HH:MM:SS is what sites push and so what may come back */
+        /* NOLINTNEXTLINE(cert-err34-c,*NullDereference): as above; a string */
         if (sscanf(json->valuestring, "%2d:%2d:%2d", &hours, &minutes,
                    &seconds) != 3)
         {
@@ -145,6 +147,7 @@ decode_time(msync_row_t *row, msync_value_t *value,
 
         seconds += hours * 3600 + minutes * 60;
 
+    /* NOLINTNEXTLINE(*NullDereference): a number, so not NULL */
     } else if (cJSON_IsNumber(json) && json->valuedouble >= 0
                && json->valuedouble < SECONDS_A_DAY)
     {
@@ -369,6 +372,7 @@ keep_extra(msync_row_t *row, cJSON *known, msync_err_t *err)
 {
     cJSON  *child, *next, *extra = NULL;
 
+    /* NOLINTNEXTLINE(*NullDereference): the caller has seen an object */
     for (child = known->child; child != NULL; child = next) {
         next = child->next;
 

@@ -221,7 +221,7 @@ static int
 conf_set_text(msync_conf_t *conf, const conf_member_t *member,
     const msync_json_slice_t *value, msync_err_t *err)
 {
-    char  *text, *p, *field;
+    char  *text, *p, **field;
 
     text = msync_json_text(value, (size_t) member->max);
 
@@ -239,9 +239,9 @@ conf_set_text(msync_conf_t *conf, const conf_member_t *member,
                           err);
     }
 
-    field = (char *) conf + member->offset;
+    field = (char **) ((char *) conf + member->offset);
     msync_free(field);
-    memcpy(field, &text, sizeof(text));
+    *field = text;
 
     return MSYNC_OK;
 }

@@ -292,8 +292,6 @@ http_run(msync_http_transfer_t *t, msync_err_t *err)
         return CURLE_OUT_OF_MEMORY;
     }
 
-    code = CURLE_OK;
-
     for ( ;; ) {
         if (curl_multi_perform(multi, &running) != CURLM_OK) {
             code = CURLE_OUT_OF_MEMORY;

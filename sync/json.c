@@ -294,7 +294,7 @@ json_skip_nested(msync_json_t *json, bool *garbled)
     bool          empty;
     json_stack_t  stack;
 
-    stack.depth = 0;
+    memset(&stack, 0, sizeof(stack));
 
     do {
         /* before a value */

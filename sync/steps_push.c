@@ -241,6 +241,7 @@ push_batch(pushing_t *push, msync_err_t *err)
 
 done:
 
+    push->batch = NULL;
     msync_batch_clear(&batch);
     return rc;
 }

@@ -301,7 +301,7 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     }
 
     n = pread(*fd, pid, sizeof(pid) - 1, 0);
-    *holder = n > 0 ? atol(pid) : 0;
+    *holder = n > 0 ? strtol(pid, NULL, 10) : 0;
 
     close(*fd);
     *fd = -1;

@@ -141,8 +141,9 @@ msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
     rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_status_member, &code, err);
     msync_http_response_clear(&res);
 
-    if (rc == MSYNC_OK && code == NULL) {
-        rc = msync_wire_lacks(MSYNC_V5_NAME, "code", err);
+    if (code == NULL) {
+        return rc == MSYNC_OK ? msync_wire_lacks(MSYNC_V5_NAME, "code", err)
+                              : rc;
     }
 
     if (rc == MSYNC_OK) {

@@ -1,7 +1,8 @@
 # Server-sent events: what a stream begins with, and how changes follow.
 
 use Msync::Test qw(
-    decode_json set_defaults site_config site_path start_nginx wait_until worker_count
+    decode_json set_defaults site_config site_path start_nginx wait_until
+    worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';

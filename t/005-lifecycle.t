@@ -436,7 +436,8 @@ sub helpers_that_cannot_run {
     );
 
     for my $what (sort keys %helper) {
-        my $nginx = nginx(http => site_config('clinic', helper => $helper{$what}));
+        my $nginx = nginx(http => site_config('clinic',
+            helper => $helper{$what}));
 
         ok(wait_until(sub { grep { /\Q$helper{$what}\E/ }
                                 $nginx->log_lines }),

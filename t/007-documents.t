@@ -121,7 +121,8 @@ sub a_document_that_does_not_fit {
     $fake->document(errors => { errors => ['e' x 60_000] });
 
     Test::More::ok(wait_until(sub {
-        grep { /\[error\].*no room for \d+ bytes of the \w+ document, increase "zone" of msync_site "clinic"/ }
+        grep { /\[error\].*no\ room\ for\ \d+\ bytes\ of\ the\ \w+\ document,
+                \ increase\ "zone"\ of\ msync_site\ "clinic"/x }
             $nginx->log_lines;
     }), 'it is said which parameter helps');
 

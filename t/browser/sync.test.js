@@ -49,7 +49,7 @@ const slowly = (milliseconds) => central.fault({ api: 'v5', path: 'queued_record
 
 test('four changes: both totals are 4 and four records are sent', async () => {
   const page = await open(`${site.url}/sync/`);
-  const before = await central.state();
+  const earlier = await central.state();
 
   await page.getByText('Todo está enviado').waitFor();
   await edit('item_line', 'Location', 'asset', 'asset_log');
@@ -80,7 +80,7 @@ test('four changes: both totals are 4 and four records are sent', async () => {
   await picture(page, 'done');
 
   const now = await central.state();
-  const sent = (api) => now.received[api].slice(before.receivedCount[api]).map(({ tableName }) => tableName);
+  const sent = (api) => now.received[api].slice(earlier.receivedCount[api]).map(({ tableName }) => tableName);
   assert.deepEqual(sent('v5').sort(), ['Location', 'item_line']);
   assert.deepEqual(sent('v6').sort(), ['asset', 'asset_log']);
   assert.deepEqual(now.violations, []);
