@@ -171,6 +171,11 @@ export class Texts {
       .join(' ');
   }
 
+  /** How long a run took; nothing takes no time. */
+  took(seconds, unitDisplay) {
+    return this.t('took', { time: `${seconds < 1 ? '< ' : ''}${this.duration(Math.max(1, seconds), unitDisplay)}` });
+  }
+
   #unit(n, unit, unitDisplay) {
     return this.units ? this.#put(this.units[unit], { n })
       : new Intl.NumberFormat(this.locales, { style: 'unit', unit, unitDisplay }).format(n);
@@ -471,7 +476,8 @@ export class MsyncElement extends HTMLElement {
   async connectedCallback() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
     root.replaceChildren();
-    const styled = style(root, 'msync.css');
+    const styled = Promise.all(['msync.css', ...this.hasAttribute('page') ? [] : ['embed.css']]
+      .map((file) => style(root, file)));
     const styles = root.firstChild;
 
     this.live = Live.for(this.api);

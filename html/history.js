@@ -94,8 +94,7 @@ export class View {
       : error ? ['alert', 'state.failed'] : ['check', 'state.done'];
     const row = h('tr', { class: error ? 'failed has-why' : 'ok' },
       h('td', {}, icon(sign), h('span', { class: 'sr' }, texts.t(word))),
-      h('td', {}, texts.date(summary.started), h('small', {}, texts.t('took',
-        { time: texts.duration(seconds(run), 'short') }))),
+      h('td', {}, texts.date(summary.started), h('small', {}, texts.took(seconds(run), 'short'))),
       h('td', {}, `${texts.number(sent(run))} / ${texts.number(received(run))}`));
 
     return error ? [row, h('tr', { class: 'why' }, h('td', { colspan: 3 },

@@ -167,7 +167,7 @@ class Steps {
     const mark = h('span', { class: 'mark' });
     const amount = h('span', { class: 'amount' });
     const state = h('span', { class: 'state' });
-    const item = h('li', {}, disc, h('span', { class: 'name' }, this.texts.t(`step.${name}`)), amount, state);
+    const item = h('li', {}, disc, h('span', { class: 'name' }, this.texts.t(`step.${name}`)), state, amount);
 
     disc.append(mark);
     return { name, item, ring, mark, amount, state };
@@ -430,8 +430,8 @@ class Panel {
 
     this.lastBox.className = late;
     say(this.last, last ? texts.fromNow(-live.age()) : status ? texts.t('never') : '–');
-    say(this.lastMore, last ? [late && texts.t('late'), texts.date(last.finished), texts.t('took',
-      { time: texts.duration(last.durationInSeconds) })].filter(Boolean).join('\n') : '');
+    say(this.lastMore, last ? [late && texts.t('late'), texts.date(last.finished),
+      texts.took(last.durationInSeconds)].filter(Boolean).join('\n') : '');
 
     say(this.next, next ? texts.fromNow(Math.max(0, next - live.now()))
       : doc?.intervalSeconds === 0 ? texts.t('manual') : '–');
@@ -471,8 +471,7 @@ class Panel {
     say(this.runTitle, texts.t(first ? 'run.first' : status.isSyncing ? 'run.now' : 'run.last'));
     say(this.runMore, status.isSyncing
       ? this.#timing(status, live.now())
-      : summary.finished ? `${texts.date(summary.finished)} · ${texts.t('took',
-        { time: texts.duration(summary.durationInSeconds) })}` : '');
+      : summary.finished ? `${texts.date(summary.finished)} · ${texts.took(summary.durationInSeconds)}` : '');
     say(this.note, first && status.isSyncing ? texts.t('first.text')
       : total ? texts.t('pushNote', { n: total }) : '');
   }

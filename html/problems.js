@@ -67,7 +67,7 @@ export class View {
     const { live, texts } = this.panel;
     const rows = errors.map(({ tableName, recordId, action, error, since, tries }) => h('tr', {},
       h('td', {}, h('bdi', {}, tableName), h('small', {}, h('code', {}, recordId), ` ${action}`)),
-      h('td', {}, h('span', { dir: 'auto' }, error),
+      h('td', {}, error === cause(errors[0]) ? null : h('bdi', {}, error),
         h('small', {}, `${texts.fromNow(Date.parse(since) - live.now())} · ${texts.t('tries', { n: tries })}`))));
 
     return h('details', { open },

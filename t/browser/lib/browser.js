@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { after } from 'node:test';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
-import { ROOT } from './site.js';
+import { PATIENCE, ROOT } from './site.js';
 
 const PICTURES = `${ROOT}build/screenshots`;
 
@@ -30,7 +30,7 @@ export async function open(url, options = {}) {
   const page = await context.newPage();
 
   page.complaints = [];
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(PATIENCE);
   page.on('pageerror', (error) => page.complaints.push(error.stack));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(message.text())) {

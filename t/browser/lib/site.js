@@ -21,7 +21,8 @@ const WORKER = process.getuid() === 0 ? { name: 'www-data', uid: 33, gid: 33 } :
 
 const NAME = 'Clinic 7';
 export const PASSWORD = 'secret';
-const PATIENCE = 60000;
+/** Milliseconds until a test gives up. */
+export const PATIENCE = Number(process.env.PATIENCE || 45000);
 
 const run = promisify(execFile);
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,0 +1,181 @@
+/** Errors in words, their details, and the records that could not be integrated. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { accessible, close, fits, open, picture } from './lib/browser.js';
+import { errors, failed, history } from './lib/documents.js';
+import { ROOT, Site, until } from './lib/site.js';
+
+const texts = JSON.parse(readFileSync(`${ROOT}html/lang/es.json`, 'utf8'));
+const LONG = `GET http://central.example.org/sync/v5/queued_records?limit=500: ${'connection reset by peer; '.repeat(40)}`;
+
+let site;
+
+before(async () => {
+  site = await Site.start({ fake: true });
+});
+
+after(() => site?.stop());
+
+const fails = (variant, fullError = 'what the helper wrote down') => site.report({ state: 'error', queue: 3,
+  error: variant, syncStatus: failed(variant, fullError) });
+
+test('every variant has its own sentence and advice', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const variants = Object.keys(texts).filter((key) => key.startsWith('error.')).map((key) => key.slice(6));
+  const seen = new Set();
+
+  for (const variant of variants) {
+    await fails(variant);
+    const [sentence, advice] = texts[`error.${variant}`];
+    const notice = page.locator('.notice', { has: page.getByText(sentence, { exact: true }) });
+    await notice.getByText(advice, { exact: true }).waitFor();
+    assert.equal(await page.locator('.notice').count(), 1, variant);
+    seen.add(sentence);
+  }
+  assert.equal(seen.size, variants.length);
+  await close(page);
+});
+
+test('a variant that this page does not know is an unexpected error, with its text', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await fails('OF_TOMORROW', 'something new');
+  await page.locator('.notice').getByText(texts['error.UNKNOWN'][0]).waitFor();
+  await page.getByRole('button', { name: 'Detalles' }).hover();
+  await page.getByText('something new').waitFor();
+  await close(page);
+});
+
+test('the step at which a run failed shows it', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await fails('CONNECTION_ERROR', LONG);
+  const step = page.getByRole('listitem').filter({ hasText: 'Obtener Remotamente' });
+  await step.getByText('falló').waitFor();
+  assert.equal(await step.locator('.amount').textContent(), '12 / 31');
+  assert.deepEqual(await page.getByRole('listitem').locator('.state').allTextContents(),
+    ['hecho', 'hecho', 'hecho', 'falló', 'en espera', 'en espera']);
+  await picture(page, 'error');
+  await accessible(page);
+  await close(page);
+});
+
+test('details by hover, by keyboard and by tap; long ones scroll and can be selected', async () => {
+  const page = await open(`${site.url}/sync/`, { hasTouch: true });
+  const button = page.getByRole('button', { name: 'Detalles' });
+  const text = page.locator('.pop pre');
+  const gone = () => text.waitFor({ state: 'hidden' });
+
+  await fails('CONNECTION_ERROR', LONG);
+  await button.hover();
+  await text.waitFor();
+  assert.equal(await text.textContent(), LONG);
+  assert.ok(await text.evaluate((box) => box.scrollHeight > box.clientHeight), 'a long text scrolls');
+  await picture(page, 'error-details');
+  await accessible(page);
+  await text.hover();
+  await page.waitForTimeout(500);
+  assert.ok(await text.isVisible(), 'stays while the pointer is in it');
+  await page.mouse.move(10, 700);
+  await gone();
+
+  await button.focus();
+  await text.waitFor();
+  await page.keyboard.press('Tab');
+  assert.equal(await text.evaluate((box) => box === box.getRootNode().activeElement), true, 'the text can be scrolled');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await gone();
+
+  await button.focus();
+  await text.waitFor();
+  await page.keyboard.press('Escape');
+  await gone();
+  assert.equal(await button.evaluate((box) => box === box.getRootNode().activeElement), true, 'and the focus is kept');
+  await button.evaluate((box) => box.blur());
+
+  await button.tap();
+  await text.waitFor();
+  assert.equal(await button.getAttribute('aria-expanded'), 'true');
+  await text.selectText();
+  assert.ok((await page.evaluate(() => String(getSelection()))).length > 500, 'the text can be selected');
+  await button.tap();
+  await gone();
+  await close(page);
+});
+
+for (const [how, permissions] of [['with', ['clipboard-read', 'clipboard-write']], ['without', []]]) {
+  test(`the copy button copies the details ${how} the clipboard's leave`, async () => {
+    const page = await open(null, { permissions });
+    if (!permissions.length) {
+      await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+    }
+    await page.goto(`${site.url}/sync/`);
+    await fails('CENTRAL_ERROR', 'the text to copy');
+    await page.evaluate(() => document.addEventListener('copy', () => {
+      globalThis.copied = document.querySelector('msync-panel').shadowRoot.activeElement?.value;
+    }));
+    await page.getByRole('button', { name: 'Detalles' }).click();
+    await page.getByRole('button', { name: 'Copiar' }).click();
+    await page.getByRole('button', { name: 'Copiado' }).waitFor();
+    assert.equal(permissions.length ? await page.evaluate(() => navigator.clipboard.readText())
+      : await page.evaluate(() => globalThis.copied), 'the text to copy');
+    await close(page);
+  });
+}
+
+test('records that could not be integrated: count, causes, try again', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await site.document('errors', errors());
+  await site.report({ state: 'idle', errors: 240, syncStatus: failed('CANCELLED', '') });
+  await page.getByText('240 registros no se pudieron integrar').waitFor();
+  await page.getByRole('button', { name: 'Ver por causa' }).click();
+  const groups = page.locator('details > summary');
+  await groups.first().waitFor();
+  assert.deepEqual(await groups.allTextContents(),
+    ['9 item_line_ID: row … is not there yet', '3 name: text is too long']);
+  await page.getByText('Se muestran los primeros 12 de 240.').waitFor();
+  await groups.nth(1).click();
+  await picture(page, 'problems');
+  await accessible(page);
+
+  await page.getByRole('button', { name: 'Intentar de nuevo' }).click();
+  await until('the helper is asked', async () => (await site.received()).some(({ command }) => command === 'retry'));
+  await site.report({ state: 'idle', errors: 1, syncStatus: failed('CANCELLED', '') });
+  await page.getByText('1 registro no se pudo integrar').waitFor();
+  await site.report({ state: 'idle', errors: 0, syncStatus: failed('CANCELLED', '') });
+  await page.getByText('no se pudo integrar').waitFor({ state: 'hidden' });
+  await close(page);
+});
+
+test('the history as charts and a table, failures with their reason', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await site.document('history', { runs: [] });
+  await page.getByRole('tab', { name: 'Historial' }).click();
+  await page.getByText('Todavía no ha habido ninguna sincronización.').waitFor();
+  await site.document('history', history());
+  await page.getByRole('tab', { name: 'Estado' }).click();
+  await page.getByRole('tab', { name: 'Historial' }).click();
+
+  const charts = page.getByRole('img');
+  await charts.first().waitFor();
+  assert.equal(await charts.count(), 2);
+  assert.match(await charts.first().getAttribute('aria-label'), /^Registros enviados y recibidos: 50 sincronizaciones, 3 /);
+  assert.equal(await charts.first().locator('g').count(), 50);
+  assert.equal(await charts.first().locator('g.failed path').count(), 3);
+  assert.equal(await page.locator('tbody tr:not(.why)').count(), 50);
+  assert.equal(await page.locator('tbody .why').count(), 3);
+  await page.locator('.why').first().getByText('El servidor central no respondió a tiempo.').waitFor();
+  await page.locator('.why').first().getByRole('button', { name: 'Detalles' }).hover();
+  await page.getByText('0 octets in 300 s').first().waitFor();
+  await page.mouse.move(1, 1);
+  await page.evaluate(() => scrollTo(0, 0));
+  await picture(page, 'history', { fullPage: false });
+  await accessible(page);
+  await fits(page);
+  await close(page);
+});
