@@ -17,12 +17,17 @@
  * asked as long as central says that it is preparing */
 #define PREPARE_FIRST  500         /* ms */
 #define PREPARE_MAX    15000
+#define PREPARE_TRIES  3
 
 #define KEEP_RUNS      1000        /* rows of sync_log */
 
-/* MSYNC_KEY_PREPARED */
-#define PREPARE_ASKED  1
+/*
+ * MSYNC_KEY_PREPARED.  Whether central says "completed" of what was asked or
+ * of an earlier first sync depends on what it said before it was asked.
+ */
+#define PREPARE_ASKED  1           /* of a site that had never been prepared */
 #define PREPARE_DONE   2
+#define PREPARE_AGAIN  3           /* asked of one that had been */
 
 
 typedef struct {
@@ -132,6 +137,8 @@ set_prepared(context_t *ctx, int64_t value, msync_err_t *err)
 }
 
 
+/* as long as central is at work, then what it says of the site */
+
 static int
 wait_prepared(context_t *ctx, msync_err_t *err)
 {
@@ -144,7 +151,7 @@ wait_prepared(context_t *ctx, msync_err_t *err)
         }
 
         if (status == MSYNC_V5_IDLE) {
-            return MSYNC_OK;
+            break;
         }
 
         if (msync_http_pause(ctx->http, pause, err) != MSYNC_OK) {
@@ -153,33 +160,32 @@ wait_prepared(context_t *ctx, msync_err_t *err)
 
         pause = pause * 2 < PREPARE_MAX ? pause * 2 : PREPARE_MAX;
     }
+
+    msync_v5_site_clear(&ctx->site);
+
+    return msync_v5_site(ctx->v5, &ctx->site, err);
 }
 
 
-/*
- * Central builds this site's queue.  That may take long and lose its
- * connection; then it is asked whether it is ready, never to begin again.
- */
+static bool
+site_is(const context_t *ctx, const char *status)
+{
+    return strcmp(ctx->site.initialisation_status, status) == 0;
+}
+
+
+/* MSYNC_AGAIN: central may not have heard the question */
 
 static int
-prepare_queue(context_t *ctx, msync_err_t *err)
+ask_prepare(context_t *ctx, msync_err_t *err)
 {
-    bool     started, completed;
     int64_t  length;
 
-    started = strcmp(ctx->site.initialisation_status, "started") == 0;
-    completed = strcmp(ctx->site.initialisation_status, "completed") == 0;
-
-    if (ctx->prepared == PREPARE_ASKED && completed) {
-        return MSYNC_OK;
-    }
-
-    if (started) {
-        return wait_prepared(ctx, err);
-    }
-
     /* only the mark tells the next run whose "completed" it will see */
-    if (set_prepared(ctx, PREPARE_ASKED, err) != MSYNC_OK) {
+    if (set_prepared(ctx, site_is(ctx, "completed") ? PREPARE_AGAIN
+                                                    : PREPARE_ASKED, err)
+        != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -196,7 +202,53 @@ prepare_queue(context_t *ctx, msync_err_t *err)
     msync_log_err(err, "preparing the first sync, asking for its state");
     msync_err_clear(err);
 
-    return wait_prepared(ctx, err);
+    if (wait_prepared(ctx, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return ctx->prepared == PREPARE_ASKED && site_is(ctx, "completed")
+           ? MSYNC_OK : MSYNC_AGAIN;
+}
+
+
+/*
+ * Central builds this site's queue.  That may take long and lose its
+ * connection; then it is asked whether it is ready.  It is asked to begin
+ * again only when it has never begun, or when nobody can tell: a queue that
+ * is built twice costs time, one that is not built costs the data.
+ */
+
+static int
+prepare_queue(context_t *ctx, msync_err_t *err)
+{
+    int       rc;
+    unsigned  tries;
+
+    if (ctx->prepared == PREPARE_ASKED && site_is(ctx, "completed")) {
+        return MSYNC_OK;
+    }
+
+    if (site_is(ctx, "started")) {
+        if (wait_prepared(ctx, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (site_is(ctx, "completed")) {
+            return MSYNC_OK;
+        }
+    }
+
+    for (tries = 0; tries < PREPARE_TRIES; tries++) {
+        rc = ask_prepare(ctx, err);
+
+        if (rc != MSYNC_AGAIN) {
+            return rc;
+        }
+    }
+
+    return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                         "mSupply central lost the connection %d times while "
+                         "it was asked to prepare this site", PREPARE_TRIES);
 }
 
 
