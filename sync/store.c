@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,17 +25,46 @@
 #define CACHE_BULK_KIB    49152    /* and of a first sync */
 #define CHECKPOINT        1000     /* pages of the log before it is emptied */
 #define CHECKPOINT_BULK   16000
+#define DISK_FULL_OCTETS  65536    /* fewer free ones are none */
+
+
+/*
+ * A disk that is full says so to a write; a sync or a new file fails like on
+ * a bad disk, and by the time that SQLite is asked for the system's reason
+ * it may have seen another one.
+ */
+
+static bool
+is_full(msync_store_t *store)
+{
+    int              code, reason;
+    const char      *path;
+    struct statvfs   disk;
+
+    code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_FULL) {
+        return true;
+    }
+
+    if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN) {
+        return false;
+    }
+
+    reason = sqlite3_system_errno(store->db);
+    path = sqlite3_db_filename(store->db, "main");
+
+    return reason == ENOSPC || reason == EDQUOT
+           || (path != NULL && statvfs(path, &disk) == 0
+               && (disk.f_bavail * disk.f_frsize < DISK_FULL_OCTETS
+                   || (disk.f_files > 0 && disk.f_favail == 0)));
+}
 
 
 int
 msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
-    int  code = sqlite3_errcode(store->db);
-
-    if (code == SQLITE_FULL
-        || (code == SQLITE_IOERR
-            && sqlite3_system_errno(store->db) == ENOSPC))
-    {
+    if (is_full(store)) {
         return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
                              sqlite3_errmsg(store->db));
     }
