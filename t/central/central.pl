@@ -169,8 +169,10 @@ C<{api, tableName, recordId, action, recordData}>, in order of arrival),
 C<receivedCount>, C<requests> (each C<{api, method, path, query, status, bytes,
 received, connection, time, took}>; status 0: connection cut), C<requestCount>,
 C<connections>, C<violations> (each C<{api, call, message}>), C<faults>,
-C<hardwareId>, C<initialisationStatus>.  C<?brief=1> leaves out C<received> and
-C<requests>.  What tests ask is not counted.
+C<hardwareId>, C<initialisationStatus>, C<latest> (the highest cursor: C<central>,
+C<v6>), C<queuesBuilt> (by C<initialise>), C<changed> (C<"TABLE ID">: recordData as
+text, null for a deleted one; what is not as at the start).  C<?brief=1> leaves out
+C<received>, C<requests> and C<changed>.  What tests ask is not counted.
 
 =item GET /_test/record?table=T&id=I
 
@@ -196,8 +198,8 @@ C<garbage>, C<html>, C<empty>, C<gzip_bomb> (value: megabytes, default 100),
 C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
 message}>; v6: the value of C<error>), C<hang> (no answer ever).
 
-These come after processing: C<drop_middle>, C<drop_after> (the value C<reset>
-makes a drop a RST), C<truncate> (half of the JSON, well framed), C<slow>
+These come after processing: C<drop_working> (at once, though the work takes
+longer), C<drop_middle>, C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the JSON, well framed), C<slow>
 (value: octets a second), C<delay> (value: milliseconds, then a sound answer).
 
 =item POST /_test/clear_faults
@@ -214,6 +216,12 @@ that much too low), C<gzip_level>.
 =item POST /_test/reset
 
 Everything as it was at the start.
+
+=item POST /_test/snapshot
+
+=item POST /_test/restore
+
+Everything as it was at the last snapshot.
 
 =back
 

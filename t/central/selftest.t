@@ -838,6 +838,29 @@ subtest 'settings' => sub {
     is v5_get('site')->json->{initialisationStatus}, 'new', 'and the site is new';
 };
 
+subtest 'a snapshot is put back' => sub {
+    my $other = start('--records', 50);
+    my $post  = sub ($what, $body) {
+        $ua->post("$other->{v5}/_test/$what" => json => $body)->res->code;
+    };
+    my $state = sub { $ua->get("$other->{v5}/_test/state")->res->json };
+
+    is $post->('restore', {}), 400, 'none is there yet';
+    $post->('config', {initialise_ms => 7});
+    is $post->('snapshot', {}), 200, 'kept';
+    my $before = $state->();
+
+    $post->('change', {tableName => 'unit', recordId => 'U', action => 'insert',
+        recordData => {ID => 'U'}});
+    $post->('fault', {kind => 'busy'});
+    is $state->()->{counts}{unit}, $before->{counts}{unit} + 1, 'changed';
+    is_deeply $state->()->{changed}, {'unit U' => '{"ID":"U"}'}, 'and listed';
+
+    is $post->('restore', {}), 200, 'put back';
+    is_deeply $state->(), $before, 'all of it';
+    ok stopped($other), 'ended';
+};
+
 subtest 'a site name need not be ASCII' => sub {
     my $name  = 'Clínica Ñ';
     my $other = start('--records', 50, '--site', encode('UTF-8', $name));

@@ -96,6 +96,17 @@ sub state {
 }
 
 
+# A record as central has it now, or undef.
+sub record {
+    my ($self, $table, $id) = @_;
+
+    my $answer = http(GET => $self->url
+                      . "/_test/record?table=$table&id=$id", timeout => 30);
+
+    return $answer->{status} == 200 ? $answer->{json} : undef;
+}
+
+
 sub received {
     my ($self, $api) = @_;
 
@@ -108,6 +119,8 @@ sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
 sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
 
+sub snapshot     { $_[0]->_call(POST => 'snapshot') }
+sub restore      { $_[0]->_call(POST => 'restore') }
 sub clear_faults { $_[0]->_call(POST => 'clear_faults') }
 
 

@@ -19,6 +19,10 @@ sub add_control ($server) {
     $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
     $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
+    $r->post('/snapshot' => sub ($c) { $state->snapshot; _done($c) });
+    $r->post('/restore' => sub ($c) {
+        return _posted($c, sub ($body) { $state->restore ? undef : 'there is no snapshot' });
+    });
     $r->post('/clear_faults' => sub ($c) { $state->{faults} = []; _done($c) });
     $r->post('/change' => sub ($c) { _posted($c, sub ($body) { _change($state, $body) }) });
     $r->post('/fault' => sub ($c) { _posted($c, sub ($body) { _fault($state, $body) }) });

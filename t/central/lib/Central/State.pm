@@ -12,6 +12,7 @@ use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use Mojo::JSON  qw(decode_json encode_json);
 use Mojo::Util  qw(encode);
+use Storable    qw(dclone);
 use Time::HiRes qw(time);
 
 has data    => sub { die 'data is missing' };
@@ -69,6 +70,23 @@ sub reset ($self) {
     $self->{faults}        = [];
 
     return;
+}
+
+# what reset puts back and requests change
+my @KEPT = qw(config extra moved changed newest later by_id staged received queue built busy
+  requests request_count violations connections faults);
+
+# keeps everything as it is now, for restore
+sub snapshot ($self) {
+    $self->{snapshot} = dclone({map { $_ => $self->{$_} } @KEPT});
+    return;
+}
+
+# false when there is no snapshot
+sub restore ($self) {
+    my $kept = $self->{snapshot} // return 0;
+    @{$self}{@KEPT} = @{dclone($kept)}{@KEPT};
+    return 1;
 }
 
 sub config ($self) { return $self->{config} }
@@ -522,12 +540,28 @@ sub report ($self, $brief) {
         },
         initialisationStatus => $self->{config}{initialisation_status},
         hardwareId           => $self->{config}{hardware_id},
+        latest               => {map { $_ => $self->_latest($_) } qw(central v6)},
+        queuesBuilt          => $self->{built},
         connections          => scalar keys %{$self->{connections}},
         requestCount         => $self->{request_count},
         receivedCount        => {map { $_ => scalar @{$self->{received}{$_}} } qw(v5 v6)},
         violations           => $self->{violations},
         faults               => $self->{faults},
-        $brief ? () : (received => $self->{received}, requests => $self->{requests}),
+        $brief ? () : (
+            received => $self->{received},
+            requests => $self->{requests},
+            changed  => $self->_changed,
+        ),
+    };
+}
+
+# the records that are not those of the start, as text; null: deleted
+sub _changed ($self) {
+    my $c = $self->{changed};
+
+    return {
+        map { my $table = $_; map { ("$table $_" => $c->{$table}{$_}{text}) } keys %{$c->{$table}} }
+          keys %$c
     };
 }
 
