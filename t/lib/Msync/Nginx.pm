@@ -117,7 +117,8 @@ sub status {
 
 # Waits until the status passes the test, which finds it in $_; returns it.
 # Looks often rather than asking to wait, so that no step is missed for the
-# module's sake.
+# module's sake.  A wait in vain says who waited, what was seen last and what
+# the log has.
 sub wait_status {
     my ($self, $test, %args) = @_;
 
@@ -130,8 +131,11 @@ sub wait_status {
 
     return $found // do {
         require Test::More;
-        Test::More::diag('the last status: '
-                         . Msync::Test::encode_json($last));
+        my @lines = $self->log_lines;
+        splice @lines, 0, -20 if @lines > 20;
+        Test::More::diag(Carp::longmess('no such status'), 'the last one: ',
+                         $last ? Msync::Test::encode_json($last) : 'none',
+                         "\n", @lines);
         undef;
     };
 }
