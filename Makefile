@@ -24,7 +24,7 @@ SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: all always deps module helper run test unit \
+.PHONY: all always deps module helper faults run test unit \
         lint browser-test screenshots install clean
 
 all: deps
@@ -75,7 +75,7 @@ run: all
 
 test:
 	@t/tools/deps build test lint browser
-	@$(MAKE) --no-print-directory module helper
+	@$(MAKE) --no-print-directory module helper faults
 	@t/tools/test
 
 # in Debian's Chromium; pictures of what it saw are left in build/screenshots
@@ -97,6 +97,19 @@ lint:
 
 unit: $(UNIT:%=$(B)/unit/%)
 	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done
+
+# the helper with fault points around it, see t/faults/faults.h
+
+FAULTS  := $(wildcard t/faults/*.c)
+WRAPPED := -Wl,--wrap=msync_http_transfer -Wl,--wrap=msync_http_create \
+           -Wl,--wrap=msync_conf_create
+
+faults: $(B)/faults/msync ; @:
+
+$(B)/faults/msync: $(FAULTS) $(wildcard t/faults/*.h) $(OBJ) $(B)/sync/main.o
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(SAN) -iquote sync -pie -fPIE \
+	    $(WRAPPED) -o $@ $(FAULTS) $(OBJ) $(B)/sync/main.o $(LIBS)
 
 $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)

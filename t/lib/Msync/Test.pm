@@ -9,6 +9,7 @@ package Msync::Test;
 #   TEST_NGINX_LOAD_MODULES   the module of build/, unless it is set (empty
 #                             for an nginx that has the module inside)
 #   TEST_NGINX_MSYNC          the helper
+#   TEST_NGINX_MSYNC_FAULTS   the helper with fault points (t/faults)
 #   TEST_NGINX_FAKE_HELPER    one that does what a test says (Msync::Fake)
 #   TEST_NGINX_SITE_DIR       a folder for databases, the worker user's own
 #   TEST_NGINX_CENTRAL_URL    by start_central(): where the emulator listens
@@ -56,6 +57,7 @@ chmod 0755, $Stage or croak "$Stage: $!";
 
 $ENV{TEST_NGINX_LOAD_MODULES} //= "$Root/build/ngx_http_msync_module.so";
 $ENV{TEST_NGINX_MSYNC} = stage("$Root/build/msync", 'bin/msync');
+$ENV{TEST_NGINX_MSYNC_FAULTS} = "$Root/build/faults/msync";
 $ENV{TEST_NGINX_FAKE_HELPER} =
     stage("$Root/t/lib/fake-helper", 'fake/fake-helper');
 $ENV{TEST_NGINX_SITE_DIR} = "$Stage/sites";

@@ -1,0 +1,129 @@
+/*
+ * The counters and what the environment says about them.
+ */
+
+#include "faults.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+
+static const char  *const kinds[] = {
+    "none", "kill-write", "full-write", "io-write", "kill-before",
+    "kill-sent", "kill-after"
+};
+
+static fault_e        wanted;
+static unsigned long  at, writes, requests;
+
+
+static void
+tell(void)
+{
+    FILE        *file;
+    const char  *path;
+
+    path = getenv("MSYNC_FAULT_COUNT");
+    file = path ? fopen(path, "w") : NULL;
+
+    if (file != NULL) {
+        fprintf(file, "%lu %lu\n", writes, requests);
+        fclose(file);
+    }
+}
+
+
+static void __attribute__((constructor))
+ask(void)
+{
+    size_t       i;
+    char         kind[32];
+    const char  *text;
+
+    atexit(tell);
+
+    text = getenv("MSYNC_FAULT");
+    if (text == NULL) {
+        return;
+    }
+
+    if (sscanf(text, "%31s %lu", kind, &at) == 2 && at > 0) {
+        for (i = 1; i < sizeof(kinds) / sizeof(*kinds); i++) {
+            if (strcmp(kinds[i], kind) == 0) {
+                wanted = i;
+                return;
+            }
+        }
+    }
+
+    fprintf(stderr, "MSYNC_FAULT is odd: %s\n", text);
+    abort();
+}
+
+
+fault_e
+faults_write(void)
+{
+    writes++;
+
+    if (wanted == FAULT_FULL_WRITE) {
+        return writes >= at ? wanted : FAULT_NONE;
+    }
+
+    return (wanted == FAULT_KILL_WRITE || wanted == FAULT_IO_WRITE)
+           && writes == at ? wanted : FAULT_NONE;
+}
+
+
+/* a disk that is full has nothing left */
+
+int
+statvfs(const char *path, struct statvfs *disk)
+{
+    int  rc;
+
+    static int (*libc_statvfs)(const char *, struct statvfs *);
+
+    if (libc_statvfs == NULL) {
+        libc_statvfs = (int (*)(const char *, struct statvfs *))
+                           dlsym(RTLD_NEXT, "statvfs");
+    }
+
+    rc = libc_statvfs(path, disk);
+
+    if (wanted == FAULT_FULL_WRITE && writes >= at) {
+        disk->f_bavail = 0;
+    }
+
+    return rc;
+}
+
+
+void
+faults_request(void)
+{
+    requests++;
+}
+
+
+void
+faults_kill_at(fault_e moment)
+{
+    if (wanted == moment && requests == at) {
+        faults_die();
+    }
+}
+
+
+void
+faults_die(void)
+{
+    for ( ;; ) {
+        (void) kill(getpid(), SIGKILL);
+    }
+}

@@ -1,0 +1,48 @@
+/*
+ * Fault points of the test build (build/faults/msync), which is the helper's
+ * own objects and these; the helper itself has nothing of them.
+ *
+ * MSYNC_FAULT is "KIND N": the N-th point of that kind, counted from 1 since
+ * the process began, goes wrong.
+ *
+ *   kill-write   dies in the middle of a write to the database: of an
+ *                xWrite half the octets get there
+ *   full-write   from this write on the disk is full
+ *   io-write     this write alone fails
+ *   kill-before  dies before request N is sent
+ *   kill-sent    dies when the first octets of the answer to it are there
+ *   kill-after   dies when the whole answer is there
+ *
+ * "Write" is whatever changes files through SQLite's VFS: writing,
+ * truncating, syncing, deleting and creating, and growing the shared memory.
+ * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS" at the end, and
+ * MSYNC_FAULT_BATCH is the size of all batches.
+ */
+
+#ifndef MSYNC_FAULTS_H
+#define MSYNC_FAULTS_H
+
+#include <stdbool.h>
+
+typedef enum {
+    FAULT_NONE = 0,
+    FAULT_KILL_WRITE,
+    FAULT_FULL_WRITE,
+    FAULT_IO_WRITE,
+    FAULT_KILL_BEFORE,
+    FAULT_KILL_SENT,
+    FAULT_KILL_AFTER
+} fault_e;
+
+/* counts a write; what is to become of it: none of the kinds of requests */
+fault_e faults_write(void);
+
+/* counts a request */
+void faults_request(void);
+
+/* dies if the current request is to at this moment */
+void faults_kill_at(fault_e moment);
+
+void faults_die(void) __attribute__((noreturn));
+
+#endif /* MSYNC_FAULTS_H */

@@ -1,0 +1,388 @@
+package Msync::Resume;
+
+# A site and a central server of its own, brought to a known state again and
+# again, to disturb one run of the helper at one point, let the next runs go
+# on, and compare what there is in the end with what an undisturbed run left.
+# See t/faults/faults.h for the points.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use File::Copy qw(copy);
+use POSIX ();
+
+use Msync::Central;
+use Msync::Test qw(decode_json encode_json project_root sqlite stage_dir);
+
+use constant {
+    PASSWORD => 'secret',
+    RUNS_MAX => 4,             # a disturbed run and those that go on
+    KILLED   => 9,
+};
+
+# What the clock or the number of tries decides.
+my %LEFT_OUT = (
+    sync_buffer => { map { $_ => 1 } qw(id received_datetime last_tried
+                     retry_at first_failed_datetime) },
+    msync_refused => { map { $_ => 1 } qw(first_failed_datetime last_tried
+                       tries) },
+);
+
+my $Count = 0;
+
+
+# Settings: name, batch (size of all batches), records, command ("sync"),
+# rebuilds (central's queue may be built more than once), and the code
+# "begin", which brings the site to where the run begins: it is called once,
+# with this object.
+sub new {
+    my ($class, %args) = @_;
+
+    my $self = bless { batch => 50, records => 150, command => 'sync',
+                       %args }, $class;
+
+    $self->{dir} = stage_dir() . '/resume-' . $$ . '-' . ++$Count;
+    mkdir $self->{dir} or croak "$self->{dir}: $!";
+
+    open my $fh, '>', "$self->{dir}/password" or croak "password: $!";
+    print {$fh} PASSWORD;
+    close $fh;
+    chmod 0600, "$self->{dir}/password";
+
+    $self->{central} = Msync::Central->start(password => PASSWORD,
+                                             records  => $self->{records});
+    $self->{begin}->($self);
+    $self->{central}->snapshot;
+    $self->_keep;
+    $self->_refer;
+
+    return $self;
+}
+
+
+sub central  { $_[0]{central} }
+sub database { "$_[0]{dir}/site.sqlite" }
+sub query    { my $self = shift; sqlite($self->database, @_) }
+
+# How many writes and requests an undisturbed run has.
+sub writes   { $_[0]{counts}[0] }
+sub requests { $_[0]{counts}[1] }
+
+
+# Runs the helper once; returns its exit status, 128 and the signal for a
+# killed one, and what it said.
+sub run {
+    my ($self, $fault) = @_;
+
+    my $out = "$self->{dir}/out";
+    my $pid = fork() // croak "fork: $!";
+
+    if ($pid == 0) {
+        $ENV{MSYNC_FAULT} = $fault if $fault;
+        $ENV{MSYNC_FAULT_BATCH} = $self->{batch};
+        $ENV{MSYNC_FAULT_COUNT} = "$self->{dir}/count";
+        open STDOUT, '>', $out;
+        open STDERR, '>&', \*STDOUT;
+        exec $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
+            '--url', $self->central->url, '--username', 'Clinic 7',
+            '--password-file', "$self->{dir}/password", $self->{command}
+            or POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+
+    return ($status, _slurp($out));
+}
+
+
+# Disturbs one run and goes on.  The hash says how: "fault" of the helper,
+# "torn" (a fault of the central server), "again" (a fault of the run that
+# goes on), "says" (what a run that failed must say), "firm" (none may
+# fail).  Returns what is wrong.
+sub try {
+    my ($self, %how) = @_;
+
+    my (@wrong, $status, $said);
+    my @faults = ($how{fault}, $how{again} // ());
+
+    $self->central->restore;
+    $self->_put_back;
+    $self->central->fault(%{ $how{torn} }) if $how{torn};
+
+    for my $n (1 .. RUNS_MAX) {
+        my $fault = shift @faults;
+
+        ($status, $said) = $self->run($fault);
+        last if $status == 0;
+
+        push @wrong, $self->_damage;
+
+        next if $status == 128 + KILLED;
+
+        push @wrong, "run $n fails ($status): $said"
+            if $how{firm} || !$fault && !$how{torn};
+        push @wrong, "run $n does not say $how{says}: $said"
+            if $how{says} && $said !~ /$how{says}/;
+    }
+
+    return @wrong, "it never succeeds: $said" if $status != 0;
+
+    ($status, $said) = $self->run;
+    push @wrong, "another run fails: $said" if $status != 0;
+
+    return @wrong, $self->_differences;
+}
+
+
+# ---- the site -------------------------------------------------------------
+
+sub _files { map { $_[0]->database . $_ } '', '-wal', '-shm' }
+
+# The database as it is now is where each try begins.
+sub _keep {
+    my ($self) = @_;
+
+    return if !-e $self->database;
+
+    $self->query('PRAGMA wal_checkpoint(TRUNCATE)');
+    copy($self->database, "$self->{dir}/kept") or croak "keeping: $!";
+    unlink $self->_files;
+}
+
+sub _put_back {
+    my ($self) = @_;
+
+    unlink $self->_files;
+    return if !-e "$self->{dir}/kept";
+
+    copy("$self->{dir}/kept", $self->database) or croak "putting back: $!";
+}
+
+
+# An undisturbed run, and one more that finds nothing to do.
+sub _refer {
+    my ($self) = @_;
+
+    $self->_put_back;
+
+    my ($status, $said) = $self->run;
+    croak "$self->{name}: the undisturbed run fails: $said" if $status != 0;
+
+    $self->{counts} = [split ' ', _slurp("$self->{dir}/count")];
+    $self->{received} = $self->central->state(1)->{receivedCount};
+
+    ($status, $said) = $self->run;
+    croak "$self->{name}: a run with nothing to do fails: $said"
+        if $status != 0;
+
+    my $now = $self->central->state(1)->{receivedCount};
+    croak "$self->{name}: something is sent twice"
+        if "@{$now}{qw(v5 v6)}" ne "@{$self->{received}}{qw(v5 v6)}";
+
+    $self->{dump_sql} = $self->_dump_sql;
+    $self->{dump} = $self->_dump;
+    $self->{state} = $self->_state;
+}
+
+
+# What PRAGMA integrity_check and foreign_key_check find, in a copy: the
+# next run is to find the files as they were left.
+sub _damage {
+    my ($self) = @_;
+
+    return if !-s $self->database;
+
+    my $copy = "$self->{dir}/copy";
+
+    unlink map { "$copy$_" } '', '-wal', '-shm';
+    copy($self->database, $copy) or croak "copying: $!";
+    copy($self->database . '-wal', "$copy-wal")
+        if -e $self->database . '-wal';
+
+    my $found = sqlite($copy, 'PRAGMA integrity_check',
+                       'PRAGMA foreign_key_check');
+
+    return $found eq 'ok' ? () : "the database is damaged: $found";
+}
+
+
+# One statement a table; rows are in the order of all their columns.
+sub _dump_sql {
+    my ($self) = @_;
+
+    my @sql = (
+        'PRAGMA integrity_check', 'PRAGMA foreign_key_check',
+        "SELECT 'schema', type, name, sql FROM sqlite_master ORDER BY 3, 2",
+    );
+
+    for my $table (split /\n/, $self->query(
+        "SELECT name FROM sqlite_master WHERE type = 'table' "
+        . "AND name NOT IN ('sync_log', 'sqlite_sequence') ORDER BY name"))
+    {
+        my @columns = grep { !$LEFT_OUT{$table}{$_} } split /\n/,
+            $self->query("SELECT name FROM pragma_table_info('$table')");
+        my $names = join ', ', map { qq{"$_"} } @columns;
+
+        my $times = $table eq 'sync_buffer'
+            ? ', integration_datetime IS NULL' : '';
+        $names =~ s/"integration_datetime", // if $times;
+
+        push @sql, qq{SELECT '$table', $names$times FROM "$table" }
+            . 'ORDER BY ' . join ', ', 2 .. @columns + 1;
+    }
+
+    return \@sql;
+}
+
+
+# The database as lines.  Cursors count from the end of what central has:
+# what it was sent twice moved that end.  A time of today is the clock's.
+sub _dump {
+    my ($self) = @_;
+
+    my $text = sqlite($self->database, @{ $self->{dump_sql} });
+    my $latest = $self->central->state(1)->{latest}{v6};
+    my $today = join '|', map { POSIX::strftime('%Y-%m-%d', gmtime $_) }
+        $^T, time;
+
+    $text =~ s/^(key_value_store\|(?:SYNC_PULL_CURSOR_V6|MSYNC_PULL_V6_MAX)
+               \|[^|]*\|)(\d+)/$1 . ($2 - $latest)/gemx;
+    $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
+
+    return [split /\n/, $text];
+}
+
+
+# What central has in the end.
+sub _state {
+    my ($self) = @_;
+
+    my $state = $self->central->state;
+    my %received;
+
+    for my $api (qw(v5 v6)) {
+        $received{encode_json($_)}++ for @{ $state->{received}{$api} };
+    }
+
+    my %violations = map { encode_json($_) => 1 } @{ $state->{violations} };
+
+    return {
+        (map { ("record $_" => $state->{changed}{$_} // 'deleted') }
+            keys %{ $state->{changed} }),
+        (map { ("rows of $_" => $state->{counts}{$_}) }
+            keys %{ $state->{counts} }),
+        (map { ("received: $_" => 1) } keys %received),
+        (map { ("violation: $_" => 1) } keys %violations),
+        'queue' => $state->{queue}{remote},
+        $self->{rebuilds} ? ()
+            : ('queues built' => $state->{queuesBuilt}),
+    };
+}
+
+
+sub _differences {
+    my ($self) = @_;
+
+    my ($dump, $state) = ($self->_dump, $self->_state);
+    my (%lines, @wrong);
+
+    $lines{$_}++ for @$dump;
+    $lines{$_}-- for @{ $self->{dump} };
+    push @wrong, map { ($lines{$_} > 0 ? 'more' : 'less') . " here: $_" }
+        grep { $lines{$_} } sort keys %lines;
+
+    my %keys = (%$state, %{ $self->{state} });
+
+    for my $key (sort keys %keys) {
+        my ($is, $was) = map { $_->{$key} // 'none' } $state, $self->{state};
+        push @wrong, "central, $key: $is, it was $was" if $is ne $was;
+    }
+
+    # What was not answered is sent again: one batch for each disturbance.
+    my $count = $self->central->state(1)->{receivedCount};
+
+    for my $api (qw(v5 v6)) {
+        my $more = $count->{$api} - $self->{received}{$api};
+        push @wrong, "central received $more records again over $api"
+            if $more > 2 * $self->{batch} || $more < 0;
+    }
+
+    return @wrong;
+}
+
+
+sub _slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or return '';
+    local $/;
+    return scalar(<$fh>) // '';
+}
+
+
+# ---- many of them ---------------------------------------------------------
+
+# Runs tries in so many processes at once.  "$make" makes, in each of them,
+# the list of [group, object, tries' arguments]; each process does its share.
+# Returns {group => {tries => n, wrong => [text, …]}}.
+sub all {
+    my ($class, $processes, $make) = @_;
+
+    my (%groups, @readers);
+
+    for my $me (0 .. $processes - 1) {
+        pipe my $reader, my $writer or croak "pipe: $!";
+        my $pid = fork() // croak "fork: $!";
+
+        if ($pid == 0) {
+            close $reader;
+            my $done = eval { _share($make, $me, $processes, $writer); 1 };
+            print {$writer} encode_json({ group => 'all', how => {},
+                                          wrong => ["$@"] }), "\n" if !$done;
+            close $writer;
+            POSIX::_exit(0);
+        }
+
+        close $writer;
+        push @readers, [$pid, $reader];
+    }
+
+    for my $child (@readers) {
+        my ($pid, $reader) = @$child;
+
+        while (my $line = <$reader>) {
+            my $one = decode_json($line);
+            my $group = $groups{ $one->{group} } //= { tries => 0,
+                                                       wrong => [] };
+            $group->{tries}++;
+            push @{ $group->{wrong} }, encode_json($one->{how}) . ': '
+                . join "\n    ", @{ $one->{wrong} } if @{ $one->{wrong} };
+        }
+
+        waitpid $pid, 0;
+    }
+
+    return \%groups;
+}
+
+
+sub _share {
+    my ($make, $me, $processes, $writer) = @_;
+
+    my @tries = $make->();
+
+    for my $i (grep { $_ % $processes == $me } 0 .. $#tries) {
+        my ($group, $object, %how) = @{ $tries[$i] };
+        my @wrong = $object->try(%how);
+
+        splice @wrong, 12, @wrong - 12, '…' if @wrong > 12;
+        print {$writer} encode_json({ group => $group, how => \%how,
+                                      wrong => \@wrong }), "\n";
+        $writer->flush;
+    }
+}
+
+
+1;
