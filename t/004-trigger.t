@@ -359,6 +359,9 @@ Transfer-Encoding: chunked
 
 
 === TEST 14: access is nginx's affair
+--- http_config eval
+Msync::Test::site_config('clinic', url => 'http://127.0.0.1:1',
+    username => 'Clinic', password_sha256 => '0' x 64)
 --- config
     location /api/ {
         msync clinic;

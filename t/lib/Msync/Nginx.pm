@@ -154,7 +154,8 @@ sub alarms {
     my ($self, $allowed) = @_;
 
     return grep { !$allowed || !/$allowed/ }
-        grep { /\[(?:alert|crit|emerg)\]|Sanitizer/ } $self->log_lines;
+        grep { /\[(?:alert|crit|emerg)\]|Sanitizer|msync.*runtime error/ }
+        $self->log_lines;
 }
 
 

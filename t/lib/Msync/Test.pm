@@ -241,7 +241,9 @@ sub memory_has {
         my $tail = '';
         sysseek $mem, hex $from, 0;
 
-        # In pieces, because a sanitizer's shadow has no end.
+        # The shadow of a sanitizer has no end, and no data.
+        next if $left > 1 << 30;
+
         while ($left > 0) {
             my $n = sysread $mem, my $piece, $left < 1 << 22 ? $left : 1 << 22;
             last if !$n;
