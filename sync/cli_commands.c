@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "cli_private.h"
+#include "confine.h"
 #include "control.h"
 #include "status.h"
 
@@ -353,6 +354,8 @@ msync_cli_sync(msync_cli_t *cli)
                 "--username and --password-file\n");
         return 1;
     }
+
+    msync_confine(cli->conf->ssl_trusted_certificate);
 
     memset(&run, 0, sizeof(run));
     run.store = cli->store;

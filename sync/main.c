@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "confine.h"
 #include "control.h"
 #include "serve.h"
 
@@ -47,8 +48,10 @@ main(int argc, char **argv)
     set_signals();
 
     if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
+        msync_confine_process(MSYNC_CONTROL_FD + 1);
         return msync_serve(MSYNC_CONTROL_FD);
     }
 
+    msync_confine_process(-1);
     return msync_cli(argc, argv);
 }

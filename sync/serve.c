@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "run.h"
 #include "serve.h"
 #include "serve_private.h"
@@ -234,6 +235,9 @@ open_store(msync_serve_t *serve, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
+    /* all is open, nothing was said to the network yet */
+    msync_confine(serve->conf->ssl_trusted_certificate);
+
     serve->status.paused = paused != 0;
     serve->resume = interrupted > 0;
 
@@ -314,6 +318,14 @@ work(msync_serve_t *serve)
     }
 
     if (due(serve, &trigger)) {
+        if (msync_confine_is_stale()) {
+            msync_log(MSYNC_LOG_NOTICE, "the name service's or the "
+                      "certificates' file was replaced: a new helper reads "
+                      "it");
+            serve->closed = true;
+            return;
+        }
+
         serve->resume = false;
         serve->wanted = false;
 
@@ -420,6 +432,7 @@ end(msync_serve_t *serve)
     msync_catalogue_free(&serve->catalogue);
     msync_channel_free(&serve->channel);
     free(serve->config);
+    explicit_bzero(serve->password, sizeof(serve->password));
     free(serve);
 }
 

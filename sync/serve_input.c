@@ -36,11 +36,20 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* what was saved on the page wins; a bad file is no reason to stop */
-    if (conf->password_sha256[0] == '\0' && conf->password_file != NULL
-        && msync_conf_read_password(conf, &password) != MSYNC_OK)
-    {
-        msync_log_err(&password, "password_file");
+    /* what was saved on the page wins; a bad file is no reason to stop, and
+     * a good one is read once: afterwards it is out of reach */
+    if (conf->password_sha256[0] == '\0' && conf->password_file != NULL) {
+        if (serve->password[0] != '\0') {
+            memcpy(conf->password_sha256, serve->password,
+                   sizeof(serve->password));
+
+        } else if (msync_conf_read_password(conf, &password) == MSYNC_OK) {
+            memcpy(serve->password, conf->password_sha256,
+                   sizeof(serve->password));
+
+        } else {
+            msync_log_err(&password, "password_file");
+        }
     }
 
     msync_log_set_level(conf->log_level);

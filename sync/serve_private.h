@@ -26,6 +26,7 @@ typedef struct {
     char               *config;    /* owned, the CONFIG frame's JSON */
     msync_catalogue_t  *catalogue;
     msync_conf_t       *conf;      /* with what the database says */
+    char                password[65];  /* of password_file, hashed; "" */
     msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
     int                 lock;

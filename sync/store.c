@@ -215,6 +215,7 @@ configure(msync_store_t *store, unsigned flags, msync_err_t *err)
     snprintf(sql, sizeof(sql),
              "PRAGMA foreign_keys = ON;"
              "PRAGMA trusted_schema = ON;"
+             "PRAGMA temp_store = MEMORY;"
              "PRAGMA cache_size = -%d;"
              "PRAGMA wal_autocheckpoint = %d;", CACHE_KIB, CHECKPOINT);
 

@@ -1,0 +1,37 @@
+/*
+ * What the process gives up before it reads a word from the network.
+ *
+ * Of the file system it keeps what name service and TLS read, and what it
+ * has open: the database with its log and lock.  It can start no program,
+ * look into no process, and open no sockets but those of the internet and
+ * of name service.  A kernel without Landlock or seccomp is told of in the
+ * log, once; everything else works the same there.
+ *
+ * Under a sanitizer nothing is given up, because its reports need it.
+ */
+
+#ifndef MSYNC_CONFINE_H
+#define MSYNC_CONFINE_H
+
+#include <stdbool.h>
+
+/*
+ * At the start: no new privileges, no core dump, nothing for debuggers,
+ * few descriptors.  Closes those from "first" on; -1: none.
+ */
+void msync_confine_process(int first);
+
+/*
+ * For good, before the first thread: files and system calls.  The database
+ * is open.  certificate is a file of ssl_trusted_certificate or NULL.
+ */
+void msync_confine(const char *certificate);
+
+/*
+ * True when a file that has to be read again was replaced by another one,
+ * as a DHCP client does with /etc/resolv.conf: this process may not open it,
+ * a new one may.
+ */
+bool msync_confine_is_stale(void);
+
+#endif /* MSYNC_CONFINE_H */

@@ -1,0 +1,271 @@
+# What the helper can do to the machine that it runs on, if what it reads
+# from the network ever got hold of it: nothing.
+#
+# A real helper with a library preloaded that tries (t/confined/probe.c); it
+# tries once before it is confined, too, so that a trial which fails for
+# another reason proves nothing.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(
+    project_root site_config site_path sqlite stage_dir start_central
+    start_nginx wait_until write_private
+);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+# refused with this; the others are needed for work
+my %REFUSED = (
+    'read a secret'             => 'EACCES',
+    'read /etc/passwd'          => 'EACCES',
+    'write a secret'            => 'EACCES',
+    'truncate a secret'         => 'EACCES',
+    'write beside the database' => 'EACCES',
+    'write in /tmp'             => 'EACCES',
+    'remove a secret'           => 'EACCES',
+    'rename a secret'           => 'EACCES',
+    'list a folder'             => 'EACCES',
+    'read a process'            => 'EACCES',
+    'exec'                      => 'EPERM',
+    'fork'                      => 'EPERM',
+    'ptrace'                    => 'EPERM',
+    'mount'                     => 'EPERM',
+    'unshare'                   => 'EPERM',
+    'keyctl'                    => 'EPERM',
+    'bpf'                       => 'EPERM',
+    'io_uring'                  => 'EPERM',
+    'userfaultfd'               => 'EPERM',
+    'a packet socket'           => 'EPERM',
+    'a VM socket'               => 'EPERM',
+);
+
+my @ALLOWED = ('read /etc/hosts', 'an internet socket', 'a local socket');
+
+# of those that are refused, what the helper's user may do otherwise
+my @OTHERWISE = (
+    'read a secret', 'read /etc/passwd', 'write beside the database',
+    'list a folder', 'read a process', 'fork',
+);
+
+if (qx(nm -D "$ENV{TEST_NGINX_MSYNC}" 2>&1) =~ /__(?:asan|tsan)_init/) {
+    plan skip_all => 'built with a sanitizer, which needs what is refused';
+}
+
+my $preload = compile();
+my $said = site_path('probe.log');
+my $secret = write_private('secret', "of another site\n");
+
+write_private('password', PASSWORD . "\n");
+write_private('probe.log', '');
+
+my $central = start_central(password => PASSWORD, records => 300);
+my $nginx = start_nginx(
+    workers => 1,
+    http    => site_config('clinic',
+        helper        => wrapper(),
+        url           => $central->url,
+        username      => '"Clinic 7"',
+        password_file => site_path('password'),
+        interval      => '0',
+    ),
+    server  => 'location /api/ { msync clinic; }',
+);
+
+unconfined_it_could();
+the_process_is_closed();
+a_sync_works();
+confined_it_cannot();
+a_replaced_file_is_read_by_a_new_helper();
+
+is_deeply([$nginx->alarms(qr/exited on signal/)], [], 'no alarms');
+
+done_testing();
+
+
+sub compile {
+    my $library = stage_dir() . '/probe.so';
+
+    system($ENV{CC} || 'cc', qw(-O1 -shared -fPIC -D_GNU_SOURCE -o), $library,
+        project_root() . '/t/confined/probe.c') == 0
+        or BAIL_OUT('the probe does not compile');
+    chmod 0755, $library;
+
+    return $library;
+}
+
+
+sub wrapper {
+    my $path = stage_dir() . '/fake/probed-helper';
+    my $beside = site_path('beside');
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} <<"END";
+#!/bin/sh
+PROBE_SECRET=$secret PROBE_BESIDE=$beside LD_PRELOAD=$preload
+export PROBE_SECRET PROBE_BESIDE LD_PRELOAD
+exec $ENV{TEST_NGINX_MSYNC} "\$@" 2>>$said
+END
+    close $handle or die "$path: $!\n";
+    chmod 0755, $path;
+
+    return $path;
+}
+
+
+# what a trial came to, by its name
+sub trials {
+    open my $handle, '<', $said or die "$said: $!\n";
+
+    return map { /^probe: ([^:]+): (\w+)$/ ? ($1, $2) : () } <$handle>;
+}
+
+
+sub helper {
+    my $lock = site_path('clinic.sqlite.lock');
+
+    return wait_until {
+        open my $handle, '<', $lock or return;
+        my ($pid) = (<$handle> // q()) =~ /^(\d+)$/;
+        return $pid && -d "/proc/$pid" ? $pid : undef;
+    };
+}
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $handle, '<', $path or return q();
+    local $/ = undef;
+
+    return <$handle>;
+}
+
+
+# the same trials, in a process that gave up nothing, as the same user
+sub unconfined_it_could {
+    my $user = Msync::Test::worker_user();
+    my $script = 'use Socket; socket(my $s, AF_INET, SOCK_STREAM, 0); '
+        . 'connect($s, pack_sockaddr_in(1, inet_aton("127.0.0.1")))';
+    my %env = (PROBE_SECRET => "$secret.copy",
+               PROBE_BESIDE => site_path('beside'), LD_PRELOAD => $preload);
+
+    write_private('secret.copy', 'x');
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        if (defined $user) {
+            my (undef, undef, $uid, $gid) = getpwnam $user;
+            $( = $) = $gid;
+            $< = $> = $uid;
+        }
+        open STDERR, '>>', $said;
+        @ENV{keys %env} = values %env;
+        exec $^X, '-e', $script or die;
+    }
+
+    waitpid $pid, 0;
+
+    my %trial = trials();
+    is($trial{$_}, 'done', "unconfined, it can $_") for @OTHERWISE;
+
+    unlink site_path('beside');
+    open my $handle, '>', $said or die "$said: $!\n";
+    close $handle or die "$said: $!\n";
+    return;
+}
+
+
+sub the_process_is_closed {
+    my $pid = helper();
+    my $status;
+
+    wait_until {
+        $status = slurp("/proc/$pid/status");
+        return $status =~ /^Seccomp:\s+2$/m;
+    };
+
+    like($status, qr/^NoNewPrivs:\s+1$/m, 'no new privileges');
+    like($status, qr/^Seccomp:\s+2$/m, 'a filter of system calls');
+    is((stat "/proc/$pid/environ")[4], 0, 'not dumpable');
+
+    my $limits = slurp("/proc/$pid/limits");
+    like($limits, qr/^Max core file size +0 +0 /m, 'no core dump');
+    like($limits, qr/^Max open files +\d{1,3} +\d{1,3} /m,
+         'few descriptors');
+
+    my @open = map { readlink($_) // q() } glob "/proc/$pid/fd/*";
+    my $database = site_path('clinic.sqlite');
+
+    is_deeply([grep { !m{^(?:/dev/null|socket:.*|pipe:.*|anon_inode:.*)$}
+        && !m{^\Q$database\E(?:-wal|-shm|\.lock)?$}
+        && !m{/error\.log$} && $_ ne $said } @open], [],
+        'no descriptor but those that it needs') or diag("@open");
+    return;
+}
+
+
+sub a_sync_works {
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync is asked for');
+
+    my $doc = $nginx->wait_status(sub {
+        $_->{syncStatus}{lastSuccessfulSync} && $_->{state} eq 'idle';
+    });
+
+    ok($doc, 'and ends well') or diag(join "\n", $nginx->log_lines);
+    cmp_ok(sqlite(site_path('clinic.sqlite'), 'SELECT count(*) FROM item'),
+           '>', 0, 'with its rows');
+    return;
+}
+
+
+sub confined_it_cannot {
+    my %trial = trials();
+
+    is($trial{$_}, $REFUSED{$_}, "confined, it cannot $_")
+        for sort keys %REFUSED;
+    is($trial{$_}, 'done', "it can have $_") for @ALLOWED;
+
+    is(slurp($secret), "of another site\n", 'the secret is as it was');
+    ok(!-e site_path('beside'), 'nothing is beside the database');
+    return;
+}
+
+
+# ssl_trusted_certificate is of the same list as /etc/resolv.conf
+sub a_replaced_file_is_read_by_a_new_helper {
+    my $authorities = write_private('authorities.pem', '');
+
+    $nginx->set(http => site_config('clinic',
+        helper                  => $ENV{TEST_NGINX_MSYNC},
+        url                     => $central->url,
+        username                => '"Clinic 7"',
+        password_file           => site_path('password'),
+        ssl_trusted_certificate => $authorities,
+        interval                => '0',
+    ));
+    ok($nginx->reload, 'a site with a file of authorities');
+
+    my $old = $nginx->wait_status(sub { $_->{state} eq 'idle' })
+        && helper();
+
+    write_private('authorities.new', '');
+    rename site_path('authorities.new'), $authorities;
+
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync is asked for');
+
+    my $new = wait_until {
+        my $pid = helper();
+        return $pid && $pid != $old ? $pid : undef;
+    };
+    ok($new, 'after it was replaced another helper works');
+
+    my $database = site_path('clinic.sqlite');
+    ok(wait_until(sub {
+        sqlite($database, 'SELECT count(*) FROM sync_log '
+            . 'WHERE finished_datetime IS NOT NULL') >= 2;
+    }), 'and does what was asked for') or diag(join "\n", $nginx->log_lines);
+    return;
+}
