@@ -17,7 +17,7 @@ HARDEN  := -fstack-protector-strong -fPIE
 CSTD    := -std=gnu11 -D_GNU_SOURCE
 SAN     ?=
 
-LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson libcrypto \
+LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson libcrypto zlib \
              2>/dev/null)
 
 SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))

@@ -320,9 +320,13 @@ open_for_writing(msync_cli_t *cli, msync_err_t *err)
 {
     int  interrupted_runs;
 
-    if (open_database(cli, MSYNC_STORE_CREATE, err) != MSYNC_OK
-        || load_settings(cli, err) != MSYNC_OK)
-    {
+    if (open_database(cli, MSYNC_STORE_CREATE, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    msync_store_set_wait(cli->store, interrupted, NULL);
+
+    if (load_settings(cli, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 

@@ -20,6 +20,10 @@
                                       hash */
 
 
+static int http_try(msync_http_t *http, const msync_http_request_t *req,
+    msync_http_response_t *res, msync_err_t *err);
+static int http_pace(msync_http_t *http, const msync_http_counters_t *before,
+    int64_t began, msync_err_t *err);
 static int http_attempt(msync_http_transfer_t *t,
     const msync_http_request_t *req, msync_err_t *err);
 static int http_check(const msync_http_request_t *req, msync_err_t *err);
@@ -84,6 +88,7 @@ msync_http_create(const msync_conf_t *conf, const char *hardware_id, int fd,
 void
 msync_http_free(msync_http_t **http)
 {
+    size_t         i;
     msync_http_t  *h;
 
     h = *http;
@@ -96,6 +101,10 @@ msync_http_free(msync_http_t **http)
     curl_easy_cleanup(h->easy);
     (void) curl_multi_cleanup(h->multi);
     curl_global_cleanup();
+
+    for (i = 0; i < MSYNC_HTTP_TAKERS; i++) {
+        msync_free(&h->takers[i].url);
+    }
 
     explicit_bzero(h->proxy, strlen(h->proxy));
 
@@ -113,16 +122,44 @@ int
 msync_http_request(msync_http_t *http, const msync_http_request_t *req,
     msync_http_response_t *res, msync_err_t *err)
 {
-    int                     rc;
-    long                    pause;
-    msync_http_retry_t      retry;
-    msync_http_transfer_t   t;
+    int                    rc;
+    bool                   gzip;
+    char                  *body;
+    msync_http_request_t   packed;
 
     memset(res, 0, sizeof(*res));
 
     if (http_check(req, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
+
+    gzip = msync_http_gzip(http, req, &packed, &body);
+    rc = http_try(http, &packed, res, err);
+
+    if (gzip && rc == MSYNC_OK && res->status == 415) {
+        msync_http_gzip_refused(http, req->url);
+        msync_http_response_clear(res);
+        rc = http_try(http, req, res, err);
+    }
+
+    free(body);
+
+    return rc;
+}
+
+
+/* until it went well, or is not to be tried again */
+
+static int
+http_try(msync_http_t *http, const msync_http_request_t *req,
+    msync_http_response_t *res, msync_err_t *err)
+{
+    int                     rc;
+    long                    pause;
+    int64_t                 began;
+    msync_http_retry_t      retry;
+    msync_http_counters_t   before;
+    msync_http_transfer_t   t;
 
     memset(&retry, 0, sizeof(retry));
     retry.started = msync_http_now();
@@ -133,7 +170,16 @@ msync_http_request(msync_http_t *http, const msync_http_request_t *req,
         t.url = req->url;
         t.res = res;
 
+        began = msync_http_now();
+        before = http->counters;
         rc = http_attempt(&t, req, err);
+
+        if (rc == MSYNC_OK
+            && http_pace(http, &before, began, err) != MSYNC_OK)
+        {
+            msync_http_response_clear(res);
+            return MSYNC_ERROR;
+        }
 
         if (!msync_http_again(&retry, req, &t, rc, err, &pause)) {
             return rc;
@@ -282,6 +328,30 @@ msync_http_where(const char *url, char *buf, size_t size)
     }
 
     return buf;
+}
+
+
+/*
+ * Waits until the octets since "before" are no more than limit_rate allows
+ * for the time since "began".
+ */
+
+static int
+http_pace(msync_http_t *http, const msync_http_counters_t *before,
+    int64_t began, msync_err_t *err)
+{
+    int64_t  in, out, due;
+
+    if (http->limit_rate <= 0) {
+        return MSYNC_OK;
+    }
+
+    in = (int64_t) (http->counters.bytes_received - before->bytes_received);
+    out = (int64_t) (http->counters.bytes_sent - before->bytes_sent);
+    due = (in > out ? in : out) * 1000 / http->limit_rate
+          - (msync_http_now() - began);
+
+    return due > 0 ? msync_http_pause(http, (long) due, err) : MSYNC_OK;
 }
 
 

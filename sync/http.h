@@ -1,6 +1,7 @@
 /*
  * One libcurl session for a whole run: connections are kept and reused for
- * both servers, answers are asked for compressed in every way libcurl knows.
+ * both servers, answers are asked for compressed in every way libcurl knows,
+ * requests are compressed where the server has shown that it takes that.
  *
  * A call waits for its answer in curl_multi_poll together with the caller's
  * descriptor (the control channel), so commands are heard during a transfer.
@@ -33,6 +34,8 @@ typedef int (*msync_http_hook_pt)(void *data, msync_err_t *err);
 #define MSYNC_HTTP_TRIES          4        /* in all */
 #define MSYNC_HTTP_TIMEOUT_TRIES  2        /* of them when the server was
                                               silent for the read timeout */
+#define MSYNC_HTTP_WHOLE          4        /* times the read timeout: the most
+                                              that one request may take */
 #define MSYNC_HTTP_PAUSE_MAX      30000    /* ms */
 #define MSYNC_HTTP_DEAD           10000    /* ms: a server that was not
                                               reached at all is not tried
@@ -74,6 +77,7 @@ typedef struct {
     int          version;        /* of the API, with auth */
     long         timeout;        /* ms without an octet; 0: read_timeout */
     unsigned     tries;          /* in all; 0: MSYNC_HTTP_TRIES */
+    bool         gzip;           /* the body is; set by http.c */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
     msync_http_judge_pt  judge;  /* NULL: MSYNC_HTTP_USUAL */
@@ -100,7 +104,8 @@ void msync_http_free(msync_http_t **http);
  * caller judges it and calls msync_http_response_clear.  MSYNC_ERROR (*res
  * is empty then): CONNECTION_ERROR, TIMEOUT, TLS_ERROR, INVALID_URL,
  * INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect that is
- * not followed, or what the hook said; the text tells name look-up, refused,
+ * not followed, or what the hook said; TIMEOUT with the scope
+ * MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass; the text tells name look-up, refused,
  * proxy, certificate name, expiry, trust and "not TLS at all" apart.
  *
  * Only a GET follows a redirect, to the same host and port or to its https.

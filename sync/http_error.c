@@ -190,11 +190,17 @@ http_error_timeout(const msync_http_transfer_t *t, const char *where,
 
     limit = (double) t->http->connect_timeout / 1000;
 
-    if (t->silent) {
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
-                             "%s took the request but then was silent for "
-                             "%.3g seconds", where,
-                             (double) t->timeout / 1000);
+    if (t->silent || t->slow) {
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             t->silent
+                             ? "%s took the request but then was silent for "
+                               "%.3g seconds"
+                             : "The exchange with %s was not done after %.3g "
+                               "seconds, so slow is the line", where,
+                             (double) t->timeout / 1000
+                             * (t->silent ? 1 : MSYNC_HTTP_WHOLE));
+        err->scope = MSYNC_SCOPE_RECORD;
+        return MSYNC_ERROR;
     }
 
     lookup = 0;

@@ -10,6 +10,17 @@
 #include <curl/curl.h>
 
 
+#define MSYNC_HTTP_TAKERS  4       /* servers of one session */
+
+/* what a server says about compressed requests */
+
+typedef struct {
+    char                   *url;        /* owned, of its origin; NULL: free */
+    bool                    gzip;
+    bool                    refused;    /* with 415, whatever it says */
+} msync_http_taker_t;
+
+
 struct msync_http_s {
     CURLM                  *multi;      /* owned; keeps the connections */
     CURL                   *easy;       /* owned */
@@ -30,6 +41,8 @@ struct msync_http_s {
     void                   *data;
     int64_t                 hook_due;   /* monotonic ms */
 
+    msync_http_taker_t      takers[MSYNC_HTTP_TAKERS];
+
     long                    base;
     msync_http_counters_t   counters;
 };
@@ -48,6 +61,7 @@ typedef struct {
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
     bool                    silent;     /* the read timeout passed */
+    bool                    slow;       /* so did MSYNC_HTTP_WHOLE of them */
     bool                    too_large;
     bool                    no_memory;
     bool                    hooked;     /* the hook ended it */
@@ -94,6 +108,21 @@ const char *msync_http_where(const char *url, char *buf, size_t size);
 bool msync_http_again(msync_http_retry_t *retry,
     const msync_http_request_t *req, const msync_http_transfer_t *t, int rc,
     const msync_err_t *err, long *pause);
+
+/* looks at one header line of an answer */
+void msync_http_gzip_header(msync_http_transfer_t *t, const char *line,
+    size_t n);
+
+/*
+ * The same request with a compressed body, "*body" being the caller's to
+ * free; false and an uncompressed copy where the server does not take that,
+ * or where nothing is won.
+ */
+bool msync_http_gzip(msync_http_t *http, const msync_http_request_t *req,
+    msync_http_request_t *packed, char **body);
+
+/* the server answered one with 415 */
+void msync_http_gzip_refused(msync_http_t *http, const char *url);
 
 /* where a redirect leads, owned by the caller; NULL and *err: nowhere */
 char *msync_http_redirect(const msync_http_transfer_t *t,

@@ -142,7 +142,7 @@ http_retry_failed(const msync_http_retry_t *retry,
         return msync_http_now() - retry->started < MSYNC_HTTP_DEAD;
     }
 
-    return !req->once
+    return !req->once && !t->slow
            && !(t->silent && retry->tries >= MSYNC_HTTP_TIMEOUT_TRIES);
 }
 

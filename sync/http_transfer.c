@@ -13,13 +13,15 @@
 
 
 #define HTTP_BODY_MIN    16384                /* octets */
-#define HTTP_BUFFER      131072
+#define HTTP_BUFFER      131072L
+#define HTTP_BUFFER_MIN  1024L                /* libcurl takes no less */
 #define HTTP_KEEPALIVE   60L                  /* s */
 #define HTTP_LINE_MAX    512
 
 
 static CURLcode http_options(msync_http_transfer_t *t,
     const msync_http_request_t *req);
+static long http_buffer(const msync_http_t *http);
 static CURLcode http_options_session(CURL *easy, const msync_http_t *http);
 static CURLcode http_options_request(CURL *easy,
     const msync_http_request_t *req);
@@ -154,6 +156,21 @@ http_options(msync_http_transfer_t *t, const msync_http_request_t *req)
 }
 
 
+/* libcurl looks at the rate once in a hundred buffers: small ones keep it
+ * even within an answer, http_pace keeps it from one to the next */
+
+static long
+http_buffer(const msync_http_t *http)
+{
+    if (http->limit_rate <= 0 || http->limit_rate / 100 >= HTTP_BUFFER) {
+        return HTTP_BUFFER;
+    }
+
+    return http->limit_rate / 100 < HTTP_BUFFER_MIN
+           ? HTTP_BUFFER_MIN : (long) (http->limit_rate / 100);
+}
+
+
 static CURLcode
 http_options_session(CURL *easy, const msync_http_t *http)
 {
@@ -168,7 +185,7 @@ http_options_session(CURL *easy, const msync_http_t *http)
     http_set(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
     http_set(rc, easy, CURLOPT_ACCEPT_ENCODING, "");
     http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
-    http_set(rc, easy, CURLOPT_BUFFERSIZE, (long) HTTP_BUFFER);
+    http_set(rc, easy, CURLOPT_BUFFERSIZE, http_buffer(http));
     http_set(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
     http_set(rc, easy, CURLOPT_TCP_KEEPIDLE, HTTP_KEEPALIVE);
     http_set(rc, easy, CURLOPT_TCP_KEEPINTVL, HTTP_KEEPALIVE);
@@ -238,7 +255,7 @@ http_options_request(CURL *easy, const msync_http_request_t *req)
 static struct curl_slist *
 http_headers(const msync_http_t *http, const msync_http_request_t *req)
 {
-    char                lines[8][HTTP_LINE_MAX];
+    char                lines[9][HTTP_LINE_MAX];
     size_t              i, n;
     struct curl_slist  *headers, *grown;
 
@@ -249,6 +266,10 @@ http_headers(const msync_http_t *http, const msync_http_request_t *req)
 
     if (req->body) {
         (void) strcpy(lines[n++], "Content-Type: application/json");
+    }
+
+    if (req->gzip) {
+        (void) strcpy(lines[n++], "Content-Encoding: gzip");
     }
 
     if (req->auth) {
@@ -282,11 +303,12 @@ http_run(msync_http_transfer_t *t, msync_err_t *err)
 {
     int         running;
     CURLM      *multi;
-    int64_t     left;
+    int64_t     left, end;
     CURLcode    code;
 
     multi = t->http->multi;
     t->active = msync_http_now();
+    end = t->active + (int64_t) t->timeout * MSYNC_HTTP_WHOLE;
 
     if (curl_multi_add_handle(multi, t->http->easy) != CURLM_OK) {
         return CURLE_OUT_OF_MEMORY;
@@ -307,11 +329,16 @@ http_run(msync_http_transfer_t *t, msync_err_t *err)
 
         left = t->active + t->timeout - msync_http_now();
 
+        if (left > end - msync_http_now()) {
+            left = end - msync_http_now();
+            t->slow = (left <= 0);
+        }
+
         if (!t->sent) {
             left = INT32_MAX;
 
         } else if (left <= 0) {
-            t->silent = true;
+            t->silent = !t->slow;
             code = CURLE_OPERATION_TIMEDOUT;
             break;
         }
@@ -428,11 +455,11 @@ http_on_header(char *data, size_t size, size_t n, void *arg)
 {
     msync_http_transfer_t  *t = arg;
 
-    (void) data;
-
+    n *= size;
     t->active = msync_http_now();
+    msync_http_gzip_header(t, data, n);
 
-    return n * size;
+    return n;
 }
 
 

@@ -76,6 +76,29 @@ during_run(void *data, msync_err_t *err)
 }
 
 
+/* another program holds the database locked: only what needs no database */
+
+static int
+while_locked(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (serve->status.running && serve->queue.cancel) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "the run was cancelled");
+    }
+
+    return MSYNC_OK;
+}
+
+
 static void
 run_changed(void *data, const msync_log_entry_t *entry, bool step)
 {
@@ -238,6 +261,7 @@ open_store(msync_serve_t *serve, msync_err_t *err)
     /* all is open, nothing was said to the network yet */
     msync_confine(serve->conf->ssl_trusted_certificate);
 
+    msync_store_set_wait(serve->store, while_locked, serve);
     serve->status.paused = paused != 0;
     serve->resume = interrupted > 0;
 

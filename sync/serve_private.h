@@ -40,6 +40,8 @@ typedef struct {
     int64_t             open_at;
     int64_t             reported;
     int64_t             watched;
+    int64_t             clock_back; /* when a clock was found set back, the
+                                      time that the interval counts from */
     int64_t             version;   /* of the database's content */
     bool                resume;    /* a run was interrupted */
     bool                wanted;    /* initialise asks for a run */

@@ -111,6 +111,30 @@ msync_serve_report(msync_serve_t *serve, bool now)
 }
 
 
+/*
+ * When the last run ended.  If that lies in the future the clock was set
+ * back; then the interval counts from the moment that this was noticed, once,
+ * not from each look.
+ */
+
+static int64_t
+counted_from(msync_serve_t *serve)
+{
+    int64_t  now = msync_store_now(), last = serve->status.entry.finished;
+
+    if (last <= now) {
+        serve->clock_back = 0;
+        return last;
+    }
+
+    if (serve->clock_back == 0 || serve->clock_back > now) {
+        serve->clock_back = now;
+    }
+
+    return serve->clock_back;
+}
+
+
 void
 msync_serve_refresh(msync_serve_t *serve)
 {
@@ -131,7 +155,7 @@ msync_serve_refresh(msync_serve_t *serve)
     memset(&sched, 0, sizeof(sched));
     sched.now = msync_store_now();
     sched.started = serve->started;
-    sched.last_finished = status->entry.finished;
+    sched.last_finished = counted_from(serve);
     sched.interval = serve->conf->interval;
     sched.initialised = status->success.id != 0;
     sched.paused = status->paused;
@@ -157,7 +181,11 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
-    if (version == serve->version) {
+    /* a run that is due later than the interval allows: the clock was set */
+    if (version == serve->version
+        && serve->status.next_sync - serve->watched
+           <= (int64_t) serve->conf->interval * 1000)
+    {
         return;
     }
 

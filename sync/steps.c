@@ -13,6 +13,8 @@
  * breaks, long enough not to be all round trips */
 #define BATCH_TIME   5000          /* ms */
 
+#define TIMEOUTS     2             /* after which a batch is made smaller */
+
 static const char  *const titles[MSYNC_STEP_MAX] = {
     "prepare", "push v6", "push", "pull central", "pull remote", "pull v6",
     "integrate"
@@ -220,13 +222,46 @@ done:
 }
 
 
+/*
+ * A batch that is too large for the line, or for max_response, may pass when
+ * it is smaller.
+ */
+
+static bool
+smaller(const msync_err_t *err, unsigned *size, unsigned *tries)
+{
+    unsigned  least;
+
+    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE) {
+        least = 1;
+
+    } else if (err->variant == MSYNC_ERR_TIMEOUT
+               && err->scope == MSYNC_SCOPE_RECORD && ++*tries <= TIMEOUTS)
+    {
+        least = MSYNC_STEP_BATCH_MIN;
+
+    } else {
+        return false;
+    }
+
+    if (*size <= least) {
+        return false;
+    }
+
+    *size = *size / 4 > least ? *size / 4 : least;
+    msync_log_err(err, "trying a smaller batch");
+
+    return true;
+}
+
+
 int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
     int       rc;
     int64_t   cursor = 0;
-    unsigned  size = limit;
+    unsigned  size = limit, tries = 0;
 
     if (msync_step_begin(steps, which, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -241,6 +276,12 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
 
     do {
         rc = pull_batch(steps, which, peer, limit, &size, &cursor, err);
+
+        if (rc == MSYNC_ERROR && smaller(err, &size, &tries)) {
+            limit = size;
+            msync_err_clear(err);
+            rc = MSYNC_OK;
+        }
 
         if (rc == MSYNC_OK) {
             rc = steps->progress(steps->data, false, err);

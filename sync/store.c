@@ -2,8 +2,7 @@
  * Opening, locking, transactions.
  *
  * Promises: the database is in WAL mode with foreign keys on; a lock of the
- * application is waited for and never becomes an error of its own before
- * MSYNC_BUSY_WAIT; the mode of an existing file is kept.
+ * application is waited for as long as the caller wants; the mode of an existing file is kept.
  */
 
 #include <errno.h>
@@ -21,6 +20,7 @@
 #include "store_sqlite.h"
 
 #define MSYNC_BUSY_WAIT   30000    /* ms that another writer may hold us up */
+#define BUSY_PAUSE_MAX    100      /* ms between two tries to get the lock */
 #define CACHE_KIB         2048     /* page cache of an initialised site */
 #define CACHE_BULK_KIB    49152    /* and of a first sync */
 #define CHECKPOINT        1000     /* pages of the log before it is emptied */
@@ -64,6 +64,14 @@ is_full(msync_store_t *store)
 int
 msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
+    if ((sqlite3_errcode(store->db) & 0xff) == SQLITE_BUSY
+        && store->busy_err.variant != MSYNC_ERR_NONE)
+    {
+        *err = store->busy_err;
+        msync_err_clear(&store->busy_err);
+        return MSYNC_ERROR;
+    }
+
     if (is_full(store)) {
         return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
                              sqlite3_errmsg(store->db));
@@ -204,12 +212,73 @@ create_file(const char *path, msync_err_t *err)
 }
 
 
+/*
+ * Another program writes: an application in the middle of a long transaction
+ * is no fault, so whoever has something else to hear meanwhile decides how
+ * long to wait.
+ */
+
+static int
+on_busy(void *data, int tries)
+{
+    long             pause;
+    int64_t          now;
+    msync_store_t   *store = data;
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    now = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+    if (tries == 0) {
+        store->busy_since = now;
+        store->busy_told = false;
+    }
+
+    if (now - store->busy_since >= MSYNC_BUSY_WAIT) {
+        if (store->wait == NULL) {
+            return 0;
+        }
+
+        if (!store->busy_told) {
+            store->busy_told = true;
+            msync_log(MSYNC_LOG_WARN, "another program has kept the database "
+                      "locked for %d seconds; waiting for it",
+                      MSYNC_BUSY_WAIT / 1000);
+        }
+    }
+
+    msync_err_clear(&store->busy_err);
+
+    if (store->wait != NULL
+        && store->wait(store->wait_data, &store->busy_err) != MSYNC_OK)
+    {
+        return 0;
+    }
+
+    pause = tries < BUSY_PAUSE_MAX ? tries + 1 : BUSY_PAUSE_MAX;
+    ts.tv_sec = 0;
+    ts.tv_nsec = pause * 1000000;
+    (void) nanosleep(&ts, NULL);
+
+    return 1;
+}
+
+
+void
+msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+    void *data)
+{
+    store->wait = wait;
+    store->wait_data = data;
+}
+
+
 static int
 configure(msync_store_t *store, unsigned flags, msync_err_t *err)
 {
     char  sql[256];
 
-    sqlite3_busy_timeout(store->db, MSYNC_BUSY_WAIT);
+    sqlite3_busy_handler(store->db, on_busy, store);
     sqlite3_extended_result_codes(store->db, 0);
 
     snprintf(sql, sizeof(sql),

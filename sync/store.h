@@ -50,6 +50,17 @@ msync_store_t *msync_store_open(const char *path,
     const msync_catalogue_t *catalogue, unsigned flags, msync_err_t *err);
 void msync_store_close(msync_store_t **store);
 
+/*
+ * Called while another program holds the database locked, several times a
+ * second; MSYNC_OK waits on, however long, anything else ends the call that
+ * waits with the error that it fills.  It must not use the store.  Without
+ * one a lock of half a minute is an error.
+ */
+typedef int (*msync_store_wait_pt)(void *data, msync_err_t *err);
+
+void msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+    void *data);
+
 /* the SQL that makes the schema, for the "schema" command; msync_free it */
 char *msync_store_schema(const msync_catalogue_t *catalogue);
 

@@ -55,6 +55,11 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     bool                      integrating;
+    msync_store_wait_pt       wait;            /* NULL: see MSYNC_BUSY_WAIT */
+    void                     *wait_data;
+    int64_t                   busy_since;      /* monotonic ms */
+    bool                      busy_told;
+    msync_err_t               busy_err;        /* why waiting was ended */
 };
 
 /* fills err from the connection's last error; always MSYNC_ERROR */

@@ -167,7 +167,7 @@ C<counts> (rows a table on central), C<queue> (C<remote>: waiting for the site;
 C<central>, C<v6>: all there are), C<received> (C<v5> and C<v6>: each
 C<{api, tableName, recordId, action, recordData}>, in order of arrival),
 C<receivedCount>, C<requests> (each C<{api, method, path, query, status, bytes,
-received, connection, time, took}>; status 0: connection cut), C<requestCount>,
+received, encoding, connection, time, took}>; status 0: connection cut), C<requestCount>,
 C<connections>, C<violations> (each C<{api, call, message}>), C<faults>,
 C<hardwareId>, C<initialisationStatus>, C<latest> (the highest cursor: C<central>,
 C<v6>), C<queuesBuilt> (by C<initialise>), C<changed> (C<"TABLE ID">: recordData as
@@ -211,7 +211,8 @@ C<integration_polls> and C<integration_ms> (how long integration takes after a
 push: polls answered busy, time), C<initialise_ms>, C<page_delay_ms>,
 C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
 C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
-that much too low), C<gzip_level>.
+that much too low), C<gzip_level>, C<accept_gzip> (says C<Accept-Encoding:
+gzip> and takes compressed requests; else they are a 415).
 
 =item POST /_test/reset
 

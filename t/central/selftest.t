@@ -13,7 +13,7 @@ use IPC::Open2 qw(open2);
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json false true);
 use Mojo::UserAgent;
-use Mojo::Util qw(b64_encode encode);
+use Mojo::Util qw(b64_encode encode gzip);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -803,6 +803,27 @@ subtest 'gzip' => sub {
     is_deeply v5_get('queued_records?limit=100')->json, $plain->json, 'the same when unpacked';
     control(config => {gzip_level => 0});
     is $get->('gzip')->headers->content_encoding, undef, 'can be switched off';
+};
+
+subtest 'compressed requests' => sub {
+    fresh();
+
+    my $send = sub {
+        my $headers = v5_headers();
+        $headers->{'Content-Encoding'} = 'gzip';
+        $headers->{'Content-Type'} = 'application/json';
+        return $ua->post("$central->{v5}/sync/v5/acknowledged_records" => $headers =>
+              gzip('{"syncIDs":[]}'))->res;
+    };
+
+    is $send->()->code, 415, 'are refused';
+    is v5_get('site')->headers->header('Accept-Encoding'), undef, 'and not asked for';
+
+    control(config => {accept_gzip => 1});
+    is v5_get('site')->headers->header('Accept-Encoding'), 'gzip', 'unless they are wanted';
+    is $send->()->code, 204, 'then they are read';
+    is report()->{requests}[-1]{encoding}, 'gzip', 'and noted';
+    fresh();
 };
 
 subtest 'the log of requests' => sub {

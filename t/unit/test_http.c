@@ -5,6 +5,8 @@
 
 #include "central.h"
 
+#include <time.h>
+
 
 static const unsigned char  packed[] = {
     0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56,
@@ -12,6 +14,17 @@ static const unsigned char  packed[] = {
     0xa3, 0x60, 0x14, 0x8c, 0x82, 0x51, 0x30, 0x0a, 0x46, 0xc1, 0x90, 0x07,
     0x4a, 0xb5, 0x00, 0xd1, 0x10, 0xe6, 0xfd, 0xdd, 0x07, 0x00, 0x00
 };                                   /* {"packed":"x…"}, 2013 octets */
+
+
+static int64_t
+monotonic(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 
 static int
@@ -478,6 +491,124 @@ test_missing_certificates_are_told_at_once(void **state)
 }
 
 
+#define TAKES  "Accept-Encoding: br, gzip\r\n"
+
+static void
+test_requests_are_compressed_where_the_server_takes_that(void **state)
+{
+    char         body[2001];
+    central_t   *c = *state;
+    msync_err_t  err;
+
+    memset(body, ' ', 2000);
+    body[2000] = '\0';
+
+    server_answer(c->server, 200, TAKES, "{}", 0);
+    server_answer(c->server, 200, "", "{}", 0);
+    server_answer(c->server, 200, "", "{}", 0);
+
+    /* not before it has said so */
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_lacks(server_request(c->server, 0), "Content-Encoding");
+    assert_string_equal(server_body(c->server, 0), body);
+
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_has(server_request(c->server, 1), "\r\nContent-Encoding: gzip\r");
+    assert_memory_equal(server_body(c->server, 1), "\x1f\x8b\x08", 3);
+
+    /* nothing is won with a short one */
+    assert_int_equal(post(c, "{}", false, &err), 200);
+    assert_lacks(server_request(c->server, 2), "Content-Encoding");
+}
+
+
+static void
+test_a_server_that_refuses_compression_gets_none_again(void **state)
+{
+    char         body[2001];
+    central_t   *c = *state;
+    msync_err_t  err;
+
+    memset(body, ' ', 2000);
+    body[2000] = '\0';
+
+    server_answer(c->server, 200, TAKES, "{}", 0);
+    server_answer(c->server, 415, TAKES, "no", 0);
+    server_answer(c->server, 200, TAKES, "{}", 0);
+    server_answer(c->server, 200, TAKES, "{}", 0);
+
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(server_n(c->server), 3);
+    assert_string_equal(server_body(c->server, 2), body);
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_string_equal(server_body(c->server, 3), body);
+}
+
+
+static void
+test_a_server_that_takes_something_else_gets_no_gzip(void **state)
+{
+    char         body[2001];
+    size_t       i;
+    central_t   *c = *state;
+    msync_err_t  err;
+
+    static const char *const  heads[] = {
+        "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n",
+        "Accept-Encoding: br, gzip; q=0.000\r\n",
+        "Accept-Encoding: xgzip, gzipped\r\n", "Accept-Encoding:\r\n",
+        "X-Accept-Encoding: gzip\r\n"
+    };
+
+    memset(body, ' ', 2000);
+    body[2000] = '\0';
+
+    for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+        server_answer(c->server, 200, heads[i], "{}", 0);
+        assert_int_equal(post(c, body, false, &err), 200);
+        assert_lacks(server_request(c->server, i), "Content-Encoding");
+    }
+
+    server_answer(c->server, 200, "accept-encoding: gzip;q=0.5\r\n", "{}", 0);
+    server_answer(c->server, 200, "", "{}", 0);
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(post(c, body, false, &err), 200);
+    assert_has(server_request(c->server, i + 1), "\r\nContent-Encoding");
+}
+
+
+static void
+test_a_limited_rate_is_kept_over_requests(void **state)
+{
+    int                     i;
+    int64_t                 began, took;
+    central_t              *c = *state;
+    msync_err_t             err;
+    msync_http_counters_t   counters;
+    msync_http_response_t   res;
+
+    static char  body[50001];
+
+    c->conf->limit_rate = 200000;
+    central_reopen(c);
+    memset(body, ' ', sizeof(body) - 1);
+    began = monotonic();
+
+    for (i = 0; i < 4; i++) {
+        server_answer(c->server, 200, "", body, 0);
+        assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+        msync_http_response_clear(&res);
+    }
+
+    took = monotonic() - began;
+    msync_http_get_counters(c->http, &counters);
+    assert_true(counters.bytes_received > 200000);
+    assert_true((int64_t) counters.bytes_received * 1000
+                <= (took + 1) * c->conf->limit_rate);
+}
+
+
 #define t(name)                                                               \
     cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
 
@@ -498,6 +629,10 @@ main(void)
         t(test_redirect_without_an_end),
         t(test_redirect_of_a_post),
         t(test_proxies_of_the_environment_are_ignored),
+        t(test_requests_are_compressed_where_the_server_takes_that),
+        t(test_a_server_that_refuses_compression_gets_none_again),
+        t(test_a_server_that_takes_something_else_gets_no_gzip),
+        t(test_a_limited_rate_is_kept_over_requests),
         t(test_hook_ends_a_transfer),
         t(test_hook_lets_a_pause_go_on),
         t(test_hook_without_words),

@@ -6,6 +6,7 @@ package Central::Server;
 use Mojo::Base 'Mojolicious', -signatures;
 use Central::Fault qw(serve);
 use Mojo::JSON     qw(decode_json encode_json);
+use Mojo::Util     qw(gunzip);
 use Time::HiRes    qw(time);
 
 has 'state';
@@ -40,6 +41,7 @@ sub _note ($self, $c) {
         status     => undef,
         bytes      => 0,
         received   => $c->req->body_size,
+        encoding   => $c->req->headers->content_encoding,
         connection => $tx->connection,
         time       => time,
     };
@@ -60,7 +62,13 @@ sub _note ($self, $c) {
 sub _call ($self, $c) {
     my ($name, $method) = ($c->stash('call'), $c->req->method);
 
+    $c->res->headers->header('Accept-Encoding' => 'gzip')
+      if $self->state->config->{accept_gzip};
+
     serve($c, $self->state, $self->api, $name, sub {
+        my $refused = $self->_unpack($c);
+        return $self->error(415, 'unsupported', $refused) if $refused;
+
         my $call = $self->calls->{"$method $name"};
 
         return $call->($self, $c) if $call;
@@ -71,6 +79,20 @@ sub _call ($self, $c) {
     });
 
     return;
+}
+
+# a compressed request becomes a plain one; a reason to refuse it, or undef
+sub _unpack ($self, $c) {
+    my $encoding = $c->req->headers->content_encoding // return undef;
+
+    return "$encoding is not taken here"
+      if $encoding ne 'gzip' || !$self->state->config->{accept_gzip};
+
+    my $octets = gunzip($c->req->body) // return 'this is not gzip';
+
+    $c->req->headers->remove('Content-Encoding');
+    $c->req->body($octets);
+    return undef;
 }
 
 # the JSON body; undef and a reason when there is none
