@@ -5,15 +5,15 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    is_running processes_of site_config site_path start_nginx wait_until
+    is_running site_config site_path start_nginx wait_until worker_count
     worker_user write_private
 );
 use Msync::Fake;
+use Msync::Life qw(
+    KILLED descriptors ends_well helpers helpers_are is_reported
+);
 use Test::More;
 use Time::HiRes qw(sleep time);
-
-# What nginx itself says of a child that a test has killed.
-use constant KILLED => qr/exited on signal 9/;
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
@@ -50,58 +50,11 @@ sub nginx {
 sub fake { return Msync::Fake->connect(site_path(($_[0] // 'clinic')
                                                  . '.sqlite')) }
 
-sub helpers { return processes_of($ENV{TEST_NGINX_FAKE_HELPER}) }
-
-
-# Waits for so many helpers; they are counted once more after the moment that
-# an extra one would need to start.
-sub helpers_are {
-    my ($count, $name) = @_;
-
-    wait_until(sub { helpers() == $count }, 20);
-    sleep 0.2;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(scalar(@{[helpers()]}), $count, $name);
-}
-
-
-sub is_reported {
-    my ($nginx) = @_;
-
-    return $nginx->wait_status(sub { $_->{state} eq 'idle' });
-}
-
-
-sub ends_well {
-    my ($nginx, $allowed) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    my $master = $nginx->pid;
-    ok($nginx->stop, 'quit ends all processes');
-    helpers_are(0, 'no helper is left');
-    is(join('', $nginx->alarms($allowed)), '', 'no alarm in the log');
-}
-
-
-sub zombies {
-    my ($nginx) = @_;
-
-    my %own = map { $_ => 1 } $nginx->server->processes;
-
-    return grep {
-        open my $fh, '<', $_ or next;
-        (<$fh> // '') =~ /\) Z (\d+)/ && $own{$1};
-    } glob '/proc/[0-9]*/stat';
-}
-
-
 sub one_helper_with_several_workers {
     my $nginx = nginx(workers => 4);
 
     ok(is_reported($nginx), 'the helper has reported');
-    is(scalar(@{[$nginx->workers]}), 4, 'four workers');
+    is(scalar(@{[$nginx->workers]}), worker_count(4), 'all workers');
     helpers_are(1, 'one helper');
     ends_well($nginx);
 }
@@ -145,6 +98,7 @@ sub the_helper_has_what_it_needs_only {
     my @sockets = grep { defined && /^socket:/ }
         map { readlink } glob "$proc/fd/*";
     my %listening = map { $_ => 1 } listening_sockets($nginx->port);
+    is(scalar(keys %listening), 1, 'nginx listens');
     is(scalar(grep { $listening{$_} } @sockets), 0,
        'the sockets of nginx are not handed on');
 
@@ -158,14 +112,16 @@ sub the_helper_has_what_it_needs_only {
 }
 
 
+# As /proc/net/tcp has them: address and port in hex, 0A for listening.
 sub listening_sockets {
     my ($port) = @_;
 
     open my $fh, '<', '/proc/net/tcp' or die $!;
-    my $hex = sprintf '%04X', $port;
+    my $local = sprintf '0100007F:%04X', $port;
 
-    return map { /:$hex 00000000:0000 0A (?:\S+ ){5,}?/
-                     && /^(?:\s*\S+){9}\s+(\d+)/ ? "socket:[$1]" : () } <$fh>;
+    return map { "socket:[$_->[9]]" }
+        grep { $_->[1] eq $local && $_->[3] eq '0A' }
+        map { [split] } <$fh>;
 }
 
 
@@ -188,7 +144,6 @@ sub a_killed_helper_is_replaced {
     is(scalar(grep { $_->{status} != 200 } @served), 0,
        'the status is served all the while');
     ok(is_reported($nginx), 'the other one reports');
-    is(scalar(zombies($nginx)), 0, 'no zombie is left');
     helpers_are(1, 'one helper');
     ends_well($nginx, KILLED);
 }
@@ -207,7 +162,10 @@ sub a_helper_that_fails_is_started_ever_later {
     ok(wait_until(sub { $exits->() >= 3 }, 60), 'it is tried again, and said');
     cmp_ok($exits->(), '<=', time - $start + 2,
            'not more often than once a second');
-    is($nginx->status->{state}, 'stopped', 'the status says that none runs');
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'stopped' && ($_->{error}{variant} // '')
+            eq 'HELPER_STOPPED' && $_->{error}{fullError} =~ /helper/;
+    }), 'the status says that none runs, and why');
 
     Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
     ok(is_reported($nginx), 'one that works is found at last');
@@ -259,7 +217,6 @@ sub reload_in_the_usual_way {
     helpers_are(1, 'one helper');
     cmp_ok($nginx->status->{generation}, '>=', $generation,
            'the generation goes on');
-    is(scalar(zombies($nginx)), 0, 'no zombie is left');
     ends_well($nginx);
 }
 
@@ -293,6 +250,7 @@ sub reload_changes_the_sites {
 
     $nginx->set(workers => 4);
     ok($nginx->reload, 'there are more workers');
+    is(scalar(@{[$nginx->workers]}), 4, 'four');
     ok(is_reported($nginx), 'the site is served');
     helpers_are(1, 'one helper');
 
@@ -334,13 +292,6 @@ sub a_trigger_outlives_a_reload {
     is($command->{patient}, 'p1', 'the helper after it is told');
 
     ends_well($nginx);
-}
-
-
-sub descriptors {
-    my ($pid) = @_;
-
-    return scalar @{[glob "/proc/$pid/fd/*"]};
 }
 
 
@@ -442,7 +393,10 @@ sub helpers_that_cannot_run {
         ok(wait_until(sub { grep { /\Q$helper{$what}\E/ }
                                 $nginx->log_lines }),
            "a helper that $what is named in the log");
-        is($nginx->status->{state}, 'stopped', 'the status is served');
+        ok($nginx->wait_status(sub {
+            $_->{state} eq 'stopped'
+                && ($_->{error}{fullError} // '') =~ /\Q$helper{$what}\E/;
+        }), 'and in the status');
         ok($nginx->stop, 'nginx quits');
         is(join('', $nginx->alarms), '', 'no alarm in the log');
     }
@@ -452,7 +406,10 @@ sub helpers_that_cannot_run {
 
     ok(wait_until(sub { grep { /version/ } $nginx->log_lines }),
        'a helper of another version is named in the log');
-    is($nginx->status->{state}, 'stopped', 'and not listened to');
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'stopped'
+            && ($_->{error}{fullError} // '') =~ /version 99/;
+    }), 'and in the status');
 
     Msync::Fake->start_with(status => { state => 'idle' });
     ok($nginx->reload, 'a reload tries again at once');

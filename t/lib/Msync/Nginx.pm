@@ -23,8 +23,16 @@ my $Count = 0;
 sub new {
     my ($class, %args) = @_;
 
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+    # A new master is started by this name, without a search.
+    if ($binary !~ m{/}) {
+        ($binary) = grep { -x } map { "$_/$binary" }
+            split(/:/, $ENV{PATH}), '/usr/sbin';
+    }
+
     my $server = Test::Nginx::Socket::Server->new(
-        binary => $ENV{TEST_NGINX_BINARY} || 'nginx',
+        binary => $binary,
         root   => stage_dir() . '/nginx-' . ++$Count,
     );
 

@@ -1,0 +1,307 @@
+# What the signals of nginx's manual do to a site: upgrade on the fly and its
+# rollback, reopened logs, a shutdown with a limit, a master that is killed;
+# and zones that cannot be kept.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(
+    is_running site_config site_path start_nginx wait_until
+);
+use Msync::Fake;
+use Msync::Life qw(
+    KILLED descriptors ends_well helpers helpers_are is_reported
+);
+use Test::More;
+
+my $LOCATION = 'location /api/ { msync clinic; }';
+
+upgrade();
+upgrade_and_rollback();
+
+Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
+
+logs_are_reopened();
+shutdown_with_a_limit();
+the_master_is_killed();
+a_zone_of_another_size();
+a_zone_of_another_layout();
+
+done_testing();
+
+
+sub fake { return Msync::Fake->connect(site_path('clinic.sqlite')) }
+
+
+# The helper that holds the lock of a database can be one only, so these two
+# have the real one.
+sub nginx_with_real_helper {
+    return start_nginx(
+        workers => 2,
+        http    => site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC}),
+        server  => $LOCATION,
+    );
+}
+
+
+sub nginx {
+    return start_nginx(
+        workers => 2,
+        http    => site_config('clinic'),
+        server  => $LOCATION,
+        @_,
+    );
+}
+
+
+# Starts the new master beside the old one, whose workers then leave.
+sub change_masters {
+    my ($nginx) = @_;
+
+    my $old = $nginx->pid;
+    my @workers = $nginx->workers;
+    my ($helper) = helpers();
+
+    $nginx->signal('USR2');
+
+    ok(wait_until(sub { my $pid = $nginx->pid; $pid && $pid != $old }),
+       'USR2 starts another master');
+    wait_until(sub { $nginx->workers == 2 * @workers });
+
+    cmp_ok(scalar(@{[helpers()]}), '<=', 2, 'its helper waits for the lock');
+    ok(is_running($helper), 'which the helper of before has');
+
+    $nginx->signal(WINCH => $old);
+
+    ok(wait_until(sub { !grep { is_running($_) } @workers }),
+       'WINCH ends the workers of before');
+    ok(wait_until(sub { !is_running($helper) }), 'and their helper');
+    helpers_are(1, 'one helper');
+    ok(is_reported($nginx), 'the new one reports');
+
+    return $old;
+}
+
+
+sub upgrade {
+    my $nginx = nginx_with_real_helper();
+
+    is_reported($nginx);
+    my $generation = $nginx->status->{generation};
+    my $old = change_masters($nginx);
+
+    $nginx->signal(QUIT => $old);
+    ok(wait_until(sub { !is_running($old) }), 'QUIT ends the old master');
+    cmp_ok($nginx->status->{generation}, '>', $generation,
+           'the generation has grown');
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub upgrade_and_rollback {
+    my $nginx = nginx_with_real_helper();
+
+    is_reported($nginx);
+
+    my $fds = descriptors($nginx->pid);
+    my $old = change_masters($nginx);
+    my $new = $nginx->pid;
+    my $generation = $nginx->status->{generation};
+
+    $nginx->signal(HUP => $old);
+    wait_until(sub { $nginx->workers == 2 * worker_count() });
+    $nginx->signal(QUIT => $new);
+
+    ok(wait_until(sub { !is_running($new) }), 'the new master has gone');
+    ok(wait_until(sub { ($nginx->pid // 0) == $old }), 'the old one is back');
+    ok(is_reported($nginx), 'its helper reports');
+    cmp_ok($nginx->status->{generation}, '>', $generation,
+           'the generation does not go back');
+    helpers_are(1, 'one helper');
+    is(descriptors($old), $fds, 'no descriptor is left open');
+    ends_well($nginx);
+}
+
+
+sub worker_count { return Msync::Test::worker_count(2) }
+
+
+sub logs_are_reopened {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my $log = $nginx->server->error_log;
+    my $fake = fake();
+
+    $fake->log(6, 'said before');
+    wait_until(sub { grep { /said before/ } $nginx->log_lines });
+
+    rename $log, "$log.1" or die $!;
+    $nginx->signal('USR1');
+    wait_until(sub { -s $log });
+
+    # The master opens it before it tells the workers.
+    wait_until(sub {
+        $fake->log(6, 'said after');
+        return grep { /said after/ } $nginx->log_lines;
+    });
+
+    ok((grep { /\[notice\] .*msync clinic: said after/ } $nginx->log_lines),
+       'the helper logs into the new file');
+    ok(!(grep { /said before/ } $nginx->log_lines), 'which is a new one');
+    is(fake()->pid, $fake->pid, 'the helper is the same');
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub shutdown_with_a_limit {
+    my $nginx = nginx(main => 'worker_shutdown_timeout 1s;');
+
+    is_reported($nginx);
+
+    # It would keep its worker for a minute.
+    my $waiting = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
+        . "Content-Length: 2\r\n\r\n{}");
+    my $slow = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
+        . "Content-Length: 2\r\n\r\n{");
+    my $stream = $nginx->open_stream('/api/events');
+    $stream->wait_events(1);
+    fake()->received(1);
+
+    ok($nginx->stop, 'QUIT ends all within worker_shutdown_timeout');
+    ok($_->ended, 'and each request') for $waiting, $slow, $stream;
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
+# nginx's workers outlive their master; as long as they serve, the site syncs.
+sub the_master_is_killed {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my $helper = fake()->pid;
+    my @workers = $nginx->workers;
+
+    kill KILL => $nginx->pid;
+    wait_until(sub { !$nginx->pid });
+
+    is($nginx->get('/api/status')->{status}, 200, 'workers serve on');
+    is($nginx->post('/api/trigger')->{status}, 202, 'and take a trigger');
+    ok(scalar(fake()->received(1)), 'which reaches the helper');
+    helpers_are(1, 'one helper');
+
+    kill TERM => @workers;
+    ok(wait_until(sub { !grep { is_running($_) } @workers, $helper }),
+       'it ends with the workers');
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
+sub a_zone_of_another_size {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my $size = 256;
+    my $generation = 0;
+    my $asked = 0;
+    my %answers;
+
+    for my $round (1 .. 4) {
+        $size += 64;
+        $nginx->set(http => site_config('clinic', zone => "${size}k"));
+        $nginx->signal('HUP');
+
+        # Before, while and after the zone is another one.
+        for (1 .. 25) {
+            my $answer = $nginx->post(
+                "/api/trigger?fetchPatientId=p$round-$_", timeout => 5);
+            $answers{$answer->{status}}++;
+            $asked++;
+            push @{ $nginx->{taken} }, "p$round-$_"
+                if $answer->{status} == 202;
+            last if $answer->{status} == 429;
+        }
+
+        is_reported($nginx);
+
+        my $fake = wait_until(sub {
+            my $now = fake();
+            my %told = map { ($_->{patient} // '') => 1 } $now->received;
+            return (grep { !$told{$_} } @{ $nginx->{taken} // [] })
+                ? undef : $now;
+        });
+        ok($fake, 'no trigger that was taken is lost')
+            or last;
+
+        my ($last) = sort { $b <=> $a }
+            map { $_->{sequence} // 0 } $fake->received;
+        $fake->status(queue => $round, done => { trigger => $last });
+        ok($nginx->wait_status(sub {
+            $_->{numberOfRecordsInPushQueue} == $round }), 'they are done');
+        $nginx->{taken} = [];
+
+        my $now = $nginx->status->{generation};
+        cmp_ok($now, '>', $generation, 'the generation grows');
+        $generation = $now;
+    }
+
+    is(join(' ', grep { !/^(?:202|429|503)$/ } keys %answers), '',
+       'each was answered: ' . join ', ', map { "$_: $answers{$_}" }
+       sort keys %answers);
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+# As if a module of before had left it: its layout is another number.
+sub a_zone_of_another_layout {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    SKIP: {
+        skip 'only root writes the memory of others', 2 if $>;
+
+        ok(change_layout($nginx->pid), 'a zone of another version');
+        $nginx->reload;
+        ok((grep { /\[warn\].*zone of msync_site "clinic" was left by another version/ }
+            $nginx->log_lines), 'is begun anew, and that is said');
+    }
+
+    ok(is_reported($nginx), 'the site is served');
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub change_layout {
+    my ($pid) = @_;
+
+    no warnings 'portable';
+
+    open my $maps, '<', "/proc/$pid/maps" or die $!;
+    open my $mem, '+<:raw', "/proc/$pid/mem" or die $!;
+
+    while (my $line = <$maps>) {
+        my ($from, $to) = $line =~ /^(\w+)-(\w+) rw-s/ or next;
+
+        sysseek $mem, hex $from, 0;
+        sysread $mem, my $zone, hex($to) - hex($from) or next;
+
+        # The magic number, and the layout behind it.
+        my $at = index $zone, pack 'L', 0x6d73796e;
+        next if $at < 0;
+
+        sysseek $mem, hex($from) + $at + 4, 0;
+        return syswrite $mem, pack 'L', 0;
+    }
+
+    return;
+}

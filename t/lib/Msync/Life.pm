@@ -1,0 +1,80 @@
+package Msync::Life;
+
+# What is asked of nginx and its helpers whenever their life has gone on.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(sleep);
+
+use Msync::Test qw(processes_of wait_until);
+use Test::More;
+
+our @EXPORT_OK = qw(
+    KILLED descriptors ends_well helpers helpers_are is_reported zombies
+);
+
+# What nginx itself says of a child that a test has killed.
+use constant KILLED => qr/exited on signal 9/;
+
+
+sub helpers {
+    return map { processes_of($ENV{$_}) }
+        qw(TEST_NGINX_FAKE_HELPER TEST_NGINX_MSYNC);
+}
+
+
+# Waits for so many helpers; they are counted once more after the moment that
+# an extra one would need to start.
+sub helpers_are {
+    my ($count, $name) = @_;
+
+    wait_until(sub { helpers() == $count }, 20);
+    sleep 0.2;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is(scalar(@{[helpers()]}), $count, $name);
+}
+
+
+sub is_reported {
+    my ($nginx) = @_;
+
+    return $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+}
+
+
+sub zombies {
+    my ($nginx) = @_;
+
+    my %own = map { $_ => 1 } $nginx->server->processes;
+
+    return grep {
+        my $fh;
+        my $stat = open($fh, '<', $_) ? <$fh> // '' : '';
+        $stat =~ /\) Z (\d+)/ && $own{$1};
+    } glob '/proc/[0-9]*/stat';
+}
+
+
+sub descriptors {
+    my ($pid) = @_;
+
+    return scalar @{[glob "/proc/$pid/fd/*"]};
+}
+
+
+sub ends_well {
+    my ($nginx, $allowed) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is(scalar(zombies($nginx)), 0, 'no zombie is left');
+    ok($nginx->stop, 'quit ends all processes');
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms($allowed)), '', 'no alarm in the log');
+}
+
+
+1;
