@@ -25,7 +25,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper faults run test unit \
-        lint browser-test screenshots install clean
+        lint browser-test screenshots bench bench-long install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -115,6 +115,27 @@ $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \
 	    $(LIBS) -lcmocka
+
+
+# PARTS names parts instead of all: status streams idle push traffic narrow
+# first
+
+BENCH := $(patsubst t/bench/%.c,%,$(filter-out t/bench/peer.c, \
+           $(wildcard t/bench/*.c)))
+
+bench:
+	@t/tools/deps build bench
+	@$(MAKE) --no-print-directory -s module helper \
+	    $(BENCH:%=$(B)/bench/%)
+	@perl t/bench/bench.pl $(PARTS)
+
+bench-long:
+	@BENCH_LONG=1 $(MAKE) --no-print-directory bench
+
+$(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra -iquote sync -o $@ $< \
+	    t/bench/peer.c $(OBJ) $(LIBS)
 
 
 install: all

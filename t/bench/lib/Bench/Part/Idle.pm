@@ -1,0 +1,100 @@
+package Bench::Part::Idle;
+
+# A run with nothing to do: what it adds to its requests, its octets, and
+# the helper's memory between runs.
+
+use strict;
+use warnings;
+
+use JSON::PP qw(decode_json);
+
+use Bench qw(capture figure free_port http median note program root stage
+             stop wait_for);
+use Bench::Servers qw(bench_nginx central helper_pid module site);
+
+use constant { ROUNDS => 5, RUNS => 20 };
+
+
+sub run {
+    my ($central, $central_pid, $log) = central(records => 10_000, log => 1);
+    my $dir = stage('idle');
+    my $port = free_port();
+    my $url = "http://127.0.0.1:$port/api";
+
+    my $nginx = bench_nginx(
+        modules => [module()],
+        http => site('bench', "$dir/site.sqlite", $central) . <<"END",
+    server {
+        listen 127.0.0.1:$port;
+        location /api/ { msync bench; }
+    }
+END
+    );
+
+    # the first sync, and what it leaves in memory
+    _run($url);
+
+    my (@ours, @bare);
+
+    for my $round (1 .. ROUNDS) {
+        _run($url) for 1 .. RUNS;
+        push @ours, median(split /\n/, capture('sqlite3',
+            "$dir/site.sqlite", 'SELECT (julianday(finished_datetime) - '
+            . 'julianday(started_datetime)) * 86400000 FROM sync_log ORDER '
+            . 'BY id DESC LIMIT ' . RUNS));
+        push @bare, median(split /\n/, capture(program('bare'), $central,
+                                               RUNS));
+    }
+
+    figure(name => 'run with nothing to do, beyond its requests',
+           unit => 'ms', limit => '<= 5',
+           ours => [map { $ours[$_] - $bare[$_] } 0 .. $#ours]);
+    figure(name => 'run with nothing to do', unit => 'ms', ours => \@ours,
+           peer => \@bare, peer_name => 'its requests alone');
+
+    my $helper = helper_pid($nginx);
+    open my $fh, '<', "/proc/$helper/smaps_rollup" or die "helper: $!\n";
+    my ($kib) = join('', <$fh>) =~ /^Rss:\s+(\d+)/m;
+    figure(name => 'memory of the helper between runs', unit => 'MiB',
+           ours => [$kib / 1024], limit => '<= 24');
+
+    # by the central server's own log, without TCP and IP
+    truncate $log, 0;
+    _run($url);
+    open my $lines, '<', $log or die "$log: $!\n";
+    my ($n, $octets) = (0, 0);
+
+    while (<$lines>) {
+        my ($in, $out) = split;
+        $n++;
+        $octets += $in + $out;
+    }
+
+    figure(name => "octets of a run with nothing to do ($n requests)",
+           unit => 'octets', ours => [$octets]);
+}
+
+
+sub _run {
+    my ($url) = @_;
+
+    wait_for('the helper', sub {
+        http(GET => "$url/status")->{content} !~ /"stopped"/;
+    });
+    my $runs = _finished($url);
+    http(POST => "$url/trigger");
+    wait_for('a run', sub { _finished($url) > $runs }, 120);
+}
+
+
+# The number of the last run that has ended.
+sub _finished {
+    my ($url) = @_;
+
+    my $runs = decode_json(http(GET => "$url/history")->{content})->{runs};
+    my ($last) = grep { $_->{summary}{finished} } @$runs;
+
+    return $last ? $last->{id} : 0;
+}
+
+1;

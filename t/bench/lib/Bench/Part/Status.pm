@@ -1,0 +1,135 @@
+package Bench::Part::Status;
+
+# The status document against what nginx itself can do at most.
+
+use strict;
+use warnings;
+
+use Bench qw(capture cpu_ticks figure free_port http in_turns program stage
+             stop wait_for write_file);
+use Bench::Servers qw(bench_nginx central module site worker_of);
+
+use constant { ROUNDS => 5, SECONDS => 2, STREAMS => 1000 };
+
+
+# Requests a second and requests a second of the worker's own time.
+sub _wrk {
+    my ($url, $worker, @headers) = @_;
+
+    my $ticks = cpu_ticks($worker);
+    my $out = capture('taskset', '-c', '1', 'wrk', '-t1', '-c50',
+                      '-d' . SECONDS . 's', (map { ('-H', $_) } @headers),
+                      $url);
+    $ticks = cpu_ticks($worker) - $ticks;
+
+    my ($n) = $out =~ /(\d+) requests in/ or die "wrk: $out";
+    die "wrk met errors: $out" if $out =~ /Non-2xx|Socket errors: [^\n]*[1-9]/;
+    my ($rate) = $out =~ m{Requests/sec:\s+([\d.]+)};
+
+    return { rate => $rate, cpu => $n / ($ticks || 1) * 100 };
+}
+
+
+sub run {
+    my ($central) = central();
+    my $dir = stage('status');
+    my $port = free_port();
+    my $url = "http://127.0.0.1:$port";
+
+    my $site = site('bench', "$dir/site.sqlite", $central);
+    my $server = sub {
+        my ($body) = @_;
+        return "$site\n" . <<"END";
+    open_file_cache max=16;
+    server {
+        listen 127.0.0.1:$port backlog=4096;
+        location /api/ { msync bench; }
+        location = /return { return 200 '$body'; }
+        location = /stub { stub_status; }
+        location = /static { root $dir; }
+    }
+END
+    };
+
+    # once to learn what the document is, once with its copies beside it
+    my $nginx = bench_nginx(modules => [module()], http => $server->('{}'));
+    wait_for('the status', sub {
+        http(GET => "$url/api/status")->{content} !~ /"stopped"/;
+    });
+    http(POST => "$url/api/trigger");
+    wait_for('a run', sub {
+        http(GET => "$url/api/status")->{content}
+            =~ /"isSyncing":\s*false.*"finished":\s*"/s;
+    });
+
+    my $body = http(GET => "$url/api/status")->{content};
+    stop($nginx, 'QUIT');
+    write_file("$dir/static", $body);
+    $nginx = bench_nginx(modules => [module()], http => $server->($body));
+    wait_for('the status', sub {
+        http(GET => "$url/api/status")->{content} !~ /"stopped"/;
+    });
+
+    my $worker = worker_of($nginx);
+    my $took = in_turns(ROUNDS,
+        map { my $path = $_; ($path => sub { _wrk("$url/$path", $worker) }) }
+            qw(api/status return stub static));
+
+    for my $peer (['return', 'return 200', '>= 0.97'],
+                  ['stub', 'stub_status (97 octets)'],
+                  ['static', 'static file'])
+    {
+        figure(
+            name => 'status, requests a second', unit => '/s',
+            ours => [map { $_->{rate} } @{ $took->{'api/status'} }],
+            peer => [map { $_->{rate} } @{ $took->{ $peer->[0] } }],
+            peer_name => $peer->[1],
+            $peer->[2] ? (limit => $peer->[2]) : (),
+        );
+    }
+
+    figure(
+        name => 'status, requests a second of worker CPU', unit => '/s',
+        ours => [map { $_->{cpu} } @{ $took->{'api/status'} }],
+        peer => [map { $_->{cpu} } @{ $took->{return} }],
+        peer_name => 'return 200', limit => '>= 0.97',
+    );
+
+    _pair($url, $worker, 'status without keep-alive', 'Connection: close');
+
+    # streams that nobody writes to cost the others nothing
+    my ($in, $out) = _streams($port);
+    _pair($url, $worker, 'status beside 1,000 open streams');
+    close $in;
+    close $out;
+
+    stop($nginx);
+}
+
+
+sub _pair {
+    my ($url, $worker, $name, @headers) = @_;
+
+    my $took = in_turns(ROUNDS,
+        map { my $path = $_;
+              ($path => sub { _wrk("$url/$path", $worker, @headers)->{rate} })
+            } qw(api/status return));
+
+    figure(name => $name, unit => '/s', ours => $took->{'api/status'},
+           peer => $took->{return}, peer_name => 'return 200',
+           limit => '>= 0.97');
+}
+
+
+sub _streams {
+    my ($port) = @_;
+
+    require IPC::Open2;
+    IPC::Open2::open2(my $out, my $in, program('streams'), $port,
+                      '/api/events', STREAMS);
+    die "the streams do not open\n" if (<$out> // '') ne "open\n";
+
+    return ($in, $out);
+}
+
+1;

@@ -1,0 +1,187 @@
+package Bench::Servers;
+
+# The servers of the benchmark: a central server that is an nginx with
+# answers made beforehand, and an nginx with the module.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+
+use Bench qw(capture free_port http launch program root say_now stage
+             wait_for write_file);
+
+our @EXPORT_OK = qw(batches bench_nginx central helper_pid module site
+                    ticks_of worker_of);
+
+use constant PASSWORD => 'bench';
+
+my $Count = 0;
+
+
+sub module { root() . '/build/ngx_http_msync_module.so' }
+
+
+# Starts an nginx with this in its http block; returns its pid.  Its worker is
+# one, pinned to the first processor.
+sub bench_nginx {
+    my (%args) = @_;
+
+    my $dir = stage('nginx-' . ++$Count);
+    my $modules = join "\n",
+        map { "load_module $_;" } @{ $args{modules} // [] };
+    my $user = $> == 0 ? 'user root;' : '';
+
+    write_file("$dir/nginx.conf", <<"END");
+$modules
+$user
+daemon off;
+worker_processes 1;
+worker_cpu_affinity 01;
+worker_rlimit_nofile 20000;
+pid $dir/nginx.pid;
+error_log $dir/error.log warn;
+events { worker_connections 16000; }
+http {
+    access_log off;
+    default_type application/json;
+    keepalive_requests 1000000000;
+    client_max_body_size 0;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+$args{http}
+}
+END
+
+    my $pid = launch(['nginx', '-p', $dir, '-c', "$dir/nginx.conf",
+                      '-e', "$dir/error.log"], err => "$dir/stderr");
+
+    wait_for("nginx in $dir", sub {
+        return 1 if -s "$dir/nginx.pid" && worker_of($pid);
+        die "nginx ended: " . `cat $dir/stderr $dir/error.log`
+            if waitpid($pid, 1) == $pid;
+        return 0;
+    });
+
+    return $pid;
+}
+
+
+sub _children {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/task/$pid/children" or return;
+    return split ' ', <$fh> // '';
+}
+
+sub worker_of { (_children($_[0]))[0] }
+
+# The helper that this nginx's worker has started.
+sub helper_pid {
+    my ($pid) = @_;
+
+    return (_children(worker_of($pid)))[0];
+}
+
+
+# A folder with the batches of so many records; made once a run.
+sub batches {
+    my ($records) = @_;
+
+    my $dir = stage("batches-$records");
+    return $dir if -e "$dir/central_0.json";
+
+    say_now("    making $records records");
+    capture(program('batches'), root() . '/sync/catalogue.json', $dir,
+            $records, 500);
+    capture('sh', '-c',
+            "ls $dir/*.json | xargs -P 2 -n 50 gzip -k -6");
+
+    return $dir;
+}
+
+
+# A central server; returns its URL and pid.  "records" in pre-made batches,
+# "gzip" whether they are sent compressed, "address" other than loopback.
+sub central {
+    my (%args) = @_;
+
+    my $port = $args{port} // free_port();
+    my $address = $args{address} // '127.0.0.1';
+    my $url = "http://$address:$port";
+    my $gzip = $args{gzip} ? 'gzip_static on;' : '';
+    my $dir = $args{records} ? batches($args{records}) : stage('empty');
+    my $none = '{"maxCursor":0,"data":[]}';
+
+    my $last = $args{records} // 0;
+    write_file("$dir/end.json", qq({"maxCursor":$last,"data":[]}));
+
+    my $log = "$dir/requests-$port.log";
+    my $logged = $args{log} ? "access_log $log octets;" : '';
+
+    my $pid = bench_nginx(http => <<"END");
+    log_format octets '\$request_length \$bytes_sent';
+    map \$request_method \$queued {
+        default '{"queueLength":0,"data":[]}';
+        POST    '{"integrationStarted":true}';
+    }
+    server {
+        listen $address:$port;
+        root $dir;
+        sendfile on;
+        tcp_nopush on;
+        $gzip
+        $logged
+        location = /sync/v5/site {
+            return 200 '{"id":"6f3a2b10-8d0e-4a51-9a39-9a2f1d1b7c55","siteId":1,"code":"b","name":"bench","initialisationStatus":"completed","omSupplyCentralServerUrl":"$url","isOmSupplyCentralServer":false,"mSupplyCentralSiteId":9}';
+        }
+        location = /sync/v5/initialise { return 200 '{"queueLength":0}'; }
+        location = /sync/v5/site_status {
+            return 200 '{"code":"idle","message":"","data":null}';
+        }
+        location = /sync/v5/central_records {
+            try_files /central_\$arg_cursor.json /end.json =404;
+        }
+        location = /sync/v5/queued_records { return 200 \$queued; }
+        location = /sync/v5/acknowledged_records { return 204; }
+        location = /central/sync/pull {
+            return 200 '{"data":{"end_cursor":0,"total_records":0,"is_last_batch":true,"records":[]}}';
+        }
+        location = /central/sync/push {
+            return 200 '{"data":{"records_pushed":0}}';
+        }
+        location = /central/sync/site_status {
+            return 200 '{"data":{"is_integrating":false}}';
+        }
+    }
+END
+
+    return ($url, $pid, $log);
+}
+
+
+# The block of a site with this database and central server.
+sub site {
+    my ($name, $database, $url, @more) = @_;
+
+    my $password = write_file(stage() . '/password', PASSWORD . "\n");
+    chmod 0600, $password;
+    my $helper = root() . '/build/msync';
+
+    return <<"END";
+    msync_site $name {
+        database $database;
+        url $url;
+        username bench;
+        password_file $password;
+        helper $helper;
+        interval 0;
+        @more
+    }
+END
+}
+
+1;

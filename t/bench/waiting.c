@@ -1,0 +1,74 @@
+/*
+ * What it costs the helper to count the records that wait.
+ *
+ *     waiting DATABASE TIMES
+ *
+ * Prints the number and the median milliseconds of one count, by the store's
+ * own call on a warm database.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "store.h"
+
+
+static int
+compare(const void *a, const void *b)
+{
+    double  x = *(const double *) a, y = *(const double *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int                i, times = argc == 3 ? atoi(argv[2]) : 0;
+    double             took[1000];
+    int64_t            n = 0;
+    msync_err_t        err;
+    msync_store_t     *store;
+    struct timespec    from, to;
+    msync_catalogue_t *catalogue;
+
+    if (times < 1 || times > 1000) {
+        fprintf(stderr, "usage: waiting DATABASE TIMES\n");
+        return 2;
+    }
+
+    msync_err_clear(&err);
+    catalogue = msync_catalogue_builtin(&err);
+    store = catalogue ? msync_store_open(argv[1], catalogue, 0, &err) : NULL;
+
+    for (i = -1; store != NULL && i < times; i++) {
+        clock_gettime(CLOCK_MONOTONIC, &from);
+
+        if (msync_store_queue(store, "REMOTE_SYNC_PUSH_CURSOR", &n, &err)
+            != MSYNC_OK)
+        {
+            break;
+        }
+
+        clock_gettime(CLOCK_MONOTONIC, &to);
+
+        if (i >= 0) {
+            took[i] = (double) (to.tv_sec - from.tv_sec) * 1e3
+                      + (double) (to.tv_nsec - from.tv_nsec) / 1e6;
+        }
+    }
+
+    if (store == NULL || i < times) {
+        fprintf(stderr, "waiting: %s\n", err.text);
+        return 1;
+    }
+
+    qsort(took, (size_t) times, sizeof(double), compare);
+    printf("%lld %.4f\n", (long long) n, took[times / 2]);
+
+    msync_store_close(&store);
+    msync_catalogue_free(&catalogue);
+    return 0;
+}
