@@ -11,8 +11,6 @@ const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'int
 const TABS = { status: '', history: './history.js', settings: './settings.js' };
 
 const PENDING = 15 * SECOND;
-const ESTIMATE_AFTER = 5 * SECOND;
-const WINDOW = 60 * SECOND;
 
 
 /** A button that copies what `read` returns. */
@@ -108,34 +106,6 @@ export function answerNotice(texts, { status, data: { error } }) {
 }
 
 
-/** What is left of a step, from its progress in the last minute. */
-class Estimate {
-  #key = '';
-  #samples = [];
-
-  /** Milliseconds, null while nothing can be said. */
-  left(name, { started, total, done }, now) {
-    const samples = this.#samples;
-    const key = name + started;
-
-    if (this.#key !== key) {
-      this.#key = key;
-      samples.length = 0;
-      samples.push({ time: Date.parse(started), done: 0 });
-    }
-    if (samples.at(-1).done !== done) {
-      samples.push({ time: now, done });
-    }
-    while (samples.length > 2 && samples[1].time < now - WINDOW) {
-      samples.shift();
-    }
-    const elapsed = now - samples[0].time;
-    const gained = done - samples[0].done;
-    return elapsed > ESTIMATE_AFTER && gained > 0 ? (total - done) * elapsed / gained : null;
-  }
-}
-
-
 /** The steps of a run as a list of icons. */
 class Steps {
   #items = [];
@@ -210,7 +180,7 @@ class Panel {
   #timer = 0;
   #pending = 0;
   #cancelling = false;
-  #estimate = new Estimate();
+  #estimate = null;
   #before = null;
   #styled = null;
 
@@ -480,13 +450,17 @@ class Panel {
   #timing(status, now) {
     const { texts } = this;
     const name = this.steps.active(status);
-    const step = status[name];
-    const left = step?.total ? this.#estimate.left(name, step, now) : null;
+    const left = this.#estimate?.left?.(name, status[name], now);
     const so = texts.t('elapsed', { time: texts.duration((now - Date.parse(status.summary.started)) / SECOND) });
 
-    return left > ESTIMATE_AFTER
-      ? `${so} · ${texts.t('left', { step: texts.t(`step.${name}`), time: texts.duration(round(left / SECOND)) })}`
-      : so;
+    this.#estimate ??= this.#estimator();
+    return left ? `${so} · ${texts.t('left', { step: texts.t(`step.${name}`), time: texts.duration(left) })}` : so;
+  }
+
+  /** Loaded during a run; until then nothing is said of what is left. */
+  async #estimator() {
+    const module = await import('./estimate.js').catch(() => null);
+    this.#estimate = module && new module.Estimate();
   }
 
   async #updateProblems(n) {
@@ -524,13 +498,6 @@ class Panel {
   }
 }
 
-/** Coarser the more it is, so that an estimate does not flicker. */
-function round(seconds) {
-  const step = seconds < 60 ? 5 : seconds < 600 ? 30 : 60;
-  return Math.ceil(seconds / step) * step;
-}
-
-
 /**
  * The panel: with the attribute `page` a part of its page, else a dialog that
  * show() opens.
@@ -566,6 +533,7 @@ class MsyncPanel extends MsyncElement {
     if (!this.dialog || this.opened) {
       super.resume();
       this.dialog?.showModal();
+      this.dialog?.scrollTo(0, 0);
     }
   }
 

@@ -8,7 +8,7 @@ import { errors, failed, history } from './lib/documents.js';
 import { ROOT, Site, until } from './lib/site.js';
 
 const texts = JSON.parse(readFileSync(`${ROOT}html/lang/es.json`, 'utf8'));
-const LONG = `GET http://central.example.org/sync/v5/queued_records?limit=500: ${'connection reset by peer; '.repeat(40)}`;
+const LONG = `GET http://central.example.org/sync/v5/queued_records: ${'connection reset by peer; '.repeat(40)}`;
 
 let site;
 
@@ -164,7 +164,8 @@ test('the history as charts and a table, failures with their reason', async () =
   const charts = page.getByRole('img');
   await charts.first().waitFor();
   assert.equal(await charts.count(), 2);
-  assert.match(await charts.first().getAttribute('aria-label'), /^Registros enviados y recibidos: 50 sincronizaciones, 3 /);
+  assert.match(await charts.first().getAttribute('aria-label'),
+    /^Registros enviados y recibidos: 50 sincronizaciones, 3 /)
   assert.equal(await charts.first().locator('g').count(), 50);
   assert.equal(await charts.first().locator('g.failed path').count(), 3);
   assert.equal(await page.locator('tbody tr:not(.why)').count(), 50);

@@ -9,8 +9,11 @@ import { ROOT, Site, until } from './lib/site.js';
 
 const RTL = ['ar', 'prs', 'ps'];
 /** 12,345 in the way of the language; the spaces are narrow or not, but never to be broken. */
-const NUMBER = { ar: /^(12,345|١٢٬٣٤٥)$/, en: '12,345', es: '12.345', fr: /^12[\u00a0\u202f]345$/, lo: /^12[.,]345$/,
-  prs: '۱۲٬۳۴۵', ps: '۱۲٬۳۴۵', pt: /^12([\u00a0\u202f.])345$/, ru: /^12[\u00a0\u202f]345$/, tet: /^12[\u00a0\u202f.]345$/ };
+const NUMBER = {
+  ar: /^(12,345|١٢٬٣٤٥)$/, en: /^12,345$/, es: /^12\.345$/, fr: /^12[\u00a0\u202f]345$/, lo: /^12[.,]345$/,
+  prs: /^۱۲٬۳۴۵$/, ps: /^۱۲٬۳۴۵$/, pt: /^12[\u00a0\u202f.]345$/, ru: /^12[\u00a0\u202f]345$/,
+  tet: /^12[\u00a0\u202f.]345$/,
+};
 
 let site;
 
@@ -39,8 +42,7 @@ for (const [lang, number] of Object.entries(NUMBER)) {
     assert.equal(await page.locator('html').getAttribute('lang'), lang);
     assert.equal(await root.getAttribute('lang'), lang);
     assert.equal(await root.getAttribute('dir'), RTL.includes(lang) ? 'rtl' : 'ltr');
-    assert.match(await page.locator('.count strong').textContent(), number instanceof RegExp ? number
-      : new RegExp(`^${number.replace('.', '\\.')}$`));
+    assert.match(await page.locator('.count strong').textContent(), number);
 
     await page.getByRole('button', { name: table['problems.show'] }).click();
     await page.locator('details').first().waitFor();
@@ -92,9 +94,12 @@ test('plural forms of Russian and Arabic', async () => {
   const [russian, arabic] = await Promise.all([open(`${site.url}/sync/?lang=ru`), open(`${site.url}/sync/?lang=ar`)]);
   const says = (page, text) => until(text, async () => (await page.locator('.count span').textContent()) === text);
 
-  for (const [n, ru, ar] of [[1, 'запись ожидает отправки', 'سجل بانتظار الإرسال'],
-    [3, 'записи ожидают отправки', 'سجلات بانتظار الإرسال'], [11, 'записей ожидают отправки', 'سجلاً بانتظار الإرسال'],
-    [21, 'запись ожидает отправки', 'سجلاً بانتظار الإرسال']]) {
+  for (const [n, ru, ar] of [
+    [1, 'запись ожидает отправки', 'سجل بانتظار الإرسال'],
+    [3, 'записи ожидают отправки', 'سجلات بانتظار الإرسال'],
+    [11, 'записей ожидают отправки', 'سجلاً بانتظار الإرسال'],
+    [21, 'запись ожидает отправки', 'سجلاً بانتظار الإرسال'],
+  ]) {
     await site.report({ queue: n, syncStatus: run() });
     await Promise.all([says(russian, ru), says(arabic, ar)]);
   }

@@ -38,7 +38,8 @@ async function watch(prepare = () => {}, options = {}) {
 /** A new number waiting reaches the page. */
 async function follows(page, queue) {
   await site.report({ queue, syncStatus: run() });
-  await until(`the page shows ${queue}`, async () => await page.locator('.count strong').textContent() === String(queue));
+  await until(`the page shows ${queue}`,
+    async () => await page.locator('.count strong').textContent() === String(queue));
 }
 
 test('events: one request, nothing is polled', async () => {
@@ -137,7 +138,8 @@ test('the page opens offline, with what was known and since when', async () => {
   await page.reload();
   await page.clock.runFor(16000);
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await until('the files are kept', () => page.evaluate(async () => (await (await caches.open('msync')).keys()).length > 8));
+  await until('the files are kept',
+    () => page.evaluate(async () => (await (await caches.open('msync')).keys()).length > 8));
   await follows(page, 12);
   await page.goto('about:blank');
   await site.stopNginx();

@@ -57,14 +57,14 @@ export function picture(page, name, options = {}) {
   return page.screenshot({ path: `${PICTURES}/${name}.png`, caret: 'initial', fullPage: true, ...options });
 }
 
-/** axe-core finds nothing.  That its own inline styles are refused is no complaint. */
-export async function accessible(page) {
+/** axe-core finds nothing in `part`.  That its own inline styles are refused is no complaint. */
+export async function accessible(page, part = 'html') {
   const complaints = page.complaints.length;
   await page.evaluate(axe.source);
-  const found = await page.evaluate(async () => (await globalThis.axe.run(document, {
+  const found = await page.evaluate(async (within) => (await globalThis.axe.run(within, {
     resultTypes: ['violations'],
   })).violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.flat().join(' ')} `
-    + `${node.failureSummary}`).join('; ')}`));
+    + `${node.failureSummary}`).join('; ')}`), part);
   page.complaints.length = complaints;
   assert.deepEqual(found, []);
 }

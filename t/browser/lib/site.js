@@ -144,7 +144,6 @@ export class Site {
     await site.#stage();
     await site.startNginx();
     if (fake) {
-      await site.#connectFake();
       await site.report({});
     } else {
       await until('the helper reports', async () => (await site.status()).state !== 'stopped');
@@ -192,9 +191,13 @@ export class Site {
       }
       return (await fetch(`${this.api}status`).catch(() => null))?.ok;
     });
+    if (this.#helper === 'fake-helper') {
+      await this.#connectFake();
+    }
   }
 
   async stopNginx() {
+    this.#fake?.destroy();
     this.#nginx.kill('SIGTERM');
     await ended(this.#nginx);
   }
@@ -217,7 +220,6 @@ export class Site {
 
   async stop() {
     await this.stopNginx();
-    this.#fake?.destroy();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
