@@ -74,11 +74,12 @@ sub each_site_reports {
 sub the_broken_one_says_so {
     ok($nginx->wait_status(sub {
         my $error = $_->{error} // $_->{syncStatus}{error};
-        return $error && $error->{variant} =~ /^(?:DATABASE_ERROR|HELPER_STOPPED)$/;
+        return $error
+            && $error->{variant} =~ /^(?:DATABASE_ERROR|HELPER_STOPPED)$/;
     }, api => '/broken'), 'a broken database is told of');
 
-    ok((grep { /\[err(?:or)?\].*msync broken: / } $nginx->log_lines),
-       'in the log, too');
+    ok((grep { /\[(?:warn|error)\].*msync broken: .*broken\.sqlite/ }
+        $nginx->log_lines), 'in the log, too');
 }
 
 
