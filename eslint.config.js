@@ -8,8 +8,9 @@ const names = (text) => Object.fromEntries(
 const browser = names(`
   AbortController AbortSignal CustomEvent Element Event EventSource EventTarget
   HTMLElement MutationObserver TextDecoderStream URL URLSearchParams
-  addEventListener clearInterval clearTimeout console customElements document
-  fetch localStorage location navigator setInterval setTimeout window
+  addEventListener caches clearInterval clearTimeout console customElements
+  document fetch getComputedStyle getSelection localStorage location navigator
+  scrollTo setInterval setTimeout window
 `);
 
 const worker = names("Response Request caches clients fetch self URL");
