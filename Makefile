@@ -24,7 +24,7 @@ SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: all always deps module helper faults run test unit \
+.PHONY: all always deps module helper faults run test unit variants \
         lint fuzz browser-test screenshots bench bench-long install clean
 
 all: deps
@@ -94,6 +94,10 @@ lint:
 	@t/tools/deps build test lint
 	@$(MAKE) --no-print-directory module
 	@t/tools/lint
+
+# what an administrator reads when something goes wrong, as the test sees it
+variants: all faults
+	MSYNC_VARIANTS_WRITE=1 prove -It/lib t/030-variants.t
 
 unit: $(UNIT:%=$(B)/unit/%)
 	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done
