@@ -33,14 +33,15 @@ my $Count = 0;
 
 
 # Settings: name, batch (size of all batches), records, command ("sync"),
-# rebuilds (central's queue may be built more than once), and the code
+# rebuilds (central's queue may be built more than once), under (a command
+# that the helper is run by), and the code
 # "begin", which brings the site to where the run begins: it is called once,
 # with this object.
 sub new {
     my ($class, %args) = @_;
 
     my $self = bless { batch => 50, records => 150, command => 'sync',
-                       %args }, $class;
+                       under => [], %args }, $class;
 
     $self->{dir} = stage_dir() . '/resume-' . $$ . '-' . ++$Count;
     mkdir $self->{dir} or croak "$self->{dir}: $!";
@@ -84,7 +85,7 @@ sub run {
         $ENV{MSYNC_FAULT_COUNT} = "$self->{dir}/count";
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
-        exec $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
+        exec @{ $self->{under} }, $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
             '--url', $self->central->url, '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", $self->{command}
             or POSIX::_exit(127);
@@ -119,6 +120,7 @@ sub try {
 
         push @wrong, $self->_damage;
 
+        push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
         next if $status == 128 + KILLED;
 
         push @wrong, "run $n fails ($status): $said"

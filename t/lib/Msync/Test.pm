@@ -18,6 +18,8 @@ package Msync::Test;
 #
 #   TEST_NGINX_WORKERS        so many workers, whatever a suite would choose
 #
+# MSYNC_BUILD names another folder that the helper was built in.
+#
 # All lies in one folder below /tmp that everybody can enter, whatever folder
 # the clone is in, and is removed at the end of the test file.
 
@@ -48,6 +50,7 @@ use constant WORKER_USER => 'www-data';
 
 my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
+my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
 my $Stage = tempdir('msync-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $Json = JSON::PP->new->utf8->canonical;
 
@@ -56,8 +59,8 @@ BEGIN { umask 022 }
 chmod 0755, $Stage or croak "$Stage: $!";
 
 $ENV{TEST_NGINX_LOAD_MODULES} //= "$Root/build/ngx_http_msync_module.so";
-$ENV{TEST_NGINX_MSYNC} = stage("$Root/build/msync", 'bin/msync');
-$ENV{TEST_NGINX_MSYNC_FAULTS} = "$Root/build/faults/msync";
+$ENV{TEST_NGINX_MSYNC} = stage("$Build/msync", 'bin/msync');
+$ENV{TEST_NGINX_MSYNC_FAULTS} = "$Build/faults/msync";
 $ENV{TEST_NGINX_FAKE_HELPER} =
     stage("$Root/t/lib/fake-helper", 'fake/fake-helper');
 $ENV{TEST_NGINX_SITE_DIR} = "$Stage/sites";
