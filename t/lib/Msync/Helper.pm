@@ -1,0 +1,154 @@
+package Msync::Helper;
+
+# A helper without nginx: this process is worker 0 and speaks the frames of
+# sync/control.h.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Fcntl qw(F_SETFD);
+use POSIX ();
+use Socket qw(AF_UNIX MSG_DONTWAIT PF_UNSPEC SOCK_SEQPACKET);
+
+use Msync::Test qw(encode_json);
+use Test::Nginx::Socket::Server qw(wait_until);
+
+use constant {
+    MAGIC      => 0x314e594d,
+    VERSION    => 1,
+    CONTROL_FD => 3,
+    FRAME_MAX  => 128 * 1024,
+
+    STATUS     => 2,
+    LOG        => 5,
+    CONFIG     => 64,
+    COMMAND    => 65,
+
+    TRIGGER    => 0,
+    COMMANDS   => 5,
+};
+
+
+# Starts one with the members of its CONFIG.
+sub start {
+    my ($class, %config) = @_;
+
+    socketpair my $ours, my $theirs, AF_UNIX, SOCK_SEQPACKET, PF_UNSPEC
+        or croak "socketpair: $!";
+
+    my $pid = fork() // croak "fork: $!";
+
+    if ($pid == 0) {
+        POSIX::dup2(fileno $theirs, CONTROL_FD);
+        exec $ENV{TEST_NGINX_MSYNC}, '--serve' or POSIX::_exit(127);
+    }
+
+    close $theirs;
+
+    my $self = bless { pid => $pid, socket => $ours, sequence => 0,
+                       status => undef, log => [] }, $class;
+
+    $self->_send(CONFIG, 0, encode_json(\%config));
+
+    return $self;
+}
+
+
+sub pid { $_[0]{pid} }
+sub log { @{ $_[0]{log} } }
+
+
+# One run, and its end: returns how many have failed so far, or undef.
+sub run {
+    my ($self) = @_;
+
+    my $sequence = ++$self->{sequence};
+
+    $self->_send(COMMAND, $sequence, pack 'LL', TRIGGER, 0);
+
+    wait_until {
+        $self->_receive;
+        my $status = $self->{status};
+        return $status && $status->{done}[TRIGGER] >= $sequence;
+    } 60 or return;
+
+    return $self->{status}{runs_failed};
+}
+
+
+# Kilobytes that are its own, and descriptors.
+sub memory {
+    my ($self) = @_;
+
+    open my $fh, '<', "/proc/$self->{pid}/smaps_rollup"
+        or croak "smaps_rollup: $!";
+    my $kib = 0;
+    while (<$fh>) { $kib += $1 if /^Private_\w+:\s+(\d+)/ }
+
+    return $kib;
+}
+
+sub descriptors {
+    my ($self) = @_;
+
+    return scalar @{[glob "/proc/$self->{pid}/fd/*"]};
+}
+
+
+# Closes the lifeline; returns the exit status.
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} or return;
+
+    close $self->{socket};
+    waitpid $pid, 0;
+
+    return $?;
+}
+
+
+sub _send {
+    my ($self, $type, $id, $payload) = @_;
+
+    my $frame = pack('LSSLLQ', MAGIC, VERSION, $type, length $payload, 0,
+                     $id) . $payload;
+
+    defined send $self->{socket}, $frame, 0 or croak "send: $!";
+}
+
+
+sub _receive {
+    my ($self) = @_;
+
+    while (defined recv $self->{socket}, my $frame, FRAME_MAX, MSG_DONTWAIT) {
+        croak 'the helper has gone' if $frame eq '';
+
+        my (undef, undef, $type) = unpack 'LSS', $frame;
+        my $payload = substr $frame, 24;
+
+        push @{ $self->{log} }, $payload if $type == LOG;
+        next if $type != STATUS;
+
+        my (undef, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q5Q2',
+            $payload;
+
+        $self->{status} = {
+            done        => [splice @fields, 0, COMMANDS],
+            runs        => $fields[5],
+            runs_failed => $fields[6],
+        };
+    }
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    local ($?, $!, $@);
+    $self->stop;
+}
+
+
+1;
