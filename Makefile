@@ -25,8 +25,8 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper faults run test unit unit-build \
-        soak sanitize lint browser-test screenshots bench bench-long \
-        install clean
+        variants soak sanitize lint fuzz browser-test screenshots bench \
+        bench-long install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -75,7 +75,7 @@ run: all
 
 
 test:
-	@t/tools/deps build test lint browser
+	@t/tools/deps build test lint fuzz browser
 	@$(MAKE) --no-print-directory module helper faults
 	@t/tools/test
 
@@ -95,6 +95,11 @@ lint:
 	@t/tools/deps build test lint
 	@$(MAKE) --no-print-directory module
 	@t/tools/lint
+
+# what an administrator reads when something goes wrong, as the test sees it
+
+variants: all faults
+	MSYNC_VARIANTS_WRITE=1 prove -It/lib t/030-variants.t
 
 unit-build: $(UNIT:%=$(B)/unit/%) ; @:
 
@@ -150,6 +155,42 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra -iquote sync -o $@ $< \
 	    t/bench/peer.c $(OBJ) $(LIBS)
+
+
+# the helper's objects under two sanitizers, its room "http" replaced
+
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
+              -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_OBJ   := $(patsubst sync/%.c,$(B)/fuzz/%.o,$(filter-out \
+                sync/http%,$(SRC))) $(B)/fuzz/http_fuzz.o
+FUZZ       := $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
+                src/event/modules src/os/unix src/http src/http/modules \
+                src/http/v2)
+
+.SECONDARY: $(FUZZ_OBJ)
+
+fuzz:
+	@t/tools/deps build fuzz
+	@$(MAKE) --no-print-directory module
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZ)
+	@t/tools/fuzz
+
+$(B)/fuzz/http_fuzz.o: t/fuzz/http.c t/fuzz/fuzz.h $(wildcard sync/*.h)
+	@mkdir -p $(@D)
+	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
+
+$(B)/fuzz/%.o: sync/%.c $(wildcard sync/*.h)
+	@mkdir -p $(@D)
+	clang $(CSTD) $(FUZZ_FLAGS) -c $< -o $@
+
+$(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*)
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
+
+$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	clang $(CSTD) $(FUZZ_FLAGS) -Wall -Wextra -iquote sync -iquote t/fuzz \
+	    -o $@ $< $(FUZZ_OBJ) $(B)/sync/catalogue_data.o $(LIBS)
 
 
 install: all

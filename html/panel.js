@@ -286,7 +286,7 @@ class Panel {
     const [module] = await Promise.all([import(file).catch(() => null), this.#styled]);
 
     if (!module) {
-      this.slot('action', file, () => answerNotice(this.texts, { status: 0, data: {} }));
+      this.#refused(file, { status: 0, data: {} });
     } else if (!this.#views[name]) {
       this.#views[name] = new module.View(this, ...more);
       box.append(this.#views[name].root);
@@ -310,9 +310,15 @@ class Panel {
     this.slot('action', '');
     const answer = await ask(this.api, path, 'POST');
     if (!answer.ok) {
-      this.slot('action', path, () => answerNotice(this.texts, answer));
+      this.#refused(path, answer);
     }
     return answer.ok;
+  }
+
+  /** Says so, where it is not said already that the server is out of reach. */
+  #refused(path, answer) {
+    this.slot('action', `${answer.status} ${path}`, () => answerNotice(this.texts, answer));
+    this.update();
   }
 
   /** The first sync was asked for. */
@@ -380,6 +386,9 @@ class Panel {
 
     this.slot('offline', live.reachable === false ? `offline ${asOf}` : '', () => notice('grey', 'cloudOff',
       texts.t('offline'), asOf && texts.t('asOf', { time: asOf })));
+    if (live.reachable === false && this.#slots.action.key.startsWith('0 ')) {
+      this.slot('action', '');
+    }
     this.slot('error', error ? JSON.stringify(error) : '', () => errorNotice(texts, error));
     this.slot('paused', doc?.state === 'paused' ? 'paused' : '', () => notice('calm', 'pause',
       texts.t('paused'), texts.t('paused.text'),
@@ -482,12 +491,15 @@ class Panel {
     if (before.syncing !== undefined && before.syncing !== syncing && syncing !== undefined) {
       say(this.heard, syncing ? texts.t('syncing')
         : status.error ? texts.explain(status.error).join(' ') : texts.t('done'));
-      if (!syncing && TABS[this.selected]) {
+      if (!syncing) {
         this.#views[this.selected]?.show();
       }
     }
     if (before.reachable !== live.reachable && (before.reachable === false || live.reachable === false)) {
       say(this.heard, texts.t(live.reachable ? 'back' : 'offline'));
+      if (live.reachable) {
+        this.select(this.selected);
+      }
     }
   }
 

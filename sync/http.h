@@ -105,8 +105,9 @@ void msync_http_free(msync_http_t **http);
  * is empty then): CONNECTION_ERROR, TIMEOUT, TLS_ERROR, INVALID_URL,
  * INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect that is
  * not followed, or what the hook said; TIMEOUT with the scope
- * MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass; the text tells name look-up, refused,
- * proxy, certificate name, expiry, trust and "not TLS at all" apart.
+ * MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass; the
+ * text tells name look-up, refused, proxy, certificate name, expiry, trust
+ * and "not TLS at all" apart.
  *
  * Only a GET follows a redirect, to the same host and port or to its https.
  * The hash of the password, should a server repeat it, is blanked out of

@@ -31,6 +31,7 @@ static CURLcode http_run(msync_http_transfer_t *t, msync_err_t *err);
 static CURLcode http_result(CURLM *multi);
 static void http_count(msync_http_transfer_t *t);
 static void http_describe(msync_http_transfer_t *t);
+static char *http_without_user(const char *url);
 static size_t http_on_body(char *data, size_t size, size_t n, void *arg);
 static size_t http_on_header(char *data, size_t size, size_t n, void *arg);
 static int http_on_ready(void *arg, char *to, char *from, int port,
@@ -407,7 +408,7 @@ http_describe(msync_http_transfer_t *t)
     (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
 
     if (to) {
-        t->redirect = msync_strdup(to);
+        t->redirect = http_without_user(to);
     }
 
     res->status = (int) status;
@@ -421,6 +422,36 @@ http_describe(msync_http_transfer_t *t)
     if (res->body == NULL) {
         res->body = msync_strdup("");
     }
+}
+
+
+/* libcurl writes the user and password of the request into an address that
+ * it made absolute; nobody may see them there, and they are not needed */
+
+static char *
+http_without_user(const char *url)
+{
+    char   *part, *text;
+    CURLU  *parts;
+
+    part = NULL;
+    parts = curl_url();
+
+    if (parts == NULL
+        || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
+        || curl_url_get(parts, CURLUPART_URL, &part, 0) != CURLUE_OK)
+    {
+        part = NULL;
+    }
+
+    text = part ? msync_strdup(part) : NULL;
+
+    curl_free(part);
+    curl_url_cleanup(parts);
+
+    return text;
 }
 
 

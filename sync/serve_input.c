@@ -76,6 +76,22 @@ reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
 }
 
 
+/* central may take long to answer; nginx shall not wait for this helper */
+
+static int
+while_asking(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    return serve->closed
+           ? msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                           "nginx stops or reloads its configuration")
+           : MSYNC_OK;
+}
+
+
 static void
 answer_request(msync_serve_t *serve, msync_serve_request_t *request)
 {
@@ -88,6 +104,9 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
     settings.conf = serve->conf;
     settings.hardware_id = serve->hardware_id;
     settings.initialised = serve->status.success.id != 0;
+    settings.fd = msync_channel_fd(serve->channel);
+    settings.hook = while_asking;
+    settings.hook_data = serve;
 
     status = msync_settings_answer(&settings, request->request,
                                    request->body, request->length, &body);
@@ -106,7 +125,11 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
         msync_serve_report(serve, true);
     }
 
-    reply(serve, request->id, status, body);
+    /* else the next helper is asked */
+    if (!serve->closed) {
+        reply(serve, request->id, status, body);
+    }
+
     msync_free(&body);
 }
 

@@ -252,8 +252,9 @@ ask_central(wish_t *wish, msync_v5_site_t *site)
     msync_v5_t    *v5 = NULL;
     msync_http_t  *http;
 
-    http = msync_http_create(wish->conf, wish->settings->hardware_id, -1,
-                             NULL, NULL, &wish->err);
+    http = msync_http_create(wish->conf, wish->settings->hardware_id,
+                             wish->settings->fd, wish->settings->hook,
+                             wish->settings->hook_data, &wish->err);
     if (http == NULL) {
         return MSYNC_ERROR;
     }

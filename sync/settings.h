@@ -6,6 +6,7 @@
 #define MSYNC_SETTINGS_H
 
 #include "control.h"
+#include "http.h"
 #include "store.h"
 
 typedef struct {
@@ -13,6 +14,9 @@ typedef struct {
     const msync_conf_t  *conf;         /* borrowed, those in force */
     const char          *hardware_id;
     bool                 initialised;
+    int                  fd;           /* borrowed, of http.h, as the hook */
+    msync_http_hook_pt   hook;
+    void                *hook_data;
 } msync_settings_t;
 
 /*

@@ -2,7 +2,8 @@
  * Opening, locking, transactions.
  *
  * Promises: the database is in WAL mode with foreign keys on; a lock of the
- * application is waited for as long as the caller wants; the mode of an existing file is kept.
+ * application is waited for as long as the caller wants; the mode of an
+ * existing file is kept.
  */
 
 #include <errno.h>

@@ -9,6 +9,12 @@ let central;
 let site;
 let page;
 
+const field = (name) => page.getByLabel(name, { exact: true });
+const error = (name) => page.locator('.field', { has: field(name) }).locator('.error');
+const press = (name) => page.getByRole('button', { name, exact: true }).click();
+const settings = async () => (await fetch(`${site.api}settings`)).json();
+const interval = () => field('Sincronizar cada');
+
 before(async () => {
   central = await Central.start();
   site = await Site.start({ central });
@@ -26,12 +32,6 @@ beforeEach(async () => {
   await field('Nombre del sitio').and(page.locator('input')).waitFor();
   await page.waitForFunction(() => document.querySelector('msync-panel').shadowRoot.querySelector('#url').value);
 });
-
-const field = (name) => page.getByLabel(name, { exact: true });
-const error = (name) => page.locator('.field', { has: field(name) }).locator('.error');
-const press = (name) => page.getByRole('button', { name, exact: true }).click();
-const settings = async () => (await fetch(`${site.api}settings`)).json();
-const interval = () => field('Sincronizar cada');
 
 test('what is set is shown, the password never', async () => {
   assert.equal(await field('Dirección del servidor central').inputValue(), central.url);

@@ -179,10 +179,19 @@ test('a server that is gone is said to be, and its return seen', async () => {
   await notice(page, 'No hay conexión con el servidor de este sitio.').waitFor();
   await picture(page, 'offline');
   await accessible(page);
+  await page.getByRole('tab', { name: 'Historial' }).click();
+  await page.getByRole('tab', { name: 'Estado' }).click();
+  await page.getByRole('button', NOW).click();
+  await page.getByRole('button', NOW).waitFor();
+  assert.equal(await page.locator('.notice').count(), 1, 'said once');
+  await page.getByRole('tab', { name: 'Historial' }).click();
 
   await site.startNginx();
   await notice(page, 'No hay conexión con el servidor de este sitio.').waitFor({ state: 'detached' });
   await page.locator('p[role=status]').filter({ hasText: 'Se ha recuperado la conexión con el servidor' }).waitFor();
+  await page.locator('#history table').waitFor();
+  assert.equal(await page.locator('.notice').count(), 0);
+  await page.getByRole('tab', { name: 'Estado' }).click();
   await edit('item_line');
   await page.getByText('registro espera ser enviado', { exact: true }).waitFor();
   await close(page);

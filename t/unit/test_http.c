@@ -284,6 +284,28 @@ test_redirect_on_the_same_host(void **state)
 
 
 static void
+test_redirect_with_auth(void **state)
+{
+    char                   url[256];
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+    msync_http_request_t   req = { .method = "GET", .url = url, .auth = true };
+
+    snprintf(url, sizeof(url), "%s/here", c->url);
+    server_answer(c->server, 302, "Location: /there\r\n", "", 0);
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(msync_http_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    msync_http_response_clear(&res);
+    assert_has(server_request(c->server, 1), "GET /there HTTP/1.1\r\n");
+    assert_has(server_request(c->server, 1), "\r\nAuthorization: Basic ");
+}
+
+
+static void
 test_redirect_to_another_host(void **state)
 {
     char                   head[128];
@@ -625,6 +647,7 @@ main(void)
         t(test_answer_of_exactly_the_limit),
         t(test_damaged_compression),
         t(test_redirect_on_the_same_host),
+        t(test_redirect_with_auth),
         t(test_redirect_to_another_host),
         t(test_redirect_without_an_end),
         t(test_redirect_of_a_post),

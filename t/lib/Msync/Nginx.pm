@@ -19,7 +19,7 @@ my $Count = 0;
 
 
 # Settings: main, http and server (pieces of configuration), workers, master,
-# daemon ("on" or "off"), log_level.
+# daemon ("on" or "off"), log_level, connections (of a worker).
 sub new {
     my ($class, %args) = @_;
 
@@ -41,7 +41,8 @@ sub new {
         port   => free_port(),
         set    => {
             main => '', http => '', server => '',
-            master => 'on', daemon => 'on', log_level => 'info', %args,
+            master => 'on', daemon => 'on', log_level => 'info',
+            connections => 1024, %args,
             workers => worker_count($args{workers} // 2),
         },
     }, $class;
@@ -217,7 +218,7 @@ env LD_PRELOAD;
 $set->{main}
 
 events {
-    worker_connections 1024;
+    worker_connections $set->{connections};
 }
 
 http {

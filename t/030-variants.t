@@ -1,0 +1,725 @@
+# Everything that can go wrong between a site and its central servers, each
+# provoked for real: which variant it becomes, and what an administrator
+# reads.  docs/variants.md is what this test has seen; "make variants" writes
+# it.
+
+use strict;
+use warnings;
+
+use Compress::Zlib ();
+use IO::Socket::INET ();
+use Msync::Odd qw(answer close_now dead_port hang json octets);
+use Msync::Test qw(
+    free_port processes_of project_root site_config site_path sqlite
+    stage_dir start_nginx wait_until write_private
+);
+use Test::More;
+
+use constant {
+    HASH  => '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b',
+    TABLE => project_root() . '/docs/variants.md',
+    BOMB  => 32 * 1_048_576,
+};
+
+# a record that any site takes
+sub unit { {
+    ID => $_[0], tableName => 'unit', recordId => "U$_[0]",
+    action => 'Update', recordData => {
+        ID => "U$_[0]", units => 'tab', comment => '', order_number => 1,
+    },
+} }
+
+my $elsewhere = listener();
+my ($dead_port, $dead) = dead_port();
+my $refused = free_port();
+my (@servers, %case, @order, $odd);
+
+cases();
+ends();
+
+my $nginx = all_sites();
+
+run_all();
+judge();
+credentials_stay_here();
+the_table_is_in_the_docs();
+
+ok($nginx->stop, 'quit');
+kill KILL => $_ for map { $_->{pid} } @servers;
+done_testing();
+
+
+# ---- what goes wrong ------------------------------------------------------
+
+# "url" defaults to the case's own folder on the odd server.
+sub case {
+    my ($name, $what, $variant, $says, %how) = @_;
+
+    $case{$name} = { what => $what, variant => $variant, says => $says,
+                     %how };
+    push @order, $name;
+}
+
+# a code that answers every call of a case, or one of them, in this way
+sub status {
+    my ($status, $body, @headers) = @_;
+
+    return sub { answer($_[0], $status, 'text/plain', $body // '',
+                        @headers) };
+}
+
+sub refusal {
+    my ($code, $status) = @_;
+
+    return sub { json($_[0], { error => { code => $code,
+        message => "Refused: $code", data => undef } }, $status // 401) };
+}
+
+sub body {
+    my ($body, @headers) = @_;
+
+    return sub { answer($_[0], 200, 'application/json', $body, @headers) };
+}
+
+sub v6_error {
+    my ($error) = @_;
+
+    return sub { json($_[0], { error => $error }) };
+}
+
+
+sub cases {
+    way();
+    encryption();
+    statuses();
+    answers();
+    refusals();
+    progress();
+}
+
+
+sub way {
+    case('dns', 'The name of the server does not exist', CONNECTION_ERROR =>
+         qr/cannot be found \(DNS\)|look-up of the name/,
+         url => 'http://central.invalid', variants => 'TIMEOUT');
+    case('refused', 'Nothing listens at the address', CONNECTION_ERROR =>
+         qr/Connection refused/, url => "http://127.0.0.1:$refused");
+    case('connect', 'The server does not answer a connection', TIMEOUT =>
+         qr/No connection to .* within 0\.5 seconds/,
+         url => "http://127.0.0.1:$dead_port", connect_timeout => '500ms');
+    case('silent', 'The server takes a request and says nothing', TIMEOUT =>
+         qr/silent for 0\.5 seconds/, read_timeout => '500ms',
+         calls => { any => \&hang });
+    case('slow', 'The answer comes, but drop by drop', TIMEOUT =>
+         qr/not done after 2 seconds/, read_timeout => '500ms',
+         calls => { any => \&drops });
+    case('closed', 'The server closes the connection', CONNECTION_ERROR =>
+         qr/closed the connection without an answer/,
+         calls => { any => \&close_now });
+    case('torn', 'The connection is torn within an answer',
+         CONNECTION_ERROR => qr/lost in the middle of the answer/,
+         calls => { central_records => sub {
+             octets($_[0], "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+                    . '{"maxCursor":');
+             close_now();
+         } });
+    case('proxy-dns', 'The name of the proxy does not exist',
+         CONNECTION_ERROR => qr/proxy.* \(DNS\)/,
+         proxy => 'http://proxy.invalid:3128', variants => 'TIMEOUT');
+    case('proxy-refused', 'Nothing listens at the address of the proxy',
+         CONNECTION_ERROR => qr/refused by the proxy/,
+         proxy => "http://127.0.0.1:$refused");
+    case('proxy-password', 'The proxy wants a password', CONNECTION_ERROR =>
+         qr/proxy wants a user name and password/,
+         url => 'https://central.example.org', proxy => sub {
+             proxy('HTTP/1.1 407 Proxy Authentication Required') });
+    case('proxy-denies', 'The proxy does not let the site out',
+         CONNECTION_ERROR => qr/proxy refuses to connect/,
+         url => 'https://central.example.org', proxy => sub {
+             proxy('HTTP/1.1 403 Forbidden') });
+}
+
+
+sub encryption {
+    case('tls-name', 'The certificate is made for another name',
+         TLS_ERROR => qr/made for another name/,
+         tls(san => 'DNS:other.example.org'));
+    case('tls-expired', 'The certificate has expired', TLS_ERROR =>
+         qr/has expired, or the clock/,
+         tls(from => '20200101000000Z', to => '20210101000000Z'));
+    case('tls-early', 'The clock of the site is behind', TLS_ERROR =>
+         qr/not valid yet, or the clock/,
+         tls(from => '20900101000000Z', to => '20910101000000Z'));
+    case('tls-untrusted', 'Nobody trusts the certificate', TLS_ERROR =>
+         qr/is not trusted/, tls(untrusted => 1));
+    case('tls-on-plain', 'https:// in the address, but the server speaks '
+         . 'plain HTTP', TLS_ERROR => qr/does not speak TLS on that port/,
+         url => sub { $odd->url =~ s/http/https/r });
+    case('plain-on-tls', 'http:// in the address, but the server speaks '
+         . 'TLS (nginx)', TLS_ERROR => qr/must begin with https/,
+         calls => { any => status(400, '<center>The plain HTTP request was '
+             . 'sent to HTTPS port</center>') });
+    case('plain-on-tls-other', 'http:// in the address, but the server '
+         . 'speaks TLS', undef, qr/https/,
+         tls(scheme => 'http'), variants => 'CONNECTION_ERROR '
+         . 'INVALID_RESPONSE');
+}
+
+
+sub statuses {
+    my %words = (
+        401 => qr/access refused without a reason/, 403 => qr/access refused/,
+        404 => qr/no synchronisation service/, 408 => qr/took too long/,
+        413 => qr/larger than the server/, 429 => qr/too many requests/,
+        500 => qr/server failed/, 502 => qr/cannot reach it/,
+        503 => qr/overloaded/, 511 => qr/captive portal/,
+    );
+
+    for my $status (sort keys %words) {
+        case("status-$status", "HTTP status $status", HTTP_ERROR =>
+             $words{$status}, calls => { any => status($status) });
+    }
+
+    case('retry-after', 'HTTP status 429, to come back in an hour',
+         HTTP_ERROR => qr/too many requests/, requests => 1,
+         calls => { any => status(429, '', 'Retry-After: 3600') });
+    case('busy-once', 'HTTP status 503 twice, then an answer', '', undef,
+         calls => { central_records => sub {
+             my ($socket, $n) = @_;
+             return answer($socket, 503, 'text/plain', '',
+                           'Retry-After: 1') if $n < 2;
+             json($socket, { maxCursor => 0 });
+         } });
+    case('redirect', 'A redirect to another server (captive portal)',
+         HTTP_ERROR => qr/redirects to another server/,
+         calls => { any => sub {
+             answer($_[0], 302, 'text/plain', '', 'Location: http://'
+                 . "localhost:$elsewhere->{port}/login") } });
+    case('redirect-loop', 'A redirect to itself without an end',
+         HTTP_ERROR => qr/without coming to an end/,
+         calls => { any => sub {
+             answer($_[0], 302, 'text/plain', '', "Location: $_[2]") } });
+    case('redirect-post', 'A redirect where data is sent', HTTP_ERROR =>
+         qr/not followed when data is sent/,
+         calls => { initialise => sub {
+             answer($_[0], 302, 'text/plain', '', "Location: $_[2]") } });
+}
+
+
+sub answers {
+    my $zeros = Compress::Zlib::memGzip('{"data":[' . ' ' x BOMB . ']}');
+
+    case('html', 'A web page in place of data (captive portal)',
+         INVALID_RESPONSE => qr/web page .* \(captive portal\)/,
+         calls => { any => sub { answer($_[0], 200, 'text/html',
+             '<html><body>Welcome to the hotel</body></html>') } });
+    case('empty', 'An empty answer', INVALID_RESPONSE =>
+         qr/answered with nothing/, calls => { any => body('') });
+    case('truncated', 'Half of the JSON', INVALID_RESPONSE =>
+         qr/not what was expected/,
+         calls => { site => body('{"id":"UUID","siteId":7,"na') });
+    case('garbled', 'Octets without a sense', INVALID_RESPONSE =>
+         qr/not what was expected/,
+         calls => { site => body(join '', map { chr } 128 .. 255) });
+    case('not-http', 'The server does not speak HTTP', INVALID_RESPONSE =>
+         qr/does not answer with HTTP/,
+         calls => { any => sub {
+             octets($_[0], "220 mail.example.org ESMTP\r\n");
+             close_now();
+         } });
+    case('lacks', 'JSON of something else', INVALID_RESPONSE =>
+         qr/lacks "id"/, calls => { site => body('{"hello":"world"}') });
+    case('nested', 'JSON that is nested without an end', INVALID_RESPONSE =>
+         qr/not what was expected/, calls => {
+             central_records => body('{"data":' . '[' x 20_000) });
+    case('more', 'Far more records than were asked for', INVALID_RESPONSE =>
+         qr/far more records/, batch_size => 'central_pull=10',
+         calls => { central_records => sub {
+             json($_[0], { maxCursor => 100,
+                           data => [map { unit($_) } 1 .. 100] }) } });
+    case('large', 'An answer beyond max_response', RESPONSE_TOO_LARGE =>
+         qr/larger than the 1048576 octets/, max_response => '1m',
+         calls => { site => body(' ' x 2_000_000) });
+    case('bomb', 'A small answer that unpacks to 32 megabytes',
+         RESPONSE_TOO_LARGE => qr/larger than the 1048576 octets/,
+         max_response => '1m', calls => {
+             central_records => body($zeros, 'Content-Encoding: gzip') });
+    case('unpack', 'Compression that is damaged', INVALID_RESPONSE =>
+         qr/compressed in a damaged/,
+         calls => { site => body('no gzip', 'Content-Encoding: gzip') });
+    case('long', 'A record whose id is a megabyte long', '', undef,
+         failed => 1, calls => { central_records => sub {
+             my ($socket, $n) = @_;
+             my $record = unit(1);
+             $record->{recordId} = 'x' x 1_000_000;
+             json($socket, { maxCursor => 1, data => $n ? [] : [$record] });
+         } });
+    case('twice', 'The same record many times', '', undef,
+         calls => { central_records => sub {
+             my ($socket, $n) = @_;
+             my @same = map { { %{ unit(1) }, ID => $_ } } 1 .. 20;
+             json($socket, { maxCursor => 20, data => $n ? [] : \@same });
+         } });
+}
+
+
+sub refusals {
+    case('site-name', 'Central knows no such site', SITE_NAME_NOT_FOUND =>
+         qr/no site of this name/,
+         calls => { site => refusal('site_name_not_found') });
+    case('password', 'The password is wrong', INCORRECT_PASSWORD =>
+         qr/password is wrong/,
+         calls => { site => refusal('site_incorrect_password') });
+    case('hardware', 'The site belongs to another machine',
+         HARDWARE_ID_MISMATCH => qr/another machine/,
+         calls => { site => refusal('site_incorrect_hardware_id') });
+    case('no-store', 'The site has no store', SITE_HAS_NO_STORE =>
+         qr/has no store/, calls => { site => refusal('site_has_no_store') });
+    case('auth-timeout', 'The site signs in too often', SITE_AUTH_TIMEOUT =>
+         qr/sign in again so soon/,
+         calls => { site => refusal('site_auth_timeout') });
+    case('version', 'Central speaks another version', API_VERSION_INCOMPATIBLE
+         => qr/another version/,
+         calls => { site => refusal('api_version_incompatible', 409) });
+    case('other-error', 'Central reports an error of its own', CENTRAL_ERROR
+         => qr/"disk_on_fire"/,
+         calls => { site => refusal('disk_on_fire', 500) });
+    case('other-site', 'The database belongs to another site',
+         SITE_UUID_IS_BEING_CHANGED => qr/belongs to the site UUID-0/,
+         runs => 2, calls => { site => sub {
+             my ($socket, $n, $path, $usual) = @_;
+             json($socket, { %$usual,
+                             id => 'UUID-' . ($n > 0 ? 1 : 0) });
+         } });
+    case('no-v6', 'Central names no Open mSupply central',
+         CENTRAL_V6_NOT_CONFIGURED => qr/names no Open mSupply/,
+         calls => { site => sub {
+             json($_[0], { %{ $_[3] },
+                           omSupplyCentralServerUrl => '' }) } });
+    case('v6-url', 'Central names an address that is none', INVALID_URL =>
+         qr/corrected there/, calls => { site => sub {
+             json($_[0], { %{ $_[3] },
+                           omSupplyCentralServerUrl => 'central' }) } });
+    case('v6-other', 'The Open mSupply server is not the central one',
+         CENTRAL_V6_NOT_CONFIGURED => qr/not the central one/,
+         calls => { pull => v6_error('notACentralServer') });
+    case('v6-version', 'Open mSupply central speaks other versions',
+         V6_API_VERSION_INCOMPATIBLE => qr/versions 6 to 9/,
+         calls => { pull => v6_error({ syncVersionMismatch => [6, 9, 5] }) });
+    case('v6-legacy', 'Open mSupply central cannot reach mSupply central',
+         CONNECTION_ERROR => qr/cannot reach mSupply central/,
+         calls => { pull => v6_error({ cannotConnectToLegacyServer =>
+             'connection refused' }) });
+    case('v6-password', 'Open mSupply central passes a refusal on',
+         INCORRECT_PASSWORD => qr/password is wrong/,
+         calls => { pull => v6_error({ otherServerError =>
+             "Api error: code: 'SiteIncorrectPassword'" }) });
+    case('v6-error', 'Open mSupply central has an error of its own',
+         CENTRAL_ERROR => qr/"otherServerError"/,
+         calls => { pull => v6_error({ otherServerError => 'database' }) });
+    case('not-started', 'Central takes a push but does not integrate it',
+         INTEGRATION_ERROR => qr/did not start to integrate/, runs => 2,
+         calls => { queued_records => sub {
+             json($_[0], { queueLength => 0,
+                           integrationStarted => JSON::PP::false() }) } });
+}
+
+
+sub progress {
+    case('endless-central', 'Central records that never go on',
+         INVALID_RESPONSE => qr/makes no progress/,
+         calls => { central_records => sub {
+             json($_[0], { maxCursor => 9, data => [unit(1)] }) } });
+    case('endless-remote', 'A queue that comes again and again',
+         INVALID_RESPONSE => qr/makes no progress/,
+         calls => { queued_records => sub {
+             json($_[0], { queueLength => 1,
+                           data => [{ %{ unit(1) }, syncOutId => 'A' }] })
+         } });
+    case('endless-v6', 'Open mSupply central promises more and sends nothing',
+         INVALID_RESPONSE => qr/makes no progress/, calls => { pull => sub {
+             json($_[0], { data => { end_cursor => $_[1],
+                 total_records => 5, is_last_batch => JSON::PP::false(),
+                 records => [] } }) } });
+    case('backwards', 'A cursor that goes backwards', INVALID_RESPONSE =>
+         qr/makes no progress/, calls => { pull => sub {
+             json($_[0], { data => { end_cursor => $_[1] ? 3 : 50,
+                 total_records => 5, is_last_batch => JSON::PP::false(),
+                 records => [] } }) } });
+    case('restored', 'Central has less than it had (a restored backup)',
+         CENTRAL_RESTORED => qr/up to 5 only, it had 100/, runs => 2,
+         calls => { central_records => sub {
+             my ($socket, $n) = @_;
+             json($socket, { maxCursor => $n < 2 ? 100 : 5,
+                             data => $n ? [] : [unit(100)] });
+         } });
+}
+
+
+# What is neither the network's nor central's fault.
+sub ends {
+    case('damaged', 'The file is not a database', DATABASE_ERROR => qr/./,
+         file => ['no database at all' x 100, 0660]);
+    case('read-only', 'The database cannot be written', DATABASE_ERROR =>
+         qr/./, file => ['', 0444]) if $> == 0;
+    case('full', 'The disk is full', DISK_FULL => qr/full/, full => 1);
+    case('cancelled', 'Somebody cancels', CANCELLED => qr/cancelled/,
+         calls => { any => \&hang }, during => sub {
+             $nginx->post('/cancelled/cancel') });
+    case('stopped', 'The helper is killed', HELPER_STOPPED => qr/./,
+         calls => { any => \&hang }, during => \&kill_helper);
+}
+
+
+sub drops {
+    my ($socket) = @_;
+
+    octets($socket, "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n");
+
+    for (1 .. 100) {
+        octets($socket, ' ') or close_now();
+        select undef, undef, undef, 0.1;
+    }
+}
+
+
+# A proxy that says one thing.
+sub proxy {
+    my ($line) = @_;
+
+    my $listen = listen_here();
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        while (my $socket = $listen->accept) {
+            sysread $socket, my $request, 65536;
+            octets($socket, "$line\r\nContent-Length: 0\r\n\r\n");
+        }
+        POSIX::_exit(0);
+    }
+
+    push @servers, { pid => $pid };
+
+    return 'http://127.0.0.1:' . $listen->sockport;
+}
+
+
+sub listen_here {
+    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 20)
+        // die "listen: $!";
+}
+
+
+# Where nobody of us must ever call.
+sub listener {
+    my $listen = listen_here();
+
+    return { socket => $listen, port => $listen->sockport };
+}
+
+
+# ---- certificates ---------------------------------------------------------
+
+# Parameters of a case whose server has such a certificate.
+sub tls {
+    my (%how) = @_;
+
+    my $n = @servers;
+    my $dir = stage_dir() . "/tls-$n";
+    my ($key, $crt) = ("$dir/key", "$dir/crt");
+    my $trusted = site_path("trusted-$n");
+    my $san = $how{san} // 'IP:127.0.0.1';
+
+    mkdir $dir;
+    put("$dir/conf", <<"CONF");
+[ca]
+default_ca = d
+[d]
+database = $dir/index
+new_certs_dir = $dir
+serial = $dir/serial
+default_md = sha256
+policy = p
+x509_extensions = x
+[p]
+commonName = supplied
+[x]
+subjectAltName = $san
+[req]
+distinguished_name = n
+[n]
+CONF
+    put("$dir/index", '');
+    put("$dir/serial", "01\n");
+
+    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt',
+            'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=central',
+            '-config', "$dir/conf", '-keyout', $key, '-out', "$dir/csr");
+    openssl('ca', '-batch', '-selfsign', '-notext', '-config', "$dir/conf",
+            '-keyfile', $key, '-in', "$dir/csr", '-out', $crt,
+            '-startdate', $how{from} // '20200101000000Z',
+            '-enddate', $how{to} // '20900101000000Z');
+    write_private("trusted-$n", slurp($crt));
+
+    my $port = free_port();
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>&', \*STDOUT;
+        exec 'openssl', 's_server', '-accept', "127.0.0.1:$port", '-cert',
+            $crt, '-key', $key, '-www' or POSIX::_exit(127);
+    }
+
+    push @servers, { pid => $pid };
+    wait_until { IO::Socket::INET->new("127.0.0.1:$port") } 20
+        or die 'openssl s_server does not start';
+
+    return (
+        url => ($how{scheme} // 'https') . "://127.0.0.1:$port",
+        $how{untrusted} ? () : (ssl_trusted_certificate => $trusted),
+    );
+}
+
+
+sub openssl {
+    system(join(' ', 'openssl', map { "'$_'" } @_) . ' >/dev/null 2>&1') == 0
+        or die "openssl @_: $?";
+}
+
+sub put {
+    my ($path, $text) = @_;
+
+    open my $fh, '>', $path or die "$path: $!";
+    print {$fh} $text;
+    close $fh;
+}
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or return '';
+    local $/;
+    return <$fh>;
+}
+
+
+# ---- running them, all at once ----------------------------------------------
+
+sub name_of { $_[0] =~ tr/-/_/r }
+
+sub all_sites {
+    my ($http, $server) = ('', '');
+
+    $odd = Msync::Odd->start(map { $_ => $case{$_}{calls} // {} } @order);
+
+    for my $name (grep { !$case{$_}{full} } @order) {
+        my $c = $case{$name};
+        my $site = name_of($name);
+        my %set = map { $_ => ref $c->{$_} ? $c->{$_}->() : $c->{$_} }
+            grep { defined $c->{$_} } qw(url proxy connect_timeout
+                read_timeout batch_size max_response
+                ssl_trusted_certificate);
+
+        if (my $file = $c->{file}) {
+            write_private("$site.sqlite", $file->[0]);
+            chown 0, 0, site_path("$site.sqlite") if $file->[1] == 0444;
+            chmod $file->[1], site_path("$site.sqlite");
+        }
+
+        $set{url} //= $odd->url . "/$name";
+        $http .= site_config($site, helper => $ENV{TEST_NGINX_MSYNC},
+            username => "\"$name\"", password_sha256 => HASH,
+            interval => 0, zone => '64k', connect_timeout => '5s', %set);
+        $server .= "location /$name/ { msync $site; }\n";
+    }
+
+    return start_nginx(workers => 1, http => $http, server => $server);
+}
+
+
+sub status_of {
+    my ($name) = @_;
+
+    return $nginx->status("/$name");
+}
+
+
+sub run_all {
+    my @sites = grep { !$case{$_}{full} && !$case{$_}{file} } @order;
+
+    wait_until(sub { !grep { (status_of($_) // {})->{state} !~
+        /pre_initialisation/ } @sites }, 60) or diag('not all are ready');
+
+    for my $run (1, 2) {
+        my @now = grep { ($case{$_}{runs} // 1) >= $run } @sites;
+
+        for my $name (@now) {
+            my $answer = $nginx->post("/$name/trigger");
+            diag("$name: $answer->{status}") if $answer->{status} != 202;
+        }
+
+        for my $name (grep { $case{$_}{during} } @now) {
+            wait_until(sub { status_of($name)->{syncStatus}{isSyncing}
+                             && $odd->seen($name) }, 30);
+            $case{$name}{during}->();
+        }
+
+        for my $name (@now) {
+            my $done = wait_until(sub { ended($name, $run) }, 60);
+            diag("$name has not ended") if !$done;
+        }
+    }
+
+    full_disk();
+}
+
+
+# The run before has left its own entry in the log: the number counts.
+sub ended {
+    my ($name, $run) = @_;
+
+    my $doc = $case{$name}{doc} = status_of($name) // return 0;
+    my $sync = $doc->{syncStatus} // return 0;
+
+    return was_stopped($name) if $name eq 'stopped';
+    return 0 if $sync->{isSyncing} || !$sync->{summary}{finished};
+
+    my $runs = sqlite(site_path(name_of($name) . '.sqlite'),
+        'SELECT count(*) FROM sync_log WHERE finished_datetime IS NOT NULL');
+
+    return $runs >= $run;
+}
+
+
+# The next helper goes on with the run; what happened is in the history.
+sub was_stopped {
+    my ($name) = @_;
+
+    my $runs = $nginx->get("/$name/history")->{json}{runs};
+    my ($run) = grep { $_->{error} } @$runs;
+
+    $case{$name}{doc}{syncStatus} = $run if $run;
+    return defined $run;
+}
+
+
+sub kill_helper {
+    my $path = site_path('stopped.sqlite.lock');
+    my ($pid) = slurp($path) =~ /(\d+)/;
+
+    kill KILL => $pid if $pid;
+}
+
+
+# The helper with fault points: every write from the first on finds no room.
+sub full_disk {
+    my $password = write_private('full-password', "secret\n");
+
+    chmod 0600, $password;
+    local $ENV{MSYNC_FAULT} = 'full-write 40';
+    my $command = join ' ', map { "'$_'" } $ENV{TEST_NGINX_MSYNC_FAULTS},
+        '--database', site_path('full.sqlite'), '--url',
+        $odd->url . '/full', '--username', 'full', '--password-file',
+        $password, 'sync';
+    my $said = `$command 2>&1`;
+    my ($variant, $text) = $said =~ /msync: ([A-Z_]+): (.*)/s;
+
+    $case{full}{doc} = { syncStatus => { error => {
+        variant => $variant, fullError => $text } } };
+}
+
+
+# ---- judging ----------------------------------------------------------------
+
+sub judge {
+    for my $name (@order) {
+        my $c = $case{$name};
+        my $doc = $c->{doc} // status_of($name);
+        my $error = $doc->{syncStatus}{error} // {};
+
+        $c->{seen} = $error;
+        subtest "$name: $c->{what}" => sub { judge_one($name, $c, $doc) };
+        unlike(Msync::Test::encode_json($doc), qr/${\HASH}/,
+               "$name: no secret is in the status");
+    }
+}
+
+
+sub judge_one {
+    my ($name, $c, $doc) = @_;
+
+    my $error = $c->{seen};
+
+    if (defined $c->{variant} && $c->{variant} eq '') {
+        is($doc->{syncStatus}{error}, undef, 'it goes on')
+            or diag(explain($error));
+        is($doc->{integrationErrors}, $c->{failed} // 0, 'failed records');
+        return;
+    }
+
+    my %allowed = map { $_ => 1 } grep { defined } $c->{variant},
+        split ' ', $c->{variants} // '';
+
+    ok($allowed{ $error->{variant} // '' }, 'the variant')
+        or diag(explain($doc));
+    like($error->{fullError}, $c->{says}, 'the cause');
+    like($error->{fullError}, qr/\.\s\S.*\w{3,}.*\.$|\.$/, 'and advice');
+    is($odd->seen($name), $c->{requests}, 'requests') if $c->{requests};
+}
+
+
+sub credentials_stay_here {
+    my $select = IO::Select->new($elsewhere->{socket});
+
+    ok(!$select->can_read(0), 'nobody has called the other server');
+}
+
+
+# What depends on the machine and the day.
+sub plain {
+    my ($text) = @_;
+
+    $text =~ s/127\.0\.0\.1:\d+/central.example.org/g;
+    $text =~ s/localhost:\d+/login.example.net/g;
+    $text =~ s/(?<=it says )[-\d]{10} [:\d]{5} UTC/2020-01-01 00:00 UTC/g;
+    $text =~ s{\Q${\site_path('')}\E}{/var/lib/msync/}g;
+    $text =~ s/\|/\\|/g;
+
+    return $text;
+}
+
+
+sub the_table_is_in_the_docs {
+    my $table = <<'HEAD';
+# What can go wrong, and what is said
+
+`make variants` writes this page: it is what `t/030-variants.t` has seen when
+it provoked each fault. A variant is what other programs read; the text is
+what an administrator reads: the cause, then what to do.
+
+| fault | variant | text |
+| --- | --- | --- |
+HEAD
+
+    for my $name (@order) {
+        my $c = $case{$name};
+        my $error = $c->{seen};
+
+        # these differ from one resolver or TLS library to another
+        next if $c->{variants};
+
+        $table .= "| $c->{what} | " . ($error->{variant}
+            ? "`$error->{variant}` | " . plain($error->{fullError})
+            : '| ' . ($c->{failed} ? 'The record is kept and reported; the '
+                                     . 'others go on.' : 'Goes on by itself.')
+            ) . " |\n";
+    }
+
+    if ($ENV{MSYNC_VARIANTS_WRITE}) {
+        put(TABLE, $table);
+    }
+
+    is(slurp(TABLE), $table, 'docs/variants.md is what was seen '
+       . '("make variants" writes it)');
+}
