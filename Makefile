@@ -25,7 +25,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper faults run test unit unit-build \
-        variants soak sanitize lint fuzz browser-test screenshots bench \
+        variants soak test-matrix sanitize lint fuzz browser-test screenshots bench \
         bench-long install clean
 
 all: deps
@@ -78,6 +78,13 @@ test:
 	@t/tools/deps build test lint fuzz browser
 	@$(MAKE) --no-print-directory module helper faults
 	@t/tools/test
+
+# other compilers, other builds of nginx, other counts of workers
+
+test-matrix:
+	@t/tools/deps build test soak
+	@$(MAKE) --no-print-directory module helper
+	@t/tools/matrix
 
 # in Debian's Chromium; pictures of what it saw are left in build/screenshots
 
