@@ -55,7 +55,7 @@ row_own(msync_row_t *row, char *text)
 {
     row->texts = realloc(row->texts, (row->ntexts + 1) * sizeof(char *));
     if (row->texts == NULL || text == NULL) {
-        abort();
+        msync_out_of_memory();
     }
 
     row->texts[row->ntexts++] = text;
@@ -584,7 +584,7 @@ msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
 
     text = cJSON_PrintUnformatted(json);
     if (text == NULL) {
-        abort();
+        msync_out_of_memory();
     }
 
     *length = strlen(text);

@@ -150,7 +150,7 @@ identity_sha256(const char *data, size_t length,
     /* fails only when OpenSSL has no memory or no SHA-256 at all */
 
     if (EVP_Digest(data, length, digest, &n, EVP_sha256(), NULL) != 1) {
-        abort();
+        msync_out_of_memory();
     }
 }
 

@@ -23,7 +23,6 @@ typedef struct {
 
 static size_t err_sanitize(char *text);
 static size_t err_cut(const char *text, size_t length);
-static void err_out_of_memory(void);
 
 
 static const err_words_t  err_words[MSYNC_ERR_MAX] = {
@@ -465,7 +464,7 @@ msync_alloc(size_t size)
 
     p = malloc(size ? size : 1);
     if (p == NULL) {
-        err_out_of_memory();
+        msync_out_of_memory();
     }
 
     return p;
@@ -479,7 +478,7 @@ msync_calloc(size_t n, size_t size)
 
     p = calloc(n ? n : 1, size ? size : 1);
     if (p == NULL) {
-        err_out_of_memory();
+        msync_out_of_memory();
     }
 
     return p;
@@ -524,8 +523,8 @@ msync_free(void *p)
 }
 
 
-static void
-err_out_of_memory(void)
+void
+msync_out_of_memory(void)
 {
     static const char  text[] = "msync: [emerg] out of memory\n";
 

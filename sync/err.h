@@ -145,6 +145,9 @@ void *msync_calloc(size_t n, size_t size);
 char *msync_strdup(const char *s);
 char *msync_strndup(const char *s, size_t n);
 
+/* what they do, for whoever gets memory elsewhere: says so and exits with 1 */
+void msync_out_of_memory(void) __attribute__((noreturn));
+
 /* frees *p and sets it to NULL */
 void msync_free(void *p);
 

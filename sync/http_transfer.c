@@ -96,7 +96,7 @@ msync_http_transfer(msync_http_transfer_t *t, const msync_http_request_t *req,
         http->easy = curl_easy_init();
 
         if (http->easy == NULL) {
-            abort();
+            msync_out_of_memory();
         }
     }
 

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "cli.h"
 #include "confine.h"
 #include "control.h"
+#include "err.h"
 #include "serve.h"
 
 
@@ -45,7 +48,13 @@ set_signals(void)
 int
 main(int argc, char **argv)
 {
+    cJSON_Hooks  hooks = { msync_alloc, free };
+
     set_signals();
+
+    /* what cJSON reads and writes has limits; without these, a record that
+     * memory is lacking for would look like one that is not valid */
+    cJSON_InitHooks(&hooks);
 
     if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
         msync_confine_process(MSYNC_CONTROL_FD + 1);

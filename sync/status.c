@@ -45,7 +45,7 @@ print(cJSON *json)
     cJSON_Delete(json);
 
     if (text == NULL) {
-        abort();
+        msync_out_of_memory();
     }
 
     return text;

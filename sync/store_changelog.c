@@ -225,7 +225,7 @@ read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
         value->length = sqlite3_column_bytes(stmt, i);
 
         if (value->text == NULL) {
-            abort();
+            msync_out_of_memory();
         }
         break;
     }

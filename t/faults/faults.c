@@ -15,40 +15,30 @@
 
 static const char  *const kinds[] = {
     "none", "kill-write", "full-write", "io-write", "kill-before",
-    "kill-sent", "kill-after"
+    "kill-sent", "kill-after", "no-memory", "no-memory-on"
 };
 
 static fault_e        wanted;
-static unsigned long  at, writes, requests;
+static unsigned long  at, writes, requests, allocations;
 static FILE          *count;
+static bool           asked;
 
 
 static void
 tell(void)
 {
     if (count != NULL) {
-        fprintf(count, "%lu %lu\n", writes, requests);
+        fprintf(count, "%lu %lu %lu\n", writes, requests, allocations);
         fclose(count);
     }
 }
 
 
-static void __attribute__((constructor))
-ask(void)
+static void
+choose(const char *text)
 {
-    size_t       i;
-    char         kind[32];
-    const char  *text;
-
-    /* a helper that has begun to work opens no file any more */
-    text = getenv("MSYNC_FAULT_COUNT");
-    count = text ? fopen(text, "w") : NULL;
-    atexit(tell);
-
-    text = getenv("MSYNC_FAULT");
-    if (text == NULL) {
-        return;
-    }
+    size_t  i;
+    char    kind[32];
 
     if (sscanf(text, "%31s %lu", kind, &at) == 2 && at > 0) {
         for (i = 1; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -61,6 +51,25 @@ ask(void)
 
     fprintf(stderr, "MSYNC_FAULT is odd: %s\n", text);
     abort();
+}
+
+
+static void __attribute__((constructor))
+ask(void)
+{
+    const char  *path, *text;
+
+    /* opened now: at the end the helper is confined */
+    path = getenv("MSYNC_FAULT_COUNT");
+    count = path ? fopen(path, "we") : NULL;
+    atexit(tell);
+
+    text = getenv("MSYNC_FAULT");
+    if (text != NULL) {
+        choose(text);
+    }
+
+    asked = true;
 }
 
 
@@ -99,6 +108,20 @@ statvfs(const char *path, struct statvfs *disk)
     }
 
     return rc;
+}
+
+
+bool
+faults_memory(void)
+{
+    if (!asked) {
+        return false;
+    }
+
+    allocations++;
+
+    return (wanted == FAULT_NO_MEMORY && allocations == at)
+           || (wanted == FAULT_NO_MEMORY_ON && allocations >= at);
 }
 
 

@@ -12,11 +12,14 @@
  *   kill-before  dies before request N is sent
  *   kill-sent    dies when the first octets of the answer to it are there
  *   kill-after   dies when the whole answer is there
+ *   no-memory    this allocation alone fails, whosoever it is: malloc,
+ *                calloc or realloc of the helper or of a library
+ *   no-memory-on from this allocation on all fail
  *
  * "Write" is whatever changes files through SQLite's VFS: writing,
  * truncating, syncing, deleting and creating, and growing the shared memory.
- * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS" at the end, and
- * MSYNC_FAULT_BATCH is the size of all batches.
+ * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS ALLOCATIONS" at
+ * the end, and MSYNC_FAULT_BATCH is the size of all batches.
  */
 
 #ifndef MSYNC_FAULTS_H
@@ -31,11 +34,16 @@ typedef enum {
     FAULT_IO_WRITE,
     FAULT_KILL_BEFORE,
     FAULT_KILL_SENT,
-    FAULT_KILL_AFTER
+    FAULT_KILL_AFTER,
+    FAULT_NO_MEMORY,
+    FAULT_NO_MEMORY_ON
 } fault_e;
 
 /* counts a write; what is to become of it: none of the kinds of requests */
 fault_e faults_write(void);
+
+/* counts an allocation; whether it fails */
+bool faults_memory(void);
 
 /* counts a request */
 void faults_request(void);

@@ -317,7 +317,9 @@ on_last_error(sqlite3_vfs *vfs, int n, char *out)
 }
 
 
-static void __attribute__((constructor))
+/* before the first allocation can fail */
+
+static void __attribute__((constructor(200)))
 install(void)
 {
     sqlite3_vfs  *unix_vfs = sqlite3_vfs_find(NULL);

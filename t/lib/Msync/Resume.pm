@@ -66,9 +66,10 @@ sub central  { $_[0]{central} }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
 
-# How many writes and requests an undisturbed run has.
+# How many writes, requests and allocations an undisturbed run has.
 sub writes   { $_[0]{counts}[0] }
 sub requests { $_[0]{counts}[1] }
+sub memory   { $_[0]{counts}[2] }
 
 
 # Runs the helper once; returns its exit status, 128 and the signal for a
@@ -122,6 +123,8 @@ sub try {
 
         push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
         next if $status == 128 + KILLED;
+
+        push @wrong, "run $n crashes ($status): $said" if $status > 128;
 
         push @wrong, "run $n fails ($status): $said"
             if $how{firm} || !$fault && !$how{torn};

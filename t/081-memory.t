@@ -1,0 +1,79 @@
+# Memory that is lacking: each allocation of a sync fails, of whatever
+# library.  The helper says so and ends, or it manages; it never crashes, the
+# database is never damaged, and the next run ends as if nothing had been.
+#
+# A sample; with MSYNC_SOAK=1 every allocation.
+
+use strict;
+use warnings;
+
+use Msync::Resume;
+use Msync::Test;
+use Test::More;
+
+use constant {
+    PROCESSES => 2,
+    SAMPLE    => 30,           # of one kind in one run
+    SOAK      => $ENV{MSYNC_SOAK} // 0,
+};
+
+if (!-x $ENV{TEST_NGINX_MSYNC_FAULTS}) {
+    BAIL_OUT('build/faults/msync is missing: run make faults first');
+}
+
+my %sites = (
+    'a first sync'        => sub { Msync::Resume->new(name => 'memory',
+        records => 20, begin => sub { }) },
+    'an operational sync' => sub { Msync::Resume->new(name => 'later',
+        records => 20, begin => \&edits) },
+);
+
+my $groups = Msync::Resume->all(PROCESSES, sub {
+    map { tries($_, $sites{$_}->()) } sort keys %sites;
+});
+
+for my $group (sort keys %$groups) {
+    my ($n, $wrong) = @{ $groups->{$group} }{qw(tries wrong)};
+
+    is(scalar @$wrong, 0, "$group: $n tries")
+        or diag(join "\n", @$wrong[0 .. ($#$wrong < 9 ? $#$wrong : 9)]);
+}
+
+is(scalar keys %$groups, 2 * keys %sites, 'each was tried in two ways');
+
+done_testing();
+
+
+sub tries {
+    my ($name, $site) = @_;
+
+    my $n = $site->memory;
+
+    return map {
+        ["$name, one fails", $site, fault => "no-memory $_", says => '\w'],
+        ["$name, all fail from there", $site, fault => "no-memory-on $_",
+         says => '\w'],
+    } sample($n);
+}
+
+
+# spread evenly, from the first to the last
+sub sample {
+    my ($n) = @_;
+
+    return 1 .. $n if SOAK || $n <= SAMPLE;
+    return map { 1 + int($_ * ($n - 1) / (SAMPLE - 1)) } 0 .. SAMPLE - 1;
+}
+
+
+# after a first sync, the application changes what is pushed
+sub edits {
+    my ($site) = @_;
+
+    my ($status, $said) = $site->run;
+    die "the first sync fails: $said" if $status != 0;
+
+    $site->query('UPDATE Location SET Description = \'Cold room\'',
+                 'UPDATE asset SET asset_number = \'A1\'');
+    return;
+}
