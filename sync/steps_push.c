@@ -138,8 +138,11 @@ push_records(pushing_t *push, msync_record_t *records, size_t n,
         push->refused = 0;
         push->steps->counters.pushed += n;
 
-        return msync_store_refused_clear(push->steps->store,
-                                         push->peer->side, &batch, err);
+        return msync_store_buffer_supersede(push->steps->store, &batch, err)
+                   == MSYNC_OK
+               ? msync_store_refused_clear(push->steps->store,
+                                           push->peer->side, &batch, err)
+               : MSYNC_ERROR;
     }
 
     if (n == 0 || !is_refusal(err)) {

@@ -227,6 +227,13 @@ int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
 int msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 
+/*
+ * Central took these records of ours: what it had sent of them before, and
+ * what is not a row yet, is older and will not become one.
+ */
+int msync_store_buffer_supersede(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err);
+
 /* all failed records are due */
 int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
 

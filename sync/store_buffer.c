@@ -218,6 +218,54 @@ msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
 
 
 int
+msync_store_buffer_supersede(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err)
+{
+    char           now[32];
+    size_t         i;
+    int64_t        any;
+    sqlite3_stmt  *stmt;
+
+    if (msync_store_scalar(store,
+            msync_store_stmt(store, MSYNC_STMT_BUFFER_ANY,
+                             "SELECT 1 FROM sync_buffer INDEXED BY "
+                             "sync_buffer_pending WHERE "
+                             "integration_datetime IS NULL LIMIT 1", err),
+            &any, "looking into the buffer", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_SUPERSEDE,
+        "UPDATE sync_buffer SET integration_datetime = ?1, "
+        "integration_error = NULL, error_field = NULL, missing_id = NULL "
+        "WHERE record_id = ?2 AND table_name = ?3 AND action <> 'MERGE' AND "
+        "integration_datetime IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    msync_store_time(msync_store_now(), now);
+    sqlite3_bind_text(stmt, 1, now, -1, SQLITE_STATIC);
+
+    for (i = 0; any && i < batch->n; i++) {
+        sqlite3_bind_text(stmt, 2, batch->records[i].id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, batch->records[i].table, -1,
+                          SQLITE_STATIC);
+
+        if (msync_store_run(store, stmt, "a record that was pushed", err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    sqlite3_clear_bindings(stmt);
+    return MSYNC_OK;
+}
+
+
+int
 msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err)
 {
     return msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL "

@@ -142,6 +142,9 @@ What a site pushes is kept as the server's record when the push is complete
 except after a new C<initialise>, or over v6 to a site that says that it is not
 initialised.
 
+What waited for the site of a record that the site pushes is older than that
+and is not sent any more.
+
 Deliberate oddities of the real servers: cursors with gaps; one wider hole in
 the middle of the central records, where an answer is empty and without C<data>
 although C<maxCursor> is higher; C<Insert>, C<Update>, C<insert>, C<update> at

@@ -371,6 +371,26 @@ a_locked_database_is_waited_for(void **state)
 
 
 static void
+what_was_pushed_is_newer_than_what_waits_in_the_buffer(void **state)
+{
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
+    site_pull(site, MSYNC_LEGACY, "unit", "V", MSYNC_ACTION_UPSERT, "{}");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_MERGE, "{}");
+    site_record(&batch, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_buffer_supersede(site->store, &batch, &err));
+    msync_batch_clear(&batch);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                                 "action) FROM (SELECT * FROM sync_buffer "
+                                 "ORDER BY id) WHERE integration_datetime "
+                                 "IS NULL"), "VUPSERT,UMERGE");
+}
+
+
+static void
 storing_a_record_twice_equals_storing_it_once(void **state)
 {
     site_t  *site = *state;
@@ -649,6 +669,7 @@ main(void)
         T(a_row_of_wrong_type_is_set_aside_and_the_others_go),
         T(a_refused_row_that_is_gone_is_no_failure_any_more),
         T(a_locked_database_is_waited_for),
+        T(what_was_pushed_is_newer_than_what_waits_in_the_buffer),
         T(refused_records_come_back_on_request_and_go_when_taken),
         T(storing_a_record_twice_equals_storing_it_once),
         T(an_upsert_and_a_merge_of_one_id_are_two_things),

@@ -114,6 +114,9 @@ sub received {
 }
 
 
+# Every record as central has it, recordData by table and id.
+sub records { $_[0]->_call(GET => 'records') }
+
 sub reset  { $_[0]->_call(POST => 'reset') }
 sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }

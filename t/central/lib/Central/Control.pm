@@ -17,6 +17,7 @@ sub add_control ($server) {
     my $r     = $server->routes->under('/_test');
 
     $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
+    $r->get('/records' => sub ($c) { _answer($c, 200, $state->records) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
     $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
     $r->post('/snapshot' => sub ($c) { $state->snapshot; _done($c) });

@@ -168,6 +168,25 @@ sub _store ($self, $table, $id, $text, $source) {
     }
 
     $self->{changed}{$table}{$id} = {text => $text, source => $source};
+    $self->_supersede($table, $id) if $source eq 'site';
+
+    return;
+}
+
+# What waited for the site is older than what the site has sent now.
+sub _supersede ($self, $table, $id) {
+    my $q = $self->{queue} or return;
+    my $n = $self->_slots('remote');
+
+    for my $k (0 .. $#{$q->{more}}) {
+        my $e = $q->{more}[$k];
+
+        next if $e->{id} ne $id || $e->{table} ne $table || lc $e->{action} eq 'merge';
+        next if $self->_queue_gone($n + $k);
+
+        vec($q->{acked}, $n + $k, 1) = 1;
+        $q->{waiting}--;
+    }
 
     return;
 }
@@ -520,6 +539,23 @@ sub integrating ($self, $api, $poll = 0) {
 
     $b->{polls}-- if $poll && $b->{polls} > 0;
     return $busy;
+}
+
+# every record as it is now, recordData by table and id
+sub records ($self) {
+    my %all;
+
+    for my $table (map { $_->{table} } @{$self->data->catalogue}) {
+        my @ids = map { $self->data->id($table, $_) } 0 .. $self->data->count($table) - 1;
+
+        for my $id (@ids, keys %{$self->{changed}{$table} // {}}) {
+            next if $all{$table}{$id};
+            my $text = $self->record($table, $id) // next;
+            $all{$table}{$id} = decode_json($text);
+        }
+    }
+
+    return \%all;
 }
 
 # ---- for the tests ------------------------------------------------------
