@@ -182,7 +182,8 @@ export class Texts {
   }
 
   /** "5 minutes ago", "in 2 hours", "yesterday". */
-  fromNow(milliseconds) {
+  fromNow(exactly) {
+    const milliseconds = exactly > MINUTE ? Math.round(exactly / MINUTE) * MINUTE : exactly;
     const size = Math.abs(milliseconds);
     const [unit, length] = size >= DAY ? ['day', DAY] : size >= HOUR ? ['hour', HOUR]
       : size >= MINUTE ? ['minute', MINUTE] : ['second', size < 5 * SECOND ? Infinity : SECOND];

@@ -183,6 +183,7 @@ class Panel {
   #estimate = null;
   #before = null;
   #styled = null;
+  #welcomed = null;
 
   constructor({ texts, live, api }, page) {
     this.texts = texts;
@@ -294,6 +295,14 @@ class Panel {
     return this.#views[name];
   }
 
+  /** The form of a site that has no settings; null where it could not be had. */
+  async #greet() {
+    this.select('status');
+    const view = await this.#view('welcome', TABS.settings, this.welcome, true);
+    view?.show();
+    this.#welcomed = view ?? null;
+  }
+
   /* requests */
 
   /** Puts what `make` returns into a notice; nothing where `key` is empty. */
@@ -360,12 +369,16 @@ class Panel {
     }
     say(this.site, doc?.site ?? '');
     this.#updateNotices(doc, status);
+    const begins = this.overview.hidden && !first;
     this.overview.hidden = first;
     this.welcome.hidden = !first;
     this.tabList.hidden = first;
-    if (first && !this.#views.welcome) {
-      this.select('status');
-      this.#view('welcome', TABS.settings, this.welcome, true).then((view) => view?.show());
+    if (begins) {
+      this.button.focus({ preventScroll: true });
+      this.root.scrollIntoView();
+    }
+    if (first && this.live.reachable) {
+      this.#welcomed ??= this.#greet();
     }
     this.#views.settings?.update();
     this.#updateFacts(doc, status);
@@ -499,6 +512,7 @@ class Panel {
       say(this.heard, texts.t(live.reachable ? 'back' : 'offline'));
       if (live.reachable) {
         this.select(this.selected);
+        this.#views.welcome?.show();
       }
     }
   }

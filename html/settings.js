@@ -39,6 +39,7 @@ export class View {
       h('div', { class: 'actions' },
         this.save = h('button', { class: 'main' }, t(first ? 'start' : 'save')),
         this.test = h('button', { type: 'button', click: () => this.#test() }, t('test'))));
+    this.form.inert = true;    /* until it is known what is set */
     this.root = h('div', {}, this.form, first ? null : this.#rest());
     this.form.addEventListener('input', () => this.#hint());
   }
@@ -92,6 +93,7 @@ export class View {
       return;
     }
     const typed = this.#changed();
+    this.form.inert = false;
     this.#saved = answer.data;
     if (!typed) {
       this.#reset();

@@ -48,6 +48,7 @@ test('a site without settings is initialised from the form, Prepare in place of 
 
   const steps = page.getByRole('list').getByRole('listitem');
   await page.getByRole('heading', { name: 'Primera sincronización' }).waitFor();
+  assert.ok(await page.locator('.main:focus').isVisible(), 'the focus goes on from the form to the button');
   await steps.filter({ hasText: 'Preparar' }).and(page.locator('[aria-current=step]')).waitFor();
   assert.deepEqual(await steps.locator('.name').allTextContents(),
     ['Preparar', 'Obtener del Central', 'Obtener Remotamente', 'Obtener V6', 'Integrar']);
