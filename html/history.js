@@ -1,7 +1,8 @@
 /** The last runs as a small chart and a table. */
 
 import { ask, h, icon, say, svg } from './core.js';
-import { answerNotice, details } from './panel.js';
+import { details } from './details.js';
+import { answerNotice } from './panel.js';
 
 const HEIGHT = 64;
 const GAP = 0.25;

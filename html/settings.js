@@ -4,7 +4,8 @@
  */
 
 import { ask, h, say } from './core.js';
-import { answerNotice, copyButton, notice } from './panel.js';
+import { copyButton } from './details.js';
+import { answerNotice, notice } from './panel.js';
 
 /** Offered in the form; another value that is in use is added. */
 const INTERVALS = [0, 60, 120, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400];
