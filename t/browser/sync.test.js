@@ -57,7 +57,7 @@ test('four changes: both totals are 4 and four records are sent', async () => {
   assert.equal(await page.locator('.count strong').textContent(), '4');
   await picture(page, 'waiting');
 
-  await slowly(4000);
+  await slowly(6000);
   await page.getByRole('button', NOW).click();
   const busy = page.getByRole('button', SYNCING);
   await busy.waitFor();
@@ -96,7 +96,7 @@ test('what a screen reader hears: the start and the end, nothing between', async
     globalThis.heard = [];
     new MutationObserver(() => globalThis.heard.push(region.textContent)).observe(region, { childList: true });
   });
-  await slowly(1500);
+  await slowly(2500);
   await page.getByRole('button', NOW).click();
   await page.getByRole('button', SYNCING).waitFor();
   await page.getByRole('button', NOW).waitFor();
@@ -110,7 +110,7 @@ test('cancel stops the run, and nothing is lost', async () => {
   const page = await open(`${site.url}/sync/`);
 
   await edit('item_line');
-  await slowly(3000);
+  await slowly(40000);
   await page.getByRole('button', NOW).click();
   await active(page, 'Obtener Remotamente').waitFor();
   await page.getByRole('button', { name: 'Cancelar' }).click();
@@ -144,7 +144,7 @@ test('two tabs show the same run, whoever started it', async () => {
   const [one, two] = await Promise.all([open(`${site.url}/sync/`), open(`${site.url}/sync/?lang=en`)]);
 
   await two.getByRole('button', { name: 'Sync now!' }).waitFor();
-  await slowly(3000);
+  await slowly(6000);
   await one.getByRole('button', NOW).click();
   await two.getByRole('button', { name: 'Synchronising…' }).waitFor();
   await active(two, 'Pull Remote').waitFor();
@@ -162,7 +162,7 @@ test('a reload of nginx while somebody watches costs nothing', async () => {
   await until('the page counts', async () => await page.locator('.count strong').textContent() === '2');
   assert.equal(await page.getByText('No hay conexión').count(), 0);
 
-  await slowly(4000);
+  await slowly(6000);
   await page.getByRole('button', NOW).click();
   await active(page, 'Obtener Remotamente').waitFor();
   await site.reload();
