@@ -175,14 +175,17 @@ sub _store ($self, $table, $id, $text, $source) {
 
 # What waited for the site is older than what the site has sent now.
 sub _supersede ($self, $table, $id) {
+    my $is_it = sub ($e) {
+        return $e->{id} eq $id && $e->{table} eq $table && lc $e->{action} ne 'merge';
+    };
+
+    $_->{replaced} = 1 for grep { $is_it->($_) } @{$self->{extra}{central}};
+
     my $q = $self->{queue} or return;
     my $n = $self->_slots('remote');
 
     for my $k (0 .. $#{$q->{more}}) {
-        my $e = $q->{more}[$k];
-
-        next if $e->{id} ne $id || $e->{table} ne $table || lc $e->{action} eq 'merge';
-        next if $self->_queue_gone($n + $k);
+        next if !$is_it->($q->{more}[$k]) || $self->_queue_gone($n + $k);
 
         vec($q->{acked}, $n + $k, 1) = 1;
         $q->{waiting}--;
@@ -335,7 +338,7 @@ sub central_batch ($self, $cursor, $limit) {
 
     if ($k == $n && @out < $limit) {
         for my $e (@{$self->{extra}{central}}) {
-            next if $e->{cursor} <= $cursor;
+            next if $e->{cursor} <= $cursor || $e->{replaced};
             push @out, sprintf '{"ID":%d,%s}', $e->{cursor}, $self->_entry_text($e);
             last if @out == $limit;
         }
