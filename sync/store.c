@@ -279,7 +279,6 @@ configure(msync_store_t *store, unsigned flags, msync_err_t *err)
 {
     char  sql[256];
 
-    sqlite3_busy_handler(store->db, on_busy, store);
     sqlite3_extended_result_codes(store->db, 0);
 
     snprintf(sql, sizeof(sql),
@@ -308,6 +307,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     unsigned flags, msync_err_t *err)
 {
     int             mode;
+    int64_t         version;
     msync_store_t  *store;
 
     if ((flags & MSYNC_STORE_CREATE) && create_file(path, err) != MSYNC_OK) {
@@ -331,9 +331,12 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
         return NULL;
     }
 
-    if (configure(store, flags, err) != MSYNC_OK
+    sqlite3_busy_handler(store->db, on_busy, store);
+
+    if (msync_store_identify(store, &version, err) != MSYNC_OK
+        || configure(store, flags, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
-            && msync_store_migrate(store, err) != MSYNC_OK))
+            && msync_store_migrate(store, version, err) != MSYNC_OK))
     {
         msync_err_context(err, path);
         msync_store_close(&store);

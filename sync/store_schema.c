@@ -1,5 +1,5 @@
 /*
- * The schema: generated from the catalogue, and the migrations towards it.
+ * The schema, generated from the catalogue.
  *
  * Promises: every statement may run on a database that has it already; a
  * table or column of the application is never dropped; triggers write
@@ -56,7 +56,6 @@ static const char  bookkeeping[] =
 ");\n"
 /* an upsert and the delete of one record replace each other; a merge is
  * another thing that may carry the same id, and so may two merges */
-"DROP INDEX IF EXISTS sync_buffer_record;\n"
 "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"
 "  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
 "CREATE INDEX IF NOT EXISTS sync_buffer_pending\n"
@@ -120,8 +119,8 @@ static const char  bookkeeping[] =
 "INSERT OR IGNORE INTO msync_flag (id, integrating) VALUES (1, 0);\n";
 
 
-static const char *
-column_type(const msync_field_t *field)
+const char *
+msync_store_column_type(const msync_field_t *field)
 {
     switch (field->type) {
     case MSYNC_TYPE_NUMBER:
@@ -166,7 +165,7 @@ add_column(sqlite3_str *sql, const msync_table_t *table,
     const char           *fallback;
     const msync_table_t  *target = field->target;
 
-    sqlite3_str_appendf(sql, "\"%w\" %s", field->name, column_type(field));
+    sqlite3_str_appendf(sql, "\"%w\" %s", field->name, msync_store_column_type(field));
 
     if (field == &table->fields[table->key]) {
         sqlite3_str_appendall(sql, " PRIMARY KEY NOT NULL");
@@ -402,144 +401,4 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
     sqlite3_free(text);
 
     return copy;
-}
-
-
-static bool
-has_column(msync_store_t *store, const char *table, const char *column)
-{
-    return sqlite3_table_column_metadata(store->db, "main", table, column,
-                                         NULL, NULL, NULL, NULL, NULL)
-           == SQLITE_OK;
-}
-
-
-/*
- * A table that exists with fewer columns (an older catalogue, or the
- * application's own) gets the missing ones.  SQLite adds no NOT NULL column
- * without a default, so such a one comes without the constraint.
- */
-
-static void
-add_missing_columns(msync_store_t *store, const msync_table_t *table,
-    sqlite3_str *sql)
-{
-    size_t                i;
-    const msync_field_t  *field;
-
-    for (i = 0; i < table->n; i++) {
-        field = &table->fields[i];
-
-        if (!has_column(store, table->sql, field->name)) {
-            sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
-                                "%s;\n", table->sql, field->name,
-                                column_type(field));
-        }
-    }
-
-    if (table->soft_is_local
-        && !has_column(store, table->sql, table->soft_column))
-    {
-        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s;\n",
-                            table->sql, table->soft_column,
-                            table->soft_is_time
-                            ? "TEXT" : "BOOLEAN NOT NULL DEFAULT 0");
-    }
-
-    if (!has_column(store, table->sql, "msync_extra")) {
-        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN msync_extra "
-                            "TEXT;\n", table->sql);
-    }
-}
-
-
-static int
-alter_tables(msync_store_t *store, msync_err_t *err)
-{
-    int           rc;
-    char         *text;
-    size_t        i;
-    sqlite3_str  *sql;
-
-    sql = sqlite3_str_new(store->db);
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        if (has_column(store, store->catalogue->tables[i].sql, NULL)) {
-            add_missing_columns(store, &store->catalogue->tables[i], sql);
-        }
-    }
-
-    text = sqlite3_str_finish(sql);
-    rc = text ? msync_store_exec(store, text, err) : MSYNC_OK;
-    sqlite3_free(text);
-
-    return rc;
-}
-
-
-static int
-schema_is_current(msync_store_t *store, const char *schema, bool *current,
-    msync_err_t *err)
-{
-    int    rc;
-    char  *stored = NULL;
-    char   hash[MSYNC_SHA256_HEX + 1];
-
-    *current = false;
-
-    if (!has_column(store, "key_value_store", "value_string")) {
-        return MSYNC_OK;
-    }
-
-    rc = msync_store_get_string(store, "MSYNC_SCHEMA_SHA256", &stored, err);
-    msync_conf_hash_password(schema, strlen(schema), hash);
-    *current = stored != NULL && strcmp(stored, hash) == 0;
-    msync_free(&stored);
-
-    return rc;
-}
-
-
-int
-msync_store_migrate(msync_store_t *store, msync_err_t *err)
-{
-    int    rc = MSYNC_ERROR;
-    bool   current;
-    char  *schema;
-    char   hash[MSYNC_SHA256_HEX + 1];
-
-    schema = msync_store_schema(store->catalogue);
-
-    if (schema_is_current(store, schema, &current, err) != MSYNC_OK) {
-        goto done;
-    }
-
-    if (current) {
-        rc = MSYNC_OK;
-        goto done;
-    }
-
-    msync_conf_hash_password(schema, strlen(schema), hash);
-
-    /* one transaction: another connection sees the old schema or the new */
-    if (msync_store_begin(store, err) != MSYNC_OK
-        || alter_tables(store, err) != MSYNC_OK
-        || msync_store_exec(store, schema, err) != MSYNC_OK
-        || msync_store_set_string(store, "MSYNC_SCHEMA_SHA256", hash, err)
-           != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        goto done;
-    }
-
-    rc = msync_store_commit(store, err);
-
-done:
-
-    if (rc != MSYNC_OK) {
-        msync_err_context(err, "schema");
-    }
-
-    msync_free(&schema);
-    return rc;
 }

@@ -88,7 +88,15 @@ int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
 int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err);
 
-int msync_store_migrate(msync_store_t *store, msync_err_t *err);
+/*
+ * What is there: *version is that of the schema, 0 where there is none yet.
+ * MSYNC_ERROR, with nothing written, for what is not to be touched.
+ */
+int msync_store_identify(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+int msync_store_migrate(msync_store_t *store, int64_t version,
+    msync_err_t *err);
+const char *msync_store_column_type(const msync_field_t *field);
 
 /* the condition on rows of changelog that this site may send, see there */
 char *msync_store_changes_filter(const msync_catalogue_t *catalogue);

@@ -1,0 +1,308 @@
+/*
+ * Migration: what a database is, and the way to the schema of this version.
+ *
+ * Promises: a file that is not ours, damaged, or of a newer version is
+ * refused and not written to; a migration is one transaction, so another
+ * connection sees the old schema or the new one; tables, columns and rows of
+ * the application are never dropped.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store_sqlite.h"
+
+#define KEY_VERSION  "MSYNC_SCHEMA_VERSION"
+#define KEY_HASH     "MSYNC_SCHEMA_SHA256"
+
+
+/*
+ * What CREATE IF NOT EXISTS and ALTER TABLE ADD cannot do, each for databases
+ * of an older version, in order.  Version 1 kept no number.
+ */
+
+static const struct {
+    int64_t      version;
+    const char  *sql;
+} migrations[] = {
+    /* one id may be that of several merges: another index took its place */
+    { 2, "DROP INDEX IF EXISTS sync_buffer_record;" }
+};
+
+#define SCHEMA_VERSION                                                        \
+    migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
+
+
+static bool
+has_column(msync_store_t *store, const char *table, const char *column)
+{
+    return sqlite3_table_column_metadata(store->db, "main", table, column,
+                                         NULL, NULL, NULL, NULL, NULL)
+           == SQLITE_OK;
+}
+
+
+/*
+ * A table that exists with fewer columns (an older catalogue, or the
+ * application's own) gets the missing ones.  SQLite adds no NOT NULL column
+ * without a default, so such a one comes without the constraint.
+ */
+
+static void
+add_missing_columns(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql)
+{
+    size_t                i;
+    const msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (!has_column(store, table->sql, field->name)) {
+            sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
+                                "%s;\n", table->sql, field->name,
+                                msync_store_column_type(field));
+        }
+    }
+
+    if (table->soft_is_local
+        && !has_column(store, table->sql, table->soft_column))
+    {
+        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s;\n",
+                            table->sql, table->soft_column,
+                            table->soft_is_time
+                            ? "TEXT" : "BOOLEAN NOT NULL DEFAULT 0");
+    }
+
+    if (!has_column(store, table->sql, "msync_extra")) {
+        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN msync_extra "
+                            "TEXT;\n", table->sql);
+    }
+}
+
+
+static int
+alter_tables(msync_store_t *store, msync_err_t *err)
+{
+    int           rc;
+    char         *text;
+    size_t        i;
+    sqlite3_str  *sql;
+
+    sql = sqlite3_str_new(store->db);
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (has_column(store, store->catalogue->tables[i].sql, NULL)) {
+            add_missing_columns(store, &store->catalogue->tables[i], sql);
+        }
+    }
+
+    text = sqlite3_str_finish(sql);
+    rc = text ? msync_store_exec(store, text, err) : MSYNC_OK;
+    sqlite3_free(text);
+
+    return rc;
+}
+
+
+/* the number of these tables that are there */
+
+static int
+count_tables(msync_store_t *store, const char *names, int64_t *n,
+    msync_err_t *err)
+{
+    int            rc = MSYNC_ERROR;
+    char          *sql;
+    sqlite3_stmt  *stmt;
+
+    sql = sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name IN "
+                          "(%s)", names);
+    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
+    sqlite3_free(sql);
+
+    if (stmt != NULL) {
+        rc = msync_store_scalar(store, stmt, n, "reading the schema", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* 0: nothing of ours is there yet */
+
+static int
+read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+{
+    char     *hash;
+    int64_t   n;
+
+    *version = 0;
+
+    if (count_tables(store, "'key_value_store', 'changelog', 'sync_buffer', "
+                     "'sync_log'", &n, err) != MSYNC_OK)
+    {
+        switch (sqlite3_errcode(store->db) & 0xff) {
+        case SQLITE_NOTADB:
+            msync_err_context(err, "this file is no database, it was left "
+                                   "as it is");
+            break;
+        case SQLITE_CORRUPT:
+            msync_err_context(err, "this database is damaged, it was left "
+                                   "as it is; put a backup in its place");
+            break;
+        }
+
+        return MSYNC_ERROR;
+    }
+
+    if (n == 0) {
+        return MSYNC_OK;
+    }
+
+    if (has_column(store, "key_value_store", "value_string")
+        && has_column(store, "key_value_store", "value_int"))
+    {
+        if (msync_store_get_int(store, KEY_VERSION, version, err) != MSYNC_OK
+            || msync_store_get_string(store, KEY_HASH, &hash, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (*version == 0 && hash != NULL) {
+            *version = 1;
+        }
+
+        msync_free(&hash);
+    }
+
+    if (*version == 0) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "this database belongs to another program: it "
+                             "has tables named as msync's own (changelog, "
+                             "sync_buffer, sync_log or key_value_store) that "
+                             "msync did not make. It was left as it is; name "
+                             "another file");
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_identify(msync_store_t *store, int64_t *version,
+    msync_err_t *err)
+{
+    if (read_version(store, version, err) == MSYNC_OK) {
+
+        if (*version <= SCHEMA_VERSION) {
+            return MSYNC_OK;
+        }
+
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "a newer msync made this database (schema "
+                             "version %lld, this one knows up to %lld). It "
+                             "was left as it is; install that msync again, "
+                             "or put a backup from before in its place",
+                             (long long) *version,
+                             (long long) SCHEMA_VERSION);
+    }
+
+    /* what another process left in the log stays there, too */
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                             NULL);
+    return MSYNC_ERROR;
+}
+
+
+static int
+is_current(msync_store_t *store, int64_t version, const char *hash,
+    bool *current, msync_err_t *err)
+{
+    char  *stored;
+
+    *current = false;
+
+    if (version != SCHEMA_VERSION) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_get_string(store, KEY_HASH, &stored, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *current = stored != NULL && strcmp(stored, hash) == 0;
+    msync_free(&stored);
+
+    return MSYNC_OK;
+}
+
+
+static int
+migrate(msync_store_t *store, int64_t version, const char *schema,
+    const char *hash, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(migrations) / sizeof(*migrations); i++) {
+        if (version != 0 && version < migrations[i].version
+            && msync_store_exec(store, migrations[i].sql, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    /* the schema comes again for another catalogue, too */
+    if (alter_tables(store, err) != MSYNC_OK
+        || msync_store_exec(store, schema, err) != MSYNC_OK
+        || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_set_string(store, KEY_HASH, hash, err);
+}
+
+
+int
+msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
+{
+    int    rc = MSYNC_ERROR;
+    bool   current;
+    char  *schema;
+    char   hash[MSYNC_SHA256_HEX + 1];
+
+    schema = msync_store_schema(store->catalogue);
+    msync_conf_hash_password(schema, strlen(schema), hash);
+
+    if (is_current(store, version, hash, &current, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (current) {
+        rc = MSYNC_OK;
+        goto done;
+    }
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (migrate(store, version, schema, hash, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        goto done;
+    }
+
+    rc = msync_store_commit(store, err);
+
+done:
+
+    if (rc != MSYNC_OK) {
+        msync_err_context(err, "schema");
+    }
+
+    msync_free(&schema);
+    return rc;
+}

@@ -1,0 +1,351 @@
+/*
+ * Databases of other versions, of other programs, and damaged ones.
+ */
+
+#include <sys/stat.h>
+
+#include "site.h"
+
+#define ROWS                                                                  \
+    "INSERT INTO unit (ID, units) VALUES ('U1', 'box');"                      \
+    "INSERT INTO key_value_store (id, value_int) VALUES "                     \
+    "('CENTRAL_SYNC_PULL_CURSOR', 42);"                                       \
+    "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "     \
+    "action, data, side) VALUES ('U2', '2026-01-01T00:00:00Z', 'unit', "      \
+    "'UPSERT', '{}', 1), ('U2', '2026-01-01T00:00:00Z', 'unit', 'MERGE', "    \
+    "'{}', 1);"                                                               \
+    "INSERT INTO changelog (table_name, record_id, row_action) VALUES "       \
+    "('Location', 'L1', 'DELETE');"                                           \
+    "CREATE TABLE app_note (text); INSERT INTO app_note VALUES ('ours');"
+
+#define HASHED                                                                \
+    "INSERT INTO key_value_store (id, value_string) VALUES "                  \
+    "('MSYNC_SCHEMA_SHA256', 'of another version')"
+
+
+static char *
+contents(const char *path, size_t *length)
+{
+    char         *text;
+    FILE         *file;
+    struct stat   st;
+
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    *length = st.st_size;
+    text = malloc(*length + 1);
+    assert_int_equal(fread(text, 1, *length, file), *length);
+    text[*length] = '\0';
+    fclose(file);
+
+    return text;
+}
+
+
+static void
+put(const char *path, const char *text, size_t length)
+{
+    FILE  *file;
+
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, length, file), length);
+    fclose(file);
+}
+
+
+/* forgets the database that site_open made and begins one with "sql" */
+
+static void
+begin(site_t *site, const char *sql)
+{
+    char  name[160];
+
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    unlink(site->path);
+    snprintf(name, sizeof(name), "%s-wal", site->path);
+    unlink(name);
+    snprintf(name, sizeof(name), "%s-shm", site->path);
+    unlink(name);
+
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    sqlite3_busy_timeout(site->app, 5000);
+    site_sql(site, sql);
+}
+
+
+static void
+begin_version(site_t *site, int version)
+{
+    char    path[64], *sql;
+    size_t  length;
+
+    snprintf(path, sizeof(path), "t/unit/schema/%d.sql", version);
+    sql = contents(path, &length);
+    begin(site, sql);
+    free(sql);
+    site_sql(site, ROWS);
+    site_sql(site, HASHED);
+}
+
+
+/* refused with these words, in every manner of opening; not an octet of the
+ * file is another one */
+
+static void
+assert_refused(site_t *site, const char *words)
+{
+    char         *before, *after;
+    size_t        i, n, m;
+    msync_err_t   err;
+
+    static const unsigned  flags[] = {
+        MSYNC_STORE_CREATE, MSYNC_STORE_READ_ONLY
+    };
+
+    sqlite3_close(site->app);
+    site->app = NULL;
+    before = contents(site->path, &n);
+
+    for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+        site->store = msync_store_open(site->path, site->catalogue, flags[i],
+                                       &err);
+        assert_null(site->store);
+        assert_int_equal(err.variant, MSYNC_ERR_DATABASE_ERROR);
+
+        if (strstr(err.text, words) == NULL) {
+            fail_msg("\"%s\" is not in \"%s\"", words, err.text);
+        }
+    }
+
+    after = contents(site->path, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(before, after, n);
+    free(before);
+    free(after);
+}
+
+
+static void
+open_again(site_t *site)
+{
+    msync_err_t  err;
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    if (site->store == NULL) {
+        fail_msg("%s", err.text);
+    }
+}
+
+
+/* all tables, indexes and triggers but for the application's own; owned by
+ * the caller */
+
+static char *
+objects(site_t *site)
+{
+    char          *text;
+    sqlite3_str   *list;
+    sqlite3_stmt  *stmt;
+
+    list = sqlite3_str_new(NULL);
+    assert_int_equal(sqlite3_prepare_v2(site->app, "SELECT type, name, "
+                         "tbl_name FROM sqlite_master WHERE name <> "
+                         "'app_note' ORDER BY 1, 2", -1, &stmt, NULL),
+                     SQLITE_OK);
+
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        sqlite3_str_appendf(list, "%s %s %s\n", sqlite3_column_text(stmt, 0),
+                            sqlite3_column_text(stmt, 1),
+                            sqlite3_column_text(stmt, 2));
+    }
+
+    sqlite3_finalize(stmt);
+    text = sqlite3_str_finish(list);
+    assert_non_null(text);
+
+    return text;
+}
+
+
+static void
+every_earlier_version_becomes_this_one(void **state)
+{
+    char    *fresh, *now;
+    site_t  *site = *state;
+
+    fresh = objects(site);
+    begin_version(site, 1);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                                 "WHERE name = 'sync_buffer_record'"), "1");
+    open_again(site);
+    now = objects(site);
+
+    assert_string_equal(now, fresh);
+    assert_string_equal(site_get(site, "SELECT value_int FROM "
+                                 "key_value_store WHERE id = "
+                                 "'MSYNC_SCHEMA_VERSION'"), "2");
+    assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
+    sqlite3_free(fresh);
+    sqlite3_free(now);
+}
+
+
+static void
+what_an_earlier_version_held_is_still_there(void **state)
+{
+    site_t  *site = *state;
+
+    begin_version(site, 1);
+    open_again(site);
+
+    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+    assert_string_equal(site_get(site, "SELECT value_int FROM "
+                                 "key_value_store WHERE id = "
+                                 "'CENTRAL_SYNC_PULL_CURSOR'"), "42");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "2");
+    assert_string_equal(site_get(site, "SELECT record_id FROM changelog"),
+                        "L1");
+    assert_string_equal(site_get(site, "SELECT text FROM app_note"), "ours");
+
+    site_sql(site, "INSERT INTO Location (ID, code, "
+             "Description, store_ID) VALUES ('L2', 'c', 'd', 'S')");
+    assert_string_equal(site_get(site, "SELECT max(record_id) FROM "
+                                 "changelog"), "L2");
+}
+
+
+static void
+a_migration_that_fails_changes_nothing(void **state)
+{
+    char         *before;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    begin_version(site, 1);
+    site_sql(site, "DROP TABLE abbreviation;"
+             "CREATE INDEX abbreviation ON unit (units)");
+    before = strdup(site_get(site, "SELECT count(*) || max(rowid) FROM "
+                             "sqlite_master"));
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_null(site->store);
+    assert_string_equal(site_get(site, "SELECT count(*) || max(rowid) FROM "
+                                 "sqlite_master"), before);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM key_value_store"
+                                 " WHERE id = 'MSYNC_SCHEMA_VERSION'"), "0");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                                 "WHERE name = 'sync_buffer_record'"), "1");
+    free(before);
+
+    site_sql(site, "DROP INDEX abbreviation");
+    open_again(site);
+    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+}
+
+
+static void
+a_newer_version_is_refused(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "UPDATE key_value_store SET value_int = 1000 WHERE id = "
+             "'MSYNC_SCHEMA_VERSION'");
+    msync_store_close(&site->store);
+    assert_refused(site, "a newer msync made this database (schema version "
+                         "1000");
+}
+
+
+static void
+a_database_of_another_program_is_refused(void **state)
+{
+    site_t  *site = *state;
+
+    begin(site, "CREATE TABLE changelog (cursor INTEGER PRIMARY KEY, "
+          "record_id TEXT); INSERT INTO changelog VALUES (1, 'x')");
+    assert_refused(site, "belongs to another program");
+}
+
+
+static void
+an_open_msupply_database_is_refused(void **state)
+{
+    site_t  *site = *state;
+
+    begin(site, "CREATE TABLE key_value_store (id TEXT PRIMARY KEY, "
+          "value_string TEXT, value_int BIGINT);"
+          "CREATE TABLE sync_buffer (record_id TEXT PRIMARY KEY);"
+          "INSERT INTO key_value_store VALUES ('SETTINGS_SYNC_URL', 'x', "
+          "NULL)");
+    assert_refused(site, "belongs to another program");
+}
+
+
+static void
+the_database_of_an_application_is_taken_over(void **state)
+{
+    site_t  *site = *state;
+
+    begin(site, "CREATE TABLE app_note (text); "
+          "INSERT INTO app_note VALUES ('ours')");
+    open_again(site);
+    assert_string_equal(site_get(site, "SELECT text FROM app_note"), "ours");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
+}
+
+
+static void
+a_file_that_is_no_database_is_refused(void **state)
+{
+    char     text[8192];
+    site_t  *site = *state;
+
+    begin(site, "SELECT 1");
+    memset(text, 'x', sizeof(text));
+    put(site->path, text, sizeof(text));
+    assert_refused(site, "this file is no database");
+}
+
+
+static void
+a_damaged_database_is_refused(void **state)
+{
+    char    *text;
+    size_t   length;
+    site_t  *site = *state;
+
+    msync_store_close(&site->store);
+    site_sql(site, "PRAGMA journal_mode = DELETE");
+    text = contents(site->path, &length);
+    memset(text + 100, 0x5a, 300);
+    put(site->path, text, length);
+    free(text);
+    assert_refused(site, "this database is damaged");
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(every_earlier_version_becomes_this_one),
+        T(what_an_earlier_version_held_is_still_there),
+        T(a_migration_that_fails_changes_nothing),
+        T(a_newer_version_is_refused),
+        T(a_database_of_another_program_is_refused),
+        T(an_open_msupply_database_is_refused),
+        T(the_database_of_an_application_is_taken_over),
+        T(a_file_that_is_no_database_is_refused),
+        T(a_damaged_database_is_refused)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
