@@ -17,8 +17,10 @@ HARDEN  := -fstack-protector-strong -fPIE
 CSTD    := -std=gnu11 -D_GNU_SOURCE
 SAN     ?=
 
+EXTRA   ?=
+
 LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson libcrypto zlib \
-             2>/dev/null)
+             2>/dev/null) $(EXTRA)
 
 SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
