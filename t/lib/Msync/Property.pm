@@ -450,7 +450,7 @@ sub _ended_sync {
 }
 
 
-# ---- the end of a block -------------------------------------------------------
+# ---- the end of a block -----------------------------------------------------
 
 # Lets the faults stop and syncs until nothing moves; returns what is wrong.
 sub settle {
