@@ -1,6 +1,6 @@
 /*
  * Allocations that fail.  The dynamic linker takes these before libc's for
- * all libraries, too.
+ * all libraries, too.  A sanitizer has allocators of its own.
  */
 
 #include "faults.h"
@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
@@ -48,3 +50,5 @@ realloc(void *p, size_t size)
 
     return __libc_realloc(p, size);
 }
+
+#endif
