@@ -377,6 +377,7 @@ sub a_minute_without_an_answer {
     Test::More::ok(
         $unanswered->wait_for(qr{^HTTP/1\.1 504 .*"variant":"TIMEOUT"}s, 90),
         'no answer within a minute: 504');
+    Test::More::ok($forgotten->stop, 'nginx quits');
     Test::More::is(join('', $forgotten->alarms), '', 'no alarm in the log');
 }
 

@@ -8,6 +8,7 @@ use warnings;
 
 use Carp qw(croak);
 use IO::Socket::INET ();
+use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 
 use Msync::Test qw(
@@ -15,7 +16,9 @@ use Msync::Test qw(
 );
 use Test::Nginx::Socket::Server qw(is_running wait_until);
 
+my $Owner = $$;
 my $Count = 0;
+my %All;
 
 
 # Settings: main, http and server (pieces of configuration), workers, master,
@@ -48,6 +51,7 @@ sub new {
     }, $class;
 
     $server->prepare;
+    weaken($All{$self} = $self);
 
     return $self;
 }
@@ -245,7 +249,16 @@ sub DESTROY {
     my ($self) = @_;
 
     local ($?, $!, $@);
+    delete $All{$self};
     $self->{server}->stop if $self->{server};
+}
+
+
+# What a file still holds when it ends is destroyed in no order: without the
+# lock of its folder, an nginx would be left to run.
+END {
+    local $?;
+    $_->{server}->stop for grep { $_ && $$ == $Owner } values %All;
 }
 
 
