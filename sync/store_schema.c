@@ -165,7 +165,8 @@ add_column(sqlite3_str *sql, const msync_table_t *table,
     const char           *fallback;
     const msync_table_t  *target = field->target;
 
-    sqlite3_str_appendf(sql, "\"%w\" %s", field->name, msync_store_column_type(field));
+    sqlite3_str_appendf(sql, "\"%w\" %s", field->name,
+                        msync_store_column_type(field));
 
     if (field == &table->fields[table->key]) {
         sqlite3_str_appendall(sql, " PRIMARY KEY NOT NULL");

@@ -9,8 +9,8 @@ use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
 use Msync::Test;
 use Test::More;
 
-my @under = qw(valgrind -q --error-exitcode=9 --leak-check=full
-               --errors-for-leak-kinds=definite,indirect);
+my @under = (qw(valgrind -q --error-exitcode=9 --leak-check=full),
+             '--errors-for-leak-kinds=definite,indirect');
 
 my %begin = (
     'a first sync'        => \&before_the_first_sync,

@@ -86,8 +86,8 @@ sub run {
         $ENV{MSYNC_FAULT_COUNT} = "$self->{dir}/count";
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
-        exec @{ $self->{under} }, $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
-            '--url', $self->central->url, '--username', 'Clinic 7',
+        exec @{ $self->{under} }, $ENV{TEST_NGINX_MSYNC_FAULTS},
+            '--database', $self->database, '--url', $self->central->url, '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", $self->{command}
             or POSIX::_exit(127);
     }
