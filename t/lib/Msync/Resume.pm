@@ -87,7 +87,8 @@ sub run {
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
         exec @{ $self->{under} }, $ENV{TEST_NGINX_MSYNC_FAULTS},
-            '--database', $self->database, '--url', $self->central->url, '--username', 'Clinic 7',
+            '--database', $self->database, '--url', $self->central->url,
+            '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", $self->{command}
             or POSIX::_exit(127);
     }
