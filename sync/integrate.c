@@ -12,7 +12,9 @@
 #include "integrate.h"
 
 #define SLICE        1000      /* records between two reports */
-#define TRANSACTION  20000     /* records of one transaction of a first sync */
+#define TRANSACTION  20000     /* records of one transaction where the
+                                  application may wait for it */
+#define BULK         50000     /* and on a first sync */
 
 typedef struct {
     msync_store_t            *store;
@@ -23,6 +25,7 @@ typedef struct {
     msync_integrate_pt        tick;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
+    bool                      bulk;        /* first sync: marked at the end */
     bool                      unsent;      /* this site has changes to send */
     const msync_table_t      *missing;     /* what the last one waits for */
     char                     *missing_id;  /* owned */
@@ -203,6 +206,14 @@ integrate_record(void *data, const msync_pending_t *pending,
     if (rc == MSYNC_OK) {
         in->result->integrated++;
 
+        if (in->bulk && pending->failed
+            && msync_store_buffer_done(in->store, in->table->name, in->action,
+                                       pending->rowid - 1, pending->rowid,
+                                       err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
         return in->failures
                ? msync_store_buffer_wake(in->store, in->table,
                                          pending->record_id, err)
@@ -247,17 +258,25 @@ begin(integration_t *in, msync_err_t *err)
 }
 
 
+/* ends a transaction and begins the next */
+
+static int
+let_others(integration_t *in, msync_err_t *err)
+{
+    return msync_store_commit(in->store, err) == MSYNC_OK ? begin(in, err)
+                                                          : MSYNC_ERROR;
+}
+
+
 /* between two slices: report, and let others write if that is allowed */
 
 static int
 pause_between(integration_t *in, msync_err_t *err)
 {
-    if (!in->whole && in->open >= TRANSACTION) {
-        if (msync_store_commit(in->store, err) != MSYNC_OK
-            || begin(in, err) != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
+    if (!in->whole && in->open >= (in->bulk ? BULK : TRANSACTION)
+        && let_others(in, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
     }
 
     return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
@@ -287,8 +306,9 @@ integrate_table(integration_t *in, const msync_table_t *table,
             return MSYNC_OK;
         }
 
-        if (msync_store_buffer_done(in->store, table->name, action, after,
-                                    last, err) != MSYNC_OK
+        if ((!in->bulk
+             && msync_store_buffer_done(in->store, table->name, action, after,
+                                        last, err) != MSYNC_OK)
             || pause_between(in, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
@@ -303,12 +323,46 @@ integrate_table(integration_t *in, const msync_table_t *table,
 }
 
 
+/*
+ * What a first sync integrated.  A kill before the end makes the next run
+ * write rows again that are there: deletes and merges, which are not the
+ * same when they come before an upsert, follow when all are marked.
+ */
+
+static int
+end_bulk(integration_t *in, msync_err_t *err)
+{
+    int      rc = MSYNC_OK;
+    int64_t  after = 0;
+
+    while (in->bulk && rc == MSYNC_OK) {
+        rc = msync_store_buffer_done_all(in->store, &after, BULK, err);
+
+        if (rc == MSYNC_OK) {
+            rc = let_others(in, err);
+        }
+    }
+
+    in->bulk = false;
+
+    if (rc == MSYNC_ERROR || !msync_store_is_loose(in->store)) {
+        return rc == MSYNC_ERROR ? rc : MSYNC_OK;
+    }
+
+    /* a merge that is undone would undo what indexes are there as well */
+    return msync_store_settle_references(in->store, err) == MSYNC_OK
+           ? let_others(in, err) : MSYNC_ERROR;
+}
+
+
 static int
 integrate_all(integration_t *in, msync_err_t *err)
 {
     size_t  i;
 
-    if (msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK) {
+    if (msync_store_settle_large(in->store, err) != MSYNC_OK
+        || msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -318,6 +372,10 @@ integrate_all(integration_t *in, msync_err_t *err)
         {
             return MSYNC_ERROR;
         }
+    }
+
+    if (end_bulk(in, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     for (i = in->catalogue->n; i-- > 0; ) {
@@ -358,13 +416,15 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.data = data;
     in.result = result;
 
-    if (msync_store_buffer_failed(store, &failed, err) != MSYNC_OK
+    if (msync_store_settle_buffer(store, err) != MSYNC_OK
+        || msync_store_buffer_failed(store, &failed, err) != MSYNC_OK
         || begin(&in, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     in.failures = failed > 0;
+    in.bulk = !whole && msync_store_is_loose(store);
 
     if (integrate_all(&in, err) != MSYNC_OK) {
         msync_store_rollback(store);

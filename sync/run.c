@@ -425,8 +425,16 @@ open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
     ctx->steps.whole = ctx->steps.initialised
                        && ctx->prepared == PREPARE_DONE;
 
-    return ctx->steps.whole ? MSYNC_OK
-                            : msync_store_bulk(run->store, true, err);
+    if (ctx->steps.whole) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_bulk(run->store, true, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return ctx->steps.initialised ? MSYNC_OK
+                                  : msync_store_loosen(run->store, err);
 }
 
 

@@ -22,10 +22,6 @@
 
 #define MSYNC_BUSY_WAIT   30000    /* ms that another writer may hold us up */
 #define BUSY_PAUSE_MAX    100      /* ms between two tries to get the lock */
-#define CACHE_KIB         2048     /* page cache of an initialised site */
-#define CACHE_BULK_KIB    49152    /* and of a first sync */
-#define CHECKPOINT        1000     /* pages of the log before it is emptied */
-#define CHECKPOINT_BULK   16000
 #define DISK_FULL_OCTETS  65536    /* fewer free ones are none */
 
 
@@ -277,18 +273,13 @@ msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
 static int
 configure(msync_store_t *store, unsigned flags, msync_err_t *err)
 {
-    char  sql[256];
-
     sqlite3_extended_result_codes(store->db, 0);
 
-    snprintf(sql, sizeof(sql),
-             "PRAGMA foreign_keys = ON;"
-             "PRAGMA trusted_schema = ON;"
-             "PRAGMA temp_store = MEMORY;"
-             "PRAGMA cache_size = -%d;"
-             "PRAGMA wal_autocheckpoint = %d;", CACHE_KIB, CHECKPOINT);
-
-    if (msync_store_exec(store, sql, err) != MSYNC_OK) {
+    if (msync_store_exec(store, "PRAGMA foreign_keys = ON;"
+                         "PRAGMA trusted_schema = ON;"
+                         "PRAGMA temp_store = MEMORY;", err) != MSYNC_OK
+        || msync_store_bulk(store, false, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -336,7 +327,8 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     if (msync_store_identify(store, &version, err) != MSYNC_OK
         || configure(store, flags, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
-            && msync_store_migrate(store, version, err) != MSYNC_OK))
+            && msync_store_migrate(store, version, err) != MSYNC_OK)
+        || msync_store_know_loose(store, err) != MSYNC_OK)
     {
         msync_err_context(err, path);
         msync_store_close(&store);
@@ -487,10 +479,14 @@ msync_store_commit(msync_store_t *store, msync_err_t *err)
 void
 msync_store_rollback(msync_store_t *store)
 {
+    msync_err_t  ignored;
+
     store->integrating = false;
 
     if (!sqlite3_get_autocommit(store->db)) {
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+        msync_err_clear(&ignored);
+        (void) msync_store_know_loose(store, &ignored);
     }
 }
 
@@ -518,24 +514,6 @@ bool
 msync_store_in_transaction(const msync_store_t *store)
 {
     return !sqlite3_get_autocommit(store->db);
-}
-
-
-int
-msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
-{
-    char  sql[128];
-
-    snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d;"
-             "PRAGMA wal_autocheckpoint = %d;",
-             on ? CACHE_BULK_KIB : CACHE_KIB,
-             on ? CHECKPOINT_BULK : CHECKPOINT);
-
-    if (!on) {
-        sqlite3_db_release_memory(store->db);
-    }
-
-    return msync_store_exec(store, sql, err);
 }
 
 

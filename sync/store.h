@@ -37,6 +37,7 @@ typedef struct msync_store_s  msync_store_t;
 #define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
 #define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
+#define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 
@@ -108,6 +109,18 @@ bool msync_store_in_transaction(const msync_store_t *store);
 
 /* larger transactions and caches while nobody works on the database yet */
 int msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err);
+
+/*
+ * A first sync fills an empty sync_buffer without the indexes that it does
+ * not need.  Integration brings them back in these steps: before it reads
+ * the buffer, before rows are written, before rows are deleted or merged.
+ * All three do nothing on a database that has its indexes.
+ */
+int msync_store_loosen(msync_store_t *store, msync_err_t *err);
+int msync_store_settle_buffer(msync_store_t *store, msync_err_t *err);
+int msync_store_settle_large(msync_store_t *store, msync_err_t *err);
+int msync_store_settle_references(msync_store_t *store, msync_err_t *err);
+bool msync_store_is_loose(const msync_store_t *store);
 
 
 /* key_value_store: *value is left alone when the id is not there */
@@ -200,6 +213,7 @@ typedef struct {
     const char     *record_id;
     const char     *data;          /* NULL: none */
     unsigned        side;
+    bool            failed;        /* when it was tried before */
 } msync_pending_t;
 
 /*
@@ -241,6 +255,14 @@ int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
  * records that were marked as failed since the transaction began */
 int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
+
+/*
+ * The same for new records of whatever table, at most "limit" behind *after,
+ * which moves; MSYNC_DONE when nothing is left.  Written in one go, as they
+ * lie, this costs a fraction of marking them table by table.
+ */
+int msync_store_buffer_done_all(msync_store_t *store, int64_t *after,
+    unsigned limit, msync_err_t *err);
 
 /* marks as failed all pending records whose table the catalogue does not
  * have, or whose action is none that we know */

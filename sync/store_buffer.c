@@ -29,6 +29,35 @@ action_name(msync_action_e action)
 }
 
 
+#define PUT_SQL                                                               \
+    "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "     \
+    "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+
+
+static sqlite3_stmt *
+put_statement(msync_store_t *store, size_t n, msync_err_t *err)
+{
+    if (msync_store_appends(store, n)) {
+        return msync_store_stmt(store, MSYNC_STMT_BUFFER_APPEND, PUT_SQL,
+                                err);
+    }
+
+    if (msync_store_settle_buffer(store, err) != MSYNC_OK) {
+        return NULL;
+    }
+
+    return msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
+        PUT_SQL " ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
+        "UPDATE SET received_datetime = excluded.received_datetime, "
+        "action = excluded.action, data = excluded.data, "
+        "source_site_id = excluded.source_site_id, side = excluded.side, "
+        "integration_datetime = NULL, integration_error = NULL, "
+        "error_field = NULL, first_failed_datetime = NULL, "
+        "last_tried = NULL, retry_at = NULL, missing_table = NULL, "
+        "missing_id = NULL, tries = 0", err);
+}
+
+
 int
 msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     unsigned side, msync_err_t *err)
@@ -39,17 +68,7 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     sqlite3_stmt          *stmt;
     const msync_record_t  *record;
 
-    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
-        "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
-        "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7) ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
-        "UPDATE SET received_datetime = excluded.received_datetime, "
-        "action = excluded.action, data = excluded.data, "
-        "source_site_id = excluded.source_site_id, side = excluded.side, "
-        "integration_datetime = NULL, integration_error = NULL, "
-        "error_field = NULL, first_failed_datetime = NULL, "
-        "last_tried = NULL, retry_at = NULL, missing_table = NULL, "
-        "missing_id = NULL, tries = 0", err);
+    stmt = put_statement(store, batch->n, err);
     if (stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
            != MSYNC_OK)
@@ -133,9 +152,9 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     *last = after;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
-        "SELECT id, record_id, data, side FROM sync_buffer INDEXED BY "
-        "sync_buffer_pending WHERE table_name = ?1 AND action = ?2 AND "
-        DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
+        "SELECT id, record_id, data, side, integration_error IS NOT NULL "
+        "FROM sync_buffer INDEXED BY sync_buffer_pending "
+        "WHERE table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -151,6 +170,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
         pending.record_id = (const char *) sqlite3_column_text(stmt, 1);
         pending.data = (const char *) sqlite3_column_text(stmt, 2);
         pending.side = sqlite3_column_int(stmt, 3);
+        pending.failed = sqlite3_column_int(stmt, 4);
 
         rc = each(data, &pending, err);
         *last = pending.rowid;
@@ -297,6 +317,44 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
     sqlite3_bind_int64(stmt, 4, after);
     sqlite3_bind_int64(stmt, 5, last);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
+
+    return msync_store_run(store, stmt, "marking integrated records", err);
+}
+
+
+int
+msync_store_buffer_done_all(msync_store_t *store, int64_t *after,
+    unsigned limit, msync_err_t *err)
+{
+    char           now[32];
+    int64_t        last;
+    sqlite3_stmt  *stmt;
+
+    if (msync_store_scalar(store,
+            msync_store_stmt(store, MSYNC_STMT_BUFFER_LAST,
+                             "SELECT max(id) FROM sync_buffer", err),
+            &last, "reading the buffer", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (*after >= last) {
+        return MSYNC_DONE;
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE_ALL,
+        "UPDATE sync_buffer NOT INDEXED SET integration_datetime = ?1 WHERE "
+        "id > ?2 AND id <= ?3 AND action = 'UPSERT' AND integration_datetime "
+        "IS NULL AND integration_error IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, msync_store_time(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, *after);
+    *after += limit;
+    sqlite3_bind_int64(stmt, 3, *after);
 
     return msync_store_run(store, stmt, "marking integrated records", err);
 }

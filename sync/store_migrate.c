@@ -254,7 +254,10 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
     }
 
     /* the schema comes again for another catalogue, too */
-    if (alter_tables(store, err) != MSYNC_OK
+    if (msync_store_know_loose(store, err) != MSYNC_OK
+        || msync_store_settle_buffer(store, err) != MSYNC_OK
+        || msync_store_settle_references(store, err) != MSYNC_OK
+        || alter_tables(store, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)

@@ -56,8 +56,7 @@ static const char  bookkeeping[] =
 ");\n"
 /* an upsert and the delete of one record replace each other; a merge is
  * another thing that may carry the same id, and so may two merges */
-"CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"
-"  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
+MSYNC_STORE_BUFFER_INDEX
 "CREATE INDEX IF NOT EXISTS sync_buffer_pending\n"
 "  ON sync_buffer (table_name, action, id)\n"
 "  WHERE integration_datetime IS NULL;\n"
@@ -215,10 +214,11 @@ add_table(sqlite3_str *sql, const msync_table_t *table)
 
 
 /* a parent's key is looked up on each delete of a parent: index its
- * children */
+ * children; most references are empty, and nobody looks for those */
 
-static void
-add_indexes(sqlite3_str *sql, const msync_table_t *table)
+void
+msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
+    bool make)
 {
     size_t                i;
     const msync_field_t  *field;
@@ -226,10 +226,19 @@ add_indexes(sqlite3_str *sql, const msync_table_t *table)
     for (i = 0; i < table->n; i++) {
         field = &table->fields[i];
 
-        if (field->fk && i != table->key) {
+        if (!field->fk || i == table->key) {
+            continue;
+        }
+
+        if (make) {
             sqlite3_str_appendf(sql, "CREATE INDEX IF NOT EXISTS "
-                                "\"msync_%w_%w\" ON \"%w\" (\"%w\");\n",
+                                "\"msync_%w_%w\" ON \"%w\" (\"%w\") "
+                                "WHERE \"%w\" IS NOT NULL;\n",
                                 table->sql, field->name, table->sql,
+                                field->name, field->name);
+        } else {
+            sqlite3_str_appendf(sql, "DROP INDEX IF EXISTS "
+                                "\"msync_%w_%w\";\n", table->sql,
                                 field->name);
         }
     }
@@ -335,7 +344,7 @@ msync_store_schema(const msync_catalogue_t *catalogue)
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];
         add_table(sql, table);
-        add_indexes(sql, table);
+        msync_store_put_indexes(sql, table, true);
 
         if (table->push != 0) {
             add_trigger(sql, table, "INSERT");

@@ -26,9 +26,12 @@ typedef enum {
     MSYNC_STMT_UNSENT,
     MSYNC_STMT_UNSENT_ANY,
     MSYNC_STMT_BUFFER_PUT,
+    MSYNC_STMT_BUFFER_APPEND,
     MSYNC_STMT_BUFFER_WALK,
     MSYNC_STMT_BUFFER_FAIL,
     MSYNC_STMT_BUFFER_DONE,
+    MSYNC_STMT_BUFFER_DONE_ALL,
+    MSYNC_STMT_BUFFER_LAST,
     MSYNC_STMT_BUFFER_PENDING,
     MSYNC_STMT_BUFFER_FAILED,
     MSYNC_STMT_BUFFER_WAKE,
@@ -57,6 +60,9 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     bool                      integrating;
+    int64_t                   loose;           /* which indexes are away,
+                                                  see store_bulk.c */
+    int64_t                   appended;        /* rows of a buffer without */
     msync_store_wait_pt       wait;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *wait_data;
     int64_t                   busy_since;      /* monotonic ms */
@@ -97,6 +103,21 @@ int msync_store_identify(msync_store_t *store, int64_t *version,
 int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
 const char *msync_store_column_type(const msync_field_t *field);
+
+/* the index that makes a record replace itself */
+#define MSYNC_STORE_BUFFER_INDEX                                              \
+    "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"                     \
+    "  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
+
+/* SQL that makes or drops the indexes of a table's references */
+void msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
+    bool make);
+
+/* reads which indexes are away, after opening and after a rollback */
+int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
+
+/* whether so many more records are put without looking for their like */
+bool msync_store_appends(msync_store_t *store, size_t n);
 
 /* the condition on rows of changelog that this site may send, see there */
 char *msync_store_changes_filter(const msync_catalogue_t *catalogue);

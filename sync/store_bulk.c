@@ -1,0 +1,338 @@
+/*
+ * The first sync: an empty database is filled at once.
+ *
+ * An index that grows with each record of random ids costs more than the
+ * record, one made of what is there costs a sort.  So those that a first
+ * sync does not need are away while it runs: the buffer's, whose duplicates
+ * are removed when it comes back, and those of references, which only
+ * deletes and merges look at.
+ *
+ * Promises: which are away is written in the transaction that takes or makes
+ * them, so a kill at any point leaves a database that knows; nothing but a
+ * first sync ever works without them.
+ */
+
+#include <stdio.h>
+
+#include "store_sqlite.h"
+
+/* MSYNC_KEY_LOOSE */
+#define LOOSE_REFERENCES  1
+#define LOOSE_BUFFER      2            /* and those of references */
+
+#define CACHE_KIB         2048         /* page cache of an initialised site */
+#define CACHE_BULK_KIB    49152        /* and of a first sync */
+#define CHECKPOINT        1000         /* pages of the log before it is
+                                          emptied */
+#define CHECKPOINT_BULK   16000
+
+
+/*
+ * SQLite sorts in memory, and the helper's is bounded: what is larger grows
+ * with its index.
+ */
+#define SORT_MAX          500000       /* rows */
+#define CACHE_SORT_KIB    2048         /* beside them */
+
+/* the last one of each record counts, as it would have replaced the others */
+
+static const char  deduplicate[] =
+"CREATE INDEX msync_duplicates ON sync_buffer"
+" (record_id, table_name, " MSYNC_SQL_MERGE ", id);"
+"DELETE FROM sync_buffer WHERE id NOT IN (SELECT max(id) FROM sync_buffer"
+" INDEXED BY msync_duplicates GROUP BY record_id, table_name, "
+MSYNC_SQL_MERGE ");"
+"DROP INDEX msync_duplicates;";
+
+
+static int
+set_cache(msync_store_t *store, int kib, msync_err_t *err)
+{
+    char  sql[64];
+
+    sqlite3_db_release_memory(store->db);
+    snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d", kib);
+
+    return msync_store_exec(store, sql, err);
+}
+
+
+int
+msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
+{
+    char  sql[64];
+
+    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d",
+             on ? CHECKPOINT_BULK : CHECKPOINT);
+
+    return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
+           ? msync_store_exec(store, sql, err) : MSYNC_ERROR;
+}
+
+
+static int
+number(msync_store_t *store, const char *sql, int64_t *n, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt = msync_store_prepare(store, sql, err);
+
+    rc = msync_store_scalar(store, stmt, n, "sync buffer", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+static int
+set_loose(msync_store_t *store, int64_t loose, msync_err_t *err)
+{
+    if (msync_store_set_int(store, MSYNC_KEY_LOOSE, loose, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    store->loose = loose;
+    return MSYNC_OK;
+}
+
+
+/* runs a change of indexes in a transaction of its own, unless there is one */
+
+static int
+change_indexes(msync_store_t *store, int64_t loose,
+    int (*change)(msync_store_t *store, msync_err_t *err), msync_err_t *err)
+{
+    bool  open = msync_store_in_transaction(store);
+
+    if (!open && msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (change(store, err) != MSYNC_OK
+        || set_loose(store, loose, err) != MSYNC_OK
+        || (!open && msync_store_commit(store, err) != MSYNC_OK))
+    {
+        if (!open) {
+            msync_store_rollback(store);
+        }
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+run_indexes(msync_store_t *store, const msync_table_t *table, bool make,
+    msync_err_t *err)
+{
+    int           rc;
+    char         *text;
+    sqlite3_str  *sql;
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_indexes(sql, table, make);
+
+    text = sqlite3_str_finish(sql);
+    rc = text ? msync_store_exec(store, text, err) : MSYNC_OK;
+    sqlite3_free(text);
+
+    return rc;
+}
+
+
+static int
+drop_all(msync_store_t *store, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (run_indexes(store, &store->catalogue->tables[i], false, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_key",
+                            err);
+}
+
+
+static int
+make_buffer(msync_store_t *store, msync_err_t *err)
+{
+    if (sqlite3_exec(store->db, MSYNC_STORE_BUFFER_INDEX, NULL, NULL, NULL)
+        == SQLITE_OK)
+    {
+        return MSYNC_OK;
+    }
+
+    if (sqlite3_errcode(store->db) != SQLITE_CONSTRAINT) {
+        return msync_store_fault(store, "sync buffer", err);
+    }
+
+    return msync_store_exec(store, deduplicate, err) == MSYNC_OK
+           ? msync_store_exec(store, MSYNC_STORE_BUFFER_INDEX, err)
+           : MSYNC_ERROR;
+}
+
+
+static int
+make_references(msync_store_t *store, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (run_indexes(store, &store->catalogue->tables[i], true, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_loosen(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  filled;
+
+    if (store->loose != 0) {
+        return MSYNC_OK;
+    }
+
+    if (number(store, "SELECT EXISTS (SELECT 1 FROM sync_buffer)",
+                           &filled, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return filled ? MSYNC_OK
+                  : change_indexes(store, LOOSE_BUFFER, drop_all, err);
+}
+
+
+/* those of large tables grow with the rows that are about to come */
+
+static int
+make_large(msync_store_t *store, msync_err_t *err)
+{
+    int            rc = MSYNC_OK;
+    size_t         i;
+    int64_t        n;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT count(*) FROM (SELECT 1 FROM "
+                               "sync_buffer INDEXED BY sync_buffer_pending "
+                               "WHERE integration_datetime IS NULL AND "
+                               "table_name = ?1 LIMIT ?2)", err);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        if (stmt != NULL) {
+            sqlite3_bind_text(stmt, 1, store->catalogue->tables[i].name, -1,
+                              SQLITE_STATIC);
+            sqlite3_bind_int(stmt, 2, SORT_MAX);
+        }
+
+        rc = msync_store_scalar(store, stmt, &n, "sync buffer", err);
+
+        if (rc == MSYNC_OK && n == SORT_MAX) {
+            rc = run_indexes(store, &store->catalogue->tables[i], true, err);
+        }
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* sorts instead of keeping pages at hand */
+
+static int
+sort_indexes(msync_store_t *store, int64_t loose,
+    int (*make)(msync_store_t *store, msync_err_t *err), msync_err_t *err)
+{
+    int          rc;
+    msync_err_t  ignored;
+
+    if (set_cache(store, CACHE_SORT_KIB, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = change_indexes(store, loose, make, err);
+    (void) set_cache(store, CACHE_BULK_KIB, &ignored);
+
+    return rc;
+}
+
+
+int
+msync_store_settle_buffer(msync_store_t *store, msync_err_t *err)
+{
+    return store->loose == LOOSE_BUFFER
+           ? sort_indexes(store, LOOSE_REFERENCES, make_buffer, err)
+           : MSYNC_OK;
+}
+
+
+int
+msync_store_settle_large(msync_store_t *store, msync_err_t *err)
+{
+    return store->loose == LOOSE_REFERENCES
+           ? change_indexes(store, LOOSE_REFERENCES, make_large, err)
+           : MSYNC_OK;
+}
+
+
+int
+msync_store_settle_references(msync_store_t *store, msync_err_t *err)
+{
+    return store->loose == LOOSE_REFERENCES
+           ? sort_indexes(store, 0, make_references, err)
+           : MSYNC_OK;
+}
+
+
+bool
+msync_store_is_loose(const msync_store_t *store)
+{
+    return store->loose != 0;
+}
+
+
+bool
+msync_store_appends(msync_store_t *store, size_t n)
+{
+    store->appended += (int64_t) n;
+
+    return store->loose == LOOSE_BUFFER && store->appended <= SORT_MAX;
+}
+
+
+int
+msync_store_know_loose(msync_store_t *store, msync_err_t *err)
+{
+    store->loose = 0;
+    store->appended = 0;
+
+    /* a database that is not ours yet has none of this */
+    if (sqlite3_table_column_metadata(store->db, "main", "sync_buffer", "id",
+                                      NULL, NULL, NULL, NULL, NULL)
+        != SQLITE_OK)
+    {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &store->loose, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return store->loose == LOOSE_BUFFER
+           ? number(store, "SELECT ifnull(max(id), 0) FROM "
+                                "sync_buffer", &store->appended, err)
+           : MSYNC_OK;
+}
