@@ -1,0 +1,529 @@
+# What the page and other programs ask for, with nginx, the helper and the
+# central servers all real: settings, first sync, commands, patients, lists.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Msync::Test qw(
+    free_port site_config site_path sqlite start_central start_nginx
+    wait_until write_private
+);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use constant {
+    PASSWORD => 'correct horse battery',
+    CHANGED  => 'staple of another day',
+    WRONG    => 'guessed at random',
+};
+
+# What was answered, to look for secrets in at the end.
+my @answers;
+
+my $central = start_central(password => PASSWORD, records => 400);
+my $elsewhere = $central->url =~ s/127\.0\.0\.1/localhost/r;
+
+if (!-x $ENV{TEST_NGINX_MSYNC}) {
+    BAIL_OUT('build/msync is missing: run make first');
+}
+
+my $nginx = start_nginx(
+    workers => 2,
+    http    => real_site(interval => '300s'),
+    server  => 'location /api/ { msync clinic; }',
+);
+
+$nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+
+nothing_is_set();
+wrong_settings_are_blamed();
+a_test_saves_nothing();
+a_first_sync_is_started();
+the_interval_alone_needs_no_password();
+another_host_needs_the_password();
+central_refuses();
+central_is_asked_before_saving();
+saved_settings_win();
+
+triggers_during_a_sync_are_one_more();
+a_trigger_while_paused_runs_once();
+a_cancelled_sync_loses_nothing();
+a_patient_is_fetched();
+the_history_is_that_of_the_log();
+failed_records_are_tried_again();
+
+no_answer_has_a_secret();
+ok($nginx->stop, 'quit');
+is(join('', $nginx->alarms), '', 'no alarm in the log');
+
+done_testing();
+
+
+sub real_site {
+    return site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC}, @_);
+}
+
+sub query { return sqlite(site_path('clinic.sqlite'), @_) }
+sub runs  { return query('SELECT count(*) FROM sync_log') }
+sub asked { return $central->state(1)->{requestCount} }
+
+
+# One request; the settings endpoints wait for central.
+sub ask {
+    my ($method, $endpoint, $body) = @_;
+
+    my $answer = $nginx->request($method, "/api/$endpoint",
+                                 content => $body, timeout => 90);
+    push @answers, $answer;
+
+    return $answer;
+}
+
+sub settings { return ask(GET => 'settings')->{json} }
+
+
+# The fields that are blamed, in order; central is not asked about them.
+sub blames {
+    my ($method, $endpoint, $body, $fields) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $before = asked();
+    my $answer = ask($method, $endpoint, $body);
+    my $name = "$endpoint " . Msync::Test::encode_json($body);
+
+    is($answer->{status}, 400, $name);
+    is(join(' ', sort keys %{ $answer->{json}{fields} }), $fields,
+       "blames $fields");
+    like($_, qr/^\w+ \w+/, 'with a reason')
+        for values %{ $answer->{json}{fields} };
+    is($answer->{json}{error}{variant}, 'INVALID_REQUEST', 'as an error');
+    is(asked(), $before, 'central is not asked');
+}
+
+
+sub refuses {
+    my ($method, $endpoint, $body, $variant) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $answer = ask($method, $endpoint, $body);
+
+    is($answer->{status}, 422, "$endpoint is refused");
+    is($answer->{json}{error}{variant}, $variant, $variant);
+    like($answer->{json}{error}{fullError}, qr/^\S+(?: \S+){3,}/,
+         'it says what to do');
+}
+
+
+sub whole { return (url => $central->url, username => 'Clinic 7', @_) }
+
+
+# Waits for the end of the run that comes after so many.
+sub end_of_run {
+    my ($before) = @_;
+
+    wait_until(sub { runs() > $before }, 60) or diag('no run has started');
+
+    return $nginx->wait_status(sub {
+        !$_->{syncStatus}{isSyncing} && $_->{state} ne 'syncing'
+            && query('SELECT count(*) FROM sync_log WHERE '
+                . 'finished_datetime IS NULL AND error_message IS NULL') == 0;
+    }, seconds => 60) // {};
+}
+
+
+sub nothing_is_set {
+    my $settings = settings();
+
+    is_deeply([sort keys %$settings],
+              [qw(hardwareId intervalSeconds passwordSet siteId siteName url
+                  username)], 'the members of the settings');
+    ok(!$settings->{passwordSet}, 'no password is set');
+    is($settings->{url}, undef, 'nor a url');
+    is($settings->{intervalSeconds}, 300, 'the interval of nginx.conf');
+    ok($settings->{hardwareId}, 'this machine has an id');
+
+    is(ask(POST => 'trigger')->{status}, 409, 'a trigger without settings');
+}
+
+
+sub wrong_settings_are_blamed {
+    for my $case (
+        [url => 'ftp://central.example.org'], [url => 'central'], [url => 7],
+        [url => ''], [url => 'http://user:pw@central.example.org'],
+        [username => ''], [username => 'a:b'], [username => undef],
+        [password => ''], [password => 7], [password => [PASSWORD]],
+        [intervalSeconds => -1], [intervalSeconds => 1.5],
+        [intervalSeconds => '60'], [intervalSeconds => 1e18],
+        [colour => 'red'],
+    ) {
+        my ($field, $value) = @$case;
+        blames(PUT => 'settings', { whole(password => PASSWORD),
+                                    $field => $value }, $field);
+    }
+
+    for my $case (
+        [{ whole() }, 'password'],
+        [{ url => $central->url, password => PASSWORD }, 'username'],
+        [{ username => 'Clinic 7', password => PASSWORD }, 'url'],
+        [{ url => 'x', username => '', password => PASSWORD },
+         'url username'],
+    ) {
+        blames(PUT => 'settings', @$case);
+        blames(POST => 'test', @$case);
+        blames(POST => 'initialise', @$case);
+    }
+
+    blames(POST => 'test', {}, 'password url username');
+    is(settings()->{url}, undef, 'nothing of it is saved');
+}
+
+
+sub a_test_saves_nothing {
+    my $answer = ask(POST => 'test', { whole(password => PASSWORD) });
+
+    is($answer->{status}, 200, 'a test');
+    is_deeply([sort keys %{ $answer->{json} }],
+              [qw(initialisationStatus siteId siteName)], 'says who it is');
+    is($answer->{json}{siteId}, 7, 'the number');
+    is($answer->{json}{siteName}, 'Clinic 7', 'the name');
+
+    refuses(POST => 'test', { whole(password => WRONG) },
+            'INCORRECT_PASSWORD');
+    refuses(POST => 'initialise', { whole(password => WRONG) },
+            'INCORRECT_PASSWORD');
+    refuses(POST => 'test', { whole(password => PASSWORD,
+                                    username => 'Nobody') },
+            'SITE_NAME_NOT_FOUND');
+    refuses(POST => 'test', { whole(password => PASSWORD),
+                              url => 'http://127.0.0.1:' . free_port() },
+            'CONNECTION_ERROR');
+
+    my $settings = settings();
+    ok(!$settings->{passwordSet} && !defined $settings->{url},
+       'nothing is saved');
+    is(ask(POST => 'trigger')->{status}, 409, 'there is nothing to sync with');
+}
+
+
+sub a_first_sync_is_started {
+    my $before = runs();
+    my $answer = ask(POST => 'initialise', { whole(password => PASSWORD) });
+
+    is($answer->{status}, 202, 'initialise');
+    is(end_of_run($before)->{initialisationStatus}, 'INITIALISED',
+       'the first sync has begun by itself and succeeds');
+
+    my $settings = wait_until { my $s = settings(); $s->{siteId} && $s };
+    ok($settings->{passwordSet}, 'a password is set');
+    is($settings->{url}, $central->url, 'the url');
+    is($settings->{username}, 'Clinic 7', 'the username');
+    is($settings->{siteId}, 7, 'the number of the site');
+    is($settings->{siteName}, 'Clinic 7', 'and its name');
+
+    is(ask(POST => 'initialise', { whole(password => PASSWORD) })->{status},
+       409, 'there is one first sync');
+}
+
+
+sub the_interval_alone_needs_no_password {
+    my $before = asked();
+    my $answer = ask(PUT => 'settings', { intervalSeconds => 7200 });
+
+    is($answer->{status}, 200, 'another interval');
+    is($answer->{json}{intervalSeconds}, 7200, 'is answered');
+    ok($answer->{json}{passwordSet}, 'the password is kept');
+    is(asked(), $before, 'central is not asked');
+    ok($nginx->wait_status(sub { $_->{intervalSeconds} == 7200 }),
+       'the status has it');
+
+    ok($nginx->stop, 'nginx quits');
+    $nginx->start;
+    ok($nginx->wait_status(sub { $_->{intervalSeconds} == 7200
+                                     && $_->{state} eq 'idle' }),
+       'and has it when it comes again');
+    is(settings()->{intervalSeconds}, 7200, 'so have the settings');
+
+    is(ask(PUT => 'settings', {})->{status}, 200, 'nothing at all is no harm');
+    is(ask(PUT => 'settings', { whole() })->{status}, 200,
+       'what is set already needs no password');
+}
+
+
+sub another_host_needs_the_password {
+    my ($port) = $central->url =~ /:(\d+)$/;
+
+    for my $url ($elsewhere, 'http://127.0.0.1:' . free_port(),
+                 "https://127.0.0.1:$port", 'http://central.invalid')
+    {
+        blames(PUT => 'settings', { url => $url }, 'password');
+        blames(POST => 'test', { url => $url }, 'password');
+        blames(PUT => 'settings', { url => $url, intervalSeconds => 5,
+                                    username => 'Clinic 7',
+                                    password => undef }, 'password');
+    }
+
+    my $settings = settings();
+    is($settings->{url}, $central->url, 'the url is as before');
+    is($settings->{intervalSeconds}, 7200, 'and so is the interval');
+
+    my $answer = ask(PUT => 'settings', { url => $elsewhere,
+                                          password => PASSWORD });
+    is($answer->{status}, 200, 'with the password another host is taken');
+    is($answer->{json}{url}, $elsewhere, 'and answered');
+    is(settings()->{url}, $elsewhere, 'and kept');
+
+    is(ask(PUT => 'settings', { whole(password => PASSWORD) })->{status}, 200,
+       'and back');
+}
+
+
+sub central_refuses {
+    for my $case (
+        [{ password => WRONG }, 'INCORRECT_PASSWORD'],
+        [{ username => 'Nobody' }, 'SITE_NAME_NOT_FOUND'],
+        [{ url => 'http://127.0.0.1:' . free_port(), password => PASSWORD },
+         'CONNECTION_ERROR'],
+    ) {
+        refuses(PUT => 'settings', { %{ $case->[0] }, intervalSeconds => 5 },
+                $case->[1]);
+    }
+
+    my %good = %{ $central->state(1) };
+    $central->config(hardware_id => 'another machine');
+    refuses(PUT => 'settings', { password => PASSWORD },
+            'HARDWARE_ID_MISMATCH');
+    $central->config(hardware_id => $good{hardwareId});
+
+    my $settings = settings();
+    is("$settings->{username} $settings->{intervalSeconds}", 'Clinic 7 7200',
+       'nothing of it is saved');
+
+    my $before = runs();
+    ask(POST => 'trigger');
+    is(end_of_run($before)->{syncStatus}{error}, undef,
+       'the site syncs with what it had');
+}
+
+
+sub central_is_asked_before_saving {
+    $central->config(password => CHANGED);
+
+    my $before = runs();
+    ask(POST => 'trigger');
+    is(end_of_run($before)->{syncStatus}{error}{variant},
+       'INCORRECT_PASSWORD', 'the password has changed on central');
+
+    my $answer = ask(PUT => 'settings', { password => CHANGED });
+    is($answer->{status}, 200, 'the new one is saved');
+
+    $before = runs();
+    ask(POST => 'trigger');
+    is(end_of_run($before)->{state}, 'idle', 'and is the one that is used');
+}
+
+
+sub saved_settings_win {
+    $nginx->set(http => real_site(
+        url => 'http://central.invalid', username => 'Nobody',
+        interval => '60s',
+        password_file => write_private('password', WRONG . "\n")));
+
+    ok($nginx->reload, 'nginx.conf says otherwise');
+    $nginx->wait_status(sub { $_->{state} eq 'idle' });
+
+    my $settings = settings();
+    is(join(' ', @$settings{qw(url username intervalSeconds)}),
+       $central->url . ' Clinic 7 7200', 'what was saved wins');
+
+    my $before = runs();
+    ask(POST => 'trigger');
+    is(end_of_run($before)->{state}, 'idle', 'the password too');
+}
+
+
+sub slow_sync_begins {
+    $central->config(page_delay_ms => 500);
+
+    my $before = runs();
+    ask(POST => 'trigger');
+    ok($nginx->wait_status(sub { $_->{syncStatus}{isSyncing}
+                                     && $_->{syncStatus}{pullCentral} }),
+       'a sync is under way');
+
+    return $before;
+}
+
+
+sub triggers_during_a_sync_are_one_more {
+    my $before = slow_sync_begins();
+
+    my @status = map { ask(POST => 'trigger')->{status} } 1 .. 7;
+    is("@status", join(' ', (202) x 7), 'seven triggers during it');
+    is(runs(), $before + 1, 'it is still the same');
+
+    $central->config(page_delay_ms => 0);
+    is(end_of_run($before + 1)->{state}, 'idle', 'a second sync follows');
+
+    # A third would be due at once, and before this one.
+    ask(POST => 'trigger');
+    end_of_run($before + 2);
+    is(runs(), $before + 3, 'and no other');
+}
+
+
+sub a_trigger_while_paused_runs_once {
+    is(ask(POST => 'pause')->{status}, 202, 'pause');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'paused');
+    is($nginx->status->{nextSync}, undef, 'no sync is planned');
+
+    my $before = runs();
+    is(ask(POST => 'trigger')->{status}, 202, 'a trigger');
+    is(end_of_run($before)->{syncStatus}{error}, undef, 'is one sync');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }),
+       'afterwards it is paused as before');
+
+    $nginx->reload;
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }),
+       'also after a reload');
+    is(runs(), $before + 1, 'one and no more');
+
+    is(ask(POST => 'resume')->{status}, 202, 'resume');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' && $_->{nextSync} }),
+       'the next sync is planned');
+}
+
+
+sub a_cancelled_sync_loses_nothing {
+    query('UPDATE item_line SET batch = \'CANCEL-1\' WHERE ID = '
+        . '(SELECT min(ID) FROM item_line)');
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 }),
+       'an edit waits');
+
+    $central->config(page_delay_ms => 2000);
+    my $before = runs();
+    ask(POST => 'trigger');
+    $nginx->wait_status(sub { $_->{syncStatus}{isSyncing} });
+    is(ask(POST => 'cancel')->{status}, 202, 'cancel');
+    is(end_of_run($before)->{syncStatus}{error}{variant}, 'CANCELLED',
+       'the sync is cancelled');
+    $central->config(page_delay_ms => 0);
+
+    ask(POST => 'trigger');
+    my $end = end_of_run($before + 1);
+    is($end->{syncStatus}{error}, undef, 'the next one succeeds');
+    is($end->{numberOfRecordsInPushQueue}, 0, 'nothing waits any more');
+
+    my @lines = grep { $_->{tableName} eq 'item_line' }
+        $central->received('v5');
+    is($lines[-1]{recordData}{batch}, 'CANCEL-1', 'the edit has arrived');
+}
+
+
+sub a_patient_is_fetched {
+    my ($shot) = grep { $_->{tableName} eq 'vaccination' }
+        map { Msync::Test::decode_json($_) } split /\n/, query(<<'END');
+SELECT json_object('tableName', 'vaccination', 'id', id,
+                   'patient', patient_id) FROM vaccination LIMIT 1
+END
+    my $new = 'aaaaaaaa-0000-4000-8000-000000000002';
+    my $data = $central->record('vaccination', $shot->{id});
+
+    $central->change(channel => 'patient', tableName => 'vaccination',
+        recordId => $new, action => 'update',
+        recordData => { %{ $data->{recordData} // $data }, id => $new });
+
+    my $count = "SELECT count(*) FROM vaccination WHERE id = '$new'";
+    my $before = runs();
+
+    ask(POST => 'trigger');
+    end_of_run($before);
+    is(query($count), 0, 'a sync does not bring what another site wrote');
+
+    is(ask(POST => "trigger?fetchPatientId=$shot->{patient}")->{status}, 202,
+       'a patient is asked for');
+    is(end_of_run($before + 1)->{syncStatus}{error}, undef, 'that sync');
+    is(query($count), 1, 'brings it');
+}
+
+
+sub the_history_is_that_of_the_log {
+    my $history = wait_until {
+        my $answer = ask(GET => 'history')->{json}{runs} // [];
+        @$answer == runs() && $answer;
+    };
+
+    ok($history, 'the history has every run');
+
+    my @started = map { $_->{summary}{started} } @$history;
+    is_deeply(\@started, [reverse sort @started], 'the newest first');
+
+    my %ids = map { $_->{id} => 1 } @$history;
+    is(scalar(keys %ids), scalar(@$history), 'each with its id');
+    is_deeply($history->[0]{summary}, $nginx->status->{syncStatus}{summary},
+              'and as the status had it');
+
+    my %seen = map { $_->{error}{variant} => 1 }
+        grep { $_->{error} } @$history;
+    is(join(' ', sort keys %seen), 'CANCELLED INCORRECT_PASSWORD',
+       'failures too');
+}
+
+
+sub failed_records_are_tried_again {
+    is_deeply(ask(GET => 'errors')->{json}, { total => 0, errors => [] },
+              'no record has failed');
+
+    my ($store, $line) = ('F' x 32, 'E' x 32);
+    my $data = $central->record('item_line',
+                                query('SELECT min(ID) FROM item_line'));
+
+    $central->change(channel => 'remote', tableName => 'item_line',
+        recordId => $line, action => 'insert', recordData => {
+            %{ $data->{recordData} // $data }, ID => $line,
+            item_ID => $store,
+        });
+
+    my $before = runs();
+    ask(POST => 'trigger');
+    my $end = end_of_run($before);
+    is($end->{integrationErrors}, 1, 'a record without its parent');
+
+    my $errors = wait_until {
+        my $document = ask(GET => 'errors')->{json};
+        $document->{total} && $document;
+    };
+    my ($error) = @{ $errors->{errors} };
+    is(join(' ', grep { defined $error->{$_} }
+                 qw(tableName recordId action error since tries)),
+       'tableName recordId action error since tries', 'what is said of it');
+    is("$error->{tableName} $error->{recordId}", "item_line $line", 'which');
+    like($error->{error}, qr/\w \w/, 'and why');
+
+    my $tries = $error->{tries};
+    is(ask(POST => 'retry')->{status}, 202, 'retry');
+    ok(wait_until(sub {
+        my ($now) = @{ ask(GET => 'errors')->{json}{errors} };
+        $now && $now->{tries} > $tries;
+    }), 'it is tried again');
+    is(runs(), $before + 1, 'without any sync');
+}
+
+
+sub no_answer_has_a_secret {
+    my @secrets = map { ($_, sha256_hex($_)) } PASSWORD, CHANGED, WRONG;
+    my $secret = join '|', map { quotemeta } @secrets;
+
+    push @answers, map { ask(GET => $_) } qw(status settings history errors
+                                              metrics);
+
+    cmp_ok(scalar(@answers), '>', 100, 'many answers');
+    is(join("\n", grep { /$secret/i } map { $_->{content} } @answers), '',
+       'none has a password or a hash');
+    is(join('', grep { /$secret/i } $nginx->log_lines), '',
+       'nor has the log');
+    is(join("\n", map { $_->{message} } @{ $central->state(1)->{violations} }),
+       '', 'central has seen no breach of protocol');
+}
