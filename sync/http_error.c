@@ -266,6 +266,8 @@ static int
 http_error_body(const msync_http_transfer_t *t, CURLcode code,
     const char *where, msync_err_t *err)
 {
+    long  status;
+
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
         return msync_err_set(err, MSYNC_ERR_RESPONSE_TOO_LARGE,
                              "The answer of %s is larger than the %lld octets "
@@ -296,6 +298,18 @@ http_error_body(const msync_http_transfer_t *t, CURLcode code,
                              : "; check the port of the address");
 
     case CURLE_OUT_OF_MEMORY:
+        status = 0;
+        (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE,
+                                 &status);
+
+        /* libcurl says the same of a header beyond what it holds */
+        if (status != 0) {
+            return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                                 "The answer of %s has a header that is too "
+                                 "long, or there is no memory for it",
+                                 where);
+        }
+
         return msync_err_set(err, MSYNC_ERR_UNKNOWN,
                              "There is not enough memory for a request");
 

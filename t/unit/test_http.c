@@ -267,6 +267,21 @@ test_damaged_compression(void **state)
 
 
 static void
+test_header_without_an_end(void **state)
+{
+    static char            text[1 << 20] = "HTTP/1.1 200 OK\r\nX-A: ";
+    central_t             *c = *state;
+    msync_err_t            err;
+    msync_http_response_t  res;
+
+    memset(text + strlen(text), 'b', sizeof(text) - strlen(text));
+    server_say(c->server, text, sizeof(text), 0);
+    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+                  "header that is too long");
+}
+
+
+static void
 test_redirect_on_the_same_host(void **state)
 {
     central_t             *c = *state;
@@ -646,6 +661,7 @@ main(void)
         t(test_limit_by_content_length),
         t(test_answer_of_exactly_the_limit),
         t(test_damaged_compression),
+        t(test_header_without_an_end),
         t(test_redirect_on_the_same_host),
         t(test_redirect_with_auth),
         t(test_redirect_to_another_host),
