@@ -1,0 +1,410 @@
+# A central server that means harm, or has lost its mind.  Nothing that it
+# says is executed, stored outside its place or followed elsewhere; what is
+# sound beside it lands, and what is wrong is visible with its reason.
+
+use strict;
+use warnings;
+
+use Compress::Zlib ();
+use Msync::Hostile;
+use Msync::Test qw(encode_json sqlite stage_dir);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my $SQL = q{'; DROP TABLE sync_log; --};
+
+# as text: no encoder writes these
+my $UNIT = '{"ID":"%s","units":"%s","comment":"","order_number":1}';
+
+my $site = 0;
+
+records_with_sql_and_json();
+records_that_are_odd();
+numbers_beyond_all_bounds();
+an_answer_that_is_no_answer($_) for answers();
+a_bomb();
+redirects();
+cookies();
+a_name_for_everything();
+
+done_testing();
+
+
+sub json_unit {
+    my ($id, $units) = @_;
+
+    return sprintf $UNIT, $id, $units;
+}
+
+
+sub record {
+    my ($cursor, $table, $id, $data, $action) = @_;
+
+    return sprintf '{"ID":%s,"tableName":%s,"recordId":%s,"action":"%s",'
+        . '"recordData":%s}', $cursor, quote($table), quote($id),
+        $action // 'Insert', $data;
+}
+
+
+sub quote { return JSON::PP->new->utf8->allow_nonref->encode($_[0]) }
+
+
+# central_records brings these once; the next batch is empty
+sub central_with {
+    my ($records, %more) = @_;
+
+    my $max = @$records;
+
+    return Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return if $path !~ /central_records/;
+        return [200, { %{ $more{headers} // {} } }, $call
+            ? qq({"maxCursor":$max,"data":[]})
+            : qq({"maxCursor":$max,"data":[) . join(',', @$records) . ']}'];
+    });
+}
+
+
+sub database { return stage_dir() . "/site-$site.sqlite" }
+
+sub query { return sqlite(database(), @_) }
+
+
+# a run of a new site; [exit status, what it said]
+sub sync_with {
+    my ($central, %how) = @_;
+
+    $site++ if !$how{again};
+
+    my $password = stage_dir() . '/password';
+    open my $handle, '>', $password or die "$password: $!\n";
+    print {$handle} PASSWORD;
+    close $handle or die "$password: $!\n";
+    chmod 0600, $password;
+
+    open my $said, '-|', $ENV{TEST_NGINX_MSYNC} . ' --database ' . database()
+        . ' --url ' . $central->url . " --username 'Clinic 7'"
+        . " --password-file $password sync 2>&1" or die "msync: $!\n";
+    local $/ = undef;
+    my $text = <$said> // q();
+    close $said;
+
+    return ($?, $text);
+}
+
+
+# the tables of the helper are all there, and nothing new is
+sub nothing_is_damaged {
+    my ($name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is(query('PRAGMA integrity_check'), 'ok', "$name: a whole database");
+    is(query("SELECT count(*) FROM sqlite_master WHERE name IN ('sync_log',"
+        . " 'sync_buffer', 'changelog', 'key_value_store')"), 4,
+       "$name: with its own tables");
+    is(query('SELECT count(*) FROM changelog'), 0,
+       "$name: nothing is to be pushed");
+
+    my $schema = query('SELECT count(*) FROM sqlite_master');
+    our $expected //= $schema;
+    is($schema, $expected, "$name: and no other object");
+    return;
+}
+
+
+sub records_with_sql_and_json {
+    my @tables = ('sqlite_master', 'sync_log', 'changelog',
+        'key_value_store', 'sync_buffer; drop table sync_log', $SQL,
+        'main.unit', '"unit"', '../unit', 'UNIT', q(), "unit\0",
+        'temp.unit', 'pragma_table_info');
+    my $n = 0;
+
+    my @records = (
+        record(++$n, 'unit', 'first', json_unit('first', 'jar')),
+        record(++$n, 'unit', $SQL, json_unit($SQL, $SQL)),
+        record(++$n, 'unit', '{"a":1}', json_unit('{\\"a\\":1}',
+                                                  '[\\"]},{\\"')),
+        (map { record(++$n, $_, 'id', '{"id":1,"sql":"DROP TABLE unit"}') }
+            @tables),
+        (map { record(++$n, 'unit', "action $_", json_unit('x', 'y'), $_) }
+            'DROP TABLE unit', 'exec', q()),
+        record(++$n, 'unit', 'extra', '{"ID":"extra","units":"box",'
+            . '"comment":"","order_number":1,'
+            . '"x\\", y); DROP TABLE unit; --":1,"sqlite_master":[{}]}'),
+        record(++$n, 'unit', 'last', json_unit('last', 'jar')),
+    );
+
+    my ($status, $said) = sync_with(central_with(\@records));
+
+    is($status, 0, 'SQL and JSON in every field: the run ends well')
+        or diag($said);
+    is(query("SELECT group_concat(ID, '|') FROM (SELECT ID FROM unit WHERE ID "
+        . "IN ('first', 'last', 'extra') ORDER BY ID)"), 'extra|first|last',
+       'what is sound beside it has landed');
+    is(query(q(SELECT units FROM unit WHERE ID LIKE '%DROP%')), $SQL,
+       'SQL is a text like others');
+    is(query(q(SELECT units FROM unit WHERE ID = '{"a":1}')), '["]},{"',
+       'JSON is, too');
+    cmp_ok(query('SELECT count(*) FROM sync_buffer WHERE integration_error '
+        . 'IS NOT NULL'), '>=', @tables - 1,
+       'records of no table are kept, with a reason');
+    is(query('SELECT count(*) FROM sync_log'), 1, 'the log is the helper\'s');
+    nothing_is_damaged('SQL and JSON');
+    return;
+}
+
+
+sub records_that_are_odd {
+    my $huge = 'i' x (1 << 20);
+    my $deep = '[' x 400 . ']' x 400;
+
+    my @records = (
+        record(1, 'unit', 'first', json_unit('first', 'jar')),
+        record(2, 'unit', $huge, json_unit($huge, 'jar')),
+        record(3, 'unit', 'deep', qq({"ID":"deep","units":$deep})),
+        '{"ID":4,"tableName":"unit","recordId":"bad","action":"Insert",'
+            . qq("recordData":{"ID":"bad","units":"\xff\xfe\xc0\x80"}}),
+        record(5, 'unit', "nul\0l", '{"ID":"nul\\u0000l","units":"a\\u0000b"'
+            . ',"comment":"","order_number":1}'),
+        '{"ID":6,"ID":6,"tableName":"sync_log","tableName":"unit","recordId":'
+            . '"other","recordId":"twice","action":"Delete","action":"Insert"'
+            . ',"recordData":null,"recordData":' . json_unit('twice', 'jar')
+            . '}',
+        record(7, 'unit', 'surrogate', '{"ID":"surrogate","units":"\\ud800",'
+            . '"comment":"","order_number":1}'),
+        record(8, 'unit', 'array', '[1,2]'),
+        record(9, 'unit', 'text', '"text"'),
+        record(10, 'unit', 'other id', json_unit('not this', 'jar')),
+        'null', '[]', '"record"', '{}',
+        record(15, 'unit', 'last', json_unit('last', 'jar')),
+    );
+
+    my ($status, $said) = sync_with(central_with(\@records));
+
+    is($status, 0, 'odd records: the run ends well') or diag($said);
+    is(query("SELECT count(*) FROM unit WHERE ID IN ('first', 'last')"), 2,
+       'what is sound beside them has landed');
+    is(query('SELECT max(length(ID)) <= 1024 FROM unit'), 1,
+       'no id of a megabyte is a key');
+    cmp_ok(query('SELECT count(*) FROM sync_buffer WHERE integration_error '
+        . 'IS NOT NULL'), '>=', 6, 'what could not land says why');
+    is(query('SELECT count(*) FROM unit WHERE units IS NOT NULL AND '
+        . "instr(CAST(units AS BLOB), x'00') > 0"), 0, 'no NUL is in a row');
+    nothing_is_damaged('odd records');
+    return;
+}
+
+
+sub numbers_beyond_all_bounds {
+    my $n = 0;
+    my @numbers = ('1e400', '-1e400', '9' x 400, '9223372036854775808',
+        '-9223372036854775809', '1e-400', '0.' . '0' x 300 . '1', '-0');
+
+    my @records = (map({ my $id = 'n' . ++$n;
+        record($n, 'unit', $id, qq({"ID":"$id","units":"jar",)
+            . qq("comment":"","order_number":$_})) } @numbers),
+        record(++$n, 'unit', 'last', json_unit('last', 'jar')));
+
+    my ($status, $said) = sync_with(central_with(\@records));
+
+    is($status, 0, 'numbers beyond all bounds: the run ends well')
+        or diag($said);
+    is(query("SELECT count(*) FROM unit WHERE ID = 'last'"), 1,
+       'what is sound beside them has landed');
+    is(query('SELECT count(*) FROM unit WHERE typeof(order_number) = '
+        . "'real' AND abs(order_number) > 1.7e308"), 0,
+       'infinity is in no row');
+    nothing_is_damaged('numbers');
+
+    # and where the helper counts with them
+    for my $cursor ('9223372036854775807', '-1', '1e400', '"1"', 'null',
+                    '18446744073709551617')
+    {
+        my $answers = 0;
+        my $central = Msync::Hostile->start(sub {
+            my ($method, $path, $call) = @_;
+
+            return if $path !~ /central_records/;
+            return [200, {}, qq({"maxCursor":$cursor,"data":[)
+                . ($call ? q() : record($cursor, 'unit', 'u',
+                                        json_unit('u', 'jar'))) . ']}'];
+        });
+
+        ($status, $said) = sync_with($central);
+        cmp_ok($status >> 8, '<=', 1, "a cursor of $cursor: no crash")
+            or diag($said);
+        like($said, qr/[A-Z_]{4,}: \S/, '… and words')
+            if $status != 0;
+        cmp_ok(scalar $central->requests, '<', 60, '… nor no end');
+        is(query('PRAGMA integrity_check'), 'ok', '… nor damage');
+    }
+    return;
+}
+
+
+# [name, octets or answer, what the error says]
+sub answers {
+    my $deep = '[' x 100_000;
+
+    return (
+        ['an answer nested without end', [200, {},
+            qq({"maxCursor":1,"data":$deep)], qr/INVALID_RESPONSE/],
+        ['an answer of NULs', [200, {}, "\0" x 1000], qr/INVALID_RESPONSE/],
+        ['an answer cut short', [200, {}, '{"maxCursor":1,"da'],
+            qr/INVALID_RESPONSE/],
+        ['an answer of another kind', [200, {}, '[]'], qr/INVALID_RESPONSE/],
+        ['a head without end', "HTTP/1.1 200 OK\r\n" . "X-A: b\r\n" x 200_000,
+            qr/[A-Z]+_[A-Z]+: \S/],
+        ['a header of a megabyte', "HTTP/1.1 200 OK\r\nX-A: " . 'b' x 1_048_576
+            . "\r\n\r\n{}", qr/INVALID_RESPONSE: .*header that is too long/],
+        ['a length that is a lie', "HTTP/1.1 200 OK\r\nContent-Length: "
+            . "99999999999999999999\r\n\r\n{}", qr/[A-Z]+_[A-Z]+: \S/],
+        ['a length below zero', "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n"
+            . "\r\n{}", qr/[A-Z]+_[A-Z]+: \S/],
+        ['an error with terminal sequences', [400, {},
+            '{"error":{"code":"\\u001b]0;x\\u0007","message":"\\u001b[2J'
+            . '\\nmsync: [emerg] forged"}}'], qr/CENTRAL_ERROR|HTTP_ERROR/],
+        ['gzip that is none', [200, { 'Content-Encoding' => 'gzip' },
+            'not gzip'], qr/[A-Z]+_[A-Z]+: \S/],
+    );
+}
+
+
+sub an_answer_that_is_no_answer {
+    my ($case) = @_;
+    my ($name, $answer, $error) = @$case;
+
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] =~ /central_records/ ? $answer : undef;
+    });
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, "$name: the run fails");
+    is($status & 127, 0, '… without a crash');
+    like($said, $error, '… and says so');
+    unlike($said, qr/[\x00-\x08\x0b-\x1f]/, '… in plain text');
+    unlike($said, qr/^msync: \[emerg\] forged/m, '… of its own');
+    nothing_is_damaged($name);
+    return;
+}
+
+
+sub a_bomb {
+    my ($deflate) = Compress::Zlib::deflateInit(
+        -WindowBits => 31, -Level => 9);
+    my $zeros = ' ' x (1 << 20);
+    my $bomb = '';
+
+    for (1 .. 256) {
+        $bomb .= $deflate->deflate($zeros);
+    }
+    $bomb .= $deflate->flush;
+
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] !~ /central_records/ ? undef
+            : [200, { 'Content-Encoding' => 'gzip' }, $bomb];
+    });
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, 'a bomb of 256 MB: the run fails');
+    like($said, qr/RESPONSE_TOO_LARGE/, '… and says why');
+    nothing_is_damaged('a bomb');
+    return;
+}
+
+
+sub redirects {
+    my $other = Msync::Hostile->start(sub { return });
+    my $secret = stage_dir() . '/secret-file';
+
+    open my $handle, '>', $secret or die "$secret: $!\n";
+    print {$handle} '{"maxCursor":1,"data":[]}';
+    close $handle or die "$secret: $!\n";
+
+    for my $to ("file://$secret", $other->url . '/sync/v5/site',
+                'gopher://127.0.0.1:' . $other->{port} . '/',
+                'http://127.0.0.1:1/', '//localhost:' . $other->{port} . '/',
+                'http://x@127.0.0.1:' . $other->{port} . '/',
+                "/\r\nX-Injected: 1", 'javascript:alert(1)', q())
+    {
+        for my $status (301, 307) {
+            my $central = Msync::Hostile->start(sub {
+                return $_[1] !~ /central_records/ ? undef
+                    : [$status, { Location => $to }, q()];
+            });
+            my ($rc, $said) = sync_with($central);
+
+            is($rc >> 8, 1, "$status to $to is not followed");
+            like($said, qr/[A-Z]+_[A-Z]+: \S/, '… and says so');
+        }
+    }
+
+    is(scalar(my @asked = $other->requests), 0, 'no other server was asked');
+
+    # with the address of v6, central names a server; a file is none
+    for my $url ("file://$secret", 'gopher://127.0.0.1:70/', 'x', '-oProxy',
+                 'http://', "http://127.0.0.1:$other->{port}\r\nX: y")
+    {
+        my $central = Msync::Hostile->start(sub {
+            return if $_[1] !~ m{/sync/v5/site$};
+            return [200, {}, encode_json({ id => 'site', siteId => 2,
+                code => 'c', name => 'n', mSupplyCentralSiteId => 1,
+                initialisationStatus => 'completed',
+                isOmSupplyCentralServer => JSON::PP::false(),
+                omSupplyCentralServerUrl => $url })];
+        });
+        my ($rc, $said) = sync_with($central);
+
+        is($rc >> 8, 1, "a v6 server at $url is none");
+        like($said, qr/[A-Z]+_[A-Z0-9_]+: \S/, '… and that is said');
+    }
+
+    is(scalar(@asked = $other->requests), 0, 'still no other was asked');
+    return;
+}
+
+
+sub cookies {
+    my $central = Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return if $path !~ /central_records/;
+        return [200, { 'Set-Cookie' => ['track=me; Path=/', 'a=b'] },
+                '{"maxCursor":0,"data":[]}'];
+    });
+
+    my ($status, $said) = sync_with($central);
+    is($status, 0, 'cookies: a run ends well') or diag($said);
+    sync_with($central, again => 1);
+
+    my @requests = $central->requests;
+    cmp_ok(scalar @requests, '>', 8, 'two runs were made');
+    is(scalar(grep { $_->{head} =~ /^Cookie:/mi } @requests), 0,
+       'no cookie is ever sent');
+    is(scalar(grep { $_->{head} =~ /\Q${\PASSWORD}\E/
+                     || $_->{body} =~ /\Q${\PASSWORD}\E/ } @requests), 0,
+       'nor the password itself');
+    return;
+}
+
+
+# what is shown elsewhere: the site's own names
+sub a_name_for_everything {
+    my $central = Msync::Hostile->start(sub {
+        return if $_[1] !~ m{/sync/v5/site$};
+        return [200, {}, encode_json({ id => $SQL, siteId => 2,
+            code => $SQL, name => "\e[2J$SQL<script>alert(1)</script>",
+            initialisationStatus => $SQL, mSupplyCentralSiteId => 1,
+            isOmSupplyCentralServer => JSON::PP::false(),
+            omSupplyCentralServerUrl => q() })];
+    });
+
+    my ($status, $said) = sync_with($central);
+    is($status & 127, 0, 'SQL as the name of the site: no crash');
+    unlike($said, qr/\e/, 'no terminal sequence is shown');
+    nothing_is_damaged('names');
+    return;
+}
