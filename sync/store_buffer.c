@@ -154,7 +154,8 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
         "SELECT id, record_id, data, side, integration_error IS NOT NULL "
         "FROM sync_buffer INDEXED BY sync_buffer_pending "
-        "WHERE table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
+        "WHERE table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 "
+        "ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
