@@ -99,7 +99,8 @@ msync_store_set_int(msync_store_t *store, const char *id, int64_t value,
     stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_INT,
                             "INSERT INTO key_value_store (id, value_int) "
                             "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
-                            "SET value_int = excluded.value_int", err);
+                            "SET value_int = excluded.value_int "
+                            "WHERE value_int IS NOT excluded.value_int", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -120,7 +121,9 @@ msync_store_set_string(msync_store_t *store, const char *id,
     stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_STRING,
                             "INSERT INTO key_value_store (id, value_string) "
                             "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
-                            "SET value_string = excluded.value_string", err);
+                            "SET value_string = excluded.value_string "
+                            "WHERE value_string IS NOT "
+                            "excluded.value_string", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
