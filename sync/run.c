@@ -6,6 +6,7 @@
  * stays, so the next run goes on from there.
  */
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -457,6 +458,9 @@ close_context(context_t *ctx)
     if (!ctx->steps.whole) {
         (void) msync_store_bulk(ctx->run->store, false, &ignored);
     }
+
+    /* what a run needed is not kept for the hours between two */
+    (void) malloc_trim(0);
 }
 
 
