@@ -353,6 +353,10 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
 
         ngx_http_set_log_request(r->connection->log, r);
 
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "msync %V: answer of request %uL: %i",
+                       &site->name, waiter->id, rc);
+
         ngx_http_msync_unwait(waiter);
 
         if (rc == NGX_OK && answer.len) {

@@ -148,6 +148,10 @@ ngx_http_msync_stream_create(ngx_http_request_t *r,
     s->link.buf = &s->buf;
     s->generation = ngx_http_msync_stream_known(r);
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "msync %V: stream, generation %uL is known",
+                   &site->name, s->generation);
+
     cln->handler = ngx_http_msync_stream_cleanup;
 
     ngx_http_set_ctx(r, s, ngx_http_msync_module);
@@ -173,6 +177,10 @@ static void
 ngx_http_msync_stream_cleanup(void *data)
 {
     ngx_http_msync_stream_t *s = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, s->waiter.request->connection->log, 0,
+                   "msync %V: stream ends after generation %uL",
+                   &s->waiter.site->name, s->generation);
 
     ngx_http_msync_unwait(&s->waiter);
 
@@ -219,6 +227,10 @@ ngx_http_msync_stream_update(ngx_http_msync_stream_t *s)
 
     s->doc = doc;
     s->generation = doc->generation;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, s->waiter.request->connection->log, 0,
+                   "msync %V: stream event, generation %uL, %uz bytes",
+                   &s->waiter.site->name, s->generation, doc->event.len);
 
     return ngx_http_msync_stream_send(s, &doc->event);
 }

@@ -11,6 +11,9 @@
 #define NGX_HTTP_MSYNC_FRAMES  64      /* read before others get their turn */
 
 
+#if (NGX_DEBUG)
+static char *ngx_http_msync_frame_name(ngx_uint_t type);
+#endif
 static ngx_int_t ngx_http_msync_frame_handle(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data, char *reason);
 static ngx_int_t ngx_http_msync_frame_failed(ngx_http_msync_site_t *site,
@@ -95,8 +98,9 @@ ngx_http_msync_frame_read(ngx_http_msync_site_t *site, char *reason)
         ngx_memcpy(&frame, ngx_http_msync_in, sizeof(msync_frame_t));
 
         ngx_log_debug4(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
-                       "msync %V: frame %d of %uD bytes, id %uL",
-                       &site->name, (int) frame.type, frame.length, frame.id);
+                       "msync %V: received %s of %uD bytes, id %uL",
+                       &site->name, ngx_http_msync_frame_name(frame.type),
+                       frame.length, frame.id);
 
         if (frame.magic != MSYNC_CONTROL_MAGIC
             || frame.length != n - sizeof(msync_frame_t))
@@ -121,6 +125,29 @@ ngx_http_msync_frame_read(ngx_http_msync_site_t *site, char *reason)
 
     return NGX_OK;
 }
+
+
+#if (NGX_DEBUG)
+
+static char *
+ngx_http_msync_frame_name(ngx_uint_t type)
+{
+    static char  *received[] = { "hello", "status", "document", "reply",
+                                 "log" };
+    static char  *sent[] = { "config", "command", "request" };
+
+    if (type >= MSYNC_FRAME_HELLO && type <= MSYNC_FRAME_LOG) {
+        return received[type - MSYNC_FRAME_HELLO];
+    }
+
+    if (type >= MSYNC_FRAME_CONFIG && type <= MSYNC_FRAME_REQUEST) {
+        return sent[type - MSYNC_FRAME_CONFIG];
+    }
+
+    return "a frame of another type";
+}
+
+#endif
 
 
 static ngx_int_t
@@ -260,6 +287,12 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     fields.error[MSYNC_VARIANT_MAX - 1] = '\0';
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "msync %V: \"%s\", error \"%s\", queue %L, "
+                   "triggers done up to %uL", &site->name,
+                   ngx_http_msync_states[fields.state], fields.error,
+                   fields.queue, fields.done[MSYNC_COMMAND_TRIGGER]);
+
     doc = data + sizeof(msync_status_frame_t);
     will = doc + fields.doc_length;
 
@@ -300,6 +333,10 @@ ngx_http_msync_frame_reply(ngx_http_msync_site_t *site, msync_frame_t *frame,
     {
         return NGX_ERROR;
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "msync %V: the helper answers request %uL with %ui",
+                   &site->name, frame->id, (ngx_uint_t) reply.status);
 
     ngx_http_msync_slot_answer(site, frame->id, reply.status,
                                data + sizeof(msync_reply_frame_t),
@@ -446,8 +483,8 @@ ngx_http_msync_frame_send(ngx_http_msync_site_t *site, ngx_uint_t type,
     } while (err == NGX_EINTR);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, err,
-                   "msync %V: sent frame %ui of %uz bytes, id %uL: %z",
-                   &site->name, type, len, id, n);
+                   "msync %V: sent %s of %uz bytes, id %uL: %z",
+                   &site->name, ngx_http_msync_frame_name(type), len, id, n);
 
     if (err == 0) {
         return NGX_OK;

@@ -206,6 +206,11 @@ ngx_http_msync_report_compose(ngx_http_msync_site_t *site, ngx_uint_t state,
         sh->status.generation = sh->generation;
         sh->status_tail = part - doc;
         sh->status_version++;
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                       "msync %V: generation %uL is \"%s\"",
+                       &site->name, sh->generation,
+                       ngx_http_msync_states[state]);
     }
 
     ngx_shmtx_unlock(&site->shpool->mutex);

@@ -130,6 +130,10 @@ ngx_http_msync_doc_release(void *data)
 static ngx_int_t
 ngx_http_msync_doc_send(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "msync status: generation %uL, %uz bytes",
+                   doc->generation, doc->body.len);
+
     r->headers_out.status = NGX_HTTP_OK;
 
     ngx_http_msync_set_json(r);
