@@ -351,7 +351,9 @@ answer_wish(wish_t *wish, char **reply)
     {
         *reply = msync_status_error(&wish->err);
         msync_v5_site_clear(&site);
-        return 422;
+
+        /* a central server that says nothing has not refused */
+        return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 422;
     }
 
     status = wish->request == MSYNC_REQUEST_TEST

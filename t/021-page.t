@@ -30,6 +30,7 @@ if (!-x $ENV{TEST_NGINX_MSYNC}) {
 
 my $nginx = start_nginx(
     workers => 2,
+    log_level => 'debug',
     http    => real_site(interval => '300s'),
     server  => 'location /api/ { msync clinic; }',
 );
@@ -61,7 +62,8 @@ done_testing();
 
 
 sub real_site {
-    return site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC}, @_);
+    return site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC},
+                       read_timeout => '2s', @_);
 }
 
 sub query { return sqlite(site_path('clinic.sqlite'), @_) }
@@ -297,6 +299,14 @@ sub central_refuses {
             'HARDWARE_ID_MISMATCH');
     $central->config(hardware_id => $good{hardwareId});
 
+    $central->fault(api => 'v5', path => 'site', kind => 'hang', times => 9);
+    for my $how ([PUT => 'settings'], [POST => 'test']) {
+        my $answer = ask(@$how, { password => PASSWORD });
+        is($answer->{status}, 504, "@$how, and central says nothing");
+        is($answer->{json}{error}{variant}, 'TIMEOUT', 'TIMEOUT');
+    }
+    $central->clear_faults;
+
     my $settings = settings();
     is("$settings->{username} $settings->{intervalSeconds}", 'Clinic 7 7200',
        'nothing of it is saved');
@@ -402,7 +412,7 @@ sub a_cancelled_sync_loses_nothing {
     ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 }),
        'an edit waits');
 
-    $central->config(page_delay_ms => 2000);
+    $central->config(page_delay_ms => 1000);
     my $before = runs();
     ask(POST => 'trigger');
     $nginx->wait_status(sub { $_->{syncStatus}{isSyncing} });
@@ -522,8 +532,19 @@ sub no_answer_has_a_secret {
     cmp_ok(scalar(@answers), '>', 100, 'many answers');
     is(join("\n", grep { /$secret/i } map { $_->{content} } @answers), '',
        'none has a password or a hash');
-    is(join('', grep { /$secret/i } $nginx->log_lines), '',
-       'nor has the log');
+
+    my ($lines) = $nginx->server->log_lines(0);
+    is(join('', grep { /$secret/i } @$lines), '', 'nor has the debug log');
+
+    SKIP: {
+        skip('this nginx is built without --with-debug', 1)
+            if !grep { / \[debug\] / } @$lines;
+
+        my $told = grep { /msync clinic: the helper answers request \d+/ }
+            @$lines;
+        cmp_ok($told, '>', 10, 'which tells what the helper answers');
+    }
+
     is(join("\n", map { $_->{message} } @{ $central->state(1)->{violations} }),
        '', 'central has seen no breach of protocol');
 }
