@@ -99,12 +99,10 @@ msync_queue_put(msync_queue_t *queue, uint64_t sequence,
             queue->pause_known = true;
             queue->paused = command == MSYNC_COMMAND_PAUSE;
         }
-        queue->done[command] = sequence;
         break;
 
     default:
         queue->retry = true;
-        queue->done[command] = sequence;
         break;
     }
 }
@@ -123,6 +121,23 @@ msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger)
             queue->n * sizeof(msync_trigger_t));
 
     return true;
+}
+
+
+void
+msync_queue_pause_kept(msync_queue_t *queue)
+{
+    queue->pause_known = false;
+    queue->done[MSYNC_COMMAND_PAUSE] = queue->seen[MSYNC_COMMAND_PAUSE];
+    queue->done[MSYNC_COMMAND_RESUME] = queue->seen[MSYNC_COMMAND_RESUME];
+}
+
+
+void
+msync_queue_retry_kept(msync_queue_t *queue)
+{
+    queue->retry = false;
+    queue->done[MSYNC_COMMAND_RETRY] = queue->seen[MSYNC_COMMAND_RETRY];
 }
 
 

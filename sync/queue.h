@@ -42,4 +42,10 @@ bool msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger);
 /* the run of that trigger has ended, well or not */
 void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);
 
+/* what was said of pausing is in the database and outlives this helper */
+void msync_queue_pause_kept(msync_queue_t *queue);
+
+/* so is that the failed records are due at once */
+void msync_queue_retry_kept(msync_queue_t *queue);
+
 #endif /* MSYNC_QUEUE_H */

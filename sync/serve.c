@@ -177,11 +177,10 @@ execute(msync_serve_t *serve, const char *patient)
 static void
 retry(msync_serve_t *serve)
 {
+    int                 rc;
     int64_t             refused;
     msync_err_t         err;
     msync_integrated_t  result;
-
-    serve->queue.retry = false;
 
     /* what central refused goes out by a run */
     if (msync_store_refused_count(serve->store, &refused, &err) != MSYNC_OK
@@ -193,7 +192,12 @@ retry(msync_serve_t *serve)
         serve->wanted = true;
     }
 
-    if (msync_store_buffer_wake_all(serve->store, &err) != MSYNC_OK
+    rc = msync_store_buffer_wake_all(serve->store, &err);
+
+    /* from here the next run does it, if this process does not */
+    msync_queue_retry_kept(&serve->queue);
+
+    if (rc != MSYNC_OK
         || msync_integrate(serve->store, serve->catalogue,
                            serve->status.success.id != 0, NULL, NULL,
                            &result, &err) != MSYNC_OK)

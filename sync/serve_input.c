@@ -260,7 +260,6 @@ msync_serve_attend(msync_serve_t *serve)
     }
 
     if (serve->queue.pause_known) {
-        serve->queue.pause_known = false;
         serve->status.paused = serve->queue.paused;
 
         if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
@@ -269,6 +268,7 @@ msync_serve_attend(msync_serve_t *serve)
             msync_log_err(&err, "pause");
         }
 
+        msync_queue_pause_kept(&serve->queue);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
     }

@@ -103,8 +103,29 @@ the_later_of_pause_and_resume_counts(void **state)
     assert_false(queue.paused);
     msync_queue_put(&queue, 3, MSYNC_COMMAND_PAUSE, "", 0);
     assert_true(queue.paused);
+
+    /* one that goes with its helper is said again to the next one */
+    assert_int_equal(queue.done[MSYNC_COMMAND_PAUSE], 0);
+    assert_int_equal(queue.done[MSYNC_COMMAND_RESUME], 0);
+    msync_queue_pause_kept(&queue);
+    assert_false(queue.pause_known);
     assert_int_equal(queue.done[MSYNC_COMMAND_PAUSE], 3);
     assert_int_equal(queue.done[MSYNC_COMMAND_RESUME], 2);
+}
+
+
+static void
+a_retry_is_done_when_the_database_has_it(void **state)
+{
+    msync_queue_t  queue = { 0 };
+
+    (void) state;
+    msync_queue_put(&queue, 4, MSYNC_COMMAND_RETRY, "", 0);
+    assert_true(queue.retry);
+    assert_int_equal(queue.done[MSYNC_COMMAND_RETRY], 0);
+    msync_queue_retry_kept(&queue);
+    assert_false(queue.retry);
+    assert_int_equal(queue.done[MSYNC_COMMAND_RETRY], 4);
 }
 
 
@@ -160,6 +181,7 @@ main(void)
         cmocka_unit_test(a_command_that_comes_again_is_ignored),
         cmocka_unit_test(a_cancel_takes_back_what_came_before),
         cmocka_unit_test(the_later_of_pause_and_resume_counts),
+        cmocka_unit_test(a_retry_is_done_when_the_database_has_it),
         cmocka_unit_test(what_does_not_fit_is_not_acknowledged),
         cmocka_unit_test(nonsense_is_ignored)
     };
