@@ -9,7 +9,10 @@ use warnings;
 use Msync::Property;
 use Test::More;
 
-use constant BLOCK => 50;
+use constant {
+    BLOCK => 50,
+    ALL   => 300,              # steps that come by every kind of step
+};
 
 my $seed = $ENV{MSYNC_PROPERTY_SEED} // 1;
 my $steps = $ENV{MSYNC_PROPERTY_STEPS} // 500;
@@ -32,5 +35,11 @@ for (my $done = 0; $done < $steps; $done += BLOCK) {
 
 my %taken = $both->taken;
 note("$_: $taken{$_}") for sort keys %taken;
+
+# a short way does not come by everything
+if ($steps >= ALL) {
+    is(join(', ', grep { !$taken{$_} } $both->kinds), '',
+       'every kind of step was taken');
+}
 
 done_testing();

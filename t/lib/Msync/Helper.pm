@@ -26,13 +26,20 @@ use constant {
     COMMAND    => 65,
 
     TRIGGER    => 0,
+    PAUSE      => 2,
+    RESUME     => 3,
     COMMANDS   => 5,
+
+    PAUSED     => 6,           # a state
 };
 
 
-# Starts one with the members of its CONFIG.
+# Starts one with the members of its CONFIG; "program" is another helper
+# than the one of a release.
 sub start {
     my ($class, %config) = @_;
+
+    my $program = delete $config{program} // $ENV{TEST_NGINX_MSYNC};
 
     socketpair my $ours, my $theirs, AF_UNIX, SOCK_SEQPACKET, PF_UNSPEC
         or croak "socketpair: $!";
@@ -41,7 +48,7 @@ sub start {
 
     if ($pid == 0) {
         POSIX::dup2(fileno $theirs, CONTROL_FD);
-        exec $ENV{TEST_NGINX_MSYNC}, '--serve' or POSIX::_exit(127);
+        exec $program, '--serve' or POSIX::_exit(127);
     }
 
     close $theirs;
@@ -63,17 +70,51 @@ sub log { @{ $_[0]{log} } }
 sub run {
     my ($self) = @_;
 
-    my $sequence = ++$self->{sequence};
-
-    $self->_send(COMMAND, $sequence, pack 'LL', TRIGGER, 0);
-
-    wait_until {
-        $self->_receive;
-        my $status = $self->{status};
-        return $status && $status->{done}[TRIGGER] >= $sequence;
-    } 60 or return;
+    $self->_done(TRIGGER, $self->trigger) or return;
 
     return $self->{status}{runs_failed};
+}
+
+
+# Asks for a run without waiting for its end.
+sub trigger { $_[0]->_command(TRIGGER) }
+
+# Each returns whether the helper did it.
+sub pause  { $_[0]->_done(PAUSE, $_[0]->_command(PAUSE)) }
+sub resume { $_[0]->_done(RESUME, $_[0]->_command(RESUME)) }
+
+
+# Whether it says so in the end, if it has to finish a run before.
+sub is_paused {
+    my ($self) = @_;
+
+    return wait_until {
+        $self->_receive;
+        return $self->{status} && $self->{status}{state} == PAUSED;
+    } 60;
+}
+
+# Whether it said something else last.
+sub is_resumed { $_[0]{status}{state} != PAUSED }
+
+
+sub _command {
+    my ($self, $command) = @_;
+
+    $self->_send(COMMAND, ++$self->{sequence}, pack 'LL', $command, 0);
+
+    return $self->{sequence};
+}
+
+
+sub _done {
+    my ($self, $command, $sequence) = @_;
+
+    return wait_until {
+        $self->_receive;
+        return $self->{status}
+            && $self->{status}{done}[$command] >= $sequence;
+    } 60;
 }
 
 
@@ -96,12 +137,14 @@ sub descriptors {
 }
 
 
-# Closes the lifeline; returns the exit status.
+# Closes the lifeline, after the signal if there is one; returns the exit
+# status.
 sub stop {
-    my ($self) = @_;
+    my ($self, $signal) = @_;
 
     my $pid = delete $self->{pid} or return;
 
+    kill $signal => $pid if $signal;
     close $self->{socket};
     waitpid $pid, 0;
 
@@ -131,10 +174,11 @@ sub _receive {
         push @{ $self->{log} }, $payload if $type == LOG;
         next if $type != STATUS;
 
-        my (undef, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q5Q2',
+        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q5Q2',
             $payload;
 
         $self->{status} = {
+            state       => $state,
             done        => [splice @fields, 0, COMMANDS],
             runs        => $fields[5],
             runs_failed => $fields[6],

@@ -12,12 +12,14 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
-use JSON::PP ();
+use Digest::SHA qw(sha256_hex);
 use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Msync::Central;
-use Msync::Test qw(decode_json project_root sqlite stage_dir wait_until);
+use Msync::Equal;
+use Msync::Helper;
+use Msync::Test qw(decode_json project_root sqlite stage_dir);
 
 use constant {
     PASSWORD => 'secret',
@@ -25,17 +27,30 @@ use constant {
     QUIET    => 12,            # runs until nothing moves any more
 };
 
-my $Canonical = JSON::PP->new->canonical->allow_nonref;
 my $Count = 0;
 
-# What a join joins, for those of which a merge leaves one a pair.
-my %JOIN = (
-    name_store_join       => [qw(name_ID store_ID)],
-    name_tag_join         => [qw(name_ID name_tag_ID)],
-    list_master_name_join => [qw(name_ID list_master_ID)],
-    item_store_join       => [qw(item_ID store_ID)],
-    list_master_line      => [qw(item_ID item_master_ID)],
-    item_warning_link     => [qw(item_ID warning_ID)],
+# Tables whose records central merges, and references to them that may be led
+# elsewhere at random: not those that say whose a record is, and no joins,
+# which exist once a pair.
+my %MERGED = map { $_ => 1 } qw(item name clinician);
+my %FIRM = map { $_ => 1 } qw(store name_store_join name_tag_join encounter
+    list_master_name_join item_store_join list_master_line item_warning_link
+    clinician_store_join nameInsuranceJoin vaccination);
+
+
+my @FAULTS = qw(drop_before drop_middle drop_after truncate garbage html empty
+                status busy delay error_code redirect);
+my @DISTURBED = qw(kill-write full-write io-write kill-before kill-sent
+                   kill-after);
+my @SIGNALS = qw(INT TERM KILL);
+
+my @KINDS = (
+    map({ ("$_ here", "$_ there") } 'edited', 'inserted', 'deleted',
+        'led elsewhere'),
+    map({ "merged $_" } sort keys %MERGED),
+    map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
+    'synced', 'synced while paused', 'paused', 'resumed', 'helper killed',
+    'helper restarted',
 );
 
 
@@ -44,7 +59,8 @@ sub new {
     my ($class, %args) = @_;
 
     my $self = bless { seed => 1, records => 200, %args, alias => {},
-                       made => [], steps => {} }, $class;
+                       dead => {}, held => {}, wrong => [],
+                       made => [], made_there => [], steps => {} }, $class;
 
     $self->{dir} = stage_dir() . "/property-$$-" . ++$Count;
     mkdir $self->{dir} or croak "$self->{dir}: $!";
@@ -59,6 +75,10 @@ sub new {
         'site-id' => SITE_ID,
     );
     $self->_read_catalogue;
+    $self->{equal} = Msync::Equal->new(
+        table => $self->{table}, central => $self->central,
+        database => $self->database, alias => $self->{alias},
+    );
     srand $self->{seed};
 
     return $self;
@@ -69,7 +89,8 @@ sub central  { $_[0]{central} }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
 
-# How often each kind of step was taken.
+# All kinds of steps, and how often each was taken.
+sub kinds { @KINDS }
 sub taken { %{ $_[0]{steps} } }
 
 
@@ -82,22 +103,21 @@ sub _read_catalogue {
         or croak "catalogue.json: $!";
     local $/;
     my $tables = decode_json(<$fh>);
-    my %parent;
 
     for my $t (@$tables) {
         $self->{table}{ $t->{table} } = $t;
-        $parent{ $_->{references} } = 1
-            for grep { $_->{references} } @{ $t->{fields} };
-    }
 
-    for my $t (@$tables) {
         # plain words that nothing depends on
-        $t->{words} = [map { $_->{name} } grep {
+        $t->{words} = [grep {
             $_->{type} eq 'string' && !$_->{local_only} && !$_->{enum}
                 && !$_->{references} && !$_->{encoding}
                 && $_->{name} ne $t->{key} && $_->{name} ne 'type'
         } @{ $t->{fields} }];
-        $t->{leaf} = !$parent{ $t->{table} };
+        $t->{soft} = Msync::Equal::is_soft($t);
+
+        $t->{leads} = $FIRM{ $t->{table} } ? [] : [grep {
+            $MERGED{ $_->{references} // '' } && $_->{name} ne $t->{key}
+        } @{ $t->{fields} }];
     }
 
     my @all = grep { @{ $_->{words} } } @$tables;
@@ -136,23 +156,28 @@ sub _mine {
 # ---- steps ------------------------------------------------------------------
 
 my @STEPS = (
-    [30 => \&_edit_here], [6 => \&_insert_here], [4 => \&_delete_here],
-    [24 => \&_edit_there], [6 => \&_insert_there], [4 => \&_delete_there],
-    [1 => \&_merge_there], [12 => \&_fault], [16 => \&_sync],
-    [8 => \&_disturbed_sync], [4 => \&_ended_sync],
+    [24 => \&_edit_here], [8 => \&_insert_here], [8 => \&_delete_here],
+    [20 => \&_edit_there], [8 => \&_insert_there], [8 => \&_delete_there],
+    [12 => \&_merge_there], [14 => \&_fault], [12 => \&_sync],
+    [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&_serve],
 );
-my $WEIGHTS = 0;
-$WEIGHTS += $_->[0] for @STEPS;
+my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
 
 sub step {
     my ($self) = @_;
 
-    my $at = int rand $WEIGHTS;
+    $self->_deal(step => @DECK)->($self);
+}
 
-    for my $step (@STEPS) {
-        $at -= $step->[0];
-        return $step->[1]->($self) if $at < 0;
-    }
+
+# One of these, at random; none comes again before all of them were dealt.
+sub _deal {
+    my ($self, $what, @cards) = @_;
+
+    my $left = $self->{deck}{$what} //= [];
+    @$left = @cards if !@$left;
+
+    return splice @$left, rand @$left, 1;
 }
 
 sub _took { $_[0]{steps}{ $_[1] }++ }
@@ -167,6 +192,8 @@ sub _word {
 sub _quoted {
     my ($text) = @_;
 
+    return 'NULL' if !defined $text;
+
     utf8::encode($text);
     return "'" . ($text =~ s/'/''/gr) . "'";
 }
@@ -179,6 +206,26 @@ sub _new_id {
     return join '', @hex if grep { $_ eq 'legacy' } @{ $t->{pull_from} };
     return lc join '-', "$hex[0]$hex[1]", @hex[2 .. 4],
         "$hex[5]$hex[6]$hex[7]";
+}
+
+# A new value of a word: a catalogue that lets it be nothing has nothing, too.
+sub _value {
+    my ($field) = @_;
+
+    return $field->{nullable} && rand 6 < 1 ? undef : _word();
+}
+
+# A reference to a record that another one may be merged into or with.
+sub _lead {
+    my ($self, $field) = @_;
+
+    my $to = $field->{references};
+    my @made = grep { $_->[0]{table} eq $to } @{ $self->{made_there} };
+    my $which = _one(@made) or return;
+
+    $self->{held}{ $which->[1] } = 1;
+
+    return $which->[1];
 }
 
 sub _any_here {
@@ -196,13 +243,27 @@ sub _edit_here {
 
     return if !-e $self->database;
 
-    my $t = _one(@{ $self->{pushed} });
+    my $leads = $self->_deal(leads => 0, 0, 1);
+    my $t = _one(grep { !$leads || @{ $_->{leads} } } @{ $self->{pushed} });
     my $id = $self->_any_here($t);
     return if $id eq '' || $self->{alias}{$id};
+    return if $t->{soft} && $self->{dead}{$id};
 
     my $field = _one(@{ $t->{words} });
-    $self->query(qq{UPDATE "$t->{table}" SET "$field" = }
-        . _quoted(_word()) . qq{ WHERE "$t->{key}" = '$id'});
+    my $value = _value($field);
+    my $lead = $leads ? _one(@{ $t->{leads} }) : undef;
+    my $to = $lead ? $self->_lead($lead) : undef;
+
+    # only to what has come already
+    if (defined $to && $self->query(qq{SELECT 1 FROM "$lead->{references}" }
+        . qq{WHERE "$self->{table}{ $lead->{references} }{key}" = '$to'}))
+    {
+        ($field, $value) = ($lead, $to);
+        $self->_took('led elsewhere here');
+    }
+
+    $self->query(qq{UPDATE "$t->{table}" SET "$field->{name}" = }
+        . _quoted($value) . qq{ WHERE "$t->{key}" = '$id'});
     $self->_took('edited here');
 }
 
@@ -212,10 +273,13 @@ sub _insert_here {
 
     return if !-e $self->database;
 
-    my $t = _one(grep { $_->{table} ne 'name_oms_fields' }
+    # half of them such as may be deleted
+    my $wish = rand 2 < 1;
+    my $t = _one(grep { $_->{table} ne 'name_oms_fields'
+                        && (!$wish || $_->{push_delete}) }
                  @{ $self->{pushed} });
     my $id = $self->_any_here($t);
-    return if $id eq '' || $self->{alias}{$id};
+    return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
 
     my $new = $self->_new_id($t);
     my @columns = map { qq{"$_->{name}"} } grep { $_->{name} ne $t->{key} }
@@ -230,13 +294,12 @@ sub _insert_here {
 }
 
 
-# Only what was made here, and what nothing depends on.
+# Only what was made here: nothing depends on it.
 sub _delete_here {
     my ($self) = @_;
 
-    my @made = grep { $_->[0]{push_delete} && $_->[0]{leaf} }
-        @{ $self->{made} };
-    my $which = _one(@made) or return;
+    my @made = grep { $_->[0]{push_delete} } @{ $self->{made} };
+    my $which = _one(@made) or return $self->_insert_here;
     my ($t, $id) = @$which;
 
     $self->query(qq{DELETE FROM "$t->{table}" WHERE "$t->{key}" = '$id'});
@@ -260,16 +323,25 @@ sub _any_there {
 sub _change {
     my ($self, $t, $id, $action, $data) = @_;
 
+    my $known = $self->{known}{ $t->{table} };
+
+    # central has done a merge when it says so
+    for my $f (grep { defined $data && $_->{references} }
+               @{ $t->{fields} })
+    {
+        $data->{ $f->{name} } = $self->{equal}->kept($data->{ $f->{name} })
+            if defined $data->{ $f->{name} };
+    }
+
     my %change = (tableName => $t->{table}, recordId => $id,
                   action => $action, recordData => $data);
 
     # names are on two channels: patients belong to the site
-    $change{channel} = 'remote'
-        if $t->{table} eq 'name' && ($data // {})->{type} eq 'patient';
+    $change{channel} = 'remote' if $t->{table} eq 'name'
+        && ($data // $known->{$id})->{type} eq 'patient';
 
     $self->central->change(%change);
 
-    my $known = $self->{known}{ $t->{table} };
     if (defined $data) { $known->{$id} = $data } else { delete $known->{$id} }
 }
 
@@ -284,12 +356,23 @@ sub _record {
 sub _edit_there {
     my ($self) = @_;
 
-    my $t = _one(@{ $self->{pulled} });
+    my $leads = $self->_deal(leads_there => 0, 0, 1);
+    my $t = _one(grep { !$leads || @{ $_->{leads} } } @{ $self->{pulled} });
     my $id = $self->_any_there($t) // return;
     my $data = $self->_record($t, $id);
     return if !$data || $data->{error};
 
-    $data->{ _one(@{ $t->{words} }) } = _word();
+    my $field = _one(@{ $t->{words} });
+    $data->{ $field->{name} } = _value($field);
+
+    my $lead = $leads ? _one(@{ $t->{leads} }) : undef;
+    my $to = $lead ? $self->_lead($lead) : undef;
+
+    if (defined $to) {
+        $data->{ $lead->{name} } = $to;
+        $self->_took('led elsewhere there');
+    }
+
     $self->_change($t, $id, 'update', $data);
     $self->_took('edited there');
 }
@@ -298,8 +381,15 @@ sub _edit_there {
 sub _insert_there {
     my ($self) = @_;
 
-    my $t = _one(grep { $_->{table} !~ /\A(?:name_oms_fields|store|pref)\z/ }
-                 @{ $self->{pulled} });
+    # half of them such as may be merged or deleted
+    my $wish = rand 2 < 1;
+    my $t = _one(grep {
+        $_->{table} !~ /\A(?:name_oms_fields|store|pref)\z/
+            && (!$wish || $MERGED{ $_->{table} } || $_->{soft}
+                || $_->{delete} eq 'hard')
+    } @{ $self->{pulled} });
+    $t = $self->{table}{ $self->_deal(merged => sort keys %MERGED) }
+        if $wish && rand 2 < 1;
     my $id = $self->_any_there($t) // return;
     my $data = $self->_record($t, $id);
     return if !$data || $data->{error};
@@ -315,9 +405,10 @@ sub _insert_there {
 sub _delete_there {
     my ($self) = @_;
 
-    my @made = grep { $_->[0]{delete} eq 'hard' && $_->[0]{leaf} }
-        @{ $self->{made_there} // [] };
-    my $which = _one(@made) or return;
+    my @made = grep { ($_->[0]{delete} eq 'hard' || $_->[0]{soft})
+                      && !$self->{held}{ $_->[1] } }
+        @{ $self->{made_there} };
+    my $which = _one(@made) or return $self->_insert_there;
     my ($t, $id) = @$which;
 
     $self->_change($t, $id, 'delete', undef);
@@ -327,25 +418,34 @@ sub _delete_there {
 }
 
 
-# Items and names, of those that were made there: the first ones are the
-# stores' own and suppliers that other rows lean on.
+# Two records of one kind become one; the loser is one that was made there:
+# the first ones are the stores' own and suppliers that other rows lean on.
 sub _merge_there {
     my ($self) = @_;
 
-    my $t = $self->{table}{ _one(qw(item name)) };
-    my @made = grep { $_->[0] == $t && !$self->{alias}{ $_->[1] } }
-        @{ $self->{made_there} // [] };
-    my $which = _one(@made) or return;
+    my %could;
+    push @{ $could{ $_->[0]{table} } }, $_
+        for grep { $MERGED{ $_->[0]{table} } } @{ $self->{made_there} };
+    my ($name) = sort {
+        ($self->{steps}{"merged $a"} // 0)
+            <=> ($self->{steps}{"merged $b"} // 0)
+    } sort keys %could;
+    return $self->_insert_there if !$name;
+
+    my $t = $self->{table}{$name};
+
+    my $which = _one(@{ $could{$name} });
     my $lose = $which->[1];
     my $keep = $self->_any_there($t) // return;
     return if $keep eq $lose;
 
-    $self->central->change(tableName => $t->{table},
+    $self->central->change(tableName => $name,
         recordId => $self->_new_id($t), action => 'merge',
         recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose });
     $self->{alias}{$lose} = $keep;
+    $self->{held}{$keep} = 1;
     $self->{made_there} = [grep { $_ != $which } @{ $self->{made_there} }];
-    $self->_took('merged');
+    $self->_took("merged $name");
 }
 
 
@@ -354,8 +454,7 @@ sub _merge_there {
 sub _fault {
     my ($self) = @_;
 
-    my $kind = _one(qw(drop_before drop_middle drop_after truncate garbage
-                       html empty status busy delay error_code redirect));
+    my $kind = $self->_deal(fault => @FAULTS);
     my %fault = (kind => $kind, api => _one(qw(v5 v6 any)),
                  times => 1 + int rand 6, after => int rand 5);
 
@@ -419,8 +518,7 @@ sub _sync {
 sub _disturbed_sync {
     my ($self) = @_;
 
-    my $kind = _one(qw(kill-write full-write io-write kill-before kill-sent
-                       kill-after));
+    my $kind = $self->_deal(disturbed => @DISTURBED);
     my $n = 1 + int rand($kind =~ /write/ ? 120 : 12);
 
     _end($self->_start(MSYNC_FAULT => "$kind $n",
@@ -433,7 +531,7 @@ sub _disturbed_sync {
 sub _ended_sync {
     my ($self) = @_;
 
-    my $signal = _one(qw(INT TERM KILL));
+    my $signal = $self->_deal(signal => @SIGNALS);
 
     $self->central->config(page_delay_ms => 15);
     my $pid = $self->_start(MSYNC_FAULT_BATCH => 10);
@@ -448,6 +546,60 @@ sub _ended_sync {
     $self->central->config(page_delay_ms => 0);
     $self->_took("SIG$signal");
 }
+
+
+# nginx's helper: it is paused, restarted or killed, still paused then, and
+# resumed; a trigger brings a run at all times.
+sub _serve {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+
+    my $helper = $self->_helper;
+
+    $helper->pause or $self->_is_wrong('it does not pause');
+    $self->_took('paused');
+    $self->_edit_here for 1 .. rand 3;
+
+    my $signal = $self->_deal(restart => '', 'KILL');
+    $helper->trigger if rand 2 < 1;
+    sleep rand 0.2;
+    $helper->stop($signal);
+    $self->_took($signal ? 'helper killed' : 'helper restarted');
+
+    $helper = $self->_helper;
+    $helper->is_paused
+        or $self->_is_wrong('it is not paused any more after a restart');
+
+    if ($self->_deal(served => 0, 1)) {
+        defined $helper->run
+            or $self->_is_wrong('a trigger while paused does not run');
+        $self->_took('synced while paused');
+    }
+
+    $helper->resume or $self->_is_wrong('it does not resume');
+    $self->_took('resumed');
+    defined $helper->run or $self->_is_wrong('a trigger does not run');
+    $helper->is_resumed
+        or $self->_is_wrong('it is paused after it was resumed');
+    $helper->stop;
+}
+
+sub _helper {
+    my ($self) = @_;
+
+    delete $self->{known};
+
+    # it waits less between two tries
+    return Msync::Helper->start(
+        program => $ENV{TEST_NGINX_MSYNC_FAULTS},
+        site => 'clinic', database => $self->database,
+        url => $self->central->url, username => 'Clinic 7',
+        password_sha256 => sha256_hex(PASSWORD), interval => 0,
+    );
+}
+
+sub _is_wrong { push @{ $_[0]{wrong} }, $_[1] }
 
 
 # ---- the end of a block -----------------------------------------------------
@@ -482,7 +634,8 @@ sub settle {
     $self->{begun} = 1;
 
     return ('it does not come to rest') if $still < 2;
-    return ($self->_leftovers, $self->_differences);
+    return (splice(@{ $self->{wrong} }), $self->{equal}->leftovers,
+            $self->{equal}->differences);
 }
 
 
@@ -495,196 +648,6 @@ sub _moved {
         'SELECT count(*), sum(waits) FROM msync_refused') : '';
 
     return "$count->{v5} $count->{v6} $here";
-}
-
-
-sub _leftovers {
-    my ($self) = @_;
-
-    my @wrong;
-    my %none = (
-        'record that failed' => 'SELECT table_name, record_id, action, '
-            . 'integration_error FROM sync_buffer WHERE '
-            . 'integration_datetime IS NULL',
-        'refused record' => 'SELECT table_name, record_id, error FROM '
-            . 'msync_refused',
-        'foreign key' => 'SELECT * FROM pragma_foreign_key_check',
-        'raised flag' => 'SELECT 1 FROM msync_flag WHERE integrating',
-        'change beyond a cursor' => 'SELECT * FROM changelog WHERE cursor >= '
-            . '(SELECT min(value_int) FROM key_value_store WHERE id IN '
-            . "('REMOTE_SYNC_PUSH_CURSOR', 'SYNC_PUSH_CURSOR_V6'))",
-    );
-
-    for my $what (sort keys %none) {
-        my $rows = $self->query("$none{$what} LIMIT 5");
-        push @wrong, "$what: $rows" if $rows ne '';
-    }
-
-    my $damage = $self->query('PRAGMA integrity_check');
-    push @wrong, $damage if $damage ne 'ok';
-
-    my @odd = map { "$_->{call}: $_->{message}" }
-        @{ $self->central->state(1)->{violations} };
-    splice @odd, 5 if @odd > 5;
-    push @wrong, map { "the protocol is broken: $_" } @odd;
-
-    return @wrong;
-}
-
-
-sub _differences {
-    my ($self) = @_;
-
-    my $there = $self->central->records;
-    my $rows = $self->{rows} = $self->_rows;
-    my @wrong;
-
-    for my $name (sort keys %{ $self->{table} }) {
-        my $t = $self->{table}{$name};
-        my %here = map { ($_->{ $t->{key} } => $_) } @{ $rows->{$name} };
-        my $records = $there->{$name} // {};
-
-        for my $id (sort keys %$records) {
-            my $row = delete $here{$id};
-
-            if (!$row) {
-                push @wrong, "$name $id is not here"
-                    if !$self->_is_tidied($t, $records->{$id});
-                next;
-            }
-
-            push @wrong, $self->_compare($t, $id, $records->{$id}, $row);
-        }
-
-        push @wrong, map { "$name $_ is here only" } sort keys %here;
-        last if @wrong > 10;
-    }
-
-    return @wrong;
-}
-
-
-# All rows of all tables, by table.
-sub _rows {
-    my ($self) = @_;
-
-    my @names = sort keys %{ $self->{table} };
-    my $sql = join ';', map { qq{SELECT '$_' AS msync_table; }
-                              . qq{SELECT * FROM "$_"} } @names;
-
-    open my $fh, '-|', 'sqlite3', '-json', $self->database, $sql
-        or croak "sqlite3: $!";
-
-    my $json = JSON::PP->new->utf8;
-    my (%rows, $at);
-
-    while (my $line = <$fh>) {
-        $json->incr_parse($line);
-
-        while (my $part = $json->incr_parse) {
-            if (defined $part->[0]{msync_table}) {
-                $at = $rows{ $part->[0]{msync_table} } = [];
-            } else {
-                push @$at, @$part;
-            }
-        }
-    }
-
-    close $fh or croak "sqlite3: $?";
-
-    return \%rows;
-}
-
-
-# The other join of a pair is there, since a merge.
-sub _is_tidied {
-    my ($self, $t, $record) = @_;
-
-    my $join = $JOIN{ $t->{table} } or return 0;
-
-    return 0 if !%{ $self->{alias} };
-    return scalar grep { my $row = $_; !grep {
-        $self->_kept($row->{$_}) ne $self->_kept($record->{$_})
-    } @$join } @{ $self->{rows}{ $t->{table} } };
-}
-
-# The id that stands for this one after all merges.
-sub _kept {
-    my ($self, $id) = @_;
-
-    $id //= '';
-    $id = $self->{alias}{$id} while exists $self->{alias}{$id};
-
-    return $id;
-}
-
-
-sub _compare {
-    my ($self, $t, $id, $record, $row) = @_;
-
-    my (@wrong, %known);
-    my $extra = decode_json($row->{msync_extra} // '{}');
-
-    for my $f (@{ $t->{fields} }) {
-        my $name = $f->{name};
-
-        $known{$_} = 1 for $name, @{ $f->{aliases} // [] };
-        next if $f->{local_only} || !exists $record->{$name};
-
-        my ($there, $here) = map { $self->_plain($f, $_) }
-            $record->{$name}, $row->{$name};
-        push @wrong, "$t->{table} $id $name: there $there, here $here"
-            if $there ne $here;
-    }
-
-    for my $name (grep { !$known{$_} } sort keys %$record) {
-        my ($there, $here) = map { $Canonical->encode($_) }
-            $record->{$name}, $extra->{$name};
-        push @wrong, "$t->{table} $id $name: there $there, here $here"
-            if $there ne $here;
-    }
-
-    return @wrong;
-}
-
-
-# A value without the encodings of the wire: they have a test of their own.
-sub _plain {
-    my ($self, $f, $value) = @_;
-
-    return '' if !defined $value || !ref $value && $value =~
-        /\A(?:|0000-00-00(?:T00:00:00)?|null)\z/;
-
-    if ($f->{type} eq 'boolean') { return $value ? 1 : 0 }
-    if ($f->{type} =~ /integer|number/) {
-        return $value == 0 && $f->{nullable} ? '' : 0 + $value;
-    }
-
-    if ($f->{type} eq 'date') { return substr $value, 0, 10 }
-
-    if ($f->{type} eq 'time' && $value =~ /\A\d+\z/) {
-        return sprintf '%02d:%02d:%02d', $value / 3600, $value / 60 % 60,
-            $value % 60;
-    }
-
-    my $json = ref $value ? $value
-        : $value =~ /\A[\[{]/ ? eval { JSON::PP->new->decode($value) }
-        : undef;
-
-    return '' if ref $json eq 'HASH' && !%$json;
-    return $Canonical->encode(_without_nothing($json)) if ref $json;
-    return $f->{references} ? $self->_kept($value) : $value;
-}
-
-# "" and null say the same in the members of an object.
-sub _without_nothing {
-    my ($value) = @_;
-
-    return [map { _without_nothing($_) } @$value] if ref $value eq 'ARRAY';
-    return $value if ref $value ne 'HASH';
-    return { map { ($_ => _without_nothing($value->{$_})) }
-             grep { defined $value->{$_} && $value->{$_} ne '' }
-             keys %$value };
 }
 
 
