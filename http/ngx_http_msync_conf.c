@@ -320,7 +320,7 @@ ngx_http_msync_check_username(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *name = data;
 
-    size_t      i;
+    u_char  *p, *last;
 
     if (name->len == 0) {
         return "must not be empty";
@@ -330,14 +330,26 @@ ngx_http_msync_check_username(ngx_conf_t *cf, void *post, void *data)
         return "is too long";
     }
 
-    for (i = 0; i < name->len; i++) {
-        if (name->data[i] < 0x20 || name->data[i] == 0x7f) {
+    p = name->data;
+    last = p + name->len;
+
+    while (p < last) {
+        if (*p < 0x20 || *p == 0x7f) {
             return "must not have control characters";
         }
-    }
 
-    if (ngx_utf8_length(name->data, name->len) > name->len) {
-        return "is not UTF-8";
+        /* RFC 7617: a user-id holds no colon */
+
+        if (*p == ':') {
+            return "must not have a colon";
+        }
+
+        if (*p < 0x80) {
+            p++;
+
+        } else if (ngx_utf8_decode(&p, last - p) > 0x10ffff) {
+            return "is not UTF-8";
+        }
     }
 
     return NGX_CONF_OK;

@@ -738,3 +738,136 @@ server {
 }
 --- error_log eval
 qr/\[emerg\] .*msync_state_nowhere/
+
+
+
+=== TEST 60: an interval beyond a year
+--- user_files
+>>> site.conf
+msync_site clinic {
+    interval 367d;
+}
+--- error_log eval
+qr/\[emerg\] .*"interval".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 61: a timeout beyond a day
+--- user_files
+>>> site.conf
+msync_site clinic {
+    read_timeout 25h;
+}
+--- error_log eval
+qr/\[emerg\] .*"read_timeout".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 62: a url with a query
+--- user_files
+>>> site.conf
+msync_site clinic {
+    url https://central.example.org/?a=b;
+}
+--- error_log eval
+qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 63: a url with a name and a password
+--- user_files
+>>> site.conf
+msync_site clinic {
+    url https://a:b@central.example.org;
+}
+--- error_log eval
+qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 64: a url with a space
+--- user_files
+>>> site.conf
+msync_site clinic {
+    url "https://central.example.org/a b";
+}
+--- error_log eval
+qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 65: a username with a colon, which HTTP cannot carry
+--- user_files
+>>> site.conf
+msync_site clinic {
+    username a:b;
+}
+--- error_log eval
+qr/\[emerg\] .*"username".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 66: a username that is not UTF-8
+--- user_files eval
+">>> site.conf
+msync_site clinic {
+    username Clinic\xff;
+}
+"
+--- error_log eval
+qr/\[emerg\] .*"username".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 67: a batch size beyond what there is
+--- user_files
+>>> site.conf
+msync_site clinic {
+    batch_size push=100001;
+}
+--- error_log eval
+qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 68: tables that are a folder
+--- user_files
+>>> site.conf
+msync_site clinic {
+    tables $TEST_NGINX_HTML_DIR;
+}
+--- error_log eval
+qr/\[emerg\] .*"tables".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 69: a password file that is a folder
+--- user_files
+>>> site.conf
+msync_site clinic {
+    password_file $TEST_NGINX_HTML_DIR;
+}
+--- error_log eval
+qr/\[emerg\] .*"password_file".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 70: a proxy with a port that is none
+--- user_files
+>>> site.conf
+msync_site clinic {
+    proxy http://proxy.example.org:x;
+}
+--- error_log eval
+qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 71: a limit below any answer
+--- user_files
+>>> site.conf
+msync_site clinic {
+    max_response 1023;
+}
+--- error_log eval
+qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
