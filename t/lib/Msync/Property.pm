@@ -313,17 +313,20 @@ sub _delete_here {
 sub _any_there {
     my ($self, $t) = @_;
 
-    my $all = $self->{known} //= $self->central->records;
+    my $all = $self->_known;
     my @ids = grep { !$self->{alias}{$_} && !$self->{dead}{$_} }
         sort keys %{ $all->{ $t->{table} } // {} };
 
     return _one(@ids);
 }
 
+# What central has, until a sync may have changed it.
+sub _known { $_[0]{known} //= $_[0]->central->records }
+
 sub _change {
     my ($self, $t, $id, $action, $data) = @_;
 
-    my $known = $self->{known}{ $t->{table} };
+    my $known = $self->_known->{ $t->{table} };
 
     # central has done a merge when it says so
     for my $f (grep { defined $data && $_->{references} }
@@ -338,7 +341,7 @@ sub _change {
 
     # names are on two channels: patients belong to the site
     $change{channel} = 'remote' if $t->{table} eq 'name'
-        && ($data // $known->{$id})->{type} eq 'patient';
+        && (($data // $known->{$id})->{type} // '') eq 'patient';
 
     $self->central->change(%change);
 
