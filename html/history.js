@@ -1,7 +1,6 @@
 /** The last runs as a small chart and a table. */
 
-import { ask, h, icon, say, svg } from './core.js';
-import { details } from './details.js';
+import { ask, details, h, icon, say, svg } from './core.js';
 import { answerNotice } from './panel.js';
 
 const HEIGHT = 64;

@@ -1,10 +1,10 @@
 /**
  * <msync-panel>: the site's state at a glance, the button, the steps of a run,
- * errors in words.  Their details, history, settings and the list of failed
- * records are loaded when there are any or somebody looks at them.
+ * errors in words.  History, settings and the list of failed records are loaded
+ * when there are any or somebody looks at them.
  */
 
-import { MsyncElement, SECOND, ask, h, icon, say, style, svg } from './core.js';
+import { MsyncElement, SECOND, ask, details, h, icon, say, style, svg } from './core.js';
 
 const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
 const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
@@ -26,7 +26,7 @@ export function errorNotice(texts, error) {
   const box = notice(calm ? 'calm' : 'bad', calm ? 'info' : 'alert', sentence, advice);
 
   if (error.fullError) {
-    import('./details.js').then(({ details }) => box.append(details(texts, error.fullError)), () => {});
+    box.append(details(texts, error.fullError));
   }
   return box;
 }

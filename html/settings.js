@@ -3,8 +3,7 @@
  * password leaves the page only in the body of these requests.
  */
 
-import { ask, h, say } from './core.js';
-import { copyButton } from './details.js';
+import { ask, copyButton, h, say } from './core.js';
 import { answerNotice, notice } from './panel.js';
 
 /** Offered in the form; another value that is in use is added. */

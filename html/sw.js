@@ -5,7 +5,7 @@
 
 const CACHE = 'msync';
 const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+\.json)$/;
-const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'details.js', 'estimate.js', 'settings.js',
+const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'estimate.js', 'settings.js',
   'history.js', 'problems.js', 'views.css', `lang/${new URLSearchParams(location.search).get('lang')}.json`];
 
 /** From the network; what was kept where there is none, or a proxy says so. */
