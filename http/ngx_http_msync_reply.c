@@ -12,6 +12,12 @@ ngx_http_msync_send_json(ngx_http_request_t *r, ngx_uint_t status,
 {
     r->headers_out.status = status;
 
+    /* nginx has no words for this one */
+
+    if (status == 422) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
+    }
+
     ngx_http_msync_set_json(r);
 
     if (ngx_http_msync_set_cache_control(r) != NGX_OK) {

@@ -318,7 +318,7 @@ save(wish_t *wish, const msync_v5_site_t *site, char **reply)
     }
 
     if (wish->request == MSYNC_REQUEST_INITIALISE) {
-        *reply = msync_strdup("{\"triggered\":true}");
+        *reply = msync_strdup("{\"triggered\": true}");
         return 202;
     }
 

@@ -112,7 +112,8 @@ sub refuses {
 
     my $answer = ask($method, $endpoint, $body);
 
-    is($answer->{status}, 422, "$endpoint is refused");
+    is("$answer->{status} $answer->{reason}", '422 Unprocessable Content',
+       "$endpoint is refused");
     is($answer->{json}{error}{variant}, $variant, $variant);
     like($answer->{json}{error}{fullError}, qr/^\S+(?: \S+){3,}/,
          'it says what to do');
@@ -215,6 +216,7 @@ sub a_first_sync_is_started {
     my $answer = ask(POST => 'initialise', { whole(password => PASSWORD) });
 
     is($answer->{status}, 202, 'initialise');
+    is($answer->{content}, '{"triggered": true}', 'in words of a trigger');
     is(end_of_run($before)->{initialisationStatus}, 'INITIALISED',
        'the first sync has begun by itself and succeeds');
 
