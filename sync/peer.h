@@ -24,8 +24,8 @@ typedef enum {
 
 /*
  * One record on its way, all strings owned by the batch.  Pulled records
- * always have a table and an id, "" when what came could not be used, and
- * data that is well-formed JSON.
+ * always have a table, "" when what came could not be used, an id, which is
+ * made of the data where none came, and data that is well-formed JSON.
  */
 typedef struct {
     char            *table;      /* wire name */

@@ -1,7 +1,8 @@
 /*
  * Owns a record's envelope, which both protocols share.  Promises that one
- * odd record does not stop the others: what cannot be used comes as "" and
- * the record goes on to the store, which keeps it and says why.
+ * odd record does not stop the others: a table that cannot be used comes as
+ * "", an id as one made of the data, and the record goes on to the store,
+ * which keeps it and says why.
  */
 
 #include "wire.h"
@@ -11,6 +12,10 @@
 #include <strings.h>
 
 
+#define NO_ID         "(no id) "
+#define NO_ID_DIGITS  16
+
+static char *wire_no_id(const msync_record_t *record);
 static char *wire_name(const msync_json_slice_t *value, size_t max);
 static msync_action_e wire_action(const msync_json_slice_t *value);
 static bool wire_data(msync_record_t *record, msync_json_t *json,
@@ -94,8 +99,30 @@ msync_wire_record_end(msync_record_t *record)
     }
 
     if (record->id == NULL) {
-        record->id = msync_strdup("");
+        record->id = wire_no_id(record);
     }
+}
+
+
+/*
+ * Records without a usable id are kept beside each other, and each of them
+ * once however often it comes.
+ */
+
+static char *
+wire_no_id(const msync_record_t *record)
+{
+    char  id[sizeof(NO_ID) + MSYNC_SHA256_HEX] = NO_ID;
+
+    if (record->data == NULL) {
+        return msync_strdup("");
+    }
+
+    msync_conf_hash_password(record->data, record->data_length,
+                             id + sizeof(NO_ID) - 1);
+    id[sizeof(NO_ID) - 1 + NO_ID_DIGITS] = '\0';
+
+    return msync_strdup(id);
 }
 
 

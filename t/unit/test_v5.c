@@ -298,9 +298,13 @@ test_odd_records_do_not_stop_others(void **state)
 
     for (i = 0; i < 5; i++) {
         assert_true(i == 3 || r[i].action == MSYNC_ACTION_UNKNOWN);
-        assert_string_equal(r[i].id, "");
+        assert_int_equal(strncmp(r[i].id, "(no id) ", 8) == 0, i != 1);
         assert_string_equal(r[i].table, i == 2 ? "t" : "");
     }
+
+    assert_string_equal(r[0].id, "(no id) 4523540f1504cd17");
+    assert_string_equal(r[1].id, "");
+    assert_string_not_equal(r[2].id, r[4].id);
 
     assert_string_equal(r[0].data, "17");
     assert_string_equal(r[2].data, "[1]");
