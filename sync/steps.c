@@ -321,7 +321,9 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (step->total > 0
+    /* a first sync that ended just before its indexes were back has no more
+     * records */
+    if ((step->total > 0 || msync_store_is_loose(steps->store))
         && msync_integrate(steps->store, steps->catalogue,
                            steps->whole, integrated, steps, &result, err)
            != MSYNC_OK)

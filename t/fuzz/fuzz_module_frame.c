@@ -6,6 +6,9 @@
 
 #include "../../http/ngx_http_msync_frame.c"
 
+/* of another file; the debug log prints them */
+char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
+
 volatile ngx_cycle_t  *ngx_cycle;
 ngx_rbtree_t           ngx_event_timer_rbtree;
 

@@ -122,6 +122,7 @@ export class Central {
 export class Site {
   #nginx;
   #fake = null;
+  #reported;
   #fakeLines;
   #settings;
   #helper;
@@ -264,6 +265,7 @@ export class Site {
       socket.once('connect', () => resolve(socket));
       socket.once('error', () => resolve(null));
     }));
+    this.#reported = undefined;
     this.#fakeLines = createInterface(this.#fake)[Symbol.asyncIterator]();
   }
 
@@ -275,8 +277,14 @@ export class Site {
   /** The helper reports this; see fake-helper for the names. */
   async report({ state = 'idle', ...more }) {
     const { generation } = await this.status();
+    const order = { do: 'status', state, ...more };
 
-    await this.#order({ do: 'status', state, ...more });
+    // what is the same within a second makes no new generation
+    if (JSON.stringify(order) === this.#reported) {
+      return;
+    }
+    this.#reported = JSON.stringify(order);
+    await this.#order(order);
     await this.wait('the report is served', (doc) => doc.generation > generation);
   }
 
