@@ -29,13 +29,11 @@ our @EXPORT_OK = qw(
 
 my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
-my $Stage = tempdir('msync-bench-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $Stage;
 my %Running;
 my @Figures;
 my @Notes;
 my $Part = '';
-
-chmod 0755, $Stage;
 
 sub root    { $Root }
 sub program { "$Root/build/bench/$_[0]" }
@@ -44,6 +42,11 @@ sub is_long { $ENV{BENCH_LONG} }
 # A folder of this run; all go at its end.
 sub stage {
     my ($name) = @_;
+
+    if (!defined $Stage) {
+        $Stage = tempdir('msync-bench-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+        chmod 0755, $Stage;
+    }
 
     my $path = defined $name ? "$Stage/$name" : $Stage;
     make_path($path);
@@ -78,12 +81,13 @@ sub free_port {
 sub launch {
     my ($command, %args) = @_;
 
+    my $errors = $args{err} // stage() . '/stderr';
     my $pid = fork() // croak "fork: $!";
 
     if ($pid == 0) {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', $args{out} // '/dev/null';
-        open STDERR, '>>', $args{err} // "$Stage/stderr";
+        open STDERR, '>>', $errors;
         exec 'setpriv', '--pdeathsig', 'TERM', @$command
             or POSIX::_exit(127);
     }
