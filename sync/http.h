@@ -104,9 +104,9 @@ void msync_http_free(msync_http_t **http);
  * caller judges it and calls msync_http_response_clear.  MSYNC_ERROR (*res
  * is empty then): CONNECTION_ERROR, TIMEOUT, TLS_ERROR, INVALID_URL,
  * INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect that is
- * not followed, or what the hook said; TIMEOUT with the scope
- * MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass; the
- * text tells name look-up, refused, proxy, certificate name, expiry, trust
+ * not followed, or what the hook said; TIMEOUT and CONNECTION_ERROR with the
+ * scope MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass;
+ * the text tells name look-up, refused, proxy, certificate name, expiry, trust
  * and "not TLS at all" apart.
  *
  * Only a GET follows a redirect, to the same host and port or to its https.

@@ -245,18 +245,21 @@ http_error_lost(const msync_http_transfer_t *t, CURLcode code,
     (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
 
     if (status == 0) {
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                              "%s closed the connection without an answer%s",
                              where,
                              strncasecmp(t->url, "http:", 5) == 0
                              ? "; if it wants https, the address must begin "
                                "with https://" : "");
+    } else {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The connection to %s was lost in the middle of "
+                             "the answer, after %zu octets", where,
+                             t->res->length);
     }
 
-    return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                         "The connection to %s was lost in the middle of the "
-                         "answer, after %zu octets", where,
-                         t->res->length);
+    err->scope = MSYNC_SCOPE_RECORD;
+    return MSYNC_ERROR;
 }
 
 

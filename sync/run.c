@@ -19,6 +19,7 @@
 #define PREPARE_FIRST  500         /* ms */
 #define PREPARE_MAX    15000
 #define PREPARE_TRIES  3
+#define PREPARE_ODD    40          /* answers with a state that is not known */
 
 #define KEEP_RUNS      1000        /* rows of sync_log */
 
@@ -144,6 +145,7 @@ static int
 wait_prepared(context_t *ctx, msync_err_t *err)
 {
     long               pause = PREPARE_FIRST;
+    unsigned           odd = 0;
     msync_v5_status_e  status;
 
     for ( ;; ) {
@@ -153,6 +155,13 @@ wait_prepared(context_t *ctx, msync_err_t *err)
 
         if (status == MSYNC_V5_IDLE) {
             break;
+        }
+
+        if (status == MSYNC_V5_OTHER_STATUS && ++odd > PREPARE_ODD) {
+            return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+                                 "mSupply central does not say whether it "
+                                 "has prepared this site: its state is none "
+                                 "that is known");
         }
 
         if (msync_http_pause(ctx->http, pause, err) != MSYNC_OK) {
@@ -175,6 +184,19 @@ site_is(const context_t *ctx, const char *status)
 }
 
 
+/* the question takes long: a proxy in between gives up before central does */
+
+static bool
+lost_answer(const msync_err_t *err)
+{
+    return err->variant == MSYNC_ERR_CONNECTION_ERROR
+           || err->variant == MSYNC_ERR_TIMEOUT
+           || (err->variant == MSYNC_ERR_HTTP_ERROR
+               && (err->http_status == 408 || err->http_status == 502
+                   || err->http_status == 503 || err->http_status == 504));
+}
+
+
 /* MSYNC_AGAIN: central may not have heard the question */
 
 static int
@@ -194,9 +216,7 @@ ask_prepare(context_t *ctx, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    if (err->variant != MSYNC_ERR_CONNECTION_ERROR
-        && err->variant != MSYNC_ERR_TIMEOUT)
-    {
+    if (!lost_answer(err)) {
         return MSYNC_ERROR;
     }
 

@@ -16,7 +16,10 @@
 static int v5_send(msync_v5_t *v5, const msync_http_request_t *request,
     const char *path, msync_http_response_t *res, msync_err_t *err);
 static int v5_check(msync_http_response_t *res, msync_err_t *err);
-static msync_http_verdict_e v5_judge(const msync_http_response_t *res);
+static msync_http_verdict_e v5_judge(const msync_http_response_t *res,
+    int trouble);
+static msync_http_verdict_e v5_judge_get(const msync_http_response_t *res);
+static msync_http_verdict_e v5_judge_post(const msync_http_response_t *res);
 static bool v5_site_member(void *data, msync_json_t *json, const char *key);
 static bool v5_queue_member(void *data, msync_json_t *json, const char *key);
 static bool v5_status_member(void *data, msync_json_t *json,
@@ -195,7 +198,8 @@ v5_send(msync_v5_t *v5, const msync_http_request_t *request,
     full.url = url;
     full.auth = true;
     full.version = MSYNC_V5_VERSION;
-    full.judge = v5_judge;
+    full.judge = strcmp(request->method, "GET") == 0 ? v5_judge_get
+                                                     : v5_judge_post;
 
     rc = msync_http_request(v5->http, &full, res, err);
 
@@ -231,10 +235,11 @@ v5_check(msync_http_response_t *res, msync_err_t *err)
 }
 
 
-/* what central says itself is not asked again, but when it is busy */
+/* What central says itself is not asked again, but when it is busy, or when
+ * it is in trouble: with a status from "trouble" on. */
 
 static msync_http_verdict_e
-v5_judge(const msync_http_response_t *res)
+v5_judge(const msync_http_response_t *res, int trouble)
 {
     char                  *code, *message;
     msync_http_verdict_e   verdict;
@@ -243,12 +248,38 @@ v5_judge(const msync_http_response_t *res)
         return MSYNC_HTTP_USUAL;
     }
 
-    verdict = msync_wire_is_busy(code) ? MSYNC_HTTP_BUSY_NOW
-                                       : MSYNC_HTTP_FINAL;
+    verdict = MSYNC_HTTP_FINAL;
+
+    if (msync_wire_is_busy(code)) {
+        verdict = MSYNC_HTTP_BUSY_NOW;
+
+    } else if (!msync_wire_is_known(code)
+               && (res->status == 408 || res->status == 429
+                   || res->status >= trouble))
+    {
+        verdict = MSYNC_HTTP_USUAL;
+    }
+
     free(code);
     free(message);
 
     return verdict;
+}
+
+
+static msync_http_verdict_e
+v5_judge_get(const msync_http_response_t *res)
+{
+    return v5_judge(res, 500);
+}
+
+
+/* a 500 may be what one of the records does to it: that one is looked for */
+
+static msync_http_verdict_e
+v5_judge_post(const msync_http_response_t *res)
+{
+    return v5_judge(res, 501);
 }
 
 

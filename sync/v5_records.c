@@ -193,7 +193,7 @@ v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
 
     batch->max = -1;
     batch->next = cursor;
-    batch->last = (batch->n == 0);
+    batch->last = (answer.named == 0);
     batch->remaining = answer.queue > (int64_t) batch->n
                        ? answer.queue : (int64_t) batch->n;
 
@@ -213,11 +213,13 @@ v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer, msync_err_t *err)
         return MSYNC_OK;
     }
 
+    /* stored, but central will not hear of it: nothing else is behind them */
+
     if (answer->named == 0) {
-        return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
-                             MSYNC_V5_NAME " sent %zu records of which none "
-                             "has a syncOutId, so they cannot be "
-                             "acknowledged", batch->n);
+        msync_log(MSYNC_LOG_WARN, MSYNC_V5_NAME " sent %zu records without a "
+                  "syncOutId, so they cannot be acknowledged and will come "
+                  "again", batch->n);
+        return MSYNC_OK;
     }
 
     first = batch->records[0].out_id;

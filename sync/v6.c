@@ -384,9 +384,10 @@ v6_pull_end(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
     batch->next = answer->end + 1 > cursor ? answer->end + 1 : cursor;
     batch->remaining = answer->total > n ? answer->total : n;
 
-    /* with nothing to send it names the end of its changelog */
+    /* with nothing to send it names the end of its changelog, which is not
+     * below what it has named before */
 
-    batch->max = (batch->last && n == 0) ? answer->end : -1;
+    batch->max = answer->end;
 
     return MSYNC_OK;
 }

@@ -58,8 +58,10 @@ void msync_wire_put_record(msync_json_out_t *out,
 bool msync_wire_error(const msync_http_response_t *res, char **code,
     char **message);
 
-/* whether a code says that the server is at work and did nothing */
+/* whether a code says that the server is at work and did nothing, and
+ * whether it is one of the legacy server's at all */
 bool msync_wire_is_busy(const char *code);
+bool msync_wire_is_known(const char *code);
 
 /* an error of the legacy server, by its code in any of its spellings;
  * returns MSYNC_ERROR */

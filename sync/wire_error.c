@@ -61,7 +61,7 @@ typedef struct {
 static bool wire_error_top(void *data, msync_json_t *json, const char *key);
 static bool wire_error_member(void *data, msync_json_t *json,
     const char *key);
-static bool wire_code_is(const char *code, size_t i);
+static size_t wire_code_find(const char *code);
 static int wire_code_set(size_t i, const char *message, const char *who,
     msync_err_t *err);
 static const char *wire_status_words(int status);
@@ -105,15 +105,16 @@ msync_wire_error(const msync_http_response_t *res, char **code,
 bool
 msync_wire_is_busy(const char *code)
 {
-    size_t  i;
+    size_t  i = wire_code_find(code);
 
-    for (i = WIRE_BUSY; i < WIRE_CODES; i++) {
-        if (wire_code_is(code, i)) {
-            return true;
-        }
-    }
+    return i >= WIRE_BUSY && i < WIRE_CODES;
+}
 
-    return false;
+
+bool
+msync_wire_is_known(const char *code)
+{
+    return wire_code_find(code) < WIRE_CODES;
 }
 
 
@@ -121,12 +122,10 @@ int
 msync_wire_code(const char *code, const char *message, const char *who,
     msync_err_t *err)
 {
-    size_t  i;
+    size_t  i = wire_code_find(code);
 
-    for (i = 0; i < WIRE_CODES; i++) {
-        if (wire_code_is(code, i)) {
-            return wire_code_set(i, message, who, err);
-        }
+    if (i < WIRE_CODES) {
+        return wire_code_set(i, message, who, err);
     }
 
     if (*code == '\0') {
@@ -242,13 +241,22 @@ wire_error_member(void *data, msync_json_t *json, const char *key)
 }
 
 
-/* in any case, with or without underscores */
+/* in any case, with or without underscores; WIRE_CODES: none of these */
 
-static bool
-wire_code_is(const char *code, size_t i)
+static size_t
+wire_code_find(const char *code)
 {
-    return strcasecmp(code, wire_codes[i].code) == 0
-           || strcasecmp(code, wire_codes[i].camel) == 0;
+    size_t  i;
+
+    for (i = 0; i < WIRE_CODES; i++) {
+        if (strcasecmp(code, wire_codes[i].code) == 0
+            || strcasecmp(code, wire_codes[i].camel) == 0)
+        {
+            break;
+        }
+    }
+
+    return i;
 }
 
 

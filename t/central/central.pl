@@ -201,9 +201,11 @@ C<garbage>, C<html>, C<empty>, C<gzip_bomb> (value: megabytes, default 100),
 C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
 message}>; v6: the value of C<error>), C<hang> (no answer ever).
 
-These come after processing: C<drop_working> (at once, though the work takes
-longer), C<drop_middle>, C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the JSON, well framed), C<slow>
-(value: octets a second), C<delay> (value: milliseconds, then a sound answer).
+These come after processing: C<drop_working> and C<gateway> (at once, though
+the work takes longer; the latter is a proxy's 504), C<drop_middle>,
+C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the
+JSON, well framed), C<slow> (value: octets a second), C<delay> (value:
+milliseconds, then a sound answer).
 
 =item POST /_test/clear_faults
 
@@ -215,7 +217,8 @@ push: polls answered busy, time), C<initialise_ms>, C<page_delay_ms>,
 C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
 C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
 that much too low), C<gzip_level>, C<accept_gzip> (says C<Accept-Encoding:
-gzip> and takes compressed requests; else they are a 415).
+gzip> and takes compressed requests; else they are a 415), C<refuse> (ids of
+records: a push with one of them is answered with an error).
 
 =item POST /_test/reset
 

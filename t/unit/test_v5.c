@@ -265,10 +265,22 @@ test_no_progress(void **state)
 
     assert_failed(pull(t, &t->central, 8, "{\"maxCursor\":9,\"data\":[{}]}"),
                   t->err, INVALID_RESPONSE, "makes no progress");
+}
 
-    assert_failed(pull(t, &t->remote, 0, "{\"queueLength\":1,\"data\":["
-                       "{\"tableName\":\"a\",\"recordId\":\"b\"}]}"),
-                  t->err, INVALID_RESPONSE, "cannot be acknowledged");
+
+static void
+test_records_that_cannot_be_acknowledged(void **state)
+{
+    test_t  *t = *state;
+
+    /* they are stored, and nobody waits for others behind them */
+    assert_int_equal(pull(t, &t->remote, 0, "{\"queueLength\":1,\"data\":["
+                          "{\"tableName\":\"a\",\"recordId\":\"b\"}]}"),
+                     MSYNC_OK);
+    assert_int_equal(t->batch.n, 1);
+    assert_true(t->batch.last);
+    assert_int_equal(t->remote.ack(&t->remote, &t->batch, &t->err), MSYNC_OK);
+    assert_int_equal(server_n(t->c->server), 1);
 }
 
 
@@ -467,7 +479,7 @@ test_error_codes(void **state)
         { 401, "site_auth_timeout", MSYNC_ERR_SITE_AUTH_TIMEOUT },
         { 409, "api_version_incompatible",
           MSYNC_ERR_API_VERSION_INCOMPATIBLE },
-        { 500, "other", MSYNC_ERR_CENTRAL_ERROR },
+        { 404, "other", MSYNC_ERR_CENTRAL_ERROR },
         { 200, "other", MSYNC_ERR_CENTRAL_ERROR },
     };
 
@@ -486,6 +498,41 @@ test_error_codes(void **state)
     /* none of them was asked again */
     assert_int_equal(server_n(t->c->server),
                      sizeof(codes) / sizeof(codes[0]));
+}
+
+
+static void
+test_a_central_in_trouble_is_asked_again(void **state)
+{
+    size_t            i;
+    test_t           *t = *state;
+    msync_v5_site_t   site;
+
+    static const char  trouble[] = "{\"error\":{\"code\":\"internal\","
+                                   "\"message\":\"out of licences\"}}";
+
+    server_json(t->c->server, 500, trouble);
+    server_json(t->c->server, 429, trouble);
+    server_json(t->c->server, 200, "{\"id\":\"U\",\"siteId\":3,"
+                "\"initialisationStatus\":\"new\"}");
+    assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_OK);
+    msync_v5_site_clear(&site);
+
+    /* a push with a 500 is not: it may be what a record does */
+    add(&t->batch, "unit", "B", NULL, 18);
+    server_json(t->c->server, 500, trouble);
+    assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
+                  CENTRAL_ERROR, "out of licences");
+    assert_int_equal(server_n(t->c->server), 4);
+
+    for (i = 0; i < MSYNC_HTTP_TRIES; i++) {
+        server_json(t->c->server, 429, trouble);
+    }
+
+    assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
+                  CENTRAL_ERROR, "out of licences");
+    assert_int_equal(t->err.http_status, 429);
+    assert_int_equal(server_n(t->c->server), 4 + MSYNC_HTTP_TRIES);
 }
 
 
@@ -576,6 +623,7 @@ main(void)
         t(test_central_records),
         t(test_central_records_end),
         t(test_no_progress),
+        t(test_records_that_cannot_be_acknowledged),
         t(test_odd_records_do_not_stop_others),
         t(test_more_records_than_asked_for),
         t(test_queued_records_and_acknowledgement),
@@ -583,6 +631,7 @@ main(void)
         t(test_last_push),
         t(test_refused_push_is_of_the_records),
         t(test_error_codes),
+        t(test_a_central_in_trouble_is_asked_again),
         t(test_busy_central_is_waited_for),
         t(test_answers_that_are_none),
     };

@@ -4,9 +4,9 @@ package Central::Fault;
 #
 # Kinds that replace the answer (the call is not processed): busy, status,
 # drop_before, garbage, html, empty, gzip_bomb, redirect, error_code, hang.
-# Kinds that spoil the answer to a processed call: drop_working (does not wait
-# until the work is done), drop_middle, drop_after, truncate, slow; delay waits
-# first and then answers well.
+# Kinds that spoil the answer to a processed call: drop_working and gateway (do
+# not wait until the work is done; gateway is a proxy's 504), drop_middle,
+# drop_after, truncate, slow; delay waits first and then answers well.
 
 use Mojo::Base -strict, -signatures;
 use Compress::Raw::Zlib qw(Z_OK Z_STREAM_END Z_FINISH WANT_GZIP);
@@ -35,7 +35,7 @@ my %INSTEAD = (
     hang        => sub ($c, $api, $value) { },
 );
 
-my %AFTER = map { $_ => 1 } qw(drop_working drop_middle drop_after truncate slow delay);
+my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after truncate slow delay);
 
 # why a fault that a test asks for cannot be set, or undef
 sub fault_refused ($f) {
@@ -85,6 +85,8 @@ sub serve ($c, $state, $api, $call, $process) {
     my ($status, $text, $wait) = $process->();
 
     return cut($c, $f->{value}) if $kind eq 'drop_working';
+    return send_octets($c, 504, 'text/html', '<html>Gateway Time-out</html>')
+      if $kind eq 'gateway';
 
     $wait = ($wait // 0) + ($f->{value} // 1000) if $kind eq 'delay';
 
