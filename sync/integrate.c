@@ -27,6 +27,9 @@ typedef struct {
     bool                      failures;    /* some records wait for a parent */
     bool                      bulk;        /* first sync: marked at the end */
     bool                      unsent;      /* this site has changes to send */
+    bool                      refused;     /* … and such that central did not
+                                              take */
+    bool                      merged;      /* records were merged before */
     const msync_table_t      *missing;     /* what the last one waits for */
     char                     *missing_id;  /* owned */
     int64_t                   done;
@@ -47,24 +50,37 @@ refuse(msync_err_t *err, const char *reason)
 
 /*
  * An edit of this site that was made after its last push is newer than what
- * central has sent: it stays, and the next push brings it to central.
+ * central has sent: it stays, and the next push brings it to central.  One
+ * that central has refused stays as well, but may never get there: then what
+ * central sent waits, and is seen, until one of the two is settled.
  */
 
 static int
 is_ours(integration_t *in, const char *id, bool *ours, msync_err_t *err)
 {
+    bool  refused = false;
+
     *ours = false;
 
-    if (!in->unsent || in->table->push == 0) {
+    if (in->table->push == 0) {
         return MSYNC_OK;
     }
 
-    if (msync_store_unsent(in->store, in->table, id, ours, err) != MSYNC_OK) {
+    if ((in->unsent
+         && msync_store_unsent(in->store, in->table, id, ours, err)
+            != MSYNC_OK)
+        || (in->refused && !*ours
+            && msync_store_refused_has(in->store, in->table, id, &refused,
+                                       err) != MSYNC_OK))
+    {
         err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
     }
 
-    return MSYNC_OK;
+    return refused ? refuse(err, "this site has a change of the record that "
+                                 "central refused: it is kept until it is "
+                                 "corrected here and central takes it")
+                   : MSYNC_OK;
 }
 
 
@@ -97,8 +113,14 @@ upsert(integration_t *in, const msync_pending_t *pending,
     } else if (msync_row_is_removal(&row)) {
         rc = msync_store_row_delete(in->store, in->table,
                                     pending->record_id, err);
-    } else {
+
+    } else if (!in->merged
+               || msync_store_follow_merges(in->store, &row, err) == MSYNC_OK)
+    {
         rc = msync_store_row_upsert(in->store, &row, field, &missing, err);
+
+    } else {
+        rc = MSYNC_ERROR;
     }
 
     if (missing) {
@@ -129,13 +151,60 @@ delete(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
 }
 
 
-/* the loser's references go to the record that is kept (catalogue.md) */
+/*
+ * The loser's references go to the record that is kept (catalogue.md), or to
+ * what that one has become by now, unless it is the loser: then it lives
+ * again.  A merge of two records that this site does not have concerns
+ * others.
+ */
+
+static int
+merge_records(integration_t *in, const char *lose, const char *named,
+    msync_err_t *err)
+{
+    int          rc = MSYNC_ERROR;
+    bool         kept, lost = false;
+    char        *later;
+    const char  *keep;
+
+    if (msync_store_merged(in->store, in->table, named, &later, err)
+        != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    keep = later != NULL && strcmp(later, lose) != 0 ? later : named;
+
+    if (msync_store_row_exists(in->store, in->table, keep, &kept, err)
+        != MSYNC_OK
+        || (!kept
+            && msync_store_row_exists(in->store, in->table, lose, &lost, err)
+               != MSYNC_OK))
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+
+    } else if (kept) {
+        rc = msync_store_row_merge(in->store, in->table, lose, keep, err);
+
+    } else if (lost) {
+        in->missing = in->table;
+        in->missing_id = msync_strdup(keep);
+        refuse(err, "the record to keep (mergeIdToKeep) is not here yet");
+
+    } else {
+        rc = MSYNC_OK;
+    }
+
+    msync_free(&later);
+    return rc;
+}
+
 
 static int
 merge(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
 {
-    int          rc = MSYNC_ERROR;
-    bool         exists;
+    int          rc;
     cJSON       *json;
     const char  *keep, *lose;
 
@@ -146,31 +215,14 @@ merge(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
                cJSON_GetObjectItemCaseSensitive(json, "mergeIdToDelete"));
 
     if (!in->table->merge) {
-        refuse(err, "records of this table cannot be merged");
-        goto done;
+        rc = refuse(err, "records of this table cannot be merged");
+
+    } else if (keep == NULL || lose == NULL || strcmp(keep, lose) == 0) {
+        rc = refuse(err, "a merge names two records, mergeIdToKeep and "
+                         "mergeIdToDelete");
+    } else {
+        rc = merge_records(in, lose, keep, err);
     }
-
-    if (keep == NULL || lose == NULL || strcmp(keep, lose) == 0) {
-        refuse(err, "a merge names two records, mergeIdToKeep and "
-                    "mergeIdToDelete");
-        goto done;
-    }
-
-    rc = msync_store_row_exists(in->store, in->table, keep, &exists, err);
-    if (rc != MSYNC_OK) {
-        err->scope = MSYNC_SCOPE_RUN;
-        goto done;
-    }
-
-    if (!exists) {
-        rc = refuse(err, "the record to keep (mergeIdToKeep) is not here "
-                         "yet");
-        goto done;
-    }
-
-    rc = msync_store_row_merge(in->store, in->table, lose, keep, err);
-
-done:
 
     cJSON_Delete(json);
     return rc;
@@ -243,16 +295,23 @@ integrate_record(void *data, const msync_pending_t *pending,
 static int
 begin(integration_t *in, msync_err_t *err)
 {
+    int64_t  refused;
+
     in->open = 0;
 
     if (msync_store_begin_integration(in->store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_unsent_any(in->store, &in->unsent, err) != MSYNC_OK) {
+    if (msync_store_unsent_any(in->store, &in->unsent, err) != MSYNC_OK
+        || msync_store_refused_count(in->store, &refused, err) != MSYNC_OK
+        || msync_store_merged_any(in->store, &in->merged, err) != MSYNC_OK)
+    {
         msync_store_rollback(in->store);
         return MSYNC_ERROR;
     }
+
+    in->refused = refused > 0;
 
     return MSYNC_OK;
 }

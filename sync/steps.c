@@ -13,11 +13,21 @@
  * breaks, long enough not to be all round trips */
 #define BATCH_TIME   5000          /* ms */
 
-#define TIMEOUTS     2             /* after which a batch is made smaller */
+#define LOSSES       3             /* of batches that a line does not carry,
+                                      in one step */
 
 static const char  *const titles[MSYNC_STEP_MAX] = {
     "prepare", "push v6", "push", "pull central", "pull remote", "pull v6",
     "integrate"
+};
+
+/* key_value_store ids of the sizes that batches have come to */
+static const char  *const sizes[MSYNC_STEP_MAX] = {
+    [MSYNC_STEP_PUSH_V6] = "MSYNC_BATCH_PUSH_V6",
+    [MSYNC_STEP_PUSH] = "MSYNC_BATCH_PUSH",
+    [MSYNC_STEP_PULL_CENTRAL] = "MSYNC_BATCH_PULL_CENTRAL",
+    [MSYNC_STEP_PULL_REMOTE] = "MSYNC_BATCH_PULL_REMOTE",
+    [MSYNC_STEP_PULL_V6] = "MSYNC_BATCH_PULL_V6"
 };
 
 
@@ -108,6 +118,62 @@ msync_step_next_size(unsigned size, unsigned limit, size_t n, int64_t took)
 }
 
 
+int
+msync_step_first_size(msync_steps_t *steps, msync_step_e which,
+    unsigned limit, unsigned *size, msync_err_t *err)
+{
+    int64_t  kept = limit;
+
+    if (msync_store_get_int(steps->store, sizes[which], &kept, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *size = kept > 0 && kept < (int64_t) limit ? (unsigned) kept : limit;
+    return MSYNC_OK;
+}
+
+
+int
+msync_step_keep_size(msync_steps_t *steps, msync_step_e which,
+    unsigned size, msync_err_t *err)
+{
+    return msync_store_set_int(steps->store, sizes[which], size, err);
+}
+
+
+bool
+msync_step_smaller(msync_steps_t *steps, msync_step_e which,
+    unsigned *size, unsigned *tries, msync_err_t *err)
+{
+    unsigned  least;
+
+    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE) {
+        least = 1;
+
+    } else if ((err->variant == MSYNC_ERR_TIMEOUT
+                || err->variant == MSYNC_ERR_CONNECTION_ERROR)
+               && err->scope == MSYNC_SCOPE_RECORD && ++*tries <= LOSSES)
+    {
+        least = MSYNC_STEP_BATCH_MIN;
+
+    } else {
+        return false;
+    }
+
+    if (*size <= least) {
+        return false;
+    }
+
+    *size = *size / 4 > least ? *size / 4 : least;
+    msync_log_err(err, "trying a smaller batch");
+    msync_err_clear(err);
+
+    return msync_step_keep_size(steps, which, *size, err) == MSYNC_OK;
+}
+
+
 /*
  * The highest cursor of a server only grows, unless the server was set up
  * anew or from a backup.  Going on would miss what it gives old numbers now.
@@ -146,7 +212,7 @@ check_restored(msync_steps_t *steps, msync_peer_t *peer, int64_t cursor,
 
 static int
 store_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
-    const msync_batch_t *batch, int64_t max, msync_err_t *err)
+    const msync_batch_t *batch, int64_t max, unsigned size, msync_err_t *err)
 {
     msync_step_log_t  *step = &steps->entry->steps[which];
 
@@ -164,6 +230,8 @@ store_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
         || (max >= 0
             && msync_store_set_int(steps->store, peer->pull_max, max, err)
                != MSYNC_OK)
+        || (size > 0
+            && msync_step_keep_size(steps, which, size, err) != MSYNC_OK)
         || msync_store_log_update(steps->store, steps->entry, err)
            != MSYNC_OK)
     {
@@ -183,13 +251,14 @@ pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
 {
     int            rc = MSYNC_ERROR;
     int64_t        max, began = msync_store_now();
+    unsigned       asked = *size;
     msync_batch_t  batch = { 0 };
 
-    if (peer->pull(peer, *cursor, *size, &batch, err) != MSYNC_OK) {
+    if (peer->pull(peer, *cursor, asked, &batch, err) != MSYNC_OK) {
         goto done;
     }
 
-    *size = msync_step_next_size(*size, limit, batch.n,
+    *size = msync_step_next_size(asked, limit, batch.n,
                                  msync_store_now() - began);
 
     if (check_restored(steps, peer, *cursor, &batch, &max, err)
@@ -199,7 +268,9 @@ pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
     }
 
     if (batch.n > 0 || batch.next != *cursor) {
-        if (store_batch(steps, which, peer, &batch, max, err) != MSYNC_OK) {
+        if (store_batch(steps, which, peer, &batch, max,
+                        *size != asked ? *size : 0, err) != MSYNC_OK)
+        {
             goto done;
         }
 
@@ -222,48 +293,18 @@ done:
 }
 
 
-/*
- * A batch that is too large for the line, or for max_response, may pass when
- * it is smaller.
- */
-
-static bool
-smaller(const msync_err_t *err, unsigned *size, unsigned *tries)
-{
-    unsigned  least;
-
-    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE) {
-        least = 1;
-
-    } else if (err->variant == MSYNC_ERR_TIMEOUT
-               && err->scope == MSYNC_SCOPE_RECORD && ++*tries <= TIMEOUTS)
-    {
-        least = MSYNC_STEP_BATCH_MIN;
-
-    } else {
-        return false;
-    }
-
-    if (*size <= least) {
-        return false;
-    }
-
-    *size = *size / 4 > least ? *size / 4 : least;
-    msync_log_err(err, "trying a smaller batch");
-
-    return true;
-}
-
-
 int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
     int       rc;
     int64_t   cursor = 0;
-    unsigned  size = limit, tries = 0;
+    unsigned  size, tries = 0;
 
-    if (msync_step_begin(steps, which, err) != MSYNC_OK) {
+    if (msync_step_begin(steps, which, err) != MSYNC_OK
+        || msync_step_first_size(steps, which, limit, &size, err)
+           != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -277,9 +318,10 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
     do {
         rc = pull_batch(steps, which, peer, limit, &size, &cursor, err);
 
-        if (rc == MSYNC_ERROR && smaller(err, &size, &tries)) {
+        if (rc == MSYNC_ERROR
+            && msync_step_smaller(steps, which, &size, &tries, err))
+        {
             limit = size;
-            msync_err_clear(err);
             rc = MSYNC_OK;
         }
 

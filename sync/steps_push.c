@@ -2,8 +2,14 @@
  * The push step.
  *
  * Promises: the cursor moves only after the server's answer; a record that
- * the server refuses is found by halving and set aside, the others go.
+ * the server refuses is found by halving and set aside, the others go.  It is
+ * set aside, and passed by the cursor, only when the server has taken
+ * something after it: one that refuses whatever comes is ill, not the
+ * records.
  */
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "steps_private.h"
 
@@ -16,7 +22,7 @@
 /* servers and the proxies before them cap bodies, 2 MB have been seen */
 #define PUSH_OCTETS  1000000
 
-/* refused one after the other, before the whole step is called an error */
+/* refused one after the other, before the step ends with central's error */
 #define REFUSED_MAX  20
 
 typedef struct {
@@ -27,30 +33,65 @@ typedef struct {
     int64_t         cursor;
     int64_t         remaining;     /* changes, 0: to be counted */
     unsigned        size;          /* records of the next batch */
+    unsigned        kept;          /* the size that is written down */
     unsigned        limit;         /* its upper limit */
-    unsigned        refused;       /* records since one was taken */
+    unsigned        losses;
+    msync_batch_t   refused;       /* since one was taken, "data" says why */
+    msync_batch_t   aside;         /* refused before one was taken */
     bool            sent;          /* the server got something */
     int64_t         open;          /* … and was not told yet, perhaps by an
                                       earlier run, that this was the last */
 } pushing_t;
 
 
-/* the cursor, and whether the server waits for the end of the push */
+static int
+set_aside(pushing_t *push, msync_err_t *err)
+{
+    size_t           i;
+    msync_record_t  *record;
+
+    for (i = 0; i < push->aside.n; i++) {
+        record = &push->aside.records[i];
+
+        if (msync_store_refused_put(push->steps->store, push->peer->side,
+                                    record, record->data, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+/*
+ * The cursor, whether the server waits for the end of the push, and what it
+ * refused.  While it may refuse everything, nothing is written: the next run
+ * begins with the first record that it did not take.
+ */
 
 static int
 save_push(pushing_t *push, msync_err_t *err)
 {
     msync_store_t  *store = push->steps->store;
 
+    if (push->refused.n > 0) {
+        return MSYNC_OK;
+    }
+
     if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_set_int(store, push->peer->push_cursor, push->cursor,
-                            err) != MSYNC_OK
+    if (set_aside(push, err) != MSYNC_OK
+        || msync_store_set_int(store, push->peer->push_cursor, push->cursor,
+                               err) != MSYNC_OK
         || (!push->peer->push_end
             && msync_store_set_int(store, MSYNC_KEY_PUSH_V6_OPEN, push->open,
                                    err) != MSYNC_OK)
+        || (push->size != push->kept
+            && msync_step_keep_size(push->steps, push->which, push->size,
+                                    err) != MSYNC_OK)
         || msync_store_log_update(store, push->steps->entry, err)
            != MSYNC_OK)
     {
@@ -58,7 +99,14 @@ save_push(pushing_t *push, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return msync_store_commit(store, err);
+    if (msync_store_commit(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    push->kept = push->size;
+    msync_batch_clear(&push->aside);
+
+    return MSYNC_OK;
 }
 
 
@@ -107,17 +155,102 @@ static bool
 is_refusal(const msync_err_t *err)
 {
     return (err->variant == MSYNC_ERR_CENTRAL_ERROR
-            && err->scope != MSYNC_SCOPE_RUN)
+            && err->scope != MSYNC_SCOPE_RUN
+            && err->http_status != 408 && err->http_status != 429
+            && err->http_status <= 500)
            || (err->variant == MSYNC_ERR_HTTP_ERROR
                && (err->http_status == 400 || err->http_status == 413
                    || err->http_status == 422));
 }
 
 
+/* the server takes records: those that it refused before are at fault */
+
+static int
+taken(pushing_t *push, const msync_batch_t *batch, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < push->refused.n; i++) {
+        *msync_batch_add(&push->aside) = push->refused.records[i];
+    }
+
+    free(push->refused.records);
+    memset(&push->refused, 0, sizeof(msync_batch_t));
+    push->steps->counters.pushed += batch->n;
+
+    if (batch->last) {
+        push->open = false;
+
+    } else if (!push->peer->push_end) {
+        push->open = true;
+    }
+
+    return msync_store_buffer_supersede(push->steps->store, batch, err)
+               == MSYNC_OK
+           ? msync_store_refused_clear(push->steps->store, push->peer->side,
+                                       batch, err)
+           : MSYNC_ERROR;
+}
+
+
 /*
- * Sends records and halves what is refused until the one record is found;
- * that one is set aside with central's answer.  "remaining" counts these and
- * all that follow.
+ * So many in a row: central is asked whether it takes anything at all.  If it
+ * does, these are set aside; the step ends with its error all the same, and
+ * the next run goes on behind them.
+ */
+
+static int
+refused_all(pushing_t *push, const msync_record_t *record, msync_err_t *err)
+{
+    msync_err_t    fault;
+    msync_batch_t  end = { 0 };
+
+    end.next = push->cursor;
+    end.last = true;
+
+    if (push->peer->push(push->peer, &end, &fault) == MSYNC_OK) {
+        push->cursor = record->cursor + 1;
+        fault = *err;
+
+        if (taken(push, &end, err) == MSYNC_OK
+            && save_push(push, err) == MSYNC_OK)
+        {
+            *err = fault;
+        }
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+static int
+refuse_record(pushing_t *push, const msync_record_t *record,
+    msync_err_t *err)
+{
+    msync_record_t  *refused;
+
+    msync_log(MSYNC_LOG_WARN, "%s refused %s \"%s\": %s", push->peer->name,
+              record->table, record->id, err->text);
+
+    refused = msync_batch_add(&push->refused);
+    refused->table = msync_strdup(record->table);
+    refused->id = msync_strdup(record->id);
+    refused->action = record->action;
+    refused->data = msync_strdup(err->text);
+
+    if (push->refused.n > REFUSED_MAX) {
+        return refused_all(push, record, err);
+    }
+
+    msync_err_clear(err);
+    return MSYNC_OK;
+}
+
+
+/*
+ * Sends records and halves what is refused until the one record is found.
+ * "remaining" counts these and all that follow.
  */
 
 static int
@@ -125,7 +258,6 @@ push_records(pushing_t *push, msync_record_t *records, size_t n,
     int64_t remaining, bool last, msync_err_t *err)
 {
     size_t         half = n / 2;
-    msync_err_t    fault;
     msync_batch_t  batch = { 0 };
 
     batch.records = records;
@@ -135,48 +267,31 @@ push_records(pushing_t *push, msync_record_t *records, size_t n,
     batch.last = last;
 
     if (push->peer->push(push->peer, &batch, err) == MSYNC_OK) {
-        push->refused = 0;
-        push->steps->counters.pushed += n;
-
-        return msync_store_buffer_supersede(push->steps->store, &batch, err)
-                   == MSYNC_OK
-               ? msync_store_refused_clear(push->steps->store,
-                                           push->peer->side, &batch, err)
-               : MSYNC_ERROR;
+        return taken(push, &batch, err);
     }
 
     if (n == 0 || !is_refusal(err)) {
         return MSYNC_ERROR;
     }
 
-    if (n > 1) {
-        msync_log_err(err, "central refused a batch, halving it");
-
-        /* too large is too large for the next one, too */
-        if (err->http_status == 413) {
-            push->limit = half > MSYNC_STEP_BATCH_MIN
-                          ? half : MSYNC_STEP_BATCH_MIN;
-            push->size = push->limit;
-        }
-
-        return push_records(push, records, half, remaining, false, err)
-                   == MSYNC_OK
-               ? push_records(push, records + half, n - half,
-                              remaining - half, last, err)
-               : MSYNC_ERROR;
+    if (n == 1) {
+        return refuse_record(push, records, err);
     }
 
-    /* a server that refuses everything is ill, not the records */
-    if (++push->refused > REFUSED_MAX) {
-        return MSYNC_ERROR;
+    msync_log_err(err, "central refused a batch, halving it");
+
+    /* too large is too large for the next one, too */
+    if (err->http_status == 413) {
+        push->limit = half > MSYNC_STEP_BATCH_MIN
+                      ? half : MSYNC_STEP_BATCH_MIN;
+        push->size = push->limit;
     }
 
-    fault = *err;
-    msync_log(MSYNC_LOG_WARN, "%s refused %s \"%s\": %s", push->peer->name,
-              records->table, records->id, fault.text);
-
-    return msync_store_refused_put(push->steps->store, push->peer->side,
-                                   records, fault.text, err);
+    return push_records(push, records, half, remaining, false, err)
+               == MSYNC_OK
+           ? push_records(push, records + half, n - half, remaining - half,
+                          last, err)
+           : MSYNC_ERROR;
 }
 
 
@@ -232,7 +347,6 @@ push_batch(pushing_t *push, msync_err_t *err)
         }
 
         push->sent = true;
-        push->open = !peer->push_end && !batch.last;
         push->size = msync_step_next_size(push->size, push->limit, batch.n,
                                msync_store_now() - began);
     }
@@ -252,7 +366,8 @@ done:
 
 /*
  * The empty batch that ends a push: always for a server that wants one, else
- * where an earlier run broke off before its last batch.
+ * where nothing told it that the batch before was the last, or where it has
+ * taken nothing yet since it refused.
  */
 
 static int
@@ -260,7 +375,7 @@ push_end(pushing_t *push, msync_err_t *err)
 {
     msync_batch_t  end = { 0 };
 
-    if (!push->peer->push_end && !push->open) {
+    if (!push->peer->push_end && !push->open && push->refused.n == 0) {
         return MSYNC_OK;
     }
 
@@ -273,9 +388,9 @@ push_end(pushing_t *push, msync_err_t *err)
 
     push->sent = true;
 
-    if (push->open) {
-        push->open = false;
-        return save_push(push, err);
+    if (push->open || push->refused.n > 0) {
+        return taken(push, &end, err) == MSYNC_OK ? save_push(push, err)
+                                                  : MSYNC_ERROR;
     }
 
     return MSYNC_OK;
@@ -300,6 +415,14 @@ push_all(pushing_t *push, msync_err_t *err)
     do {
         rc = push_batch(push, err);
 
+        if (rc == MSYNC_ERROR
+            && msync_step_smaller(steps, push->which, &push->size,
+                                  &push->losses, err))
+        {
+            push->limit = push->kept = push->size;
+            rc = MSYNC_OK;
+        }
+
         if (rc == MSYNC_OK) {
             rc = steps->progress(steps->data, false, err);
         }
@@ -313,20 +436,30 @@ int
 msync_step_push(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, msync_err_t *err)
 {
+    int        rc;
     pushing_t  push = { 0 };
 
     push.steps = steps;
     push.which = which;
     push.peer = peer;
-    push.size = push.limit = steps->conf->push;
+    push.limit = steps->conf->push;
 
     if (msync_step_begin(steps, which, err) != MSYNC_OK
-        || push_all(&push, err) != MSYNC_OK)
+        || msync_step_first_size(steps, which, push.limit, &push.size, err)
+           != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (push.sent && wait_integrated(steps, peer, err) != MSYNC_OK) {
+    push.kept = push.size;
+    rc = push_all(&push, err);
+
+    msync_batch_clear(&push.refused);
+    msync_batch_clear(&push.aside);
+
+    if (rc != MSYNC_OK
+        || (push.sent && wait_integrated(steps, peer, err) != MSYNC_OK))
+    {
         return MSYNC_ERROR;
     }
 

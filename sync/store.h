@@ -163,7 +163,8 @@ int msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
 /*
  * Records that central refused.  "put" sets one aside with central's answer,
  * "clear" forgets those that it has taken now, "requeue" puts those whose
- * pause is over, or all, into the changelog again.
+ * pause is over, or all, into the changelog again, with what became of them
+ * since; "has" tells whether one is set aside, whichever server refused it.
  */
 int msync_store_refused_put(msync_store_t *store, unsigned side,
     const msync_record_t *record, const char *reason, msync_err_t *err);
@@ -173,6 +174,8 @@ int msync_store_refused_count(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 int msync_store_refused_requeue(msync_store_t *store, bool all,
     msync_err_t *err);
+int msync_store_refused_has(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *found, msync_err_t *err);
 
 /*
  * Whether this site has a change of the record (of any record) that was not
@@ -307,6 +310,18 @@ int msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
  */
 int msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err);
+
+/*
+ * Whom a record was merged into, owned by the caller, NULL: nobody; whether
+ * there was any merge at all; and a row's references to such records led to
+ * those that were kept.
+ */
+int msync_store_merged(msync_store_t *store, const msync_table_t *table,
+    const char *id, char **kept, msync_err_t *err);
+int msync_store_merged_any(msync_store_t *store, bool *any,
+    msync_err_t *err);
+int msync_store_follow_merges(msync_store_t *store, msync_row_t *row,
+    msync_err_t *err);
 
 
 /* the steps of a run, in their order */

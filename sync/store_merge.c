@@ -2,7 +2,9 @@
  * Merging two rows of a table into one.
  *
  * Promises: a merge is done whole or not at all; afterwards no row refers to
- * the loser, and nothing that exists once for a pair exists twice.
+ * the loser, and nothing that exists once for a pair exists twice.  Who was
+ * merged into whom is remembered: what comes later and still names the loser,
+ * from a site that did not know yet, is led to the record that was kept.
  */
 
 #include <string.h>
@@ -90,6 +92,124 @@ repoint(msync_store_t *store, const msync_table_t *table, const char *from,
 }
 
 
+/* a chain of merges leads to its end at once */
+
+static int
+remember(msync_store_t *store, const msync_table_t *table, const char *lose,
+    const char *keep, msync_err_t *err)
+{
+    static const char *const  steps[] = {
+        "UPDATE msync_merged SET kept_id = ?2 WHERE kept_id = ?1 AND "
+        "table_name = %Q",
+        "DELETE FROM msync_merged WHERE record_id IN (?1, ?2) AND "
+        "table_name = %Q",
+        "INSERT INTO msync_merged (record_id, kept_id, "
+        "table_name) VALUES (?1, ?2, %Q)"
+    };
+
+    size_t  i;
+
+    for (i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        if (msync_store_run_about(store,
+                                  sqlite3_mprintf(steps[i], table->name),
+                                  lose, keep, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_merged_any(msync_store_t *store, bool *any, msync_err_t *err)
+{
+    int64_t  one;
+
+    if (msync_store_scalar(store,
+            msync_store_stmt(store, MSYNC_STMT_MERGED_ANY,
+                             "SELECT 1 FROM msync_merged LIMIT 1", err),
+            &one, "looking for merges", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *any = one != 0;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_merged(msync_store_t *store, const msync_table_t *table,
+    const char *id, char **kept, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    *kept = NULL;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_MERGED,
+                            "SELECT kept_id FROM msync_merged WHERE "
+                            "table_name = ?1 AND record_id = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        *kept = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "looking for a merge", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_follow_merges(msync_store_t *store, msync_row_t *row,
+    msync_err_t *err)
+{
+    char                 *kept;
+    size_t                i;
+    msync_value_t        *value;
+    const msync_field_t  *field;
+
+    for (i = 0; i < row->table->n; i++) {
+        field = &row->table->fields[i];
+        value = &row->values[i];
+
+        if (i == row->table->key || field->target == NULL
+            || !field->target->merge || value->kind != MSYNC_VALUE_TEXT)
+        {
+            continue;
+        }
+
+        if (msync_store_merged(store, field->target, value->text, &kept, err)
+            != MSYNC_OK)
+        {
+            err->scope = MSYNC_SCOPE_RUN;
+            return MSYNC_ERROR;
+        }
+
+        if (kept != NULL) {
+            value->length = strlen(kept);
+            value->text = msync_row_text(row, kept, value->length);
+            msync_free(&kept);
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
 int
 msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err)
@@ -104,7 +224,8 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     if (repoint(store, table, lose, keep, err) == MSYNC_OK
         && (table->on_delete == MSYNC_DELETE_SOFT
             ? msync_store_row_soft_delete(store, table, lose, err)
-            : msync_store_row_delete(store, table, lose, err)) == MSYNC_OK)
+            : msync_store_row_delete(store, table, lose, err)) == MSYNC_OK
+        && remember(store, table, lose, keep, err) == MSYNC_OK)
     {
         if (msync_store_exec(store, "RELEASE msync_merge", err)
             == MSYNC_OK)

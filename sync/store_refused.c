@@ -1,9 +1,10 @@
 /*
  * Records that central refused when they were pushed.
  *
- * Promises: such a record is kept with central's answer until it was taken;
- * a new change of it goes out like any other; on request, and by itself with
- * a growing pause, it is put into the changelog again.
+ * Promises: such a record is kept with central's answer until it was taken,
+ * and what central sends of it does not overwrite it meanwhile; a new change
+ * of it goes out like any other; on request, and by itself with a growing
+ * pause, it is put into the changelog again, as what it is by then.
  */
 
 #include <string.h>
@@ -96,11 +97,94 @@ msync_store_refused_count(msync_store_t *store, int64_t *n, msync_err_t *err)
 
 
 int
+msync_store_refused_has(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *found, msync_err_t *err)
+{
+    int64_t        one;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_REFUSED_HAS,
+                            "SELECT 1 FROM msync_refused WHERE table_name = "
+                            "?1 AND record_id = ?2", err);
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+    }
+
+    if (msync_store_scalar(store, stmt, &one, "looking for a refused record",
+                           err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *found = one != 0;
+    return MSYNC_OK;
+}
+
+
+/*
+ * The record may have been deleted, or made again, since it was refused: its
+ * latest change is what goes out.  One that is gone and whose deletes central
+ * does not take has nothing left to send.
+ */
+
+static int
+requeue(msync_store_t *store, bool all, msync_err_t *err)
+{
+    int            rc;
+    char          *due, *sql;
+    int64_t        site = -1;
+    sqlite3_stmt  *stmt;
+
+    static const char  latest[] = "changelog WHERE record_id = "
+        "msync_refused.record_id AND table_name = msync_refused.table_name";
+
+    due = sqlite3_mprintf("waits AND (%d OR last_tried + " PAUSE_SQL
+                          " <= %lld)", all, (long long) msync_store_now());
+
+    /* the record's own store does not matter any more: it was chosen for
+     * sending once */
+    sql = due ? sqlite3_mprintf(
+        "INSERT INTO changelog (table_name, record_id, row_action) SELECT "
+        "DISTINCT table_name, record_id, ifnull((SELECT row_action FROM %s "
+        "ORDER BY cursor DESC LIMIT 1), row_action) FROM msync_refused WHERE "
+        "%s; UPDATE msync_refused SET waits = 0 WHERE %s", latest, due, due)
+              : NULL;
+
+    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
+    sqlite3_free(sql);
+    sqlite3_free(due);
+
+    if (rc != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_mprintf("DELETE FROM msync_refused WHERE NOT waits AND NOT "
+                          "EXISTS (SELECT 1 FROM changelog WHERE cursor = "
+                          "(SELECT max(cursor) FROM %s) AND %s)", latest,
+                          store->changes_filter);
+    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
+    sqlite3_free(sql);
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    rc = msync_store_run(store, stmt, "refused records", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+int
 msync_store_refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
 {
-    char     *sql;
-    int       rc;
-    int64_t   n;
+    int64_t  n;
 
     if (msync_store_refused_count(store, &n, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -110,26 +194,11 @@ msync_store_refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    /* the record's own store does not matter any more: it was chosen for
-     * sending once */
-    sql = sqlite3_mprintf(
-        "INSERT INTO changelog (table_name, record_id, row_action) SELECT "
-        "DISTINCT table_name, record_id, row_action FROM msync_refused WHERE "
-        "waits AND (%d OR last_tried + " PAUSE_SQL " <= %lld);"
-        "UPDATE msync_refused SET waits = 0 WHERE waits AND (%d OR "
-        "last_tried + " PAUSE_SQL " <= %lld);",
-        all, (long long) msync_store_now(), all,
-        (long long) msync_store_now());
-
-    if (sql == NULL || msync_store_begin(store, err) != MSYNC_OK) {
-        sqlite3_free(sql);
+    if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    rc = msync_store_exec(store, sql, err);
-    sqlite3_free(sql);
-
-    if (rc != MSYNC_OK) {
+    if (requeue(store, all, err) != MSYNC_OK) {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }

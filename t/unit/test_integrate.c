@@ -271,6 +271,77 @@ merges_of_one_record_do_not_replace_each_other(void **state)
 
 
 static void
+a_merge_of_records_of_others_is_none_of_ours(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "name", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    assert_int_equal(integrate(site, true).integrated, 1);
+}
+
+
+static void
+a_merge_waits_for_the_record_that_is_kept(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'u');"
+             "INSERT INTO item (ID, type_of) VALUES ('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
+             "('X', '1', 'B')");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    assert_int_equal(integrate(site, true).failed, 1);
+
+    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_UPSERT,
+              ITEM("U"));
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 0);
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
+}
+
+
+#define BARCODE(item)                                                         \
+    "{\"barcode\":\"1\",\"itemID\":\"" item "\",\"manufacturerID\":\"\","    \
+    "\"packSize\":1,\"parentID\":\"\"}"
+
+static void
+a_later_reference_to_the_loser_is_led_to_the_kept_one(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general'), ('C', 'general')");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"B\",\"mergeIdToDelete\":\"C\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "n", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    assert_int_equal(integrate(site, true).failed, 0);
+
+    site_pull(site, MSYNC_LEGACY, "barcode", "X", MSYNC_ACTION_UPSERT,
+              BARCODE("C"));
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
+
+    /* a merge into one that was merged itself, and one the other way round */
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('D', 'general')");
+    site_pull(site, MSYNC_LEGACY, "item", "o", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"C\",\"mergeIdToDelete\":\"D\"}");
+    site_pull(site, MSYNC_LEGACY, "item", "p", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"B\",\"mergeIdToDelete\":\"A\"}");
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "B");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                                 "kept_id, ' ') FROM (SELECT * FROM "
+                                 "msync_merged ORDER BY record_id)"),
+                        "AB CB DB");
+}
+
+
+static void
 an_unsent_edit_is_not_overwritten(void **state)
 {
     site_t       *site = *state;
@@ -311,6 +382,48 @@ an_unsent_edit_is_not_overwritten(void **state)
     assert_int_equal(integrate(site, true).failed, 0);
     assert_string_equal(site_get(site, "SELECT Description FROM Location "
                                  "WHERE ID = 'L'"), "central's");
+}
+
+
+/* central refused the edit: both versions are kept until one is settled */
+
+static void
+a_refused_edit_is_not_overwritten(void **state)
+{
+    site_t         *site = *state;
+    msync_err_t     err;
+    msync_batch_t   batch = { 0 };
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
+             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
+             "('L', 'ours', 'c', 'S')");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 100,
+                                  &err));
+    site_record(&batch, "Location", "L", MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_refused_put(site->store, MSYNC_LEGACY,
+                                      batch.records, "no", &err));
+
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"L\",\"Description\":\"central's\",\"code\":\"c\","
+              "\"store_ID\":\"S\",\"hold\":false,\"type_ID\":\"\","
+              "\"Volume\":0}");
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_string_equal(site_get(site, "SELECT Description FROM Location"),
+                        "ours");
+    assert_non_null(strstr(site_get(site, "SELECT integration_error FROM "
+                                    "sync_buffer"), "central refused"));
+
+    /* it is forgotten, and central's word counts */
+    assert_ok(msync_store_refused_clear(site->store, MSYNC_LEGACY, &batch,
+                                        &err));
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_get(site, "SELECT Description FROM Location"),
+                        "central's");
+    msync_batch_clear(&batch);
 }
 
 
@@ -554,7 +667,11 @@ main(void)
         T(a_merge_leaves_one_join_a_pair),
         T(a_merge_is_done_whole_or_not_at_all),
         T(merges_of_one_record_do_not_replace_each_other),
+        T(a_merge_of_records_of_others_is_none_of_ours),
+        T(a_merge_waits_for_the_record_that_is_kept),
+        T(a_later_reference_to_the_loser_is_led_to_the_kept_one),
         T(an_unsent_edit_is_not_overwritten),
+        T(a_refused_edit_is_not_overwritten),
         T(an_inactive_join_is_removed),
         T(local_fields_keep_their_values),
         T(a_refused_integration_leaves_nothing_half_done),

@@ -319,6 +319,56 @@ a_refused_row_that_is_gone_is_no_failure_any_more(void **state)
 }
 
 
+/* a change that came after the refusal is what goes out */
+
+static void
+a_refused_record_comes_back_as_what_it_is_by_then(void **state)
+{
+    int64_t        n, processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  refused = { 0 }, batch = { 0 };
+
+    prepare(site);
+    site_record(&refused, "Location", "L1", MSYNC_ACTION_UPSERT, "{}");
+    site_record(&refused, "Location", "L2", MSYNC_ACTION_DELETE, NULL);
+    site_record(&refused, "clinician", "P", MSYNC_ACTION_UPSERT, "{}");
+    site_sql(site, "DELETE FROM Location;"
+             "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L1', 'x', 'c', 'S'), ('L2', 'x', 'c', 'S');"
+             "INSERT INTO clinician (ID, code) VALUES ('P', 'p');"
+             "DELETE FROM Location WHERE ID = 'L2'");
+
+    for (n = 0; n < 3; n++) {
+        assert_ok(msync_store_refused_put(site->store, MSYNC_LEGACY,
+                                          &refused.records[n], "no", &err));
+    }
+
+    /* one is deleted, one is made again, one goes where no delete is sent */
+    site_sql(site, "DELETE FROM Location WHERE ID = 'L1';"
+             "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L2', 'again', 'c', 'S');"
+             "DELETE FROM clinician WHERE ID = 'P'");
+    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    assert_int_equal(waiting(site), 2);
+    assert_ok(msync_store_refused_count(site->store, &n, &err));
+    assert_int_equal(n, 2);
+
+    assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_int_equal(batch.n, 2);
+
+    for (n = 0; n < 2; n++) {
+        assert_int_equal(batch.records[n].action,
+                         strcmp(batch.records[n].id, "L1") == 0
+                         ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT);
+    }
+
+    msync_batch_clear(&refused);
+    msync_batch_clear(&batch);
+}
+
+
 typedef struct {
     site_t  *site;
     int      calls;
@@ -668,6 +718,7 @@ main(void)
         T(a_batch_is_capped_in_octets),
         T(a_row_of_wrong_type_is_set_aside_and_the_others_go),
         T(a_refused_row_that_is_gone_is_no_failure_any_more),
+        T(a_refused_record_comes_back_as_what_it_is_by_then),
         T(a_locked_database_is_waited_for),
         T(what_was_pushed_is_newer_than_what_waits_in_the_buffer),
         T(refused_records_come_back_on_request_and_go_when_taken),

@@ -21,7 +21,8 @@ use constant {
     KILLED   => 9,
 };
 
-# What the clock or the number of tries decides.
+# What the clock, the line or the number of tries decides; also the sizes of
+# batches.
 my %LEFT_OUT = (
     sync_buffer => { map { $_ => 1 } qw(id received_datetime last_tried
                      retry_at first_failed_datetime) },
@@ -255,6 +256,7 @@ sub _dump {
 
     $text =~ s/^(key_value_store\|(?:SYNC_PULL_CURSOR_V6|MSYNC_PULL_V6_MAX)
                \|[^|]*\|)(\d+)/$1 . ($2 - $latest)/gemx;
+    $text =~ s/^key_value_store\|MSYNC_BATCH_.*\n//gm;
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
 
     return [split /\n/, $text];

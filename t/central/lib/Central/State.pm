@@ -27,6 +27,7 @@ my %CONFIG = (
     v5_url => '', v6_url => '', version => 14, v6_version => 5,
     is_v6_central => 0, max_cursor_short => 0, gzip_level => 1,
     initialisation_status => 'new', site_uuid => undef, accept_gzip => 0,
+    refuse => [],
 );
 
 # requests kept in the log; a soak test must not fill the memory
@@ -90,6 +91,14 @@ sub restore ($self) {
 }
 
 sub config ($self) { return $self->{config} }
+
+# of pushed records, the first that a test wants refused, or undef
+sub unwanted ($self, $records) {
+    my %refuse = map { $_ => 1 } @{$self->{config}{refuse}};
+    my ($r) = grep { $refuse{$_->{recordId}} } @$records;
+
+    return $r ? "cannot save $r->{tableName} $r->{recordId}" : undef;
+}
 
 sub password_hash ($self) { return sha256_hex(encode('UTF-8', $self->{config}{password})) }
 

@@ -213,6 +213,9 @@ sub _push ($self, $c) {
     @bad = map { check_record($s, 'v5', $_) } @$data;
     return $self->wrong($call, 400, @bad) if @bad;
 
+    my $unwanted = $s->unwanted($data);
+    return $self->error(500, 'internal_error', $unwanted) if $unwanted;
+
     $s->stage(v5 => $data);
 
     return 200, '{"integrationStarted":false}' if $n > 0;

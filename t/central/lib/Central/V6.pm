@@ -144,6 +144,9 @@ sub _push ($self, $c) {
     push @bad, map { check_record($s, 'v6', $_) } @plain;
     return $self->_unparsable(@bad) if @bad;
 
+    my $unwanted = $s->unwanted(\@plain);
+    return $self->error(200, undef, $unwanted) if $unwanted;
+
     $s->stage(v6 => \@plain);
 
     if ($batch->{is_last_batch}) {

@@ -1,0 +1,224 @@
+# What becomes of a change that central does not take: it is set aside when
+# central takes others, and it alone; it is neither lost nor overwritten, and
+# goes out as what it is by the time that central takes it.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(site_path sqlite start_central write_private);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my $database = site_path('clinic.sqlite');
+my $central = start_central(password => PASSWORD, records => 3000);
+
+write_private('password', PASSWORD . "\n");
+is(run('sync'), 0, 'the first sync');
+
+one_record_is_set_aside_and_the_others_go();
+a_delete_after_the_refusal_is_sent();
+a_record_made_again_after_the_refusal_is_sent();
+a_refused_edit_survives_what_central_sends();
+a_central_that_refuses_everything_is_ill();
+many_refusals_in_a_row_end_the_run_but_block_nothing();
+the_last_record_of_a_push_to_v6_is_refused();
+
+is_deeply($central->state->{violations}, [], 'central has no complaint');
+
+done_testing();
+
+
+sub run {
+    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
+                   $central->url, '--username', 'Clinic 7',
+                   '--password-file', site_path('password'), @_);
+
+    system("@{[map { quotemeta } @command]} >/dev/null 2>&1");
+    return $? >> 8;
+}
+
+sub query { return sqlite($database, @_) }
+
+sub refused { return query('SELECT record_id FROM msync_refused ORDER BY 1') }
+
+sub refuse { $central->config(refuse => [@_]) }
+
+# ids of this many records of a table that this site may change
+sub ids {
+    my ($table, $key, $n) = @_;
+
+    return split /\n/, query(qq{SELECT "$key" FROM "$table" ORDER BY "$key" }
+                             . "LIMIT $n");
+}
+
+# what central was sent by $do: "id action" by server
+sub sent {
+    my ($api, $do) = @_;
+
+    my $before = $central->state->{received}{$api};
+    $do->();
+    my @now = $central->received($api);
+
+    return map { "$_->{recordId} $_->{action}" } @now[@$before .. $#now];
+}
+
+
+sub edit {
+    my ($words, @ids) = @_;
+
+    query("UPDATE item_line SET batch = '$words' WHERE ID = '$_'") for @ids;
+}
+
+
+sub one_record_is_set_aside_and_the_others_go {
+    my @id = ids('item_line', 'ID', 5);
+
+    refuse($id[2]);
+    edit('one of five', @id);
+
+    my @sent = sent(v5 => sub { is(run('sync'), 0, 'the run ends well') });
+    is("@{[sort @sent]}", join(' ', map { "$_ Update" } @id[0, 1, 3, 4]),
+       'the others are there');
+    is(refused(), $id[2], 'the one is set aside');
+
+    @sent = sent(v5 => sub { run('sync') });
+    is("@sent", '', 'and not tried at once');
+
+    refuse();
+    @sent = sent(v5 => sub { run('retry'); run('sync') });
+    is("@sent", "$id[2] Update", 'but on request');
+    is(refused(), '', 'then it is forgotten');
+}
+
+
+sub a_delete_after_the_refusal_is_sent {
+    my ($id) = ids('asset_internal_location', 'id', 1);
+
+    refuse($id);
+    query("UPDATE asset_internal_location SET location_id = location_id "
+          . "WHERE id = '$id'");
+    run('sync');
+    is(refused(), $id, 'an edit is refused');
+
+    query("DELETE FROM asset_internal_location WHERE id = '$id'");
+    refuse();
+
+    my @sent = sent(v6 => sub { run('retry'); run('sync') });
+    is("@sent", "$id Delete", 'what goes out is its delete');
+    is(refused(), '', 'and no failure is left');
+}
+
+
+sub a_record_made_again_after_the_refusal_is_sent {
+    my $id = 'MADE';
+    my $make = 'INSERT INTO Location (ID, code, Description, store_ID) SELECT '
+        . "'$id', 'm', 'made', ID FROM store WHERE sync_id_remote_site = 7 "
+        . 'LIMIT 1';
+
+    query($make);
+    run('sync');
+    query("DELETE FROM Location WHERE ID = '$id'");
+    refuse($id);
+    run('sync');
+    is(refused(), $id, 'a delete is refused');
+
+    query($make);
+    refuse();
+
+    my @sent = sent(v5 => sub { run('retry'); run('sync') });
+    is("@sent", "$id Update", 'the record that was made again goes out');
+    is(refused(), '', 'and no failure is left');
+}
+
+
+sub a_refused_edit_survives_what_central_sends {
+    my ($id) = ids('item_line', 'ID', 1);
+    my $batch = "SELECT batch FROM item_line WHERE ID = '$id'";
+
+    refuse($id);
+    edit('ours', $id);
+    run('sync');
+    is(refused(), $id, 'an edit is refused');
+
+    $central->change(
+        tableName => 'item_line', recordId => $id, action => 'update',
+        channel => 'remote', recordData => {
+            %{ $central->record('item_line', $id) }, batch => 'theirs' },
+    );
+    is(run('sync'), 0, 'central sends another version');
+    is(query($batch), 'ours', 'it does not overwrite the edit');
+    like(query('SELECT integration_error FROM sync_buffer WHERE '
+               . "record_id = '$id' AND integration_datetime IS NULL"),
+         qr/central refused/, 'and waits where it is seen');
+
+    is(run('reinitialise', '--yes'), 0, 'everything is pulled anew');
+    is(run('sync'), 0, 'by a run');
+    is(query($batch), 'ours', 'and does not overwrite the edit, either');
+
+    refuse();
+    my @sent = sent(v5 => sub { run('retry'); run('sync') });
+    is("@sent", "$id Update", 'the edit is taken in the end');
+    is($central->record('item_line', $id)->{batch}, 'ours', 'as it is');
+    is(query('SELECT count(*) FROM sync_buffer WHERE integration_datetime '
+             . 'IS NULL'), 0, 'and nothing waits any more');
+}
+
+
+sub a_central_that_refuses_everything_is_ill {
+    my @id = ids('item_line', 'ID', 3);
+
+    edit('in vain', @id);
+    $central->fault(
+        api => 'v5', path => 'queued_records', method => 'POST',
+        kind => 'error_code', times => 100,
+        value => { code => 'internal_error', status => 500 },
+    );
+    my @sent = sent(v5 => sub { is(run('sync'), 1, 'the run fails') });
+    is("@sent", '', 'with nothing sent');
+    is(refused(), '', 'and nothing set aside');
+
+    $central->clear_faults;
+    @sent = sent(v5 => sub { is(run('sync'), 0, 'the next one does not') });
+    is(scalar(@sent), 3, 'and sends all');
+}
+
+
+sub many_refusals_in_a_row_end_the_run_but_block_nothing {
+    my @id = ids('item_line', 'ID', 30);
+
+    refuse(@id[0 .. 24]);
+    edit('too many', @id);
+
+    my @sent = sent(v5 => sub { is(run('sync'), 1, 'the run fails') });
+    is("@sent", '', 'before it comes to the good ones');
+    cmp_ok(scalar(split /\n/, refused()), '>', 20, 'many are set aside');
+
+    @sent = sent(v5 => sub { is(run('sync'), 0, 'the next one goes on') });
+    is(scalar(@sent), 5, 'and comes to them');
+    is(scalar(@{[split /\n/, refused()]}), 25, 'those refused are set aside');
+
+    refuse();
+    @sent = sent(v5 => sub { run('retry'); run('sync') });
+    is(scalar(@sent), 25, 'and go when they are taken');
+}
+
+
+sub the_last_record_of_a_push_to_v6_is_refused {
+    my @id = ids('asset', 'id', 2);
+
+    query("UPDATE asset SET notes = 'last' WHERE id = '$id[0]'");
+    query("UPDATE asset SET notes = 'last' WHERE id = '$id[1]'");
+    refuse($id[1]);
+
+    is(run('sync'), 0, 'a run');
+    is(refused(), $id[1], 'the last record is set aside');
+    is($central->record('asset', $id[0])->{notes}, 'last',
+       'the one before is integrated over there');
+
+    refuse();
+    run('retry');
+    is(run('sync'), 0, 'and a retry');
+    is($central->record('asset', $id[1])->{notes}, 'last',
+       'brings the other one, too');
+}
