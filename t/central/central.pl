@@ -218,7 +218,8 @@ C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
 C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
 that much too low), C<gzip_level>, C<accept_gzip> (says C<Accept-Encoding:
 gzip> and takes compressed requests; else they are a 415), C<refuse> (ids of
-records: a push with one of them is answered with an error).
+records: a push with one of them is answered with an error), C<carries> (octets:
+a request or an answer with more tears the connection; 0: none does).
 
 =item POST /_test/reset
 

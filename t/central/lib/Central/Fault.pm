@@ -83,6 +83,10 @@ sub serve ($c, $state, $api, $call, $process) {
     return $INSTEAD{$kind}->($c, $api, $f->{value}) if $INSTEAD{$kind};
 
     my ($status, $text, $wait) = $process->();
+    my $carries = $state->config->{carries};
+
+    return cut($c)
+      if $carries && (length $text > $carries || $c->req->body_size > $carries);
 
     return cut($c, $f->{value}) if $kind eq 'drop_working';
     return send_octets($c, 504, 'text/html', '<html>Gateway Time-out</html>')

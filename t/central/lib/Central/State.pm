@@ -27,7 +27,7 @@ my %CONFIG = (
     v5_url => '', v6_url => '', version => 14, v6_version => 5,
     is_v6_central => 0, max_cursor_short => 0, gzip_level => 1,
     initialisation_status => 'new', site_uuid => undef, accept_gzip => 0,
-    refuse => [],
+    refuse => [], carries => 0,
 );
 
 # requests kept in the log; a soak test must not fill the memory

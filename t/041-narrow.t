@@ -1,0 +1,66 @@
+# A line that carries no more than so many octets in one piece: batches become
+# smaller until they pass, and the next run begins with that size.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(site_path sqlite start_central write_private);
+use Test::More;
+
+use constant { PASSWORD => 'correct horse battery', CARRIES => 40_000 };
+
+my $database = site_path('clinic.sqlite');
+my $central = start_central(password => PASSWORD, records => 3000);
+
+write_private('password', PASSWORD . "\n");
+$central->config(carries => CARRIES);
+
+is(run(), 0, 'a first sync over a narrow line');
+cmp_ok(sqlite($database, 'SELECT count(*) FROM item'), '>', 100,
+       'brings everything');
+
+my $size = size('PULL_CENTRAL');
+cmp_ok($size, '<', 500, 'in smaller batches');
+
+$central->change(
+    tableName => 'item', recordId => "NEW$_", action => 'insert',
+    recordData => { %{ $central->record('item', one('item')) },
+                    ID => "NEW$_" },
+) for 1 .. 50;
+
+my $torn = torn();
+is(run(), 0, 'the next run');
+is(torn(), $torn, 'begins with that size, and nothing is torn');
+
+my $lines = 'FROM item_line WHERE store_ID IN '
+    . '(SELECT ID FROM store WHERE sync_id_remote_site = 7)';
+my $n = sqlite($database, "SELECT count(*) $lines");
+
+sqlite($database, "UPDATE item_line SET batch = 'narrow' WHERE ID IN "
+       . "(SELECT ID $lines)");
+is(run(), 0, 'what is sent');
+my %there = map { $_->{recordId} => 1 }
+    grep { $_->{tableName} eq 'item_line' } $central->received('v5');
+is(keys %there, $n, 'gets there in smaller batches, too');
+cmp_ok(size('PUSH'), '<', 1024, 'and their size is kept');
+is_deeply($central->state->{violations}, [], 'central has no complaint');
+
+done_testing();
+
+
+sub run {
+    system(join(' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC_FAULTS},
+                '--database', $database, '--url', $central->url,
+                '--username', 'Clinic 7', '--password-file',
+                site_path('password'), 'sync') . ' >/dev/null 2>&1');
+    return $? >> 8;
+}
+
+sub size {
+    return sqlite($database, 'SELECT value_int FROM key_value_store WHERE '
+                  . "id = 'MSYNC_BATCH_$_[0]'");
+}
+
+sub one { return sqlite($database, "SELECT min(ID) FROM $_[0]") }
+
+sub torn { scalar grep { !$_->{status} } @{ $central->state->{requests} } }
