@@ -491,25 +491,6 @@ msync_store_rollback(msync_store_t *store)
 }
 
 
-int
-msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare(store, "VACUUM INTO ?1", err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
-    rc = msync_store_run(store, stmt, path, err);
-    sqlite3_finalize(stmt);
-
-    return rc;
-}
-
-
 bool
 msync_store_in_transaction(const msync_store_t *store)
 {

@@ -84,7 +84,8 @@ int msync_store_commit(msync_store_t *store, msync_err_t *err);
 /* does nothing where no transaction is open */
 void msync_store_rollback(msync_store_t *store);
 
-/* a consistent copy into a file that must not exist yet */
+/* a consistent copy into a file that must not exist yet; it gets the mode of
+ * the database, and is gone again when the copy fails */
 int msync_store_backup(msync_store_t *store, const char *path,
     msync_err_t *err);
 

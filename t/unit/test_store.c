@@ -631,24 +631,6 @@ an_older_schema_gets_what_is_missing(void **state)
 
 
 static void
-a_backup_is_a_database(void **state)
-{
-    char         path[128];
-    site_t      *site = *state;
-    sqlite3     *copy;
-    msync_err_t  err;
-
-    site_sql(site, NAME("N1"));
-    snprintf(path, sizeof(path), "%s/copy.sqlite", site->dir);
-    assert_ok(msync_store_backup(site->store, path, &err));
-    assert_int_equal(sqlite3_open(path, &copy), SQLITE_OK);
-    sqlite3_close(site->app);
-    site->app = copy;
-    assert_string_equal(site_get(site, "SELECT ID FROM name"), "N1");
-}
-
-
-static void
 note(void *data, const char *text)
 {
     strcat(data, text);
@@ -731,7 +713,6 @@ main(void)
         T(saved_settings_win),
         T(the_lock_is_for_one_process),
         T(an_older_schema_gets_what_is_missing),
-        T(a_backup_is_a_database),
         T(a_check_finds_damage_and_nothing_else),
         T(beginning_again_keeps_unsent_changes_unless_told)
     };

@@ -1,0 +1,94 @@
+/*
+ * A copy of the database.
+ *
+ * Promises: nobody may read the copy who may not read the database, at no
+ * moment; a file that is there already is not touched; a backup that failed
+ * leaves no file behind.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store_sqlite.h"
+
+
+static int
+refuse(const char *path, msync_err_t *err)
+{
+    if (errno == EEXIST) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "%s is there already and was left as it is; "
+                             "name a file that is not there", path);
+    }
+
+    return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
+                                              : MSYNC_ERR_DATABASE_ERROR,
+                         "cannot create %s: %s", path, strerror(errno));
+}
+
+
+/*
+ * SQLite writes into an empty file as well, but makes one that the umask
+ * decides on.  The group of the database is another one than that of whoever
+ * copies it; where it cannot be given to the copy, no group reads it.
+ */
+
+static int
+create_copy(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int          fd;
+    mode_t       mode;
+    struct stat  st;
+
+    if (stat(sqlite3_db_filename(store->db, "main"), &st) == -1) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "cannot read the mode of the database: %s",
+                             strerror(errno));
+    }
+
+    fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return refuse(path, err);
+    }
+
+    mode = st.st_mode & (S_IRWXU|S_IRWXG|S_IRWXO);
+
+    if (fchown(fd, (uid_t) -1, st.st_gid) == -1) {
+        mode &= ~S_IRWXG;
+    }
+
+    (void) fchmod(fd, mode);
+    close(fd);
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int            rc = MSYNC_ERROR;
+    sqlite3_stmt  *stmt;
+
+    if (create_copy(store, path, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_prepare(store, "VACUUM INTO ?1", err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+        rc = msync_store_run(store, stmt, path, err);
+        sqlite3_finalize(stmt);
+    }
+
+    if (rc != MSYNC_OK) {
+        (void) unlink(path);
+    }
+
+    return rc;
+}

@@ -1,0 +1,137 @@
+/* Copies of the database: what is in them, and who may read them. */
+
+#include "site.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define NAME  "INSERT INTO name (ID, name, code, type) VALUES "               \
+              "('N1', 'N', 'c', 'facility')"
+
+
+static const char *
+copy_path(site_t *site)
+{
+    static char  path[128];
+
+    snprintf(path, sizeof(path), "%s/copy.sqlite", site->dir);
+    return path;
+}
+
+
+static mode_t
+mode_of(const char *path)
+{
+    struct stat  st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+
+static void
+a_backup_is_a_database(void **state)
+{
+    site_t      *site = *state;
+    sqlite3     *copy;
+    msync_err_t  err;
+
+    site_sql(site, NAME);
+    assert_ok(msync_store_backup(site->store, copy_path(site), &err));
+    assert_int_equal(sqlite3_open(copy_path(site), &copy), SQLITE_OK);
+    sqlite3_close(site->app);
+    site->app = copy;
+    assert_string_equal(site_get(site, "SELECT ID FROM name"), "N1");
+    assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
+}
+
+
+static void
+a_backup_has_the_mode_of_its_database(void **state)
+{
+    size_t       i;
+    mode_t       mask;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    static const mode_t  modes[] = { 0600, 0640, 0660 };
+
+    for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+        assert_int_equal(chmod(site->path, modes[i]), 0);
+        mask = umask(i ? 077 : 0);
+        assert_ok(msync_store_backup(site->store, copy_path(site), &err));
+        umask(mask);
+        assert_int_equal(mode_of(copy_path(site)), modes[i]);
+        unlink(copy_path(site));
+    }
+}
+
+
+static void
+a_file_that_is_there_is_left_as_it_is(void **state)
+{
+    size_t       i;
+    FILE        *file;
+    site_t      *site = *state;
+    struct stat  st;
+    msync_err_t  err;
+
+    static const char *const  texts[] = { "", "mine" };
+
+    for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        file = fopen(copy_path(site), "w");
+        assert_non_null(file);
+        fputs(texts[i], file);
+        fclose(file);
+
+        assert_int_equal(msync_store_backup(site->store, copy_path(site),
+                                            &err), MSYNC_ERROR);
+        assert_non_null(strstr(err.text, "is there already"));
+        assert_int_equal(stat(copy_path(site), &st), 0);
+        assert_int_equal(st.st_size, strlen(texts[i]));
+        unlink(copy_path(site));
+    }
+}
+
+
+static void
+a_backup_that_fails_leaves_no_file(void **state)
+{
+    char            journal[160];
+    site_t         *site = *state;
+    msync_err_t     err;
+    struct rlimit   limit, small;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 32768;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+
+    assert_int_equal(msync_store_backup(site->store, copy_path(site), &err),
+                     MSYNC_ERROR);
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(access(copy_path(site), F_OK), -1);
+    snprintf(journal, sizeof(journal), "%s-journal", copy_path(site));
+    assert_int_equal(access(journal, F_OK), -1);
+
+    assert_ok(msync_store_backup(site->store, copy_path(site), &err));
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(a_backup_is_a_database),
+        T(a_backup_has_the_mode_of_its_database),
+        T(a_file_that_is_there_is_left_as_it_is),
+        T(a_backup_that_fails_leaves_no_file)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
