@@ -138,7 +138,7 @@ typedef struct {
 /*
  * A row: one value a field of its table, in the catalogue's order.  Fields
  * that the catalogue does not know are kept in "extra", a JSON object, and
- * go out again when the row is pushed.
+ * go out again when the row is pushed.  A column wins over a copy there.
  */
 typedef struct {
     const msync_table_t  *table;
@@ -159,6 +159,16 @@ typedef struct {
 int msync_row_decode(msync_row_t *row, const msync_table_t *table,
     const char *id, const char *data, const msync_field_t **field,
     msync_err_t *err);
+
+/*
+ * What the catalogue has learnt since a row was kept: reads the fields of
+ * the table that stand in its "extra" into a row, "present" tells which; the
+ * row's own extra is what is left.  A value that its field refuses stays
+ * there, too; returns the last such field, NULL if there is none.  Free with
+ * msync_row_clear.
+ */
+const msync_field_t *msync_row_adopt(msync_row_t *row,
+    const msync_table_t *table, const char *extra);
 
 /*
  * Writes a row as recordData in the wire's encodings; the caller frees the

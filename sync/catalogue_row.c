@@ -364,6 +364,18 @@ decode_field(msync_row_t *row, size_t i, cJSON *json, msync_err_t *err)
 }
 
 
+/* whether a column of the row holds that member */
+
+static bool
+has_column(const msync_row_t *row, const char *name)
+{
+    const msync_field_t  *field = msync_table_field(row->table, name);
+
+    return field != NULL && (field->local_only
+                             || row->present[field - row->table->fields]);
+}
+
+
 /* what the catalogue does not know is kept: newer servers send more than we
  * know, and want it back when the row is pushed */
 
@@ -376,9 +388,7 @@ keep_extra(msync_row_t *row, cJSON *known, msync_err_t *err)
     for (child = known->child; child != NULL; child = next) {
         next = child->next;
 
-        if (child->string == NULL
-            || msync_table_field(row->table, child->string) != NULL)
-        {
+        if (child->string == NULL || has_column(row, child->string)) {
             continue;
         }
 
@@ -458,6 +468,44 @@ msync_row_decode(msync_row_t *row, const msync_table_t *table,
     }
 
     return keep_extra(row, json, err);
+}
+
+
+const msync_field_t *
+msync_row_adopt(msync_row_t *row, const msync_table_t *table,
+    const char *extra)
+{
+    size_t                i;
+    cJSON                *json, *member;
+    msync_err_t           err;
+    const msync_field_t  *refused = NULL;
+
+    msync_row_init(row, table);
+    row->json = json = cJSON_Parse(extra);
+
+    if (!cJSON_IsObject(json)) {
+        return NULL;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        member = cJSON_GetObjectItemCaseSensitive(json,
+                                                  table->fields[i].name);
+
+        if (member == NULL || table->fields[i].local_only
+            || i == table->key)
+        {
+            continue;
+        }
+
+        if (decode_field(row, i, member, &err) != MSYNC_OK) {
+            refused = &table->fields[i];
+            row->present[i] = false;
+        }
+    }
+
+    (void) keep_extra(row, json, &err);
+
+    return refused;
 }
 
 
@@ -577,6 +625,15 @@ msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
 
     while (extra != NULL && (child = extra->child) != NULL) {
         cJSON_DetachItemViaPointer(extra, child);
+
+        /* a column has what the field holds now */
+        if (child->string == NULL
+            || msync_table_field(row->table, child->string) != NULL)
+        {
+            cJSON_Delete(child);
+            continue;
+        }
+
         cJSON_AddItemToObject(json, child->string, child);
     }
 
@@ -593,72 +650,4 @@ done:
 
     cJSON_Delete(json);
     return text;
-}
-
-
-static bool
-is_member_in(const cJSON *json, const char *name, const char *const *words)
-{
-    const char  *value;
-
-    value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json,
-                                                                  name));
-    for (; value != NULL && *words != NULL; words++) {
-        if (strcmp(value, *words) == 0) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-bool
-msync_row_ignored(const msync_table_t *table, unsigned side,
-    const char *data)
-{
-    bool    ignored = false;
-    cJSON  *json;
-
-    static const char *const  empty[] = { "", NULL };
-    static const char *const  system_stores[] = { "HIS", "DRG", "SM", NULL };
-
-    /* catalogue.md: legacy sends a table "property" of its own */
-    if (strcmp(table->name, "property") == 0) {
-        return side == MSYNC_LEGACY;
-    }
-
-    if (strcmp(table->name, "store") != 0
-        && strcmp(table->name, "name_tag_join") != 0
-        && strcmp(table->name, "list_master_name_join") != 0)
-    {
-        return false;
-    }
-
-    json = data ? cJSON_Parse(data) : NULL;
-    ignored = is_member_in(json, "name_ID", empty)
-              || (strcmp(table->name, "store") == 0
-                  && is_member_in(json, "code", system_stores));
-    cJSON_Delete(json);
-
-    return ignored;
-}
-
-
-bool
-msync_row_is_removal(const msync_row_t *row)
-{
-    const msync_field_t  *field;
-
-    /* catalogue.md: an inactive name_store_join is a hard delete */
-    if (strcmp(row->table->name, "name_store_join") != 0) {
-        return false;
-    }
-
-    field = msync_table_field(row->table, "inactive");
-
-    return field != NULL
-           && row->values[field - row->table->fields].kind
-              == MSYNC_VALUE_INTEGER
-           && row->values[field - row->table->fields].integer != 0;
 }

@@ -4,7 +4,8 @@
  * Promises: a file that is not ours, damaged, or of a newer version is
  * refused and not written to; a migration is one transaction, so another
  * connection sees the old schema or the new one; tables, columns and rows of
- * the application are never dropped.
+ * the application are never dropped; a field that the catalogue has learnt
+ * has in its column what it had before.
  */
 
 #include <stdlib.h>
@@ -26,8 +27,12 @@ static const struct {
     const char  *sql;
 } migrations[] = {
     /* one id may be that of several merges: another index took its place */
-    { 2, "DROP INDEX IF EXISTS sync_buffer_record;" }
+    { 2, "DROP INDEX IF EXISTS sync_buffer_record;" },
+    /* msync_extra held fields of the catalogue, too: see migrate() */
+    { 3, "" }
 };
+
+#define VERSION_STALE_EXTRA  2
 
 #define SCHEMA_VERSION                                                        \
     migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
@@ -259,6 +264,9 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         || msync_store_settle_references(store, err) != MSYNC_OK
         || alter_tables(store, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
+        || (version != 0
+            && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
+                                       err) != MSYNC_OK)
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)
     {

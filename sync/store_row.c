@@ -86,8 +86,8 @@ row_upsert(msync_store_t *store, const msync_table_t *table,
 }
 
 
-static void
-bind_value(sqlite3_stmt *stmt, int at, const msync_value_t *value)
+void
+msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value)
 {
     switch (value->kind) {
 
@@ -231,7 +231,7 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
 
     for (i = 0; i < row->table->n; i++) {
         if (is_wire_field(row->table, i)) {
-            bind_value(stmt, i + 1, &row->values[i]);
+            msync_store_bind(stmt, i + 1, &row->values[i]);
         }
     }
 

@@ -107,6 +107,17 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
 const char *msync_store_column_type(const msync_field_t *field);
 
+/*
+ * Moves what the catalogue has learnt out of msync_extra into its columns;
+ * inside a transaction, without a word in the changelog.  With "coalesce" a
+ * column that has a value keeps it.
+ */
+int msync_store_adopt_extra(msync_store_t *store, bool coalesce,
+    msync_err_t *err);
+
+/* a value of the text is borrowed until the statement is reset */
+void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
+
 /* the index that makes a record replace itself */
 #define MSYNC_STORE_BUFFER_INDEX                                              \
     "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"                     \

@@ -124,6 +124,58 @@ site_close(void **state)
 }
 
 
+/* the built-in catalogue with this tables file laid over it; NULL and err
+ * when it is refused */
+
+static inline msync_catalogue_t *
+site_tables(const char *json, msync_err_t *err)
+{
+    int                 fd;
+    msync_catalogue_t  *loaded;
+
+    char  path[] = "/tmp/msync-tables-XXXXXX";
+
+    fd = mkstemp(path);
+    assert_true(fd != -1);
+    assert_int_equal(write(fd, json, strlen(json)), strlen(json));
+    close(fd);
+    loaded = msync_catalogue_load(path, err);
+    unlink(path);
+
+    return loaded;
+}
+
+
+/* opens the database again, as a helper with this tables file would (NULL:
+ * without one); what is said when it refuses is in err */
+
+static inline bool
+site_migrate(site_t *site, const char *json, msync_err_t *err)
+{
+    msync_err_clear(err);
+    msync_store_close(&site->store);
+    msync_catalogue_free(&site->catalogue);
+
+    site->catalogue = json ? site_tables(json, err)
+                           : msync_catalogue_builtin(err);
+    if (site->catalogue == NULL) {
+        fail_msg("%s", err->text);
+    }
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, err);
+    return site->store != NULL;
+}
+
+
+#define assert_migrates(site, json)                                           \
+    do {                                                                      \
+        if (!site_migrate(site, json, &err)) {                                \
+            fail_msg("%s", err.text);                                         \
+        }                                                                     \
+    } while (0)
+
+
 /* adds a record to a batch */
 
 static inline void

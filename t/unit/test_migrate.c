@@ -187,7 +187,7 @@ every_earlier_version_becomes_this_one(void **state)
     assert_string_equal(now, fresh);
     assert_string_equal(site_get(site, "SELECT value_int FROM "
                                  "key_value_store WHERE id = "
-                                 "'MSYNC_SCHEMA_VERSION'"), "2");
+                                 "'MSYNC_SCHEMA_VERSION'"), "3");
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
     sqlite3_free(fresh);
     sqlite3_free(now);
