@@ -131,15 +131,16 @@ static unsigned
 side_mask(const cJSON *list)
 {
     unsigned      mask = 0;
+    const char   *word;
     const cJSON  *side;
 
     cJSON_ArrayForEach(side, list) {
-        if (strcmp(cJSON_GetStringValue(side) ? side->valuestring : "",
-                   "legacy") == 0)
-        {
+        word = cJSON_GetStringValue(side);
+
+        if (word != NULL && strcmp(word, "legacy") == 0) {
             mask |= MSYNC_LEGACY;
 
-        } else {
+        } else if (word != NULL && strcmp(word, "omsupply") == 0) {
             mask |= MSYNC_OMSUPPLY;
         }
     }

@@ -106,7 +106,8 @@ msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
  * one: members given replace those of the built-in table, fields given
  * replace or join its fields by "name"; an unknown name adds a table.
  * "leave_out": true takes a table away, "rename": "x" gives it the name x in
- * the database.  Errors name file, table and field.
+ * the database.  A member that catalogue.json does not have is an error, and
+ * errors name file, table and field, or line and column.
  */
 msync_catalogue_t *msync_catalogue_load(const char *path, msync_err_t *err);
 

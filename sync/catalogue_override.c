@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
-#include "catalogue.h"
+#include "catalogue_private.h"
 
 #define FILE_MAX  (4 * 1024 * 1024)    /* octets of a tables file */
+
+#define ADVICE    "Correct this file. The helper of nginx reads it again by " \
+                  "itself; a command of msync, when it is called again."
 
 extern const char  msync_catalogue_json[];
 extern const uint64_t  msync_catalogue_json_length;
@@ -88,9 +89,8 @@ merge_members(cJSON *base, const cJSON *over, const char *except)
 }
 
 
-static int
-merge_fields(cJSON *base, const cJSON *over, const char *table,
-    msync_err_t *err)
+static void
+merge_fields(cJSON *base, const cJSON *over)
 {
     cJSON        *fields, *known;
     const char   *name;
@@ -103,11 +103,6 @@ merge_fields(cJSON *base, const cJSON *over, const char *table,
     {
         name = cJSON_GetStringValue(
                    cJSON_GetObjectItemCaseSensitive(field, "name"));
-        if (name == NULL) {
-            return msync_err_set(err, MSYNC_ERR_UNKNOWN, "table \"%s\" has a "
-                                 "field without \"name\"", table);
-        }
-
         known = find_by(fields, "name", name);
 
         if (known != NULL) {
@@ -117,8 +112,6 @@ merge_fields(cJSON *base, const cJSON *over, const char *table,
             cJSON_AddItemToArray(fields, cJSON_Duplicate(field, true));
         }
     }
-
-    return MSYNC_OK;
 }
 
 
@@ -130,11 +123,6 @@ merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
 
     name = cJSON_GetStringValue(
                cJSON_GetObjectItemCaseSensitive(over, "table"));
-    if (name == NULL) {
-        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
-                             "an entry without \"table\"");
-    }
-
     base = find_by(tables, "table", name);
 
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(over, "leave_out"))) {
@@ -153,8 +141,9 @@ merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
     }
 
     merge_members(base, over, "fields");
+    merge_fields(base, over);
 
-    return merge_fields(base, over, name, err);
+    return MSYNC_OK;
 }
 
 
@@ -192,11 +181,6 @@ merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
     bool          left_out = false;
     const cJSON  *over;
 
-    if (!cJSON_IsArray(file)) {
-        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
-                             "not a JSON array of tables");
-    }
-
     cJSON_ArrayForEach(over, file) {
         if (merge_table(tables, over, err) != MSYNC_OK) {
             return MSYNC_ERROR;
@@ -223,14 +207,15 @@ msync_catalogue_load(const char *path, msync_err_t *err)
 
     text = read_file(path, &length, err);
     if (text == NULL) {
+        err->advice = ADVICE;
         return NULL;
     }
 
-    file = cJSON_ParseWithLength(text, length);
+    file = msync_catalogue_read_tables(text, length, err);
     tables = cJSON_ParseWithLength(msync_catalogue_json,
                                    msync_catalogue_json_length);
 
-    if (merge_all(tables, file, err) == MSYNC_OK) {
+    if (file != NULL && merge_all(tables, file, err) == MSYNC_OK) {
         merged = cJSON_PrintUnformatted(tables);
         catalogue = merged ? msync_catalogue_parse(merged, strlen(merged),
                                                    err)
@@ -240,6 +225,7 @@ msync_catalogue_load(const char *path, msync_err_t *err)
 
     if (catalogue == NULL) {
         msync_err_context(err, path);
+        err->advice = ADVICE;
     }
 
     cJSON_Delete(tables);

@@ -266,7 +266,7 @@ msync_err_full(const msync_err_t *err, char *buf, size_t size)
     const char  *advice, *stop;
     char         full[2 * MSYNC_ERR_TEXT_MAX];
 
-    advice = msync_err_advice(err->variant);
+    advice = err->advice ? err->advice : msync_err_advice(err->variant);
     length = strlen(err->text);
     stop = (length && strchr(".!?", err->text[length - 1])) ? " " : ". ";
 

@@ -74,6 +74,8 @@ typedef struct {
     msync_remedy_e   remedy;
     int              http_status;     /* of the answer, 0: there was none */
     long             retry_after;     /* seconds asked for, 0: not said */
+    const char      *advice;          /* static, better than the variant's
+                                         own here; NULL: that */
     char             text[MSYNC_ERR_TEXT_MAX];  /* what happened, one line,
                                                    never a secret */
 } msync_err_t;
@@ -100,8 +102,9 @@ msync_variant_e msync_err_by_name(const char *name);
 const char *msync_err_advice(msync_variant_e variant);
 
 /*
- * "text. advice", for fullError and the terminal, into buf of size octets,
- * cut at the end of a UTF-8 character.  Returns buf.
+ * "text. advice", the error's own or its variant's, for fullError and the
+ * terminal, into buf of size octets, cut at the end of a UTF-8 character.
+ * Returns buf.
  */
 char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
 

@@ -59,12 +59,114 @@ a_bad_tables_file_is_refused_by_file_table_and_field(void **state)
 }
 
 
+/* refused with these words behind the file's name, and fitting advice */
+
+static void
+refused(const char *json, const char *words)
+{
+    char         full[2 * MSYNC_ERR_TEXT_MAX];
+    msync_err_t  err;
+
+    assert_null(site_tables(json, &err));
+
+    if (strstr(err.text, words) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", words, err.text);
+    }
+
+    assert_ptr_equal(strstr(err.text, "/tmp/msync-tables-"), err.text);
+    msync_err_full(&err, full, sizeof(full));
+    assert_non_null(strstr(full, "Correct this file"));
+    assert_null(strstr(full, "error log"));
+}
+
+
+static void
+a_side_that_is_misspelt_is_refused(void **state)
+{
+    (void) state;
+    refused("[{\"table\":\"unit\",\"push_to\":[\"Legacy\"]}]",
+            "table \"unit\": \"push_to\" has \"Legacy\"");
+    refused("[{\"table\":\"unit\",\"pull_from\":[\"legacy\",\"legaci\"]}]",
+            "table \"unit\": \"pull_from\" has \"legaci\"");
+    refused("[{\"table\":\"unit\",\"push_to\":\"legacy\"}]",
+            "table \"unit\": \"push_to\" has to be an array");
+    refused("[{\"table\":\"unit\",\"push_to\":[1]}]", "\"push_to\" has");
+}
+
+
+static void
+a_member_that_is_misspelt_is_refused(void **state)
+{
+    (void) state;
+    refused("[{\"table\":\"item\"},{\"table\":\"unit\",\"leaveout\":true}]",
+            "table \"unit\": there is no member \"leaveout\"");
+    refused("[{\"table\":\"unit\",\"fields\":[{\"name\":\"c\","
+            "\"type\":\"string\",\"nulable\":true}]}]",
+            "table \"unit\", field \"c\": there is no member \"nulable\"");
+    refused("[{\"table\":\"unit\",\"leave_out\":\"true\"}]",
+            "\"leave_out\" has to be true or false");
+    refused("[{\"table\":\"unit\",\"fields\":[{\"type\":\"string\"}]}]",
+            "table \"unit\" has a field without \"name\"");
+    refused("[{\"table\":\"unit\",\"changelog_store\":{\"colum\":\"x\"}}]",
+            "\"changelog_store\": there is no member \"colum\"");
+    refused("[{\"table\":\"item\"},{\"tabel\":\"unit\"}]",
+            "entry 2 has no \"table\"");
+}
+
+
+static void
+broken_json_is_refused_with_its_place(void **state)
+{
+    (void) state;
+    refused("[\n {\"table\": \"unit\"\n  \"rename\": \"x\"}]",
+            "line 3, column 3: \",\" is missing");
+    refused("[{\"table\": \"unit\"}] x",
+            "line 1, column 21: something follows");
+    refused("", "line 1, column 1");
+}
+
+
+/* what describes the built-in tables may stand in a file as well */
+
+static void
+the_built_in_catalogue_is_a_tables_file(void **state)
+{
+    FILE               *file;
+    char               *text;
+    size_t              length;
+    msync_err_t         err;
+    msync_catalogue_t  *loaded;
+
+    (void) state;
+    file = fopen("sync/catalogue.json", "r");
+    assert_non_null(file);
+    text = calloc(1, 4 * 1024 * 1024);
+    strcpy(text, "\xef\xbb\xbf");
+    length = fread(text + 3, 1, 4 * 1024 * 1024 - 4, file);
+    assert_true(length > 100000);
+    fclose(file);
+
+    loaded = site_tables(text, &err);
+    if (loaded == NULL) {
+        fail_msg("%s", err.text);
+    }
+
+    assert_int_equal(loaded->n, 94);
+    msync_catalogue_free(&loaded);
+    free(text);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_tables_file_adds_overrides_renames_and_leaves_out),
-        cmocka_unit_test(a_bad_tables_file_is_refused_by_file_table_and_field)
+        cmocka_unit_test(a_bad_tables_file_is_refused_by_file_table_and_field),
+        cmocka_unit_test(a_side_that_is_misspelt_is_refused),
+        cmocka_unit_test(a_member_that_is_misspelt_is_refused),
+        cmocka_unit_test(broken_json_is_refused_with_its_place),
+        cmocka_unit_test(the_built_in_catalogue_is_a_tables_file)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
