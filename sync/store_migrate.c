@@ -258,15 +258,22 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         }
     }
 
-    /* the schema comes again for another catalogue, too */
+    /*
+     * The schema comes again for another catalogue, too.  It makes the
+     * indexes of references, so these are settled when it has: a table or
+     * column of theirs may be new.
+     */
     if (msync_store_know_loose(store, err) != MSYNC_OK
         || msync_store_settle_buffer(store, err) != MSYNC_OK
-        || msync_store_settle_references(store, err) != MSYNC_OK
+        || (version != 0
+            && msync_store_rename_tables(store, err) != MSYNC_OK)
         || alter_tables(store, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
+        || msync_store_settle_references(store, err) != MSYNC_OK
         || (version != 0
             && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
                                        err) != MSYNC_OK)
+        || msync_store_note_tables(store, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)
     {

@@ -108,6 +108,13 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
 const char *msync_store_column_type(const msync_field_t *field);
 
 /*
+ * Tables that are called something else than the catalogue says get that
+ * name; "note" writes down what they are called.  Inside a transaction.
+ */
+int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
+int msync_store_note_tables(msync_store_t *store, msync_err_t *err);
+
+/*
  * Moves what the catalogue has learnt out of msync_extra into its columns;
  * inside a transaction, without a word in the changelog.  With "coalesce" a
  * column that has a value keeps it.
