@@ -47,43 +47,103 @@ report_rows(msync_store_t *store, const report_t *report, const char *sql,
 }
 
 
-/* tables and triggers of the catalogue that are not there */
+/* "stmt" gives the SQL of an object of a type and a name */
 
 static int
-check_schema(msync_store_t *store, const report_t *report, msync_err_t *err)
+check_object(msync_store_t *store, sqlite3_stmt *stmt, const char *type,
+    const char *name, const char *expected, const report_t *report,
+    msync_err_t *err)
 {
-    int                   rc;
-    char                 *text;
-    size_t                i, j;
-    sqlite3_str          *sql;
-    const msync_table_t  *table;
+    int          code, rc = MSYNC_OK;
+    char         text[512];
+    const char  *sql, *fault = NULL;
 
-    static const char *const  events[] = { "INSERT", "UPDATE", "DELETE" };
+    sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_DONE) {
+        fault = "is missing";
+
+    } else if (code != SQLITE_ROW) {
+        rc = msync_store_fault(store, "checking", err);
+
+    } else if (expected != NULL) {
+        sql = (const char *) sqlite3_column_text(stmt, 0);
+        fault = sql != NULL && strcmp(sql, expected) == 0
+                ? NULL : "is not as msync makes it";
+    }
+
+    if (fault != NULL) {
+        snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
+                 "it again when it starts", type, name, fault);
+        report->each(report->data, text);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+/* a trigger that says something else keeps changes from central */
+
+static int
+check_trigger(msync_store_t *store, sqlite3_stmt *stmt,
+    const msync_table_t *table, const char *event, const report_t *report,
+    msync_err_t *err)
+{
+    int           rc;
+    char         *name, *expected;
+    sqlite3_str  *sql;
 
     sql = sqlite3_str_new(store->db);
-    sqlite3_str_appendall(sql, "SELECT kind || ' \"' || expected || '\" is "
-                          "missing: start the helper, it makes it again' "
-                          "FROM (SELECT NULL AS kind, NULL AS expected");
+    msync_store_put_trigger(sql, table, event);
+    expected = sqlite3_str_finish(sql);
+    name = sqlite3_mprintf("msync_%s_%s", table->sql, event);
 
-    for (i = 0; i < store->catalogue->n; i++) {
+    if (name == NULL || expected == NULL) {
+        msync_out_of_memory();
+    }
+
+    rc = check_object(store, stmt, "trigger", name, expected, report, err);
+
+    sqlite3_free(expected);
+    sqlite3_free(name);
+
+    return rc;
+}
+
+
+int
+msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err)
+{
+    int                   rc = MSYNC_OK;
+    size_t                i, j;
+    report_t              report = { each, data };
+    sqlite3_stmt         *stmt;
+    const msync_table_t  *table;
+
+    stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master WHERE "
+                               "type = ?1 AND name = ?2 COLLATE NOCASE", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
-        sqlite3_str_appendf(sql, " UNION ALL SELECT 'table', %Q",
-                            table->sql);
+        rc = check_object(store, stmt, "table", table->sql, NULL, &report,
+                          err);
 
-        for (j = 0; table->push != 0 && j < 3; j++) {
-            sqlite3_str_appendf(sql, " UNION ALL SELECT 'trigger', "
-                                "'msync_%q_%s'", table->sql, events[j]);
+        for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
+            rc = rc == MSYNC_OK
+                 ? check_trigger(store, stmt, table, msync_store_events[j],
+                                 &report, err)
+                 : rc;
         }
     }
 
-    sqlite3_str_appendall(sql, ") WHERE kind IS NOT NULL AND NOT EXISTS "
-                          "(SELECT 1 FROM sqlite_master WHERE type = kind "
-                          "AND name = expected COLLATE NOCASE)");
-
-    text = sqlite3_str_finish(sql);
-    rc = text ? report_rows(store, report, text, err) : MSYNC_OK;
-    sqlite3_free(text);
-
+    sqlite3_finalize(stmt);
     return rc;
 }
 
@@ -124,7 +184,7 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
         "see \"msync errors\"' FROM msync_refused HAVING count(*) > 0"
     };
 
-    if (check_schema(store, &report, err) != MSYNC_OK) {
+    if (msync_store_check_schema(store, each, data, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 

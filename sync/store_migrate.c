@@ -221,6 +221,18 @@ msync_store_identify(msync_store_t *store, int64_t *version,
 }
 
 
+/* what is made again is said once, here */
+
+static void
+note_finding(void *data, const char *text)
+{
+    bool  *current = data;
+
+    *current = false;
+    msync_log(MSYNC_LOG_WARN, "%s", text);
+}
+
+
 static int
 is_current(msync_store_t *store, int64_t version, const char *hash,
     bool *current, msync_err_t *err)
@@ -240,7 +252,10 @@ is_current(msync_store_t *store, int64_t version, const char *hash,
     *current = stored != NULL && strcmp(stored, hash) == 0;
     msync_free(&stored);
 
-    return MSYNC_OK;
+    /* somebody may have dropped a trigger since */
+    return *current
+           ? msync_store_check_schema(store, note_finding, current, err)
+           : MSYNC_OK;
 }
 
 

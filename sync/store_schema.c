@@ -12,6 +12,10 @@
 
 #include "store_sqlite.h"
 
+const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
+    "INSERT", "UPDATE", "DELETE"
+};
+
 /* columns of tables that protocol.md gives Open mSupply's names */
 
 static const char  bookkeeping[] =
@@ -311,17 +315,17 @@ add_condition(sqlite3_str *sql, const msync_table_t *table, const char *row,
 }
 
 
-static void
-add_trigger(sqlite3_str *sql, const msync_table_t *table, const char *event)
+void
+msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event)
 {
     bool  is_delete = strcmp(event, "DELETE") == 0;
 
-    sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS \"msync_%w_%s\";\n"
-                        "CREATE TRIGGER \"msync_%w_%s\" AFTER %s ON \"%w\"\n"
+    sqlite3_str_appendf(sql, "CREATE TRIGGER \"msync_%w_%s\" AFTER %s ON "
+                        "\"%w\"\n"
                         "WHEN NOT (SELECT integrating FROM msync_flag)\n"
                         "BEGIN\n",
-                        table->sql, event, table->sql, event, event,
-                        table->sql);
+                        table->sql, event, event, table->sql);
 
     if (strcmp(event, "UPDATE") == 0) {
         /* a record that changes its id is another record to central */
@@ -332,7 +336,17 @@ add_trigger(sqlite3_str *sql, const msync_table_t *table, const char *event)
     add_change(sql, table, is_delete ? "OLD" : "NEW",
                is_delete ? "DELETE" : "UPSERT");
     add_condition(sql, table, is_delete ? "OLD" : "NEW", false);
-    sqlite3_str_appendall(sql, "END;\n");
+    sqlite3_str_appendall(sql, "END");
+}
+
+
+static void
+add_trigger(sqlite3_str *sql, const msync_table_t *table, const char *event)
+{
+    sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS \"msync_%w_%s\";\n",
+                        table->sql, event);
+    msync_store_put_trigger(sql, table, event);
+    sqlite3_str_appendall(sql, ";\n");
 }
 
 
@@ -340,7 +354,7 @@ char *
 msync_store_schema(const msync_catalogue_t *catalogue)
 {
     char                 *text, *copy;
-    size_t                i;
+    size_t                i, j;
     sqlite3_str          *sql;
     const msync_table_t  *table;
 
@@ -352,10 +366,8 @@ msync_store_schema(const msync_catalogue_t *catalogue)
         add_table(sql, table);
         msync_store_put_indexes(sql, table, true);
 
-        if (table->push != 0) {
-            add_trigger(sql, table, "INSERT");
-            add_trigger(sql, table, "UPDATE");
-            add_trigger(sql, table, "DELETE");
+        for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
+            add_trigger(sql, table, msync_store_events[j]);
         }
     }
 

@@ -134,6 +134,18 @@ void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 void msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
     bool make);
 
+/* SQL that makes the trigger of an event, as sqlite_master keeps it */
+#define MSYNC_STORE_EVENTS  3
+
+extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
+
+void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event);
+
+/* the part of msync_store_check that a migration makes good */
+int msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
+
 /* reads which indexes are away, after opening and after a rollback */
 int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
 

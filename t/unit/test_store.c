@@ -631,37 +631,6 @@ an_older_schema_gets_what_is_missing(void **state)
 
 
 static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-    strcat(data, ";");
-}
-
-
-static void
-a_check_finds_damage_and_nothing_else(void **state)
-{
-    char         found[8192] = "";
-    site_t      *site = *state;
-    msync_err_t  err;
-
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
-
-    site_sql(site, "DROP TRIGGER \"msync_asset_UPDATE\";"
-             "PRAGMA foreign_keys = OFF;"
-             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
-             "('B', 'b', 'none')");
-    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 999,
-                                  &err));
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_non_null(strstr(found, "msync_asset_UPDATE"));
-    assert_non_null(strstr(found, "barcode"));
-    assert_non_null(strstr(found, MSYNC_KEY_PUSH_CURSOR));
-}
-
-
-static void
 beginning_again_keeps_unsent_changes_unless_told(void **state)
 {
     int64_t      cursor = 5;
@@ -713,7 +682,6 @@ main(void)
         T(saved_settings_win),
         T(the_lock_is_for_one_process),
         T(an_older_schema_gets_what_is_missing),
-        T(a_check_finds_damage_and_nothing_else),
         T(beginning_again_keeps_unsent_changes_unless_told)
     };
 
