@@ -620,6 +620,7 @@ msync_catalogue_free(msync_catalogue_t **catalogue_pt)
 
     free(catalogue->tables);
     free(catalogue->by_name);
+    free(catalogue->file);
     msync_free(catalogue_pt);
 }
 

@@ -90,6 +90,8 @@ typedef struct {
     msync_table_t   *tables;            /* parents before children */
     size_t           n;
     msync_table_t  **by_name;           /* sorted, for look-ups */
+    char            *file;              /* owned, the tables file, NULL: the
+                                           built-in ones alone */
 } msync_catalogue_t;
 
 

@@ -223,7 +223,10 @@ msync_catalogue_load(const char *path, msync_err_t *err)
         free(merged);
     }
 
-    if (catalogue == NULL) {
+    if (catalogue != NULL) {
+        catalogue->file = msync_strdup(path);
+
+    } else {
         msync_err_context(err, path);
         err->advice = ADVICE;
     }

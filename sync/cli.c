@@ -64,16 +64,17 @@ static const struct {
     int        (*command)(msync_cli_t *cli);
     bool         argument;
     bool         database;             /* needs one */
+    bool         strict;               /* needs its catalogue, too */
 } commands[] = {
-    { "status",  msync_cli_status,  false, true },
-    { "sync",    msync_cli_sync,    false, true },
-    { "history", msync_cli_history, false, true },
-    { "errors",  msync_cli_errors,  false, true },
-    { "retry",   msync_cli_retry,   false, true },
-    { "check",   msync_cli_check,   false, true },
-    { "reinitialise", msync_cli_reinitialise, false, true },
-    { "schema",  msync_cli_schema,  false, false },
-    { "backup",  msync_cli_backup,  true,  true }
+    { "status",  msync_cli_status,  false, true,  false },
+    { "sync",    msync_cli_sync,    false, true,  true },
+    { "history", msync_cli_history, false, true,  false },
+    { "errors",  msync_cli_errors,  false, true,  false },
+    { "retry",   msync_cli_retry,   false, true,  true },
+    { "check",   msync_cli_check,   false, true,  true },
+    { "reinitialise", msync_cli_reinitialise, false, true, true },
+    { "schema",  msync_cli_schema,  false, false, true },
+    { "backup",  msync_cli_backup,  true,  true,  false }
 };
 
 
@@ -88,7 +89,8 @@ misused(const char *what)
 static int
 run_command(msync_cli_t *cli, int argc, char **argv)
 {
-    size_t  i;
+    size_t       i;
+    msync_err_t  err;
 
     if (argc == 0) {
         return misused("no command");
@@ -108,11 +110,40 @@ run_command(msync_cli_t *cli, int argc, char **argv)
             return misused("--database is needed");
         }
 
+        if (msync_cli_load_catalogue(cli, commands[i].strict, &err)
+            != MSYNC_OK)
+        {
+            return msync_cli_fail(&err);
+        }
+
         cli->argument = argv[1];
         return commands[i].command(cli);
     }
 
     return misused("unknown command");
+}
+
+
+/* the database will tell other processes of that file */
+
+static char *
+absolute(const char *path)
+{
+    char    *dir, *whole;
+    size_t   size;
+
+    dir = *path == '/' ? NULL : getcwd(NULL, 0);
+
+    if (dir == NULL) {
+        return msync_strdup(path);
+    }
+
+    size = strlen(dir) + strlen(path) + 2;
+    whole = msync_alloc(size);
+    snprintf(whole, size, "%s/%s", dir, path);
+    free(dir);
+
+    return whole;
 }
 
 
@@ -154,7 +185,7 @@ parse_options(msync_cli_t *cli, int argc, char **argv)
             break;
         case 't':
             free(cli->conf->tables);
-            cli->conf->tables = msync_strdup(optarg);
+            cli->conf->tables = absolute(optarg);
             break;
         case 'j':
             cli->json = true;
@@ -185,8 +216,7 @@ int
 msync_cli(int argc, char **argv)
 {
     int          status;
-    msync_cli_t        cli;
-    msync_err_t  err;
+    msync_cli_t  cli;
 
     memset(&cli, 0, sizeof(cli));
     cli.lock = -1;
@@ -197,12 +227,7 @@ msync_cli(int argc, char **argv)
     status = parse_options(&cli, argc, argv);
 
     if (status == -1) {
-        cli.catalogue = cli.conf->tables
-                        ? msync_catalogue_load(cli.conf->tables, &err)
-                        : msync_catalogue_builtin(&err);
-        status = cli.catalogue ? run_command(&cli, argc - optind,
-                                             argv + optind)
-                               : msync_cli_fail(&err);
+        status = run_command(&cli, argc - optind, argv + optind);
     }
 
     msync_store_close(&cli.store);

@@ -35,6 +35,11 @@ int msync_cli_reinitialise(msync_cli_t *cli);
 int msync_cli_schema(msync_cli_t *cli);
 int msync_cli_backup(msync_cli_t *cli);
 
+/* the catalogue of --tables, else the one that the database goes by; where
+ * that cannot be had the built-in one, or an error if that is "strict" */
+int msync_cli_load_catalogue(msync_cli_t *cli, bool strict,
+    msync_err_t *err);
+
 /* says the error on stderr, returns 1 */
 int msync_cli_fail(const msync_err_t *err);
 bool msync_cli_is_stopped(void);

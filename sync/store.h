@@ -40,6 +40,7 @@ typedef struct msync_store_s  msync_store_t;
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
+#define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 
 
 /*
@@ -61,6 +62,14 @@ typedef int (*msync_store_wait_pt)(void *data, msync_err_t *err);
 
 void msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
     void *data);
+
+/*
+ * The tables file of the catalogue that the database was last opened with to
+ * write, owned by the caller; "" for the built-in catalogue alone, NULL where
+ * that is not known.
+ */
+int msync_store_tables_file(msync_store_t *store, char **path,
+    msync_err_t *err);
 
 /* the SQL that makes the schema, for the "schema" command; msync_free it */
 char *msync_store_schema(const msync_catalogue_t *catalogue);

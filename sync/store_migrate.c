@@ -259,6 +259,42 @@ is_current(msync_store_t *store, int64_t version, const char *hash,
 }
 
 
+int
+msync_store_tables_file(msync_store_t *store, char **path, msync_err_t *err)
+{
+    *path = NULL;
+
+    return has_column(store, "key_value_store", "value_string")
+           ? msync_store_get_string(store, MSYNC_KEY_TABLES, path, err)
+           : MSYNC_OK;
+}
+
+
+/* whoever works on this database next has to go by the same; what is there
+ * already is not written again, for that would wait for the application */
+
+static int
+note_tables_file(msync_store_t *store, msync_err_t *err)
+{
+    int          rc = MSYNC_OK;
+    char        *known;
+    const char  *file;
+
+    file = store->catalogue->file ? store->catalogue->file : "";
+
+    if (msync_store_tables_file(store, &known, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (known == NULL || strcmp(known, file) != 0) {
+        rc = msync_store_set_string(store, MSYNC_KEY_TABLES, file, err);
+    }
+
+    msync_free(&known);
+    return rc;
+}
+
+
 static int
 migrate(msync_store_t *store, int64_t version, const char *schema,
     const char *hash, msync_err_t *err)
@@ -288,7 +324,8 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         || (version != 0
             && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
                                        err) != MSYNC_OK)
-        || msync_store_note_tables(store, err) != MSYNC_OK
+        || msync_store_note_names(store, err) != MSYNC_OK
+        || note_tables_file(store, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)
     {
@@ -315,7 +352,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     }
 
     if (current) {
-        rc = MSYNC_OK;
+        rc = note_tables_file(store, err);
         goto done;
     }
 

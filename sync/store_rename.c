@@ -294,7 +294,7 @@ msync_store_rename_tables(msync_store_t *store, msync_err_t *err)
 
 
 int
-msync_store_note_tables(msync_store_t *store, msync_err_t *err)
+msync_store_note_names(msync_store_t *store, msync_err_t *err)
 {
     int                   rc = MSYNC_OK;
     size_t                i;

@@ -112,7 +112,7 @@ const char *msync_store_column_type(const msync_field_t *field);
  * name; "note" writes down what they are called.  Inside a transaction.
  */
 int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
-int msync_store_note_tables(msync_store_t *store, msync_err_t *err);
+int msync_store_note_names(msync_store_t *store, msync_err_t *err);
 
 /*
  * Moves what the catalogue has learnt out of msync_extra into its columns;

@@ -1,0 +1,151 @@
+# The helper on a terminal: what its commands do, say and leave alone.
+
+use strict;
+use warnings;
+
+use POSIX ();
+
+use Msync::Helper;
+use Msync::Test qw(decode_json site_path sqlite stage_dir wait_until);
+use Test::More;
+
+if (!-x $ENV{TEST_NGINX_MSYNC}) {
+    BAIL_OUT('build/msync is missing: run make first');
+}
+
+the_tables_file_is_remembered();
+without_the_tables_file_nothing_is_written();
+the_helper_of_nginx_notes_its_tables_file();
+
+done_testing();
+
+
+# Runs a command; returns its exit status, and what it said to whom.
+sub run {
+    my (@arguments) = @_;
+
+    my @said = map { stage_dir() . "/said-$_" } qw(out err);
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', $said[0] or POSIX::_exit(126);
+        open STDERR, '>', $said[1] or POSIX::_exit(126);
+        exec $ENV{TEST_NGINX_MSYNC}, @arguments or POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+
+    return ($? >> 8, map { slurp($_) } @said);
+}
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$fh> // '';
+}
+
+sub write_file {
+    my ($name, $text) = @_;
+
+    my $path = stage_dir() . "/$name";
+    open my $fh, '>', $path or die "$path: $!\n";
+    print {$fh} $text;
+    close $fh or die "$path: $!\n";
+
+    return $path;
+}
+
+sub tables_named {
+    my ($database, @names) = @_;
+
+    return sqlite($database, 'SELECT group_concat(name) FROM (SELECT name '
+        . "FROM sqlite_master WHERE type = 'table' AND name IN ("
+        . join(', ', map { "'$_'" } @names) . ') ORDER BY name)');
+}
+
+sub renaming {
+    my ($name) = @_;
+
+    return write_file("$name.json",
+                      qq([{"table": "unit", "rename": "$name"}]));
+}
+
+
+sub the_tables_file_is_remembered {
+    my $database = site_path('tables.sqlite');
+    my $tables = renaming('unidad');
+
+    my ($status) = run('--database', $database, '--tables', $tables,
+                       'retry');
+    is($status, 0, 'a database with a tables file');
+
+    for my $command (qw(retry check)) {
+        my ($code, $out, $err) = run('--database', $database, $command);
+        is($code, 0, "$command without --tables") or diag($err);
+        is($err, '', 'has nothing to say');
+        is(tables_named($database, qw(unit unidad)), 'unidad',
+           'and goes by the same file');
+    }
+}
+
+
+sub without_the_tables_file_nothing_is_written {
+    my $database = site_path('lost.sqlite');
+    my $tables = renaming('medida');
+
+    run('--database', $database, '--tables', $tables, 'retry');
+    unlink $tables;
+    my $before = sqlite($database, 'SELECT count(*) FROM sqlite_master');
+
+    for my $command (['sync'], ['retry'], ['check'],
+                     ['--yes', 'reinitialise'])
+    {
+        my ($code, $out, $err) = run('--database', $database, @$command);
+        is($code, 1, "@$command without that file fails");
+        like($err, qr/tables file \Q$tables\E, .*say --tables FILE/,
+             'with words');
+    }
+
+    is(sqlite($database, 'SELECT count(*) FROM sqlite_master'), $before,
+       'and changes nothing');
+
+    my ($code, $out, $err) = run('--database', $database, '--json',
+                                 'status');
+    is($code, 0, 'status is read all the same');
+    ok(eval { decode_json($out) }, 'its document is JSON');
+    like($err, qr/\[warn\] .*\Q$tables\E/, 'beside a warning');
+
+    my $none = write_file('none.json', '[]');
+    ($code) = run('--database', $database, '--tables', $none, 'retry');
+    is($code, 0, 'another file is taken when it is named');
+    is(tables_named($database, qw(unit medida)), 'unit',
+       'and is gone by');
+}
+
+
+sub the_helper_of_nginx_notes_its_tables_file {
+    my $database = site_path('served.sqlite');
+    my $helper = Msync::Helper->start(
+        site => 'served', database => $database,
+        tables => renaming('uom'),
+    );
+
+    ok(wait_until(sub { -e $database && noted($database) }),
+       'the helper of nginx has made a database');
+    $helper->stop;
+
+    my ($code, $out, $err) = run('--database', $database, 'retry');
+    is($code, 0, 'a command works on it') or diag($err);
+    is(tables_named($database, qw(unit uom)), 'uom', 'by the same file');
+}
+
+sub noted {
+    my ($database) = @_;
+
+    return sqlite($database, 'SELECT count(*) FROM sqlite_master WHERE '
+                  . "name = 'key_value_store'")
+        && sqlite($database, 'SELECT value_string FROM key_value_store '
+                  . "WHERE id = 'MSYNC_TABLES'");
+}
