@@ -223,6 +223,7 @@ msync_cli(int argc, char **argv)
     cli.terminal = isatty(STDOUT_FILENO);
     cli.conf = msync_conf_create();
     msync_log_set_level(MSYNC_LOG_WARN);
+    msync_log_set_sink(msync_cli_log, &cli);
 
     status = parse_options(&cli, argc, argv);
 
@@ -230,6 +231,7 @@ msync_cli(int argc, char **argv)
         status = run_command(&cli, argc - optind, argv + optind);
     }
 
+    msync_log_set_sink(NULL, NULL);
     msync_store_close(&cli.store);
     msync_catalogue_free(&cli.catalogue);
     msync_conf_free(&cli.conf);

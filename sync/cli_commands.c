@@ -274,47 +274,6 @@ interrupted(void *data, msync_err_t *err)
 }
 
 
-/* one line a step, rewritten in place on a terminal */
-
-static void
-show_progress(void *data, const msync_log_entry_t *entry, bool step)
-{
-    int                      i;
-    msync_cli_t                   *cli = data;
-    const msync_step_log_t  *now;
-
-    if (cli->json) {
-        return;
-    }
-
-    for (i = 0; i < MSYNC_STEP_MAX; i++) {
-        now = &entry->steps[i];
-
-        if (now->started == 0 || cli->shown.steps[i].finished != 0) {
-            continue;
-        }
-
-        if (cli->terminal) {
-            printf("\r%-14s", msync_step_title(i));
-
-            if (now->total >= 0) {
-                printf(" %lld/%lld", (long long) now->done,
-                       (long long) now->total);
-            }
-
-            printf("\033[K%s", now->finished ? "\n" : "");
-
-        } else if (step && now->finished) {
-            printf("%s %lld/%lld\n", msync_step_title(i),
-                   (long long) now->done, (long long) now->total);
-        }
-    }
-
-    fflush(stdout);
-    cli->shown = *entry;
-}
-
-
 static int
 open_for_writing(msync_cli_t *cli, msync_err_t *err)
 {
@@ -368,10 +327,11 @@ msync_cli_sync(msync_cli_t *cli)
     run.hardware_id = hardware_id;
     run.fd = -1;
     run.hook = interrupted;
-    run.report = show_progress;
+    run.report = msync_cli_progress;
     run.report_data = cli;
 
     if (msync_run(&run, &entry, &err) != MSYNC_OK) {
+        msync_cli_end_line(cli);
         return msync_cli_fail(&err);
     }
 

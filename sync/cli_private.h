@@ -21,6 +21,8 @@ typedef struct {
     bool                terminal;      /* stdout is one */
     int                 lock;
     msync_log_entry_t   shown;
+    bool                line;          /* one of a step is not ended yet */
+    int64_t             step_done;     /* of the step when it was first shown */
 } msync_cli_t;
 
 
@@ -39,6 +41,14 @@ int msync_cli_backup(msync_cli_t *cli);
  * that cannot be had the built-in one, or an error if that is "strict" */
 int msync_cli_load_catalogue(msync_cli_t *cli, bool strict,
     msync_err_t *err);
+
+/* cli_progress.c: shows what a run does, "data" is the command's; ends the
+ * line that it is in the middle of, for whoever has something else to say */
+void msync_cli_progress(void *data, const msync_log_entry_t *entry,
+    bool step);
+void msync_cli_end_line(msync_cli_t *cli);
+/* a sink of the log that does so; "data" is the command's, too */
+void msync_cli_log(void *data, int level, const char *line);
 
 /* says the error on stderr, returns 1 */
 int msync_cli_fail(const msync_err_t *err);

@@ -295,6 +295,19 @@ msync_log_set_sink(msync_log_sink_pt sink, void *data)
 
 
 void
+msync_log_stderr(void *data, int level, const char *line)
+{
+    (void) data;
+
+    if (level < 0 || level > MSYNC_LOG_DEBUG) {
+        level = MSYNC_LOG_DEBUG;
+    }
+
+    (void) fprintf(stderr, "msync: [%s] %s\n", log_levels[level], line);
+}
+
+
+void
 msync_log_set_level(int level)
 {
     log_level = level;
@@ -319,14 +332,10 @@ msync_log(int level, const char *fmt, ...)
 
     if (log_sink) {
         log_sink(log_sink_data, level, line);
-        return;
-    }
 
-    if (level < 0 || level > MSYNC_LOG_DEBUG) {
-        level = MSYNC_LOG_DEBUG;
+    } else {
+        msync_log_stderr(NULL, level, line);
     }
-
-    (void) fprintf(stderr, "msync: [%s] %s\n", log_levels[level], line);
 }
 
 

@@ -127,6 +127,8 @@ char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
 typedef void (*msync_log_sink_pt)(void *data, int level, const char *line);
 
 void msync_log_set_sink(msync_log_sink_pt sink, void *data);
+/* a sink: stderr; data is not used */
+void msync_log_stderr(void *data, int level, const char *line);
 void msync_log_set_level(int level);
 void msync_log(int level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -6,7 +6,10 @@ use warnings;
 use POSIX ();
 
 use Msync::Helper;
-use Msync::Test qw(decode_json site_path sqlite stage_dir wait_until);
+use Msync::Test qw(
+    decode_json site_path sqlite stage_dir start_central wait_until
+    write_private
+);
 use Test::More;
 
 if (!-x $ENV{TEST_NGINX_MSYNC}) {
@@ -16,6 +19,8 @@ if (!-x $ENV{TEST_NGINX_MSYNC}) {
 the_tables_file_is_remembered();
 without_the_tables_file_nothing_is_written();
 the_helper_of_nginx_notes_its_tables_file();
+
+an_error_has_a_line_of_its_own();
 
 done_testing();
 
@@ -148,4 +153,26 @@ sub noted {
                   . "name = 'key_value_store'")
         && sqlite($database, 'SELECT value_string FROM key_value_store '
                   . "WHERE id = 'MSYNC_TABLES'");
+}
+
+
+# A terminal of its own, by script(1).
+sub an_error_has_a_line_of_its_own {
+    my $database = site_path('terminal.sqlite');
+    my $password = write_private('password', "secret\n");
+    my $said = stage_dir() . '/said-terminal';
+    my $central = start_central(password => 'secret', records => 100);
+
+    $central->fault(api => 'v5', path => 'central_records',
+                    kind => 'garbage', times => 20);
+
+    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
+                   $central->url, '--username', '"Clinic 7"',
+                   '--password-file', $password, 'sync');
+
+    system 'script', '-qefc', "@command", $said;
+    isnt($?, 0, 'a sync whose central goes mad fails');
+    like(slurp($said), qr/\e\[K\r?\nmsync: \[warn\]/,
+         'a warning stands below the progress');
+    like(slurp($said), qr/^msync: INVALID_RESPONSE:/m, 'and the error');
 }
