@@ -420,21 +420,14 @@ msync_cli_check(msync_cli_t *cli)
 }
 
 
-int
-msync_cli_reinitialise(msync_cli_t *cli)
+static void
+say_reinitialise(const msync_cli_t *cli, int64_t queue)
 {
-    int64_t      queue;
-    msync_err_t  err;
-
-    if (take_lock(cli, &err) != MSYNC_OK) {
-        return 1;
-    }
-
-    if (open_for_writing(cli, &err) != MSYNC_OK
-        || msync_store_queue(cli->store, MSYNC_KEY_PUSH_CURSOR, &queue, &err)
-           != MSYNC_OK)
-    {
-        return msync_cli_fail(&err);
+    if (cli->json) {
+        printf("{\"reinitialised\":%s,\"unsent\":%lld,\"discarded\":%s}\n",
+               cli->yes ? "true" : "false", (long long) queue,
+               cli->yes && cli->discard ? "true" : "false");
+        return;
     }
 
     fprintf(cli->yes ? stdout : stderr,
@@ -444,26 +437,63 @@ msync_cli_reinitialise(msync_cli_t *cli)
             cli->discard ? "DISCARDS unsent changes"
                          : "keeps unsent changes, which are sent first",
             (long long) queue);
+}
+
+
+int
+msync_cli_reinitialise(msync_cli_t *cli)
+{
+    int          rc;
+    int64_t      queue;
+    msync_err_t  err;
+
+    if (cli->yes && take_lock(cli, &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    rc = cli->yes ? open_for_writing(cli, &err)
+                  : open_database(cli, MSYNC_STORE_READ_ONLY, &err);
+
+    if (rc != MSYNC_OK
+        || msync_store_queue(cli->store, MSYNC_KEY_PUSH_CURSOR, &queue, &err)
+           != MSYNC_OK
+        || (cli->yes && msync_store_reinitialise(cli->store, cli->discard,
+                                                 &err) != MSYNC_OK))
+    {
+        return msync_cli_fail(&err);
+    }
+
+    say_reinitialise(cli, queue);
 
     if (!cli->yes) {
         fprintf(stderr, "msync: nothing was done; say --yes to do it\n");
         return 1;
     }
 
-    return msync_store_reinitialise(cli->store, cli->discard, &err)
-           == MSYNC_OK ? 0 : msync_cli_fail(&err);
+    return 0;
 }
 
 
 int
 msync_cli_backup(msync_cli_t *cli)
 {
-    msync_err_t  err;
+    char         *text;
+    cJSON        *json;
+    msync_err_t   err;
 
     if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
         || msync_store_backup(cli->store, cli->argument, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
+    }
+
+    if (cli->json) {
+        json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "backup", cli->argument);
+        text = cJSON_PrintUnformatted(json);
+        print_json(text ? text : "{}");
+        free(text);
+        cJSON_Delete(json);
     }
 
     return 0;

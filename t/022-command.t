@@ -20,6 +20,8 @@ the_tables_file_is_remembered();
 without_the_tables_file_nothing_is_written();
 the_helper_of_nginx_notes_its_tables_file();
 
+reinitialise_without_yes_touches_nothing();
+backup_and_reinitialise_speak_json();
 an_error_has_a_line_of_its_own();
 
 done_testing();
@@ -153,6 +155,50 @@ sub noted {
                   . "name = 'key_value_store'")
         && sqlite($database, 'SELECT value_string FROM key_value_store '
                   . "WHERE id = 'MSYNC_TABLES'");
+}
+
+
+sub reinitialise_without_yes_touches_nothing {
+    my $database = site_path('nothing.sqlite');
+
+    my ($code, $out, $err) = run('--database', $database, 'reinitialise');
+    is($code, 1, 'reinitialise of a database that is not there');
+    ok(!-e $database, 'makes none without --yes');
+
+    run('--database', $database, 'retry');
+    sqlite($database, q(DROP TRIGGER "msync_Location_INSERT"),
+           q(DELETE FROM key_value_store WHERE id = 'MSYNC_SCHEMA_SHA256'));
+
+    ($code, $out, $err) = run('--database', $database, 'reinitialise');
+    is($code, 1, 'without --yes it fails');
+    like($err, qr/Unsent changes: 0\..*nothing was done/s, 'and says why');
+    is(sqlite($database, 'SELECT count(*) FROM sqlite_master WHERE name = '
+              . "'msync_Location_INSERT'"), 0, 'nor is one migrated');
+}
+
+
+sub backup_and_reinitialise_speak_json {
+    my $database = site_path('json.sqlite');
+    my $copy = stage_dir() . '/copy "1".sqlite';
+
+    run('--database', $database, 'retry');
+
+    my ($code, $out) = run('--database', $database, '--json', 'backup',
+                           $copy);
+    is($code, 0, 'a backup');
+    is_deeply(decode_json($out), { backup => $copy }, 'says so in JSON');
+    is((stat $copy)[2] & 07777, (stat $database)[2] & 07777,
+       'with the mode of the database');
+
+    ($code, $out) = run('--database', $database, '--json', 'reinitialise');
+    is($code, 1, 'reinitialise without --yes');
+    is(decode_json($out)->{unsent}, 0, 'tells what is unsent');
+    ok(!decode_json($out)->{reinitialised}, 'and does nothing');
+
+    ($code, $out) = run('--database', $database, '--json', '--yes',
+                        'reinitialise');
+    is($code, 0, 'with --yes');
+    ok(decode_json($out)->{reinitialised}, 'it does');
 }
 
 
