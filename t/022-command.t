@@ -20,6 +20,8 @@ the_tables_file_is_remembered();
 without_the_tables_file_nothing_is_written();
 the_helper_of_nginx_notes_its_tables_file();
 
+a_renamed_table_goes_on_to_be_synchronised();
+
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
 an_error_has_a_line_of_its_own();
@@ -155,6 +157,43 @@ sub noted {
                   . "name = 'key_value_store'")
         && sqlite($database, 'SELECT value_string FROM key_value_store '
                   . "WHERE id = 'MSYNC_TABLES'");
+}
+
+
+sub a_renamed_table_goes_on_to_be_synchronised {
+    my $database = site_path('renamed.sqlite');
+    my $central = start_central(password => 'secret', records => 100);
+    my @command = ('--database', $database, '--url', $central->url,
+        '--username', 'Clinic 7', '--password-file',
+        write_private('password', "secret\n"));
+    my $tables = write_file('place.json',
+        '[{"table": "Location", "rename": "place", "fields": '
+        . '[{"name": "shelves", "type": "integer", "nullable": true}]}]');
+
+    my ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'a first sync') or diag($err);
+
+    my $id = sqlite($database, 'SELECT min(ID) FROM Location');
+    my $rows = sqlite($database, 'SELECT count(*) FROM Location');
+    my $record = $central->record(Location => $id);
+    $central->change(tableName => 'Location', recordId => $id,
+        action => 'update', recordData => { %$record, shelves => 12 });
+    run(@command, 'sync');
+
+    ($code, $out, $err) = run(@command, '--tables', $tables, 'sync');
+    is($code, 0, 'a sync with another name for a table') or diag($err);
+    is(sqlite($database, 'SELECT count(*), sum(shelves) FROM place'),
+       "$rows|12", 'which has its rows, and the field that is known now');
+
+    sqlite($database, "UPDATE place SET code = 'NEW' WHERE ID = '$id'");
+    ($code) = run(@command, 'sync');
+    is($code, 0, 'a sync of an edit there');
+
+    my ($last) = reverse $central->received('v5');
+    is("$last->{tableName} $last->{recordId}", "Location $id",
+       'sends it by the name that central knows');
+    is_deeply([@{ $last->{recordData} }{qw(code shelves)}], ['NEW', 12],
+              'with both');
 }
 
 
