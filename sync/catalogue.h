@@ -148,7 +148,8 @@ typedef struct {
     msync_value_t        *values;
     bool                 *present;      /* the record has that field */
     char                 *extra;        /* owned, NULL: none */
-    void                 *json;         /* owned, what texts point into */
+    char                 *memory;       /* owned, the texts of a record */
+    size_t                used;         /* octets of it */
     char                **texts;        /* owned, texts made here */
     size_t                ntexts;
 } msync_row_t;

@@ -17,6 +17,13 @@ typedef struct {
 } json_stack_t;
 
 
+/* octets that a string may have and that are nothing special in it */
+
+static const bool  json_plain[256] = {
+    [0x20 ... 0x21] = true, [0x23 ... 0x5b] = true, [0x5d ... 0x7f] = true
+};
+
+
 static void json_space(msync_json_t *json);
 static bool json_comma(msync_json_t *json, char close);
 static bool json_skip_nested(msync_json_t *json, bool *garbled);
@@ -110,9 +117,8 @@ msync_json_enter(msync_json_t *json, msync_json_type_e type)
 bool
 msync_json_member(msync_json_t *json, char key[MSYNC_JSON_KEY_MAX])
 {
-    bool                 garbled;
     char                *text;
-    msync_json_slice_t   slice;
+    msync_json_slice_t  *slice = &json->key;
 
     if (!json_comma(json, '}')) {
         return false;
@@ -120,26 +126,25 @@ msync_json_member(msync_json_t *json, char key[MSYNC_JSON_KEY_MAX])
 
     json_space(json);
 
-    slice.data = json->pos;
-    slice.type = MSYNC_JSON_STRING;
-    garbled = false;
+    slice->data = json->pos;
+    slice->type = MSYNC_JSON_STRING;
+    slice->garbled = false;
 
-    if (!json_string(json, &garbled)) {
+    if (!json_string(json, &slice->garbled)) {
         return false;
     }
 
-    slice.length = (size_t) (json->pos - slice.data);
-    slice.garbled = false;
+    slice->length = (size_t) (json->pos - slice->data);
     key[0] = '\0';
 
-    if (memchr(slice.data, '\\', slice.length) == NULL) {
-        if (slice.length - 2 < MSYNC_JSON_KEY_MAX) {
-            memcpy(key, slice.data + 1, slice.length - 2);
-            key[slice.length - 2] = '\0';
+    if (memchr(slice->data, '\\', slice->length) == NULL) {
+        if (slice->length - 2 < MSYNC_JSON_KEY_MAX) {
+            memcpy(key, slice->data + 1, slice->length - 2);
+            key[slice->length - 2] = '\0';
         }
 
     } else {
-        text = msync_json_text(&slice, MSYNC_JSON_KEY_MAX - 1);
+        text = msync_json_text(slice, MSYNC_JSON_KEY_MAX - 1);
         if (text) {
             memcpy(key, text, strlen(text) + 1);
             msync_free(&text);
@@ -460,7 +465,20 @@ json_string(msync_json_t *json, bool *garbled)
 
     json->pos++;
 
-    while (json->pos < json->end) {
+    for ( ;; ) {
+
+        /* most octets are nothing special: of a first sync's, 740 a record */
+
+        while (json->pos < json->end
+               && json_plain[(unsigned char) *json->pos])
+        {
+            json->pos++;
+        }
+
+        if (json->pos == json->end) {
+            break;
+        }
+
         c = (unsigned char) *json->pos;
 
         if (c == '"') {
@@ -475,9 +493,6 @@ json_string(msync_json_t *json, bool *garbled)
 
         } else if (c < 0x20) {
             return msync_json_fail(json, "a string has a control character");
-
-        } else if (c < 0x80) {
-            json->pos++;
 
         } else {
             n = msync_utf8_char(json->pos, (size_t) (json->end - json->pos));

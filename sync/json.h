@@ -40,19 +40,20 @@ typedef enum {
 } msync_json_type_e;
 
 typedef struct {
-    const char  *start;               /* borrowed, as is the rest */
-    const char  *pos;
-    const char  *end;
-    const char  *error;               /* static words, NULL: none so far */
-    bool         first;               /* just behind a bracket */
-} msync_json_t;
-
-typedef struct {
     const char         *data;         /* borrowed from the text */
     size_t              length;
     msync_json_type_e   type;
     bool                garbled;      /* has octets that are not UTF-8 */
 } msync_json_slice_t;
+
+typedef struct {
+    const char          *start;       /* borrowed, as is the rest */
+    const char          *pos;
+    const char          *end;
+    const char          *error;       /* static words, NULL: none so far */
+    bool                 first;       /* just behind a bracket */
+    msync_json_slice_t   key;         /* of the last member, as written */
+} msync_json_t;
 
 
 void msync_json_init(msync_json_t *json, const char *text, size_t length);
@@ -92,6 +93,14 @@ size_t msync_json_offset(const msync_json_t *json);
  */
 char *msync_json_text(const msync_json_slice_t *slice, size_t max);
 
+/*
+ * The same into memory of the caller's, at least as large as the slice is
+ * long; not for a garbled one.  False when it is no string or contains
+ * U+0000.
+ */
+bool msync_json_text_into(const msync_json_slice_t *slice, char *out,
+    size_t *length);
+
 /* a whole number that fits, also when written as a string or with ".0" */
 bool msync_json_integer(const msync_json_slice_t *slice, int64_t *value);
 
@@ -112,6 +121,9 @@ typedef struct {
 void msync_json_put(msync_json_out_t *out, const char *data, size_t length);
 void msync_json_put_text(msync_json_out_t *out, const char *text);
 void msync_json_put_integer(msync_json_out_t *out, int64_t value);
+/* as it stands in the text, garbled octets replaced */
+void msync_json_put_slice(msync_json_out_t *out,
+    const msync_json_slice_t *slice);
 
 /* quoted and escaped; what is not valid UTF-8 is written as U+FFFD */
 void msync_json_put_string(msync_json_out_t *out, const char *string);

@@ -22,61 +22,78 @@ static size_t json_encode(char *out, uint32_t code);
 char *
 msync_json_text(const msync_json_slice_t *slice, size_t max)
 {
-    char        *text, *out;
+    bool                 is_text;
+    char                *text, *raw = NULL;
+    size_t               n;
+    msync_json_slice_t   clean = *slice;
+
+    /* an escape of six octets stands for at least one */
+
+    if (slice->type != MSYNC_JSON_STRING || (slice->length - 2) / 6 > max) {
+        return NULL;
+    }
+
+    if (slice->garbled) {
+        raw = msync_json_raw(slice, &clean.length);
+        if (raw == NULL) {
+            return NULL;
+        }
+
+        clean.data = raw;
+        clean.garbled = false;
+    }
+
+    text = msync_alloc(clean.length);
+    is_text = msync_json_text_into(&clean, text, &n) && n <= max;
+    free(raw);
+
+    if (!is_text) {
+        msync_free(&text);
+    }
+
+    return text;
+}
+
+
+bool
+msync_json_text_into(const msync_json_slice_t *slice, char *out,
+    size_t *length)
+{
+    char        *begin = out;
     size_t       n;
     uint32_t     code;
-    const char  *p, *end;
+    const char  *p, *end, *escape;
 
     if (slice->type != MSYNC_JSON_STRING) {
-        return NULL;
+        return false;
     }
 
     p = slice->data + 1;
     end = slice->data + slice->length - 1;
 
-    /* an escape of six octets stands for at least one */
+    while (p < end) {
+        escape = memchr(p, '\\', (size_t) (end - p));
+        n = (size_t) ((escape ? escape : end) - p);
 
-    if ((size_t) (end - p) / 6 > max) {
-        return NULL;
-    }
+        memcpy(out, p, n);
+        out += n;
+        p += n;
 
-    text = msync_alloc(3 * (size_t) (end - p) + 1);
+        if (escape) {
+            p += json_unescape(p, (size_t) (end - p), &code);
 
-    for (out = text; p < end; p += n) {
-
-        if (*p != '\\') {
-            n = msync_utf8_char(p, (size_t) (end - p));
-
-            if (n != 0) {
-                memcpy(out, p, n);
-                out += n;
-
-            } else {
-                n = 1;
-                out += json_encode(out, 0xfffd);
+            if (code == 0) {
+                return false;
             }
 
-            continue;
+            out += json_encode(out, code);
         }
-
-        n = json_unescape(p, (size_t) (end - p), &code);
-
-        if (code == 0) {
-            free(text);
-            return NULL;
-        }
-
-        out += json_encode(out, code);
-    }
-
-    if ((size_t) (out - text) > max) {
-        free(text);
-        return NULL;
     }
 
     *out = '\0';
+    *length = (size_t) (out - begin);
 
-    return text;
+    return true;
 }
 
 
@@ -213,6 +230,27 @@ msync_json_put_integer(msync_json_out_t *out, int64_t value)
 
     n = snprintf(digits, sizeof(digits), "%lld", (long long) value);
     msync_json_put(out, digits, (size_t) n);
+}
+
+
+void
+msync_json_put_slice(msync_json_out_t *out, const msync_json_slice_t *slice)
+{
+    char    *raw;
+    size_t   length;
+
+    if (!slice->garbled) {
+        msync_json_put(out, slice->data, slice->length);
+        return;
+    }
+
+    raw = msync_json_raw(slice, &length);
+    if (raw == NULL) {
+        msync_out_of_memory();
+    }
+
+    msync_json_put(out, raw, length);
+    free(raw);
 }
 
 

@@ -314,6 +314,10 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     /* a reader needs to write the shared memory of the log, too */
     mode = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
+    /* nobody asks how much memory SQLite has, and counting it costs a mutex
+     * with each allocation; of use before its first call, an error after */
+    (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+
     if (sqlite3_open_v2(path, &store->db, mode, NULL) != SQLITE_OK) {
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "cannot open %s: %s",
                       path, store->db ? sqlite3_errmsg(store->db)

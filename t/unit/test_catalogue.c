@@ -97,6 +97,40 @@ refused(const char *name, const char *data, const char *field)
 
 
 static void
+what_is_not_known_goes_out_as_it_came(void **state)
+{
+    char         *text;
+    size_t        length;
+    msync_row_t   row;
+    msync_err_t   err;
+
+    static const char  odd[] =
+        "\"big\":12345678901234567890,\"huge\":1e400,\"a\\u00e9\":[1, "
+        "{}],\"half\":\"\\ud800\",\"zero\":\"\\u0000\"";
+    char               data[512];
+
+    (void) state;
+    snprintf(data, sizeof(data), "{\"units\":\"\\u0041\\n\\ud83d\\ude00\","
+             "%s,\"comment\":\"\",\"order_number\":2.0,\"units\":\"second\""
+             "}", odd);
+    assert_ok(msync_row_decode(&row, table("unit"), "X", data, NULL, &err));
+    text = msync_row_encode(&row, &length, &err);
+    assert_non_null(text);
+    assert_int_equal(strlen(text), length);
+    assert_non_null(strstr(text, odd));
+    assert_non_null(strstr(text, "\"units\":\"A\\n\xf0\x9f\x98\x80\""));
+    assert_non_null(strstr(text, "\"order_number\":2,"));
+    free(text);
+    msync_row_clear(&row);
+
+    refused("unit", "{\"units\":\"a\\u0000b\",\"comment\":\"\","
+            "\"order_number\":1}", "units");
+    refused("unit", "{\"units\":\"u\",\"comment\":\"\","
+            "\"order_number\":1e400}", "order_number");
+}
+
+
+static void
 parents_stand_before_children(void **state)
 {
     size_t                i, j;
@@ -334,6 +368,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(parents_stand_before_children),
+        cmocka_unit_test(what_is_not_known_goes_out_as_it_came),
         cmocka_unit_test(names_are_found_exactly),
         cmocka_unit_test(dates_go_out_as_the_wire_wants_them),
         cmocka_unit_test(unknown_fields_survive),

@@ -1,30 +1,6 @@
-/* Integration: order, faults, deletes, merges, silence of the changelog. */
+/* Integration: order, faults, deletes, silence of the changelog. */
 
-#include "site.h"
-
-#include "integrate.h"
-
-#define UNIT(word)                                                            \
-    "{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}"
-#define CATEGORY  "{\"Description\":\"c\",\"sort_order\":1}"
-#define ITEM(unit)                                                            \
-    "{\"item_name\":\"i\",\"code\":\"c\",\"unit_ID\":\"" unit "\","           \
-    "\"type_of\":\"general\",\"default_pack_size\":1,\"is_vaccine\":false,"   \
-    "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
-    "\"category_ID\":\"\",\"restricted_location_type_ID\":\"\","              \
-    "\"volume_per_pack\":0,\"universalcodes_code\":\"\"}"
-
-
-static msync_integrated_t
-integrate(site_t *site, bool whole)
-{
-    msync_err_t         err;
-    msync_integrated_t  result;
-
-    assert_ok(msync_integrate(site->store, site->catalogue, whole, NULL,
-                              NULL, &result, &err));
-    return result;
-}
+#include "integration.h"
 
 
 static void
@@ -181,163 +157,6 @@ a_delete_that_is_not_handled_is_kept_with_its_reason(void **state)
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_DELETE, NULL);
     result = integrate(site, true);
     assert_int_equal(result.failed, 1);
-}
-
-
-static void
-a_merge_repoints_and_marks_the_loser(void **state)
-{
-    site_t              *site = *state;
-    msync_integrated_t   result;
-
-    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
-             "('B', 'general');"
-             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
-             "('X', '1', 'B')");
-    site_sql(site, "DELETE FROM changelog");
-    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    site_pull(site, MSYNC_LEGACY, "item", "n", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"gone\",\"mergeIdToDelete\":\"B\"}");
-    result = integrate(site, true);
-    assert_int_equal(result.integrated, 1);
-    assert_int_equal(result.failed, 1);
-    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
-    assert_string_equal(site_get(site, "SELECT inactive FROM item WHERE ID "
-                                 "= 'B'"), "1");
-    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
-                        "0");
-}
-
-
-static void
-a_merge_leaves_one_join_a_pair(void **state)
-{
-    site_t  *site = *state;
-
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('K', 'k', 'c', 'facility'), ('L', 'l', 'c', 'facility'), "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
-             "('S', 'N', 'c', 'store'), ('T', 'N', 'd', 'store');"
-             "INSERT INTO name_store_join (ID, name_ID, store_ID) VALUES "
-             "('k', 'K', 'S'), ('l', 'L', 'S'), ('t', 'L', 'T')");
-    site_pull(site, MSYNC_LEGACY, "name", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"K\",\"mergeIdToDelete\":\"L\"}");
-    assert_int_equal(integrate(site, true).failed, 0);
-    assert_string_equal(site_get(site, "SELECT group_concat(ID || name_ID "
-                                 "|| store_ID, ' ') FROM name_store_join"),
-                        "kKS tKT");
-}
-
-
-static void
-a_merge_is_done_whole_or_not_at_all(void **state)
-{
-    site_t  *site = *state;
-
-    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
-             "('B', 'general');"
-             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
-             "('X', '1', 'B');"
-             "CREATE TRIGGER no BEFORE UPDATE ON item BEGIN "
-             "SELECT raise(ABORT, 'the application says no'); END");
-    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    assert_int_equal(integrate(site, true).failed, 1);
-    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "B");
-    assert_string_equal(site_get(site, "SELECT integration_error FROM "
-                                 "sync_buffer"), "the application says no");
-}
-
-
-static void
-merges_of_one_record_do_not_replace_each_other(void **state)
-{
-    site_t  *site = *state;
-
-    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
-             "('B', 'general'), ('C', 'general')");
-    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"C\"}");
-    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"C\"}");
-    assert_int_equal(integrate(site, true).integrated, 2);
-    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM item "
-                                 "WHERE inactive"), "B,C");
-}
-
-
-static void
-a_merge_of_records_of_others_is_none_of_ours(void **state)
-{
-    site_t  *site = *state;
-
-    site_pull(site, MSYNC_LEGACY, "name", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    assert_int_equal(integrate(site, true).integrated, 1);
-}
-
-
-static void
-a_merge_waits_for_the_record_that_is_kept(void **state)
-{
-    site_t              *site = *state;
-    msync_integrated_t   result;
-
-    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'u');"
-             "INSERT INTO item (ID, type_of) VALUES ('B', 'general');"
-             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
-             "('X', '1', 'B')");
-    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    assert_int_equal(integrate(site, true).failed, 1);
-
-    site_pull(site, MSYNC_LEGACY, "item", "A", MSYNC_ACTION_UPSERT,
-              ITEM("U"));
-    result = integrate(site, true);
-    assert_int_equal(result.integrated, 2);
-    assert_int_equal(result.failed, 0);
-    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
-}
-
-
-#define BARCODE(item)                                                         \
-    "{\"barcode\":\"1\",\"itemID\":\"" item "\",\"manufacturerID\":\"\","    \
-    "\"packSize\":1,\"parentID\":\"\"}"
-
-static void
-a_later_reference_to_the_loser_is_led_to_the_kept_one(void **state)
-{
-    site_t  *site = *state;
-
-    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
-             "('B', 'general'), ('C', 'general')");
-    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"B\",\"mergeIdToDelete\":\"C\"}");
-    site_pull(site, MSYNC_LEGACY, "item", "n", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
-    assert_int_equal(integrate(site, true).failed, 0);
-
-    site_pull(site, MSYNC_LEGACY, "barcode", "X", MSYNC_ACTION_UPSERT,
-              BARCODE("C"));
-    assert_int_equal(integrate(site, true).failed, 0);
-    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "A");
-
-    /* a merge into one that was merged itself, and one the other way round */
-    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('D', 'general')");
-    site_pull(site, MSYNC_LEGACY, "item", "o", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"C\",\"mergeIdToDelete\":\"D\"}");
-    site_pull(site, MSYNC_LEGACY, "item", "p", MSYNC_ACTION_MERGE,
-              "{\"mergeIdToKeep\":\"B\",\"mergeIdToDelete\":\"A\"}");
-    assert_int_equal(integrate(site, true).failed, 0);
-    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "B");
-    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
-                                 "kept_id, ' ') FROM (SELECT * FROM "
-                                 "msync_merged ORDER BY record_id)"),
-                        "AB CB DB");
 }
 
 
@@ -532,22 +351,6 @@ large_buffers_are_walked_to_the_end(void **state)
 }
 
 
-/* the database as a first sync fills it */
-
-static int
-open_loose(void **state)
-{
-    site_t      *site;
-    msync_err_t  err;
-
-    assert_int_equal(site_open(state), 0);
-    site = *state;
-    assert_ok(msync_store_loosen(site->store, &err));
-
-    return 0;
-}
-
-
 static const char *
 indexes(site_t *site)
 {
@@ -650,11 +453,6 @@ a_buffer_with_records_keeps_its_indexes(void **state)
 int
 main(void)
 {
-#define T(name)                                                               \
-    cmocka_unit_test_setup_teardown(name, site_open, site_close)
-#define LOOSE(name)                                                           \
-    { "loose: " #name, name, open_loose, site_close, NULL }
-
     const struct CMUnitTest  tests[] = {
         T(children_may_arrive_first),
         T(one_bad_record_costs_one_record),
@@ -663,13 +461,6 @@ main(void)
         T(deletes_go_children_first),
         T(soft_deletes_mark_and_an_upsert_revives),
         T(a_delete_that_is_not_handled_is_kept_with_its_reason),
-        T(a_merge_repoints_and_marks_the_loser),
-        T(a_merge_leaves_one_join_a_pair),
-        T(a_merge_is_done_whole_or_not_at_all),
-        T(merges_of_one_record_do_not_replace_each_other),
-        T(a_merge_of_records_of_others_is_none_of_ours),
-        T(a_merge_waits_for_the_record_that_is_kept),
-        T(a_later_reference_to_the_loser_is_led_to_the_kept_one),
         T(an_unsent_edit_is_not_overwritten),
         T(a_refused_edit_is_not_overwritten),
         T(an_inactive_join_is_removed),
@@ -684,10 +475,6 @@ main(void)
         LOOSE(deletes_go_children_first),
         LOOSE(soft_deletes_mark_and_an_upsert_revives),
         LOOSE(a_delete_that_is_not_handled_is_kept_with_its_reason),
-        LOOSE(a_merge_repoints_and_marks_the_loser),
-        LOOSE(a_merge_leaves_one_join_a_pair),
-        LOOSE(a_merge_is_done_whole_or_not_at_all),
-        LOOSE(merges_of_one_record_do_not_replace_each_other),
         LOOSE(an_unsent_edit_is_not_overwritten),
         LOOSE(an_inactive_join_is_removed),
         LOOSE(local_fields_keep_their_values),

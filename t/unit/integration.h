@@ -1,0 +1,56 @@
+/*
+ * What the tests of integration share.
+ */
+
+#ifndef MSYNC_TEST_INTEGRATION_H
+#define MSYNC_TEST_INTEGRATION_H
+
+#include "site.h"
+
+#include "integrate.h"
+
+#define UNIT(word)                                                            \
+    "{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}"
+#define CATEGORY  "{\"Description\":\"c\",\"sort_order\":1}"
+#define ITEM(unit)                                                            \
+    "{\"item_name\":\"i\",\"code\":\"c\",\"unit_ID\":\"" unit "\","           \
+    "\"type_of\":\"general\",\"default_pack_size\":1,\"is_vaccine\":false,"   \
+    "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
+    "\"category_ID\":\"\",\"restricted_location_type_ID\":\"\","              \
+    "\"volume_per_pack\":0,\"universalcodes_code\":\"\"}"
+
+
+static inline msync_integrated_t
+integrate(site_t *site, bool whole)
+{
+    msync_err_t         err;
+    msync_integrated_t  result;
+
+    assert_ok(msync_integrate(site->store, site->catalogue, whole, NULL,
+                              NULL, &result, &err));
+    return result;
+}
+
+
+/* the database as a first sync fills it */
+
+static inline int
+open_loose(void **state)
+{
+    site_t      *site;
+    msync_err_t  err;
+
+    assert_int_equal(site_open(state), 0);
+    site = *state;
+    assert_ok(msync_store_loosen(site->store, &err));
+
+    return 0;
+}
+
+
+#define T(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, site_open, site_close)
+#define LOOSE(name)                                                           \
+    { "loose: " #name, name, open_loose, site_close, NULL }
+
+#endif /* MSYNC_TEST_INTEGRATION_H */
