@@ -49,7 +49,7 @@ my @KINDS = (
         'led elsewhere'),
     map({ "merged $_" } sort keys %MERGED),
     map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
-    'synced', 'synced while paused', 'paused', 'resumed', 'helper killed',
+    'refused', 'synced', 'synced while paused', 'paused', 'resumed', 'helper killed',
     'helper restarted',
 );
 
@@ -158,7 +158,8 @@ sub _mine {
 my @STEPS = (
     [24 => \&_edit_here], [8 => \&_insert_here], [8 => \&_delete_here],
     [20 => \&_edit_there], [8 => \&_insert_there], [8 => \&_delete_there],
-    [12 => \&_merge_there], [14 => \&_fault], [12 => \&_sync],
+    [12 => \&_merge_there], [14 => \&_fault], [6 => \&_refuse],
+    [12 => \&_sync],
     [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&_serve],
 );
 my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
@@ -294,11 +295,12 @@ sub _insert_here {
 }
 
 
-# Only what was made here: nothing depends on it.
+# Only what was made here: nothing depends on it, unless it was held.
 sub _delete_here {
     my ($self) = @_;
 
-    my @made = grep { $_->[0]{push_delete} } @{ $self->{made} };
+    my @made = grep { $_->[0]{push_delete} && !$self->{held}{ $_->[1] } }
+        @{ $self->{made} };
     my $which = _one(@made) or return $self->_insert_here;
     my ($t, $id) = @$which;
 
@@ -472,6 +474,21 @@ sub _fault {
 }
 
 
+# Central does not take some of the records that this site changed lately,
+# until the faults stop or others are refused instead.
+sub _refuse {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+
+    my @ids = split /\n/, $self->query('SELECT record_id FROM changelog '
+        . 'GROUP BY record_id ORDER BY max(cursor) DESC LIMIT 30');
+
+    $self->central->config(refuse => [grep { rand 3 < 1 } @ids]);
+    $self->_took('refused');
+}
+
+
 # A process of the helper; returns its pid.
 sub _start {
     my ($self, %env) = @_;
@@ -614,6 +631,7 @@ sub settle {
     my $still = 0;
 
     $self->central->clear_faults;
+    $self->central->config(refuse => []);
     delete $self->{known};
 
     for my $n (1 .. QUIET) {

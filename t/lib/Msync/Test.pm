@@ -269,7 +269,7 @@ sub sqlite {
         '-cmd', 'PRAGMA foreign_keys = ON', $database, join(';', @statements)
         or croak "cannot run sqlite3: $!";
     my $out = join '', <$fh>;
-    close $fh or croak "sqlite3 $database: status $?";
+    close $fh or croak "sqlite3 $database: status $? of @statements";
     chomp $out;
 
     return $out;
