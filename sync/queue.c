@@ -1,8 +1,8 @@
 /*
  * The queue of commands.
  *
- * Promises: however many plain triggers came, one run does them; a cancel
- * takes back the triggers that came before it.
+ * Promises: however many plain triggers came, or triggers for one patient,
+ * one run does them; a cancel takes back the triggers that came before it.
  */
 
 #include <string.h>
@@ -10,30 +10,45 @@
 #include "queue.h"
 
 
+/* forgets the i-th of those that wait */
+
+static void
+take_out(msync_queue_t *queue, size_t i)
+{
+    queue->n--;
+    memmove(queue->triggers + i, queue->triggers + i + 1,
+            (queue->n - i) * sizeof(msync_trigger_t));
+}
+
+
 static bool
 put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
     size_t length)
 {
-    msync_trigger_t  *last;
+    size_t            i;
+    msync_trigger_t  *trigger;
 
-    last = queue->n ? &queue->triggers[queue->n - 1] : NULL;
+    /* one run does all plain ones, and all of one patient; it comes last, for
+     * what is done is told by the highest sequence alone */
+    for (i = 0; i < queue->n; i++) {
+        trigger = &queue->triggers[i];
 
-    /* a plain one behind a plain one, or the same patient again */
-    if (last != NULL && strlen(last->patient) == length
-        && memcmp(last->patient, patient, length) == 0)
-    {
-        last->sequence = sequence;
-        return true;
+        if (strlen(trigger->patient) == length
+            && memcmp(trigger->patient, patient, length) == 0)
+        {
+            take_out(queue, i);
+            break;
+        }
     }
 
     if (queue->n == MSYNC_QUEUE_MAX) {
         return false;          /* not acknowledged, so nginx sends it again */
     }
 
-    last = &queue->triggers[queue->n++];
-    last->sequence = sequence;
-    memcpy(last->patient, patient, length);
-    last->patient[length] = '\0';
+    trigger = &queue->triggers[queue->n++];
+    trigger->sequence = sequence;
+    memcpy(trigger->patient, patient, length);
+    trigger->patient[length] = '\0';
 
     return true;
 }
@@ -116,9 +131,7 @@ msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger)
     }
 
     *trigger = queue->triggers[0];
-    queue->n--;
-    memmove(queue->triggers, queue->triggers + 1,
-            queue->n * sizeof(msync_trigger_t));
+    take_out(queue, 0);
 
     return true;
 }

@@ -2,8 +2,8 @@
  * The commands that nginx has forwarded and that are not done yet.
  *
  * Sequence numbers are those of control.h.  A plain trigger stands for all
- * plain ones that came before the run that it starts; triggers for patients
- * are kept one by one, in their order.
+ * plain ones that came before the run that it starts, and one for a patient
+ * for all of that patient; they wait in the order of the latest of each.
  */
 
 #ifndef MSYNC_QUEUE_H
@@ -14,7 +14,7 @@
 
 #include "control.h"
 
-#define MSYNC_QUEUE_MAX  33    /* 16 patients with a plain one between each */
+#define MSYNC_QUEUE_MAX  33    /* nginx takes 16 patients, and a plain one */
 
 typedef struct {
     uint64_t  sequence;

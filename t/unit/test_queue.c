@@ -59,6 +59,41 @@ patients_keep_their_order(void **state)
 }
 
 
+/* those that ask may be many, but not more than there are patients */
+
+static void
+patients_asked_for_in_turn_do_not_fill_it(void **state)
+{
+    uint64_t         sequence;
+    msync_queue_t    queue = { 0 };
+    msync_trigger_t  next;
+
+    (void) state;
+
+    for (sequence = 1; sequence < 3 * MSYNC_QUEUE_MAX; sequence += 3) {
+        trigger(&queue, sequence, "a");
+        trigger(&queue, sequence + 1, "");
+        trigger(&queue, sequence + 2, "b");
+    }
+
+    assert_int_equal(queue.n, 3);
+    trigger(&queue, sequence, "c");
+    trigger(&queue, sequence + 1, "a");
+
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "b");
+    assert_int_equal(next.sequence, sequence - 1);
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "c");
+    assert_true(msync_queue_next(&queue, &next));
+    assert_string_equal(next.patient, "a");
+    assert_int_equal(next.sequence, sequence + 1);
+    assert_false(msync_queue_next(&queue, &next));
+}
+
+
 static void
 a_command_that_comes_again_is_ignored(void **state)
 {
@@ -178,6 +213,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(plain_triggers_become_one),
         cmocka_unit_test(patients_keep_their_order),
+        cmocka_unit_test(patients_asked_for_in_turn_do_not_fill_it),
         cmocka_unit_test(a_command_that_comes_again_is_ignored),
         cmocka_unit_test(a_cancel_takes_back_what_came_before),
         cmocka_unit_test(the_later_of_pause_and_resume_counts),
