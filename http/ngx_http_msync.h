@@ -357,6 +357,7 @@ ngx_int_t ngx_http_msync_send_body(ngx_http_request_t *r, ngx_str_t *body);
 void ngx_http_msync_set_json(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_set_header(ngx_http_request_t *r, char *name,
     char *value);
+ngx_int_t ngx_http_msync_set_retry_after(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_set_cache_control(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_set_etag(ngx_http_request_t *r, ngx_str_t *value);
 ngx_str_t *ngx_http_msync_find_header(ngx_http_request_t *r, char *name,

@@ -25,6 +25,8 @@ static void ngx_http_msync_body_wipe(ngx_event_t *ev);
 static ngx_int_t ngx_http_msync_answer_wait(ngx_http_request_t *r,
     ngx_str_t *body);
 static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
+static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *answer);
 
 
 ngx_int_t
@@ -360,7 +362,7 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
         ngx_http_msync_unwait(waiter);
 
         if (rc == NGX_OK && answer.len) {
-            rc = ngx_http_msync_send_json(r, status, &answer);
+            rc = ngx_http_msync_send_answer(r, status, &answer);
 
         } else if (rc == NGX_ABORT) {
             rc = ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
@@ -375,4 +377,20 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
 
         q = ngx_queue_head(&site->answers);
     }
+}
+
+
+/* 503 is what a client may ask again, and it is told when */
+
+static ngx_int_t
+ngx_http_msync_send_answer(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *answer)
+{
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_msync_set_retry_after(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_msync_send_json(r, status, answer);
 }

@@ -70,7 +70,7 @@ ngx_int_t
 ngx_http_msync_send_unavailable(ngx_http_request_t *r, char *variant,
     char *text)
 {
-    if (ngx_http_msync_set_header(r, "Retry-After", "5") != NGX_OK) {
+    if (ngx_http_msync_set_retry_after(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -151,6 +151,13 @@ ngx_http_msync_set_header(ngx_http_request_t *r, char *name, char *value)
     h->value.len = ngx_strlen(value);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_msync_set_retry_after(ngx_http_request_t *r)
+{
+    return ngx_http_msync_set_header(r, "Retry-After", "5");
 }
 
 

@@ -295,6 +295,7 @@ try_open(msync_serve_t *serve)
 
     if (rc == MSYNC_AGAIN) {
         serve->open_at = msync_store_now() + LOCK_PAUSE;
+        msync_serve_refuse(serve, &err);
         return;
     }
 
@@ -312,6 +313,7 @@ try_open(msync_serve_t *serve)
     msync_err_full(&err, entry->text, sizeof(entry->text));
 
     msync_serve_report(serve, true);
+    msync_serve_refuse(serve, &err);
 }
 
 
@@ -455,6 +457,7 @@ static void
 end(msync_serve_t *serve)
 {
     msync_log_set_sink(NULL, NULL);
+    msync_serve_forget(serve);
     msync_store_close(&serve->store);
     msync_conf_free(&serve->conf);
     msync_catalogue_free(&serve->catalogue);

@@ -2,7 +2,8 @@
  * What nginx tells: frames, commands, and the requests of the settings page.
  *
  * Promises: a request is answered exactly once; its body is wiped from memory
- * when it was answered.
+ * when it was answered.  One that comes before the database is open waits
+ * for it.
  */
 
 #include <stdlib.h>
@@ -12,6 +13,12 @@
 #include "serve.h"
 #include "serve_private.h"
 #include "settings.h"
+
+#define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
+
+static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
+                              "\"fullError\":\"Another process has the "
+                              "database; try again in a moment.\"}}";
 
 
 int
@@ -135,28 +142,73 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
 
 
 static void
+forget_request(msync_serve_request_t *request)
+{
+    explicit_bzero(request->body, request->length);
+    msync_free(&request->body);
+}
+
+
+static void
 answer_requests(msync_serve_t *serve)
 {
     size_t  i;
 
     for (i = 0; i < serve->nrequests; i++) {
         answer_request(serve, &serve->requests[i]);
-        msync_free(&serve->requests[i].body);
+        forget_request(&serve->requests[i]);
     }
 
     serve->nrequests = 0;
 }
 
 
+void
+msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
+{
+    char    *body;
+    size_t   i, kept = 0;
+    int64_t  now = msync_store_now();
+
+    for (i = 0; i < serve->nrequests; i++) {
+
+        if (err->variant == MSYNC_ERR_NONE
+            && now - serve->requests[i].came < REQUEST_WAIT)
+        {
+            serve->requests[kept++] = serve->requests[i];
+            continue;
+        }
+
+        body = err->variant == MSYNC_ERR_NONE
+               ? msync_strdup(locked) : msync_status_error(err);
+
+        reply(serve, serve->requests[i].id, 503, body);
+        forget_request(&serve->requests[i]);
+        msync_free(&body);
+    }
+
+    serve->nrequests = kept;
+}
+
+
+void
+msync_serve_forget(msync_serve_t *serve)
+{
+    while (serve->nrequests > 0) {
+        forget_request(&serve->requests[--serve->nrequests]);
+    }
+}
+
+
 static void
 take_request(msync_serve_t *serve, msync_received_t *frame)
 {
-    msync_serve_request_t              *request;
+    msync_serve_request_t  *request;
     msync_request_frame_t   head;
 
-    static const char  busy[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
-                                "\"fullError\":\"The database is not open "
-                                "yet; try again in a moment.\"}}";
+    static const char  busy[] = "{\"error\":{\"variant\":\"TOO_MANY_REQUESTS\","
+                                "\"fullError\":\"Too many settings are being "
+                                "checked.\"}}";
 
     if (frame->length < sizeof(head)) {
         return;
@@ -170,13 +222,14 @@ take_request(msync_serve_t *serve, msync_received_t *frame)
         return;
     }
 
-    if (serve->store == NULL || serve->nrequests == REQUESTS_MAX) {
+    if (serve->nrequests == REQUESTS_MAX) {
         reply(serve, frame->id, 503, busy);
         return;
     }
 
     request = &serve->requests[serve->nrequests++];
     request->id = frame->id;
+    request->came = msync_store_now();
     request->request = head.request;
     request->length = head.body_length;
     request->body = msync_alloc(head.body_length + 1);

@@ -16,6 +16,7 @@
 
 typedef struct {
     uint64_t         id;
+    int64_t          came;         /* when */
     msync_request_e  request;
     char            *body;         /* owned, wiped when answered */
     size_t           length;
@@ -73,6 +74,11 @@ void msync_serve_receive(msync_serve_t *serve);
 /* does what a page asks for beside runs: pause, resume, settings; nothing
  * while a transaction is open, for these write, too */
 void msync_serve_attend(msync_serve_t *serve);
+/* the database cannot be opened: answers all requests with the error or,
+ * without one, those that have waited too long for its lock */
+void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
+/* requests that the next helper will be asked again */
+void msync_serve_forget(msync_serve_t *serve);
 
 /* serve.c */
 bool msync_serve_is_stopped(void);

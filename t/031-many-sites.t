@@ -80,6 +80,13 @@ sub the_broken_one_says_so {
 
     ok((grep { /\[(?:warn|error)\].*msync broken: .*broken\.sqlite/ }
         $nginx->log_lines), 'in the log, too');
+
+    my $answer = $nginx->request(PUT => '/broken/settings',
+                                 content => '{"intervalSeconds": 60}');
+    is($answer->{status}, 503, 'its settings cannot be saved');
+    is($answer->{json}{error}{variant}, 'DATABASE_ERROR', 'and that is why');
+    like($answer->{headers}{'retry-after'}, qr/^[1-9]\d*$/,
+         'with Retry-After');
 }
 
 
