@@ -321,11 +321,21 @@ ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site)
 void
 ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
 {
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    site->sh->helper = site->helper.spawn;
-    site->sh->starts++;
-    site->sh->status_version++;
+    /* of two workers during a reload, the older one may hear of its own later;
+     * that one's end would leave the site without a helper */
+
+    if (site->helper.spawn > sh->helper) {
+        sh->helper = site->helper.spawn;
+        sh->status_version++;
+    }
+
+    sh->starts++;
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 }

@@ -23,6 +23,7 @@ a_killed_helper_is_replaced();
 a_helper_that_fails_is_started_ever_later();
 a_worker_is_killed();
 reload_in_the_usual_way();
+a_late_helper_is_not_the_latest();
 reload_changes_the_sites();
 reload_with_a_mistake();
 a_trigger_outlives_a_reload();
@@ -217,6 +218,44 @@ sub reload_in_the_usual_way {
     helpers_are(1, 'one helper');
     cmp_ok($nginx->status->{generation}, '>=', $generation,
            'the generation goes on');
+    ends_well($nginx);
+}
+
+
+# The helper of before a reload may say its first word when that of after it
+# has said everything.
+sub a_late_helper_is_not_the_latest {
+    my %status = (state => 'idle', queue => 4);
+    my $go = site_path('go');
+
+    Msync::Fake->start_with(status => \%status, after => $go);
+
+    my $nginx = nginx();
+    my $late = wait_until { (helpers())[0] };
+    wait_until { $nginx->workers == worker_count(2) };
+    my @workers = $nginx->workers;
+
+    # They do not leave before they have heard of it.
+    kill STOP => @workers;
+    Msync::Fake->start_with(status => \%status);
+    $nginx->signal('HUP');
+    my $fake = fake();
+
+    open my $fh, '>', $go or die "$go: $!";
+    close $fh or die "$go: $!";
+    sleep 0.3;
+
+    kill CONT => @workers;
+    ok(wait_until(sub { !grep { is_running($_) } @workers, $late }),
+       'the workers of before end, and their helper');
+    helpers_are(1, 'one helper');
+    like($nginx->get('/api/metrics')->{content},
+         qr/^msync_helper_up\{site="clinic"\} 1$/m, 'which counts');
+
+    unlink $go;
+    $fake->status(state => 'idle', queue => 5);
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 5 }),
+       'and is listened to');
     ends_well($nginx);
 }
 
