@@ -139,7 +139,9 @@ typedef enum {
  * "stopped", when this helper has gone and no other one follows soon.
  */
 
-#define MSYNC_STATUS_CONFIGURED  1   /* settings exist: a trigger can run */
+#define MSYNC_STATUS_CONFIGURED  1   /* settings exist, or the database that
+                                        may have them is out of reach: a
+                                        trigger is taken */
 
 typedef struct {
     uint32_t  state;                     /* msync_state_e */

@@ -273,14 +273,42 @@ open_store(msync_serve_t *serve, msync_err_t *err)
 }
 
 
+/* no run of the log: id -1 shows the error all the same */
+
+static void
+show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
+    msync_err_t *err)
+{
+    msync_log_entry_t  *entry = &serve->status.entry;
+
+    memset(entry, 0, sizeof(msync_log_entry_t));
+    entry->id = -1;
+    entry->started = entry->finished = msync_store_now();
+    entry->variant = err->variant;
+    msync_err_full(err, entry->text, sizeof(entry->text));
+
+    /* what has been said already is no news */
+    if (before->id == -1 && before->variant == entry->variant
+        && strcmp(before->text, entry->text) == 0)
+    {
+        *entry = *before;
+
+    } else {
+        msync_log_err(err, "opening the site");
+    }
+
+    msync_serve_report(serve, true);
+}
+
+
 /* a database that cannot be opened is shown, and tried again */
 
 static void
 try_open(msync_serve_t *serve)
 {
-    int                 rc;
-    msync_err_t         err;
-    msync_log_entry_t  *entry = &serve->status.entry;
+    int                rc;
+    msync_err_t        err;
+    msync_log_entry_t  before = serve->status.entry;
 
     msync_err_clear(&err);
     rc = open_store(serve, &err);
@@ -301,18 +329,7 @@ try_open(msync_serve_t *serve)
 
     serve->open_at = msync_store_now() + OPEN_PAUSE;
 
-    if (entry->id == 0 || entry->variant != err.variant) {
-        msync_log_err(&err, "opening the site");
-    }
-
-    /* no run of the log: id -1 shows the error all the same */
-    memset(entry, 0, sizeof(msync_log_entry_t));
-    entry->id = -1;
-    entry->started = entry->finished = msync_store_now();
-    entry->variant = err.variant;
-    msync_err_full(&err, entry->text, sizeof(entry->text));
-
-    msync_serve_report(serve, true);
+    show_failure(serve, &before, &err);
     msync_serve_refuse(serve, &err);
 }
 
@@ -392,7 +409,9 @@ next_wait(const msync_serve_t *serve)
         wait = serve->status.next_sync - now;
     }
 
-    if (serve->queue.n > 0 && serve->status.configured) {
+    if (serve->store != NULL && serve->queue.n > 0
+        && serve->status.configured)
+    {
         wait = 0;
     }
 
@@ -448,6 +467,9 @@ begin(msync_serve_t *serve)
         msync_log_err(&err, "start");
         return MSYNC_ERROR;
     }
+
+    serve->status.configured = msync_conf_complete(serve->conf);
+    serve->status.interval = serve->conf->interval;
 
     return MSYNC_OK;
 }

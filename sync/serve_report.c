@@ -67,7 +67,11 @@ msync_serve_send_status(msync_serve_t *serve)
     will = msync_status_document(status, true);
 
     frame.state = msync_status_state(status);
-    frame.flags = status->configured ? MSYNC_STATUS_CONFIGURED : 0;
+
+    /* a database that cannot be read may have settings */
+    frame.flags = status->configured || serve->store == NULL
+                  ? MSYNC_STATUS_CONFIGURED : 0;
+
     memcpy(frame.done, serve->queue.done, sizeof(frame.done));
     frame.queue = status->queue;
     frame.integration_errors = status->failed;

@@ -22,9 +22,10 @@ my $silent = IO::Socket::INET->new(
 ) or die "cannot listen: $!";
 
 write_private('password', PASSWORD . "\n");
-write_private('broken.sqlite', 'no database at all, ' x 1000);
+write_private("$_.sqlite", 'no database at all, ' x 1000)
+    for qw(broken lost);
 
-my @plain = map { "site$_" } 1 .. 47;
+my @plain = map { "site$_" } 1 .. 46;
 my %settings = (
     username      => '"Clinic 7"',
     password_file => site_path('password'),
@@ -34,7 +35,8 @@ my %extra = (
     good    => { %settings, url => $central->url },
     hanging => { %settings,
                  url => 'http://127.0.0.1:' . $silent->sockport },
-    broken  => { %settings, url => $central->url },
+    broken  => { %settings, url => $central->url, interval => '120s' },
+    lost    => { interval => 0 },
 );
 my @names = (@plain, sort keys %extra);
 
@@ -64,7 +66,7 @@ sub each_site_reports {
                              api => "/$_")
     } @plain, 'good', 'hanging';
 
-    is("@silent", '', 'all but the broken one report');
+    is("@silent", '', 'all but the broken ones report');
 
     my @wrong = grep { $nginx->status("/$_")->{site} ne $_ } @names;
     is("@wrong", '', 'each is served its own status');
@@ -81,12 +83,22 @@ sub the_broken_one_says_so {
     ok((grep { /\[(?:warn|error)\].*msync broken: .*broken\.sqlite/ }
         $nginx->log_lines), 'in the log, too');
 
+    my $before = $nginx->status('/broken');
+    is($before->{intervalSeconds}, 120, 'what nginx.conf says is known');
+
     my $answer = $nginx->request(PUT => '/broken/settings',
                                  content => '{"intervalSeconds": 60}');
     is($answer->{status}, 503, 'its settings cannot be saved');
     is($answer->{json}{error}{variant}, 'DATABASE_ERROR', 'and that is why');
     like($answer->{headers}{'retry-after'}, qr/^[1-9]\d*$/,
          'with Retry-After');
+
+    # That was when it was tried once more.
+    is_deeply($nginx->status('/broken'), $before,
+              'the same error is no news');
+
+    is($nginx->post("/$_/trigger")->{status}, 202,
+       "a trigger waits for the database of $_") for qw(broken lost);
 }
 
 
