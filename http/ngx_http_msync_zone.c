@@ -381,7 +381,10 @@ ngx_http_msync_zone_gone(ngx_http_msync_site_t *site)
 }
 
 
-/* until a helper has looked into the database, the configuration counts */
+/*
+ * Until a helper has looked into the database, which may have settings that
+ * were saved on the page, nobody knows, and what is asked for waits.
+ */
 
 ngx_uint_t
 ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
@@ -390,14 +393,8 @@ ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (site->sh->reported) {
-        configured = (site->sh->fields.flags & MSYNC_STATUS_CONFIGURED) != 0;
-
-    } else {
-        configured = (site->url.data && site->username.data
-                      && (site->password_file.data
-                          || site->password_sha256.data));
-    }
+    configured = (!site->sh->reported
+                  || (site->sh->fields.flags & MSYNC_STATUS_CONFIGURED));
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 

@@ -43,16 +43,9 @@ no_helper_for_long($abandoned);
 sub nginx_with_site {
     my ($name, %parameters) = @_;
 
-    # Until a helper has spoken, nginx knows of settings from these.
-    my %settings = (
-        url             => 'http://127.0.0.1:1',
-        username        => 'Clinic',
-        password_sha256 => '0' x 64,
-    );
-
     return start_nginx(
         workers => 3,
-        http    => site_config($name, %settings, %parameters),
+        http    => site_config($name, %parameters),
         server  => "location /api/ { msync $name; }",
     );
 }
@@ -199,8 +192,17 @@ sub a_trigger_waits_for_the_first_helper {
 
     Msync::Fake->start_with(status => { state => 'idle' });
 
-    my ($command) = fake()->received(1);
+    my $fake = fake();
+    my ($command) = $fake->received(1);
     Test::More::is($command->{command}, 'trigger', 'and told to the first');
+
+    # That it may have settings of its own is known to be wrong from now on.
+    Msync::Fake->start_with(
+        status => { state => 'pre_initialisation', configured => 0 });
+    $fake->exit(0);
+    $nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+    Test::More::is($nginx->post('/api/trigger')->{status}, 409,
+                   'until one says that there are no settings');
 }
 
 
@@ -359,9 +361,6 @@ Transfer-Encoding: chunked
 
 
 === TEST 14: access is nginx's affair
---- http_config eval
-Msync::Test::site_config('clinic', url => 'http://127.0.0.1:1',
-    username => 'Clinic', password_sha256 => '0' x 64)
 --- config
     location /api/ {
         msync clinic;
