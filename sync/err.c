@@ -537,7 +537,11 @@ msync_out_of_memory(void)
 {
     static const char  text[] = "msync: [emerg] out of memory\n";
 
-    /* neither the sink nor stdio: both may need memory */
+    if (log_sink) {
+        log_sink(log_sink_data, MSYNC_LOG_ERR, "out of memory");
+    }
+
+    /* not stdio, which may need memory */
 
     (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
     _exit(1);

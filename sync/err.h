@@ -123,6 +123,7 @@ char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
  * One event, one line.  Control characters of the text are written as "?",
  * so nothing that a remote sends can forge a line.  Lines go to the sink,
  * stderr if none was set; less important lines than the level are dropped.
+ * A sink allocates nothing: it is told when there is no memory, too.
  */
 typedef void (*msync_log_sink_pt)(void *data, int level, const char *line);
 

@@ -6,6 +6,7 @@
  * unacknowledged.
  */
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -431,6 +432,25 @@ wait_input(msync_serve_t *serve)
 }
 
 
+/* lines go by frames now; a log that was rotated would be kept open by this
+ * process, which no signal tells to reopen it */
+
+static void
+leave_log(void)
+{
+    int  fd;
+
+    fd = open("/dev/null", O_RDWR|O_CLOEXEC);
+    if (fd == -1) {
+        return;
+    }
+
+    (void) dup2(fd, STDOUT_FILENO);
+    (void) dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+
 static int
 begin(msync_serve_t *serve)
 {
@@ -448,6 +468,7 @@ begin(msync_serve_t *serve)
     }
 
     msync_log_set_sink(log_to_nginx, serve);
+    leave_log();
     pfd.fd = msync_channel_fd(serve->channel);
     pfd.events = POLLIN;
 

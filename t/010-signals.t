@@ -18,6 +18,7 @@ my $LOCATION = 'location /api/ { msync clinic; }';
 
 upgrade();
 upgrade_and_rollback();
+a_rotated_log_is_closed();
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
@@ -153,6 +154,34 @@ sub logs_are_reopened {
     ok(!(grep { /said before/ } $nginx->log_lines), 'which is a new one');
     is(fake()->pid, $fake->pid, 'the helper is the same');
     helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+sub a_rotated_log_is_closed {
+    my $nginx = nginx_with_real_helper();
+
+    is_reported($nginx);
+
+    my $log = $nginx->server->error_log;
+    rename $log, "$log.1" or die $!;
+    $nginx->signal('USR1');
+
+    SKIP: {
+        skip 'only root sees what others have open', 2 if $>;
+
+        my $open = sub {
+            return map { my $fd = $_; map { "$fd $_" } readlink($fd) // () }
+                map { glob "/proc/$_/fd/*" }
+                $nginx->pid, $nginx->workers, helpers();
+        };
+
+        ok((grep { /error\.log$/ } $open->()), 'the new log is open');
+        ok(wait_until(sub { !grep { /error\.log\.1$/ } $open->() }, 10),
+           'nobody keeps the rotated one open')
+            or diag(join "\n", $open->());
+    }
+
     ends_well($nginx);
 }
 

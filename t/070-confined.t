@@ -12,6 +12,7 @@ use Msync::Test qw(
     project_root site_config site_path sqlite stage_dir start_central
     start_nginx wait_until write_private
 );
+use POSIX ();
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
@@ -105,7 +106,7 @@ sub wrapper {
 #!/bin/sh
 PROBE_SECRET=$secret PROBE_BESIDE=$beside LD_PRELOAD=$preload
 export PROBE_SECRET PROBE_BESIDE LD_PRELOAD
-exec $ENV{TEST_NGINX_MSYNC} "\$@" 2>>$said
+exec $ENV{TEST_NGINX_MSYNC} "\$@" 0>>$said
 END
     close $handle or die "$path: $!\n";
     chmod 0755, $path;
@@ -165,7 +166,8 @@ sub unconfined_it_could {
             $( = $) = $gid;
             $< = $> = $uid;
         }
-        open STDERR, '>>', $said;
+        open my $handle, '>>', $said or die "$said: $!\n";
+        POSIX::dup2(fileno $handle, $_) for 0, 2;
         @ENV{keys %env} = values %env;
         exec $^X, '-e', $script or die;
     }

@@ -1,7 +1,8 @@
 /*
  * Loaded into a real helper by LD_PRELOAD: at the first connection that it
  * makes, so when it is at work, this tries what a confined process must not
- * be able to do, and says on stderr what came of it, one line a trial.
+ * be able to do, and says on descriptor 0, which the helper does not use,
+ * what came of it, one line a trial.
  *
  * PROBE_SECRET   a file that the helper's user may read
  * PROBE_BESIDE   a name in the database's folder
@@ -24,7 +25,7 @@
 static void
 tell(const char *trial, long result)
 {
-    dprintf(STDERR_FILENO, "probe: %s: %s\n", trial,
+    dprintf(STDIN_FILENO, "probe: %s: %s\n", trial,
             result == -1 ? strerrorname_np(errno) : "done");
 }
 
