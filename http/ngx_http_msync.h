@@ -91,6 +91,7 @@ typedef struct {
     uint32_t                  magic;
     uint32_t                  layout;
     size_t                    size;
+    u_char                    database[16];  /* MD5 of the path of it */
 
     ngx_atomic_t              status_version;
     ngx_atomic_t              answer_version;

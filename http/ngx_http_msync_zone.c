@@ -12,9 +12,11 @@
 
 #include "ngx_http_msync.h"
 
+#include <ngx_md5.h>
+
 
 #define NGX_HTTP_MSYNC_ZONE_MAGIC   0x6d73796e
-#define NGX_HTTP_MSYNC_ZONE_LAYOUT  2
+#define NGX_HTTP_MSYNC_ZONE_LAYOUT  3
 
 
 static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,
@@ -23,6 +25,12 @@ static ngx_uint_t ngx_http_msync_zone_fits(ngx_http_msync_shctx_t *sh);
 static ngx_int_t ngx_http_msync_zone_create(ngx_http_msync_site_t *site);
 static void ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     ngx_http_msync_shctx_t *old);
+static void ngx_http_msync_zone_database(ngx_http_msync_site_t *site,
+    u_char *database);
+static ngx_uint_t ngx_http_msync_zone_of_another(ngx_http_msync_site_t *site);
+static void ngx_http_msync_zone_forget(ngx_http_msync_site_t *site);
+static void ngx_http_msync_zone_clear(ngx_http_msync_site_t *site,
+    ngx_http_msync_text_t *text);
 static uint64_t ngx_http_msync_zone_now(void);
 
 
@@ -119,6 +127,8 @@ ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
     sh->generation = ngx_http_msync_zone_now();
     sh->gone = ngx_current_msec;
 
+    ngx_http_msync_zone_database(site, sh->database);
+
     site->sh = sh;
     site->shpool->data = sh;
 
@@ -199,6 +209,8 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 
     sh = site->sh;
 
+    ngx_memcpy(sh->database, old->database, sizeof(sh->database));
+
     sh->generation = ngx_max(sh->generation, old->generation + 1);
     sh->fields = old->fields;
     sh->totals = old->totals;
@@ -241,7 +253,7 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 void
 ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 {
-    ngx_uint_t               pause;
+    ngx_uint_t               pause, another;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
@@ -265,13 +277,99 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
         sh->gone = ngx_current_msec;
     }
 
+    another = ngx_http_msync_zone_of_another(site);
+
+    if (another) {
+        ngx_http_msync_zone_forget(site);
+    }
+
     ngx_shmtx_unlock(&site->shpool->mutex);
 
-    if (pause) {
+    if (another) {
+        ngx_http_msync_report_stopped(site, NULL);
+        ngx_http_msync_ring();
+
+    } else if (pause) {
         ngx_http_msync_report_compose(site, sh->fields.state,
                                       sh->status.data + sh->status_tail,
                                       sh->status.len - sh->status_tail);
     }
+}
+
+
+static void
+ngx_http_msync_zone_database(ngx_http_msync_site_t *site, u_char *database)
+{
+    ngx_md5_t  md5;
+
+    ngx_md5_init(&md5);
+    ngx_md5_update(&md5, site->database.data, site->database.len);
+    ngx_md5_final(database, &md5);
+}
+
+
+static ngx_uint_t
+ngx_http_msync_zone_of_another(ngx_http_msync_site_t *site)
+{
+    u_char                   database[16];
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+
+    ngx_http_msync_zone_database(site, database);
+
+    if (ngx_memcmp(sh->database, database, sizeof(database)) == 0) {
+        return 0;
+    }
+
+    ngx_memcpy(sh->database, database, sizeof(database));
+
+    return 1;
+}
+
+
+/*
+ * The site has another database now, which may be out of reach: what was known
+ * is of the one before, and so is what its helper may still report.
+ */
+
+static void
+ngx_http_msync_zone_forget(ngx_http_msync_site_t *site)
+{
+    ngx_uint_t               i;
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+
+    ngx_http_msync_zone_clear(site, &sh->will);
+
+    for (i = 0; i < MSYNC_DOCUMENT_MAX; i++) {
+        ngx_http_msync_zone_clear(site, &sh->documents[i]);
+    }
+
+    ngx_memzero(&sh->fields, sizeof(sh->fields));
+    ngx_memzero(&sh->patients, sizeof(sh->patients));
+
+    sh->reporter = site->owner;
+    sh->reported = 0;
+    sh->reason_len = 0;
+}
+
+
+/* the generation stays, so that no ETag comes again */
+
+static void
+ngx_http_msync_zone_clear(ngx_http_msync_site_t *site,
+    ngx_http_msync_text_t *text)
+{
+    if (text->data) {
+        ngx_slab_free_locked(site->shpool, text->data);
+    }
+
+    text->data = NULL;
+    text->len = 0;
+    text->size = 0;
+    text->refused = 0;
 }
 
 

@@ -25,6 +25,7 @@ a_worker_is_killed();
 reload_in_the_usual_way();
 a_late_helper_is_not_the_latest();
 reload_changes_the_sites();
+another_database_begins_anew();
 reload_with_a_mistake();
 a_trigger_outlives_a_reload();
 reloads_leak_nothing();
@@ -294,6 +295,52 @@ sub reload_changes_the_sites {
     helpers_are(1, 'one helper');
 
     ends_well($nginx);
+}
+
+
+# What is known of one database is not served as that of another, which may be
+# out of reach for long.
+sub another_database_begins_anew {
+    for my $zone ('256k', '512k') {
+        Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
+
+        my $nginx = nginx();
+        my @documents = qw(settings history errors);
+
+        is_reported($nginx);
+        my $generation = $nginx->status->{generation};
+        my $fake = fake();
+        $fake->document($_ => { of => 'the first' }) for @documents;
+        $fake->status(state => 'pre_initialisation', configured => 0);
+        $nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+        is(join(' ', map { $nginx->get("/api/$_")->{status} } @documents),
+           '200 200 200', 'documents of a database');
+
+        Msync::Fake->start_with(mute => 1);
+        $nginx->set(http => site_config('clinic', zone => $zone,
+            database => site_path('another.sqlite')));
+        ok($nginx->reload, "another one, zone $zone");
+
+        is(join(' ', map { $nginx->get("/api/$_")->{status} } @documents),
+           '503 503 503', 'has not told any yet');
+
+        my $status = $nginx->status;
+        is($status->{state}, 'stopped', 'nor its status');
+        is($status->{syncStatus}, undef, 'whatever that of before was');
+        cmp_ok($status->{generation}, '>', $generation,
+               'the generation goes on');
+        is($nginx->post('/api/trigger')->{status}, 202,
+           'it may have settings');
+
+        Msync::Fake->start_with(status => { state => 'idle', queue => 7 });
+        kill KILL => helpers();
+        ok($nginx->wait_status(sub {
+            $_->{numberOfRecordsInPushQueue} == 7 }), 'until it reports');
+        helpers_are(1, 'one helper');
+        ends_well($nginx, KILLED);
+    }
+
+    Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 }
 
 
