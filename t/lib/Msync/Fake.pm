@@ -94,6 +94,8 @@ sub exit {
 sub _order {
     my ($self, %order) = @_;
 
+    local $SIG{PIPE} = 'IGNORE';
+
     my $socket = $self->{socket};
     print {$socket} encode_json(\%order), "\n";
     $socket->flush;
