@@ -365,7 +365,17 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
         ngx_del_timer(&h->stale);
     }
 
-    ngx_http_msync_helper_close(site);
+    /*
+     * After an upgrade nobody looks into this zone again: from now on it takes
+     * nothing, and what it has taken is for the helper to keep.
+     */
+
     ngx_http_msync_zone_leave(site);
+
+    if (h->connection && h->configured) {
+        (void) ngx_http_msync_frame_command(site);
+    }
+
+    ngx_http_msync_helper_close(site);
     ngx_http_msync_ring();
 }

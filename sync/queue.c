@@ -138,6 +138,68 @@ msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger)
 
 
 void
+msync_queue_back(msync_queue_t *queue, const msync_trigger_t *trigger)
+{
+    size_t  i;
+
+    for (i = 0; i < queue->n; i++) {
+        if (strcmp(queue->triggers[i].patient, trigger->patient) == 0) {
+            return;
+        }
+    }
+
+    if (queue->n == MSYNC_QUEUE_MAX) {
+        return;
+    }
+
+    memmove(queue->triggers + 1, queue->triggers,
+            queue->n * sizeof(msync_trigger_t));
+    queue->triggers[0] = *trigger;
+    queue->n++;
+}
+
+
+/* a line each, that of a plain one is empty */
+
+void
+msync_queue_write(const msync_queue_t *queue, char text[MSYNC_QUEUE_TEXT])
+{
+    char    *p = text;
+    size_t   i;
+
+    for (i = 0; i < queue->n; i++) {
+        p = stpcpy(p, queue->triggers[i].patient);
+        *p++ = '\n';
+    }
+
+    *p = '\0';
+}
+
+
+void
+msync_queue_read(msync_queue_t *queue, const char *text)
+{
+    size_t           i, n, count = 0;
+    const char      *line, *end;
+    msync_trigger_t  read[MSYNC_QUEUE_MAX];
+
+    memset(read, 0, sizeof(read));
+
+    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        n = (size_t) (end - line);
+
+        if (n <= MSYNC_PATIENT_MAX && count < MSYNC_QUEUE_MAX) {
+            memcpy(read[count++].patient, line, n);
+        }
+    }
+
+    for (i = count; i > 0; i--) {
+        msync_queue_back(queue, &read[i - 1]);
+    }
+}
+
+
+void
 msync_queue_pause_kept(msync_queue_t *queue)
 {
     queue->pause_known = false;

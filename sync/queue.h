@@ -16,6 +16,9 @@
 
 #define MSYNC_QUEUE_MAX  33    /* nginx takes 16 patients, and a plain one */
 
+/* octets of their text, with the final NUL */
+#define MSYNC_QUEUE_TEXT  (MSYNC_QUEUE_MAX * (MSYNC_PATIENT_MAX + 1) + 1)
+
 typedef struct {
     uint64_t  sequence;
     char      patient[MSYNC_PATIENT_MAX + 1];    /* "": a plain trigger */
@@ -38,6 +41,18 @@ void msync_queue_put(msync_queue_t *queue, uint64_t sequence,
 
 /* takes the next trigger out, false when none waits */
 bool msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger);
+
+/* puts one that was taken out, and is not done, before all others */
+void msync_queue_back(msync_queue_t *queue, const msync_trigger_t *trigger);
+
+/*
+ * The triggers that wait as text, and those of such a text before the ones
+ * that wait, where they do not wait already.  They have no sequence then: the
+ * nginx that knew it may have gone.
+ */
+void msync_queue_write(const msync_queue_t *queue,
+    char text[MSYNC_QUEUE_TEXT]);
+void msync_queue_read(msync_queue_t *queue, const char *text);
 
 /* the run of that trigger has ended, well or not */
 void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);

@@ -2,8 +2,8 @@
  * The event loop.
  *
  * Promises: the lifeline is watched at every moment that waits, so the
- * helper goes when its nginx goes; a command that was taken is done or still
- * unacknowledged.
+ * helper goes when its nginx goes; a command that was taken is done, or still
+ * unacknowledged and left in the database.
  */
 
 #include <fcntl.h>
@@ -257,7 +257,8 @@ open_store(msync_serve_t *serve, msync_err_t *err)
         || msync_store_log_last_success(serve->store, &serve->status.success,
                                         err) != MSYNC_OK
         || msync_store_get_int(serve->store, MSYNC_KEY_PAUSED, &paused, err)
-           != MSYNC_OK)
+           != MSYNC_OK
+        || msync_serve_take_kept(serve, err) != MSYNC_OK)
     {
         msync_store_close(&serve->store);
         return MSYNC_ERROR;
@@ -335,28 +336,54 @@ try_open(msync_serve_t *serve)
 }
 
 
+/* a run that nobody has asked nginx for */
+
 static bool
-due(msync_serve_t *serve, msync_trigger_t *trigger)
+is_due(const msync_serve_t *serve)
 {
-    memset(trigger, 0, sizeof(msync_trigger_t));
+    return serve->status.configured
+           && (serve->resume || serve->wanted
+               || (serve->status.next_sync != 0
+                   && serve->status.next_sync <= msync_store_now()));
+}
 
-    if (!serve->status.configured) {
-        return false;
+
+static void
+start_run(msync_serve_t *serve, const msync_trigger_t *trigger)
+{
+    if (msync_confine_is_stale()) {
+        msync_log(MSYNC_LOG_NOTICE, "the name service's or the certificates' "
+                  "file was replaced: a new helper reads it");
+        serve->closed = true;
+        return;
     }
 
-    if (msync_queue_next(&serve->queue, trigger)) {
-        return true;
+    serve->resume = false;
+    serve->wanted = false;
+
+    execute(serve, trigger->patient);
+
+    if (serve->closed) {
+        return;
     }
 
-    return serve->resume || serve->wanted
-           || (serve->status.next_sync != 0
-               && serve->status.next_sync <= msync_store_now());
+    msync_queue_done(&serve->queue, trigger);
+
+    if (serve->kept) {
+        msync_serve_keep(serve);
+    }
+
+    msync_serve_refresh(serve);
+    msync_serve_send_lists(serve);
+    msync_serve_send_settings(serve);
+    msync_serve_report(serve, true);
 }
 
 
 static void
 work(msync_serve_t *serve)
 {
+    bool             asked;
     msync_trigger_t  trigger;
 
     msync_serve_attend(serve);
@@ -365,27 +392,16 @@ work(msync_serve_t *serve)
         retry(serve);
     }
 
-    if (due(serve, &trigger)) {
-        if (msync_confine_is_stale()) {
-            msync_log(MSYNC_LOG_NOTICE, "the name service's or the "
-                      "certificates' file was replaced: a new helper reads "
-                      "it");
-            serve->closed = true;
-            return;
-        }
+    memset(&trigger, 0, sizeof(msync_trigger_t));
+    asked = serve->status.configured
+            && msync_queue_next(&serve->queue, &trigger);
 
-        serve->resume = false;
-        serve->wanted = false;
-
-        execute(serve, trigger.patient);
+    if (asked || is_due(serve)) {
+        start_run(serve, &trigger);
 
         /* an interrupted trigger is not done: the next helper gets it */
-        if (!serve->closed) {
-            msync_queue_done(&serve->queue, &trigger);
-            msync_serve_refresh(serve);
-            msync_serve_send_lists(serve);
-            msync_serve_send_settings(serve);
-            msync_serve_report(serve, true);
+        if (asked && serve->closed) {
+            msync_queue_back(&serve->queue, &trigger);
         }
     }
 
@@ -499,8 +515,13 @@ begin(msync_serve_t *serve)
 static void
 end(msync_serve_t *serve)
 {
-    msync_log_set_sink(NULL, NULL);
     msync_serve_forget(serve);
+
+    if (serve->store != NULL) {
+        msync_serve_leave(serve);
+    }
+
+    msync_log_set_sink(NULL, NULL);
     msync_store_close(&serve->store);
     msync_conf_free(&serve->conf);
     msync_catalogue_free(&serve->catalogue);
@@ -527,9 +548,12 @@ msync_serve(int fd)
     while (rc == MSYNC_OK && !serve->closed) {
         if (serve->store == NULL && serve->open_at <= msync_store_now()) {
             try_open(serve);
+
+            /* what was asked of a run that is to be done again, too */
+            msync_serve_receive(serve);
         }
 
-        if (serve->store != NULL) {
+        if (serve->store != NULL && !serve->closed) {
             work(serve);
         }
 

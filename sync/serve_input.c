@@ -15,6 +15,7 @@
 #include "settings.h"
 
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
+#define LEAVE_WAIT     2000        /* ms that a lock may hold up the end */
 
 static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
                               "\"fullError\":\"Another process has the "
@@ -303,11 +304,24 @@ msync_serve_receive(msync_serve_t *serve)
 }
 
 
-void
-msync_serve_attend(msync_serve_t *serve)
+static void
+keep_pause(msync_serve_t *serve)
 {
     msync_err_t  err;
 
+    if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
+                            serve->queue.paused, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "pause");
+    }
+
+    msync_queue_pause_kept(&serve->queue);
+}
+
+
+void
+msync_serve_attend(msync_serve_t *serve)
+{
     if (serve->store == NULL || msync_store_in_transaction(serve->store)) {
         return;
     }
@@ -315,13 +329,7 @@ msync_serve_attend(msync_serve_t *serve)
     if (serve->queue.pause_known) {
         serve->status.paused = serve->queue.paused;
 
-        if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
-                                serve->queue.paused, &err) != MSYNC_OK)
-        {
-            msync_log_err(&err, "pause");
-        }
-
-        msync_queue_pause_kept(&serve->queue);
+        keep_pause(serve);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
     }
@@ -336,3 +344,88 @@ msync_serve_attend(msync_serve_t *serve)
 }
 
 
+void
+msync_serve_keep(msync_serve_t *serve)
+{
+    int          rc;
+    char         text[MSYNC_QUEUE_TEXT];
+    msync_err_t  err;
+
+    msync_queue_write(&serve->queue, text);
+
+    if (*text == '\0' && !serve->kept) {
+        return;
+    }
+
+    rc = *text != '\0'
+         ? msync_store_set_string(serve->store, MSYNC_KEY_WAITING, text, &err)
+         : msync_store_unset(serve->store, MSYNC_KEY_WAITING, &err);
+
+    if (rc != MSYNC_OK) {
+        msync_log_err(&err, "keeping what waits");
+        return;
+    }
+
+    serve->kept = *text != '\0';
+}
+
+
+int
+msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err)
+{
+    char  *text;
+
+    if (msync_store_get_string(serve->store, MSYNC_KEY_WAITING, &text, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (text != NULL) {
+        msync_queue_read(&serve->queue, text);
+        serve->kept = true;
+        msync_free(&text);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+while_leaving(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    return msync_store_now() < serve->leave_by
+           ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                           "another program keeps the database locked");
+}
+
+
+void
+msync_serve_leave(msync_serve_t *serve)
+{
+    msync_err_t      err;
+    msync_trigger_t  plain;
+
+    serve->leave_by = msync_store_now() + LEAVE_WAIT;
+    msync_store_set_wait(serve->store, while_leaving, serve);
+
+    if (serve->queue.pause_known) {
+        keep_pause(serve);
+    }
+
+    if (serve->queue.retry
+        && msync_store_buffer_wake_all(serve->store, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+    }
+
+    if (serve->wanted || serve->resume) {
+        memset(&plain, 0, sizeof(plain));
+        msync_queue_back(&serve->queue, &plain);
+    }
+
+    msync_serve_keep(serve);
+}

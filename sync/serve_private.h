@@ -39,6 +39,7 @@ typedef struct {
     msync_status_frame_t  totals;  /* the counters of all runs */
     int64_t             started;
     int64_t             open_at;
+    int64_t             leave_by;  /* when it ends in any case */
     int64_t             reported;
     int64_t             watched;
     int64_t             clock_back; /* when a clock was found set back, the
@@ -46,6 +47,7 @@ typedef struct {
     int64_t             version;   /* of the database's content */
     bool                resume;    /* a run was interrupted */
     bool                wanted;    /* initialise asks for a run */
+    bool                kept;      /* the database has what waits */
     bool                dirty;     /* the status is to be sent */
     bool                closed;
 } msync_serve_t;
@@ -79,6 +81,12 @@ void msync_serve_attend(msync_serve_t *serve);
 void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
 /* requests that the next helper will be asked again */
 void msync_serve_forget(msync_serve_t *serve);
+/* the triggers that wait, into the database and from there: after an upgrade
+ * the next helper belongs to an nginx that knows nothing of them */
+void msync_serve_keep(msync_serve_t *serve);
+int msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err);
+/* this helper goes: keeps whatever was taken and is not done */
+void msync_serve_leave(msync_serve_t *serve);
 
 /* serve.c */
 bool msync_serve_is_stopped(void);

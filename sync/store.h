@@ -41,6 +41,7 @@ typedef struct msync_store_s  msync_store_t;
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
+#define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 
 
 /*
@@ -143,6 +144,7 @@ int msync_store_get_string(msync_store_t *store, const char *id,
     char **value, msync_err_t *err);
 int msync_store_set_string(msync_store_t *store, const char *id,
     const char *value, msync_err_t *err);
+int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
 /* what was saved by the settings page wins over conf */
 int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,

@@ -136,6 +136,23 @@ msync_store_set_string(msync_store_t *store, const char *id,
 
 
 int
+msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_UNSET,
+                            "DELETE FROM key_value_store WHERE id = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
 msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
     msync_err_t *err)
 {

@@ -6,7 +6,8 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    is_running site_config site_path start_nginx wait_until
+    is_running site_config site_path sqlite start_central start_nginx
+    wait_until write_private
 );
 use Msync::Fake;
 use Msync::Life qw(
@@ -18,6 +19,7 @@ my $LOCATION = 'location /api/ { msync clinic; }';
 
 upgrade();
 upgrade_and_rollback();
+upgrade_with_triggers_that_wait();
 a_rotated_log_is_closed();
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
@@ -122,6 +124,58 @@ sub upgrade_and_rollback {
     helpers_are(1, 'one helper');
     is(descriptors($old), $fds, 'no descriptor is left open');
     ends_well($nginx);
+}
+
+
+# The zone of the new master knows nothing of them.
+sub upgrade_with_triggers_that_wait {
+    my $central = start_central(password => 'secret', records => 300);
+    my $nginx = start_nginx(
+        workers => 2,
+        http    => site_config('clinic',
+            helper        => $ENV{TEST_NGINX_MSYNC},
+            url           => $central->url,
+            username      => '"Clinic 7"',
+            password_file => write_private('password', "secret\n"),
+            interval      => 0,
+        ),
+        server  => $LOCATION,
+    );
+    my $pulls = sub {
+        return scalar grep { $_->{path} =~ /patient-pull/ }
+            @{ $central->state->{requests} };
+    };
+
+    is_reported($nginx);
+    $nginx->post('/api/trigger');
+    $nginx->wait_status(sub { $_->{initialisationStatus} eq 'INITIALISED'
+                                  && $_->{state} eq 'idle' });
+
+    $central->config(page_delay_ms => 1000);
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync that is slow');
+    $nginx->wait_status(sub { $_->{syncStatus}{isSyncing} });
+    is($nginx->post("/api/$_")->{status}, 202, "$_ meanwhile")
+        for qw(trigger?fetchPatientId=p1 pause trigger?fetchPatientId=p2);
+
+    my $old = change_masters($nginx);
+    $central->config(page_delay_ms => 0);
+
+    ok(wait_until(sub { $pulls->() == 2 }),
+       'both patients are fetched by the new helper');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }),
+       'then it pauses');
+
+    my $database = site_path('clinic.sqlite');
+    is(sqlite($database, 'SELECT count(*) FROM sync_log WHERE '
+              . 'finished_datetime IS NOT NULL AND error_code IS NULL'), 4,
+       'the sync that was interrupted is done, too');
+    is(sqlite($database, 'SELECT count(*) FROM key_value_store WHERE '
+              . "id = 'MSYNC_WAITING'"), 0, 'nothing waits any more');
+
+    $nginx->signal(QUIT => $old);
+    wait_until(sub { !is_running($old) });
+    ends_well($nginx);
+    unlink glob "$database*";
 }
 
 
@@ -243,6 +297,8 @@ sub a_zone_of_another_size {
     my %answers;
 
     for my $round (1 .. 4) {
+        my @old = ($nginx->workers, helpers());
+
         $size += 64;
         $nginx->set(http => site_config('clinic', zone => "${size}k"));
         $nginx->signal('HUP');
@@ -258,6 +314,8 @@ sub a_zone_of_another_size {
             last if $answer->{status} == 429;
         }
 
+        # What the helper of before is told to say nobody hears.
+        wait_until(sub { !grep { is_running($_) } @old });
         is_reported($nginx);
 
         my $fake = wait_until(sub {

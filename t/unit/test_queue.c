@@ -192,6 +192,74 @@ what_does_not_fit_is_not_acknowledged(void **state)
 
 
 static void
+what_waits_outlives_the_helper(void **state)
+{
+    char             text[MSYNC_QUEUE_TEXT];
+    msync_queue_t    queue = { 0 }, next = { 0 };
+    msync_trigger_t  running, taken;
+
+    (void) state;
+    msync_queue_write(&queue, text);
+    assert_string_equal(text, "");
+
+    trigger(&queue, 1, "a");
+    trigger(&queue, 2, "");
+    trigger(&queue, 3, "b");
+    assert_true(msync_queue_next(&queue, &running));
+    msync_queue_back(&queue, &running);
+    msync_queue_write(&queue, text);
+    assert_string_equal(text, "a\n\nb\n");
+
+    /* the same nginx has told some of it already */
+    trigger(&next, 3, "b");
+    msync_queue_read(&next, text);
+    trigger(&next, 4, "a");
+
+    assert_true(msync_queue_next(&next, &taken));
+    assert_string_equal(taken.patient, "");
+    msync_queue_done(&next, &taken);
+    assert_int_equal(next.done[MSYNC_COMMAND_TRIGGER], 0);
+    assert_true(msync_queue_next(&next, &taken));
+    assert_int_equal(taken.sequence, 3);
+    assert_true(msync_queue_next(&next, &taken));
+    assert_string_equal(taken.patient, "a");
+    assert_int_equal(taken.sequence, 4);
+    assert_false(msync_queue_next(&next, &taken));
+}
+
+
+static void
+a_text_that_is_none_does_no_harm(void **state)
+{
+    int            i;
+    char           text[3 * MSYNC_QUEUE_TEXT];
+    msync_queue_t  queue = { 0 };
+
+    (void) state;
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    msync_queue_read(&queue, text);
+    assert_int_equal(queue.n, 0);
+
+    for (i = 0; i < 2 * MSYNC_QUEUE_MAX; i++) {
+        snprintf(text + 4 * i, sizeof(text) - 4 * i, "%03d\n", i);
+    }
+
+    msync_queue_read(&queue, text);
+    assert_int_equal(queue.n, MSYNC_QUEUE_MAX);
+    assert_string_equal(queue.triggers[0].patient, "000");
+
+    for (i = 0; i < MSYNC_QUEUE_MAX; i++) {
+        memset(queue.triggers[i].patient, 'a' + i % 26, MSYNC_PATIENT_MAX);
+        queue.triggers[i].patient[MSYNC_PATIENT_MAX] = '\0';
+    }
+
+    msync_queue_write(&queue, text);
+    assert_int_equal(strlen(text), MSYNC_QUEUE_TEXT - 1);
+}
+
+
+static void
 nonsense_is_ignored(void **state)
 {
     char             patient[MSYNC_PATIENT_MAX + 2];
@@ -219,6 +287,8 @@ main(void)
         cmocka_unit_test(the_later_of_pause_and_resume_counts),
         cmocka_unit_test(a_retry_is_done_when_the_database_has_it),
         cmocka_unit_test(what_does_not_fit_is_not_acknowledged),
+        cmocka_unit_test(what_waits_outlives_the_helper),
+        cmocka_unit_test(a_text_that_is_none_does_no_harm),
         cmocka_unit_test(nonsense_is_ignored)
     };
 
