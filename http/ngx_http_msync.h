@@ -42,6 +42,11 @@
 typedef struct ngx_http_msync_site_s    ngx_http_msync_site_t;
 typedef struct ngx_http_msync_waiter_s  ngx_http_msync_waiter_t;
 
+/* what a method of an endpoint does; NGX_DONE: the answer will come */
+
+typedef ngx_int_t (*ngx_http_msync_method_pt)(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t data);
+
 
 /* the zone */
 
@@ -210,7 +215,8 @@ struct ngx_http_msync_waiter_s {
     ngx_event_t               timer;
     uint64_t                  since;         /* generation the client has */
     uint64_t                  id;            /* of its slot, 0: none */
-    ngx_uint_t                wanted;        /* msync_request_e */
+    ngx_http_msync_method_pt  handler;       /* for when the body is there */
+    ngx_uint_t                data;          /* of that */
     ngx_str_t                 body;          /* of the request, a secret */
 };
 
@@ -394,9 +400,12 @@ ngx_int_t ngx_http_msync_events_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_metrics_handler(ngx_http_request_t *r);
 
 
-/* ngx_http_msync_body.c: requests that the helper answers */
+/* ngx_http_msync_body.c: bodies, and requests that the helper answers */
 
 ngx_int_t ngx_http_msync_read_body(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_http_msync_method_pt handler,
+    ngx_uint_t data);
+ngx_int_t ngx_http_msync_ask(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t request);
 void ngx_http_msync_answers_wake(ngx_http_msync_site_t *site);
 

@@ -1,7 +1,8 @@
 /*
- * Requests with a body: it goes into a slot of the zone, and the answer comes
- * back in it.  Bodies hold passwords: they are read into memory, never into a
- * file, and every copy is zeroed after use.
+ * Bodies of requests, and those that the helper answers: the body goes into a
+ * slot of the zone, and the answer comes back in it.  Bodies hold passwords:
+ * they are read into memory, never into a file, and every copy is zeroed after
+ * use.
  */
 
 #include "ngx_http_msync.h"
@@ -22,8 +23,6 @@ static void ngx_http_msync_body_cleanup(void *data);
 static void ngx_http_msync_body_forget(ngx_http_request_t *r);
 static void ngx_http_msync_body_wipe(ngx_event_t *ev);
 #endif
-static ngx_int_t ngx_http_msync_answer_wait(ngx_http_request_t *r,
-    ngx_str_t *body);
 static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
 static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *answer);
@@ -31,7 +30,7 @@ static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
-    ngx_uint_t request)
+    ngx_http_msync_method_pt handler, ngx_uint_t data)
 {
     ngx_int_t                 rc;
     ngx_pool_cleanup_t       *cln;
@@ -42,7 +41,8 @@ ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    waiter->wanted = request;
+    waiter->handler = handler;
+    waiter->data = data;
     waiter->body.data = ngx_palloc(r->pool, NGX_HTTP_MSYNC_BODY_MAX);
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -98,11 +98,7 @@ ngx_http_msync_body_handler(ngx_http_request_t *r)
 #endif
 
     if (rc == NGX_OK) {
-        rc = ngx_http_msync_body_is_object(&waiter->body)
-             ? ngx_http_msync_answer_wait(r, &waiter->body)
-             : ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
-                                         "INVALID_REQUEST",
-                                         "The body is not a JSON object.");
+        rc = waiter->handler(r, waiter->site, waiter->data);
 
     } else if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
 
@@ -115,7 +111,7 @@ ngx_http_msync_body_handler(ngx_http_request_t *r)
 
     ngx_http_msync_body_cleanup(&waiter->body);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
 }
@@ -269,16 +265,23 @@ ngx_http_msync_body_wipe(ngx_event_t *ev)
 #endif
 
 
-/* NGX_AGAIN: the answer will come */
+/* settings, test, initialise: the helper answers, within a minute */
 
-static ngx_int_t
-ngx_http_msync_answer_wait(ngx_http_request_t *r, ngx_str_t *body)
+ngx_int_t
+ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+    ngx_uint_t request)
 {
     ngx_http_msync_waiter_t  *waiter;
 
     waiter = ngx_http_get_module_ctx(r, ngx_http_msync_module);
 
-    waiter->id = ngx_http_msync_slot_open(waiter->site, waiter->wanted, body);
+    if (!ngx_http_msync_body_is_object(&waiter->body)) {
+        return ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
+                                         "INVALID_REQUEST",
+                                         "The body is not a JSON object.");
+    }
+
+    waiter->id = ngx_http_msync_slot_open(site, request, &waiter->body);
 
     if (waiter->id == 0) {
         return ngx_http_msync_send_unavailable(r, "TOO_MANY_REQUESTS",
@@ -287,14 +290,14 @@ ngx_http_msync_answer_wait(ngx_http_request_t *r, ngx_str_t *body)
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "msync %V: request %uL waits for the helper",
-                   &waiter->site->name, waiter->id);
+                   &site->name, waiter->id);
 
     /* a worker that shuts down stays for this */
 
     waiter->timer.cancelable = 0;
     waiter->timer.handler = ngx_http_msync_answer_timeout;
 
-    ngx_http_msync_wait(waiter, &waiter->site->answers);
+    ngx_http_msync_wait(waiter, &site->answers);
     ngx_add_timer(&waiter->timer, NGX_HTTP_MSYNC_REPLY_WAIT);
 
     r->read_event_handler = ngx_http_test_reading;
@@ -302,7 +305,7 @@ ngx_http_msync_answer_wait(ngx_http_request_t *r, ngx_str_t *body)
 
     ngx_http_msync_ring();
 
-    return NGX_AGAIN;
+    return NGX_DONE;
 }
 
 

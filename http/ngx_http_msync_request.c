@@ -9,10 +9,6 @@
 #define NGX_HTTP_MSYNC_READ  (NGX_HTTP_GET|NGX_HTTP_HEAD)
 
 
-typedef ngx_int_t (*ngx_http_msync_method_pt)(ngx_http_request_t *r,
-    ngx_http_msync_site_t *site, ngx_uint_t data);
-
-
 typedef struct {
     ngx_str_t                  name;
     ngx_uint_t                 methods;
@@ -33,6 +29,8 @@ static ngx_uint_t ngx_http_msync_same_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
 static void ngx_http_msync_cut(ngx_str_t *host, char *port);
 static ngx_int_t ngx_http_msync_command(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t command);
+static ngx_int_t ngx_http_msync_want(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
 static ngx_int_t ngx_http_msync_patient(ngx_http_request_t *r,
     ngx_str_t *patient);
@@ -343,8 +341,28 @@ ngx_http_msync_cut(ngx_str_t *host, char *port)
 }
 
 
+/* a body is not needed, but what is too long is refused all the same */
+
 static ngx_int_t
 ngx_http_msync_command(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+    ngx_uint_t command)
+{
+    if (r->headers_in.content_length_n > NGX_HTTP_MSYNC_BODY_MAX) {
+        return ngx_http_msync_send_too_large(r);
+    }
+
+    /* how long this one is its end will tell; with HTTP/2 and 3, too */
+
+    if (r->headers_in.chunked) {
+        return ngx_http_msync_read_body(r, site, ngx_http_msync_want, command);
+    }
+
+    return ngx_http_msync_want(r, site, command);
+}
+
+
+static ngx_int_t
+ngx_http_msync_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t command)
 {
     u_char      id[MSYNC_PATIENT_MAX];
@@ -455,10 +473,6 @@ ngx_http_msync_patient(ngx_http_request_t *r, ngx_str_t *patient)
 static ngx_int_t
 ngx_http_msync_refuse(ngx_http_request_t *r, ngx_http_msync_site_t *site)
 {
-    if (r->headers_in.content_length_n > NGX_HTTP_MSYNC_BODY_MAX) {
-        return ngx_http_msync_send_too_large(r);
-    }
-
     if (ngx_http_msync_zone_gone(site)) {
         return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
                                                "No helper is running.");
@@ -468,13 +482,15 @@ ngx_http_msync_refuse(ngx_http_request_t *r, ngx_http_msync_site_t *site)
 }
 
 
-/* settings, test, initialise: the helper answers, within a minute */
-
 static ngx_int_t
 ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t request)
 {
     ngx_int_t  rc;
+
+    if (r->headers_in.content_length_n > NGX_HTTP_MSYNC_BODY_MAX) {
+        return ngx_http_msync_send_too_large(r);
+    }
 
     rc = ngx_http_msync_refuse(r, site);
 
@@ -482,5 +498,5 @@ ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return rc;
     }
 
-    return ngx_http_msync_read_body(r, site, request);
+    return ngx_http_msync_read_body(r, site, ngx_http_msync_ask, request);
 }

@@ -323,13 +323,16 @@ Origin: http://example.org
 
 
 
-=== TEST 10: so is a chunked one, where the endpoint reads it
+=== TEST 10: so is a chunked one
 --- request eval
-"POST /api/test\n" . ("1000\r\n" . 'x' x 4096 . "\r\n") x 17 . "0\r\n\r\n"
+[map { "POST /api/$_\n" . ("1000\r\n" . 'x' x 4096 . "\r\n") x 17
+       . "0\r\n\r\n" } qw(trigger cancel pause resume retry test)]
 --- more_headers
 Transfer-Encoding: chunked
---- error_code: 413
---- response_body_like: ^\{"error": ?\{"variant"
+--- error_code eval
+[(413) x 6]
+--- response_body_like eval
+[('^\{"error": ?\{"variant": ?"BODY_TOO_LARGE"') x 6]
 
 
 
@@ -377,3 +380,25 @@ admin:{PLAIN}secret
 ["", "Authorization: Basic YWRtaW46c2VjcmV0"]
 --- error_code eval
 [401, 202]
+
+
+
+=== TEST 15: a chunked body that is not too long does no harm
+--- request eval
+[map { "POST /api/$_\n" . ("1000\r\n" . 'x' x 4096 . "\r\n") x 16
+       . "0\r\n\r\n" } 'trigger', 'cancel', 'trigger?fetchPatientId=a/b']
+--- more_headers
+Transfer-Encoding: chunked
+--- error_code eval
+[202, 202, 400]
+
+
+
+=== TEST 16: a connection is kept over chunked ones
+--- pipelined_requests eval
+["POST /api/trigger\n2\r\n{}\r\n0\r\n\r\n",
+ "POST /api/resume\n0\r\n\r\n"]
+--- more_headers
+Transfer-Encoding: chunked
+--- error_code eval
+[202, 202]

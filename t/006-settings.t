@@ -209,12 +209,15 @@ sub over_http2 {
     # error before it looks at the answer.
     for my $length ([], ['-H', 'Content-Length:']) {
         curl(@h2, @$length, '--data-binary', "\@$file", $url);
+        curl(@h2, @$length, '-X', 'POST', '--data-binary', "\@$file",
+             "$nginx->{http2}/api/cancel");
     }
 
     Test::More::ok(wait_until(sub {
         open my $log, '<', site_path('access.log') or return;
-        2 == grep { m{"PUT /api/settings HTTP/2\.0" 413 8\d } } <$log>;
-    }), 'a body that is too long is refused, of whatever length');
+        4 == grep { m{"P\w+ /api/(?:settings|cancel) HTTP/2\.0" 413 8\d } }
+            <$log>;
+    }, 10), 'a body that is too long is refused, of whatever length');
 
     $answer = curl('--http2-prior-knowledge', "$nginx->{http2}/api/status");
     Test::More::is($answer->{json}{site}, 'clinic', 'a status over HTTP/2');
@@ -587,3 +590,15 @@ Sec-Fetch-Site: cross-site
 --- ignore_response
 --- error_log eval
 qr/"PUT \/api\/settings HTTP\/1.1"|msync clinic: body of 2 bytes: 0/
+
+
+
+=== TEST 20: an answer that leaves slowly
+--- config
+    location /api/ { msync clinic; limit_rate 200; }
+--- request eval
+["PUT /api/settings\n[1]", "POST /api/test\n" . 'x' x 70_000]
+--- error_code eval
+[400, 413]
+--- response_body_like eval
+[('\}\}$') x 2]
