@@ -59,9 +59,9 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
                                          "A subrequest cannot be a stream.");
     }
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_msync_no_body(r);
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 

@@ -120,6 +120,33 @@ ngx_http_msync_send_body(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 
+/*
+ * NGX_DECLINED when nothing of the request is left to come, so that all that
+ * is read from the client is its end; a body that is on its way would be read
+ * for as long as nginx lingers, and then be the end of the answer.
+ */
+
+ngx_int_t
+ngx_http_msync_no_body(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r->discard_body) {
+        return ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
+                                         "INVALID_REQUEST",
+                                         "The body has not come at once.");
+    }
+
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_http_msync_set_json(ngx_http_request_t *r)
 {

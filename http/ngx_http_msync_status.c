@@ -196,9 +196,9 @@ ngx_http_msync_poll(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_int_t                 rc;
     ngx_http_msync_waiter_t  *waiter;
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_msync_no_body(r);
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 

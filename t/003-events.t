@@ -52,6 +52,7 @@ sub streams {
     every_stream_gets_the_change($nginx, $fake);
     a_slow_client_is_caught_up($nginx, $fake);
     clients_may_vanish($nginx, $fake);
+    a_body_comes_at_once_or_not($nginx, $fake);
     a_quiet_stream_has_comments($patient, $quiet_from);
 
     my $last = $nginx->open_stream('/api/events');
@@ -192,6 +193,29 @@ sub clients_may_vanish {
     my $stream = $nginx->open_stream('/api/events');
     Test::More::ok($stream->wait_for(qr/PushQueue": ?4242\b/),
                    'clients that have gone leave nothing behind');
+}
+
+
+# nginx would wait for the rest, and then end the stream.
+sub a_body_comes_at_once_or_not {
+    my ($nginx, $fake) = @_;
+
+    my $generation = $nginx->status->{generation};
+    my $get = sub {
+        my ($path, $body) = @_;
+        return $nginx->open_request("GET /api/$path HTTP/1.1\r\n"
+            . "Host: localhost\r\nContent-Length: 5\r\n\r\n$body");
+    };
+    my $poll = "status?since=$generation&wait=60";
+
+    Test::More::ok($get->($_, 'he')->wait_for(qr{^HTTP/1\.1 400 .*"error"}s),
+                   "a body that is awaited: $_") for 'events', $poll;
+
+    my @streams = map { $get->($_, 'hello') } 'events', $poll;
+    $streams[0]->wait_for(qr/^id: $generation/m);
+    $fake->status(queue => 5151);
+    Test::More::ok($_->wait_for(qr/PushQueue": ?5151\b/),
+                   'one that is there does no harm') for @streams;
 }
 
 
