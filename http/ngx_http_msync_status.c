@@ -16,6 +16,7 @@ static ngx_int_t ngx_http_msync_doc_hold(ngx_http_request_t *r,
     ngx_http_msync_doc_t *doc);
 static ngx_int_t ngx_http_msync_doc_send(ngx_http_request_t *r,
     ngx_http_msync_doc_t *doc);
+static time_t ngx_http_msync_wait_max(ngx_http_request_t *r);
 static ngx_int_t ngx_http_msync_poll(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, uint64_t since, ngx_msec_t wait);
 static void ngx_http_msync_poll_timeout(ngx_event_t *ev);
@@ -154,8 +155,8 @@ ngx_http_msync_get_status(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t data)
 {
     off_t                  since;
+    time_t                 wait;
     ngx_str_t              value;
-    ngx_int_t              wait;
     ngx_http_msync_doc_t  *doc;
 
     doc = ngx_http_msync_status(site);
@@ -172,20 +173,44 @@ ngx_http_msync_get_status(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     r->disable_not_modified = 1;
 
     since = ngx_atoof(value.data, value.len);
-    wait = 0;
+    wait = ngx_http_msync_wait_max(r);
 
-    if (ngx_http_arg(r, (u_char *) "wait", 4, &value) == NGX_OK) {
-        wait = ngx_atoi(value.data, value.len);
-        wait = ngx_min(wait, NGX_HTTP_MSYNC_WAIT_MAX);
-    }
-
-    if (since < 0 || (uint64_t) since != doc->generation || wait <= 0
+    if (since < 0 || (uint64_t) since != doc->generation || wait == 0
         || ngx_exiting)
     {
         return ngx_http_msync_doc_send(r, doc);
     }
 
     return ngx_http_msync_poll(r, site, since, wait * 1000);
+}
+
+
+/* seconds; any number is one, however long, and anything else is 0 */
+
+static time_t
+ngx_http_msync_wait_max(ngx_http_request_t *r)
+{
+    size_t     i;
+    time_t     wait;
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) "wait", 4, &value) != NGX_OK) {
+        return 0;
+    }
+
+    wait = 0;
+
+    for (i = 0; i < value.len; i++) {
+
+        if (value.data[i] < '0' || value.data[i] > '9') {
+            return 0;
+        }
+
+        wait = wait * 10 + (value.data[i] - '0');
+        wait = ngx_min(wait, NGX_HTTP_MSYNC_WAIT_MAX);
+    }
+
+    return wait;
 }
 
 

@@ -34,6 +34,7 @@ run_tests();
 
 with_nginx(\&conditional_requests);
 with_nginx(\&long_polls);
+long_polls_end_after_a_minute();
 with_nginx(\&generations);
 with_nginx(\&a_change_reaches_every_worker);
 generations_outlive_a_restart();
@@ -105,8 +106,11 @@ sub conditional_requests {
     Test::More::is($same->{headers}{'cache-control'}, 'no-cache',
                    'and Cache-Control');
 
-    Test::More::is($get->(qq{"other", $etag})->{status}, 304,
-                   'ETag in a list');
+    Test::More::is($get->($_)->{status}, 304, "of a list: $_")
+        for qq{"other", $etag}, qq{"a","b",$etag , "c"}, qq{W/"a", W/$etag},
+            "W/$etag";
+    Test::More::is($get->($_)->{status}, 200, "not of a list: $_")
+        for qq{"a", W/"b"}, $etag =~ s/"$/0"/r;
     Test::More::is($get->('*')->{status}, 304, 'any ETag');
     Test::More::is($get->('"other"')->{status}, 200, 'another ETag');
     Test::More::is($nginx->request(HEAD => '/api/status',
@@ -180,6 +184,41 @@ sub long_polls {
     Test::More::ok($nginx->wait_status(
         sub { $_->{numberOfRecordsInPushQueue} == 78 }),
         'a client that has left does no harm');
+}
+
+
+# No test waits for it: the debug log says how long a poll may last.
+sub long_polls_end_after_a_minute {
+    my $nginx = nginx_with_site(log_level => 'debug');
+
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+
+    my $current = $nginx->status->{generation};
+    my @long = (60, 61, 1000, '9' x 20, '0' x 30 . '99',
+                '18446744073709551617');
+
+    my @polls = map {
+        $nginx->open_stream("/api/status?since=$current&wait=$_")
+    } @long;
+
+    for my $wait (0, '', '-1', '+5', '1.5', '5s', '0x10') {
+        my $answer = $nginx->get("/api/status?since=$current&wait=$wait");
+        Test::More::is($answer->{status}, 200, "answered at once: '$wait'");
+    }
+
+    Test::More::is(scalar(grep { length $_->bytes } @polls), 0,
+                   'any other number is a time to wait');
+
+    my ($lines) = $nginx->server->log_lines(0);
+    my @waits = map { /msync status: wait (\d+) for another/ } @$lines;
+
+    SKIP: {
+        Test::More::skip('this nginx is built without --with-debug', 1)
+            if !grep { / \[debug\] / } @$lines;
+
+        Test::More::is("@waits", join(' ', ('60000') x @long),
+                       'of a minute at most');
+    }
 }
 
 
