@@ -181,11 +181,25 @@ static ngx_int_t
 ngx_http_msync_error_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    char                  *error;
     msync_status_frame_t  *f;
 
     f = ngx_http_msync_fields(r, data, sizeof("msync_error_") - 1);
 
-    ngx_http_msync_text_variable(v, f ? f->error : NULL);
+    if (f == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    /* a request may keep the value for longer than the site has the error */
+
+    error = ngx_pnalloc(r->pool, MSYNC_VARIANT_MAX);
+    if (error == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_cpystrn((u_char *) error, (u_char *) f->error, MSYNC_VARIANT_MAX);
+    ngx_http_msync_text_variable(v, error);
 
     return NGX_OK;
 }
