@@ -88,6 +88,11 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     if (ngx_exiting) {
+
+        /* nothing may be said behind the end of it */
+
+        ngx_http_msync_unwait(&s->waiter);
+
         return ngx_http_send_special(r, NGX_HTTP_LAST);
     }
 
