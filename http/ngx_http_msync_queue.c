@@ -234,13 +234,18 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
 }
 
 
-/* one whose worker has died is free again when its time has passed */
+/*
+ * One whose worker has died is free again when its time has passed; all such
+ * are cleared at once, because they have passwords.
+ */
 
 static ngx_http_msync_slot_t *
 ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
 {
     ngx_uint_t              i;
-    ngx_http_msync_slot_t  *slot;
+    ngx_http_msync_slot_t  *slot, *found;
+
+    found = NULL;
 
     for (i = 0; i < NGX_HTTP_MSYNC_SLOTS; i++) {
         slot = &site->sh->slots[i];
@@ -251,12 +256,12 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
             ngx_http_msync_slot_clear(site, slot);
         }
 
-        if (slot->state == NGX_HTTP_MSYNC_SLOT_FREE) {
-            return slot;
+        if (found == NULL && slot->state == NGX_HTTP_MSYNC_SLOT_FREE) {
+            found = slot;
         }
     }
 
-    return NULL;
+    return found;
 }
 
 
