@@ -173,7 +173,11 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
     ngx_str_set(&r->headers_out.content_type,
                 "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    /* "gzip_types" has types without parameters */
+
+    r->headers_out.content_type_len = sizeof("application/openmetrics-text")
+                                      - 1;
     r->headers_out.content_type_lowcase = NULL;
 
     if (ngx_http_msync_set_cache_control(r) != NGX_OK) {

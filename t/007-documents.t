@@ -336,3 +336,19 @@ Msync::Test::wait_reported(sub { $_->{state} eq 'error' });
 --- response_body_like eval
 [qr/^msync_error\{site="clinic",variant="TIMEOUT"\} 1$/m,
  qr/last_success_timestamp_seconds [^\n]*\n# HELP [^\n]*\n# TYPE/]
+
+
+
+=== TEST 11: "gzip_types" knows them
+--- config
+    gzip on;
+    gzip_types application/openmetrics-text;
+    gzip_min_length 1;
+    location /api/ { msync clinic; }
+--- request
+GET /api/metrics
+--- more_headers
+Accept-Encoding: gzip
+--- response_headers
+Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8
+Content-Encoding: gzip
