@@ -157,6 +157,7 @@ typedef struct {
     unsigned                  greeted:1;     /* HELLO was received */
     unsigned                  configured:1;  /* CONFIG was sent */
     unsigned                  useless:1;     /* of another version */
+    unsigned                  follows:1;     /* another one may not be over */
 } ngx_http_msync_helper_t;
 
 
@@ -277,7 +278,7 @@ char *ngx_http_msync_check_site(ngx_conf_t *cf,
 
 char *ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site);
-void ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
+ngx_uint_t ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_leave(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);
 uint64_t ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site);

@@ -16,6 +16,7 @@
 #define NGX_HTTP_MSYNC_HEALTHY     60000
 #define NGX_HTTP_MSYNC_SILENT      30000             /* without a HELLO */
 #define NGX_HTTP_MSYNC_STALE       5000              /* without a status */
+#define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
 
 
 static void ngx_http_msync_helper_start(ngx_event_t *ev);
@@ -44,10 +45,13 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
     ngx_http_msync_helper_event(&h->hello, ngx_http_msync_helper_silent, site);
     ngx_http_msync_helper_event(&h->stale, ngx_http_msync_helper_stale, site);
 
-    ngx_http_msync_zone_own(site);
+    /* the helper of before may have a long batch to end, as its status says */
+
+    h->follows = ngx_http_msync_zone_own(site);
 
     ngx_add_timer(&h->timer, delay);
-    ngx_add_timer(&h->stale, NGX_HTTP_MSYNC_STALE);
+    ngx_add_timer(&h->stale, h->follows ? NGX_HTTP_MSYNC_BATCH
+                                        : NGX_HTTP_MSYNC_STALE);
 }
 
 
@@ -293,7 +297,8 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
 
     ngx_add_timer(&h->timer, delay);
 
-    if (!h->stale.timer_set) {
+    if (h->follows || !h->stale.timer_set) {
+        h->follows = 0;
         ngx_add_timer(&h->stale, NGX_HTTP_MSYNC_STALE);
     }
 }

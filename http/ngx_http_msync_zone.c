@@ -248,12 +248,15 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 }
 
 
-/* the latest worker 0 owns the site, an older one is on its way out */
+/*
+ * The latest worker 0 owns the site, an older one is on its way out.  Returns
+ * whether that one's helper may not be over.
+ */
 
-void
+ngx_uint_t
 ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 {
-    ngx_uint_t               pause, another;
+    ngx_uint_t               pause, another, helper;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
@@ -272,7 +275,9 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 
     /* one that crashed could not say that its helper has gone */
 
-    if (sh->helper) {
+    helper = (sh->helper != 0);
+
+    if (helper) {
         sh->helper = 0;
         sh->gone = ngx_current_msec;
     }
@@ -294,6 +299,8 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
                                       sh->status.data + sh->status_tail,
                                       sh->status.len - sh->status_tail);
     }
+
+    return helper;
 }
 
 

@@ -25,6 +25,7 @@ a_worker_is_killed();
 reload_in_the_usual_way();
 a_late_helper_is_not_the_latest();
 reload_changes_the_sites();
+a_long_batch_goes_on_after_a_reload();
 another_database_begins_anew();
 reload_with_a_mistake();
 a_trigger_outlives_a_reload();
@@ -294,6 +295,36 @@ sub reload_changes_the_sites {
     ok(is_reported($nginx), 'the site is served');
     helpers_are(1, 'one helper');
 
+    ends_well($nginx);
+}
+
+
+# The helper of after a reload has to wait for it, and a site that syncs is not
+# said to be stopped meanwhile.
+sub a_long_batch_goes_on_after_a_reload {
+    my %status = (state => 'syncing', queue => 4);
+
+    Msync::Fake->start_with(status => \%status);
+
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my $generation = $nginx->status->{generation};
+
+    Msync::Fake->start_with();
+    ok($nginx->reload, 'a reload in the middle of a sync');
+    my $fake = fake();
+    sleep 6;
+    is($nginx->status->{generation}, $generation,
+       'what was said before holds while the next helper waits');
+
+    Msync::Fake->start_with(exit => 1);
+    $fake->exit(1);
+    ok($nginx->wait_status(sub { $_->{state} eq 'stopped' }, seconds => 20),
+       'but not when that one has ended');
+
+    Msync::Fake->start_with(status => \%status);
+    ok(is_reported($nginx), 'until another one reports');
     ends_well($nginx);
 }
 
