@@ -1,12 +1,13 @@
 # Server-sent events: what a stream begins with, and how changes follow.
 
 use Msync::Test qw(
-    decode_json set_defaults site_config site_path start_nginx wait_until
-    worker_count
+    decode_json free_port set_defaults site_config site_path start_nginx
+    wait_until worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
 
+use POSIX ();
 use Test::More ();
 use Time::HiRes qw(time);
 
@@ -30,6 +31,7 @@ END_OF_CONFIG
 
 run_tests();
 streams();
+streams_over_http2();
 
 
 sub streams {
@@ -225,6 +227,74 @@ sub a_quiet_stream_has_comments {
     Test::More::ok(
         wait_until(sub { substr($stream->bytes, $from) =~ /^:/m }, 40),
         'a comment shows that the stream lives');
+}
+
+
+sub fetch {
+    my ($file, $url) = @_;
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        exec qw(curl -q -s -S -N --max-time 60 --http2-prior-knowledge -o),
+            $file, $url or POSIX::_exit(127);
+    }
+
+    return $pid;
+}
+
+
+sub streams_over_http2 {
+    my $port = free_port();
+    my $nginx = start_nginx(
+        workers => 2,
+        http    => site_config('clinic'),
+        server  => "listen 127.0.0.1:$port http2;"
+            . 'location /api/ { msync clinic; }',
+    );
+
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+
+    my $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
+    my @files = map { site_path("stream-$_") } 1 .. 3;
+    my $url = "http://127.0.0.1:$port/api/events";
+
+    my @pids = map { fetch($_, $url) } @files;
+
+    # In how many of the streams this has come.
+    my $come = sub {
+        my ($pattern) = @_;
+        return scalar grep {
+            my $text = '';
+            if (open my $fh, '<', $_) {
+                local $/;
+                $text = <$fh> // '';
+            }
+            $text =~ $pattern;
+        } @files;
+    };
+
+    Test::More::ok(wait_until(sub { $come->(qr/^event: status\n/m) == 3 }),
+                   'streams over HTTP/2 begin');
+
+    for my $queue (61, 62) {
+        $fake->status(queue => $queue, filler => 'x' x 30_000);
+        Test::More::ok(
+            wait_until(sub { $come->(qr/PushQueue":$queue,.*\n\n/) == 3 }),
+            'and are told of a change');
+    }
+
+    $nginx->signal('HUP');
+
+    for my $pid (@pids) {
+        Test::More::ok(
+            wait_until(sub { waitpid($pid, POSIX::WNOHANG()) == $pid }, 20),
+            'a reload ends them') or kill KILL => $pid;
+        Test::More::is($?, 0, 'as a server that has said all');
+    }
+
+    Test::More::ok($nginx->stop, 'nginx quits');
+    Test::More::is(join('', $nginx->alarms), '', 'no alarm in the log');
 }
 
 
