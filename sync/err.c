@@ -248,6 +248,14 @@ msync_err_by_name(const char *name)
 }
 
 
+bool
+msync_err_may_pass(msync_variant_e variant)
+{
+    return variant > MSYNC_ERR_NONE && variant < MSYNC_ERR_MAX
+           && err_words[variant].remedy != MSYNC_REMEDY_FINAL;
+}
+
+
 const char *
 msync_err_advice(msync_variant_e variant)
 {

@@ -98,6 +98,9 @@ const char *msync_err_variant(msync_variant_e variant);
 /* the variant of that name, MSYNC_ERR_UNKNOWN if there is none */
 msync_variant_e msync_err_by_name(const char *name);
 
+/* whether it may pass by itself: the variant's usual remedy is not FINAL */
+bool msync_err_may_pass(msync_variant_e variant);
+
 /* a sentence that says what a person can do about it; static storage */
 const char *msync_err_advice(msync_variant_e variant);
 

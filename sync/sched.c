@@ -13,7 +13,7 @@ msync_sched_next(const msync_sched_t *sched)
 {
     int64_t  interval, next, earliest, jitter;
 
-    if (sched->interval <= 0 || sched->paused || !sched->initialised) {
+    if (sched->interval <= 0 || sched->paused || !sched->begun) {
         return 0;
     }
 

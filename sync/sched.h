@@ -13,7 +13,8 @@ typedef struct {
     int64_t  last_finished;    /* of the latest run, 0: none */
     int64_t  started;          /* when this helper began */
     long     interval;         /* seconds, 0: no schedule */
-    bool     initialised;      /* before that only a trigger starts a run */
+    bool     begun;            /* initialised, or on the way to it: before
+                                  that only a trigger starts a run */
     bool     paused;
     uint32_t random;           /* any number, for the jitter */
 } msync_sched_t;

@@ -139,6 +139,17 @@ counted_from(msync_serve_t *serve)
 }
 
 
+/* a first sync that was asked for and could not go on, for a reason that may
+ * pass: nobody has to ask again */
+
+static bool
+broke_off(const msync_log_entry_t *entry)
+{
+    return entry->id > 0 && entry->finished != 0
+           && msync_err_may_pass(entry->variant);
+}
+
+
 void
 msync_serve_refresh(msync_serve_t *serve)
 {
@@ -161,7 +172,7 @@ msync_serve_refresh(msync_serve_t *serve)
     sched.started = serve->started;
     sched.last_finished = counted_from(serve);
     sched.interval = serve->conf->interval;
-    sched.initialised = status->success.id != 0;
+    sched.begun = status->success.id != 0 || broke_off(&status->entry);
     sched.paused = status->paused;
     sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
 

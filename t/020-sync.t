@@ -40,6 +40,7 @@ refusals_have_their_own_variant();
 a_busy_central_is_waited_for();
 central_is_down();
 an_unknown_site();
+a_first_sync_that_broke_off_goes_on_by_itself();
 
 reload_in_the_middle_of_a_sync();
 a_killed_helper_in_the_middle_of_a_sync();
@@ -451,6 +452,24 @@ sub an_unknown_site {
     is(scalar(keys %advice), 6, 'six kinds of failure were seen');
     my %texts = map { $_ => 1 } values %advice;
     is(scalar(keys %texts), 6, 'each has its own advice');
+
+    ok($of->stop, 'quit');
+}
+
+
+sub a_first_sync_that_broke_off_goes_on_by_itself {
+    my $here = start_central(password => PASSWORD, records => 300);
+    my $of = nginx_with_site('torn', url => $here->url, interval => '1s');
+
+    $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+    is($of->status->{nextSync}, undef, 'none is planned before the first one');
+
+    $here->stop;
+    fails_with(run_sync($of, database('torn')), 'CONNECTION_ERROR',
+               'a line that goes');
+    $here->restart;
+    ok($of->wait_status(sub { $_->{initialisationStatus} eq 'INITIALISED' }),
+       'the first sync is done when it is back, and nobody asked again');
 
     ok($of->stop, 'quit');
 }

@@ -20,7 +20,7 @@ site(void)
     sched.started = NOW - 3600 * 1000;
     sched.last_finished = NOW - 60 * 1000;
     sched.interval = 300;
-    sched.initialised = true;
+    sched.begun = true;
 
     return sched;
 }
@@ -49,7 +49,7 @@ there_is_none_when_there_should_be_none(void **state)
     sched.paused = true;
     assert_int_equal(msync_sched_next(&sched), 0);
     sched = site();
-    sched.initialised = false;
+    sched.begun = false;
     assert_int_equal(msync_sched_next(&sched), 0);
 }
 

@@ -49,7 +49,8 @@ my @KINDS = (
         'led elsewhere'),
     map({ "merged $_" } sort keys %MERGED),
     map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
-    'refused', 'synced', 'synced while paused', 'paused', 'resumed', 'helper killed',
+    'refused', 'synced', 'synced while paused', 'paused', 'resumed',
+    'helper killed',
     'helper restarted',
 );
 
