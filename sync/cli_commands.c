@@ -444,7 +444,7 @@ int
 msync_cli_reinitialise(msync_cli_t *cli)
 {
     int          rc;
-    int64_t      queue;
+    int64_t      queue, refused;
     msync_err_t  err;
 
     if (cli->yes && take_lock(cli, &err) != MSYNC_OK) {
@@ -457,13 +457,15 @@ msync_cli_reinitialise(msync_cli_t *cli)
     if (rc != MSYNC_OK
         || msync_store_queue(cli->store, MSYNC_KEY_PUSH_CURSOR, &queue, &err)
            != MSYNC_OK
+        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
         || (cli->yes && msync_store_reinitialise(cli->store, cli->discard,
                                                  &err) != MSYNC_OK))
     {
         return msync_cli_fail(&err);
     }
 
-    say_reinitialise(cli, queue);
+    /* what central refused is unsent as well */
+    say_reinitialise(cli, queue + refused);
 
     if (!cli->yes) {
         fprintf(stderr, "msync: nothing was done; say --yes to do it\n");

@@ -283,8 +283,9 @@ int msync_store_buffer_done_all(msync_store_t *store, int64_t *after,
  * have, or whose action is none that we know */
 int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
 
-/* calls each with the first "limit" records that failed in either direction
- * (action "PUSH": central refused it), oldest first */
+/* calls each with the first "limit" records that failed in either direction:
+ * those that central refused (action "PUSH"), which are this site's own work
+ * and few, before those that did not become rows, oldest first */
 typedef struct {
     const char  *table;
     const char  *record_id;

@@ -436,12 +436,12 @@ msync_store_buffer_errors(msync_store_t *store, unsigned limit,
     msync_failed_t  failed;
 
     stmt = msync_store_prepare(store,
-        "SELECT * FROM (SELECT table_name, record_id, action, error_field, "
+        "SELECT table_name, record_id, 'PUSH', NULL, error, "
+        "first_failed_datetime, tries FROM msync_refused UNION ALL SELECT * "
+        "FROM (SELECT table_name, record_id, action, error_field, "
         "integration_error, first_failed_datetime, tries FROM sync_buffer "
         "WHERE integration_datetime IS NULL AND integration_error IS NOT "
-        "NULL ORDER BY id LIMIT ?1) UNION ALL SELECT table_name, record_id, "
-        "'PUSH', NULL, error, first_failed_datetime, tries FROM "
-        "msync_refused LIMIT ?1", err);
+        "NULL ORDER BY id LIMIT ?1) LIMIT ?1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

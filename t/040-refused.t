@@ -34,8 +34,16 @@ sub run {
                    $central->url, '--username', 'Clinic 7',
                    '--password-file', site_path('password'), @_);
 
-    system("@{[map { quotemeta } @command]} >/dev/null 2>&1");
+    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
     return $? >> 8;
+}
+
+# what the last one said
+sub slurp {
+    open my $handle, '<', site_path('said') or die "said: $!\n";
+    local $/ = undef;
+
+    return scalar <$handle>;
 }
 
 sub query { return sqlite($database, @_) }
@@ -152,6 +160,8 @@ sub a_refused_edit_survives_what_central_sends {
                . "record_id = '$id' AND integration_datetime IS NULL"),
          qr/central refused/, 'and waits where it is seen');
 
+    is(run('reinitialise'), 1, 'to begin again wants a yes');
+    like(slurp(), qr/Unsent changes: 1\b/, 'which says what is unsent');
     is(run('reinitialise', '--yes'), 0, 'everything is pulled anew');
     is(run('sync'), 0, 'by a run');
     is(query($batch), 'ours', 'and does not overwrite the edit, either');
