@@ -70,7 +70,7 @@ sub ends_well {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    is(scalar(zombies($nginx)), 0, 'no zombie is left');
+    ok(wait_until(sub { !zombies($nginx) }, 5), 'no zombie is left');
     ok($nginx->stop, 'quit ends all processes');
     helpers_are(0, 'no helper is left');
     is(join('', $nginx->alarms($allowed)), '', 'no alarm in the log');
