@@ -172,7 +172,7 @@ FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ   := $(patsubst sync/%.c,$(B)/fuzz/%.o,$(filter-out \
                 sync/http%,$(SRC))) $(B)/fuzz/http_fuzz.o
-FUZZ       := $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_BIN   := $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
                 src/event/modules src/os/unix src/http src/http/modules \
                 src/http/v2)
@@ -182,7 +182,7 @@ NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
 fuzz:
 	@t/tools/deps build fuzz
 	@$(MAKE) --no-print-directory module
-	@$(MAKE) --no-print-directory -s -j2 $(FUZZ)
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
 	@t/tools/fuzz
 
 $(B)/fuzz/http_fuzz.o: t/fuzz/http.c t/fuzz/fuzz.h $(wildcard sync/*.h)
