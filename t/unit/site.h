@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -174,6 +175,16 @@ site_migrate(site_t *site, const char *json, msync_err_t *err)
             fail_msg("%s", err.text);                                         \
         }                                                                     \
     } while (0)
+
+
+static inline mode_t
+site_mode(const char *path)
+{
+    struct stat  st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
 
 
 /* adds a record to a batch */

@@ -20,16 +20,6 @@ copy_path(site_t *site)
 }
 
 
-static mode_t
-mode_of(const char *path)
-{
-    struct stat  st;
-
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_mode & 07777;
-}
-
-
 static void
 a_backup_is_a_database(void **state)
 {
@@ -62,7 +52,7 @@ a_backup_has_the_mode_of_its_database(void **state)
         mask = umask(i ? 077 : 0);
         assert_ok(msync_store_backup(site->store, copy_path(site), &err));
         umask(mask);
-        assert_int_equal(mode_of(copy_path(site)), modes[i]);
+        assert_int_equal(site_mode(copy_path(site)), modes[i]);
         unlink(copy_path(site));
     }
 }

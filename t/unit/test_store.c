@@ -42,16 +42,6 @@ prepare(site_t *site)
 }
 
 
-static mode_t
-mode_of(const char *path)
-{
-    struct stat  st;
-
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_mode & 07777;
-}
-
-
 static void
 new_database_is_closed_to_others(void **state)
 {
@@ -59,8 +49,8 @@ new_database_is_closed_to_others(void **state)
     site_t  *site = *state;
 
     snprintf(wal, sizeof(wal), "%s-wal", site->path);
-    assert_int_equal(mode_of(site->path), 0600);
-    assert_int_equal(mode_of(wal), 0600);
+    assert_int_equal(site_mode(site->path), 0600);
+    assert_int_equal(site_mode(wal), 0600);
 }
 
 
@@ -78,14 +68,14 @@ new_database_in_a_shared_directory_is_open_to_its_group(void **state)
     store = msync_store_open(path, site->catalogue, MSYNC_STORE_CREATE,
                              &err);
     assert_non_null(store);
-    assert_int_equal(mode_of(path), 0660);
+    assert_int_equal(site_mode(path), 0660);
     msync_store_close(&store);
 
     assert_int_equal(chmod(path, 0640), 0);
     store = msync_store_open(path, site->catalogue, MSYNC_STORE_CREATE,
                              &err);
     assert_non_null(store);
-    assert_int_equal(mode_of(path), 0640);
+    assert_int_equal(site_mode(path), 0640);
     msync_store_close(&store);
 }
 
