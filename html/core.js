@@ -48,7 +48,6 @@ export function h(name, attributes, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
-/** The same for the elements of SVG. */
 export function svg(name, attributes, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
@@ -78,14 +77,14 @@ export function icon(name) {
     svg('path', { d: ICONS[name] }));
 }
 
-/** Puts a stylesheet of ours into `root`; waits until it is there or cannot be had. */
+/** Puts a stylesheet of ours into `root`; waits for it, unless it cannot be had. */
 export function style(root, file) {
   return new Promise((resolve) => {
     root.append(h('link', { rel: 'stylesheet', href: new URL(file, import.meta.url), load: resolve, error: resolve }));
   });
 }
 
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 
 /** Everything that depends on the user's language. */
@@ -115,6 +114,12 @@ export class Texts {
       }
       await pause(3 * SECOND);
     }
+  }
+
+  /** Adds the texts of what is loaded later. */
+  async more() {
+    const code = `${this.lang}-more`;
+    Object.assign(this.table, await (Texts.#tables[code] ??= Texts.#load(code)));
   }
 
   constructor(code, tag, table) {
@@ -149,7 +154,7 @@ export class Texts {
       typeof args[name] === 'number' ? this.number(args[name]) : args[name] ?? all));
   }
 
-  /** What an error means and what to do about it. */
+  /** A sentence, and what to do. */
   explain({ variant }) {
     return this.table[`error.${variant}`] ?? this.table['error.UNKNOWN'];
   }
@@ -253,7 +258,6 @@ export class Live extends EventTarget {
   #wake = () => {};
   #hide = 0;
 
-  /** The one object of an API. */
   static for(api) {
     return Live.#all[api] ??= new Live(api);
   }

@@ -4,7 +4,7 @@
  * when there are any or somebody looks at them.
  */
 
-import { MsyncElement, SECOND, ask, details, h, icon, say, style, svg } from './core.js';
+import { MsyncElement, SECOND, ask, details, h, icon, pause, say, style, svg } from './core.js';
 
 const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
 const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
@@ -13,7 +13,7 @@ const TABS = { status: '', history: './history.js', settings: './settings.js' };
 const PENDING = 15 * SECOND;
 
 
-/** A box with an icon, a sentence and what follows from it. */
+/** A box with an icon and a sentence. */
 export function notice(kind, sign, title, text, ...more) {
   return h('div', { class: `notice ${kind}` }, icon(sign),
     h('div', {}, h('strong', {}, title), text ? h('p', {}, text) : null), ...more);
@@ -110,13 +110,14 @@ class Steps {
 class Panel {
   #slots = {};
   #views = {};
+  #loading = {};
   #timer = 0;
   #pending = 0;
   #cancelling = false;
   #estimate = null;
   #before = null;
   #styled = null;
-  #welcomed = null;
+  #welcomed = false;
 
   constructor({ texts, live, api }, page) {
     this.texts = texts;
@@ -186,8 +187,6 @@ class Panel {
     return h('div', { role: 'tabpanel', id: name, 'aria-labelledby': `tab-${name}` }, ...children);
   }
 
-  /* tabs */
-
   #arrows({ key }) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (step) {
@@ -210,30 +209,42 @@ class Panel {
       box.hidden = box.id !== name;
     }
     if (TABS[name]) {
-      (await this.#view(name, TABS[name], this.root.querySelector(`#${name}`)))?.show();
+      (await this.#view(name, TABS[name], this.root.querySelector(`#${name}`))).show();
     }
   }
 
   /** The view of a module, made once in `box`. */
-  async #view(name, file, box, ...more) {
+  #view(name, file, box, ...more) {
     this.#styled ??= style(this.root, 'views.css');
-    const [module] = await Promise.all([import(file).catch(() => null), this.#styled]);
-
-    if (!module) {
-      this.#refused(file, { status: 0, data: {} });
-    } else if (!this.#views[name]) {
-      this.#views[name] = new module.View(this, ...more);
-      box.append(this.#views[name].root);
-    }
-    return this.#views[name];
+    return this.#loading[name] ??= Promise.all([this.#module(file), this.texts.more(), this.#styled])
+      .then(([{ View }]) => {
+        this.#views[name] = new View(this, ...more);
+        box.append(this.#views[name].root);
+        return this.#views[name];
+      });
   }
 
-  /** The form of a site that has no settings; null where it could not be had. */
+  /** Tries until it is there; browsers remember of an address that it failed. */
+  async #module(file) {
+    for (let n = 0; ; n++) {
+      try {
+        const module = await import(n ? `${file}?${n}` : file);
+        if (this.#slots.action.key === `0 ${file}`) {
+          this.slot('action', '');
+        }
+        return module;
+      } catch {
+        this.#refused(file, { status: 0, data: {} });
+        await pause(3 * SECOND);
+      }
+    }
+  }
+
+  /** The form of a site that has no settings. */
   async #greet() {
+    this.#welcomed = true;
     this.select('status');
-    const view = await this.#view('welcome', TABS.settings, this.welcome, true);
-    view?.show();
-    this.#welcomed = view ?? null;
+    (await this.#view('welcome', TABS.settings, this.welcome, true)).show();
   }
 
   /* requests */
@@ -419,9 +430,11 @@ class Panel {
   }
 
   async #updateProblems(n) {
-    this.problems.hidden = n === 0;
+    this.problems.hidden = !n || !this.#views.problems;
     if (n !== (this.#before?.errors ?? 0)) {
-      (await this.#view('problems', './problems.js', this.problems))?.count(n);
+      const view = await this.#view('problems', './problems.js', this.problems);
+      this.problems.hidden = !n;
+      view.count(n);
     }
   }
 

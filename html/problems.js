@@ -57,6 +57,9 @@ export class View {
     for (const error of errors) {
       (causes[cause(error)] ??= []).push(error);
     }
+    if (this.list.matches(':focus-within')) {
+      this.more.focus();
+    }
     this.list.replaceChildren(
       total > errors.length ? h('p', { class: 'more' }, texts.t('problems.part', { n: errors.length, total })) : '',
       ...Object.values(causes).sort((a, b) => b.length - a.length)

@@ -4,9 +4,10 @@
  */
 
 const CACHE = 'msync';
-const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+\.json)$/;
+const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+(-more)?\.json)$/;
+const LANG = new URLSearchParams(location.search).get('lang');
 const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'estimate.js', 'settings.js',
-  'history.js', 'problems.js', 'views.css', `lang/${new URLSearchParams(location.search).get('lang')}.json`];
+  'history.js', 'problems.js', 'views.css', `lang/${LANG}.json`, `lang/${LANG}-more.json`];
 
 /** From the network; what was kept where there is none, or a proxy says so. */
 async function serve(request) {

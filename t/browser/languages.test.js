@@ -28,7 +28,9 @@ before(async () => {
 after(() => site?.stop());
 
 for (const [lang, number] of Object.entries(NUMBER)) {
-  const table = JSON.parse(readFileSync(`${ROOT}html/lang/${lang}.json`, 'utf8'));
+  const [table, more] = ['', '-more'].map((name) => JSON.parse(readFileSync(`${ROOT}html/lang/${lang}${name}.json`,
+    'utf8')));
+  Object.assign(table, more);
 
   test(`${lang}: texts, numbers, direction, nothing for axe-core to find`, async () => {
     await site.report({ state: 'error', queue: 12345, errors: 12, error: 'TLS_ERROR',

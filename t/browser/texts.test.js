@@ -9,8 +9,10 @@ const HTML = `${ROOT}html/`;
 const read = (name) => readFileSync(`${HTML}${name}`, 'utf8');
 const code = readdirSync(HTML).filter((name) => name.endsWith('.js')).map(read).join('\n')
   .replace(/\/\*[^]*?\*\//g, '');
-const languages = readdirSync(`${HTML}lang`).map((name) => name.replace('.json', ''));
-const tables = Object.fromEntries(languages.map((name) => [name, JSON.parse(read(`lang/${name}.json`))]));
+const texts = (name) => JSON.parse(read(`lang/${name}.json`));
+const languages = readdirSync(`${HTML}lang`).filter((name) => !name.includes('-more'))
+  .map((name) => name.replace('.json', ''));
+const tables = Object.fromEntries(languages.map((name) => [name, { ...texts(name), ...texts(`${name}-more`) }]));
 const keys = Object.keys(tables.es);
 
 /** Only where Intl knows too little of a language. */
@@ -23,15 +25,15 @@ const placeholders = (text) => [...new Set(JSON.stringify(text).match(/\{\w+\}/g
 const forms = (text) => (typeof text === 'object' && !Array.isArray(text) ? Object.values(text) : [text]);
 
 /** The arguments of each call of t(), and the strings in what they choose from. */
-function* asked() {
-  for (const { index } of code.matchAll(/\bt\(/g)) {
+function* asked(source = code) {
+  for (const { index } of source.matchAll(/\bt\(/g)) {
     let depth = 0;
     let end = index;
     do {
       end++;
-      depth += { '(': 1, ')': -1 }[code[end]] ?? 0;
-    } while (depth > 0 || code[end] !== ')');
-    const [first] = code.slice(index + 2, end).split(/,\s*\{/);
+      depth += { '(': 1, ')': -1 }[source[end]] ?? 0;
+    } while (depth > 0 || source[end] !== ')');
+    const [first] = source.slice(index + 2, end).split(/,\s*\{/);
     for (const [, text] of first.replace(/[!=]== '\w+'/g, '').matchAll(/'([\w.]+)'/g)) {
       yield text;
     }
@@ -52,6 +54,7 @@ test('ten languages have the same texts', () => {
   assert.deepEqual(languages, ['ar', 'en', 'es', 'fr', 'lo', 'prs', 'ps', 'pt', 'ru', 'tet']);
   for (const [name, table] of Object.entries(tables)) {
     assert.deepEqual(Object.keys(table).filter((key) => !OWN.includes(key)).sort(), [...keys].sort(), name);
+    assert.deepEqual(Object.keys(texts(`${name}-more`)), Object.keys(texts('es-more')), name);
   }
 });
 
