@@ -209,7 +209,7 @@ export class Texts {
 }
 
 
-/** A request: never rejects; status 0 where no answer came. */
+/** A request: never rejects; status 0 where no answer came, not even the server's 504 after 60 s. */
 export async function ask(base, path, method = 'GET', body = undefined) {
   try {
     const answer = await fetch(new URL(path, base), {
@@ -217,6 +217,7 @@ export async function ask(base, path, method = 'GET', body = undefined) {
       headers: body && { 'Content-Type': 'application/json' },
       body: body && JSON.stringify(body),
       cache: 'no-cache',
+      signal: AbortSignal.timeout?.(75 * SECOND),
     });
     return { ok: answer.ok, status: answer.status, data: await answer.json().catch(() => ({})) };
   } catch {
@@ -228,11 +229,16 @@ export async function ask(base, path, method = 'GET', body = undefined) {
 /** The server answered, but not in the way that was tried. */
 class Unsuitable extends Error {}
 
+/** The ways to follow it, the best first. */
+const EVENTS = 0;
+const WAIT = 1;
+const ASK = 2;
+
 /**
  * The status document of one API, kept current while somebody looks: by
- * Server-Sent Events, else by long polling, which is plain polling where the
- * server does not wait.  A "change" event follows every new document and every
- * loss or return of the server.
+ * Server-Sent Events, else by long polling, else by asking now and then.  A
+ * "change" event follows every new document and every loss or return of the
+ * server.
  *
  * Events are read with fetch, because EventSource hides the comments by which
  * a dead connection is told from a quiet one.
@@ -244,7 +250,7 @@ export class Live extends EventTarget {
   static SILENCE = 40 * SECOND;       /* a comment comes each 15 s */
   static LONG = 25;                   /* seconds of a long poll */
   static POLL = 5 * SECOND;
-  static AGAIN = 5 * MINUTE;          /* until events are tried again */
+  static AGAIN = 5 * MINUTE;          /* until a closed way is tried again */
   static HIDDEN = 30 * SECOND;        /* a tab out of sight lets go */
 
   doc = null;
@@ -253,8 +259,10 @@ export class Live extends EventTarget {
 
   #users = 0;
   #skew = 0;
-  #noEvents = 0;
+  #closed = [0, 0, 0];                /* until when, for each way */
+  #heard = 0;
   #stop = null;
+  #guard = null;
   #wake = () => {};
   #hide = 0;
 
@@ -272,6 +280,10 @@ export class Live extends EventTarget {
       /* no storage: starts with nothing */
     }
     addEventListener('online', () => this.#wake());
+    addEventListener('offline', () => {
+      this.#wake();
+      this.#guard?.end(new TypeError());    /* as where the network fails */
+    });
     addEventListener('pagehide', () => this.#keep());
     document.addEventListener('visibilitychange', () => this.#visibility());
   }
@@ -281,6 +293,7 @@ export class Live extends EventTarget {
     this.addEventListener('change', listener);
     if (++this.#users === 1) {
       this.#run();
+      this.#visibility();
     }
     return () => {
       this.removeEventListener('change', listener);
@@ -290,12 +303,17 @@ export class Live extends EventTarget {
     };
   }
 
+  /** The server's time. */
+  clock() {
+    return Date.now() + this.#skew;
+  }
+
   /**
    * Now, by the later of the two clocks: a device whose battery died falls
    * back to a date in the past.
    */
   now() {
-    return Date.now() + this.#skew;
+    return Math.max(Date.now(), this.clock());
   }
 
   /** Milliseconds since the last success, NaN where there was none. */
@@ -334,24 +352,40 @@ export class Live extends EventTarget {
     }
   }
 
+  #way() {
+    return this.#closed.findIndex((until) => Date.now() >= until);
+  }
+
   async #run() {
     const stop = new AbortController();
     let failures = 0;
 
     this.#stop = stop;
     while (!stop.signal.aborted) {
-      const before = this.seen;
-      const events = Date.now() > this.#noEvents;
+      const heard = this.#heard;
+      const way = failures ? ASK : this.#way();
       try {
-        await (events ? this.#stream(stop.signal) : this.#poll(stop.signal));
+        await (way === EVENTS ? this.#stream(stop.signal) : this.#poll(way, stop.signal));
         failures = 0;
+        if (this.#way() === ASK) {
+          await this.#rest(Live.POLL);
+        }
       } catch (error) {
-        if (events && error instanceof Unsuitable) {
-          this.#noEvents = Date.now() + Live.AGAIN;
+        const quiet = this.#heard === heard;
+        const unsuitable = way < ASK && error instanceof Unsuitable;
+
+        if (stop.signal.aborted) {
+          return;
+        }
+        /* or nothing came, or a proxy's 504, though the server is there */
+        if (unsuitable || way < ASK && quiet && this.reachable && !(error instanceof TypeError)) {
+          this.#closed[way] = Date.now() + Live.AGAIN;
+        }
+        if (unsuitable) {
           continue;
         }
-        failures = this.seen > before ? 1 : failures + 1;
-        if (failures > 1 && this.reachable !== false && !stop.signal.aborted) {
+        failures = quiet ? failures + 1 : 1;
+        if (failures > 1 && this.reachable !== false) {
           this.reachable = false;
           this.dispatchEvent(new Event('change'));
         }
@@ -371,7 +405,8 @@ export class Live extends EventTarget {
       throw new Unsuitable();
     }
     this.doc = doc;
-    this.seen = this.now();
+    this.seen = this.clock();
+    this.#heard++;
     this.reachable = true;
     this.dispatchEvent(new Event('change'));
   }
@@ -380,7 +415,7 @@ export class Live extends EventTarget {
     const answer = await fetch(new URL(path, this.api), { signal, cache: 'no-cache' });
     const skew = Date.parse(answer.headers.get('Date')) - Date.now();
 
-    this.#skew = skew > 2 * SECOND ? skew : 0;
+    this.#skew = Math.abs(skew) > 2 * SECOND ? skew : 0;
     if (!answer.ok) {
       throw answer.status < 500 ? new Unsuitable() : new Error(answer.status);
     }
@@ -389,7 +424,7 @@ export class Live extends EventTarget {
 
   /** Ends with an error, at the latest when the server ends the stream. */
   async #stream(stop) {
-    const guard = new Guard(stop, Live.FIRST);
+    const guard = this.#guard = new Guard(stop, Live.FIRST);
     let answer;
     let text = '';
     let quiet = true;
@@ -424,19 +459,20 @@ export class Live extends EventTarget {
     }
   }
 
-  async #poll(stop) {
-    const guard = new Guard(stop, (Live.LONG + 10) * SECOND);
+  async #poll(way, stop) {
+    const wait = way === WAIT ? Live.LONG : 0;
+    const guard = this.#guard = new Guard(stop, (wait + 10) * SECOND);
     const since = this.reachable ? this.doc.generation : 0;
     const started = Date.now();
 
     try {
-      const answer = await this.#get(`status?since=${since}&wait=${Live.LONG}`, guard);
+      const answer = await this.#get(`status?since=${since}&wait=${wait}`, guard);
       this.#accept(await answer.json());
     } finally {
       guard.end();
     }
-    if (this.doc.generation === since && Date.now() - started < SECOND) {
-      await this.#rest(Live.POLL);
+    if (wait && this.doc.generation === since && Date.now() - started < SECOND) {
+      this.#closed[WAIT] = started + Live.AGAIN;    /* this server does not wait */
     }
   }
 }
@@ -459,9 +495,9 @@ class Guard {
     this.#timer = setTimeout(() => this.end(), milliseconds);
   }
 
-  end() {
+  end(why) {
     clearTimeout(this.#timer);
-    this.#abort.abort();
+    this.#abort.abort(why);
   }
 }
 

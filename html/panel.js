@@ -303,9 +303,10 @@ class Panel {
 
   /** Follows the status document; called at each change and each second. */
   update() {
-    const { doc } = this.live;
-    const status = doc?.syncStatus;
-    const first = doc?.initialisationStatus === 'PRE_INITIALISATION' && !status?.isSyncing
+    const { doc, reachable } = this.live;
+    /* whether a run goes on is not known where the server is out of reach */
+    const status = doc?.syncStatus && { ...doc.syncStatus, isSyncing: doc.syncStatus.isSyncing && reachable !== false };
+    const first = (doc?.state === 'pre_initialisation' || doc?.state === 'stopped' && !status && !this.welcome.hidden)
       && Date.now() - this.#pending > PENDING;
 
     if (!this.#timer) {
@@ -321,8 +322,8 @@ class Panel {
       this.button.focus({ preventScroll: true });
       this.root.scrollIntoView();
     }
-    if (first && this.live.reachable && !this.#welcomed) {
-      this.#welcomed = this.#greet();
+    if (first && reachable && !this.#welcomed) {
+      this.#greet();
     }
     this.#views.settings?.update();
     this.#updateFacts(doc, status);
@@ -331,15 +332,14 @@ class Panel {
     this.#updateProblems(doc?.integrationErrors ?? 0);
     this.#announce(status);
     this.root.setAttribute('aria-busy', !doc);
-    this.#before = { syncing: status?.isSyncing, reachable: this.live.reachable,
-      errors: doc?.integrationErrors ?? 0 };
+    this.#before = { syncing: status?.isSyncing, reachable, errors: doc?.integrationErrors ?? 0 };
   }
 
   #updateNotices(doc, status) {
     const { live, texts } = this;
     const error = doc?.state === 'stopped' ? { variant: 'HELPER_STOPPED' }
       : status?.isSyncing ? null : status?.error;
-    const asOf = live.seen ? texts.time(live.seen, live.now()) : '';
+    const asOf = live.seen ? texts.time(live.seen, live.clock()) : '';
 
     this.slot('offline', live.reachable === false ? `offline ${asOf}` : '', () => notice('grey', 'cloudOff',
       texts.t('offline'), asOf && texts.t('asOf', { time: asOf })));
@@ -438,27 +438,25 @@ class Panel {
     }
   }
 
-  /** Tells screen readers of starts, ends and losses, and of nothing else. */
+  /** Tells screen readers of starts, ends and losses. */
   #announce(status) {
     const { texts, live } = this;
-    const before = this.#before;
+    const before = this.#before ?? {};
     const syncing = status?.isSyncing;
 
-    if (!before) {
-      return;
-    }
-    if (before.syncing !== undefined && before.syncing !== syncing && syncing !== undefined) {
+    if (before.reachable !== live.reachable) {
+      if (live.reachable === false) {
+        say(this.heard, texts.t('offline'));
+      } else if (before.reachable === false) {
+        say(this.heard, texts.t('back'));
+        this.select(this.selected);
+        this.#views.welcome?.show();
+      }
+    } else if (before.syncing !== undefined && before.syncing !== syncing && syncing !== undefined) {
       say(this.heard, syncing ? texts.t('syncing')
         : status.error ? texts.explain(status.error).join(' ') : texts.t('done'));
       if (!syncing) {
         this.#views[this.selected]?.show();
-      }
-    }
-    if (before.reachable !== live.reachable && (before.reachable === false || live.reachable === false)) {
-      say(this.heard, texts.t(live.reachable ? 'back' : 'offline'));
-      if (live.reachable) {
-        this.select(this.selected);
-        this.#views.welcome?.show();
       }
     }
   }

@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { close, open, picture } from './lib/browser.js';
-import { run, running } from './lib/documents.js';
+import { errors, run, running } from './lib/documents.js';
 import { Site, until } from './lib/site.js';
 
 const EVENTS = '**/sync/api/events';
 const STATUS = '**/sync/api/status*';
+const NOW = { name: '¡Sincronizar ahora!' };
 
 let site;
 
 before(async () => {
   site = await Site.start({ fake: true });
+  await site.document('settings', { url: 'https://central.example.org', username: 'Clinic 7', intervalSeconds: 300,
+    passwordSet: true, hardwareId: 'x', siteId: 7, siteName: 'Clinic 7' });
 });
 
 after(() => site?.stop());
@@ -83,6 +86,65 @@ test('where nothing waits it polls, not in haste', async () => {
   await close(page);
 });
 
+for (const [what, refuse] of [['answers with 504', (route) => route.fulfill({ status: 504, body: '' })],
+  ['never answers', () => {}]]) {
+  test(`where a proxy ${what} to whatever takes long it polls`, async () => {
+    const page = await watch(async (one) => {
+      await one.clock.install();
+      await one.route(EVENTS, refuse);
+      await one.route(/wait=25$/, refuse);
+    });
+
+    for (let n = 0; n < 12; n++) {
+      await page.clock.runFor(5000);
+      await page.waitForTimeout(50);
+    }
+    await site.report({ queue: 7, syncStatus: run() });
+    await page.clock.runFor(8000);
+    await page.waitForTimeout(200);
+    assert.equal(await page.locator('.count strong').textContent(), '7');
+    assert.equal(await page.getByText('No hay conexión').count(), 0);
+    await close(page);
+  });
+}
+
+test('a network that is gone is noticed at once, and so is its return', async () => {
+  const page = await watch();
+
+  await page.context().setOffline(true);
+  await page.locator('.notice').getByText('No hay conexión').waitFor({ timeout: 5000 });
+  await page.context().setOffline(false);
+  await page.locator('.notice').getByText('No hay conexión').waitFor({ state: 'detached', timeout: 5000 });
+  await follows(page, 7);
+  assert.equal(page.asked.at(-1), 'events');
+  await close(page);
+});
+
+test('a request that is never answered ends', async () => {
+  const page = await watch((one) => one.route('**/sync/api/trigger', () => {}));
+  await page.evaluate(() => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    AbortSignal.timeout = (milliseconds) => timeout(milliseconds === 75000 ? 500 : milliseconds);
+  });
+
+  await page.getByRole('button', NOW).click();
+  await page.locator('.notice').getByText('No hay conexión').waitFor();
+  await page.getByRole('button', NOW).waitFor();
+  await close(page);
+});
+
+test('a tab that is opened in the background lets go, too', async () => {
+  const page = await watch(async (one) => {
+    await one.clock.install();
+    await one.addInitScript(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
+  });
+  const gone = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'));
+
+  await page.clock.runFor(31000);
+  await gone;
+  await close(page);
+});
+
 test('a hidden tab lets go of the server after a while and is current when it is seen again', async () => {
   const page = await watch((one) => one.clock.install());
   const hide = (hidden) => page.evaluate((value) => {
@@ -108,6 +170,30 @@ test('how much is left of a long step is estimated', async () => {
   await page.getByText(/Obtener Remotamente: tiempo restante ≈ 5 minutos/).waitFor();
   assert.match(await page.locator('.heading .more').textContent(), /^lleva 1 minuto/);
   await picture(page, 'estimate');
+  await close(page);
+});
+
+test('a part of the page that could not be had is tried again until it is there', async () => {
+  await site.document('errors', errors());
+  await site.document('history', { runs: [] });
+  const lost = ['history', 'problems'];
+  const page = await watch((one) => one.route(/\/(history|problems)\.js/, (route) => {
+    const [name] = lost.filter((part) => route.request().url().includes(part));
+    lost.splice(lost.indexOf(name), name ? 1 : 0);
+    return name ? route.abort() : route.continue();
+  }));
+
+  await page.getByRole('tab', { name: 'Historial' }).click();
+  await page.locator('.notice').getByText('No hay conexión').waitFor();
+  await page.getByText('Todavía no ha habido ninguna sincronización.').waitFor();
+  await page.locator('.notice').waitFor({ state: 'detached' });
+
+  await page.getByRole('tab', { name: 'Estado' }).click();
+  await site.report({ errors: 12, syncStatus: run() });
+  await page.locator('.notice').getByText('No hay conexión').waitFor();
+  assert.equal(await page.locator('.card:visible').count(), 2, 'no card is empty');
+  await page.getByText('12 registros no se pudieron integrar').waitFor();
+  assert.equal(await page.locator('.notice').count(), 1);
   await close(page);
 });
 
