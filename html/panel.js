@@ -114,7 +114,7 @@ class Panel {
   #timer = 0;
   #pending = 0;
   #cancelling = false;
-  #estimate = null;
+  #progress = null;
   #before = null;
   #styled = null;
   #welcomed = false;
@@ -393,7 +393,7 @@ class Panel {
   }
 
   #updateRun(doc, status) {
-    const { live, texts } = this;
+    const { texts } = this;
     const { summary } = status ?? {};
     const first = doc?.initialisationStatus !== 'INITIALISED' || (status?.prepareInitial
       && !status.isSyncing && !status.error && !status.push && !status.pushV6);
@@ -406,27 +406,21 @@ class Panel {
     this.steps.update(status, first);
     say(this.runTitle, texts.t(first ? 'run.first' : status.isSyncing ? 'run.now' : 'run.last'));
     say(this.runMore, status.isSyncing
-      ? this.#timing(status, live.now())
+      ? this.#follow(status)
       : summary.finished ? `${texts.date(summary.finished)} · ${texts.took(summary.durationInSeconds)}` : '');
     say(this.note, first && status.isSyncing ? texts.t('first.text')
       : total ? texts.t('pushNote', { n: total }) : '');
   }
 
-  /** "12 seconds so far · about 3 minutes left" */
-  #timing(status, now) {
-    const { texts } = this;
-    const name = this.steps.active(status);
-    const left = this.#estimate?.left?.(name, status[name], now);
-    const so = texts.t('elapsed', { time: texts.duration((now - Date.parse(status.summary.started)) / SECOND) });
-
-    this.#estimate ??= this.#estimator();
-    return left ? `${so} · ${texts.t('left', { step: texts.t(`step.${name}`), time: texts.duration(left) })}` : so;
-  }
-
-  /** Loaded during a run; until then nothing is said of what is left. */
-  async #estimator() {
-    const module = await import('./estimate.js').catch(() => null);
-    this.#estimate = module && new module.Estimate();
+  /** What is said of a run that is on, once that is loaded. */
+  #follow(status) {
+    this.#progress ??= Promise.all([import('./progress.js'), this.texts.more()]).then(([{ Progress }]) => {
+      this.#progress = new Progress(this);
+      this.update();
+    }, () => {
+      this.#progress = null;
+    });
+    return this.#progress.follow?.(this.steps.active(status), status) ?? '';
   }
 
   async #updateProblems(n) {

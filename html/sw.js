@@ -6,7 +6,7 @@
 const CACHE = 'msync';
 const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+(-more)?\.json)$/;
 const LANG = new URLSearchParams(location.search).get('lang');
-const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'estimate.js', 'settings.js',
+const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'progress.js', 'settings.js',
   'history.js', 'problems.js', 'views.css', `lang/${LANG}.json`, `lang/${LANG}-more.json`];
 
 /** From the network; what was kept where there is none, or a proxy says so. */

@@ -173,6 +173,34 @@ test('how much is left of a long step is estimated', async () => {
   await close(page);
 });
 
+test('a clock of this computer that is ahead changes nothing about that', async () => {
+  const page = await watch((one) => one.clock.install({ time: Date.now() + 3600000 }));
+
+  await site.report({ state: 'syncing', syncStatus: running(6000, 1000) });
+  await page.getByText(/^lleva 1 minuto .* tiempo restante ≈ 5 minutos/).waitFor();
+  await close(page);
+});
+
+test('of a server out of reach it is not known whether a run goes on', async () => {
+  const page = await watch();
+
+  await site.report({ state: 'syncing', syncStatus: running(6000, 1000) });
+  await page.getByText(/lleva 1 minuto/).waitFor();
+  await page.context().setOffline(true);
+  await page.locator('.notice').getByText('No hay conexión').waitFor();
+  await page.getByRole('button', NOW).waitFor();
+  assert.equal(await page.locator('.heading .more').textContent(), '');
+  assert.equal(await page.locator('[aria-current=step]').count(), 0);
+  assert.equal(await page.locator('p[role=status]').textContent(), 'No hay conexión con el servidor de este sitio. '
+    + 'Se sigue intentando…');
+  await picture(page, 'offline-run');
+
+  await page.context().setOffline(false);
+  await page.getByText(/lleva 1 minuto/).waitFor();
+  await page.getByRole('button', { name: 'Sincronizando…' }).waitFor();
+  await close(page);
+});
+
 test('a part of the page that could not be had is tried again until it is there', async () => {
   await site.document('errors', errors());
   await site.document('history', { runs: [] });
