@@ -337,7 +337,7 @@ class Panel {
 
   #updateNotices(doc, status) {
     const { live, texts } = this;
-    const error = doc?.state === 'stopped' ? { variant: 'HELPER_STOPPED' }
+    const error = doc?.state === 'stopped' ? doc.error ?? { variant: 'HELPER_STOPPED' }
       : status?.isSyncing ? null : status?.error;
     const asOf = live.seen ? texts.time(live.seen, live.clock()) : '';
 
@@ -399,8 +399,8 @@ class Panel {
       && !status.isSyncing && !status.error && !status.push && !status.pushV6);
     const total = first ? 0 : Math.max(status?.pushV6?.total ?? 0, status?.push?.total ?? 0);
 
-    this.run.hidden = !summary;
-    if (!summary) {
+    this.run.hidden = !summary || doc.initialisationStatus === 'PRE_INITIALISATION';
+    if (this.run.hidden) {
       return;
     }
     this.steps.update(status, first);
