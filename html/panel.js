@@ -326,6 +326,7 @@ class Panel {
       this.#greet();
     }
     this.#views.settings?.update();
+    this.#views.welcome?.update();
     this.#updateFacts(doc, status);
     this.#updateButton(doc, status);
     this.#updateRun(doc, status);

@@ -3,7 +3,7 @@
  * password leaves the page only in the body of these requests.
  */
 
-import { ask, copyButton, h, say } from './core.js';
+import { SECOND, ask, copyButton, details, h, say } from './core.js';
 import { answerNotice, notice } from './panel.js';
 
 /** Offered in the form; another value that is in use is added. */
@@ -20,6 +20,8 @@ export class View {
   #fields = {};
   #saved = {};
   #busy = false;
+  #missing = 0;    /* when to ask again for what could not be had */
+  #state = '';
 
   constructor(panel, first = false) {
     const { texts } = panel;
@@ -39,9 +41,16 @@ export class View {
       h('div', { class: 'actions' },
         this.save = h('button', { class: 'main' }, t(first ? 'start' : 'save')),
         this.test = h('button', { type: 'button', click: () => this.#test() }, t('test'))));
-    this.form.inert = true;    /* until it is known what is set */
+    this.#lock(true);    /* until it is known what is set */
     this.root = h('div', {}, this.form, first ? null : this.#rest());
     this.form.addEventListener('input', () => this.#hint());
+  }
+
+  /** All of the form but the answer, whose details somebody may want to read. */
+  #lock(on) {
+    for (const part of this.form.children) {
+      part.inert = on && part !== this.answer;
+    }
   }
 
   /** A labelled input, or the choice of intervals, with room for its error. */
@@ -77,23 +86,37 @@ export class View {
           copyButton(texts, () => this.hardware.textContent)))));
   }
 
-  /** Follows the status document. */
+  /** Follows the status document; asks again for what the helper could not answer, or the network lost. */
   update() {
     const { live, texts } = this.panel;
-    say(this.pause, texts.t(live.doc?.state === 'paused' ? 'resume' : 'pause'));
+    const { state } = live.doc ?? {};
+
+    if (this.pause) {
+      say(this.pause, texts.t(state === 'paused' ? 'resume' : 'pause'));
+    }
+    if (this.#missing && (state !== this.#state || live.reachable && Date.now() > this.#missing)) {
+      this.show();
+    }
+    this.#state = state;
   }
 
   /** Asks for the settings; what somebody has typed stays. */
   async show() {
-    const { api } = this.panel;
-    const answer = await ask(api, 'settings');
+    const { api, texts } = this.panel;
+    const missing = this.#missing;
 
+    this.#missing = missing && Infinity;
+    const answer = await ask(api, 'settings');
+    const typed = this.#changed();
+
+    if (!answer.ok || missing) {
+      this.answer.replaceChildren(answer.ok ? '' : answerNotice(texts, answer));
+    }
+    this.#missing = answer.ok ? 0 : answer.status ? Infinity : Date.now() + 5 * SECOND;
     if (!answer.ok) {
-      this.#fail(answer);
       return;
     }
-    const typed = this.#changed();
-    this.form.inert = false;
+    this.#lock(false);
     this.#saved = answer.data;
     if (!typed) {
       this.#reset();
@@ -128,9 +151,9 @@ export class View {
   }
 
   #changed() {
-    const { url, username, password } = this.#values();
-    return this.#saved.url !== undefined
-      && (url !== (this.#saved.url ?? '') || username !== (this.#saved.username ?? '') || password);
+    const { url, username, password, intervalSeconds } = this.#values();
+    return this.#saved.url !== undefined && (url !== (this.#saved.url ?? '') || password
+      || username !== (this.#saved.username ?? '') || intervalSeconds !== (this.#saved.intervalSeconds ?? 300));
   }
 
   /** The kept password goes to no other server than the one it is for. */
@@ -158,7 +181,7 @@ export class View {
     const { texts } = this.panel;
     const wrong = {
       url: !values.url ? 'wrong.empty' : !origin(values.url) ? 'wrong.url' : '',
-      username: values.username ? '' : 'wrong.empty',
+      username: !values.username ? 'wrong.empty' : values.username.includes(':') ? 'wrong.colon' : '',
       password: !values.password && this.#needsPassword(values) ? 'wrong.empty' : '',
       intervalSeconds: '',
     };
@@ -196,16 +219,16 @@ export class View {
     const { error, fields = {} } = answer.data;
     const about = FIELD_OF[error?.variant];
 
-    for (const [name, reason] of Object.entries(fields)) {
-      if (this.#fields[name]) {
-        this.#mark(name, `${texts.t('wrong')} ${reason}`);
-      }
+    for (const name of Object.keys(fields).filter((one) => this.#fields[one])) {
+      this.#mark(name, texts.t('wrong'));
     }
     if (about) {
       this.#mark(about, texts.explain(error)[0]);
     }
-    this.answer.replaceChildren(Object.keys(fields).length ? notice('bad', 'alert', texts.t('wrong'))
-      : answerNotice(texts, answer));
+    /* the reasons are English, for whoever is asked */
+    const reasons = Object.entries(fields).map((field) => field.join(': ')).join('\n');
+    this.answer.replaceChildren(reasons
+      ? notice('bad', 'alert', texts.t('wrong'), '', details(texts, reasons)) : answerNotice(texts, answer));
     this.form.querySelector('[aria-invalid]')?.focus();
   }
 

@@ -225,6 +225,39 @@ test('a part of the page that could not be had is tried again until it is there'
   await close(page);
 });
 
+test('settings that the network lost are asked for again', async () => {
+  let lost = 1;
+  const page = await watch((one) => one.route('**/sync/api/settings',
+    (route) => (lost-- > 0 ? route.abort() : route.continue())));
+  const form = page.locator('#settings form');
+
+  await page.getByRole('tab', { name: 'Configuración' }).click();
+  await form.getByText('No hay conexión').waitFor();
+  await form.locator('.notice').waitFor({ state: 'detached' });
+  assert.equal(await form.locator('[inert]').count(), 0);
+  await close(page);
+});
+
+test('settings that a stopped helper cannot tell are there when it is back', async () => {
+  const page = await watch((one) => one.route('**/sync/api/settings', (route) => route.fulfill({ status: 503,
+    contentType: 'application/json', body: '{"error":{"variant":"HELPER_STOPPED","fullError":"no helper"}}' })));
+  const form = page.locator('#settings form');
+
+  await site.report({ state: 'stopped', syncStatus: run() });
+  await page.getByRole('tab', { name: 'Configuración' }).click();
+  await form.getByText('El servicio de sincronización de este sitio no está en marcha.').waitFor();
+  assert.ok(await form.locator('.field[inert]').count() > 0);
+  await form.getByRole('button', { name: 'Detalles' }).hover();
+  await form.getByText('no helper').waitFor();
+
+  await page.unroute('**/sync/api/settings');
+  await site.report({ syncStatus: run() });
+  await form.locator('.notice').waitFor({ state: 'detached' });
+  assert.equal(await form.locator('[inert]').count(), 0);
+  assert.equal(await form.getByLabel('Nombre del sitio').inputValue(), 'Clinic 7');
+  await close(page);
+});
+
 test('a helper that has stopped is said to be, while nginx still answers', async () => {
   const page = await watch();
 

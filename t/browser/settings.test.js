@@ -64,6 +64,28 @@ test('the interval alone is saved without the password', async () => {
   await close(page);
 });
 
+test('a run that ends takes back nothing of what was chosen', async () => {
+  await interval().selectOption({ label: '1 hora' });
+  await site.sync();
+  await page.getByRole('tab', { name: 'Estado' }).click();
+  const asked = page.waitForResponse(`${site.api}settings`);
+  await page.getByRole('tab', { name: 'Configuración' }).click();
+  await asked;
+  assert.equal(await interval().inputValue(), '3600');
+  await close(page);
+});
+
+test('reasons of the server are behind the i, not beside the fields', async () => {
+  await field('Dirección del servidor central').fill(central.url.replace('//', '//somebody@'));
+  await field('Contraseña del sitio').fill(PASSWORD);
+  await press('Guardar');
+  await error('Dirección del servidor central').getByText('Revise este dato.', { exact: true }).waitFor();
+  await page.locator('#settings .why-button').hover();
+  await page.locator('#settings pre').getByText('must not contain a user name').waitFor();
+  await accessible(page);
+  await close(page);
+});
+
 test('the connection is tested without saving', async () => {
   await press('Probar conexión');
   await page.getByText('La conexión funciona. Sitio: Clinic 7 (n.º 7)').waitFor();
@@ -97,6 +119,9 @@ test('what is no address is said before anybody is asked', async () => {
   await field('Dirección del servidor central').fill('');
   await press('Guardar');
   await error('Dirección del servidor central').getByText('Rellene este campo.').waitFor();
+  await field('Nombre del sitio').fill('Clinic:7');
+  await press('Guardar');
+  await error('Nombre del sitio').getByText('El nombre no puede llevar dos puntos (:).').waitFor();
   assert.equal((await central.state()).requestCount, requestCount);
   await close(page);
 });

@@ -58,6 +58,22 @@ test('ten languages have the same texts', () => {
   }
 });
 
+test('what the page opens with needs no text that is loaded later', () => {
+  const first = [...OPENS_WITH, 'msync.js'].map(read).join('\n');
+  assert.deepEqual([...asked(first)].filter((key) => Object.hasOwn(texts('es-more'), key)), []);
+});
+
+test('from right to left a web address keeps its order', () => {
+  for (const name of ['ar', 'prs', 'ps']) {
+    const all = JSON.stringify(tables[name]);
+    assert.equal(all.match(/https:\/\/\u200e/g).length, all.match(/https:/g).length, name);
+  }
+});
+
+test('no French sign stands alone on the next line', () => {
+  assert.doesNotMatch(JSON.stringify(tables.fr), /[ \w][!;»?]| :(?!\/)|«[^\u202f]/);
+});
+
 test('every text that the code asks for exists', () => {
   const wanted = new Set(asked());
   assert.ok(wanted.size > 50);
