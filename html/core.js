@@ -29,6 +29,7 @@ const ICONS = {
   alert: 'M12 4L2.8 20h18.4zm0 6v4.5m0 2.5v.01',
   cloudOff: 'M4 4l16 16M9 5.6A6 6 0 0 1 18 10a4 4 0 0 1 2.6 6.6M17 18H7a4.5 4.5 0 0 1-.5-9',
   pause: 'M9 6v12m6-12v12',
+  stop: 'M12 3a9 9 0 1 0 .01 0M5.6 5.6l12.8 12.8',
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   prepareInitial: 'M9 3h6v4H9zM7 5H5v16h14V5h-2M9 12h6m-6 4h4',
   pushV6: `${CLOUD}M12 21v-9m-3 3l3-3 3 3`,

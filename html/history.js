@@ -5,7 +5,8 @@ import { answerNotice } from './panel.js';
 
 const HEIGHT = 64;
 const GAP = 0.25;
-const FEW = 12;
+const WIDEST = 48;
+const FEW = 4;
 
 const sum = (run, names) => names.reduce((n, name) => n + (run[name]?.done ?? 0), 0);
 
@@ -13,6 +14,11 @@ const sum = (run, names) => names.reduce((n, name) => n + (run[name]?.done ?? 0)
 const sent = (run) => Math.max(run.pushV6?.done ?? 0, run.push?.done ?? 0);
 const received = (run) => sum(run, ['pullCentral', 'pullRemote', 'pullV6']);
 const seconds = (run) => run.summary?.durationInSeconds ?? 0;
+
+/** What became of a run: a name of the styles, an icon, a word. */
+const became = ({ isSyncing, error }) => (isSyncing ? ['', 'sync', 'state.active']
+  : !error ? ['ok', 'check', 'state.done']
+  : error.variant === 'CANCELLED' ? ['cancelled', 'stop', 'state.cancelled'] : ['failed', 'alert', 'state.failed']);
 
 
 /** The history tab. */
@@ -45,33 +51,40 @@ export class View {
     ];
   }
 
-  /** Bars from the oldest run to the newest, a cross over those that failed. */
+  /**
+   * Bars from the oldest run to the newest, a cross over those that failed.
+   * By the square root, so that the first run leaves something of the others.
+   */
   #chart(runs, name, value, format) {
-    const { texts } = this.panel;
+    const { live, texts } = this.panel;
     const most = Math.max(...runs.map(value));
     const all = this.root.clientWidth * 0.94;
-    const width = all / Math.max(runs.length, FEW);
+    const room = all / runs.length;
+    const width = Math.min(room * (1 - GAP), WIDEST);
     const bars = runs.map((run, i) => {
-      const height = most ? HEIGHT * value(run) / most : 0;
-      const from = texts.rtl ? all - (i + 1) * width : i * width;
-      const x = from + width / 2;
-      const y = HEIGHT - height + 9;
+      const height = Math.max(most ? HEIGHT * Math.sqrt(value(run) / most) : 0, 1.5);
+      const from = texts.rtl ? all - (i + 1) * room : i * room;
+      const x = from + room / 2;
+      const [is] = became(run);
 
-      return svg('g', { class: run.error ? 'failed' : '' },
+      return svg('g', { class: is },
         svg('title', {}, `${texts.date(run.summary.started)}: ${format(value(run))}`),
-        svg('rect', { x: from, y: 0, width, height: HEIGHT + 14, class: 'hit' }),
-        svg('rect', { x: from + width * GAP / 2, y: HEIGHT + 14 - Math.max(height, 1.5),
-          width: width * (1 - GAP), height: Math.max(height, 1.5), rx: 1.5 }),
-        run.error ? svg('path', { d: `M${x - 3} ${y - 5}l6 6m0-6l-6 6` }) : null);
+        svg('rect', { x: from, y: 0, width: room, height: HEIGHT + 14, class: 'hit' }),
+        svg('rect', { x: x - width / 2, y: HEIGHT + 14 - height, width, height, rx: Math.min(3, width / 4) }),
+        is === 'failed' ? svg('path', { d: `M${x - 3} ${HEIGHT + 4 - height}l6 6m0-6l-6 6` }) : null);
     });
-    const failed = runs.filter((run) => run.error).length;
+    const failed = runs.filter((run) => became(run)[0] === 'failed').length;
     const label = texts.t(`chart.${name}`);
+    const few = runs.length <= FEW;
+    const told = few ? runs : [runs[0], runs.at(-1)];
 
     return h('figure', {},
-      h('figcaption', {}, h('span', {}, label), h('span', {}, `≤ ${format(most)}`)),
+      h('figcaption', {}, h('span', {}, label), h('span', {}, texts.t('chart.most', { most: format(most) }))),
       svg('svg', { viewBox: `0 -4 ${all} ${HEIGHT + 20}`, role: 'img', class: 'chart',
         'aria-label': `${label}: ${texts.t('chart.text', { n: runs.length, failed, most: format(most) })}` },
-      ...bars));
+      ...bars),
+      h('div', { class: few ? 'few' : 'ends', 'aria-hidden': 'true' }, ...told.map((run) => (
+        h('small', {}, texts.time(Date.parse(run.summary.started), live.clock()))))));
   }
 
   #table(runs) {
@@ -90,9 +103,8 @@ export class View {
   #rows(run) {
     const { texts } = this.panel;
     const { error, summary } = run;
-    const [sign, word] = run.isSyncing ? ['sync', 'state.active']
-      : error ? ['alert', 'state.failed'] : ['check', 'state.done'];
-    const row = h('tr', { class: error ? 'failed has-why' : 'ok' },
+    const [is, sign, word] = became(run);
+    const row = h('tr', { class: error ? `${is} has-why` : is },
       h('td', {}, icon(sign), h('span', { class: 'sr' }, texts.t(word))),
       h('td', {}, texts.date(summary.started), h('small', {}, texts.took(seconds(run), 'short'))),
       h('td', {}, `${texts.number(sent(run))} / ${texts.number(received(run))}`));

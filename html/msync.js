@@ -23,8 +23,8 @@ class MsyncNav extends MsyncElement {
   build() {
     this.label = h('span', { class: 'sr' });
     this.badge = h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' });
-    this.button = h('button', { type: 'button', class: 'nav', 'aria-keyshortcuts': 'Alt+Shift+S',
-      click: openPanel }, icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
+    this.button = h('button', { type: 'button', class: 'nav', 'aria-haspopup': 'dialog',
+      'aria-keyshortcuts': 'Alt+Shift+S', click: openPanel }, icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.update(), MINUTE);
     return this.button;
@@ -40,13 +40,13 @@ class MsyncNav extends MsyncElement {
     const alert = integrationErrors > 0 || live.doc?.state === 'stopped'
       || Boolean(error) && !offline && error.variant !== 'CANCELLED';
     const late = live.lateness();
-    const colour = away ? 'grey' : late || (alert ? 'red' : offline ? 'grey' : '');
+    const colour = away ? 'grey' : late === 'red' || alert ? 'red' : late || (offline ? 'grey' : '');
 
     badge.hidden = !counted && !alert && !colour;
     badge.className = `badge ${colour}`;
     badge.replaceChildren(alert ? icon('alert') : offline ? icon('cloudOff') : '',
       counted ? texts.number(n) : alert || offline ? '' : '!');
-    this.button.classList.toggle('busy', status?.isSyncing === true);
+    this.button.classList.toggle('busy', !away && status?.isSyncing === true);
     say(this.label, [
       away && texts.t('offline'),
       counted && `${texts.number(n)} ${texts.t('waiting', { n })}`,

@@ -23,7 +23,7 @@ export function notice(kind, sign, title, text, ...more) {
 export function errorNotice(texts, error) {
   const [sentence, advice] = texts.explain(error);
   const calm = error.variant === 'CANCELLED';
-  const box = notice(calm ? 'calm' : 'bad', calm ? 'info' : 'alert', sentence, advice);
+  const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
 
   if (error.fullError) {
     box.append(details(texts, error.fullError));
@@ -84,7 +84,7 @@ class Steps {
     if (item.className !== is) {
       item.className = is;
       mark.replaceChildren(...{ done: [icon('check')], failed: [icon('cross')],
-        cancelled: [icon('pause')] }[is] ?? []);
+        cancelled: [icon('stop')] }[is] ?? []);
       item[is === 'active' ? 'setAttribute' : 'removeAttribute']('aria-current', 'step');
     }
     say(state, texts.t(`state.${is}`));

@@ -170,6 +170,8 @@ test('the history as charts and a table, failures with their reason', async () =
   assert.equal(await charts.first().locator('g.failed path').count(), 3);
   assert.equal(await page.locator('tbody tr:not(.why)').count(), 50);
   assert.equal(await page.locator('tbody .why').count(), 3);
+  await page.locator('figcaption').getByText('máx. 83').waitFor();
+  assert.equal(await page.locator('.ends').first().locator('small').count(), 2, 'from when to when');
   await page.locator('.why').first().getByText('El servidor central no respondió a tiempo.').waitFor();
   await page.locator('.why').first().getByRole('button', { name: 'Detalles' }).hover();
   await page.getByText('0 octets in 300 s').first().waitFor();
@@ -178,5 +180,28 @@ test('the history as charts and a table, failures with their reason', async () =
   await picture(page, 'history', { fullPage: false });
   await accessible(page);
   await fits(page);
+  await close(page);
+});
+
+test('the history: the first run leaves something of the others, and a cancelled one is no failure', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const [one, two] = history().runs;
+  const cancelled = { ...two, error: { variant: 'CANCELLED', fullError: 'by somebody' } };
+  const large = { ...one, pullRemote: { ...one.pullRemote, total: 90000, done: 90000 } };
+
+  await site.document('history', { runs: [cancelled, one, large] });
+  await page.getByRole('tab', { name: 'Historial' }).click();
+  const bars = page.getByRole('img').first().locator('g');
+  await bars.first().waitFor();
+  const heights = await bars.evaluateAll((all) => all.map((bar) => (
+    Number(bar.querySelector('rect:not(.hit)').getAttribute('height')))));
+  assert.ok(heights[0] === 64 && heights[1] > heights[0] / 100, String(heights));
+  assert.match(await page.getByRole('img').first().getAttribute('aria-label'), /, 0 con error,/);
+  assert.equal(await page.locator('.chart path').count(), 0);
+  const row = page.locator('tbody tr').first();
+  await row.getByText('cancelado').waitFor();
+  assert.equal(await row.getAttribute('class'), 'cancelled has-why');
+  await picture(page, 'history-cancelled');
+  await accessible(page);
   await close(page);
 });

@@ -96,6 +96,19 @@ test('the badge: an alert for what is no fault of the connection, grey for what 
   await close(page);
 });
 
+test('the badge: what needs somebody stays red when the last success is long ago', async () => {
+  const page = await admin();
+
+  await site.report({ state: 'error', error: 'INCORRECT_PASSWORD', syncStatus: failed('INCORRECT_PASSWORD', '') });
+  for (const days of [0, 1.1, 3.1]) {
+    await page.clock.setFixedTime(Date.now() + days * DAY);
+    await page.reload();
+    await entry(page).waitFor();
+    assert.equal(await shown(page), 'red alert', `${days} days`);
+  }
+  await close(page);
+});
+
 test('the badge is grey when the server of the site is gone', async () => {
   await site.report({ queue: 4, syncStatus: run() });
   const page = await admin();
@@ -128,6 +141,7 @@ test('the panel opens as a dialog, closes with Esc and gives the focus back', as
   const page = await admin();
   const focused = (tag) => page.evaluate((name) => document.activeElement?.localName === name, tag);
 
+  assert.equal(await entry(page).getAttribute('aria-haspopup'), 'dialog');
   await entry(page).click();
   await dialog(page).waitFor();
   await dialog(page).locator('.notice').getByText('El servidor central informó de un fallo propio.').waitFor();
