@@ -25,7 +25,7 @@ const ICONS = {
   spin: 'M12 3a9 9 0 1 1-9 9',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   cross: 'M6.5 6.5l11 11m0-11l-11 11',
-  info: 'M12 11v6m0-10v.01',
+  info: 'M12 10.5v8m0-12.5v.01',
   alert: 'M12 4L2.8 20h18.4zm0 6v4.5m0 2.5v.01',
   cloudOff: 'M4 4l16 16M9 5.6A6 6 0 0 1 18 10a4 4 0 0 1 2.6 6.6M17 18H7a4.5 4.5 0 0 1-.5-9',
   pause: 'M9 6v12m6-12v12',
@@ -135,7 +135,6 @@ export class Texts {
     this.units = Intl.NumberFormat.supportedLocalesOf(LOCALES[code][0]).length ? null : table.units;
     this.numbers = new Intl.NumberFormat(this.locales);
     this.plural = new Intl.PluralRules(this.locales);
-    this.relative = new Intl.RelativeTimeFormat(this.locales, { numeric: 'auto' });
     this.dates = new Intl.DateTimeFormat(this.locales,
       { dateStyle: this.units ? 'short' : 'medium', timeStyle: 'short' });
     this.hours = new Intl.DateTimeFormat(this.locales, { timeStyle: 'short' });
@@ -187,7 +186,7 @@ export class Texts {
       : new Intl.NumberFormat(this.locales, { style: 'unit', unit, unitDisplay }).format(n);
   }
 
-  /** "5 minutes ago", "in 2 hours", "yesterday". */
+  /** "5 minutes ago", "in 2 hours", "now"; never "yesterday" for 47 hours. */
   fromNow(exactly) {
     const milliseconds = exactly > MINUTE ? Math.round(exactly / MINUTE) * MINUTE : exactly;
     const size = Math.abs(milliseconds);
@@ -195,7 +194,8 @@ export class Texts {
       : size >= MINUTE ? ['minute', MINUTE] : ['second', size < 5 * SECOND ? Infinity : SECOND];
     const n = Math.trunc(milliseconds / length);
 
-    return !this.units ? this.relative.format(n, unit)
+    return !this.units
+      ? new Intl.RelativeTimeFormat(this.locales, { numeric: n ? 'always' : 'auto' }).format(n, unit)
       : this.#put(this.units[n < 0 ? 'ago' : n > 0 ? 'in' : 'now'], { time: this.#unit(Math.abs(n), unit) });
   }
 
@@ -517,29 +517,28 @@ export class MsyncElement extends HTMLElement {
 
   async connectedCallback() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
+    const slot = h('slot');    /* until the texts are there */
     root.replaceChildren();
     const styled = Promise.all(['msync.css', ...this.hasAttribute('page') ? [] : ['embed.css']]
       .map((file) => style(root, file)));
-    const styles = root.firstChild;
+    root.append(slot);
 
     this.live = Live.for(this.api);
     const unfollow = this.live.follow(() => {});    /* the status need not wait for the texts */
     [this.texts] = await Promise.all([Texts.for(this), styled]);
-    if (styles.isConnected) {
-      root.append(fill(this.build(), { lang: this.texts.lang, dir: this.texts.rtl ? 'rtl' : 'ltr' }, []));
+    if (slot.isConnected) {
+      slot.replaceWith(fill(this.build(), { lang: this.texts.lang, dir: this.texts.rtl ? 'rtl' : 'ltr' }, []));
       this.resume();
     }
     unfollow();
   }
 
-  /** Shows the current state and every later one. */
   resume() {
     this.#unfollow();
     this.#unfollow = this.live.follow(() => this.update());
     this.update();
   }
 
-  /** Lets go of the server. */
   leave() {
     this.#unfollow();
     this.#unfollow = () => {};
@@ -585,7 +584,7 @@ function copySelected(button, text) {
 
 /**
  * The `i` with the full text of an error: opens on hover and focus, a tap or
- * click keeps it open, Esc closes it.
+ * click keeps it open, Esc or one elsewhere closes it.
  */
 export function details(texts, text) {
   const pop = h('div', { class: 'pop', hidden: true },
@@ -601,8 +600,15 @@ export function details(texts, text) {
     kept = on && kept;
     pop.hidden = !on;
     button.setAttribute('aria-expanded', on);
+    document[on ? 'addEventListener' : 'removeEventListener']('pointerdown', elsewhere);
   };
   const on = (type, listener) => box.addEventListener(type, listener);
+
+  function elsewhere(event) {
+    if (!event.composedPath().includes(box)) {
+      show(false);
+    }
+  }
 
   button.addEventListener('click', () => {
     show(!kept);

@@ -87,7 +87,7 @@ class Steps {
         cancelled: [icon('stop')] }[is] ?? []);
       item[is === 'active' ? 'setAttribute' : 'removeAttribute']('aria-current', 'step');
     }
-    say(state, texts.t(`state.${is}`));
+    say(state, is === 'waiting' && !status.isSyncing ? '–' : texts.t(`state.${is}`));
     say(amount, step?.total == null ? '' : `${texts.number(step.done)} / ${texts.number(step.total)}`);
     ring.setAttribute('stroke-dasharray', is === 'active' && !step.total ? '25 75'
       : `${is === 'done' ? 100 : step?.total ? 100 * Math.min(1, step.done / step.total) : 0} 100`);
@@ -120,9 +120,7 @@ class Panel {
   #welcomed = false;
 
   constructor({ texts, live, api }, page) {
-    this.texts = texts;
-    this.live = live;
-    this.api = api;
+    Object.assign(this, { texts, live, api, page });
     this.root = h('div', {},
       this.#header(page), this.#notices(), this.#status(page),
       ...Object.keys(TABS).slice(1).map((name) => this.#tabPanel(name)),
@@ -163,6 +161,7 @@ class Panel {
 
     Object.assign(this, { last, lastMore, lastBox, next, nextMore });
     this.count = h('strong');
+    this.tick = h('span', { class: 'disc tick' }, icon('check'));
     this.countText = h('span');
     this.button = h('button', { type: 'button', class: 'main', autofocus: !page, click: () => this.#trigger() },
       icon('sync'), icon('spin'), this.buttonText = h('span'));
@@ -173,7 +172,7 @@ class Panel {
     this.note = h('p', { class: 'note' });
     this.overview = h('div', {},
       h('section', { class: 'card hero' },
-        this.countBox = h('p', { class: 'count' }, this.count, this.countText),
+        this.countBox = h('p', { class: 'count' }, this.count, this.tick, this.countText),
         h('dl', { class: 'facts' }, lastBox, nextBox),
         h('div', { class: 'actions' }, this.button, this.cancel)),
       this.run = h('section', { class: 'card' },
@@ -254,7 +253,16 @@ class Panel {
     const slot = this.#slots[name];
     if (slot.key !== key) {
       slot.key = key;
+      this.#leave(slot.box);
       slot.box.replaceChildren(...key ? [make()] : []);
+    }
+  }
+
+  /** Takes the focus from what is about to go. */
+  #leave(box) {
+    if (box.matches(':focus-within')) {
+      (this.button.offsetParent ? this.button : this.tabs.find(({ tabIndex }) => tabIndex === 0))
+        .focus({ preventScroll: true });
     }
   }
 
@@ -293,6 +301,9 @@ class Panel {
   }
 
   async #cancel() {
+    if (this.#cancelling) {
+      return;
+    }
     this.#cancelling = true;
     this.update();
     this.#cancelling = await this.post('cancel');
@@ -348,6 +359,7 @@ class Panel {
       this.slot('action', '');
     }
     this.slot('error', error ? JSON.stringify(error) : '', () => errorNotice(texts, error));
+    this.sign = error && error.variant !== 'CANCELLED' || doc?.integrationErrors ? '⚠ ' : '';
     this.slot('paused', doc?.state === 'paused' ? 'paused' : '', () => notice('calm', 'pause',
       texts.t('paused'), texts.t('paused.text'),
       h('button', { type: 'button', click: () => this.post('resume') }, texts.t('resume'))));
@@ -360,24 +372,28 @@ class Panel {
     const next = doc?.nextSync && doc.state !== 'paused' ? Date.parse(doc.nextSync) : 0;
     const late = live.lateness();
 
-    this.countBox.hidden = status && !waiting && doc.initialisationStatus !== 'INITIALISED';
-    this.countBox.classList.toggle('none', !waiting);
-    say(this.count, waiting ? texts.number(waiting) : status ? '✓' : '…');
-    say(this.countText, texts.t(waiting ? 'waiting' : status ? 'waiting.none' : 'loading', { n: waiting }));
+    this.countBox.hidden = doc && !waiting && doc.initialisationStatus !== 'INITIALISED';
+    this.tick.hidden = !doc || waiting;
+    this.count.hidden = !this.tick.hidden;
+    say(this.count, waiting ? texts.number(waiting) : '…');
+    say(this.countText, texts.t(waiting ? 'waiting' : doc ? 'waiting.none' : 'loading', { n: waiting }));
+    if (this.page) {
+      document.title = `${this.sign || (waiting ? `(${texts.number(waiting)}) ` : '')}${texts.t('title')}`;
+    }
 
     this.lastBox.className = late;
     say(this.last, last ? texts.fromNow(-live.age()) : status ? texts.t('never') : '–');
     say(this.lastMore, last ? [late && texts.t('late'), texts.date(last.finished),
       texts.took(last.durationInSeconds)].filter(Boolean).join('\n') : '');
 
-    say(this.next, next ? texts.fromNow(Math.max(0, next - live.now()))
-      : doc?.intervalSeconds === 0 ? texts.t('manual') : '–');
-    say(this.nextMore, next ? texts.time(next, live.now()) : '');
+    say(this.next, next ? texts.fromNow(Math.max(0, next - live.clock()))
+      : doc?.intervalSeconds === 0 ? texts.t('manual') : status?.isSyncing ? texts.t('run.now') : '–');
+    say(this.nextMore, next ? texts.time(next, live.clock()) : '');
   }
 
   #updateButton(doc, status) {
     const { texts } = this;
-    const syncing = status?.isSyncing === true;
+    const syncing = Boolean(status?.isSyncing);
 
     if (syncing || Date.now() - this.#pending > PENDING) {
       this.#pending = 0;
@@ -388,8 +404,11 @@ class Panel {
     this.button.classList.toggle('busy', busy);
     this.button.setAttribute('aria-disabled', busy || !doc);
     say(this.buttonText, texts.t(busy ? 'syncing' : 'now'));
+    if (!syncing) {
+      this.#leave(this.cancel);
+    }
     this.cancel.hidden = !syncing;
-    this.cancel.disabled = this.#cancelling;
+    this.cancel.setAttribute('aria-disabled', this.#cancelling);
     say(this.cancel, texts.t(this.#cancelling ? 'cancelling' : 'cancel'));
   }
 
@@ -477,8 +496,8 @@ class MsyncPanel extends MsyncElement {
       this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.leave() }, this.view.root);
       return this.dialog;
     }
+    this.replaceChildren();
     document.documentElement.lang = this.texts.lang;
-    document.title = this.texts.t('title');
     setTimeout(() => this.#keep(), PENDING);
     return this.view.root;
   }

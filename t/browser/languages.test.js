@@ -94,7 +94,7 @@ test('the page opens with six requests and less than 60,000 octets', async () =>
 
 test('plural forms of Russian and Arabic', async () => {
   const [russian, arabic] = await Promise.all([open(`${site.url}/sync/?lang=ru`), open(`${site.url}/sync/?lang=ar`)]);
-  const says = (page, text) => until(text, async () => (await page.locator('.count span').textContent()) === text);
+  const says = (page, text) => until(text, async () => (await page.locator('.count span').last().textContent()) === text);
 
   for (const [n, ru, ar] of [
     [1, 'запись ожидает отправки', 'سجل بانتظار الإرسال'],

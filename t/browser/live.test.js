@@ -225,6 +225,17 @@ test('a part of the page that could not be had is tried again until it is there'
   await close(page);
 });
 
+test('the title of the tab tells of what waits and of what is wrong', async () => {
+  const page = await watch();
+
+  assert.equal(await page.title(), '(1) Sincronización');
+  await site.report({ queue: 0, syncStatus: run() });
+  await page.waitForFunction(() => document.title === 'Sincronización');
+  await site.report({ state: 'stopped', syncStatus: run() });
+  await page.waitForFunction(() => document.title === '⚠ Sincronización');
+  await close(page);
+});
+
 test('settings that the network lost are asked for again', async () => {
   let lost = 1;
   const page = await watch((one) => one.route('**/sync/api/settings',
@@ -255,6 +266,14 @@ test('settings that a stopped helper cannot tell are there when it is back', asy
   await form.locator('.notice').waitFor({ state: 'detached' });
   assert.equal(await form.locator('[inert]').count(), 0);
   assert.equal(await form.getByLabel('Nombre del sitio').inputValue(), 'Clinic 7');
+  await close(page);
+});
+
+test('before the scripts are there the page says what it needs', async () => {
+  const page = await open(null, { javaScriptEnabled: false });
+
+  await page.goto(`${site.url}/sync/`);
+  await page.getByText('Esta página necesita JavaScript y un navegador reciente.').waitFor();
   await close(page);
 });
 

@@ -135,7 +135,7 @@ test('on paper: no buttons, the details of the error in full', async () => {
 });
 
 test('a late success is said in words and in colour', async () => {
-  for (const [days, colour, text] of [[1.5, 'orange', 'ayer'], [4, 'red', 'hace 4 días']]) {
+  for (const [days, colour, text] of [[1.95, 'orange', 'hace 1 día'], [4, 'red', 'hace 4 días']]) {
     const page = await open(null);
 
     await fine();

@@ -116,8 +116,11 @@ test('cancel stops the run, and nothing is lost', async () => {
   await slowly(40000);
   await page.getByRole('button', NOW).click();
   await active(page, 'Obtener Remotamente').waitFor();
-  await page.getByRole('button', { name: 'Cancelar' }).click();
+  await page.getByText('Sincronización en curso').first().waitFor();
+  await page.getByRole('button', { name: 'Cancelar' }).focus();
+  await page.keyboard.press('Enter');
   await notice(page, 'La sincronización se canceló.').waitFor();
+  await page.locator('.main:focus', { hasText: '¡Sincronizar ahora!' }).waitFor();
   assert.equal(await step(page, 'Obtener Remotamente').locator('.state').textContent(), 'cancelado');
   await picture(page, 'cancelled');
   await accessible(page);
@@ -137,8 +140,10 @@ test('pause says so and resume ends it', async () => {
   await picture(page, 'paused');
   await accessible(page);
 
-  await page.locator('.notice').getByRole('button', { name: 'Reanudar' }).click();
+  await page.locator('.notice').getByRole('button', { name: 'Reanudar' }).focus();
+  await page.keyboard.press('Enter');
   await notice(page, 'La sincronización está en pausa').waitFor({ state: 'detached' });
+  await page.locator('.main:focus').waitFor();
   await site.wait('it is not paused', ({ state }) => state !== 'paused');
   await close(page);
 });
