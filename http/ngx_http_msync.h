@@ -332,6 +332,9 @@ ngx_int_t ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
 void ngx_http_msync_ring(void);
 ngx_http_msync_waiter_t *ngx_http_msync_waiter(ngx_http_request_t *r,
     ngx_http_msync_site_t *site);
+void ngx_http_msync_enqueue(ngx_http_request_t *r, ngx_queue_t *link,
+    ngx_queue_t *queue);
+void ngx_http_msync_dequeue(ngx_http_request_t *r, ngx_queue_t *link);
 void ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue);
 void ngx_http_msync_unwait(void *data);
 

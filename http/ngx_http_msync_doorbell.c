@@ -279,20 +279,17 @@ ngx_http_msync_waiter(ngx_http_request_t *r, ngx_http_msync_site_t *site)
 }
 
 
-/*
- * Puts a request into a queue of its site until ngx_http_msync_unwait(),
- * which is the handler of a cleanup as well.
- */
+/* puts a request into a queue of its site, by its link */
 
 void
-ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue)
+ngx_http_msync_enqueue(ngx_http_request_t *r, ngx_queue_t *link,
+    ngx_queue_t *queue)
 {
     ngx_http_msync_main_conf_t  *mcf;
 
-    ngx_queue_insert_tail(queue, &waiter->queue);
+    ngx_queue_insert_tail(queue, link);
 
-    mcf = ngx_http_get_module_main_conf(waiter->request,
-                                        ngx_http_msync_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_msync_module);
 
     if (mcf->waiters++ == 0) {
         ngx_http_msync_tick(mcf);
@@ -301,28 +298,44 @@ ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue)
 
 
 void
+ngx_http_msync_dequeue(ngx_http_request_t *r, ngx_queue_t *link)
+{
+    ngx_http_msync_main_conf_t  *mcf;
+
+    if (link->next == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(link);
+    link->next = NULL;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_msync_module);
+    mcf->waiters--;
+}
+
+
+void
+ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue)
+{
+    ngx_http_msync_enqueue(waiter->request, &waiter->queue, queue);
+}
+
+
+/* the handler of a cleanup as well */
+
+void
 ngx_http_msync_unwait(void *data)
 {
     ngx_http_msync_waiter_t *waiter = data;
-
-    ngx_http_msync_main_conf_t  *mcf;
 
     if (waiter->timer.timer_set) {
         ngx_del_timer(&waiter->timer);
     }
 
-    if (waiter->queue.next == NULL) {
-        return;
-    }
-
-    ngx_queue_remove(&waiter->queue);
-    waiter->queue.next = NULL;
-
-    mcf = ngx_http_get_module_main_conf(waiter->request,
-                                        ngx_http_msync_module);
-    mcf->waiters--;
+    ngx_http_msync_dequeue(waiter->request, &waiter->queue);
 
     if (waiter->id) {
         ngx_http_msync_slot_close(waiter->site, waiter->id);
+        waiter->id = 0;
     }
 }

@@ -14,8 +14,12 @@
 #define NGX_HTTP_MSYNC_BEAT  15000                   /* ms between comments */
 
 
+/* there may be thousands of them: nothing that a stream has no use for */
+
 typedef struct {
-    ngx_http_msync_waiter_t   waiter;
+    ngx_queue_t               queue;
+    ngx_http_request_t       *request;
+    ngx_http_msync_site_t    *site;
     ngx_buf_t                 buf;
     ngx_chain_t               link;
     ngx_http_msync_doc_t     *doc;       /* held while the buffer is sent */
@@ -91,7 +95,7 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
         /* nothing may be said behind the end of it */
 
-        ngx_http_msync_unwait(&s->waiter);
+        ngx_http_msync_dequeue(r, &s->queue);
 
         return ngx_http_send_special(r, NGX_HTTP_LAST);
     }
@@ -148,8 +152,8 @@ ngx_http_msync_stream_create(ngx_http_request_t *r,
 
     ngx_memzero(s, sizeof(ngx_http_msync_stream_t));
 
-    s->waiter.request = r;
-    s->waiter.site = site;
+    s->request = r;
+    s->site = site;
     s->link.buf = &s->buf;
     s->generation = ngx_http_msync_stream_known(r);
 
@@ -161,7 +165,7 @@ ngx_http_msync_stream_create(ngx_http_request_t *r,
 
     ngx_http_set_ctx(r, s, ngx_http_msync_module);
 
-    ngx_http_msync_wait(&s->waiter, &site->streams);
+    ngx_http_msync_enqueue(r, &s->queue, &site->streams);
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_msync_module);
 
@@ -183,11 +187,11 @@ ngx_http_msync_stream_cleanup(void *data)
 {
     ngx_http_msync_stream_t *s = data;
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, s->waiter.request->connection->log, 0,
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, s->request->connection->log, 0,
                    "msync %V: stream ends after generation %uL",
-                   &s->waiter.site->name, s->generation);
+                   &s->site->name, s->generation);
 
-    ngx_http_msync_unwait(&s->waiter);
+    ngx_http_msync_dequeue(s->request, &s->queue);
 
     if (s->doc) {
         ngx_http_msync_doc_release(s->doc);
@@ -222,7 +226,7 @@ ngx_http_msync_stream_update(ngx_http_msync_stream_t *s)
 {
     ngx_http_msync_doc_t  *doc;
 
-    doc = ngx_http_msync_status(s->waiter.site);
+    doc = ngx_http_msync_status(s->site);
 
     if (doc == NULL || doc->generation == s->generation) {
         return NGX_OK;
@@ -233,9 +237,9 @@ ngx_http_msync_stream_update(ngx_http_msync_stream_t *s)
     s->doc = doc;
     s->generation = doc->generation;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, s->waiter.request->connection->log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, s->request->connection->log, 0,
                    "msync %V: stream event, generation %uL, %uz bytes",
-                   &s->waiter.site->name, s->generation, doc->event.len);
+                   &s->site->name, s->generation, doc->event.len);
 
     return ngx_http_msync_stream_send(s, &doc->event);
 }
@@ -272,7 +276,7 @@ ngx_http_msync_stream_flush(ngx_http_msync_stream_t *s, ngx_chain_t *out)
     ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
 
-    r = s->waiter.request;
+    r = s->request;
     c = r->connection;
     wev = c->write;
 
@@ -355,7 +359,7 @@ ngx_http_msync_stream_fail(ngx_http_msync_stream_t *s)
 {
     ngx_connection_t  *c;
 
-    c = s->waiter.request->connection;
+    c = s->request->connection;
 
     c->error = 1;
 
@@ -404,7 +408,7 @@ ngx_http_msync_events_tell(ngx_event_t *ev)
          q != ngx_queue_sentinel(&site->streams);
          q = ngx_queue_next(q))
     {
-        s = ngx_queue_data(q, ngx_http_msync_stream_t, waiter.queue);
+        s = ngx_queue_data(q, ngx_http_msync_stream_t, queue);
 
         if (!s->pending && ngx_http_msync_stream_update(s) != NGX_OK) {
             ngx_http_msync_stream_fail(s);
@@ -433,7 +437,7 @@ ngx_http_msync_events_beat(ngx_event_t *ev)
              q != ngx_queue_sentinel(streams);
              q = ngx_queue_next(q))
         {
-            s = ngx_queue_data(q, ngx_http_msync_stream_t, waiter.queue);
+            s = ngx_queue_data(q, ngx_http_msync_stream_t, queue);
             n++;
 
             if (!s->pending
@@ -463,12 +467,12 @@ ngx_http_msync_events_close(ngx_http_msync_site_t *site)
 
     while (!ngx_queue_empty(&site->streams)) {
         q = ngx_queue_head(&site->streams);
-        s = ngx_queue_data(q, ngx_http_msync_stream_t, waiter.queue);
-        r = s->waiter.request;
+        s = ngx_queue_data(q, ngx_http_msync_stream_t, queue);
+        r = s->request;
 
         ngx_http_set_log_request(r->connection->log, r);
 
-        ngx_http_msync_unwait(&s->waiter);
+        ngx_http_msync_dequeue(s->request, &s->queue);
 
         rc = s->pending ? NGX_HTTP_CLOSE
                         : ngx_http_send_special(r, NGX_HTTP_LAST);

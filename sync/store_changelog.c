@@ -19,18 +19,32 @@
     " AND l.cursor > changelog.cursor)"
 
 
+/* the next changes, from the cursor on */
+#define CHANGES                                                               \
+    "SELECT cursor, table_name, record_id, row_action FROM changelog WHERE "  \
+    "cursor >= ?2 AND %s" LATEST " ORDER BY cursor LIMIT ?3"
+
+/*
+ * How many there are: what is behind the cursor is grouped, which costs by
+ * what waits, however long the changelog and its indexes are.  SQLite takes
+ * the other columns from the row with the maximum.
+ */
+#define QUEUE                                                                 \
+    "SELECT count(*) FROM (SELECT max(cursor), table_name, row_action, "      \
+    "store_id, is_sync_update FROM changelog NOT INDEXED WHERE cursor >= ?2 " \
+    "GROUP BY record_id, table_name) WHERE %s"
+
+
 static sqlite3_stmt *
-filtered(msync_store_t *store, msync_stmt_e which, const char *columns,
-    const char *tail, int64_t cursor, msync_err_t *err)
+filtered(msync_store_t *store, msync_stmt_e which, const char *format,
+    int64_t cursor, msync_err_t *err)
 {
     char          *sql;
     int64_t        site = -1;
     sqlite3_stmt  *stmt = store->stmts[which];
 
     if (stmt == NULL) {
-        sql = sqlite3_mprintf("SELECT %s FROM changelog WHERE cursor >= ?2 "
-                              "AND %s" LATEST "%s", columns,
-                              store->changes_filter, tail);
+        sql = sqlite3_mprintf(format, store->changes_filter);
         stmt = sql ? msync_store_stmt(store, which, sql, err) : NULL;
         sqlite3_free(sql);
     }
@@ -60,8 +74,8 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
     }
 
     return msync_store_scalar(store,
-                              filtered(store, MSYNC_STMT_QUEUE, "count(*)",
-                                       "", cursor, err),
+                              filtered(store, MSYNC_STMT_QUEUE, QUEUE, cursor,
+                                       err),
                               n, "counting what waits", err);
 }
 
@@ -411,9 +425,7 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     reading.side = side;
     reading.batch = batch;
 
-    stmt = filtered(store, MSYNC_STMT_CHANGES,
-                    "cursor, table_name, record_id, row_action",
-                    " ORDER BY cursor LIMIT ?3", cursor, err);
+    stmt = filtered(store, MSYNC_STMT_CHANGES, CHANGES, cursor, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
