@@ -334,7 +334,7 @@ ngx_http_msync_get_document(ngx_http_request_t *r,
     body.len = text->len;
     body.data = ngx_pnalloc(r->pool, body.len + 1);
 
-    if (body.data) {
+    if (body.data && body.len) {
         ngx_memcpy(body.data, text->data, body.len);
     }
 

@@ -277,13 +277,19 @@ sub stop {
 
     my $pid = $self->pid;
 
-    $self->signal($signal // 'QUIT', $pid) if $pid;
+    my $clean = 0;
 
-    my $clean = $pid && $self->_wait_ended(@pids);
+    # A master that has a pid file but is not in its loop yet forgets a
+    # signal: it is told again.
+    for my $seconds ($pid ? (STOP_SECONDS / 4, STOP_SECONDS) : ()) {
+        last if $clean;
+        $self->signal($signal // 'QUIT', $pid) if is_running($pid);
+        $clean = $self->_wait_ended($seconds, @pids);
+    }
 
     if (!$clean) {
         kill KILL => $_ for grep { is_running($_) } @pids, $self->processes;
-        $self->_wait_ended(@pids);
+        $self->_wait_ended(STOP_SECONDS, @pids);
     }
 
     return $clean ? 1 : 0;
@@ -291,12 +297,12 @@ sub stop {
 
 
 sub _wait_ended {
-    my ($self, @pids) = @_;
+    my ($self, $seconds, @pids) = @_;
 
     return wait_until {
         $self->_reap_r(\my $status);
         return !grep { is_running($_) } @pids, $self->processes;
-    } STOP_SECONDS;
+    } $seconds;
 }
 
 
