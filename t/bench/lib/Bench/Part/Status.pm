@@ -10,7 +10,7 @@ use Bench qw(capture cpu_ticks figure free_port http in_turns program stage
              stop wait_for write_file);
 use Bench::Servers qw(bench_nginx central module site worker_of);
 
-use constant { ROUNDS => 11, SECONDS => 1, STREAMS => 1000 };
+use constant { ROUNDS => 7, SECONDS => 1, STREAMS => 1000 };
 
 
 # Requests a second and requests a second of the worker's own time.
