@@ -107,8 +107,8 @@ decode_date(msync_row_t *row, msync_value_t *value,
         return MSYNC_OK;
     }
 
-    /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
     if (text == NULL
+        /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
         || sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3
         || end != 10 || month < 1 || month > 12 || day < 1 || day > 31
         || (text[10] != '\0' && text[10] != 'T'))
