@@ -165,6 +165,21 @@ msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt, int64_t *value,
 }
 
 
+int
+msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
+    const char *what, msync_err_t *err)
+{
+    int64_t  value;
+
+    if (msync_store_scalar(store, stmt, &value, what, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *found = value != 0;
+    return MSYNC_OK;
+}
+
+
 /*
  * interface.md: an existing file keeps its mode; a new one in a directory
  * that its administrator shares (setgid and writable by the group) is open

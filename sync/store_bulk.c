@@ -318,10 +318,7 @@ msync_store_know_loose(msync_store_t *store, msync_err_t *err)
     store->appended = 0;
 
     /* a database that is not ours yet has none of this */
-    if (sqlite3_table_column_metadata(store->db, "main", "sync_buffer", "id",
-                                      NULL, NULL, NULL, NULL, NULL)
-        != SQLITE_OK)
-    {
+    if (!msync_store_has_column(store, "sync_buffer", "id")) {
         return MSYNC_OK;
     }
 

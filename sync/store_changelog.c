@@ -129,7 +129,6 @@ int
 msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *found, msync_err_t *err)
 {
-    int64_t        one;
     sqlite3_stmt  *stmt;
 
     /* what both servers take goes to mSupply central last */
@@ -144,33 +143,17 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 4, id, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, table->name, -1, SQLITE_STATIC);
 
-    if (msync_store_scalar(store, stmt, &one, "looking for a change", err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *found = one != 0;
-    return MSYNC_OK;
+    return msync_store_found(store, stmt, found, "looking for a change", err);
 }
 
 
 int
 msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
 {
-    int64_t  one;
-
-    if (msync_store_scalar(store,
-                           unsent(store, MSYNC_STMT_UNSENT_ANY, "",
-                                  MSYNC_LEGACY|MSYNC_OMSUPPLY, err),
-                           &one, "looking for changes", err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *found = one != 0;
-    return MSYNC_OK;
+    return msync_store_found(store,
+                             unsent(store, MSYNC_STMT_UNSENT_ANY, "",
+                                    MSYNC_LEGACY|MSYNC_OMSUPPLY, err),
+                             found, "looking for changes", err);
 }
 
 

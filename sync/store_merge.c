@@ -125,18 +125,10 @@ remember(msync_store_t *store, const msync_table_t *table, const char *lose,
 int
 msync_store_merged_any(msync_store_t *store, bool *any, msync_err_t *err)
 {
-    int64_t  one;
-
-    if (msync_store_scalar(store,
-            msync_store_stmt(store, MSYNC_STMT_MERGED_ANY,
-                             "SELECT 1 FROM msync_merged LIMIT 1", err),
-            &one, "looking for merges", err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *any = one != 0;
-    return MSYNC_OK;
+    return msync_store_found(store,
+        msync_store_stmt(store, MSYNC_STMT_MERGED_ANY,
+                         "SELECT 1 FROM msync_merged LIMIT 1", err),
+        any, "looking for merges", err);
 }
 
 

@@ -38,8 +38,9 @@ static const struct {
     migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
 
 
-static bool
-has_column(msync_store_t *store, const char *table, const char *column)
+bool
+msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column)
 {
     return sqlite3_table_column_metadata(store->db, "main", table, column,
                                          NULL, NULL, NULL, NULL, NULL)
@@ -63,7 +64,7 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
     for (i = 0; i < table->n; i++) {
         field = &table->fields[i];
 
-        if (!has_column(store, table->sql, field->name)) {
+        if (!msync_store_has_column(store, table->sql, field->name)) {
             sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
                                 "%s;\n", table->sql, field->name,
                                 msync_store_column_type(field));
@@ -71,7 +72,7 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
     }
 
     if (table->soft_is_local
-        && !has_column(store, table->sql, table->soft_column))
+        && !msync_store_has_column(store, table->sql, table->soft_column))
     {
         sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s;\n",
                             table->sql, table->soft_column,
@@ -79,7 +80,7 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
                             ? "TEXT" : "BOOLEAN NOT NULL DEFAULT 0");
     }
 
-    if (!has_column(store, table->sql, "msync_extra")) {
+    if (!msync_store_has_column(store, table->sql, "msync_extra")) {
         sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN msync_extra "
                             "TEXT;\n", table->sql);
     }
@@ -94,11 +95,15 @@ alter_tables(msync_store_t *store, msync_err_t *err)
     size_t        i;
     sqlite3_str  *sql;
 
+    const msync_table_t  *table;
+
     sql = sqlite3_str_new(store->db);
 
     for (i = 0; i < store->catalogue->n; i++) {
-        if (has_column(store, store->catalogue->tables[i].sql, NULL)) {
-            add_missing_columns(store, &store->catalogue->tables[i], sql);
+        table = &store->catalogue->tables[i];
+
+        if (msync_store_has_column(store, table->sql, NULL)) {
+            add_missing_columns(store, table, sql);
         }
     }
 
@@ -165,8 +170,8 @@ read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    if (has_column(store, "key_value_store", "value_string")
-        && has_column(store, "key_value_store", "value_int"))
+    if (msync_store_has_column(store, "key_value_store", "value_string")
+        && msync_store_has_column(store, "key_value_store", "value_int"))
     {
         if (msync_store_get_int(store, KEY_VERSION, version, err) != MSYNC_OK
             || msync_store_get_string(store, KEY_HASH, &hash, err)
@@ -264,7 +269,7 @@ msync_store_tables_file(msync_store_t *store, char **path, msync_err_t *err)
 {
     *path = NULL;
 
-    return has_column(store, "key_value_store", "value_string")
+    return msync_store_has_column(store, "key_value_store", "value_string")
            ? msync_store_get_string(store, MSYNC_KEY_TABLES, path, err)
            : MSYNC_OK;
 }

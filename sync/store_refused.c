@@ -100,7 +100,6 @@ int
 msync_store_refused_has(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *found, msync_err_t *err)
 {
-    int64_t        one;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_REFUSED_HAS,
@@ -111,14 +110,8 @@ msync_store_refused_has(msync_store_t *store, const msync_table_t *table,
         sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
     }
 
-    if (msync_store_scalar(store, stmt, &one, "looking for a refused record",
-                           err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *found = one != 0;
-    return MSYNC_OK;
+    return msync_store_found(store, stmt, found,
+                             "looking for a refused record", err);
 }
 
 

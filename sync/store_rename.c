@@ -47,18 +47,14 @@ run(msync_store_t *store, char *sql, msync_err_t *err)
 static bool
 is_ours(msync_store_t *store, const char *table)
 {
-    return sqlite3_table_column_metadata(store->db, "main", table,
-                                         "msync_extra", NULL, NULL, NULL,
-                                         NULL, NULL) == SQLITE_OK;
+    return msync_store_has_column(store, table, "msync_extra");
 }
 
 
 static bool
 is_there(msync_store_t *store, const char *table)
 {
-    return sqlite3_table_column_metadata(store->db, "main", table, NULL,
-                                         NULL, NULL, NULL, NULL, NULL)
-           == SQLITE_OK;
+    return msync_store_has_column(store, table, NULL);
 }
 
 

@@ -116,7 +116,6 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *exists, msync_err_t *err)
 {
     char                 *sql;
-    int64_t               found;
     msync_table_stmts_t  *stmts;
 
     stmts = &store->tables[table - store->catalogue->tables];
@@ -134,14 +133,7 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 
     sqlite3_bind_text(stmts->exists, 1, id, -1, SQLITE_STATIC);
 
-    if (msync_store_scalar(store, stmts->exists, &found, table->name, err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *exists = found != 0;
-    return MSYNC_OK;
+    return msync_store_found(store, stmts->exists, exists, table->name, err);
 }
 
 

@@ -92,6 +92,13 @@ int msync_store_exec(msync_store_t *store, const char *sql,
 /* the first column of the first row as an integer, 0 without a row */
 int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
     int64_t *value, const char *what, msync_err_t *err);
+/* the same, whether it is there and not 0 */
+int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
+    const char *what, msync_err_t *err);
+
+/* whether there is such a column, or with NULL such a table */
+bool msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column);
 
 /* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
  * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
