@@ -6,6 +6,8 @@
 
 #include "json.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 
@@ -23,6 +25,9 @@ static const bool  json_plain[256] = {
     [0x20 ... 0x21] = true, [0x23 ... 0x5b] = true, [0x5d ... 0x7f] = true
 };
 
+/* a word of eight equal octets */
+#define JSON_EACH(octet)  (UINT64_C(0x0101010101010101) * (octet))
+
 
 static void json_space(msync_json_t *json);
 static bool json_comma(msync_json_t *json, char close);
@@ -33,6 +38,7 @@ static bool json_close(msync_json_t *json, json_stack_t *stack,
     bool *garbled);
 static bool json_key(msync_json_t *json, bool *garbled);
 static bool json_scalar(msync_json_t *json, bool *garbled);
+static const char *json_skip_plain(const char *pos, const char *end);
 static bool json_string(msync_json_t *json, bool *garbled);
 static bool json_escape(msync_json_t *json);
 static bool json_number(msync_json_t *json);
@@ -453,6 +459,38 @@ json_scalar(msync_json_t *json, bool *garbled)
 }
 
 
+/*
+ * Most octets are nothing special: of a first sync's, 740 a record.  So eight
+ * are looked at together: has one its highest bit, is it below 0x20, a quote
+ * or a backslash?
+ */
+
+static const char *
+json_skip_plain(const char *pos, const char *end)
+{
+    uint64_t  word, quote, backslash;
+
+    for ( ; end - pos >= (ptrdiff_t) sizeof(word); pos += sizeof(word)) {
+        memcpy(&word, pos, sizeof(word));
+        quote = word ^ JSON_EACH('"');
+        backslash = word ^ JSON_EACH('\\');
+
+        /* a borrow may only come from an octet that is special itself */
+        if ((word | (word - JSON_EACH(0x20)) | (quote - JSON_EACH(1))
+             | (backslash - JSON_EACH(1))) & JSON_EACH(0x80))
+        {
+            break;
+        }
+    }
+
+    while (pos < end && json_plain[(unsigned char) *pos]) {
+        pos++;
+    }
+
+    return pos;
+}
+
+
 static bool
 json_string(msync_json_t *json, bool *garbled)
 {
@@ -467,13 +505,7 @@ json_string(msync_json_t *json, bool *garbled)
 
     for ( ;; ) {
 
-        /* most octets are nothing special: of a first sync's, 740 a record */
-
-        while (json->pos < json->end
-               && json_plain[(unsigned char) *json->pos])
-        {
-            json->pos++;
-        }
+        json->pos = json_skip_plain(json->pos, json->end);
 
         if (json->pos == json->end) {
             break;

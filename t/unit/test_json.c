@@ -122,6 +122,36 @@ test_every_truncation(void **state)
 }
 
 
+/* strings are read eight octets at a time: no octet hides among plain ones */
+
+static void
+test_every_octet_in_every_place(void **state)
+{
+    char      text[27];
+    bool      expected;
+    size_t    at;
+    unsigned  c;
+
+    (void) state;
+
+    for (at = 1; at < sizeof(text) - 2; at++) {
+        for (c = 0; c < 256; c++) {
+            memset(text, 'a', sizeof(text));
+            text[0] = text[sizeof(text) - 1] = '"';
+            text[at] = (char) c;
+
+            /* an octet that is no UTF-8 is replaced, not refused, and "a"
+             * is nothing that can be escaped */
+            expected = c >= 0x20 && c != '"' && c != '\\';
+
+            if (valid_n(text, sizeof(text)) != expected) {
+                fail_msg("octet %02x at %zu", c, at);
+            }
+        }
+    }
+}
+
+
 static void
 test_nesting_is_bounded(void **state)
 {
@@ -383,6 +413,7 @@ main(void)
         cmocka_unit_test(test_well_formed),
         cmocka_unit_test(test_not_well_formed),
         cmocka_unit_test(test_every_truncation),
+        cmocka_unit_test(test_every_octet_in_every_place),
         cmocka_unit_test(test_nesting_is_bounded),
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_faults_while_walking),
