@@ -25,7 +25,7 @@ typedef struct {
     msync_integrate_pt        tick;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
-    bool                      bulk;        /* first sync: marked at the end */
+    bool                      bulk;        /* first sync: marked ahead */
     bool                      unsent;      /* this site has changes to send */
     bool                      refused;     /* … and such that central did not
                                               take */
@@ -258,14 +258,6 @@ integrate_record(void *data, const msync_pending_t *pending,
     if (rc == MSYNC_OK) {
         in->result->integrated++;
 
-        if (in->bulk && pending->failed
-            && msync_store_buffer_done(in->store, in->table->name, in->action,
-                                       pending->rowid - 1, pending->rowid,
-                                       err) != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-
         return in->failures
                ? msync_store_buffer_wake(in->store, in->table,
                                          pending->record_id, err)
@@ -377,53 +369,21 @@ integrate_table(integration_t *in, const msync_table_t *table,
             return MSYNC_OK;
         }
 
+        if (in->bulk && after == 0
+            && msync_store_settle_empty(in->store, table, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
         after = last;
     }
 }
 
 
-/*
- * What a first sync integrated.  A kill before the end makes the next run
- * write rows again that are there: deletes and merges, which are not the
- * same when they come before an upsert, follow when all are marked.
- */
-
 static int
-end_bulk(integration_t *in, msync_err_t *err)
-{
-    int      rc = MSYNC_OK;
-    int64_t  after = 0;
-
-    while (in->bulk && rc == MSYNC_OK) {
-        rc = msync_store_buffer_done_all(in->store, &after, BULK, err);
-
-        if (rc == MSYNC_OK) {
-            rc = let_others(in, err);
-        }
-    }
-
-    in->bulk = false;
-
-    if (rc == MSYNC_ERROR || !msync_store_is_loose(in->store)) {
-        return rc == MSYNC_ERROR ? rc : MSYNC_OK;
-    }
-
-    /* a merge that is undone would undo what indexes are there as well */
-    return msync_store_settle_references(in->store, err) == MSYNC_OK
-           ? let_others(in, err) : MSYNC_ERROR;
-}
-
-
-static int
-integrate_all(integration_t *in, msync_err_t *err)
+integrate_upserts(integration_t *in, msync_err_t *err)
 {
     size_t  i;
-
-    if (msync_store_settle_large(in->store, err) != MSYNC_OK
-        || msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
 
     for (i = 0; i < in->catalogue->n; i++) {
         if (integrate_table(in, &in->catalogue->tables[i],
@@ -433,7 +393,48 @@ integrate_all(integration_t *in, msync_err_t *err)
         }
     }
 
-    if (end_bulk(in, err) != MSYNC_OK) {
+    return MSYNC_OK;
+}
+
+
+/*
+ * What a first sync marked ahead.  A kill before the end makes the next run
+ * write rows again that are there: deletes and merges, which are not the
+ * same when they come before an upsert, follow when all are rows.
+ */
+
+static int
+integrate_ahead(integration_t *in, msync_err_t *err)
+{
+    if (!msync_store_is_loose(in->store)) {
+        return MSYNC_OK;
+    }
+
+    in->bulk = true;
+
+    if (integrate_upserts(in, err) != MSYNC_OK
+        || msync_store_settle_references(in->store, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    in->bulk = false;
+
+    /* a merge that is undone would undo what indexes are there as well */
+    return let_others(in, err);
+}
+
+
+static int
+integrate_all(integration_t *in, msync_err_t *err)
+{
+    size_t  i;
+
+    if (msync_store_settle_large(in->store, err) != MSYNC_OK
+        || msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK
+        || integrate_ahead(in, err) != MSYNC_OK
+        || integrate_upserts(in, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -483,7 +484,6 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     }
 
     in.failures = failed > 0;
-    in.bulk = !whole && msync_store_is_loose(store);
 
     if (integrate_all(&in, err) != MSYNC_OK) {
         msync_store_rollback(store);

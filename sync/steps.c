@@ -297,9 +297,10 @@ int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
-    int       rc;
-    int64_t   cursor = 0;
-    unsigned  size, tries = 0;
+    int          rc;
+    int64_t      cursor = 0;
+    unsigned     size, tries = 0;
+    msync_err_t  ignored;
 
     if (msync_step_begin(steps, which, err) != MSYNC_OK
         || msync_step_first_size(steps, which, limit, &size, err)
@@ -312,6 +313,11 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         && msync_store_get_int(steps->store, peer->pull_cursor, &cursor, err)
            != MSYNC_OK)
     {
+        return MSYNC_ERROR;
+    }
+
+    /* without an acknowledgement, what a power cut takes is pulled again */
+    if (msync_store_relax(steps->store, peer->ack == NULL, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -330,7 +336,10 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         }
     } while (rc == MSYNC_OK);
 
-    if (rc != MSYNC_DONE) {
+    if (msync_store_relax(steps->store, false,
+                          rc == MSYNC_ERROR ? &ignored : err) != MSYNC_OK
+        || rc != MSYNC_DONE)
+    {
         return MSYNC_ERROR;
     }
 

@@ -122,14 +122,25 @@ bool msync_store_in_transaction(const msync_store_t *store);
 int msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err);
 
 /*
+ * Commits that need not survive a power cut, because what they held is asked
+ * for again: an earlier state comes back, never a damaged one.  Outside a
+ * transaction.
+ */
+int msync_store_relax(msync_store_t *store, bool on, msync_err_t *err);
+
+/*
  * A first sync fills an empty sync_buffer without the indexes that it does
- * not need.  Integration brings them back in these steps: before it reads
- * the buffer, before rows are written, before rows are deleted or merged.
- * All three do nothing on a database that has its indexes.
+ * not need, and marks upserts before they are rows.  Integration brings the
+ * indexes back in these steps: before it reads the buffer, before rows are
+ * written, when a table has some of its rows, before rows are deleted or
+ * merged, which needs a commit between.  All but settle_empty do nothing on a
+ * database that has its indexes.
  */
 int msync_store_loosen(msync_store_t *store, msync_err_t *err);
 int msync_store_settle_buffer(msync_store_t *store, msync_err_t *err);
 int msync_store_settle_large(msync_store_t *store, msync_err_t *err);
+int msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err);
 int msync_store_settle_references(msync_store_t *store, msync_err_t *err);
 bool msync_store_is_loose(const msync_store_t *store);
 
@@ -228,7 +239,6 @@ typedef struct {
     const char     *record_id;
     const char     *data;          /* NULL: none */
     unsigned        side;
-    bool            failed;        /* when it was tried before */
 } msync_pending_t;
 
 /*
@@ -271,13 +281,6 @@ int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
 int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
 
-/*
- * The same for new records of whatever table, at most "limit" behind *after,
- * which moves; MSYNC_DONE when nothing is left.  Written in one go, as they
- * lie, this costs a fraction of marking them table by table.
- */
-int msync_store_buffer_done_all(msync_store_t *store, int64_t *after,
-    unsigned limit, msync_err_t *err);
 
 /* marks as failed all pending records whose table the catalogue does not
  * have, or whose action is none that we know */

@@ -31,7 +31,8 @@ action_name(msync_action_e action)
 
 #define PUT_SQL                                                               \
     "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "     \
-    "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    "action, data, source_site_id, side, integration_datetime) VALUES "       \
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 
 
 static sqlite3_stmt *
@@ -51,10 +52,21 @@ put_statement(msync_store_t *store, size_t n, msync_err_t *err)
         "UPDATE SET received_datetime = excluded.received_datetime, "
         "action = excluded.action, data = excluded.data, "
         "source_site_id = excluded.source_site_id, side = excluded.side, "
-        "integration_datetime = NULL, integration_error = NULL, "
-        "error_field = NULL, first_failed_datetime = NULL, "
-        "last_tried = NULL, retry_at = NULL, missing_table = NULL, "
-        "missing_id = NULL, tries = 0", err);
+        "integration_datetime = excluded.integration_datetime, "
+        "integration_error = NULL, error_field = NULL, "
+        "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
+        "missing_table = NULL, missing_id = NULL, tries = 0", err);
+}
+
+
+/* deletes, merges and what nobody knows are marked as in any sync */
+
+static bool
+is_ahead(const msync_store_t *store, const msync_record_t *record)
+{
+    return msync_store_is_loose(store)
+           && record->action == MSYNC_ACTION_UPSERT
+           && msync_catalogue_find(store->catalogue, record->table) != NULL;
 }
 
 
@@ -97,6 +109,8 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         sqlite3_bind_text(stmt, 5, record->data,
                           record->data ? (int) record->data_length : -1,
                           SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 8, is_ahead(store, record) ? now : NULL, -1,
+                          SQLITE_STATIC);
 
         if (msync_store_run(store, stmt, "storing a pulled record", err)
             != MSYNC_OK)
@@ -114,7 +128,19 @@ int
 msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err)
 {
+    int64_t        ahead = 0;
     sqlite3_stmt  *stmt;
+
+    if (msync_store_is_loose(store)
+        && msync_store_scalar(store,
+               msync_store_stmt(store, MSYNC_STMT_BUFFER_AHEAD,
+                                "SELECT count(*) FROM sync_buffer INDEXED BY "
+                                "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD,
+                                err),
+               &ahead, "counting the buffer", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
                             "SELECT count(*) FROM sync_buffer INDEXED BY "
@@ -123,7 +149,14 @@ msync_store_buffer_pending(msync_store_t *store, int64_t *n,
         sqlite3_bind_int64(stmt, 7, msync_store_now());
     }
 
-    return msync_store_scalar(store, stmt, n, "counting the buffer", err);
+    if (msync_store_scalar(store, stmt, n, "counting the buffer", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *n += ahead;
+    return MSYNC_OK;
 }
 
 
@@ -140,6 +173,32 @@ msync_store_buffer_failed(msync_store_t *store, int64_t *n,
 }
 
 
+static sqlite3_stmt *
+walk_statement(msync_store_t *store, msync_action_e action, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (action == MSYNC_ACTION_UPSERT && msync_store_is_loose(store)) {
+        return msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK_AHEAD,
+            "SELECT id, record_id, data, side FROM sync_buffer "
+            "INDEXED BY sync_buffer_ahead WHERE table_name = ?1 AND "
+            MSYNC_SQL_AHEAD " AND id > ?3 ORDER BY id LIMIT ?4", err);
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
+        "SELECT id, record_id, data, side FROM sync_buffer "
+        "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
+        "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 7, store->batch_start);
+    }
+
+    return stmt;
+}
+
+
 int
 msync_store_buffer_walk(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, unsigned limit, int64_t *last,
@@ -151,27 +210,20 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
 
     *last = after;
 
-    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
-        "SELECT id, record_id, data, side, integration_error IS NOT NULL "
-        "FROM sync_buffer INDEXED BY sync_buffer_pending "
-        "WHERE table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 "
-        "ORDER BY id LIMIT ?4", err);
+    stmt = walk_statement(store, action, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int(stmt, 4, limit);
-    sqlite3_bind_int64(stmt, 7, store->batch_start);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         pending.rowid = sqlite3_column_int64(stmt, 0);
         pending.record_id = (const char *) sqlite3_column_text(stmt, 1);
         pending.data = (const char *) sqlite3_column_text(stmt, 2);
         pending.side = sqlite3_column_int(stmt, 3);
-        pending.failed = sqlite3_column_int(stmt, 4);
 
         rc = each(data, &pending, err);
         *last = pending.rowid;
@@ -195,7 +247,8 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_FAIL,
-        "UPDATE sync_buffer SET integration_error = ?2, error_field = ?3, "
+        "UPDATE sync_buffer SET integration_datetime = NULL, "
+        "integration_error = ?2, error_field = ?3, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
         "last_tried = ?5, missing_table = ?6, missing_id = ?7, retry_at = "
         "?5 + " PAUSE_SQL ", tries = tries + 1 WHERE id = ?1", err);
@@ -318,44 +371,6 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
     sqlite3_bind_int64(stmt, 4, after);
     sqlite3_bind_int64(stmt, 5, last);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
-
-    return msync_store_run(store, stmt, "marking integrated records", err);
-}
-
-
-int
-msync_store_buffer_done_all(msync_store_t *store, int64_t *after,
-    unsigned limit, msync_err_t *err)
-{
-    char           now[32];
-    int64_t        last;
-    sqlite3_stmt  *stmt;
-
-    if (msync_store_scalar(store,
-            msync_store_stmt(store, MSYNC_STMT_BUFFER_LAST,
-                             "SELECT max(id) FROM sync_buffer", err),
-            &last, "reading the buffer", err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    if (*after >= last) {
-        return MSYNC_DONE;
-    }
-
-    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE_ALL,
-        "UPDATE sync_buffer NOT INDEXED SET integration_datetime = ?1 WHERE "
-        "id > ?2 AND id <= ?3 AND action = 'UPSERT' AND integration_datetime "
-        "IS NULL AND integration_error IS NULL", err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_text(stmt, 1, msync_store_time(store->batch_start, now), -1,
-                      SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, *after);
-    *after += limit;
-    sqlite3_bind_int64(stmt, 3, *after);
 
     return msync_store_run(store, stmt, "marking integrated records", err);
 }

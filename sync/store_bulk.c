@@ -7,9 +7,15 @@
  * are removed when it comes back, and those of references, which only
  * deletes and merges look at.
  *
- * Promises: which are away is written in the transaction that takes or makes
- * them, so a kill at any point leaves a database that knows; nothing but a
- * first sync ever works without them.
+ * Marking each record of the buffer when its row is there would write the
+ * whole buffer twice.  So an upsert is marked ahead, with the time at which
+ * it was received, and sync_buffer_ahead lists those; that the first sync is
+ * at work (MSYNC_KEY_LOOSE) says that they wait.  One that cannot become a
+ * row loses its mark, and all do when the indexes come back early.
+ *
+ * Promises: what is away, and that marks are ahead, is written in the
+ * transaction that changes it, so a kill at any point leaves a database that
+ * knows; nothing but a first sync ever works like this.
  */
 
 #include <stdio.h>
@@ -67,6 +73,14 @@ msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 
     return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
            ? msync_store_exec(store, sql, err) : MSYNC_ERROR;
+}
+
+
+int
+msync_store_relax(msync_store_t *store, bool on, msync_err_t *err)
+{
+    return msync_store_exec(store, on ? "PRAGMA synchronous = NORMAL"
+                                      : "PRAGMA synchronous = FULL", err);
 }
 
 
@@ -153,8 +167,10 @@ drop_all(msync_store_t *store, msync_err_t *err)
         }
     }
 
-    return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_key",
-                            err);
+    return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_key;"
+                            "CREATE INDEX IF NOT EXISTS sync_buffer_ahead "
+                            "ON sync_buffer (table_name, id) WHERE "
+                            MSYNC_SQL_AHEAD, err);
 }
 
 
@@ -181,6 +197,12 @@ static int
 make_references(msync_store_t *store, msync_err_t *err)
 {
     size_t  i;
+
+    if (msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_ahead",
+                         err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     for (i = 0; i < store->catalogue->n; i++) {
         if (run_indexes(store, &store->catalogue->tables[i], true, err)
@@ -225,9 +247,9 @@ make_large(msync_store_t *store, msync_err_t *err)
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare(store, "SELECT count(*) FROM (SELECT 1 FROM "
-                               "sync_buffer INDEXED BY sync_buffer_pending "
-                               "WHERE integration_datetime IS NULL AND "
-                               "table_name = ?1 LIMIT ?2)", err);
+                               "sync_buffer INDEXED BY sync_buffer_ahead "
+                               "WHERE " MSYNC_SQL_AHEAD " AND table_name = "
+                               "?1 LIMIT ?2)", err);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         if (stmt != NULL) {
@@ -244,6 +266,43 @@ make_large(msync_store_t *store, msync_err_t *err)
     }
 
     sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* an index costs a scan of the whole table to find that a reference is never
+ * used, and nothing when it is made before; most references are such */
+
+int
+msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    int           rc = MSYNC_OK;
+    char         *text;
+    size_t        i;
+    int64_t       used;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
+        if (!msync_store_has_index(table, i)) {
+            continue;
+        }
+
+        text = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" WHERE "
+                               "\"%w\" IS NOT NULL)", table->sql,
+                               table->fields[i].name);
+        rc = text ? number(store, text, &used, err) : MSYNC_ERROR;
+        sqlite3_free(text);
+
+        if (rc == MSYNC_OK && !used) {
+            msync_store_put_index(sql, table, &table->fields[i]);
+        }
+    }
+
+    text = sqlite3_str_finish(sql);
+    rc = rc == MSYNC_OK && text ? msync_store_exec(store, text, err) : rc;
+    sqlite3_free(text);
+
     return rc;
 }
 
@@ -292,6 +351,19 @@ msync_store_settle_references(msync_store_t *store, msync_err_t *err)
     return store->loose == LOOSE_REFERENCES
            ? sort_indexes(store, 0, make_references, err)
            : MSYNC_OK;
+}
+
+
+int
+msync_store_end_early(msync_store_t *store, msync_err_t *err)
+{
+    if (store->loose == 0) {
+        return MSYNC_OK;
+    }
+
+    return msync_store_exec(store, "UPDATE sync_buffer SET "
+                            "integration_datetime = NULL", err) == MSYNC_OK
+           ? msync_store_settle_references(store, err) : MSYNC_ERROR;
 }
 
 

@@ -29,7 +29,9 @@ static const struct {
     /* one id may be that of several merges: another index took its place */
     { 2, "DROP INDEX IF EXISTS sync_buffer_record;" },
     /* msync_extra held fields of the catalogue, too: see migrate() */
-    { 3, "" }
+    { 3, "" },
+    /* a first sync marked what is a row, it is ended by migrate() */
+    { 4, "" }
 };
 
 #define VERSION_STALE_EXTRA  2
@@ -325,7 +327,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
             && msync_store_rename_tables(store, err) != MSYNC_OK)
         || alter_tables(store, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
-        || msync_store_settle_references(store, err) != MSYNC_OK
+        || msync_store_end_early(store, err) != MSYNC_OK
         || (version != 0
             && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
                                        err) != MSYNC_OK)

@@ -18,16 +18,13 @@ is_wire_field(const msync_table_t *table, size_t i)
 }
 
 
-/* SQL of an upsert that leaves local fields of an existing row alone */
+/* SQL of an insert, with an argument for each field */
 
-static char *
-upsert_sql(const msync_table_t *table)
+static void
+put_insert(sqlite3_str *sql, const msync_table_t *table)
 {
-    size_t        i;
-    const char   *key = table->fields[table->key].name;
-    sqlite3_str  *sql;
+    size_t  i;
 
-    sql = sqlite3_str_new(NULL);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table->sql);
 
     for (i = 0; i < table->n; i++) {
@@ -44,8 +41,19 @@ upsert_sql(const msync_table_t *table)
         }
     }
 
-    sqlite3_str_appendf(sql, "?%d) ON CONFLICT (\"%w\") DO UPDATE SET ",
-                        (int) table->n + 1, key);
+    sqlite3_str_appendf(sql, "?%d)", (int) table->n + 1);
+}
+
+
+/* … that leaves local fields of an existing row alone */
+
+static void
+put_conflict(sqlite3_str *sql, const msync_table_t *table)
+{
+    size_t  i;
+
+    sqlite3_str_appendf(sql, " ON CONFLICT (\"%w\") DO UPDATE SET ",
+                        table->fields[table->key].name);
 
     for (i = 0; i < table->n; i++) {
         if (is_wire_field(table, i) && i != table->key) {
@@ -62,27 +70,35 @@ upsert_sql(const msync_table_t *table)
     }
 
     sqlite3_str_appendall(sql, "msync_extra = excluded.msync_extra");
-
-    return sqlite3_str_finish(sql);
 }
 
 
 static sqlite3_stmt *
-row_upsert(msync_store_t *store, const msync_table_t *table,
+row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
     msync_err_t *err)
 {
-    char                 *sql;
-    msync_table_stmts_t  *stmts;
+    char                  *text;
+    sqlite3_str           *sql;
+    sqlite3_stmt         **stmt;
+    msync_table_stmts_t   *stmts;
 
     stmts = &store->tables[table - store->catalogue->tables];
+    stmt = upsert ? &stmts->upsert : &stmts->insert;
 
-    if (stmts->upsert == NULL) {
-        sql = upsert_sql(table);
-        stmts->upsert = sql ? msync_store_prepare(store, sql, err) : NULL;
-        sqlite3_free(sql);
+    if (*stmt == NULL) {
+        sql = sqlite3_str_new(NULL);
+        put_insert(sql, table);
+
+        if (upsert) {
+            put_conflict(sql, table);
+        }
+
+        text = sqlite3_str_finish(sql);
+        *stmt = text ? msync_store_prepare(store, text, err) : NULL;
+        sqlite3_free(text);
     }
 
-    return stmts->upsert;
+    return *stmt;
 }
 
 
@@ -204,21 +220,20 @@ row_fault(msync_store_t *store, const char *what, msync_err_t *err)
 }
 
 
-int
-msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **at, bool *missing, msync_err_t *err)
+/* SQLITE_DONE, or SQLite's extended code with the fault in err */
+
+static int
+write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
+    msync_err_t *err)
 {
     int            code;
     size_t         i;
     sqlite3_stmt  *stmt;
 
-    *at = NULL;
-    *missing = false;
-
-    stmt = row_upsert(store, row->table, err);
+    stmt = row_statement(store, row->table, upsert, err);
     if (stmt == NULL) {
         err->scope = MSYNC_SCOPE_RUN;
-        return MSYNC_ERROR;
+        return SQLITE_ERROR;
     }
 
     for (i = 0; i < row->table->n; i++) {
@@ -232,20 +247,43 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
 
     code = sqlite3_step(stmt);
 
+    if (code != SQLITE_DONE) {
+        code = sqlite3_extended_errcode(store->db);
+        row_fault(store, row->table->name, err);
+    }
+
+    sqlite3_reset(stmt);
+    return code;
+}
+
+
+int
+msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **at, bool *missing, msync_err_t *err)
+{
+    int  code;
+
+    *at = NULL;
+    *missing = false;
+
+    /* on a first sync a row is hardly ever there, and an insert alone is
+     * cheaper */
+    code = write_row(store, row, !msync_store_is_loose(store), err);
+
+    if (msync_store_is_loose(store)
+        && (code == SQLITE_CONSTRAINT_PRIMARYKEY
+            || code == SQLITE_CONSTRAINT_UNIQUE))
+    {
+        msync_err_clear(err);
+        code = write_row(store, row, true, err);
+    }
+
     if (code == SQLITE_DONE) {
-        sqlite3_reset(stmt);
         return MSYNC_OK;
     }
 
-    code = sqlite3_extended_errcode(store->db);
-    row_fault(store, row->table->name, err);
-    sqlite3_reset(stmt);
-
-    if (code == SQLITE_CONSTRAINT_FOREIGNKEY) {
-        return explain_foreign_key(store, row, at, missing, err);
-    }
-
-    return MSYNC_ERROR;
+    return code == SQLITE_CONSTRAINT_FOREIGNKEY
+           ? explain_foreign_key(store, row, at, missing, err) : MSYNC_ERROR;
 }
 
 

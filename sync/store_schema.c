@@ -226,30 +226,42 @@ add_table(sqlite3_str *sql, const msync_table_t *table)
 /* a parent's key is looked up on each delete of a parent: index its
  * children; most references are empty, and nobody looks for those */
 
+bool
+msync_store_has_index(const msync_table_t *table, size_t i)
+{
+    return table->fields[i].fk && i != table->key;
+}
+
+
+void
+msync_store_put_index(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field)
+{
+    sqlite3_str_appendf(sql, "CREATE INDEX IF NOT EXISTS \"msync_%w_%w\" ON "
+                        "\"%w\" (\"%w\") WHERE \"%w\" IS NOT NULL;\n",
+                        table->sql, field->name, table->sql, field->name,
+                        field->name);
+}
+
+
 void
 msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
     bool make)
 {
-    size_t                i;
-    const msync_field_t  *field;
+    size_t  i;
 
     for (i = 0; i < table->n; i++) {
-        field = &table->fields[i];
-
-        if (!field->fk || i == table->key) {
+        if (!msync_store_has_index(table, i)) {
             continue;
         }
 
         if (make) {
-            sqlite3_str_appendf(sql, "CREATE INDEX IF NOT EXISTS "
-                                "\"msync_%w_%w\" ON \"%w\" (\"%w\") "
-                                "WHERE \"%w\" IS NOT NULL;\n",
-                                table->sql, field->name, table->sql,
-                                field->name, field->name);
+            msync_store_put_index(sql, table, &table->fields[i]);
+
         } else {
             sqlite3_str_appendf(sql, "DROP INDEX IF EXISTS "
                                 "\"msync_%w_%w\";\n", table->sql,
-                                field->name);
+                                table->fields[i].name);
         }
     }
 }

@@ -13,6 +13,10 @@
 #define MSYNC_SQL_MERGE                                                       \
     "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
 
+/* records of a first sync that are marked before their rows are there, see
+ * store_bulk.c */
+#define MSYNC_SQL_AHEAD  "integration_datetime IS NOT NULL"
+
 /* the statements that are kept prepared for the life of the store */
 typedef enum {
     MSYNC_STMT_BEGIN = 0,
@@ -22,6 +26,7 @@ typedef enum {
     MSYNC_STMT_KV_SET_STRING,
     MSYNC_STMT_KV_UNSET,
     MSYNC_STMT_FLAG,
+    MSYNC_STMT_TRIGGERS,
     MSYNC_STMT_QUEUE,
     MSYNC_STMT_CHANGES,
     MSYNC_STMT_UNSENT,
@@ -31,8 +36,8 @@ typedef enum {
     MSYNC_STMT_BUFFER_WALK,
     MSYNC_STMT_BUFFER_FAIL,
     MSYNC_STMT_BUFFER_DONE,
-    MSYNC_STMT_BUFFER_DONE_ALL,
-    MSYNC_STMT_BUFFER_LAST,
+    MSYNC_STMT_BUFFER_AHEAD,
+    MSYNC_STMT_BUFFER_WALK_AHEAD,
     MSYNC_STMT_BUFFER_PENDING,
     MSYNC_STMT_BUFFER_FAILED,
     MSYNC_STMT_BUFFER_WAKE,
@@ -51,6 +56,7 @@ typedef enum {
 
 typedef struct {
     sqlite3_stmt  *select;          /* owned, made when first needed */
+    sqlite3_stmt  *insert;
     sqlite3_stmt  *upsert;
     sqlite3_stmt  *exists;
 } msync_table_stmts_t;
@@ -138,6 +144,11 @@ void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
     "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"                     \
     "  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
 
+/* whether a field is a reference with an index, and SQL that makes that */
+bool msync_store_has_index(const msync_table_t *table, size_t i);
+void msync_store_put_index(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field);
+
 /* SQL that makes or drops the indexes of a table's references */
 void msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
     bool make);
@@ -156,6 +167,10 @@ int msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
 
 /* reads which indexes are away, after opening and after a rollback */
 int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
+
+/* ends a first sync that has not come to its end: what it pulled waits as
+ * that of any sync does.  Inside a transaction, with the buffer settled */
+int msync_store_end_early(msync_store_t *store, msync_err_t *err);
 
 /* whether so many more records are put without looking for their like */
 bool msync_store_appends(msync_store_t *store, size_t n);

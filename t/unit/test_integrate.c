@@ -450,6 +450,90 @@ a_buffer_with_records_keeps_its_indexes(void **state)
 }
 
 
+/* a record that failed before a kill, and a parent that came after it */
+
+static void
+what_a_kill_left_is_tried_when_its_parent_came(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
+              ITEM("U"));
+    site_sql(site, "UPDATE sync_buffer SET integration_datetime = NULL, "
+             "integration_error = 'no unit', missing_table = 'unit', "
+             "missing_id = 'U', retry_at = 9000000000000");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("box"));
+    result = integrate(site, false);
+    assert_int_equal(result.integrated, 2);
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"), "U");
+}
+
+
+/* marked ahead, they are counted, and are rows at the end */
+
+static void
+what_is_marked_ahead_waits(void **state)
+{
+    int64_t      n;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "a", MSYNC_ACTION_UPSERT,
+              UNIT("first"));
+    site_pull(site, MSYNC_LEGACY, "unit", "b", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "strange", "c", MSYNC_ACTION_UPSERT, "{}");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT * FROM sync_buffer WHERE "
+                                 "integration_datetime IS NULL ORDER BY id)"),
+                        "b,c");
+    assert_ok(msync_store_buffer_pending(site->store, &n, &err));
+    assert_int_equal(n, 3);
+
+    integrate(site, false);
+    assert_ok(msync_store_buffer_pending(site->store, &n, &err));
+    assert_int_equal(n, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "sync_buffer WHERE integration_datetime IS "
+                                 "NULL"), "c");
+}
+
+
+/* while those that write the changelog are silent */
+
+static void
+triggers_of_the_application_have_their_say(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "CREATE TABLE seen (id TEXT);"
+             "CREATE TRIGGER msync_seen AFTER INSERT ON Location BEGIN "
+             "INSERT INTO seen VALUES (NEW.ID); END;"
+             "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('S', 'N', 'c', 'store')");
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              "{\"code\":\"c\",\"Description\":\"d\",\"store_ID\":\"S\","
+              "\"type_ID\":\"\",\"hold\":false,\"Volume\":0}");
+    assert_int_equal(integrate(site, false).failed, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(id) FROM seen"),
+                        "L");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog WHERE "
+                                 "record_id = 'L'"), "0");
+
+    /* and without any, the changelog's are back behind it */
+    site_sql(site, "DROP TRIGGER msync_seen");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("box"));
+    integrate(site, false);
+    site_sql(site, "UPDATE Location SET code = 'd'");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog WHERE "
+                                 "record_id = 'L'"), "1");
+}
+
+
 int
 main(void)
 {
@@ -468,6 +552,7 @@ main(void)
         T(a_refused_integration_leaves_nothing_half_done),
         T(large_buffers_are_walked_to_the_end),
         T(a_buffer_with_records_keeps_its_indexes),
+        T(triggers_of_the_application_have_their_say),
         LOOSE(children_may_arrive_first),
         LOOSE(one_bad_record_costs_one_record),
         LOOSE(a_failed_record_waits_longer_with_each_try),
@@ -483,7 +568,10 @@ main(void)
         LOOSE(a_first_sync_brings_its_indexes_back),
         LOOSE(the_last_of_equal_records_counts),
         LOOSE(who_opens_the_database_next_knows),
-        LOOSE(a_transaction_undone_leaves_it_known)
+        LOOSE(a_transaction_undone_leaves_it_known),
+        LOOSE(what_is_marked_ahead_waits),
+        LOOSE(what_a_kill_left_is_tried_when_its_parent_came),
+        LOOSE(triggers_of_the_application_have_their_say)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

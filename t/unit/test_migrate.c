@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "integrate.h"
 #include "site.h"
 
 #define ROWS                                                                  \
@@ -187,7 +188,7 @@ every_earlier_version_becomes_this_one(void **state)
     assert_string_equal(now, fresh);
     assert_string_equal(site_get(site, "SELECT value_int FROM "
                                  "key_value_store WHERE id = "
-                                 "'MSYNC_SCHEMA_VERSION'"), "3");
+                                 "'MSYNC_SCHEMA_VERSION'"), "4");
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
     sqlite3_free(fresh);
     sqlite3_free(now);
@@ -216,6 +217,37 @@ what_an_earlier_version_held_is_still_there(void **state)
              "Description, store_ID) VALUES ('L2', 'c', 'd', 'S')");
     assert_string_equal(site_get(site, "SELECT max(record_id) FROM "
                                  "changelog"), "L2");
+}
+
+
+/* it marked records when they were rows, and knew no other way */
+
+static void
+a_first_sync_of_version_3_goes_on(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    msync_store_close(&site->store);
+    site_sql(site, "DROP INDEX sync_buffer_key; DROP INDEX "
+             "msync_item_line_item_ID;"
+             "INSERT INTO key_value_store (id, value_int) VALUES "
+             "('MSYNC_LOOSE', 2);"
+             "UPDATE key_value_store SET value_int = 3 WHERE id = "
+             "'MSYNC_SCHEMA_VERSION';"
+             "INSERT INTO sync_buffer (record_id, received_datetime, "
+             "table_name, action, data, side, integration_datetime) VALUES "
+             "('U', 't', 'unit', 'UPSERT', '{\"units\":\"box\","
+             "\"comment\":\"\",\"order_number\":1}', 1, NULL)");
+    open_again(site);
+    assert_false(msync_store_is_loose(site->store));
+    assert_ok(msync_integrate(site->store, site->catalogue, false, NULL,
+                              NULL, &result, &err));
+    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                                 "WHERE name IN ('sync_buffer_key', "
+                                 "'msync_item_line_item_ID')"), "2");
 }
 
 
@@ -338,6 +370,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(every_earlier_version_becomes_this_one),
         T(what_an_earlier_version_held_is_still_there),
+        T(a_first_sync_of_version_3_goes_on),
         T(a_migration_that_fails_changes_nothing),
         T(a_newer_version_is_refused),
         T(a_database_of_another_program_is_refused),

@@ -249,6 +249,7 @@ an_interrupted_first_sync_takes_another_tables_file(void **state)
     msync_err_t   err;
 
     assert_ok(msync_store_loosen(site->store, &err));
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
     assert_migrates(site, "[{\"table\":\"Location\",\"rename\":\"lugar\"},"
                     "{\"table\":\"mine\",\"key\":\"id\",\"delete\":\"hard\","
                     "\"pull_from\":[\"legacy\"],\"push_to\":[],\"fields\":["
@@ -256,6 +257,8 @@ an_interrupted_first_sync_takes_another_tables_file(void **state)
                     "{\"name\":\"item_ID\",\"type\":\"string\","
                     "\"references\":\"item\",\"fk\":true}]}]");
     assert_false(msync_store_is_loose(site->store));
+    assert_string_equal(site_get(site, "SELECT integration_datetime IS NULL "
+                                 "FROM sync_buffer"), "1");
     assert_string_equal(tables_like(site, "msync_mine_item_ID"), "1");
     assert_string_equal(tables_like(site, "msync_lugar_type_ID"), "1");
 }
