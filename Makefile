@@ -197,9 +197,9 @@ $(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*)
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
 
-$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ)
+$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ) $(B)/sync/catalogue_data.o
 	clang $(CSTD) $(FUZZ_FLAGS) -Wall -Wextra -iquote sync -iquote t/fuzz \
-	    -o $@ $< $(FUZZ_OBJ) $(B)/sync/catalogue_data.o $(LIBS)
+	    -o $@ $^ $(LIBS)
 
 
 install: all
