@@ -218,7 +218,11 @@ store_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
 
     msync_step_count(step, batch->remaining, batch->n);
 
-    if (msync_store_begin(steps->store, err) != MSYNC_OK) {
+    /* without an acknowledgement, what a power cut takes is pulled again */
+    if ((peer->ack != NULL ? msync_store_begin(steps->store, err)
+                           : msync_store_begin_unsynced(steps->store, err))
+        != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -297,10 +301,9 @@ int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
-    int          rc;
-    int64_t      cursor = 0;
-    unsigned     size, tries = 0;
-    msync_err_t  ignored;
+    int       rc;
+    int64_t   cursor = 0;
+    unsigned  size, tries = 0;
 
     if (msync_step_begin(steps, which, err) != MSYNC_OK
         || msync_step_first_size(steps, which, limit, &size, err)
@@ -313,11 +316,6 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         && msync_store_get_int(steps->store, peer->pull_cursor, &cursor, err)
            != MSYNC_OK)
     {
-        return MSYNC_ERROR;
-    }
-
-    /* without an acknowledgement, what a power cut takes is pulled again */
-    if (msync_store_relax(steps->store, peer->ack == NULL, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -336,10 +334,7 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         }
     } while (rc == MSYNC_OK);
 
-    if (msync_store_relax(steps->store, false,
-                          rc == MSYNC_ERROR ? &ignored : err) != MSYNC_OK
-        || rc != MSYNC_DONE)
-    {
+    if (rc != MSYNC_DONE) {
         return MSYNC_ERROR;
     }
 

@@ -1,5 +1,5 @@
 /*
- * Opening, locking, transactions.
+ * Opening, locking, statements, time.
  *
  * Promises: the database is in WAL mode with foreign keys on; a lock of the
  * application is waited for as long as the caller wants; the mode of an
@@ -100,6 +100,23 @@ msync_store_prepare(msync_store_t *store, const char *sql, msync_err_t *err)
 
 
 sqlite3_stmt *
+msync_store_prepare_own(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (sql == NULL) {
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
+        return NULL;
+    }
+
+    stmt = msync_store_prepare(store, sql, err);
+    sqlite3_free(sql);
+
+    return stmt;
+}
+
+
+sqlite3_stmt *
 msync_store_stmt(msync_store_t *store, msync_stmt_e which, const char *sql,
     msync_err_t *err)
 {
@@ -138,6 +155,28 @@ msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+int
+msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
+    msync_err_t *err)
+{
+    int    rc;
+    bool   empty = sqlite3_str_errcode(sql) == SQLITE_OK
+                   && sqlite3_str_length(sql) == 0;
+    char  *text = sqlite3_str_finish(sql);
+
+    if (text == NULL) {
+        return empty ? MSYNC_OK
+                     : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                                     "out of memory");
+    }
+
+    rc = msync_store_exec(store, text, err);
+    sqlite3_free(text);
+
+    return rc;
 }
 
 
@@ -428,142 +467,6 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     *fd = -1;
 
     return MSYNC_AGAIN;
-}
-
-
-int
-msync_store_begin(msync_store_t *store, msync_err_t *err)
-{
-    store->batch_start = msync_store_now();
-
-    /* IMMEDIATE: wait for the write lock here, where waiting is possible,
-     * and not in the middle, where SQLite must refuse */
-    return msync_store_run(store,
-                           msync_store_stmt(store, MSYNC_STMT_BEGIN,
-                                            "BEGIN IMMEDIATE", err),
-                           "beginning a transaction", err);
-}
-
-
-static int
-set_flag(msync_store_t *store, int value, msync_err_t *err)
-{
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_stmt(store, MSYNC_STMT_FLAG,
-                            "UPDATE msync_flag SET integrating = ?1", err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_int(stmt, 1, value);
-    return msync_store_run(store, stmt, "silencing the changelog", err);
-}
-
-
-/*
- * A trigger that only finds out that it has to be silent still costs a fifth
- * of a row: SQLite keeps what a statement with triggers may have to undo.
- * Those of the application have their work to do, so where it has any, all
- * stay; nobody can make one while the transaction is open.
- */
-
-static int
-switch_triggers(msync_store_t *store, msync_err_t *err)
-{
-    bool           others;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_stmt(store, MSYNC_STMT_TRIGGERS,
-        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' "
-        "AND name COLLATE NOCASE NOT IN ('msync_' || tbl_name || '_INSERT', "
-        "'msync_' || tbl_name || '_UPDATE', "
-        "'msync_' || tbl_name || '_DELETE'))", err);
-
-    if (msync_store_found(store, stmt, &others, "reading the schema", err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
-                             (int) others, NULL);
-    return MSYNC_OK;
-}
-
-
-static void
-end_integration(msync_store_t *store)
-{
-    if (store->integrating) {
-        (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
-                                 1, NULL);
-        store->integrating = false;
-    }
-}
-
-
-int
-msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
-{
-    if (msync_store_begin(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    if (set_flag(store, 1, err) != MSYNC_OK
-        || switch_triggers(store, err) != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
-    }
-
-    store->integrating = true;
-    return MSYNC_OK;
-}
-
-
-int
-msync_store_commit(msync_store_t *store, msync_err_t *err)
-{
-    if (store->integrating && set_flag(store, 0, err) != MSYNC_OK) {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
-    }
-
-    if (msync_store_run(store,
-                        msync_store_stmt(store, MSYNC_STMT_COMMIT, "COMMIT",
-                                         err),
-                        "committing", err)
-        != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
-    }
-
-    end_integration(store);
-    return MSYNC_OK;
-}
-
-
-void
-msync_store_rollback(msync_store_t *store)
-{
-    msync_err_t  ignored;
-
-    end_integration(store);
-
-    if (!sqlite3_get_autocommit(store->db)) {
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-        msync_err_clear(&ignored);
-        (void) msync_store_know_loose(store, &ignored);
-    }
-}
-
-
-bool
-msync_store_in_transaction(const msync_store_t *store)
-{
-    return !sqlite3_get_autocommit(store->db);
 }
 
 

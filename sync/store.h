@@ -86,12 +86,19 @@ int msync_store_lock(const char *path, int *fd, long *holder,
 
 int msync_store_begin(msync_store_t *store, msync_err_t *err);
 /*
+ * begin of what a power cut may take, because it is asked for again or is no
+ * loss: on a slow disk its commit is not waited for, the next one of another
+ * transaction syncs it along.  An earlier state comes back, never a damaged
+ * one.
+ */
+int msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err);
+/*
  * begin for integration: the triggers of the changelog stay silent until the
  * end of the transaction
  */
 int msync_store_begin_integration(msync_store_t *store, msync_err_t *err);
 int msync_store_commit(msync_store_t *store, msync_err_t *err);
-/* does nothing where no transaction is open */
+/* also where SQLite has undone the transaction by itself */
 void msync_store_rollback(msync_store_t *store);
 
 /* a consistent copy into a file that must not exist yet; it gets the mode of
@@ -120,13 +127,6 @@ bool msync_store_in_transaction(const msync_store_t *store);
 
 /* larger transactions and caches while nobody works on the database yet */
 int msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err);
-
-/*
- * Commits that need not survive a power cut, because what they held is asked
- * for again: an earlier state comes back, never a damaged one.  Outside a
- * transaction.
- */
-int msync_store_relax(msync_store_t *store, bool on, msync_err_t *err);
 
 /*
  * A first sync fills an empty sync_buffer without the indexes that it does
@@ -280,7 +280,6 @@ int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
  * records that were marked as failed since the transaction began */
 int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
-
 
 /* marks as failed all pending records whose table the catalogue does not
  * have, or whose action is none that we know */

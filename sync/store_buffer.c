@@ -415,11 +415,41 @@ fail_table(msync_store_t *store, const char *table, msync_err_t *err)
 }
 
 
+/* a table may leave the catalogue while its records are marked ahead */
+
+static int
+unmark_unknown(msync_store_t *store, msync_err_t *err)
+{
+    size_t        i;
+    sqlite3_str  *sql = sqlite3_str_new(NULL);
+
+    sqlite3_str_appendall(sql, "UPDATE sync_buffer SET integration_datetime "
+                          "= NULL WHERE " MSYNC_SQL_AHEAD " AND table_name "
+                          "IN (SELECT table_name FROM sync_buffer INDEXED BY "
+                          "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD
+                          " EXCEPT VALUES (NULL)");
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_str_appendf(sql, ", (%Q)", store->catalogue->tables[i].name);
+    }
+
+    sqlite3_str_appendall(sql, ")");
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
 int
 msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
+
+    if (msync_store_is_loose(store)
+        && unmark_unknown(store, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     stmt = msync_store_prepare(store, "SELECT DISTINCT table_name FROM "
                                "sync_buffer INDEXED BY sync_buffer_pending "

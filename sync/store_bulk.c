@@ -30,7 +30,7 @@
 #define CACHE_BULK_KIB    49152        /* and of a first sync */
 #define CHECKPOINT        1000         /* pages of the log before it is
                                           emptied */
-#define CHECKPOINT_BULK   16000
+#define CHECKPOINT_BULK   16000        /* 125 MiB of a database of ours */
 
 
 /*
@@ -76,19 +76,13 @@ msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 }
 
 
-int
-msync_store_relax(msync_store_t *store, bool on, msync_err_t *err)
-{
-    return msync_store_exec(store, on ? "PRAGMA synchronous = NORMAL"
-                                      : "PRAGMA synchronous = FULL", err);
-}
-
+/* takes over the SQL */
 
 static int
-number(msync_store_t *store, const char *sql, int64_t *n, msync_err_t *err)
+number(msync_store_t *store, char *sql, int64_t *n, msync_err_t *err)
 {
     int            rc;
-    sqlite3_stmt  *stmt = msync_store_prepare(store, sql, err);
+    sqlite3_stmt  *stmt = msync_store_prepare_own(store, sql, err);
 
     rc = msync_store_scalar(store, stmt, n, "sync buffer", err);
     sqlite3_finalize(stmt);
@@ -139,18 +133,11 @@ static int
 run_indexes(msync_store_t *store, const msync_table_t *table, bool make,
     msync_err_t *err)
 {
-    int           rc;
-    char         *text;
-    sqlite3_str  *sql;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
 
-    sql = sqlite3_str_new(store->db);
     msync_store_put_indexes(sql, table, make);
 
-    text = sqlite3_str_finish(sql);
-    rc = text ? msync_store_exec(store, text, err) : MSYNC_OK;
-    sqlite3_free(text);
-
-    return rc;
+    return msync_store_exec_str(store, sql, err);
 }
 
 
@@ -221,12 +208,17 @@ msync_store_loosen(msync_store_t *store, msync_err_t *err)
 {
     int64_t  filled;
 
+    if (msync_store_know_loose(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
     if (store->loose != 0) {
         return MSYNC_OK;
     }
 
-    if (number(store, "SELECT EXISTS (SELECT 1 FROM sync_buffer)",
-                           &filled, err) != MSYNC_OK)
+    if (number(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                                      "sync_buffer)"), &filled, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -277,33 +269,30 @@ int
 msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    int           rc = MSYNC_OK;
-    char         *text;
     size_t        i;
     int64_t       used;
     sqlite3_str  *sql = sqlite3_str_new(store->db);
 
-    for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
+    for (i = 0; i < table->n; i++) {
         if (!msync_store_has_index(table, i)) {
             continue;
         }
 
-        text = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" WHERE "
-                               "\"%w\" IS NOT NULL)", table->sql,
-                               table->fields[i].name);
-        rc = text ? number(store, text, &used, err) : MSYNC_ERROR;
-        sqlite3_free(text);
+        if (number(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                                          "\"%w\" WHERE \"%w\" IS NOT NULL)",
+                                          table->sql, table->fields[i].name),
+                   &used, err) != MSYNC_OK)
+        {
+            sqlite3_free(sqlite3_str_finish(sql));
+            return MSYNC_ERROR;
+        }
 
-        if (rc == MSYNC_OK && !used) {
+        if (!used) {
             msync_store_put_index(sql, table, &table->fields[i]);
         }
     }
 
-    text = sqlite3_str_finish(sql);
-    rc = rc == MSYNC_OK && text ? msync_store_exec(store, text, err) : rc;
-    sqlite3_free(text);
-
-    return rc;
+    return msync_store_exec_str(store, sql, err);
 }
 
 
@@ -362,7 +351,8 @@ msync_store_end_early(msync_store_t *store, msync_err_t *err)
     }
 
     return msync_store_exec(store, "UPDATE sync_buffer SET "
-                            "integration_datetime = NULL", err) == MSYNC_OK
+                            "integration_datetime = NULL WHERE "
+                            MSYNC_SQL_AHEAD, err) == MSYNC_OK
            ? msync_store_settle_references(store, err) : MSYNC_ERROR;
 }
 
@@ -386,22 +376,22 @@ msync_store_appends(msync_store_t *store, size_t n)
 int
 msync_store_know_loose(msync_store_t *store, msync_err_t *err)
 {
-    store->loose = 0;
-    store->appended = 0;
+    int64_t  loose = 0, appended = 0;
 
     /* a database that is not ours yet has none of this */
-    if (!msync_store_has_column(store, "sync_buffer", "id")) {
-        return MSYNC_OK;
-    }
-
-    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &store->loose, err)
-        != MSYNC_OK)
+    if (msync_store_has_column(store, "sync_buffer", "id")
+        && (msync_store_get_int(store, MSYNC_KEY_LOOSE, &loose, err)
+            != MSYNC_OK
+            || (loose == LOOSE_BUFFER
+                && number(store, sqlite3_mprintf("SELECT ifnull(max(id), 0) "
+                                                 "FROM sync_buffer"),
+                          &appended, err) != MSYNC_OK)))
     {
         return MSYNC_ERROR;
     }
 
-    return store->loose == LOOSE_BUFFER
-           ? number(store, "SELECT ifnull(max(id), 0) FROM "
-                                "sync_buffer", &store->appended, err)
-           : MSYNC_OK;
+    store->loose = loose;
+    store->appended = appended;
+
+    return MSYNC_OK;
 }

@@ -174,7 +174,6 @@ static sqlite3_stmt *
 row_select(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    char                 *text;
     sqlite3_str          *sql;
     msync_table_stmts_t  *stmts;
 
@@ -186,9 +185,8 @@ row_select(msync_store_t *store, const msync_table_t *table,
         add_columns(sql, table);
         sqlite3_str_appendf(sql, " FROM \"%w\" WHERE \"%w\" = ?1",
                             table->sql, table->fields[table->key].name);
-        text = sqlite3_str_finish(sql);
-        stmts->select = text ? msync_store_prepare(store, text, err) : NULL;
-        sqlite3_free(text);
+        stmts->select = msync_store_prepare_own(store,
+                                                sqlite3_str_finish(sql), err);
     }
 
     return stmts->select;

@@ -27,11 +27,9 @@ static sqlite3_stmt *
 select_rows(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    char          *text;
     size_t         i;
     const char    *between = "";
     sqlite3_str   *sql;
-    sqlite3_stmt  *stmt;
 
     sql = sqlite3_str_new(store->db);
     sqlite3_str_appendf(sql, "SELECT \"%w\", msync_extra FROM \"%w\" WHERE "
@@ -48,11 +46,8 @@ select_rows(msync_store_t *store, const msync_table_t *table,
     }
 
     sqlite3_str_appendall(sql, "))");
-    text = sqlite3_str_finish(sql);
-    stmt = text ? msync_store_prepare(store, text, err) : NULL;
-    sqlite3_free(text);
 
-    return stmt;
+    return msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 }
 
 
@@ -61,7 +56,6 @@ select_rows(msync_store_t *store, const msync_table_t *table,
 static int
 prepare_update(adoption_t *adoption, const bool *present, msync_err_t *err)
 {
-    char                 *text;
     size_t                i;
     const char           *name;
     sqlite3_str          *sql;
@@ -89,10 +83,8 @@ prepare_update(adoption_t *adoption, const bool *present, msync_err_t *err)
     sqlite3_str_appendf(sql, " WHERE \"%w\" = ?1",
                         table->fields[table->key].name);
 
-    text = sqlite3_str_finish(sql);
-    adoption->update = text ? msync_store_prepare(adoption->store, text, err)
-                            : NULL;
-    sqlite3_free(text);
+    adoption->update = msync_store_prepare_own(adoption->store,
+                                               sqlite3_str_finish(sql), err);
 
     return adoption->update ? MSYNC_OK : MSYNC_ERROR;
 }

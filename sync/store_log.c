@@ -149,7 +149,6 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
     msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
-    char          *text;
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
@@ -159,9 +158,7 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
     sqlite3_str_appendf(sql, " FROM sync_log %s ORDER BY id DESC LIMIT %u",
                         tail, limit);
 
-    text = sqlite3_str_finish(sql);
-    stmt = text ? msync_store_prepare(store, text, err) : NULL;
-    sqlite3_free(text);
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 
     if (stmt == NULL) {
         return MSYNC_ERROR;
@@ -184,40 +181,27 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
 }
 
 
-/*
- * A line of the log that a power cut takes is no loss, and what is not waited
- * for on a slow disk is a run that ends sooner: the next commit of data syncs
- * it along.  Within a transaction it is part of that.
- */
+/* a line of the log that a power cut takes is no loss; within a transaction
+ * it is part of that */
 
 static int
 run_unsynced(msync_store_t *store, sqlite3_stmt *stmt, msync_err_t *err)
 {
-    int          rc;
-    msync_err_t  fault;
-
     if (msync_store_in_transaction(store)) {
         return msync_store_run(store, stmt, "sync_log", err);
     }
 
-    if (msync_store_exec(store, "PRAGMA synchronous = NORMAL", err)
-        != MSYNC_OK)
-    {
+    if (msync_store_begin_unsynced(store, err) != MSYNC_OK) {
         sqlite3_reset(stmt);
         return MSYNC_ERROR;
     }
 
-    rc = msync_store_run(store, stmt, "sync_log", err);
-
-    if (msync_store_exec(store, "PRAGMA synchronous = FULL", &fault)
-        != MSYNC_OK)
-    {
-        /* never commit data so */
-        *err = fault;
+    if (msync_store_run(store, stmt, "sync_log", err) != MSYNC_OK) {
+        msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
-    return rc;
+    return msync_store_commit(store, err);
 }
 
 
@@ -288,11 +272,11 @@ bind_count(sqlite3_stmt *stmt, int at, const msync_step_log_t *step,
 static sqlite3_stmt *
 log_update(msync_store_t *store, msync_err_t *err)
 {
-    char         *text;
-    sqlite3_str  *sql;
+    sqlite3_str    *sql;
+    sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_LOG_UPDATE];
 
-    if (store->stmts[MSYNC_STMT_LOG_UPDATE] != NULL) {
-        return store->stmts[MSYNC_STMT_LOG_UPDATE];
+    if (*stmt != NULL) {
+        return *stmt;
     }
 
     sql = sqlite3_str_new(store->db);
@@ -300,13 +284,9 @@ log_update(msync_store_t *store, msync_err_t *err)
     add_columns(sql, " = ?");
     sqlite3_str_appendall(sql, " WHERE id = ?");
 
-    text = sqlite3_str_finish(sql);
-    if (text != NULL) {
-        msync_store_stmt(store, MSYNC_STMT_LOG_UPDATE, text, err);
-    }
-    sqlite3_free(text);
+    *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 
-    return store->stmts[MSYNC_STMT_LOG_UPDATE];
+    return *stmt;
 }
 
 

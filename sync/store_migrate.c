@@ -92,8 +92,6 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
 static int
 alter_tables(msync_store_t *store, msync_err_t *err)
 {
-    int           rc;
-    char         *text;
     size_t        i;
     sqlite3_str  *sql;
 
@@ -109,11 +107,7 @@ alter_tables(msync_store_t *store, msync_err_t *err)
         }
     }
 
-    text = sqlite3_str_finish(sql);
-    rc = text ? msync_store_exec(store, text, err) : MSYNC_OK;
-    sqlite3_free(text);
-
-    return rc;
+    return msync_store_exec_str(store, sql, err);
 }
 
 
@@ -124,14 +118,11 @@ count_tables(msync_store_t *store, const char *names, int64_t *n,
     msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
-    char          *sql;
     sqlite3_stmt  *stmt;
 
-    sql = sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name IN "
-                          "(%s)", names);
-    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
-    sqlite3_free(sql);
-
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name "
+                               "IN (%s)", names), err);
     if (stmt != NULL) {
         rc = msync_store_scalar(store, stmt, n, "reading the schema", err);
     }

@@ -159,8 +159,7 @@ requeue(msync_store_t *store, bool all, msync_err_t *err)
                           "EXISTS (SELECT 1 FROM changelog WHERE cursor = "
                           "(SELECT max(cursor) FROM %s) AND %s)", latest,
                           store->changes_filter);
-    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
-    sqlite3_free(sql);
+    stmt = msync_store_prepare_own(store, sql, err);
 
     if (stmt == NULL) {
         return MSYNC_ERROR;

@@ -63,14 +63,12 @@ has_rows(msync_store_t *store, const char *table, bool *rows,
     msync_err_t *err)
 {
     int            rc;
-    char          *sql;
     int64_t        n;
     sqlite3_stmt  *stmt;
 
-    sql = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")", table);
-    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
-    sqlite3_free(sql);
-
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")", table),
+               err);
     rc = msync_store_scalar(store, stmt, &n, table, err);
     sqlite3_finalize(stmt);
     *rows = n != 0;
@@ -130,7 +128,6 @@ drop_objects(msync_store_t *store, const char *type, const char *table,
     msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
-    char          *text;
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
@@ -156,14 +153,13 @@ drop_objects(msync_store_t *store, const char *type, const char *table,
     }
 
     sqlite3_finalize(stmt);
-    text = sqlite3_str_finish(sql);
 
-    if (rc == MSYNC_OK && text != NULL) {
-        rc = msync_store_exec(store, text, err);
+    if (rc != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(sql));
+        return MSYNC_ERROR;
     }
 
-    sqlite3_free(text);
-    return rc;
+    return msync_store_exec_str(store, sql, err);
 }
 
 

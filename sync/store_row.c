@@ -77,7 +77,6 @@ static sqlite3_stmt *
 row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
     msync_err_t *err)
 {
-    char                  *text;
     sqlite3_str           *sql;
     sqlite3_stmt         **stmt;
     msync_table_stmts_t   *stmts;
@@ -93,9 +92,7 @@ row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
             put_conflict(sql, table);
         }
 
-        text = sqlite3_str_finish(sql);
-        *stmt = text ? msync_store_prepare(store, text, err) : NULL;
-        sqlite3_free(text);
+        *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
     }
 
     return *stmt;
@@ -131,16 +128,14 @@ int
 msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *exists, msync_err_t *err)
 {
-    char                 *sql;
     msync_table_stmts_t  *stmts;
 
     stmts = &store->tables[table - store->catalogue->tables];
 
     if (stmts->exists == NULL) {
-        sql = sqlite3_mprintf("SELECT 1 FROM \"%w\" WHERE \"%w\" = ?1",
-                              table->sql, table->fields[table->key].name);
-        stmts->exists = sql ? msync_store_prepare(store, sql, err) : NULL;
-        sqlite3_free(sql);
+        stmts->exists = msync_store_prepare_own(store,
+            sqlite3_mprintf("SELECT 1 FROM \"%w\" WHERE \"%w\" = ?1",
+                            table->sql, table->fields[table->key].name), err);
     }
 
     if (stmts->exists == NULL) {
@@ -261,16 +256,17 @@ int
 msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     const msync_field_t **at, bool *missing, msync_err_t *err)
 {
-    int  code;
+    int   code;
+    bool  first = msync_store_is_loose(store);
 
     *at = NULL;
     *missing = false;
 
     /* on a first sync a row is hardly ever there, and an insert alone is
      * cheaper */
-    code = write_row(store, row, !msync_store_is_loose(store), err);
+    code = write_row(store, row, !first, err);
 
-    if (msync_store_is_loose(store)
+    if (first
         && (code == SQLITE_CONSTRAINT_PRIMARYKEY
             || code == SQLITE_CONSTRAINT_UNIQUE))
     {
@@ -294,8 +290,7 @@ msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     int            rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
-    stmt = sql ? msync_store_prepare(store, sql, err) : NULL;
-    sqlite3_free(sql);
+    stmt = msync_store_prepare_own(store, sql, err);
 
     if (stmt == NULL) {
         err->scope = MSYNC_SCOPE_RUN;

@@ -384,7 +384,11 @@ msync_store_schema(const msync_catalogue_t *catalogue)
     }
 
     text = sqlite3_str_finish(sql);
-    copy = msync_strdup(text ? text : "");
+    if (text == NULL) {
+        msync_out_of_memory();
+    }
+
+    copy = msync_strdup(text);
     sqlite3_free(text);
 
     return copy;
@@ -437,7 +441,11 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
     sqlite3_str_appendall(sql, ")");
 
     text = sqlite3_str_finish(sql);
-    copy = msync_strdup(text ? text : "0");
+    if (text == NULL) {
+        msync_out_of_memory();
+    }
+
+    copy = msync_strdup(text);
     sqlite3_free(text);
 
     return copy;

@@ -70,6 +70,7 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     bool                      integrating;
+    bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   loose;           /* which indexes are away,
                                                   see store_bulk.c */
     int64_t                   appended;        /* rows of a buffer without */
@@ -90,10 +91,18 @@ sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
 sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
     msync_err_t *err);
 
+/* the same of a text that SQLite has made, which it takes over; NULL: memory
+ * was lacking */
+sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
+    msync_err_t *err);
+
 /* steps a statement that returns no row, resets it */
 int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
     const char *what, msync_err_t *err);
 int msync_store_exec(msync_store_t *store, const char *sql,
+    msync_err_t *err);
+/* takes it over; an empty one is nothing to do */
+int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err);
 /* the first column of the first row as an integer, 0 without a row */
 int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,

@@ -134,7 +134,7 @@ test_every_octet_in_every_place(void **state)
 
     (void) state;
 
-    for (at = 1; at < sizeof(text) - 2; at++) {
+    for (at = 1; at < sizeof(text) - 1; at++) {
         for (c = 0; c < 256; c++) {
             memset(text, 'a', sizeof(text));
             text[0] = text[sizeof(text) - 1] = '"';

@@ -1,0 +1,221 @@
+/*
+ * Transactions, and what holds only within one.
+ *
+ * Promises: whatever a transaction switched, commits that are not waited for
+ * and triggers that are silent, is switched back when it ends, however it
+ * ends.
+ */
+
+#include "store_sqlite.h"
+
+
+static int
+begin(msync_store_t *store, msync_err_t *err)
+{
+    store->batch_start = msync_store_now();
+
+    /* IMMEDIATE: wait for the write lock here, where waiting is possible,
+     * and not in the middle, where SQLite must refuse */
+    return msync_store_run(store,
+                           msync_store_stmt(store, MSYNC_STMT_BEGIN,
+                                            "BEGIN IMMEDIATE", err),
+                           "beginning a transaction", err);
+}
+
+
+/* of commits; PRAGMA does nothing inside a transaction */
+
+static int
+set_unsynced(msync_store_t *store, bool unsynced, msync_err_t *err)
+{
+    if (store->unsynced == unsynced) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_exec(store, unsynced ? "PRAGMA synchronous = NORMAL"
+                                         : "PRAGMA synchronous = FULL", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    store->unsynced = unsynced;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_begin(msync_store_t *store, msync_err_t *err)
+{
+    return set_unsynced(store, false, err) == MSYNC_OK ? begin(store, err)
+                                                       : MSYNC_ERROR;
+}
+
+
+int
+msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err)
+{
+    msync_err_t  ignored;
+
+    if (set_unsynced(store, true, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (begin(store, err) != MSYNC_OK) {
+        (void) set_unsynced(store, false, &ignored);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+set_flag(msync_store_t *store, int value, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_FLAG,
+                            "UPDATE msync_flag SET integrating = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 1, value);
+    return msync_store_run(store, stmt, "silencing the changelog", err);
+}
+
+
+/* finds a trigger that is none of ours */
+
+static sqlite3_stmt *
+foreign_triggers(msync_store_t *store, msync_err_t *err)
+{
+    size_t          i, n = 0;
+    sqlite3_str    *sql;
+    sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_TRIGGERS];
+
+    if (*stmt != NULL) {
+        return *stmt;
+    }
+
+    sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(sql, "SELECT EXISTS (SELECT 1 FROM sqlite_master "
+        "WHERE type = 'trigger' AND (name COLLATE NOCASE NOT IN ('msync_' || "
+        "tbl_name || '_INSERT', 'msync_' || tbl_name || '_UPDATE', 'msync_' "
+        "|| tbl_name || '_DELETE') OR tbl_name COLLATE NOCASE NOT IN (");
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (store->catalogue->tables[i].push != 0) {
+            sqlite3_str_appendf(sql, "%s%Q", n++ ? ", " : "",
+                                store->catalogue->tables[i].sql);
+        }
+    }
+
+    sqlite3_str_appendall(sql, ")))");
+    *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+
+    return *stmt;
+}
+
+
+/*
+ * A trigger that only finds out that it has to be silent still costs a fifth
+ * of a row: SQLite keeps what a statement with triggers may have to undo.
+ * Those of the application have their work to do, so where it has any, all
+ * stay; nobody can make one while the transaction is open.
+ */
+
+static int
+switch_triggers(msync_store_t *store, msync_err_t *err)
+{
+    bool           others;
+
+    if (msync_store_found(store, foreign_triggers(store, err), &others,
+                          "reading the schema", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                             (int) others, NULL);
+    return MSYNC_OK;
+}
+
+
+static void
+end_integration(msync_store_t *store)
+{
+    if (store->integrating) {
+        (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                                 1, NULL);
+        store->integrating = false;
+    }
+}
+
+
+int
+msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (set_flag(store, 1, err) != MSYNC_OK
+        || switch_triggers(store, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->integrating = true;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_commit(msync_store_t *store, msync_err_t *err)
+{
+    if (store->integrating && set_flag(store, 0, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_run(store,
+                        msync_store_stmt(store, MSYNC_STMT_COMMIT, "COMMIT",
+                                         err),
+                        "committing", err)
+        != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    end_integration(store);
+    return set_unsynced(store, false, err);
+}
+
+
+void
+msync_store_rollback(msync_store_t *store)
+{
+    msync_err_t  ignored;
+
+    end_integration(store);
+
+    if (!sqlite3_get_autocommit(store->db)) {
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+
+    (void) set_unsynced(store, false, &ignored);
+
+    /* on a full disk SQLite undoes a transaction by itself, too */
+    (void) msync_store_know_loose(store, &ignored);
+}
+
+
+bool
+msync_store_in_transaction(const msync_store_t *store)
+{
+    return !sqlite3_get_autocommit(store->db);
+}
