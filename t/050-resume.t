@@ -60,7 +60,7 @@ for my $group (sort keys %$groups) {
 }
 
 is(join(', ', map { my $site = $_; scalar grep { /^\Q$site\E,/ }
-                    keys %$groups } sort keys %sites), '10, 3, 6, 8, 10',
+                    keys %$groups } sort keys %sites), '11, 3, 6, 8, 11',
    'each was disturbed in so many ways');
 
 done_testing();
@@ -78,6 +78,10 @@ sub tries {
     my @tries = map { ["$name, a write that fails", $site,
                        fault => "io-write $_", says => BAD] }
         sample($writes, 3);
+
+    push @tries, map { ["$name, a write that fails, in one process", $site,
+                        stays => 1, fault => "io-write $_"] }
+        $name =~ /sync/ ? sample($writes, 3) : ();
 
     for my $n (sample($writes, 1)) {
         push @tries,

@@ -9,10 +9,12 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use Digest::SHA qw(sha256_hex);
 use File::Copy qw(copy);
 use POSIX ();
 
 use Msync::Central;
+use Msync::Helper;
 use Msync::Test qw(decode_json encode_json project_root sqlite stage_dir);
 
 use constant {
@@ -138,6 +140,40 @@ sub try {
 
     ($status, $said) = $self->run;
     push @wrong, "another run fails: $said" if $status != 0;
+
+    return @wrong, $self->_differences;
+}
+
+
+# The same where one process goes on: what it remembers of a run that failed
+# is as true as what another one reads.
+sub stay {
+    my ($self, %how) = @_;
+
+    $self->central->restore;
+    $self->_put_back;
+
+    local @ENV{qw(MSYNC_FAULT MSYNC_FAULT_BATCH)} = ($how{fault},
+                                                     $self->{batch});
+
+    my $helper = Msync::Helper->start(
+        program => $ENV{TEST_NGINX_MSYNC_FAULTS}, site => 'clinic',
+        database => $self->database, url => $self->central->url,
+        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
+        interval => 0,
+    );
+    my ($failed, @wrong);
+
+    # One fault is one run that fails, at most; the last finds nothing to do.
+    for my $n (1 .. 3) {
+        $failed = $helper->run;
+        push @wrong, $self->_damage;
+        push @wrong, "run $n does not end" if !defined $failed;
+    }
+
+    push @wrong, "$failed of its runs fail" if ($failed // 0) > 1;
+    push @wrong, 'it does not end well' if $helper->stop != 0;
+    push @wrong, join "\n    ", $helper->log if @wrong;
 
     return @wrong, $self->_differences;
 }
@@ -383,7 +419,8 @@ sub _share {
 
     for my $i (grep { $_ % $processes == $me } 0 .. $#tries) {
         my ($group, $object, %how) = @{ $tries[$i] };
-        my @wrong = $object->try(%how);
+        my @wrong = $how{stays} ? $object->stay(%how)
+                                : $object->try(%how);
 
         splice @wrong, 12, @wrong - 12, '…' if @wrong > 12;
         print {$writer} encode_json({ group => $group, how => \%how,
