@@ -330,6 +330,8 @@ msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
 static int
 configure(msync_store_t *store, unsigned flags, msync_err_t *err)
 {
+    int  persist = 1;
+
     sqlite3_extended_result_codes(store->db, 0);
 
     if (msync_store_exec(store, "PRAGMA foreign_keys = ON;"
@@ -344,6 +346,10 @@ configure(msync_store_t *store, unsigned flags, msync_err_t *err)
     if (flags & MSYNC_STORE_READ_ONLY) {
         return MSYNC_OK;
     }
+
+    /* who is confined removes no files: the log is emptied instead */
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+                                &persist);
 
     /* FULL: what was acknowledged to central must survive a power cut */
     return msync_store_exec(store, "PRAGMA journal_mode = WAL;"

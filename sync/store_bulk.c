@@ -31,6 +31,7 @@
 #define CHECKPOINT        1000         /* pages of the log before it is
                                           emptied */
 #define CHECKPOINT_BULK   16000        /* 125 MiB of a database of ours */
+#define LOG_OCTETS        16777216     /* more is not kept between runs */
 
 
 /*
@@ -66,10 +67,14 @@ set_cache(msync_store_t *store, int kib, msync_err_t *err)
 int
 msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 {
-    char  sql[64];
+    char  sql[128];
 
-    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d",
-             on ? CHECKPOINT_BULK : CHECKPOINT);
+    /* what a first sync needed of the disk is given back, when the log begins
+     * anew the next time */
+    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d;"
+             "PRAGMA journal_size_limit = %d", on ? CHECKPOINT_BULK
+                                                  : CHECKPOINT,
+             on ? -1 : LOG_OCTETS);
 
     return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
            ? msync_store_exec(store, sql, err) : MSYNC_ERROR;

@@ -172,6 +172,7 @@ sub a_renamed_table_goes_on_to_be_synchronised {
 
     my ($code, $out, $err) = run(@command, 'sync');
     is($code, 0, 'a first sync') or diag($err);
+    is((-s "$database-wal") // 0, 0, 'leaves nothing in the log');
 
     my $id = sqlite($database, 'SELECT min(ID) FROM Location');
     my $rows = sqlite($database, 'SELECT count(*) FROM Location');

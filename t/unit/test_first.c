@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "integration.h"
 
@@ -162,6 +163,37 @@ a_first_sync_that_could_not_begin_begins_again(void **state)
 }
 
 
+/* a log that grew while nothing limited it */
+
+static void
+the_log_of_a_first_sync_is_not_kept(void **state)
+{
+    int          i;
+    char         path[sizeof(((site_t *) NULL)->path) + 8];
+    site_t      *site = *state;
+    msync_err_t  err;
+    struct stat  st;
+
+    snprintf(path, sizeof(path), "%s-wal", site->path);
+    site_sql(site, "PRAGMA wal_autocheckpoint = 0;"
+             "CREATE TABLE large (data);"
+             "INSERT INTO large VALUES (zeroblob(20000000));");
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 20000000);
+
+    assert_ok(msync_store_bulk(site->store, true, &err));
+    assert_ok(msync_store_bulk(site->store, false, &err));
+
+    for (i = 0; i < 2; i++) {
+        site_sql(site, "PRAGMA wal_checkpoint");
+        assert_ok(msync_store_set_int(site->store, "N", i, &err));
+    }
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size <= 16777216);
+}
+
+
 int
 main(void)
 {
@@ -171,7 +203,8 @@ main(void)
         T(a_table_that_leaves_the_catalogue_leaves_a_reason),
         LOOSE(rows_whose_commit_failed_are_written_again),
         LOOSE(an_index_whose_commit_failed_is_made_again),
-        T(a_first_sync_that_could_not_begin_begins_again)
+        T(a_first_sync_that_could_not_begin_begins_again),
+        T(the_log_of_a_first_sync_is_not_kept)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
