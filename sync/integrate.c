@@ -412,7 +412,9 @@ integrate_ahead(integration_t *in, msync_err_t *err)
 
     in->bulk = true;
 
+    /* pages that wait to be written would stand beside what is sorted */
     if (integrate_upserts(in, err) != MSYNC_OK
+        || let_others(in, err) != MSYNC_OK
         || msync_store_settle_references(in->store, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
