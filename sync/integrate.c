@@ -380,14 +380,16 @@ integrate_table(integration_t *in, const msync_table_t *table,
 }
 
 
+/* parents before children */
+
 static int
-integrate_upserts(integration_t *in, msync_err_t *err)
+integrate_tables(integration_t *in, msync_action_e action, msync_err_t *err)
 {
     size_t  i;
 
     for (i = 0; i < in->catalogue->n; i++) {
-        if (integrate_table(in, &in->catalogue->tables[i],
-                            MSYNC_ACTION_UPSERT, err) != MSYNC_OK)
+        if (integrate_table(in, &in->catalogue->tables[i], action, err)
+            != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -413,7 +415,7 @@ integrate_ahead(integration_t *in, msync_err_t *err)
     in->bulk = true;
 
     /* pages that wait to be written would stand beside what is sorted */
-    if (integrate_upserts(in, err) != MSYNC_OK
+    if (integrate_tables(in, MSYNC_ACTION_UPSERT, err) != MSYNC_OK
         || let_others(in, err) != MSYNC_OK
         || msync_store_settle_references(in->store, err) != MSYNC_OK)
     {
@@ -435,7 +437,7 @@ integrate_all(integration_t *in, msync_err_t *err)
     if (msync_store_settle_large(in->store, err) != MSYNC_OK
         || msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK
         || integrate_ahead(in, err) != MSYNC_OK
-        || integrate_upserts(in, err) != MSYNC_OK)
+        || integrate_tables(in, MSYNC_ACTION_UPSERT, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -448,15 +450,7 @@ integrate_all(integration_t *in, msync_err_t *err)
         }
     }
 
-    for (i = 0; i < in->catalogue->n; i++) {
-        if (integrate_table(in, &in->catalogue->tables[i],
-                            MSYNC_ACTION_MERGE, err) != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-    }
-
-    return MSYNC_OK;
+    return integrate_tables(in, MSYNC_ACTION_MERGE, err);
 }
 
 

@@ -81,13 +81,13 @@ msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 }
 
 
-/* takes over the SQL */
+/* asks once; takes over the statement */
 
 static int
-number(msync_store_t *store, char *sql, int64_t *n, msync_err_t *err)
+number(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
+    msync_err_t *err)
 {
-    int            rc;
-    sqlite3_stmt  *stmt = msync_store_prepare_own(store, sql, err);
+    int  rc;
 
     rc = msync_store_scalar(store, stmt, n, "sync buffer", err);
     sqlite3_finalize(stmt);
@@ -221,9 +221,9 @@ msync_store_loosen(msync_store_t *store, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    if (number(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
-                                      "sync_buffer)"), &filled, err)
-        != MSYNC_OK)
+    if (number(store, msync_store_prepare(store, "SELECT EXISTS (SELECT 1 "
+                                          "FROM sync_buffer)", err),
+               &filled, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -274,20 +274,22 @@ int
 msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    size_t        i;
-    int64_t       used;
-    sqlite3_str  *sql = sqlite3_str_new(store->db);
+    size_t         i;
+    int64_t        used;
+    sqlite3_str   *sql = sqlite3_str_new(store->db);
+    sqlite3_stmt  *stmt;
 
     for (i = 0; i < table->n; i++) {
         if (!msync_store_has_index(table, i)) {
             continue;
         }
 
-        if (number(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
-                                          "\"%w\" WHERE \"%w\" IS NOT NULL)",
-                                          table->sql, table->fields[i].name),
-                   &used, err) != MSYNC_OK)
-        {
+        stmt = msync_store_prepare_own(store,
+            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" WHERE "
+                            "\"%w\" IS NOT NULL)", table->sql,
+                            table->fields[i].name), err);
+
+        if (number(store, stmt, &used, err) != MSYNC_OK) {
             sqlite3_free(sqlite3_str_finish(sql));
             return MSYNC_ERROR;
         }
@@ -388,9 +390,9 @@ msync_store_know_loose(msync_store_t *store, msync_err_t *err)
         && (msync_store_get_int(store, MSYNC_KEY_LOOSE, &loose, err)
             != MSYNC_OK
             || (loose == LOOSE_BUFFER
-                && number(store, sqlite3_mprintf("SELECT ifnull(max(id), 0) "
-                                                 "FROM sync_buffer"),
-                          &appended, err) != MSYNC_OK)))
+                && number(store, msync_store_prepare(store,
+                              "SELECT ifnull(max(id), 0) FROM sync_buffer",
+                              err), &appended, err) != MSYNC_OK)))
     {
         return MSYNC_ERROR;
     }

@@ -129,7 +129,7 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
 static int
 switch_triggers(msync_store_t *store, msync_err_t *err)
 {
-    bool           others;
+    bool  others;
 
     if (msync_store_found(store, foreign_triggers(store, err), &others,
                           "reading the schema", err) != MSYNC_OK)

@@ -32,6 +32,17 @@ integrate(site_t *site, bool whole)
 }
 
 
+/* how many of these there are: both are away while a first sync is at work */
+
+static inline const char *
+indexes(site_t *site)
+{
+    return site_get(site, "SELECT count(*) FROM sqlite_master WHERE type = "
+                    "'index' AND name IN ('sync_buffer_key', "
+                    "'msync_item_line_item_ID')");
+}
+
+
 /* the database as a first sync fills it */
 
 static inline int

@@ -113,9 +113,7 @@ assert_goes_on(site_t *site)
 
     integrate(site, false);
     assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
-    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                                 "WHERE name IN ('sync_buffer_key', "
-                                 "'msync_item_line_item_ID')"), "2");
+    assert_string_equal(indexes(site), "2");
 }
 
 

@@ -351,15 +351,6 @@ large_buffers_are_walked_to_the_end(void **state)
 }
 
 
-static const char *
-indexes(site_t *site)
-{
-    return site_get(site, "SELECT count(*) FROM sqlite_master WHERE type = "
-                    "'index' AND name IN ('sync_buffer_key', "
-                    "'msync_item_line_item_ID')");
-}
-
-
 static void
 a_first_sync_brings_its_indexes_back(void **state)
 {
