@@ -20,7 +20,7 @@ static const char  *const kinds[] = {
 
 static fault_e        wanted;
 static unsigned long  at, writes, requests, allocations;
-static FILE          *count;
+static FILE          *count, *paths;
 static bool           asked;
 
 
@@ -28,8 +28,13 @@ static void
 tell(void)
 {
     if (count != NULL) {
-        fprintf(count, "%lu %lu %lu\n", writes, requests, allocations);
+        fprintf(count, "%lu %lu\n", writes, requests);
         fclose(count);
+    }
+
+    if (paths != NULL) {
+        faults_paths(NULL);
+        fclose(paths);
     }
 }
 
@@ -62,11 +67,17 @@ ask(void)
     /* opened now: at the end the helper is confined */
     path = getenv("MSYNC_FAULT_COUNT");
     count = path ? fopen(path, "we") : NULL;
+    path = getenv("MSYNC_FAULT_PATHS");
+    paths = path ? fopen(path, "we") : NULL;
     atexit(tell);
 
     text = getenv("MSYNC_FAULT");
     if (text != NULL) {
         choose(text);
+    }
+
+    if (paths != NULL) {
+        faults_paths(paths);
     }
 
     asked = true;
@@ -119,6 +130,7 @@ faults_memory(void)
     }
 
     allocations++;
+    faults_path(allocations);
 
     return (wanted == FAULT_NO_MEMORY && allocations == at)
            || (wanted == FAULT_NO_MEMORY_ON && allocations >= at);

@@ -18,14 +18,17 @@
  *
  * "Write" is whatever changes files through SQLite's VFS: writing,
  * truncating, syncing, deleting and creating, and growing the shared memory.
- * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS ALLOCATIONS" at
+ * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS" at
  * the end, and MSYNC_FAULT_BATCH is the size of all batches.
+ * MSYNC_FAULT_PATHS names one that gets a line for each chain of calls that
+ * ends in an allocation: the number of the first allocation by it.
  */
 
 #ifndef MSYNC_FAULTS_H
 #define MSYNC_FAULTS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 typedef enum {
     FAULT_NONE = 0,
@@ -44,6 +47,13 @@ fault_e faults_write(void);
 
 /* counts an allocation; whether it fails */
 bool faults_memory(void);
+
+/* from now on the chain of calls of each allocation is told, when it is new;
+ * the file stays the caller's */
+void faults_paths(FILE *to);
+
+/* looks at the chain of calls of this allocation, the n-th */
+void faults_path(unsigned long n);
 
 /* counts a request */
 void faults_request(void);

@@ -11,7 +11,9 @@ use warnings;
 use Carp qw(croak);
 use Digest::SHA qw(sha256_hex);
 use File::Copy qw(copy);
+use IO::Select;
 use POSIX ();
+use Test::More ();
 
 use Msync::Central;
 use Msync::Helper;
@@ -69,10 +71,26 @@ sub central  { $_[0]{central} }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
 
-# How many writes, requests and allocations an undisturbed run has.
+# How many writes and requests an undisturbed run has.
 sub writes   { $_[0]{counts}[0] }
 sub requests { $_[0]{counts}[1] }
-sub memory   { $_[0]{counts}[2] }
+
+# The numbers of its allocations by which each chain of calls comes to its
+# first.
+sub paths {
+    my ($self) = @_;
+
+    local $ENV{MSYNC_FAULT_PATHS} = "$self->{dir}/paths";
+
+    $self->central->restore;
+    $self->_put_back;
+
+    my ($status, $said) = $self->run;
+    croak "$self->{name}: the run that is watched fails: $said"
+        if $status != 0;
+
+    return split /\n/, _slurp("$self->{dir}/paths");
+}
 
 
 # Runs the helper once; returns its exit status, 128 and the signal for a
@@ -370,11 +388,12 @@ sub _slurp {
 
 # Runs tries in so many processes at once.  "$make" makes, in each of them,
 # the list of [group, object, tries' arguments]; each process does its share.
-# Returns {group => {tries => n, wrong => [text, …]}}.
+# Returns {group => {tries => n, wrong => [text, …]}}, and notes how far it
+# is.
 sub all {
     my ($class, $processes, $make) = @_;
 
-    my (%groups, @readers);
+    my ($readers, %groups) = IO::Select->new;
 
     for my $me (0 .. $processes - 1) {
         pipe my $reader, my $writer or croak "pipe: $!";
@@ -390,25 +409,47 @@ sub all {
         }
 
         close $writer;
-        push @readers, [$pid, $reader];
+        $readers->add([$reader, $pid, '']);
     }
 
-    for my $child (@readers) {
-        my ($pid, $reader) = @$child;
+    # None may wait for another to be read to its end: a pipe holds the
+    # results of some hundred tries.
+    while (my @ready = $readers->can_read) {
+        for my $child (@ready) {
+            my ($reader, $pid) = @$child;
 
-        while (my $line = <$reader>) {
-            my $one = decode_json($line);
-            my $group = $groups{ $one->{group} } //= { tries => 0,
-                                                       wrong => [] };
-            $group->{tries}++;
-            push @{ $group->{wrong} }, encode_json($one->{how}) . ': '
-                . join "\n    ", @{ $one->{wrong} } if @{ $one->{wrong} };
+            if (sysread $reader, $child->[2], 65_536, length $child->[2]) {
+                _count(\%groups, $1) while $child->[2] =~ s/\A(.*)\n//;
+                next;
+            }
+
+            $readers->remove($child);
+            waitpid $pid, 0;
         }
-
-        waitpid $pid, 0;
     }
 
     return \%groups;
+}
+
+
+sub _count {
+    my ($groups, $line) = @_;
+
+    my $one = decode_json($line);
+    my $group = $groups->{ $one->{group} } //= { tries => 0, wrong => [] };
+
+    $group->{tries}++;
+    push @{ $group->{wrong} }, encode_json($one->{how}) . ': '
+        . join "\n    ", @{ $one->{wrong} } if @{ $one->{wrong} };
+
+    my ($tries, $wrong) = (0, 0);
+
+    for my $all (values %$groups) {
+        $tries += $all->{tries};
+        $wrong += @{ $all->{wrong} };
+    }
+
+    Test::More::note("$tries tries, $wrong wrong") if $tries % 250 == 0;
 }
 
 
