@@ -146,7 +146,8 @@ typedef struct {
 typedef struct {
     const msync_table_t  *table;
     msync_value_t        *values;
-    bool                 *present;      /* the record has that field */
+    bool                 *present;      /* the record has that field; in
+                                           the memory of the values */
     char                 *extra;        /* owned, NULL: none */
     char                 *memory;       /* owned, the texts of a record */
     size_t                used;         /* octets of it */

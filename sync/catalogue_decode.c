@@ -15,6 +15,7 @@
 #include "json.h"
 
 #define SECONDS_A_DAY  86400
+#define DATE           10                   /* octets of YYYY-MM-DD */
 #define INTEGER_MAX    9007199254740992     /* 2^53, what JSON can carry */
 
 
@@ -47,7 +48,7 @@ wrong_type(const msync_field_t *field, const char *expected,
 /* a string's value, NUL-terminated; NULL where it is no string, or one that
  * C cannot hold */
 
-static const char *
+static char *
 text_of(msync_row_t *row, const msync_json_slice_t *slice, size_t *length)
 {
     char  *text;
@@ -89,6 +90,46 @@ decode_text(msync_row_t *row, msync_value_t *value,
 }
 
 
+/* the number that n digits say; -1 where others stand there */
+
+static int
+digits(const char *text, size_t n)
+{
+    int     number = 0;
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+
+        number = number * 10 + (text[i] - '0');
+    }
+
+    return number;
+}
+
+
+/* a date, with or without a time behind it */
+
+static bool
+is_date(const char *text, size_t length)
+{
+    int  month, day;
+
+    if (length < DATE || digits(text, 4) < 0 || text[4] != '-'
+        || text[7] != '-' || (length > DATE && text[DATE] != 'T'))
+    {
+        return false;
+    }
+
+    month = digits(text + 5, 2);
+    day = digits(text + 8, 2);
+
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
+
 /* catalogue.md: 0000-00-00, empty or null mean none; rows that come back
  * from a site carry a time behind the date */
 
@@ -97,26 +138,22 @@ decode_date(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    int          year, month, day, end = 0;
-    size_t       length;
-    const char  *text;
+    char    *text;
+    size_t   length;
 
     text = text_of(row, slice, &length);
 
-    if (text != NULL && strncmp(text, "0000-00-00", 10) == 0) {
+    if (text != NULL && strncmp(text, "0000-00-00", DATE) == 0) {
         return MSYNC_OK;
     }
 
-    if (text == NULL
-        /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
-        || sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3
-        || end != 10 || month < 1 || month > 12 || day < 1 || day > 31
-        || (text[10] != '\0' && text[10] != 'T'))
-    {
+    if (text == NULL || !is_date(text, length)) {
         return wrong_type(field, "a date (YYYY-MM-DD)", err);
     }
 
-    set_text(value, msync_row_text(row, text, 10), 10);
+    text[DATE] = '\0';
+    set_text(value, text, DATE);
+
     return MSYNC_OK;
 }
 
@@ -136,7 +173,7 @@ decode_time(msync_row_t *row, msync_value_t *value,
         given = text_of(row, slice, &length);
 
         /* HH:MM:SS is what sites push and so what may come back */
-        /* NOLINTNEXTLINE(cert-err34-c): as above */
+        /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
         if (given == NULL || sscanf(given, "%2d:%2d:%2d", &hours, &minutes,
                                     &seconds) != 3)
         {
@@ -146,7 +183,7 @@ decode_time(msync_row_t *row, msync_value_t *value,
         seconds += hours * 3600 + minutes * 60;
 
     } else if (slice->type == MSYNC_JSON_NUMBER) {
-        number = strtod(slice->data, NULL);
+        number = msync_json_real(slice);
 
         if (number >= 0 && number < SECONDS_A_DAY) {
             seconds = (int) number;
@@ -181,7 +218,7 @@ decode_number(msync_value_t *value, const msync_field_t *field,
         || integer < -INTEGER_MAX)
     {
         /* behind the number stands what ends it */
-        number = strtod(slice->data, NULL);
+        number = msync_json_real(slice);
 
         if (!isfinite(number)) {
             return wrong_type(field, "a number", err);

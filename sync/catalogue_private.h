@@ -15,7 +15,7 @@ cJSON *msync_catalogue_read_tables(const char *text, size_t length,
     msync_err_t *err);
 
 /* a row takes over a text; it is returned */
-const char *msync_row_own(msync_row_t *row, char *text);
+char *msync_row_own(msync_row_t *row, char *text);
 
 /* inside of oms_fields and the like an empty string may mean null, too */
 void msync_row_empty_to_null(const msync_field_t *field, cJSON *json);

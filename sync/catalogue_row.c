@@ -19,8 +19,9 @@ msync_row_init(msync_row_t *row, const msync_table_t *table)
     memset(row, 0, sizeof(msync_row_t));
 
     row->table = table;
-    row->values = msync_calloc(table->n, sizeof(msync_value_t));
-    row->present = msync_calloc(table->n, sizeof(bool));
+    row->values = msync_calloc(table->n, sizeof(msync_value_t)
+                                         + sizeof(bool));
+    row->present = (bool *) (row->values + table->n);
 }
 
 
@@ -36,13 +37,12 @@ msync_row_clear(msync_row_t *row)
     free(row->texts);
     free(row->memory);
     free(row->values);
-    free(row->present);
     free(row->extra);
     memset(row, 0, sizeof(msync_row_t));
 }
 
 
-const char *
+char *
 msync_row_own(msync_row_t *row, char *text)
 {
     row->texts = realloc(row->texts, (row->ntexts + 1) * sizeof(char *));

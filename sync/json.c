@@ -468,7 +468,7 @@ json_scalar(msync_json_t *json, bool *garbled)
 static const char *
 json_skip_plain(const char *pos, const char *end)
 {
-    uint64_t  word, quote, backslash;
+    uint64_t  word, quote, backslash, special;
 
     for ( ; end - pos >= (ptrdiff_t) sizeof(word); pos += sizeof(word)) {
         memcpy(&word, pos, sizeof(word));
@@ -476,10 +476,16 @@ json_skip_plain(const char *pos, const char *end)
         backslash = word ^ JSON_EACH('\\');
 
         /* a borrow may only come from an octet that is special itself */
-        if ((word | (word - JSON_EACH(0x20)) | (quote - JSON_EACH(1))
-             | (backslash - JSON_EACH(1))) & JSON_EACH(0x80))
-        {
+        special = (word | (word - JSON_EACH(0x20)) | (quote - JSON_EACH(1))
+                   | (backslash - JSON_EACH(1))) & JSON_EACH(0x80);
+
+        if (special != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            /* … so the first one is known */
+            return pos + __builtin_ctzll(special) / 8;
+#else
             break;
+#endif
         }
     }
 

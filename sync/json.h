@@ -105,6 +105,13 @@ bool msync_json_text_into(const msync_json_slice_t *slice, char *out,
 bool msync_json_integer(const msync_json_slice_t *slice, int64_t *value);
 
 /*
+ * The value of a number, rounded to the nearest double as strtod() does;
+ * beyond all doubles it is infinite.  The octet behind the slice must be
+ * there and end the number.
+ */
+double msync_json_real(const msync_json_slice_t *slice);
+
+/*
  * The slice as it stands in the text, owned by the caller, NUL-terminated;
  * garbled octets are replaced by U+FFFD.  NULL when memory is short.
  */

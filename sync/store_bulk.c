@@ -69,12 +69,13 @@ msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 {
     char  sql[128];
 
-    /* what a first sync needed of the disk is given back, when the log begins
-     * anew the next time */
+    /* What a first sync needed of the disk is given back, when the log begins
+     * anew the next time.  What is deleted is overwritten, for it may be a
+     * patient's; a first sync deletes only what it has more than once. */
     snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d;"
-             "PRAGMA journal_size_limit = %d", on ? CHECKPOINT_BULK
-                                                  : CHECKPOINT,
-             on ? -1 : LOG_OCTETS);
+             "PRAGMA journal_size_limit = %d;PRAGMA secure_delete = %s",
+             on ? CHECKPOINT_BULK : CHECKPOINT, on ? -1 : LOG_OCTETS,
+             on ? "OFF" : "ON");
 
     return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
            ? msync_store_exec(store, sql, err) : MSYNC_ERROR;

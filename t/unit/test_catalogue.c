@@ -305,6 +305,12 @@ faults_name_the_field(void **state)
             "\"yes\",\"date_updated\":\"\"}", "is_home_currency");
     refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
             "true,\"date_updated\":\"31.12.2020\"}", "date_updated");
+    refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
+            "true,\"date_updated\":\"-202-01-01\"}", "date_updated");
+    refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
+            "true,\"date_updated\":\"2020-01-0\"}", "date_updated");
+    refused("currency", "{\"rate\":1,\"currency\":\"c\",\"is_home_currency\":"
+            "true,\"date_updated\":\"2020-01-01 0\"}", "date_updated");
     refused("unit", "[]", NULL);
     refused("unit", "{", NULL);
     refused("unit", NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -353,6 +354,57 @@ test_integers(void **state)
 }
 
 
+/* what strtod() makes of it, to the last bit */
+
+static void
+check_real(const char *json)
+{
+    double               real, expected;
+    msync_json_slice_t   value;
+
+    value = slice(json);
+    real = msync_json_real(&value);
+    expected = strtod(json, NULL);
+
+    if (memcmp(&real, &expected, sizeof(real)) != 0) {
+        fail_msg("%s is %.17g", json, real);
+    }
+}
+
+
+static void
+test_reals(void **state)
+{
+    int       digits;
+    char      text[64];
+    size_t    i;
+    uint64_t  n = 1;
+
+    static const char  *const cases[] = {
+        "0.0", "-0.0", "0.1", "-0.30", "12.5", "1e3", "1.5e-7", "2.5E+300",
+        "1e999", "-1e999", "123456789012345.6", "0.123456789012345",
+        "9007199254740993", "9007199254740993.0", "0.1234567890123456",
+        "1.7976931348623157e308", "4.9e-324", "-7", "1234567.890123456789"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check_real(cases[i]);
+    }
+
+    /* Knuth's MMIX generator */
+    for (i = 0; i < 200000; i++) {
+        n = n * 6364136223846793005 + 1442695040888963407;
+        digits = (int) (n >> 60);
+        snprintf(text, sizeof(text), "%s%llu.%0*llu", i % 3 ? "" : "-",
+                 (unsigned long long) (n >> 32) >> digits, 1 + digits / 2,
+                 (unsigned long long) (n & 0xffffff) >> digits);
+        check_real(text);
+    }
+}
+
+
 static void
 test_raw(void **state)
 {
@@ -419,6 +471,7 @@ main(void)
         cmocka_unit_test(test_faults_while_walking),
         cmocka_unit_test(test_text_values),
         cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_reals),
         cmocka_unit_test(test_raw),
         cmocka_unit_test(test_writer),
     };
