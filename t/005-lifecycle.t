@@ -86,8 +86,10 @@ sub the_helper_has_what_it_needs_only {
        'it is told nothing by its arguments');
 
     open $fh, '<', "$proc/environ" or die $!;
-    unlike(join('', <$fh>), qr/MSYNC_SECRET|NGINX=/,
+    my $environment = join '', <$fh>;
+    unlike($environment, qr/MSYNC_SECRET|NGINX=/,
            'the environment of nginx is not handed on');
+    like($environment, qr/\bGLIBC_TUNABLES=glibc/, '… and malloc is tuned');
 
     my %config = %{ $fake->config };
     is($config{database}, site_path('clinic.sqlite'), 'the database');

@@ -56,6 +56,12 @@ sub _msync {
     my $password = write_file(stage() . '/password', "bench\n");
     chmod 0600, $password;
     my $database = stage('first') . '/site.sqlite';
+
+    # as nginx starts it
+    local $ENV{GLIBC_TUNABLES} = capture('sed', '-n',
+        's/.*"GLIBC_TUNABLES=\(.*\)".*/\1/p',
+        root() . '/http/ngx_http_msync_spawn.c') || die 'no tunables';
+
     my $found = _spent(root() . '/build/msync', '--database', $database,
                        '--url', $url, '--username', 'bench',
                        '--password-file', $password, 'sync');
