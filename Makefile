@@ -19,7 +19,7 @@ SAN     ?=
 
 EXTRA   ?=
 
-LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson libcrypto zlib \
+LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson nettle zlib \
              2>/dev/null) $(EXTRA)
 
 SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
@@ -142,7 +142,7 @@ $(B)/faults/msync: $(FAULTS) $(wildcard t/faults/*.h) $(OBJ) $(B)/sync/main.o
 $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \
-	    $(LIBS) -lcmocka
+	    $(LIBS) -lcmocka -lcrypto
 
 
 # PARTS names parts instead of all: status streams idle push traffic narrow

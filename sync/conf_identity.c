@@ -10,7 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +145,13 @@ static void
 identity_sha256(const char *data, size_t length,
     unsigned char digest[IDENTITY_SHA256])
 {
-    unsigned  n;
+    struct sha256_ctx  context;
 
-    /* fails only when OpenSSL has no memory or no SHA-256 at all */
+    sha256_init(&context);
+    sha256_update(&context, length, (const uint8_t *) data);
+    sha256_digest(&context, IDENTITY_SHA256, digest);
 
-    if (EVP_Digest(data, length, digest, &n, EVP_sha256(), NULL) != 1) {
-        msync_out_of_memory();
-    }
+    explicit_bzero(&context, sizeof(context));
 }
 
 
