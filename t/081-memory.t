@@ -52,13 +52,18 @@ is(scalar keys %$groups, 2 * keys %sites, 'each was tried in two ways');
 done_testing();
 
 
+# libcurl 7.88 that lacks memory for a request's query sends it without, and
+# central refuses it.
 sub tries {
     my ($name, $site) = @_;
 
+    my @how = (says => '\w',
+               excuses => 'violation: .*(?:cursor|limit) is not a number');
+
     return map {
-        ["$name, one fails", $site, fault => "no-memory $_", says => '\w'],
+        ["$name, one fails", $site, fault => "no-memory $_", @how],
         ["$name, all fail from there", $site, fault => "no-memory-on $_",
-         says => '\w'],
+         @how],
     } sample($site->paths);
 }
 
