@@ -82,8 +82,7 @@ sub paths {
 
     local $ENV{MSYNC_FAULT_PATHS} = "$self->{dir}/paths";
 
-    $self->central->restore;
-    $self->_put_back;
+    $self->_begin_again;
 
     my ($status, $said) = $self->run;
     croak "$self->{name}: the run that is watched fails: $said"
@@ -132,8 +131,7 @@ sub try {
     my (@wrong, $status, $said);
     my @faults = ($how{fault}, $how{again} // ());
 
-    $self->central->restore;
-    $self->_put_back;
+    $self->_begin_again;
     $self->central->fault(%{ $how{torn} }) if $how{torn};
 
     for my $n (1 .. RUNS_MAX) {
@@ -170,8 +168,7 @@ sub try {
 sub stay {
     my ($self, %how) = @_;
 
-    $self->central->restore;
-    $self->_put_back;
+    $self->_begin_again;
 
     local @ENV{qw(MSYNC_FAULT MSYNC_FAULT_BATCH)} = ($how{fault},
                                                      $self->{batch});
@@ -221,6 +218,15 @@ sub _put_back {
     return if !-e "$self->{dir}/kept";
 
     copy("$self->{dir}/kept", $self->database) or croak "putting back: $!";
+}
+
+
+# The site and central as they were before the run.
+sub _begin_again {
+    my ($self) = @_;
+
+    $self->central->restore;
+    $self->_put_back;
 }
 
 
