@@ -87,6 +87,23 @@ export function style(root, file) {
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/**
+ * A module that no other one imports, once it is there, or null as soon as `failed(times)` is true.
+ * Browsers may remember of an address that it failed.
+ */
+export async function load(file, failed) {
+  for (let n = 0; ; n++) {
+    try {
+      return await import(n ? `${file}?${n}` : file);
+    } catch {
+      if (failed?.(n + 1)) {
+        return null;
+      }
+    }
+    await pause(3 * SECOND);
+  }
+}
+
 
 /** Everything that depends on the user's language. */
 export class Texts {
@@ -631,4 +648,30 @@ export function details(texts, text) {
     }
   });
   return box;
+}
+
+
+/** A box with an icon and a sentence. */
+export function notice(kind, sign, title, text, ...more) {
+  return h('div', { class: `notice ${kind}` }, icon(sign),
+    h('div', {}, h('strong', {}, title), text ? h('p', {}, text) : null), ...more);
+}
+
+/** An error of a run or of a request, with its advice and its details. */
+export function errorNotice(texts, error) {
+  const [sentence, advice] = texts.explain(error);
+  const calm = error.variant === 'CANCELLED';
+  const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
+
+  if (error.fullError) {
+    box.append(details(texts, error.fullError));
+  }
+  return box;
+}
+
+/** The same for an answer that is not ok. */
+export function answerNotice(texts, { status, data: { error } }) {
+  return status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
+    : errorNotice(texts, error?.variant ? error
+      : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
 }

@@ -1,7 +1,6 @@
 /** The last runs as a small chart and a table. */
 
-import { ask, details, h, icon, say, svg } from './core.js';
-import { answerNotice } from './panel.js';
+import { answerNotice, ask, details, h, icon, say, svg } from './core.js';
 
 const HEIGHT = 64;
 const GAP = 0.25;

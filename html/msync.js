@@ -3,9 +3,12 @@
  * when the page is at rest, opens the panel on Alt+Shift+S.
  */
 
-import { MsyncElement, h, icon, say } from './core.js';
+import { MsyncElement, h, icon, load, say } from './core.js';
 
 const MINUTE = 60000;
+
+/** How often the panel is asked for before the next click. */
+const TRIES = 5;
 
 /** No way to the central server is no fault of this site. */
 const CONNECTION = ['CONNECTION_ERROR', 'TIMEOUT'];
@@ -57,27 +60,40 @@ class MsyncNav extends MsyncElement {
     this.button.title = this.label.textContent;
   }
 
+  /** Shows that the panel is on its way. */
+  opening(on) {
+    this.button?.classList.toggle('opening', on);
+  }
+
   leave() {
     clearInterval(this.#timer);
     super.leave();
   }
 }
 
-/** Opens the panel of this page; makes one where there is none. */
+/**
+ * Opens the panel of this page; makes one where there is none.  Gives up after
+ * a while where it cannot be had: nobody wants it over what is done by then.
+ */
 async function openPanel() {
   const nav = document.querySelector('msync-nav');
-  let panel = document.querySelector('msync-panel');
 
+  nav?.opening(true);
+  const there = await load('./panel.js', (n) => n === TRIES);
+  nav?.opening(false);
+  if (!there) {
+    return;
+  }
+  let panel = document.querySelector('msync-panel');
   if (!panel) {
     panel = h('msync-panel', { api: nav?.api, lang: nav?.getAttribute('lang') });
     document.body.append(panel);
   }
-  await import('./panel.js');
   panel.show();
 }
 
 customElements.define('msync-nav', MsyncNav);
-(globalThis.requestIdleCallback ?? setTimeout)(() => import('./panel.js'));
+(globalThis.requestIdleCallback ?? setTimeout)(() => import('./panel.js').catch(() => {}));    /* only ahead of time */
 addEventListener('keydown', (event) => {
   if (event.altKey && event.shiftKey && event.code === 'KeyS') {
     event.preventDefault();

@@ -4,39 +4,13 @@
  * when there are any or somebody looks at them.
  */
 
-import { MsyncElement, SECOND, ask, details, h, icon, pause, say, style, svg } from './core.js';
+import { MsyncElement, SECOND, answerNotice, ask, errorNotice, h, icon, load, notice, say, style, svg } from './core.js';
 
 const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
 const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
 const TABS = { status: '', history: './history.js', settings: './settings.js' };
 
 const PENDING = 15 * SECOND;
-
-
-/** A box with an icon and a sentence. */
-export function notice(kind, sign, title, text, ...more) {
-  return h('div', { class: `notice ${kind}` }, icon(sign),
-    h('div', {}, h('strong', {}, title), text ? h('p', {}, text) : null), ...more);
-}
-
-/** An error of a run or of a request, with its advice and its details. */
-export function errorNotice(texts, error) {
-  const [sentence, advice] = texts.explain(error);
-  const calm = error.variant === 'CANCELLED';
-  const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
-
-  if (error.fullError) {
-    box.append(details(texts, error.fullError));
-  }
-  return box;
-}
-
-/** The same for an answer that is not ok. */
-export function answerNotice(texts, { status, data: { error } }) {
-  return status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
-    : errorNotice(texts, error?.variant ? error
-      : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
-}
 
 
 /** The steps of a run as a list of icons. */
@@ -212,31 +186,20 @@ class Panel {
     }
   }
 
-  /** The view of a module, made once in `box`. */
+  /** The view of a module, made once in `box`; tries until it is there. */
   #view(name, file, box, ...more) {
+    const lost = () => this.#refused(file, { status: 0, data: {} });
+
     this.#styled ??= style(this.root, 'views.css');
-    return this.#loading[name] ??= Promise.all([this.#module(file), this.texts.more(), this.#styled])
+    return this.#loading[name] ??= Promise.all([load(file, lost), this.texts.more(), this.#styled])
       .then(([{ View }]) => {
+        if (this.#slots.action.key === `0 ${file}`) {
+          this.slot('action', '');
+        }
         this.#views[name] = new View(this, ...more);
         box.append(this.#views[name].root);
         return this.#views[name];
       });
-  }
-
-  /** Tries until it is there; browsers remember of an address that it failed. */
-  async #module(file) {
-    for (let n = 0; ; n++) {
-      try {
-        const module = await import(n ? `${file}?${n}` : file);
-        if (this.#slots.action.key === `0 ${file}`) {
-          this.slot('action', '');
-        }
-        return module;
-      } catch {
-        this.#refused(file, { status: 0, data: {} });
-        await pause(3 * SECOND);
-      }
-    }
   }
 
   /** The form of a site that has no settings. */
@@ -434,11 +397,9 @@ class Panel {
 
   /** What is said of a run that is on, once that is loaded. */
   #follow(status) {
-    this.#progress ??= Promise.all([import('./progress.js'), this.texts.more()]).then(([{ Progress }]) => {
+    this.#progress ??= Promise.all([load('./progress.js'), this.texts.more()]).then(([{ Progress }]) => {
       this.#progress = new Progress(this);
       this.update();
-    }, () => {
-      this.#progress = null;
     });
     return this.#progress.follow?.(this.steps.active(status), status) ?? '';
   }

@@ -1,7 +1,6 @@
 /** The records that could not be integrated, grouped by cause. */
 
-import { ask, h, say } from './core.js';
-import { answerNotice, notice } from './panel.js';
+import { answerNotice, ask, h, notice, say } from './core.js';
 
 /** What differs from record to record within one cause. */
 const PARTICULAR = /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b(?=[0-9A-F]*\d)[0-9A-F]{12,}\b|\b\d+\b/gi;

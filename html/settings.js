@@ -3,8 +3,7 @@
  * password leaves the page only in the body of these requests.
  */
 
-import { SECOND, ask, copyButton, details, h, say } from './core.js';
-import { answerNotice, notice } from './panel.js';
+import { SECOND, answerNotice, ask, copyButton, details, h, notice, say } from './core.js';
 
 /** Offered in the form; another value that is in use is added. */
 const INTERVALS = [0, 60, 120, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400];

@@ -163,6 +163,22 @@ test('the panel opens as a dialog, closes with Esc and gives the focus back', as
   await close(page);
 });
 
+test('a panel that the network lost is asked for again, without a word before somebody wants it', async () => {
+  const page = await open();
+  let asked = 0;
+  await page.route(/\/panel\.js/, (route) => (++asked < 3 ? route.abort() : route.continue()));
+  await page.goto(`${site.url}/`);
+  await entry(page).waitFor();
+  await until('it was fetched ahead', () => asked > 0);
+
+  await entry(page).click();
+  await until('it was asked for again', () => asked > 1);
+  assert.ok(await page.locator('msync-nav button.opening').isVisible(), 'the icon turns while it is not there');
+  await dialog(page).waitFor();
+  assert.equal(await page.locator('msync-nav .opening').count(), 0);
+  await close(page);
+});
+
 test('Alt+Shift+S opens it from anywhere', async () => {
   await site.report({ queue: 4, syncStatus: run() });
   const page = await admin('orders.html');

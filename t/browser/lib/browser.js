@@ -31,7 +31,7 @@ export async function open(url, options = {}) {
 
   page.complaints = [];
   page.setDefaultTimeout(PATIENCE);
-  page.on('pageerror', (error) => page.complaints.push(error.stack));
+  page.on('pageerror', (error) => page.complaints.push(error.stack || String(error)));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(message.text())) {
       page.complaints.push(message.text());
