@@ -388,6 +388,10 @@ work(msync_serve_t *serve)
 
     msync_serve_attend(serve);
 
+    if (serve->closed) {
+        return;
+    }
+
     if (serve->queue.retry) {
         retry(serve);
     }

@@ -191,6 +191,12 @@ msync_serve_watch(msync_serve_t *serve)
 
     serve->watched = msync_store_now();
 
+    if (msync_store_check_file(serve->store, &err) != MSYNC_OK) {
+        msync_log_err(&err, "a new helper opens it");
+        serve->closed = true;
+        return;
+    }
+
     if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
         msync_log_err(&err, "watching the database");
         return;

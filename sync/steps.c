@@ -280,7 +280,8 @@ pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
 
         /* only what is committed here may be dropped over there */
         if (batch.n > 0 && peer->ack != NULL
-            && peer->ack(peer, &batch, err) != MSYNC_OK)
+            && (msync_store_check_file(steps->store, err) != MSYNC_OK
+                || peer->ack(peer, &batch, err) != MSYNC_OK))
         {
             goto done;
         }

@@ -229,23 +229,27 @@ msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
  * mode of the database.
  */
 
-static int
-create_file(const char *path, msync_err_t *err)
+static mode_t
+mode_of_new(const char *path)
 {
-    int          fd;
+    bool         shared;
     char        *copy;
-    mode_t       mode = 0600;
     struct stat  st;
 
     copy = msync_strdup(path);
-
-    if (stat(dirname(copy), &st) == 0
-        && (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP))
-    {
-        mode = 0660;
-    }
-
+    shared = stat(dirname(copy), &st) == 0
+             && (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP);
     msync_free(&copy);
+
+    return shared ? 0660 : 0600;
+}
+
+
+static int
+create_file(const char *path, msync_err_t *err)
+{
+    int     fd;
+    mode_t  mode = mode_of_new(path);
 
     fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
     if (fd == -1) {
@@ -263,6 +267,25 @@ create_file(const char *path, msync_err_t *err)
     close(fd);
 
     return MSYNC_OK;
+}
+
+
+/*
+ * The group of the database is another one than that of whoever makes the
+ * file; where it cannot be given to it, no group has a right to it.
+ */
+
+void
+msync_store_give_rights(int fd, const struct stat *database)
+{
+    uid_t   owner = geteuid() == 0 ? database->st_uid : (uid_t) -1;
+    mode_t  mode = database->st_mode & (S_IRWXU|S_IRWXG|S_IRWXO);
+
+    if (fchown(fd, owner, database->st_gid) == -1) {
+        mode &= ~S_IRWXG;
+    }
+
+    (void) fchmod(fd, mode);
 }
 
 
@@ -436,23 +459,59 @@ msync_store_close(msync_store_t **store_pt)
 }
 
 
+/*
+ * The lock is for whoever may write the database: root's first command must
+ * not keep nginx's helper out.  SQLite does the same for -wal and -shm.
+ */
+
+static int
+open_lock(const char *database, const char *name, msync_err_t *err)
+{
+    int          fd;
+    struct stat  st;
+
+    fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd == -1 && errno == ENOENT) {
+        fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+
+        if (fd != -1 && stat(database, &st) == 0) {
+            msync_store_give_rights(fd, &st);
+
+        } else if (fd != -1) {
+            (void) fchmod(fd, mode_of_new(name));
+        }
+    }
+
+    if (fd == -1) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "cannot open %s: %s", name, strerror(errno));
+    }
+
+    return fd;
+}
+
+
 int
 msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
 {
-    char     name[4096], pid[32] = "";
+    char     name[4096], pid[32] = "", *real;
     ssize_t  n;
 
-    if (snprintf(name, sizeof(name), "%s.lock", path) >= (int) sizeof(name)) {
+    /* one lock, whatever the database is called */
+    real = realpath(path, NULL);
+    n = snprintf(name, sizeof(name), "%s.lock", real ? real : path);
+    free(real);
+
+    if (n >= (ssize_t) sizeof(name)) {
         return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                              "the database's path is too long");
     }
 
     if (*fd == -1) {
-        *fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+        *fd = open_lock(path, name, err);
         if (*fd == -1) {
-            return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                                 "cannot open %s: %s", name,
-                                 strerror(errno));
+            return MSYNC_ERROR;
         }
     }
 
@@ -485,6 +544,23 @@ msync_store_data_version(msync_store_t *store, int64_t *version,
                                                MSYNC_STMT_DATA_VERSION,
                                                "PRAGMA data_version", err),
                               version, "data version", err);
+}
+
+
+int
+msync_store_check_file(msync_store_t *store, msync_err_t *err)
+{
+    int  moved = 0;
+
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+                                &moved);
+
+    return moved ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                                 "%s was removed, or another file was put in "
+                                 "its place, while it was open; stop nginx "
+                                 "before you do that",
+                                 sqlite3_db_filename(store->db, "main"))
+                 : MSYNC_OK;
 }
 
 

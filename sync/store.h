@@ -76,7 +76,8 @@ int msync_store_tables_file(msync_store_t *store, char **path,
 char *msync_store_schema(const msync_catalogue_t *catalogue);
 
 /*
- * Only one process at a time may sync a database: takes the lock beside it.
+ * Only one process at a time may sync a database, by whatever links it is
+ * named: takes the lock beside it.
  * MSYNC_AGAIN while another process holds it ("holder" becomes its pid, 0 if
  * unknown).  The descriptor lives as long as the process, *fd is -1 until
  * it is held.
@@ -208,6 +209,12 @@ int msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *unsent, msync_err_t *err);
 int msync_store_unsent_any(msync_store_t *store, bool *unsent,
     msync_err_t *err);
+
+/*
+ * MSYNC_ERROR when the file that is open is not the one of its name any more:
+ * removed, or another one put in its place.  Whatever is written is lost then.
+ */
+int msync_store_check_file(msync_store_t *store, msync_err_t *err);
 
 /* changes whenever another connection has committed; cheap to ask */
 int msync_store_data_version(msync_store_t *store, int64_t *version,

@@ -33,15 +33,13 @@ refuse(const char *path, msync_err_t *err)
 
 /*
  * SQLite writes into an empty file as well, but makes one that the umask
- * decides on.  The group of the database is another one than that of whoever
- * copies it; where it cannot be given to the copy, no group reads it.
+ * decides on.
  */
 
 static int
 create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 {
     int          fd;
-    mode_t       mode;
     struct stat  st;
 
     if (stat(sqlite3_db_filename(store->db, "main"), &st) == -1) {
@@ -55,13 +53,7 @@ create_copy(msync_store_t *store, const char *path, msync_err_t *err)
         return refuse(path, err);
     }
 
-    mode = st.st_mode & (S_IRWXU|S_IRWXG|S_IRWXO);
-
-    if (fchown(fd, (uid_t) -1, st.st_gid) == -1) {
-        mode &= ~S_IRWXG;
-    }
-
-    (void) fchmod(fd, mode);
+    msync_store_give_rights(fd, &st);
     close(fd);
 
     return MSYNC_OK;

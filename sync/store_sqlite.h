@@ -5,6 +5,8 @@
 #ifndef MSYNC_STORE_SQLITE_H
 #define MSYNC_STORE_SQLITE_H
 
+#include <sys/stat.h>
+
 #include <sqlite3.h>
 
 #include "store.h"
@@ -80,6 +82,10 @@ struct msync_store_s {
     bool                      busy_told;
     msync_err_t               busy_err;        /* why waiting was ended */
 };
+
+/* a file beside the database, open as fd, is for whoever may use that; root
+ * gives it to the same owner, too */
+void msync_store_give_rights(int fd, const struct stat *database);
 
 /* fills err from the connection's last error; always MSYNC_ERROR */
 int msync_store_fault(msync_store_t *store, const char *what,

@@ -1,0 +1,133 @@
+# The database as a file: others may be put in its place, and it may be called
+# by more than one name.
+
+use strict;
+use warnings;
+
+use Msync::Life qw(ends_well helpers);
+use Msync::Test qw(
+    site_config site_path sqlite start_central start_nginx wait_until
+    write_private
+);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my $database = site_path('clinic.sqlite');
+my $central = start_central(password => PASSWORD, records => 300);
+
+write_private('password', PASSWORD . "\n");
+
+my $nginx = start_nginx(
+    workers => 1,
+    http    => site_config('clinic',
+        helper        => $ENV{TEST_NGINX_MSYNC},
+        url           => $central->url,
+        username      => '"Clinic 7"',
+        password_file => site_path('password'),
+        interval      => 0,
+    ),
+    server  => 'location /api/ { msync clinic; }',
+);
+
+the_first_sync();
+another_name_is_the_same_database();
+a_backup_is_put_in_its_place();
+it_is_removed();
+ends_well($nginx);
+the_lock_is_for_whoever_may_write_the_database();
+
+done_testing();
+
+
+sub run {
+    my ($name, @command) = @_;
+
+    my $said = site_path('said');
+
+    system(join ' ', map({ quotemeta } $ENV{TEST_NGINX_MSYNC}, '--database',
+                         $name, @command), ">\Q$said\E 2>&1");
+    my $status = $? >> 8;
+
+    open my $handle, '<', $said or die "$said: $!\n";
+    local $/ = undef;
+
+    return ($status, scalar <$handle>);
+}
+
+
+sub initialised {
+    return $nginx->wait_status(sub {
+        $_->{state} eq 'idle' && $_->{initialisationStatus} eq 'INITIALISED'
+    }, seconds => 120);
+}
+
+
+sub the_first_sync {
+    is($nginx->post('/api/trigger')->{status}, 202, 'a first sync');
+    ok(initialised(), 'ends');
+}
+
+
+sub another_name_is_the_same_database {
+    my $link = site_path('link.sqlite');
+
+    symlink $database, $link or die "$link: $!\n";
+
+    my ($status, $said) = run($link, 'retry');
+    is($status, 1, 'by a link it is refused, too');
+    like($said, qr/process \d+ syncs this database/, 'because of the helper');
+
+    ok(!-e "$link.lock", 'no second lock is made');
+}
+
+
+# A helper that goes on with the file that was there would acknowledge what
+# nobody ever sees.
+sub a_backup_is_put_in_its_place {
+    my $copy = site_path('backup.sqlite');
+    my ($helper) = helpers();
+    my ($status, $said) = run($database, 'backup', $copy);
+
+    is($status, 0, 'a backup') or diag($said);
+    rename $copy, $database or die "$copy: $!\n";
+
+    ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
+       'another helper takes over');
+    ok((grep { /\[warn\].*\Q$database\E was removed, or another file/ }
+        $nginx->log_lines), 'the log says why');
+
+    $central->change(tableName => 'unit', recordId => 'arrived',
+                     action => 'update',
+                     recordData => { ID => 'arrived', units => 'jar',
+                                     comment => '', order_number => 1 });
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync');
+    ok(wait_until(sub {
+        sqlite($database, q{SELECT count(*) FROM unit WHERE ID = 'arrived'})
+    }), 'goes on in the file that is there');
+}
+
+
+sub it_is_removed {
+    my ($helper) = helpers();
+
+    ok(initialised(), 'it has a rest');
+    unlink map { "$database$_" } '', '-wal', '-shm';
+
+    ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
+       'another helper takes over');
+    ok(wait_until(sub { -s $database }), 'and makes a new one');
+    ok($nginx->wait_status(sub {
+        $_->{initialisationStatus} eq 'PRE_INITIALISATION'
+    }), 'that knows nothing yet');
+}
+
+
+# A first command by root must not keep the helper of the workers out.
+sub the_lock_is_for_whoever_may_write_the_database {
+    unlink "$database.lock";
+    is((run($database, 'retry'))[0], 0, 'a command makes the lock anew');
+
+    my @of = map { join ' ', (stat)[2, 4, 5] } "$database.lock", $database;
+    is($of[0], $of[1], 'with the rights of the database');
+}
