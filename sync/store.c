@@ -392,10 +392,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
         return NULL;
     }
 
-    /* of use before its first call, an error after: one thread needs no
-     * mutexes, and nobody asks how much memory SQLite has */
-    (void) sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-    (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    msync_store_set_up();
 
     store = msync_calloc(1, sizeof(msync_store_t));
     store->catalogue = catalogue;

@@ -83,6 +83,9 @@ struct msync_store_s {
     msync_err_t               busy_err;        /* why waiting was ended */
 };
 
+/* before the first call of SQLite */
+void msync_store_set_up(void);
+
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
 void msync_store_give_rights(int fd, const struct stat *database);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
+#include "store_sqlite.h"
 
 
 typedef struct {
@@ -322,8 +322,11 @@ on_last_error(sqlite3_vfs *vfs, int n, char *out)
 static void __attribute__((constructor(200)))
 install(void)
 {
-    sqlite3_vfs  *unix_vfs = sqlite3_vfs_find(NULL);
+    sqlite3_vfs  *unix_vfs;
 
+    msync_store_set_up();
+
+    unix_vfs = sqlite3_vfs_find(NULL);
     if (unix_vfs == NULL) {
         abort();
     }

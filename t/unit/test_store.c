@@ -3,7 +3,6 @@
 #include "site.h"
 
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define NAME(id)                                                              \
     "INSERT INTO name (ID, name, code, type) VALUES ('" id "', 'N', 'c', "    \
@@ -574,31 +573,6 @@ saved_settings_win(void **state)
 
 
 static void
-the_lock_is_for_one_process(void **state)
-{
-    int          fd = -1, status;
-    long         holder;
-    pid_t        pid;
-    site_t      *site = *state;
-    msync_err_t  err;
-
-    assert_int_equal(msync_store_lock(site->path, &fd, &holder, &err),
-                     MSYNC_OK);
-    pid = fork();
-
-    if (pid == 0) {
-        fd = -1;
-        _exit(msync_store_lock(site->path, &fd, &holder, &err) == MSYNC_AGAIN
-              && holder == (long) getppid() ? 0 : 1);
-    }
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-    close(fd);
-}
-
-
-static void
 an_older_schema_gets_what_is_missing(void **state)
 {
     site_t      *site = *state;
@@ -670,7 +644,6 @@ main(void)
         T(a_log_entry_survives_as_it_was),
         T(an_interrupted_run_is_closed_once),
         T(saved_settings_win),
-        T(the_lock_is_for_one_process),
         T(an_older_schema_gets_what_is_missing),
         T(beginning_again_keeps_unsent_changes_unless_told)
     };

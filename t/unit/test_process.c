@@ -1,0 +1,74 @@
+/* The store among processes: its lock, and the memory of its own one. */
+
+#include "site.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+
+static void
+the_lock_is_for_one_process(void **state)
+{
+    int          fd = -1, status;
+    long         holder;
+    pid_t        pid;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_int_equal(msync_store_lock(site->path, &fd, &holder, &err),
+                     MSYNC_OK);
+    pid = fork();
+
+    if (pid == 0) {
+        fd = -1;
+        _exit(msync_store_lock(site->path, &fd, &holder, &err) == MSYNC_AGAIN
+              && holder == (long) getppid() ? 0 : 1);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(fd);
+}
+
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+/* an id that could not be bound finds no row: the change would be lost */
+
+static void
+nobody_goes_on_without_memory(void **state)
+{
+    int            status;
+    pid_t          pid;
+    struct rlimit  little = { 1 << 28, 1 << 28 };
+
+    (void) state;
+    pid = fork();
+
+    if (pid == 0) {
+        setrlimit(RLIMIT_AS, &little);
+        _exit(sqlite3_malloc(1 << 30) == NULL ? 2 : 3);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+}
+
+#endif
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(the_lock_is_for_one_process),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        T(nobody_goes_on_without_memory),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
