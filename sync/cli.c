@@ -4,6 +4,7 @@
  * Promises: a reason is on stderr and the exit status tells the same.
  */
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -224,11 +225,19 @@ msync_cli(int argc, char **argv)
     cli.conf = msync_conf_create();
     msync_log_set_level(MSYNC_LOG_WARN);
     msync_log_set_sink(msync_cli_log, &cli);
+    msync_store_stop_readers(msync_cli_is_stopped);
 
     status = parse_options(&cli, argc, argv);
 
     if (status == -1) {
         status = run_command(&cli, argc - optind, argv + optind);
+    }
+
+    /* what did not reach its reader was not done */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "msync: cannot write the output: %s\n",
+                strerror(errno));
+        status = status ? status : 1;
     }
 
     msync_log_set_sink(NULL, NULL);

@@ -25,7 +25,11 @@
 #define PAGE_OCTETS       "8192"   /* of a new database: a record of 741
                                       octets fills 4096 badly, and a first
                                       sync is a tenth faster */
+#define PROGRESS_STEPS    10000    /* of SQLite's machine: some milliseconds */
 #define DISK_FULL_OCTETS  65536    /* fewer free ones are none */
+
+
+static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
 
 
 /*
@@ -61,6 +65,15 @@ is_full(msync_store_t *store)
 }
 
 
+static int
+is_stopped(void *data)
+{
+    msync_store_t  *store = data;
+
+    return store->stopped != NULL && store->stopped();
+}
+
+
 int
 msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
@@ -70,6 +83,11 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
         *err = store->busy_err;
         msync_err_clear(&store->busy_err);
         return MSYNC_ERROR;
+    }
+
+    if (is_stopped(store)) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "interrupted from the terminal");
     }
 
     if (is_full(store)) {
@@ -326,6 +344,10 @@ on_busy(void *data, int tries)
 
     msync_err_clear(&store->busy_err);
 
+    if (is_stopped(store)) {
+        return 0;
+    }
+
     if (store->wait != NULL
         && store->wait(store->wait_data, &store->busy_err) != MSYNC_OK)
     {
@@ -347,6 +369,13 @@ msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
 {
     store->wait = wait;
     store->wait_data = data;
+}
+
+
+void
+msync_store_stop_readers(bool (*stopped)(void))
+{
+    readers_stopped = stopped;
 }
 
 
@@ -412,6 +441,12 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     }
 
     sqlite3_busy_handler(store->db, on_busy, store);
+
+    if (flags & MSYNC_STORE_READ_ONLY) {
+        store->stopped = readers_stopped;
+        sqlite3_progress_handler(store->db, PROGRESS_STEPS, is_stopped,
+                                 store);
+    }
 
     if (msync_store_identify(store, &version, err) != MSYNC_OK
         || configure(store, flags, err) != MSYNC_OK

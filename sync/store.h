@@ -65,6 +65,13 @@ void msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
     void *data);
 
 /*
+ * Whoever only reads may be stopped in the middle of a statement: stores that
+ * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as
+ * "stopped" says so.
+ */
+void msync_store_stop_readers(bool (*stopped)(void));
+
+/*
  * The tables file of the catalogue that the database was last opened with to
  * write, owned by the caller; "" for the built-in catalogue alone, NULL where
  * that is not known.
@@ -102,8 +109,8 @@ int msync_store_commit(msync_store_t *store, msync_err_t *err);
 /* also where SQLite has undone the transaction by itself */
 void msync_store_rollback(msync_store_t *store);
 
-/* a consistent copy into a file that must not exist yet; it gets the mode of
- * the database, and is gone again when the copy fails */
+/* a consistent copy into a file that must not exist yet, with the rights of
+ * the database; it has its name when it is whole */
 int msync_store_backup(msync_store_t *store, const char *path,
     msync_err_t *err);
 

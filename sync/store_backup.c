@@ -2,12 +2,13 @@
  * A copy of the database.
  *
  * Promises: nobody may read the copy who may not read the database, at no
- * moment; a file that is there already is not touched; a backup that failed
- * leaves no file behind.
+ * moment; a file that is there already is not touched; what has the name of
+ * a backup is whole, and one that failed leaves no file behind.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,27 +61,62 @@ create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 }
 
 
+/* not all file systems of sticks and shares have links or know the flag */
+
+static int
+give_name(const char *part, const char *path, msync_err_t *err)
+{
+    struct stat  st;
+
+    if (renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return MSYNC_OK;
+    }
+
+    if (errno == EINVAL && lstat(path, &st) == -1 && rename(part, path) == 0)
+    {
+        return MSYNC_OK;
+    }
+
+    return refuse(path, err);
+}
+
+
 int
 msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
+    char          *part;
+    struct stat    st;
     sqlite3_stmt  *stmt;
 
-    if (create_copy(store, path, err) != MSYNC_OK) {
+    if (lstat(path, &st) == 0) {
+        errno = EEXIST;
+        return refuse(path, err);
+    }
+
+    part = sqlite3_mprintf("%s.%ld.part", path, (long) getpid());
+
+    if (create_copy(store, part, err) != MSYNC_OK) {
+        sqlite3_free(part);
         return MSYNC_ERROR;
     }
 
     stmt = msync_store_prepare(store, "VACUUM INTO ?1", err);
 
     if (stmt != NULL) {
-        sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 1, part, -1, SQLITE_STATIC);
         rc = msync_store_run(store, stmt, path, err);
         sqlite3_finalize(stmt);
     }
 
-    if (rc != MSYNC_OK) {
-        (void) unlink(path);
+    if (rc == MSYNC_OK) {
+        rc = give_name(part, path, err);
     }
 
+    if (rc != MSYNC_OK) {
+        (void) unlink(part);
+    }
+
+    sqlite3_free(part);
     return rc;
 }

@@ -78,6 +78,7 @@ struct msync_store_s {
     int64_t                   appended;        /* rows of a buffer without */
     msync_store_wait_pt       wait;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *wait_data;
+    bool                    (*stopped)(void);  /* NULL: nobody stops it */
     int64_t                   busy_since;      /* monotonic ms */
     bool                      busy_told;
     msync_err_t               busy_err;        /* why waiting was ended */

@@ -25,24 +25,35 @@ a_renamed_table_goes_on_to_be_synchronised();
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
 an_error_has_a_line_of_its_own();
+what_cannot_be_written_has_not_been_said();
+who_waits_for_a_lock_can_be_stopped();
+what_has_the_name_of_a_backup_is_whole();
 
 done_testing();
 
 
-# Runs a command; returns its exit status, and what it said to whom.
+# Begins a command; returns its process.
+sub spawn {
+    my ($out, $err, @arguments) = @_;
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', $out or POSIX::_exit(126);
+        open STDERR, '>', $err or POSIX::_exit(126);
+        exec $ENV{TEST_NGINX_MSYNC}, @arguments or POSIX::_exit(127);
+    }
+
+    return $pid;
+}
+
+# Runs one; returns its exit status, and what it said to whom.
 sub run {
     my (@arguments) = @_;
 
     my @said = map { stage_dir() . "/said-$_" } qw(out err);
-    my $pid = fork() // die "fork: $!\n";
 
-    if ($pid == 0) {
-        open STDOUT, '>', $said[0] or POSIX::_exit(126);
-        open STDERR, '>', $said[1] or POSIX::_exit(126);
-        exec $ENV{TEST_NGINX_MSYNC}, @arguments or POSIX::_exit(127);
-    }
-
-    waitpid $pid, 0;
+    waitpid spawn(@said, @arguments), 0;
 
     return ($? >> 8, map { slurp($_) } @said);
 }
@@ -239,6 +250,90 @@ sub backup_and_reinitialise_speak_json {
                         'reinitialise');
     is($code, 0, 'with --yes');
     ok(decode_json($out)->{reinitialised}, 'it does');
+}
+
+
+sub what_cannot_be_written_has_not_been_said {
+    my $database = site_path('full.sqlite');
+    my $helper = quotemeta $ENV{TEST_NGINX_MSYNC};
+    my $said = stage_dir() . '/said-full';
+
+    run('--database', $database, 'retry');
+
+    for my $command ('schema', 'status', '--json errors', '--json history') {
+        system "$helper --database $database $command >/dev/full 2>$said";
+        is($? >> 8, 1, "$command fails on a full disk");
+        like(slurp($said), qr/^msync: cannot write the output: /m,
+             'in words');
+    }
+}
+
+
+sub who_waits_for_a_lock_can_be_stopped {
+    my $database = site_path('locked.sqlite');
+    my $said = stage_dir() . '/said-locked';
+
+    run('--database', $database, 'retry');
+
+    my $locked = stage_dir() . '/is-locked';
+    open my $application, '|-', 'sqlite3', $database or die "sqlite3: $!\n";
+    $application->autoflush;
+    print {$application} "PRAGMA locking_mode = EXCLUSIVE;\n",
+        "BEGIN EXCLUSIVE;\n.output $locked\n.print yes\n.output\n";
+    wait_until(sub { -s $locked }) or die "it is not locked\n";
+
+    my $pid = spawn('/dev/null', $said, '--database', $database,
+                    'status');
+
+    ok(wait_until(sub { opened($pid, $database) }), 'it has the database');
+    kill TERM => $pid;
+    waitpid $pid, 0;
+
+    is($? >> 8, 1, 'a command that waits for a lock ends on TERM');
+    like(slurp($said), qr/CANCELLED.*interrupted from the terminal/,
+         'and says why');
+
+    close $application;
+}
+
+
+sub opened {
+    my ($pid, $path) = @_;
+
+    return grep { (readlink // '') eq $path } glob "/proc/$pid/fd/*";
+}
+
+
+# Whatever moment is met: there is a whole copy, or none of that name.
+sub what_has_the_name_of_a_backup_is_whole {
+    my $database = site_path('large.sqlite');
+    my $copy = stage_dir() . '/large-copy.sqlite';
+    my $said = stage_dir() . '/said-large';
+
+    run('--database', $database, 'retry');
+    sqlite($database, 'CREATE TABLE large (x)', 'INSERT INTO large SELECT '
+           . 'randomblob(100000) FROM generate_series(1, 300)');
+
+    for my $signal ('KILL', 'TERM') {
+        my $pid = spawn('/dev/null', $said, '--database', $database,
+                        'backup', $copy);
+
+        wait_until(sub { -e $copy || glob "$copy.*.part" });
+        kill $signal => $pid;
+        waitpid $pid, 0;
+
+        if (-e $copy) {
+            is(sqlite($copy, 'PRAGMA integrity_check'), 'ok', 'it is whole');
+            unlink $copy;
+
+        } else {
+            isnt($?, 0, "a backup that $signal ends has no name");
+        }
+
+        is(scalar(() = glob "$copy.*.part"), 0, 'and leaves nothing')
+            if $signal eq 'TERM';
+        unlink glob "$copy.*.part";
+    }
 }
 
 
