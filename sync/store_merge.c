@@ -206,33 +206,24 @@ int
 msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err)
 {
-    msync_err_t  ignored;
+    int   rc;
+    bool  owed;
 
-    if (msync_store_exec(store, "SAVEPOINT msync_merge", err) != MSYNC_OK) {
-        err->scope = MSYNC_SCOPE_RUN;
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (repoint(store, table, lose, keep, err) == MSYNC_OK
-        && (table->on_delete == MSYNC_DELETE_SOFT
-            ? msync_store_row_soft_delete(store, table, lose, err)
-            : msync_store_row_delete(store, table, lose, err)) == MSYNC_OK
-        && remember(store, table, lose, keep, err) == MSYNC_OK)
-    {
-        if (msync_store_exec(store, "RELEASE msync_merge", err)
-            == MSYNC_OK)
-        {
-            return MSYNC_OK;
-        }
+    rc = repoint(store, table, lose, keep, err);
 
-        err->scope = MSYNC_SCOPE_RUN;
-        return MSYNC_ERROR;
+    if (rc == MSYNC_OK) {
+        rc = table->on_delete == MSYNC_DELETE_SOFT
+             ? msync_store_row_soft_delete(store, table, lose, err)
+             : msync_store_row_delete(store, table, lose, err);
     }
 
-    if (err->scope == MSYNC_SCOPE_RECORD) {
-        (void) msync_store_exec(store, "ROLLBACK TO msync_merge;"
-                                "RELEASE msync_merge", &ignored);
+    if (rc == MSYNC_OK) {
+        rc = remember(store, table, lose, keep, err);
     }
 
-    return MSYNC_ERROR;
+    return msync_store_tried(store, owed, rc, err);
 }

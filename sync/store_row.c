@@ -316,21 +316,29 @@ int
 msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
-    if (msync_store_run_about(store,
-                  sqlite3_mprintf("DELETE FROM \"%w\" WHERE \"%w\" = ?1",
-                                  table->sql,
-                                  table->fields[table->key].name),
-                  id, NULL, err)
-        == MSYNC_OK)
-    {
-        return MSYNC_OK;
+    int   rc;
+    bool  owed, referred;
+
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
-    if (err->scope == MSYNC_SCOPE_RECORD) {
+    rc = msync_store_run_about(store,
+             sqlite3_mprintf("DELETE FROM \"%w\" WHERE \"%w\" = ?1",
+                             table->sql, table->fields[table->key].name),
+             id, NULL, err);
+
+    referred = rc == MSYNC_OK
+               || sqlite3_extended_errcode(store->db)
+                  == SQLITE_CONSTRAINT_FOREIGNKEY;
+
+    rc = msync_store_tried(store, owed, rc, err);
+
+    if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD && referred) {
         msync_err_context(err, "other records still refer to it");
     }
 
-    return MSYNC_ERROR;
+    return rc;
 }
 
 

@@ -130,6 +130,18 @@ bool msync_store_has_column(msync_store_t *store, const char *table,
 int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err);
 
+/* whether a deferred foreign key is not met by now, which a commit refuses */
+bool msync_store_owes(msync_store_t *store);
+
+/*
+ * "try" begins what one record writes and "tried" ends it with the result rc
+ * of that: what failed with scope RECORD, or owes what nothing owed before
+ * (*owed), is undone alone, as if its key were not deferred.  They nest.
+ */
+int msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err);
+int msync_store_tried(msync_store_t *store, bool owed, int rc,
+    msync_err_t *err);
+
 /*
  * What is there: *version is that of the schema, 0 where there is none yet.
  * MSYNC_ERROR, with nothing written, for what is not to be touched.

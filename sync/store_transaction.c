@@ -219,3 +219,62 @@ msync_store_in_transaction(const msync_store_t *store)
 {
     return !sqlite3_get_autocommit(store->db);
 }
+
+
+/* SQLite tells whether there are any, not how many */
+
+bool
+msync_store_owes(msync_store_t *store)
+{
+    int  now = 0, high;
+
+    (void) sqlite3_db_status(store->db, SQLITE_DBSTATUS_DEFERRED_FKS, &now,
+                             &high, 0);
+    return now != 0;
+}
+
+
+int
+msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err)
+{
+    *owed = msync_store_owes(store);
+
+    if (msync_store_exec(store, "SAVEPOINT msync_try", err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_tried(msync_store_t *store, bool owed, int rc, msync_err_t *err)
+{
+    if (rc == MSYNC_OK && (owed || !msync_store_owes(store))) {
+        rc = msync_store_exec(store, "RELEASE msync_try", err);
+
+        if (rc != MSYNC_OK) {
+            err->scope = MSYNC_SCOPE_RUN;
+        }
+
+        return rc;
+    }
+
+    if (rc == MSYNC_OK) {
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                      "FOREIGN KEY constraint failed");
+        err->scope = MSYNC_SCOPE_RECORD;
+    }
+
+    /* a trigger may have undone the transaction, and this with it */
+    if (err->scope == MSYNC_SCOPE_RECORD
+        && msync_store_in_transaction(store)
+        && msync_store_exec(store, "ROLLBACK TO msync_try;"
+                            "RELEASE msync_try", err) != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return MSYNC_ERROR;
+}
