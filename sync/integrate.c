@@ -15,13 +15,14 @@
 #define TRANSACTION  20000     /* records of one transaction where the
                                   application may wait for it */
 #define BULK         50000     /* and on a first sync */
+#define ATTEMPTS     8         /* at the transaction that the caller wants */
 
 typedef struct {
     msync_store_t            *store;
     const msync_catalogue_t  *catalogue;
     const msync_table_t      *table;       /* at work */
     msync_action_e            action;
-    bool                      whole;
+    int64_t                   limit;       /* records of a transaction */
     msync_integrate_pt        tick;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
@@ -30,10 +31,20 @@ typedef struct {
     bool                      refused;     /* … and such that central did not
                                               take */
     bool                      merged;      /* records were merged before */
+    bool                      careful;     /* each row has to meet its deferred
+                                              keys at once */
+    bool                      again;       /* what is not committed is undone
+                                              and begins anew */
+    int64_t                   culprit;     /* without this row of the buffer,
+                                              0: with all */
+    const char               *field;       /* … of which this is at fault */
+    msync_err_t               fault;       /* … as this says */
+    unsigned                  attempts;
     const msync_table_t      *missing;     /* what the last one waits for */
     char                     *missing_id;  /* owned */
     int64_t                   done;
     int64_t                   open;        /* records of this transaction */
+    msync_integrated_t        kept;        /* the result at its begin */
     msync_integrated_t       *result;
 } integration_t;
 
@@ -117,7 +128,8 @@ upsert(integration_t *in, const msync_pending_t *pending,
     } else if (!in->merged
                || msync_store_follow_merges(in->store, &row, err) == MSYNC_OK)
     {
-        rc = msync_store_row_upsert(in->store, &row, field, &missing, err);
+        rc = msync_store_row_upsert(in->store, &row, in->careful, field,
+                                    &missing, err);
 
     } else {
         rc = MSYNC_ERROR;
@@ -230,6 +242,24 @@ merge(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
 
 
 static int
+fail(integration_t *in, int64_t rowid, const char *field, const char *reason,
+    msync_err_t *err)
+{
+    int  rc;
+
+    in->result->failed++;
+    in->failures = true;
+
+    rc = msync_store_buffer_fail(in->store, rowid, field, reason, in->missing,
+                                 in->missing_id, err);
+    in->missing = NULL;
+    msync_free(&in->missing_id);
+
+    return rc;
+}
+
+
+static int
 integrate_record(void *data, const msync_pending_t *pending,
     msync_err_t *err)
 {
@@ -269,16 +299,17 @@ integrate_record(void *data, const msync_pending_t *pending,
         return MSYNC_ERROR;
     }
 
-    in->result->failed++;
-    in->failures = true;
+    /* a trigger or a constraint of the application undid all before it, too */
+    if (!msync_store_in_transaction(in->store)) {
+        in->again = true;
+        in->culprit = pending->rowid;
+        in->field = field ? field->name : NULL;
+        in->fault = fault;
+        return MSYNC_ERROR;
+    }
 
-    rc = msync_store_buffer_fail(in->store, pending->rowid,
-                                 field ? field->name : NULL, fault.text,
-                                 in->missing, in->missing_id, err);
-    in->missing = NULL;
-    msync_free(&in->missing_id);
-
-    return rc;
+    return fail(in, pending->rowid, field ? field->name : NULL, fault.text,
+                err);
 }
 
 
@@ -290,6 +321,7 @@ begin(integration_t *in, msync_err_t *err)
     int64_t  refused;
 
     in->open = 0;
+    in->kept = *in->result;
 
     if (msync_store_begin_integration(in->store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -309,13 +341,68 @@ begin(integration_t *in, msync_err_t *err)
 }
 
 
+/* that some row owes a deferred key shows here, and which one when all are
+ * written anew */
+
+static int
+commit(integration_t *in, msync_err_t *err)
+{
+    if (!in->careful && msync_store_owes(in->store)) {
+        in->careful = true;
+        in->again = true;
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(in->store, err);
+}
+
+
 /* ends a transaction and begins the next */
 
 static int
 let_others(integration_t *in, msync_err_t *err)
 {
-    return msync_store_commit(in->store, err) == MSYNC_OK ? begin(in, err)
-                                                          : MSYNC_ERROR;
+    return commit(in, err) == MSYNC_OK ? begin(in, err) : MSYNC_ERROR;
+}
+
+
+/*
+ * What was undone waits in the buffer, as does all of a first sync that
+ * marks ahead.  The mark of the record at fault is committed before, so that
+ * nothing goes round in circles.  Where very many are at fault, what each of
+ * them undoes is kept small: that costs the one transaction.
+ */
+
+static int
+begin_anew(integration_t *in, msync_err_t *err)
+{
+    in->again = false;
+    in->bulk = false;
+    *in->result = in->kept;
+
+    if (msync_store_is_loose(in->store)) {
+        in->result->integrated = 0;
+    }
+
+    in->done = in->result->integrated + in->result->failed;
+
+    if (++in->attempts == ATTEMPTS) {
+        in->limit = SLICE;
+    }
+
+    if (begin(in, err) != MSYNC_OK
+        || msync_store_end_early(in->store, err) != MSYNC_OK
+        || (in->culprit != 0
+            && fail(in, in->culprit, in->field, in->fault.text, err)
+               != MSYNC_OK)
+        || let_others(in, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    in->culprit = 0;
+
+    return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
 }
 
 
@@ -324,9 +411,9 @@ let_others(integration_t *in, msync_err_t *err)
 static int
 pause_between(integration_t *in, msync_err_t *err)
 {
-    if (!in->whole && in->open >= (in->bulk ? BULK : TRANSACTION)
-        && let_others(in, err) != MSYNC_OK)
-    {
+    int64_t  limit = in->bulk && in->limit < BULK ? BULK : in->limit;
+
+    if (in->open >= limit && let_others(in, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -459,6 +546,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     bool whole, msync_integrate_pt tick, void *data,
     msync_integrated_t *result, msync_err_t *err)
 {
+    int            rc;
     int64_t        failed;
     integration_t  in;
 
@@ -467,24 +555,31 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
 
     in.store = store;
     in.catalogue = catalogue;
-    in.whole = whole;
+    in.limit = whole ? INT64_MAX : TRANSACTION;
     in.tick = tick;
     in.data = data;
     in.result = result;
 
     if (msync_store_settle_buffer(store, err) != MSYNC_OK
-        || msync_store_buffer_failed(store, &failed, err) != MSYNC_OK
-        || begin(&in, err) != MSYNC_OK)
+        || msync_store_buffer_failed(store, &failed, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     in.failures = failed > 0;
+    rc = begin(&in, err);
 
-    if (integrate_all(&in, err) != MSYNC_OK) {
+    while (rc != MSYNC_OK || integrate_all(&in, err) != MSYNC_OK
+           || commit(&in, err) != MSYNC_OK)
+    {
         msync_store_rollback(store);
-        return MSYNC_ERROR;
+
+        if (!in.again) {
+            return MSYNC_ERROR;
+        }
+
+        rc = begin_anew(&in, err);
     }
 
-    return msync_store_commit(store, err);
+    return MSYNC_OK;
 }

@@ -9,8 +9,9 @@
 #include "store.h"
 
 /*
- * Told after each slice how many records have been looked at; what it
- * refuses ends the integration with its error.
+ * Told after each slice how many records have been looked at, fewer than
+ * before where a transaction was undone; what it refuses ends the
+ * integration with its error.
  */
 typedef int (*msync_integrate_pt)(void *data, int64_t done,
     msync_err_t *err);
@@ -22,12 +23,15 @@ typedef struct {
 
 /*
  * Integrates all that is pending.  "whole": in one transaction, so that an
- * application sees an invoice and its lines appear together; otherwise (a
- * first sync, when nobody works here yet) in several large ones.
+ * application sees an invoice and its lines appear together, unless its own
+ * triggers undo it again and again; otherwise (a first sync, when nobody
+ * works here yet) in several large ones.
  *
  * A record that cannot be integrated is marked with field and reason, and
- * is no error here.  MSYNC_ERROR: the database failed, or "tick" refused;
- * the open transaction was rolled back and nothing is half done.
+ * is no error here, even where the application's schema lets it undo the
+ * transaction: then that begins anew without it.  MSYNC_ERROR: the database
+ * failed, or "tick" refused; the open transaction was rolled back and nothing
+ * is half done.
  */
 int msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     bool whole, msync_integrate_pt tick, void *data,

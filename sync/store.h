@@ -132,6 +132,8 @@ int msync_store_reinitialise(msync_store_t *store, bool discard,
     msync_err_t *err);
 
 bool msync_store_in_transaction(const msync_store_t *store);
+/* whether a deferred foreign key is not met by now, which a commit refuses */
+bool msync_store_owes(msync_store_t *store);
 
 /* larger transactions and caches while nobody works on the database yet */
 int msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err);
@@ -150,6 +152,9 @@ int msync_store_settle_large(msync_store_t *store, msync_err_t *err);
 int msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err);
 int msync_store_settle_references(msync_store_t *store, msync_err_t *err);
+/* ends a first sync that has not come to its end: what it pulled waits as
+ * that of any sync does.  Inside a transaction, with the buffer settled */
+int msync_store_end_early(msync_store_t *store, msync_err_t *err);
 bool msync_store_is_loose(const msync_store_t *store);
 
 
@@ -321,11 +326,15 @@ int msync_store_buffer_errors(msync_store_t *store, unsigned limit,
 /*
  * Rows.  MSYNC_ERROR with scope RECORD means that this row alone is at
  * fault (a missing parent, a value that the database refuses): the
- * transaction goes on; with scope RUN it does not.  "field" is set to the
- * field at fault, "missing" when that field names a row that is not here.
+ * transaction goes on, unless a trigger or a constraint of the application
+ * has ended it (msync_store_in_transaction); with scope RUN it does not.
+ * "field" is set to the field at fault, "missing" when that field names a
+ * row that is not here.  With "careful" an upsert meets the application's
+ * deferred keys at once, as deletes and merges do.
  */
 int msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **field, bool *missing, msync_err_t *err);
+    bool careful, const msync_field_t **field, bool *missing,
+    msync_err_t *err);
 int msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 int msync_store_row_soft_delete(msync_store_t *store,

@@ -252,27 +252,66 @@ write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
 }
 
 
-int
-msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
-    const msync_field_t **at, bool *missing, msync_err_t *err)
+/* on a first sync a row is hardly ever there, and an insert alone is
+ * cheaper */
+
+static int
+put_row(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 {
     int   code;
     bool  first = msync_store_is_loose(store);
 
-    *at = NULL;
-    *missing = false;
-
-    /* on a first sync a row is hardly ever there, and an insert alone is
-     * cheaper */
     code = write_row(store, row, !first, err);
 
     if (first
         && (code == SQLITE_CONSTRAINT_PRIMARYKEY
-            || code == SQLITE_CONSTRAINT_UNIQUE))
+            || code == SQLITE_CONSTRAINT_UNIQUE)
+        && msync_store_in_transaction(store))
     {
         msync_err_clear(err);
         code = write_row(store, row, true, err);
     }
+
+    return code;
+}
+
+
+static int
+put_carefully(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
+{
+    int   code;
+    bool  owed;
+
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+        return SQLITE_ERROR;
+    }
+
+    code = put_row(store, row, err);
+
+    if (msync_store_tried(store, owed, code == SQLITE_DONE ? MSYNC_OK
+                                                           : MSYNC_ERROR,
+                          err) != MSYNC_OK
+        && code == SQLITE_DONE)
+    {
+        code = err->scope == MSYNC_SCOPE_RECORD ? SQLITE_CONSTRAINT_FOREIGNKEY
+                                                : SQLITE_ERROR;
+    }
+
+    return code;
+}
+
+
+int
+msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
+    bool careful, const msync_field_t **at, bool *missing, msync_err_t *err)
+{
+    int  code;
+
+    *at = NULL;
+    *missing = false;
+
+    code = careful ? put_carefully(store, row, err)
+                   : put_row(store, row, err);
 
     if (code == SQLITE_DONE) {
         return MSYNC_OK;

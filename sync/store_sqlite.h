@@ -130,9 +130,6 @@ bool msync_store_has_column(msync_store_t *store, const char *table,
 int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err);
 
-/* whether a deferred foreign key is not met by now, which a commit refuses */
-bool msync_store_owes(msync_store_t *store);
-
 /*
  * "try" begins what one record writes and "tried" ends it with the result rc
  * of that: what failed with scope RECORD, or owes what nothing owed before
@@ -198,10 +195,6 @@ int msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
 
 /* reads which indexes are away, after opening and after a rollback */
 int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
-
-/* ends a first sync that has not come to its end: what it pulled waits as
- * that of any sync does.  Inside a transaction, with the buffer settled */
-int msync_store_end_early(msync_store_t *store, msync_err_t *err);
 
 /* whether so many more records are put without looking for their like */
 bool msync_store_appends(msync_store_t *store, size_t n);

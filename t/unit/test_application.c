@@ -2,6 +2,11 @@
 
 #include "integration.h"
 
+#define ABBREVIATION(word)                                                    \
+    "{\"abbreviation\":\"" word "\",\"expansion\":\"e\"}"
+#define REFUSES(table, how)                                                   \
+    "CREATE TRIGGER no BEFORE INSERT ON " table " WHEN NEW.ID LIKE 'bad%' "   \
+    "BEGIN SELECT raise(" how ", 'the application says no'); END;"
 #define DEFERRED(table)                                                       \
     "CREATE TABLE mine (id INTEGER PRIMARY KEY, ref TEXT REFERENCES "         \
     table " DEFERRABLE INITIALLY DEFERRED);"
@@ -11,9 +16,9 @@ static void
 assert_failed(site_t *site, const char *expected)
 {
     assert_string_equal(site_get(site, "SELECT group_concat(record_id || ' ' "
-                                 "|| integration_error) FROM sync_buffer "
-                                 "WHERE integration_datetime IS NULL"),
-                        expected);
+                                 "|| integration_error) FROM (SELECT * FROM "
+                                 "sync_buffer WHERE integration_datetime IS "
+                                 "NULL ORDER BY id)"), expected);
 }
 
 
@@ -113,6 +118,170 @@ a_deferred_key_keeps_the_loser_of_a_merge(void **state)
 }
 
 
+/* it shows at the commit; a parent that comes later settles one of them */
+
+static void
+a_deferred_key_that_an_upsert_violates_costs_that_record(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "DROP TABLE abbreviation;"
+             "CREATE TABLE abbreviation (ID TEXT PRIMARY KEY, abbreviation "
+             "TEXT REFERENCES abbreviation DEFERRABLE INITIALLY DEFERRED, "
+             "expansion TEXT, msync_extra TEXT)");
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "A", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("A"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "B", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("nowhere"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "C", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("A"));
+    result = integrate(site, false);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 1);
+    assert_failed(site, "B a foreign key is not met");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "abbreviation"), "A,C");
+}
+
+
+/* several of them, in tables before and after others, one behind a commit */
+
+static void
+a_trigger_that_rolls_back_costs_its_record(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, REFUSES("unit", "ROLLBACK")
+             "CREATE TRIGGER stays BEFORE DELETE ON abbreviation BEGIN "
+             "SELECT raise(ROLLBACK, 'it stays'); END;"
+             "INSERT INTO abbreviation (ID) VALUES ('D')");
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    site_pull(site, MSYNC_LEGACY, "unit", "bad", MSYNC_ACTION_UPSERT,
+              UNIT("b"));
+    site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
+              UNIT("c"));
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
+              ITEM("nowhere"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "D", MSYNC_ACTION_DELETE,
+              NULL);
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 3);
+    assert_failed(site, "bad the application says no,I field \"unit_ID\": "
+                  "there is no unit \"nowhere\" yet,D it stays");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM unit"),
+                        "A,C");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+    assert_string_equal(indexes(site), "2");
+
+    /* it is left alone until its pause is over */
+    assert_int_equal(integrate(site, true).failed, 0);
+}
+
+
+/* each of these is an upsert over what is there as well */
+
+static void
+a_key_that_rolls_back_costs_its_record(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "DROP TABLE abbreviation;"
+             "CREATE TABLE abbreviation (ID TEXT PRIMARY KEY, abbreviation "
+             "TEXT UNIQUE ON CONFLICT ROLLBACK, expansion TEXT, msync_extra "
+             "TEXT)");
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "A", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("a"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "B", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("a"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "C", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("c"));
+    result = integrate(site, false);
+    assert_int_equal(result.integrated, 2);
+    assert_int_equal(result.failed, 1);
+    assert_failed(site, "B UNIQUE constraint failed: "
+                  "abbreviation.abbreviation");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "abbreviation"), "A,C");
+}
+
+
+static void
+a_merge_that_is_rolled_back_costs_its_record(void **state)
+{
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
+             "('X', '1', 'B');"
+             "CREATE TRIGGER no BEFORE UPDATE ON item BEGIN "
+             "SELECT raise(ROLLBACK, 'the application says no'); END");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("box"));
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 1);
+    assert_failed(site, "m the application says no");
+    assert_string_equal(site_get(site, "SELECT itemID FROM barcode"), "B");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "1");
+}
+
+
+static int
+count(void *data, int64_t done, msync_err_t *err)
+{
+    (void) err;
+    assert_in_range(done, 0, *(int *) data);
+
+    return MSYNC_OK;
+}
+
+
+/* more than one transaction is for */
+
+static void
+many_that_are_rolled_back_cost_themselves(void **state)
+{
+    int                  i, n = 2500;
+    char                 id[16];
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_batch_t        batch = { 0 };
+    msync_integrated_t   result;
+
+    site_sql(site, REFUSES("unit", "ROLLBACK"));
+
+    for (i = 0; i < n; i++) {
+        snprintf(id, sizeof(id), "%s%d", i % 100 ? "" : "bad", i);
+        site_record(&batch, "unit", id, MSYNC_ACTION_UPSERT, UNIT("u"));
+    }
+
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_buffer_put(site->store, &batch, MSYNC_LEGACY,
+                                     &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    msync_batch_clear(&batch);
+
+    assert_ok(msync_integrate(site->store, site->catalogue, true, count, &n,
+                              &result, &err));
+    assert_int_equal(result.integrated, 2475);
+    assert_int_equal(result.failed, 25);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "2475");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer "
+                                 "WHERE integration_datetime IS NULL AND "
+                                 "tries = 1 AND record_id LIKE 'bad%'"),
+                        "25");
+}
+
+
 int
 main(void)
 {
@@ -121,9 +290,18 @@ main(void)
         T(an_immediate_key_keeps_its_record),
         T(a_deferred_key_that_is_settled_keeps_nothing),
         T(a_deferred_key_keeps_the_loser_of_a_merge),
-        LOOSE(a_deferred_key_keeps_its_record)
+        T(a_deferred_key_that_an_upsert_violates_costs_that_record),
+        T(a_trigger_that_rolls_back_costs_its_record),
+        T(a_key_that_rolls_back_costs_its_record),
+        T(a_merge_that_is_rolled_back_costs_its_record),
+        T(many_that_are_rolled_back_cost_themselves),
+        LOOSE(a_deferred_key_keeps_its_record),
+        LOOSE(a_deferred_key_that_an_upsert_violates_costs_that_record),
+        LOOSE(a_trigger_that_rolls_back_costs_its_record),
+        LOOSE(a_key_that_rolls_back_costs_its_record),
+        LOOSE(a_merge_that_is_rolled_back_costs_its_record),
+        LOOSE(many_that_are_rolled_back_cost_themselves)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-
