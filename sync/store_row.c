@@ -18,6 +18,62 @@ is_wire_field(const msync_table_t *table, size_t i)
 }
 
 
+/*
+ * A constraint or a value is the record's fault, and so is what SQLite calls
+ * an error in SQL, for ours is sound: the application's triggers or
+ * constraints of that table name a function, table or column that is not
+ * here, or fail.  The rest is ours.
+ */
+
+static void
+blame(msync_store_t *store, msync_err_t *err)
+{
+    int  code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH
+        || code == SQLITE_TOOBIG || code == SQLITE_ERROR)
+    {
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s",
+                      sqlite3_errmsg(store->db));
+        err->scope = MSYNC_SCOPE_RECORD;
+
+    } else {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+}
+
+
+static int
+row_fault(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    msync_store_fault(store, what, err);
+    blame(store, err);
+
+    return MSYNC_ERROR;
+}
+
+
+/* a statement that writes rows, of a text that it takes over */
+
+static sqlite3_stmt *
+prepare(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    bool           made = sql != NULL;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store, sql, err);
+
+    if (stmt == NULL && made) {
+        blame(store, err);
+
+    } else if (stmt == NULL) {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return stmt;
+}
+
+
 /* SQL of an insert, with an argument for each field */
 
 static void
@@ -92,7 +148,7 @@ row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
             put_conflict(sql, table);
         }
 
-        *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+        *stmt = prepare(store, sqlite3_str_finish(sql), err);
     }
 
     return *stmt;
@@ -191,30 +247,6 @@ explain_foreign_key(msync_store_t *store, const msync_row_t *row,
 }
 
 
-/* a constraint or a value is the record's fault, the rest is ours */
-
-static int
-row_fault(msync_store_t *store, const char *what, msync_err_t *err)
-{
-    int  code = sqlite3_errcode(store->db) & 0xff;
-
-    msync_store_fault(store, what, err);
-
-    if (code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH
-        || code == SQLITE_TOOBIG)
-    {
-        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s",
-                      sqlite3_errmsg(store->db));
-        err->scope = MSYNC_SCOPE_RECORD;
-
-    } else {
-        err->scope = MSYNC_SCOPE_RUN;
-    }
-
-    return MSYNC_ERROR;
-}
-
-
 /* SQLITE_DONE, or SQLite's extended code with the fault in err */
 
 static int
@@ -227,7 +259,6 @@ write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
 
     stmt = row_statement(store, row->table, upsert, err);
     if (stmt == NULL) {
-        err->scope = MSYNC_SCOPE_RUN;
         return SQLITE_ERROR;
     }
 
@@ -329,10 +360,8 @@ msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     int            rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_prepare_own(store, sql, err);
-
+    stmt = prepare(store, sql, err);
     if (stmt == NULL) {
-        err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
     }
 

@@ -282,6 +282,62 @@ many_that_are_rolled_back_cost_themselves(void **state)
 }
 
 
+static void
+what_a_trigger_lacks_costs_its_table(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    site_sql(site, "CREATE TABLE log (id);"
+             "CREATE TRIGGER mine AFTER INSERT ON abbreviation BEGIN "
+             "INSERT INTO log VALUES (NEW.ID); END;"
+             "CREATE TRIGGER gone AFTER DELETE ON abbreviation BEGIN "
+             "INSERT INTO log VALUES (OLD.ID); END;"
+             "INSERT INTO abbreviation (ID) VALUES ('D');"
+             "PRAGMA legacy_alter_table = ON;"
+             "DROP TABLE log;"
+             "CREATE TRIGGER late BEFORE INSERT ON options BEGIN "
+             "SELECT myfunc(NEW.ID); END");
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "A", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("a"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "D", MSYNC_ACTION_DELETE,
+              NULL);
+    site_pull(site, MSYNC_LEGACY, "options", "O", MSYNC_ACTION_UPSERT,
+              "{\"title\":\"t\",\"type\":\"returnReason\",\"isActive\":true}");
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("box"));
+    result = integrate(site, false);
+    assert_int_equal(result.integrated, 1);
+    assert_failed(site, "A no such table: main.log,D no such table: "
+                  "main.log,O no such function: myfunc");
+
+    /* the application mends it */
+    site_sql(site, "CREATE TABLE log (id); DROP TRIGGER late");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, false).failed, 0);
+}
+
+
+/* the statement was made when the trigger was not there yet */
+
+static void
+what_a_later_trigger_lacks_costs_its_table(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    assert_int_equal(integrate(site, true).failed, 0);
+    site_sql(site, "CREATE TRIGGER mine AFTER INSERT ON unit BEGIN "
+             "SELECT myfunc(NEW.ID); END");
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              UNIT("b"));
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_failed(site, "B no such function: myfunc");
+}
+
+
 int
 main(void)
 {
@@ -295,12 +351,15 @@ main(void)
         T(a_key_that_rolls_back_costs_its_record),
         T(a_merge_that_is_rolled_back_costs_its_record),
         T(many_that_are_rolled_back_cost_themselves),
+        T(what_a_trigger_lacks_costs_its_table),
+        T(what_a_later_trigger_lacks_costs_its_table),
         LOOSE(a_deferred_key_keeps_its_record),
         LOOSE(a_deferred_key_that_an_upsert_violates_costs_that_record),
         LOOSE(a_trigger_that_rolls_back_costs_its_record),
         LOOSE(a_key_that_rolls_back_costs_its_record),
         LOOSE(a_merge_that_is_rolled_back_costs_its_record),
-        LOOSE(many_that_are_rolled_back_cost_themselves)
+        LOOSE(many_that_are_rolled_back_cost_themselves),
+        LOOSE(what_a_trigger_lacks_costs_its_table)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
