@@ -72,6 +72,8 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     bool                      integrating;
+    bool                      warned;          /* of the application's
+                                                  triggers */
     bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   loose;           /* which indexes are away,
                                                   see store_bulk.c */

@@ -86,12 +86,28 @@ set_flag(msync_store_t *store, int value, msync_err_t *err)
 }
 
 
-/* finds a trigger that is none of ours */
+static void
+put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue, bool pushed)
+{
+    size_t  i;
+
+    sqlite3_str_appendall(sql, "(''");
+
+    for (i = 0; i < catalogue->n; i++) {
+        if (!pushed || catalogue->tables[i].push != 0) {
+            sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].sql);
+        }
+    }
+
+    sqlite3_str_appendall(sql, ")");
+}
+
+
+/* finds a trigger that is none of ours, first those of our tables */
 
 static sqlite3_stmt *
 foreign_triggers(msync_store_t *store, msync_err_t *err)
 {
-    size_t          i, n = 0;
     sqlite3_str    *sql;
     sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_TRIGGERS];
 
@@ -100,22 +116,33 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
     }
 
     sql = sqlite3_str_new(NULL);
-    sqlite3_str_appendall(sql, "SELECT EXISTS (SELECT 1 FROM sqlite_master "
+    sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
+    put_tables(sql, store->catalogue, false);
+    sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
         "WHERE type = 'trigger' AND (name COLLATE NOCASE NOT IN ('msync_' || "
         "tbl_name || '_INSERT', 'msync_' || tbl_name || '_UPDATE', 'msync_' "
-        "|| tbl_name || '_DELETE') OR tbl_name COLLATE NOCASE NOT IN (");
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        if (store->catalogue->tables[i].push != 0) {
-            sqlite3_str_appendf(sql, "%s%Q", n++ ? ", " : "",
-                                store->catalogue->tables[i].sql);
-        }
-    }
-
-    sqlite3_str_appendall(sql, ")))");
+        "|| tbl_name || '_DELETE') OR tbl_name COLLATE NOCASE NOT IN ");
+    put_tables(sql, store->catalogue, true);
+    sqlite3_str_appendall(sql, ") ORDER BY 1 DESC LIMIT 1");
     *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 
     return *stmt;
+}
+
+
+/* the flag that silences the changelog is for the whole transaction */
+
+static void
+warn(msync_store_t *store, sqlite3_stmt *trigger)
+{
+    if (!store->warned && sqlite3_column_int(trigger, 0) != 0) {
+        store->warned = true;
+        msync_log(MSYNC_LOG_WARN, "the application's trigger \"%s\" is on the "
+                  "table \"%s\": what it changes while records of central "
+                  "are integrated is not sent to central",
+                  (const char *) sqlite3_column_text(trigger, 1),
+                  (const char *) sqlite3_column_text(trigger, 2));
+    }
 }
 
 
@@ -129,16 +156,31 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
 static int
 switch_triggers(msync_store_t *store, msync_err_t *err)
 {
-    bool  others;
+    int            code;
+    sqlite3_stmt  *trigger;
 
-    if (msync_store_found(store, foreign_triggers(store, err), &others,
-                          "reading the schema", err) != MSYNC_OK)
-    {
+    trigger = foreign_triggers(store, err);
+    if (trigger == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(trigger);
+
+    if (code == SQLITE_ROW) {
+        warn(store, trigger);
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, "reading the schema", err);
+    }
+
+    sqlite3_reset(trigger);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
         return MSYNC_ERROR;
     }
 
     (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
-                             (int) others, NULL);
+                             code == SQLITE_ROW, NULL);
     return MSYNC_OK;
 }
 

@@ -338,6 +338,41 @@ what_a_later_trigger_lacks_costs_its_table(void **state)
 }
 
 
+static void
+sink(void *data, int level, const char *line)
+{
+    if (level == MSYNC_LOG_WARN) {
+        strcat(data, line);
+    }
+}
+
+
+/* one word of what is not sent, and none of triggers that are elsewhere */
+
+static void
+a_trigger_of_the_application_is_told_of_once(void **state)
+{
+    char     said[4 * MSYNC_LOG_LINE_MAX] = "";
+    site_t  *site = *state;
+
+    msync_log_set_sink(sink, said);
+    site_sql(site, "CREATE TABLE mine (id);"
+             "CREATE TRIGGER own AFTER INSERT ON mine BEGIN "
+             "DELETE FROM mine; END");
+    integrate(site, true);
+    assert_string_equal(said, "");
+
+    site_sql(site, "CREATE TRIGGER \"it's\" AFTER INSERT ON unit BEGIN "
+             "INSERT INTO mine VALUES (NEW.ID); END");
+    integrate(site, true);
+    integrate(site, true);
+    msync_log_set_sink(NULL, NULL);
+    assert_string_equal(said, "the application's trigger \"it's\" is on the "
+                        "table \"unit\": what it changes while records of "
+                        "central are integrated is not sent to central");
+}
+
+
 int
 main(void)
 {
@@ -353,6 +388,7 @@ main(void)
         T(many_that_are_rolled_back_cost_themselves),
         T(what_a_trigger_lacks_costs_its_table),
         T(what_a_later_trigger_lacks_costs_its_table),
+        T(a_trigger_of_the_application_is_told_of_once),
         LOOSE(a_deferred_key_keeps_its_record),
         LOOSE(a_deferred_key_that_an_upsert_violates_costs_that_record),
         LOOSE(a_trigger_that_rolls_back_costs_its_record),
