@@ -127,7 +127,8 @@ typedef enum {
     MSYNC_VALUE_NULL = 0,
     MSYNC_VALUE_INTEGER,
     MSYNC_VALUE_REAL,
-    MSYNC_VALUE_TEXT
+    MSYNC_VALUE_TEXT,
+    MSYNC_VALUE_BLOB             /* read from a database, never sent */
 } msync_value_e;
 
 typedef struct {

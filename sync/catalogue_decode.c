@@ -253,8 +253,7 @@ decode_object(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    char   *text;
-    cJSON  *json;
+    char  *text;
 
     /* a document that was serialised into a string on its way here */
     if ((field->encoding & MSYNC_ENC_PUSH_AS_STRING)
@@ -263,24 +262,16 @@ decode_object(msync_row_t *row, msync_value_t *value,
         return decode_text(row, value, field, slice, err);
     }
 
-    json = cJSON_ParseWithLength(slice->data, slice->length);
-    if (json == NULL) {
-        return wrong_type(field, "JSON that can be kept", err);
-    }
-
     if ((field->encoding & MSYNC_ENC_EMPTY_IS_NULL)
-        && (cJSON_IsArray(json) || cJSON_IsObject(json))
-        && json->child == NULL)
+        && (slice->type == MSYNC_JSON_OBJECT
+            || slice->type == MSYNC_JSON_ARRAY)
+        && strspn(slice->data + 1, " \t\r\n") == slice->length - 2)
     {
-        cJSON_Delete(json);
         return MSYNC_OK;
     }
 
-    msync_row_empty_to_null(field, json);
-    text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-
-    msync_row_own(row, text);
+    text = msync_row_own(row, msync_row_object(field, slice->data,
+                                               slice->length));
     set_text(value, text, strlen(text));
 
     return MSYNC_OK;

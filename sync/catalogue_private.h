@@ -17,7 +17,12 @@ cJSON *msync_catalogue_read_tables(const char *text, size_t length,
 /* a row takes over a text; it is returned */
 char *msync_row_own(msync_row_t *row, char *text);
 
-/* inside of oms_fields and the like an empty string may mean null, too */
-void msync_row_empty_to_null(const msync_field_t *field, cJSON *json);
+/*
+ * The JSON of a field as it is written, but for the members whose empty
+ * string means null: inside of oms_fields and the like.  The caller frees it;
+ * NULL where the text is no JSON.
+ */
+char *msync_row_object(const msync_field_t *field, const char *text,
+    size_t length);
 
 #endif /* MSYNC_CATALOGUE_PRIVATE_H */

@@ -2,9 +2,11 @@
  * Rows of the site database: their memory, and what they say on the wire.
  *
  * Promises: what was decoded and is encoded again says the same to central;
- * a value of another type than its field's is refused, never bent.
+ * a value of another type than its field's, or one that JSON cannot carry, is
+ * refused, never bent.
  */
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,28 +64,144 @@ msync_row_text(msync_row_t *row, const char *text, size_t length)
 }
 
 
-void
-msync_row_empty_to_null(const msync_field_t *field, cJSON *json)
+static bool
+is_empty_to_null(const msync_field_t *field, const char *key,
+    const msync_json_slice_t *value)
 {
     size_t  i;
-    cJSON  *member;
 
-    for (i = 0; field->empties != NULL && field->empties[i] != NULL; i++) {
-        member = cJSON_GetObjectItemCaseSensitive(json, field->empties[i]);
+    if (value->type != MSYNC_JSON_STRING || value->length != 2) {
+        return false;
+    }
 
-        if (cJSON_IsString(member) && member->valuestring[0] == '\0') {
-            cJSON_ReplaceItemInObjectCaseSensitive(json, field->empties[i],
-                                                   cJSON_CreateNull());
+    for (i = 0; field->empties[i] != NULL; i++) {
+        if (strcmp(field->empties[i], key) == 0) {
+            return true;
         }
     }
+
+    return false;
+}
+
+
+static void
+put_members(msync_json_out_t *out, msync_json_t *json,
+    const msync_field_t *field)
+{
+    char                key[MSYNC_JSON_KEY_MAX];
+    msync_json_slice_t  value;
+
+    (void) msync_json_enter(json, MSYNC_JSON_OBJECT);
+
+    while (msync_json_member(json, key) && msync_json_skip(json, &value)) {
+        msync_json_put(out, out->length ? "," : "{", 1);
+        msync_json_put_slice(out, &json->key);
+        msync_json_put(out, ":", 1);
+
+        if (is_empty_to_null(field, key, &value)) {
+            msync_json_put_text(out, "null");
+        } else {
+            msync_json_put_slice(out, &value);
+        }
+    }
+
+    msync_json_put_text(out, out->length ? "}" : "{}");
+}
+
+
+char *
+msync_row_object(const msync_field_t *field, const char *text, size_t length)
+{
+    msync_json_t        json;
+    msync_json_out_t    out = { 0 };
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, text, length);
+
+    if (field->empties != NULL
+        && msync_json_peek(&json) == MSYNC_JSON_OBJECT)
+    {
+        put_members(&out, &json, field);
+
+    } else if (msync_json_skip(&json, &value)) {
+        msync_json_put_slice(&out, &value);
+    }
+
+    if (!msync_json_end(&json)) {
+        msync_json_out_free(&out);
+    }
+
+    return out.data;
+}
+
+
+/* what JSON cannot carry, in words; NULL: it can */
+
+static const char *
+unfit(const msync_value_t *value)
+{
+    size_t  n, at;
+
+    switch (value->kind) {
+
+    case MSYNC_VALUE_BLOB:
+        return "octets that are no text (a BLOB)";
+
+    case MSYNC_VALUE_REAL:
+        return isfinite(value->real) ? NULL : "an infinite number";
+
+    case MSYNC_VALUE_TEXT:
+        if (memchr(value->text, '\0', value->length) != NULL) {
+            return "text with a NUL character in it";
+        }
+
+        for (at = 0; at < value->length; at += n) {
+            n = msync_utf8_char(value->text + at, value->length - at);
+
+            if (n == 0) {
+                return "text that is not UTF-8";
+            }
+        }
+        return NULL;
+
+    default:
+        return NULL;
+    }
+}
+
+
+/* cJSON knows doubles only, and prints less of them than they hold */
+
+static cJSON *
+encode_integer(int64_t integer)
+{
+    char  text[24];
+
+    snprintf(text, sizeof(text), "%lld", (long long) integer);
+    return cJSON_CreateRaw(text);
+}
+
+
+static cJSON *
+encode_real(double real)
+{
+    char  text[32];
+
+    snprintf(text, sizeof(text), "%.15g", real);
+
+    if (strtod(text, NULL) != real) {
+        snprintf(text, sizeof(text), "%.17g", real);
+    }
+
+    return cJSON_CreateRaw(text);
 }
 
 
 static cJSON *
 encode_text(const msync_value_t *value, const msync_field_t *field)
 {
+    char   *object, date[32];
     cJSON  *json;
-    char    date[32];
 
     switch (field->type) {
 
@@ -100,8 +218,9 @@ encode_text(const msync_value_t *value, const msync_field_t *field)
         if (field->encoding & MSYNC_ENC_PUSH_AS_STRING) {
             return cJSON_CreateString(value->text);
         }
-        json = cJSON_Parse(value->text);
-        msync_row_empty_to_null(field, json);
+        object = msync_row_object(field, value->text, value->length);
+        json = object ? cJSON_CreateRaw(object) : NULL;
+        msync_free(&object);
         return json;
 
     case MSYNC_TYPE_BOOLEAN:
@@ -139,14 +258,14 @@ encode_value(const msync_value_t *value, const msync_field_t *field)
         if (field->type == MSYNC_TYPE_NUMBER
             || field->type == MSYNC_TYPE_INTEGER)
         {
-            return cJSON_CreateNumber((double) value->integer);
+            return encode_integer(value->integer);
         }
 
         return NULL;
 
     default:
         return field->type == MSYNC_TYPE_NUMBER
-               ? cJSON_CreateNumber(value->real) : NULL;
+               ? encode_real(value->real) : NULL;
     }
 }
 
@@ -156,6 +275,7 @@ encode_fields(cJSON *json, const msync_row_t *row, msync_err_t *err)
 {
     size_t                i;
     cJSON                *item;
+    const char           *why;
     const msync_field_t  *field;
 
     for (i = 0; i < row->table->n; i++) {
@@ -165,11 +285,14 @@ encode_fields(cJSON *json, const msync_row_t *row, msync_err_t *err)
             continue;
         }
 
-        item = encode_value(&row->values[i], field);
+        why = unfit(&row->values[i]);
+        item = why == NULL ? encode_value(&row->values[i], field) : NULL;
+
         if (item == NULL) {
             return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                                 "field \"%s\" holds a value of another type "
-                                 "and cannot be sent", field->name);
+                                 "field \"%s\" holds %s and cannot be sent; "
+                                 "correct it in the application", field->name,
+                                 why ? why : "a value of another type");
         }
 
         cJSON_AddItemToObjectCS(json, field->name, item);
@@ -182,10 +305,11 @@ encode_fields(cJSON *json, const msync_row_t *row, msync_err_t *err)
 /* what the catalogue does not know goes back as it came; a column has what
  * its field holds now */
 
-static void
-put_extra(msync_json_out_t *out, const msync_row_t *row)
+static int
+put_extra(msync_json_out_t *out, const msync_row_t *row, msync_err_t *err)
 {
     char                key[MSYNC_JSON_KEY_MAX];
+    bool                garbled = false;
     msync_json_t        json;
     msync_json_slice_t  value;
 
@@ -199,8 +323,16 @@ put_extra(msync_json_out_t *out, const msync_row_t *row)
             msync_json_put_slice(out, &json.key);
             msync_json_put(out, ":", 1);
             msync_json_put_slice(out, &value);
+            garbled = garbled || json.key.garbled || value.garbled;
         }
     }
+
+    return msync_json_end(&json) && !garbled
+           ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                           "the column msync_extra was changed and is no JSON "
+                           "object any more, so the row cannot be sent; set "
+                           "it to what it was or to null");
 }
 
 
@@ -234,7 +366,12 @@ msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
     /* behind the key, which each table has */
     msync_json_put(&out, text, *length - 1);
     free(text);
-    put_extra(&out, row);
+
+    if (put_extra(&out, row, err) != MSYNC_OK) {
+        msync_json_out_free(&out);
+        return NULL;
+    }
+
     msync_json_put(&out, "}", 1);
     *length = out.length;
 

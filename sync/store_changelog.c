@@ -214,6 +214,10 @@ read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
         value->kind = MSYNC_VALUE_NULL;
         break;
 
+    case SQLITE_BLOB:
+        value->kind = MSYNC_VALUE_BLOB;
+        break;
+
     default:
         value->kind = MSYNC_VALUE_TEXT;
         value->text = (const char *) sqlite3_column_text(stmt, i);
@@ -309,6 +313,29 @@ add_record(msync_batch_t *batch, sqlite3_stmt *changes,
 }
 
 
+/*
+ * An id that an application made of other octets than text: cut short it
+ * would name another record.  Its row was never sent, so that a DELETE has
+ * nobody to be told to.
+ */
+
+static bool
+is_odd(sqlite3_stmt *changes)
+{
+    return sqlite3_column_type(changes, 2) != SQLITE_TEXT
+           || strlen((const char *) sqlite3_column_text(changes, 2))
+              != (size_t) sqlite3_column_bytes(changes, 2);
+}
+
+
+static void
+set_aside(reading_t *reading, sqlite3_stmt *changes, const char *why)
+{
+    add_record(&reading->aside, changes, MSYNC_ACTION_UPSERT)->data
+        = msync_strdup(why);
+}
+
+
 static int
 add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
     msync_err_t *err)
@@ -321,6 +348,8 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
     msync_record_t       *record;
     const msync_table_t  *table;
 
+    bool  odd = is_odd(changes);
+
     name = (const char *) sqlite3_column_text(changes, 1);
     id = (const char *) sqlite3_column_text(changes, 2);
     table = msync_catalogue_find(store->catalogue, name);
@@ -328,6 +357,14 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
              ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT;
 
     if (table == NULL || !(table->push & reading->side)) {
+        return MSYNC_OK;
+    }
+
+    if (odd) {
+        if (action == MSYNC_ACTION_UPSERT) {
+            set_aside(reading, changes, "its id holds octets that are no "
+                      "text; give it another one in the application");
+        }
         return MSYNC_OK;
     }
 
@@ -340,8 +377,7 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
         }
 
         if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
-            record = add_record(&reading->aside, changes, action);
-            record->data = msync_strdup(err->text);
+            set_aside(reading, changes, err->text);
             return MSYNC_OK;
         }
 

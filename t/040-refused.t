@@ -17,6 +17,7 @@ write_private('password', PASSWORD . "\n");
 is(run('sync'), 0, 'the first sync');
 
 one_record_is_set_aside_and_the_others_go();
+what_json_cannot_carry_is_set_aside_until_it_is_corrected();
 a_delete_after_the_refusal_is_sent();
 a_record_made_again_after_the_refusal_is_sent();
 a_refused_edit_survives_what_central_sends();
@@ -97,6 +98,27 @@ sub one_record_is_set_aside_and_the_others_go {
     @sent = sent(v5 => sub { run('retry'); run('sync') });
     is("@sent", "$id[2] Update", 'but on request');
     is(refused(), '', 'then it is forgotten');
+}
+
+
+sub what_json_cannot_carry_is_set_aside_until_it_is_corrected {
+    my @id = ids('item_line', 'ID', 3);
+
+    edit('good', @id);
+    query("UPDATE item_line SET batch = CAST(x'61ff' AS TEXT) WHERE ID = "
+          . "'$id[1]'");
+
+    my @sent = sent(v5 => sub { is(run('sync'), 0, 'the run ends well') });
+    is("@{[sort @sent]}", join(' ', map { "$_ Update" } @id[0, 2]),
+       'the others are there');
+    is(refused(), $id[1], 'the one is set aside');
+    run('errors');
+    like(slurp(), qr/"batch" holds text that is not UTF-8/, 'with words');
+
+    edit('corrected', $id[1]);
+    @sent = sent(v5 => sub { run('sync') });
+    is("@sent", "$id[1] Update", 'it goes when it is corrected');
+    is(refused(), '', 'and is no failure any more');
 }
 
 

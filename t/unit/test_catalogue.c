@@ -246,6 +246,28 @@ an_empty_member_of_an_object_is_null(void **state)
 
 
 static void
+what_is_inside_of_an_object_goes_out_as_it_came(void **state)
+{
+    char         *text;
+    size_t        length;
+    msync_row_t   row;
+    msync_err_t   err;
+
+    (void) state;
+    assert_ok(msync_row_decode(&row, table("trans_line"), "L", "{" LINE
+                               ",\"expiry_date\":\"\",\"oms_fields\":{\"n\":"
+                               "9007199254740993,\"campaign_id\":\"\"}}",
+                               NULL, &err));
+    text = msync_row_encode(&row, &length, &err);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\"oms_fields\":{\"n\":9007199254740993,"
+                           "\"campaign_id\":null}"));
+    free(text);
+    msync_row_clear(&row);
+}
+
+
+static void
 times_come_as_seconds_and_go_as_text(void **state)
 {
     char    data[256];
@@ -380,6 +402,7 @@ main(void)
         cmocka_unit_test(unknown_fields_survive),
         cmocka_unit_test(empty_objects_read_as_null),
         cmocka_unit_test(an_empty_member_of_an_object_is_null),
+        cmocka_unit_test(what_is_inside_of_an_object_goes_out_as_it_came),
         cmocka_unit_test(times_come_as_seconds_and_go_as_text),
         cmocka_unit_test(zero_stands_for_null_where_the_wire_refuses_null),
         cmocka_unit_test(faults_name_the_field),

@@ -1,0 +1,168 @@
+/* What of a row goes out, and what cannot. */
+
+#include "site.h"
+
+#define SENSOR(id, level)                                                     \
+    "INSERT INTO sensor (ID, storeID, batteryLevel) VALUES (" id ", 'S1', "   \
+    level ");"
+
+
+/* a store that is active here; nothing of it waits */
+
+static int
+open_store(void **state)
+{
+    if (site_open(state) != 0) {
+        return -1;
+    }
+
+    site_sql(*state, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
+             "'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7);"
+             "UPDATE msync_flag SET integrating = 0;");
+    return 0;
+}
+
+
+static void
+read_changes(site_t *site, msync_batch_t *batch)
+{
+    int64_t      processed;
+    msync_err_t  err;
+
+    assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 100, 1 << 20,
+                                  batch, &processed, &err));
+}
+
+
+static void
+what_json_cannot_carry_is_set_aside_and_the_others_go(void **state)
+{
+    char           sql[256];
+    size_t         i;
+    site_t        *site = *state;
+    msync_batch_t  batch = { 0 };
+
+    static const struct {
+        const char  *set;
+        const char  *field;
+        const char  *why;
+    } cases[] = {
+        { "Description = 'a' || char(0) || 'b'", "Description", "NUL" },
+        { "Description = x'00ff00'", "Description", "BLOB" },
+        { "Description = x'61'", "Description", "BLOB" },
+        { "Description = CAST(x'61ff' AS TEXT)", "Description", "UTF-8" },
+        { "Description = CAST(x'c3' AS TEXT)", "Description", "UTF-8" },
+        { "Volume = 9e999", "Volume", "infinite" },
+        { "Volume = -9e999", "Volume", "infinite" },
+        { "Volume = x'31'", "Volume", "BLOB" },
+        { "msync_extra = '{\"a\":1'", "msync_extra", "JSON" },
+        { "msync_extra = '[1]'", "msync_extra", "JSON" },
+        { "msync_extra = CAST(x'7b2261223a22ff227d' AS TEXT)", "msync_extra",
+          "JSON" }
+    };
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(sql, sizeof(sql), "DELETE FROM changelog;"
+                 "DELETE FROM msync_refused; DELETE FROM Location;"
+                 "INSERT INTO Location (ID, store_ID) VALUES ('L1', 'S1'), "
+                 "('L2', 'S1'); UPDATE Location SET %s WHERE ID = 'L1';",
+                 cases[i].set);
+        site_sql(site, sql);
+        read_changes(site, &batch);
+
+        assert_string_equal(site_get(site, "SELECT group_concat(record_id) "
+                                     "FROM msync_refused"), "L1");
+        assert_non_null(strstr(site_get(site, "SELECT error FROM "
+                                        "msync_refused"), cases[i].field));
+        assert_non_null(strstr(site_get(site, "SELECT error FROM "
+                                        "msync_refused"), cases[i].why));
+        assert_int_equal(batch.n, 1);
+        assert_string_equal(batch.records[0].id, "L2");
+        msync_batch_clear(&batch);
+    }
+}
+
+
+static void
+numbers_go_out_as_they_are(void **state)
+{
+    size_t         i;
+    site_t        *site = *state;
+    msync_batch_t  batch = { 0 };
+
+    static const char *const  sent[] = {
+        "\"batteryLevel\":9007199254740993,",
+        "\"batteryLevel\":-9223372036854775808,",
+        "\"batteryLevel\":0,",
+        "\"Volume\":0.30000000000000004}",
+        "\"Volume\":0.1}",
+        "\"Volume\":2}",
+        "\"Volume\":9007199254740992}"
+    };
+
+    site_sql(site, SENSOR("'A'", "9007199254740993")
+             SENSOR("'B'", "-9223372036854775808") SENSOR("'C'", "0")
+             "INSERT INTO Location (ID, store_ID, Volume) VALUES "
+             "('A', 'S1', 0.1 + 0.2), ('B', 'S1', 0.1), ('C', 'S1', 2), "
+             "('D', 'S1', 9007199254740992);");
+    read_changes(site, &batch);
+    assert_int_equal(batch.n, sizeof(sent) / sizeof(*sent));
+
+    for (i = 0; i < batch.n; i++) {
+        if (strstr(batch.records[i].data, sent[i]) == NULL) {
+            fail_msg("%s has no %s", batch.records[i].data, sent[i]);
+        }
+    }
+
+    msync_batch_clear(&batch);
+}
+
+
+/* it must not name another record, least of all to delete it */
+
+static void
+an_id_that_no_text_can_hold_names_no_other_record(void **state)
+{
+    size_t         i;
+    site_t        *site = *state;
+    msync_batch_t  batch = { 0 };
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, SENSOR("'A'", "1") SENSOR("'A' || char(0)", "2")
+             SENSOR("x'41'", "3"));
+    read_changes(site, &batch);
+    assert_int_equal(batch.n, 1);
+    assert_non_null(strstr(batch.records[0].data, "\"batteryLevel\":1,"));
+    assert_non_null(strstr(site_get(site, "SELECT error FROM msync_refused"),
+                           "id"));
+    msync_batch_clear(&batch);
+
+    site_sql(site, "DELETE FROM sensor WHERE batteryLevel > 1");
+    read_changes(site, &batch);
+
+    for (i = 0; i < batch.n; i++) {
+        assert_int_equal(batch.records[i].action, MSYNC_ACTION_UPSERT);
+    }
+
+    msync_batch_clear(&batch);
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, open_store, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(what_json_cannot_carry_is_set_aside_and_the_others_go),
+        T(numbers_go_out_as_they_are),
+        T(an_id_that_no_text_can_hold_names_no_other_record)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
