@@ -421,22 +421,53 @@ msync_cli_check(msync_cli_t *cli)
 
 
 static void
-say_reinitialise(const msync_cli_t *cli, int64_t queue)
+say_reinitialise(const msync_cli_t *cli, int64_t unsent, bool restored)
 {
     if (cli->json) {
-        printf("{\"reinitialised\":%s,\"unsent\":%lld,\"discarded\":%s}\n",
-               cli->yes ? "true" : "false", (long long) queue,
-               cli->yes && cli->discard ? "true" : "false");
+        printf("{\"reinitialised\":%s,\"unsent\":%lld,\"discarded\":%s,"
+               "\"centralRestored\":%s}\n", cli->yes ? "true" : "false",
+               (long long) unsent,
+               cli->yes && cli->discard ? "true" : "false",
+               restored ? "true" : "false");
         return;
     }
 
     fprintf(cli->yes ? stdout : stderr,
             "This forgets what was pulled from central and %s; rows stay "
             "until central's replace them. The next run pulls everything "
-            "anew, which may take long. Unsent changes: %lld.\n",
+            "anew, which may take long. Unsent changes: %lld.%s\n",
             cli->discard ? "DISCARDS unsent changes"
                          : "keeps unsent changes, which are sent first",
-            (long long) queue);
+            (long long) unsent,
+            restored ? " Central was restored from a backup and may have "
+                       "lost what this site had sent, so these are all "
+                       "changes that were ever made here."
+                     : "");
+}
+
+
+/* what central refused is unsent as well, and all that a restored central may
+ * have lost */
+
+static int
+count_unsent(msync_store_t *store, int64_t *n, int64_t *restored,
+    msync_err_t *err)
+{
+    int64_t  refused;
+
+    *restored = 0;
+
+    if (msync_store_get_int(store, MSYNC_KEY_RESTORED, restored, err)
+        != MSYNC_OK
+        || msync_store_refused_count(store, &refused, err) != MSYNC_OK
+        || msync_store_queue(store, *restored ? NULL : MSYNC_KEY_PUSH_CURSOR,
+                             n, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *n += *restored ? 0 : refused;
+    return MSYNC_OK;
 }
 
 
@@ -444,7 +475,7 @@ int
 msync_cli_reinitialise(msync_cli_t *cli)
 {
     int          rc;
-    int64_t      queue, refused;
+    int64_t      unsent, restored;
     msync_err_t  err;
 
     if (cli->yes && take_lock(cli, &err) != MSYNC_OK) {
@@ -455,17 +486,14 @@ msync_cli_reinitialise(msync_cli_t *cli)
                   : open_database(cli, MSYNC_STORE_READ_ONLY, &err);
 
     if (rc != MSYNC_OK
-        || msync_store_queue(cli->store, MSYNC_KEY_PUSH_CURSOR, &queue, &err)
-           != MSYNC_OK
-        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
+        || count_unsent(cli->store, &unsent, &restored, &err) != MSYNC_OK
         || (cli->yes && msync_store_reinitialise(cli->store, cli->discard,
                                                  &err) != MSYNC_OK))
     {
         return msync_cli_fail(&err);
     }
 
-    /* what central refused is unsent as well */
-    say_reinitialise(cli, queue + refused);
+    say_reinitialise(cli, unsent, restored != 0);
 
     if (!cli->yes) {
         fprintf(stderr, "msync: nothing was done; say --yes to do it\n");

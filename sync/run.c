@@ -484,6 +484,36 @@ close_context(context_t *ctx)
 }
 
 
+/*
+ * Whoever begins again must know that central was restored from a backup,
+ * whatever the runs in between ended with.  All pulls of a run that ended
+ * well were in order, unless it was for one patient.
+ */
+
+static void
+note_restored(const msync_run_t *run, int rc, const msync_err_t *err)
+{
+    bool         restored;
+    int64_t      noted = 0;
+    msync_err_t  fault;
+
+    restored = rc != MSYNC_OK && err->variant == MSYNC_ERR_CENTRAL_RESTORED;
+
+    if (!restored && (rc != MSYNC_OK || run->patient != NULL)) {
+        return;
+    }
+
+    if (msync_store_get_int(run->store, MSYNC_KEY_RESTORED, &noted, &fault)
+        != MSYNC_OK
+        || (noted != restored
+            && msync_store_set_int(run->store, MSYNC_KEY_RESTORED, restored,
+                                   &fault) != MSYNC_OK))
+    {
+        msync_log_err(&fault, "noting whether central was restored");
+    }
+}
+
+
 /* the last words of a run; those of an error that came first count */
 
 static int
@@ -552,6 +582,7 @@ msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
     }
 
     close_context(&ctx);
+    note_restored(run, rc, err);
     rc = finish(run, entry, rc, err);
 
     if (rc != MSYNC_OK) {

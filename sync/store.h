@@ -39,6 +39,7 @@ typedef struct msync_store_s  msync_store_t;
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
+#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
@@ -126,7 +127,8 @@ int msync_store_check(msync_store_t *store, msync_finding_pt each,
 /*
  * Forgets what was pulled and where: the next run sends what waits and then
  * pulls everything anew.  Rows stay until central's arrive.  With "discard"
- * unsent changes are forgotten instead of sent.
+ * unsent changes are forgotten instead of sent.  While MSYNC_KEY_RESTORED is
+ * not 0, whatever the changelog has is unsent.
  */
 int msync_store_reinitialise(msync_store_t *store, bool discard,
     msync_err_t *err);
@@ -179,7 +181,7 @@ int msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
 
 /*
  * Changes waiting at or after the push cursor that this site may send, each
- * record once (its latest change).
+ * record once (its latest change); without a cursor all that there are.
  */
 int msync_store_queue(msync_store_t *store, const char *cursor_id,
     int64_t *n, msync_err_t *err);

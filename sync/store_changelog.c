@@ -69,7 +69,9 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
 {
     int64_t  cursor = 0;
 
-    if (msync_store_get_int(store, cursor_id, &cursor, err) != MSYNC_OK) {
+    if (cursor_id != NULL
+        && msync_store_get_int(store, cursor_id, &cursor, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

@@ -212,13 +212,20 @@ msync_store_reinitialise(msync_store_t *store, bool discard,
     static const char  discard_unsent[] =
         "DELETE FROM changelog; DELETE FROM msync_refused;";
 
+    /* a central that was restored has older copies of what it had taken */
+    static const char  send_all[] =
+        "UPDATE key_value_store SET value_int = 0 WHERE id IN ("
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "EXISTS (SELECT 1 FROM key_value_store WHERE id = "
+        "'" MSYNC_KEY_RESTORED "' AND value_int <> 0);";
+
     if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     if (msync_store_exec(store, forget, err) != MSYNC_OK
-        || (discard && msync_store_exec(store, discard_unsent, err)
-                       != MSYNC_OK))
+        || msync_store_exec(store, discard ? discard_unsent : send_all, err)
+           != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;

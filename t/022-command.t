@@ -24,6 +24,7 @@ a_renamed_table_goes_on_to_be_synchronised();
 
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
+a_restored_central_gets_back_what_it_had();
 an_error_has_a_line_of_its_own();
 what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
@@ -334,6 +335,75 @@ sub what_has_the_name_of_a_backup_is_whole {
             if $signal eq 'TERM';
         unlink glob "$copy.*.part";
     }
+}
+
+
+# Its administrator puts a backup in place: central has an older copy of what
+# this site had sent since, and less records of its own than it had.
+sub a_restored_central_gets_back_what_it_had {
+    my $database = site_path('restored.sqlite');
+    my $central = start_central(password => 'secret', records => 100);
+    my @command = ('--database', $database, '--url', $central->url,
+        '--username', 'Clinic 7', '--password-file',
+        write_private('password', "secret\n"));
+    my %newer = (item_line => ['ID', 'batch'], asset => ['id', 'notes']);
+    my $row = sub {
+        my ($table) = @_;
+        my ($key, $field) = @{ $newer{$table} };
+        return split /\|/, sqlite($database, "SELECT $key, $field FROM "
+                                  . "$table ORDER BY $key LIMIT 1");
+    };
+
+    run(@command, 'sync');
+    $central->snapshot;
+
+    my $unit = sqlite($database, 'SELECT min(ID) FROM unit');
+    $central->change(tableName => 'unit', recordId => $unit,
+        channel => 'central', action => 'update',
+        recordData => $central->record(unit => $unit));
+
+    for my $table (keys %newer) {
+        my ($key, $field) = @{ $newer{$table} };
+        my ($id) = $row->($table);
+        sqlite($database, "UPDATE $table SET $field = 'newer' WHERE $key = "
+               . "'$id'");
+    }
+
+    my ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'edits are sent') or diag($err);
+
+    $central->restore;
+    ($code, $out, $err) = run(@command, 'sync');
+    is($code, 1, 'a run with a central that was restored fails');
+    like($err, qr/^msync: CENTRAL_RESTORED/m, 'with words');
+
+    $central->fault(api => 'v5', path => 'site', kind => 'garbage',
+                    times => 20);
+    ($code, $out, $err) = run(@command, 'sync');
+    like($err, qr/^msync: INVALID_RESPONSE/m, 'the next error is another');
+    $central->clear_faults;
+
+    ($code, $out, $err) = run(@command, 'reinitialise');
+    like($err, qr/Unsent changes: 2\. Central was restored/,
+         'what central had taken is unsent now, and it is said why');
+
+    ($code, $out) = run(@command, '--json', '--yes', 'reinitialise');
+    is($code, 0, 'to begin again');
+    is_deeply([@{ decode_json($out) }{qw(unsent centralRestored)}],
+              [2, JSON::PP::true()], 'says so, too');
+
+    ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'the next run ends well') or diag($err);
+
+    for my $table (sort keys %newer) {
+        my ($id, $value) = $row->($table);
+        is($value, 'newer', "the newer $table is here");
+        is($central->record($table, $id)->{ $newer{$table}[1] }, 'newer',
+           'and at central');
+    }
+
+    ($code, $out, $err) = run(@command, 'reinitialise');
+    like($err, qr/Unsent changes: 0\.\n/, 'then nothing is unsent any more');
 }
 
 
