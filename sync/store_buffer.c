@@ -15,8 +15,10 @@
  * try, after a day at most */
 #define PAUSE_SQL  "min(86400000, 900000 << min(tries, 8))"
 
-/* rows of the buffer that are due at the time ?7 */
-#define DUE  "integration_datetime IS NULL AND ifnull(retry_at, 0) <= ?7"
+/* rows of the buffer that are due at the time ?7; a pause that a wrong clock
+ * began in the future is none */
+#define DUE  "integration_datetime IS NULL AND (ifnull(retry_at, 0) <= ?7 OR " \
+             "last_tried > ?7)"
 
 static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
 

@@ -129,11 +129,14 @@ requeue(msync_store_t *store, bool all, msync_err_t *err)
     int64_t        site = -1;
     sqlite3_stmt  *stmt;
 
+    long long  now = msync_store_now();
+
     static const char  latest[] = "changelog WHERE record_id = "
         "msync_refused.record_id AND table_name = msync_refused.table_name";
 
+    /* a wrong clock may have begun the pause in the future */
     due = sqlite3_mprintf("waits AND (%d OR last_tried + " PAUSE_SQL
-                          " <= %lld)", all, (long long) msync_store_now());
+                          " <= %lld OR last_tried > %lld)", all, now, now);
 
     /* the record's own store does not matter any more: it was chosen for
      * sending once */

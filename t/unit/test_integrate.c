@@ -77,6 +77,12 @@ a_failed_record_waits_longer_with_each_try(void **state)
                                  "|| '|' || tries FROM sync_buffer"),
                         "1800000|2");
 
+    /* the clock was years ahead */
+    site_sql(site, "UPDATE sync_buffer SET last_tried = 4000000000000, "
+             "retry_at = 4000000900000");
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_int_equal(integrate(site, true).failed, 0);
+
     /* central sends it again: that is another try at once */
     site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
               UNIT("b"));

@@ -286,6 +286,24 @@ refused_records_come_back_on_request_and_go_when_taken(void **state)
 
 
 static void
+a_refused_record_is_sent_again_when_the_clock_was_wrong(void **state)
+{
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    prepare(site);
+    site_record(&batch, "Location", "L1", MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_refused_put(site->store, MSYNC_LEGACY,
+                                      &batch.records[0], "no", &err));
+    site_sql(site, "UPDATE msync_refused SET last_tried = 4000000000000");
+    assert_ok(msync_store_refused_requeue(site->store, false, &err));
+    assert_int_equal(waiting(site), 1);
+    msync_batch_clear(&batch);
+}
+
+
+static void
 a_refused_row_that_is_gone_is_no_failure_any_more(void **state)
 {
     int64_t        n, processed;
@@ -632,6 +650,7 @@ main(void)
         T(changes_are_routed_and_counted_once),
         T(a_batch_is_capped_in_octets),
         T(a_row_of_wrong_type_is_set_aside_and_the_others_go),
+        T(a_refused_record_is_sent_again_when_the_clock_was_wrong),
         T(a_refused_row_that_is_gone_is_no_failure_any_more),
         T(a_refused_record_comes_back_as_what_it_is_by_then),
         T(a_locked_database_is_waited_for),
