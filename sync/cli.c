@@ -179,6 +179,9 @@ parse_options(msync_cli_t *cli, int argc, char **argv)
             cli->url = optarg;
             break;
         case 'n':
+            if (*optarg == '\0') {
+                return misused("--username is empty, it must name the site");
+            }
             cli->username = optarg;
             break;
         case 'p':

@@ -346,6 +346,7 @@ msync_cli_sync(msync_cli_t *cli)
 int
 msync_cli_retry(msync_cli_t *cli)
 {
+    int64_t             refused;
     msync_err_t         err;
     msync_log_entry_t   success;
     msync_integrated_t  result;
@@ -359,15 +360,19 @@ msync_cli_retry(msync_cli_t *cli)
            != MSYNC_OK
         || msync_store_buffer_wake_all(cli->store, &err) != MSYNC_OK
         || msync_store_refused_requeue(cli->store, true, &err) != MSYNC_OK
+        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
         || msync_integrate(cli->store, cli->catalogue, success.id != 0, NULL,
                            NULL, &result, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }
 
-    printf(cli->json ? "{\"integrated\":%lld,\"failed\":%lld}\n"
-                     : "%lld integrated, %lld failed\n",
-           (long long) result.integrated, (long long) result.failed);
+    printf(cli->json ? "{\"integrated\":%lld,\"failed\":%lld,"
+                       "\"toBeSent\":%lld}\n"
+                     : "%lld integrated, %lld failed, %lld to be sent again "
+                       "with the next sync\n",
+           (long long) result.integrated, (long long) result.failed,
+           (long long) refused);
 
     return 0;
 }

@@ -167,8 +167,14 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
         "SELECT 'cursor: ' || id || ' is ' || value_int || ', beyond the "
         "end of the changelog' FROM key_value_store WHERE id IN "
         "('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "typeof(value_int) = 'integer' AND "
         "value_int > 1 + ifnull((SELECT seq FROM sqlite_sequence WHERE name "
         "= 'changelog'), 0)",
+
+        "SELECT 'cursor: ' || id || ' is ' || quote(value_int) || ', no whole "
+        "number; the next run goes on from ' || ifnull(CAST(value_int AS "
+        "INTEGER), 0) FROM key_value_store WHERE id LIKE '%CURSOR%' AND "
+        "typeof(value_int) <> 'integer'",
 
         "SELECT 'cursor: ' || id || ' is negative' FROM key_value_store "
         "WHERE id LIKE '%CURSOR%' AND value_int < 0",

@@ -24,6 +24,7 @@ a_renamed_table_goes_on_to_be_synchronised();
 
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
+a_site_without_a_name_is_a_wrong_command_line();
 a_restored_central_gets_back_what_it_had();
 an_error_has_a_line_of_its_own();
 what_cannot_be_written_has_not_been_said();
@@ -335,6 +336,17 @@ sub what_has_the_name_of_a_backup_is_whole {
             if $signal eq 'TERM';
         unlink glob "$copy.*.part";
     }
+}
+
+
+sub a_site_without_a_name_is_a_wrong_command_line {
+    my ($code, $out, $err) = run('--database', site_path('nobody.sqlite'),
+        '--url', 'http://127.0.0.1:1', '--username', '', '--password-file',
+        write_private('password', "secret\n"), 'sync');
+
+    is($code, 2, 'an empty site name');
+    like($err, qr/^msync: --username is empty/, 'is refused with a sentence');
+    ok(!-e site_path('nobody.sqlite'), 'before anything is done');
 }
 
 

@@ -95,8 +95,11 @@ sub one_record_is_set_aside_and_the_others_go {
     is("@sent", '', 'and not tried at once');
 
     refuse();
-    @sent = sent(v5 => sub { run('retry'); run('sync') });
-    is("@sent", "$id[2] Update", 'but on request');
+    run('retry');
+    like(slurp(), qr/^0 integrated, 0 failed, 1 to be sent again/,
+         'but on request, as is said');
+    @sent = sent(v5 => sub { run('sync') });
+    is("@sent", "$id[2] Update", 'it goes');
     is(refused(), '', 'then it is forgotten');
 }
 

@@ -35,6 +35,27 @@ a_check_finds_damage_and_nothing_else(void **state)
 
 
 static void
+a_cursor_that_is_no_whole_number_is_found(void **state)
+{
+    char         found[8192] = "";
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 0,
+                                  &err));
+    site_sql(site, "UPDATE key_value_store SET value_int = 'x' WHERE id = "
+             "'" MSYNC_KEY_PUSH_CURSOR "';"
+             "INSERT INTO key_value_store (id, value_int) VALUES "
+             "('" MSYNC_KEY_PULL_V6_CURSOR "', 1.5)");
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_string_equal(found, "cursor: " MSYNC_KEY_PUSH_CURSOR " is 'x', no "
+                        "whole number; the next run goes on from 0;cursor: "
+                        MSYNC_KEY_PULL_V6_CURSOR " is 1.5, no whole number; "
+                        "the next run goes on from 1;");
+}
+
+
+static void
 a_trigger_that_says_something_else_is_found(void **state)
 {
     char         found[8192] = "";
@@ -122,6 +143,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         T(a_check_finds_damage_and_nothing_else),
+        T(a_cursor_that_is_no_whole_number_is_found),
         T(a_trigger_that_says_something_else_is_found),
         T(opening_makes_triggers_and_tables_good),
         T(renamed_tables_have_their_triggers),
