@@ -152,7 +152,8 @@ read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
             break;
         case SQLITE_CORRUPT:
             msync_err_context(err, "this database is damaged, it was left "
-                                   "as it is; put a backup in its place");
+                                   "as it is; put a backup in its place, "
+                                   "then run \"msync reinitialise\"");
             break;
         }
 
@@ -207,7 +208,8 @@ msync_store_identify(msync_store_t *store, int64_t *version,
                              "a newer msync made this database (schema "
                              "version %lld, this one knows up to %lld). It "
                              "was left as it is; install that msync again, "
-                             "or put a backup from before in its place",
+                             "or put a backup from before in its place and "
+                             "run \"msync reinitialise\" then",
                              (long long) *version,
                              (long long) SCHEMA_VERSION);
     }
