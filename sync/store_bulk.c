@@ -286,8 +286,8 @@ msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
         }
 
         stmt = msync_store_prepare_own(store,
-            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" WHERE "
-                            "\"%w\" IS NOT NULL)", table->sql,
+            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" AS t "
+                            "WHERE t.\"%w\" IS NOT NULL)", table->sql,
                             table->fields[i].name), err);
 
         if (number(store, stmt, &used, err) != MSYNC_OK) {

@@ -159,16 +159,19 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
 }
 
 
+/* a quoted name alone that is no column is a text to SQLite; t. makes it an
+ * error */
+
 static void
 add_columns(sqlite3_str *sql, const msync_table_t *table)
 {
     size_t  i;
 
     for (i = 0; i < table->n; i++) {
-        sqlite3_str_appendf(sql, "\"%w\", ", table->fields[i].name);
+        sqlite3_str_appendf(sql, "t.\"%w\", ", table->fields[i].name);
     }
 
-    sqlite3_str_appendall(sql, "msync_extra");
+    sqlite3_str_appendall(sql, "t.msync_extra");
 }
 
 
@@ -185,8 +188,8 @@ row_select(msync_store_t *store, const msync_table_t *table,
         sql = sqlite3_str_new(store->db);
         sqlite3_str_appendall(sql, "SELECT ");
         add_columns(sql, table);
-        sqlite3_str_appendf(sql, " FROM \"%w\" WHERE \"%w\" = ?1",
-                            table->sql, table->fields[table->key].name);
+        sqlite3_str_appendf(sql, " FROM \"%w\" AS t WHERE t.\"%w\" = "
+                            "?1", table->sql, table->fields[table->key].name);
         stmts->select = msync_store_prepare_own(store,
                                                 sqlite3_str_finish(sql), err);
     }

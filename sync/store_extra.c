@@ -32,10 +32,10 @@ select_rows(msync_store_t *store, const msync_table_t *table,
     sqlite3_str   *sql;
 
     sql = sqlite3_str_new(store->db);
-    sqlite3_str_appendf(sql, "SELECT \"%w\", msync_extra FROM \"%w\" WHERE "
-                        "msync_extra IS NOT NULL AND EXISTS (SELECT 1 FROM "
-                        "json_each(iif(json_valid(msync_extra), msync_extra, "
-                        "'{}')) WHERE key IN (",
+    sqlite3_str_appendf(sql, "SELECT t.\"%w\", msync_extra FROM \"%w\" AS "
+                        "t WHERE msync_extra IS NOT NULL AND EXISTS (SELECT "
+                        "1 FROM json_each(iif(json_valid(msync_extra), "
+                        "msync_extra, '{}')) WHERE key IN (",
                         table->fields[table->key].name, table->sql);
 
     for (i = 0; i < table->n; i++) {

@@ -45,7 +45,7 @@ tidy_joins(msync_store_t *store, const msync_table_t *other,
         }
 
         return msync_store_run_about(store,
-                   sqlite3_mprintf("DELETE FROM \"%w\" AS l WHERE \"%w\" = "
+                   sqlite3_mprintf("DELETE FROM \"%w\" AS l WHERE l.\"%w\" = "
                                    "?1 AND EXISTS (SELECT 1 FROM \"%w\" k "
                                    "WHERE k.\"%w\" = ?2 AND k.\"%w\" = "
                                    "l.\"%w\")", other->sql, field->name,

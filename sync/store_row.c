@@ -190,7 +190,7 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 
     if (stmts->exists == NULL) {
         stmts->exists = msync_store_prepare_own(store,
-            sqlite3_mprintf("SELECT 1 FROM \"%w\" WHERE \"%w\" = ?1",
+            sqlite3_mprintf("SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
                             table->sql, table->fields[table->key].name), err);
     }
 
@@ -392,7 +392,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     }
 
     rc = msync_store_run_about(store,
-             sqlite3_mprintf("DELETE FROM \"%w\" WHERE \"%w\" = ?1",
+             sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
                              table->sql, table->fields[table->key].name),
              id, NULL, err);
 
@@ -432,8 +432,8 @@ msync_store_row_soft_delete(msync_store_t *store,
     }
 
     return msync_store_run_about(store,
-                     sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = %z WHERE "
-                                     "\"%w\" = ?1", table->sql,
+                     sqlite3_mprintf("UPDATE \"%w\" AS t SET \"%w\" = %z "
+                                     "WHERE t.\"%w\" = ?1", table->sql,
                                      table->soft_column, value,
                                      table->fields[table->key].name),
                      id, NULL, err);

@@ -416,8 +416,9 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
     sqlite3_str_appendall(sql, "is_sync_update = 0 AND (store_id IS NULL");
 
     if (store != NULL) {
-        sqlite3_str_appendf(sql, " OR store_id IN (SELECT \"%w\" FROM "
-                            "\"%w\" WHERE \"sync_id_remote_site\" = ?1)",
+        sqlite3_str_appendf(sql, " OR store_id IN (SELECT s.\"%w\" FROM "
+                            "\"%w\" AS s WHERE s.\"sync_id_remote_site\" = "
+                            "?1)",
                             store->fields[store->key].name, store->sql);
     }
 

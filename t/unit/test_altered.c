@@ -1,0 +1,77 @@
+/* What an application does to tables that msync shares with it. */
+
+#include "site.h"
+
+#define LOCATION(id)                                                          \
+    "INSERT INTO Location (ID, Description, code, store_ID) VALUES ('" id     \
+    "', 'd', 'c', 'S1')"
+
+
+/* a store that is active here, nothing of which waits */
+
+static void
+prepare(site_t *site)
+{
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
+             "'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7),"
+             "('S2', 'N1', 'c', 'store', 8);"
+             "UPDATE msync_flag SET integrating = 0;");
+}
+
+
+static void
+a_column_that_is_gone_is_never_sent_as_its_name(void **state)
+{
+    int64_t        processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    prepare(site);
+    site_sql(site, LOCATION("L1")
+             ";ALTER TABLE Location RENAME COLUMN Description TO title");
+    assert_int_equal(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10,
+                                         1 << 20, &batch, &processed, &err),
+                     MSYNC_ERROR);
+    assert_non_null(strstr(err.text, "Description"));
+    assert_int_equal(batch.n, 0);
+    msync_batch_clear(&batch);
+}
+
+
+static void
+a_key_that_is_gone_finds_no_row(void **state)
+{
+    bool          exists;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    const msync_table_t  *table;
+
+    table = msync_catalogue_find(site->catalogue, "unit");
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box');"
+             "ALTER TABLE unit RENAME COLUMN ID TO id_of_unit");
+    assert_int_equal(msync_store_row_exists(site->store, table, "ID",
+                                            &exists, &err), MSYNC_ERROR);
+    assert_int_equal(msync_store_row_delete(site->store, table, "ID", &err),
+                     MSYNC_ERROR);
+    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(a_column_that_is_gone_is_never_sent_as_its_name),
+        T(a_key_that_is_gone_finds_no_row)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
