@@ -17,6 +17,15 @@ typedef struct {
     void             *data;
 } report_t;
 
+/* one look at the schema */
+typedef struct {
+    msync_store_t  *store;
+    sqlite3_stmt   *stmt;          /* gives the SQL of a type and a name */
+    bool            set_up;
+    msync_lost_pt   each;
+    void           *data;
+} look_t;
+
 
 /* reports each row of a query whose first column is a sentence */
 
@@ -47,16 +56,14 @@ report_rows(msync_store_t *store, const report_t *report, const char *sql,
 }
 
 
-/* "stmt" gives the SQL of an object of a type and a name */
-
 static int
-check_object(msync_store_t *store, sqlite3_stmt *stmt, const char *type,
-    const char *name, const char *expected, const report_t *report,
-    msync_err_t *err)
+check_object(const look_t *look, const char *type, const char *name,
+    const char *expected, msync_err_t *err)
 {
-    int          code, rc = MSYNC_OK;
-    char         text[512];
-    const char  *sql, *fault = NULL;
+    int            code, rc = MSYNC_OK;
+    char           text[512];
+    const char    *sql, *fault = NULL;
+    sqlite3_stmt  *stmt = look->stmt;
 
     sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
@@ -66,7 +73,7 @@ check_object(msync_store_t *store, sqlite3_stmt *stmt, const char *type,
         fault = "is missing";
 
     } else if (code != SQLITE_ROW) {
-        rc = msync_store_fault(store, "checking", err);
+        rc = msync_store_fault(look->store, "checking", err);
 
     } else if (expected != NULL) {
         sql = (const char *) sqlite3_column_text(stmt, 0);
@@ -77,7 +84,7 @@ check_object(msync_store_t *store, sqlite3_stmt *stmt, const char *type,
     if (fault != NULL) {
         snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
                  "it again when it starts", type, name, fault);
-        report->each(report->data, text);
+        look->each(look->data, MSYNC_LOST_OBJECT, text);
     }
 
     sqlite3_reset(stmt);
@@ -88,15 +95,14 @@ check_object(msync_store_t *store, sqlite3_stmt *stmt, const char *type,
 /* a trigger that says something else keeps changes from central */
 
 static int
-check_trigger(msync_store_t *store, sqlite3_stmt *stmt,
-    const msync_table_t *table, const char *event, const report_t *report,
-    msync_err_t *err)
+check_trigger(const look_t *look, const msync_table_t *table,
+    const char *event, msync_err_t *err)
 {
     int           rc;
     char         *name, *expected;
     sqlite3_str  *sql;
 
-    sql = sqlite3_str_new(store->db);
+    sql = sqlite3_str_new(look->store->db);
     msync_store_put_trigger(sql, table, event);
     expected = sqlite3_str_finish(sql);
     name = sqlite3_mprintf("msync_%s_%s", table->sql, event);
@@ -105,7 +111,7 @@ check_trigger(msync_store_t *store, sqlite3_stmt *stmt,
         msync_out_of_memory();
     }
 
-    rc = check_object(store, stmt, "trigger", name, expected, report, err);
+    rc = check_object(look, "trigger", name, expected, err);
 
     sqlite3_free(expected);
     sqlite3_free(name);
@@ -114,37 +120,100 @@ check_trigger(msync_store_t *store, sqlite3_stmt *stmt,
 }
 
 
+static void
+check_column(const look_t *look, const msync_table_t *table,
+    const char *name, bool sent)
+{
+    char  text[512];
+
+    if (msync_store_has_column(look->store, table->sql, name)) {
+        return;
+    }
+
+    if (sent && look->set_up) {
+        snprintf(text, sizeof(text), "table \"%.128s\": the column \"%.128s\" "
+                 "is gone. It was there when msync set the table up; nothing "
+                 "is sent or received until it is there again", table->sql,
+                 name);
+        look->each(look->data, MSYNC_LOST_FIELD, text);
+
+    } else {
+        snprintf(text, sizeof(text), "column \"%.128s\" of table \"%.128s\" "
+                 "is missing; the helper makes it again when it starts",
+                 name, table->sql);
+        look->each(look->data, MSYNC_LOST_OBJECT, text);
+    }
+}
+
+
+static void
+check_columns(const look_t *look, const msync_table_t *table)
+{
+    size_t  i;
+
+    /* a table that is missing comes back with all of them */
+    if (!msync_store_has_column(look->store, table->sql, NULL)) {
+        return;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        check_column(look, table, table->fields[i].name,
+                     table->push != 0 && !table->fields[i].local_only);
+    }
+
+    if (table->soft_is_local) {
+        check_column(look, table, table->soft_column, false);
+    }
+
+    check_column(look, table, "msync_extra", false);
+}
+
+
 int
-msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
-    void *data, msync_err_t *err)
+msync_store_check_schema(msync_store_t *store, bool set_up,
+    msync_lost_pt each, void *data, msync_err_t *err)
 {
     int                   rc = MSYNC_OK;
     size_t                i, j;
-    report_t              report = { each, data };
-    sqlite3_stmt         *stmt;
+    look_t                look = { store, NULL, set_up, each, data };
     const msync_table_t  *table;
 
-    stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master WHERE "
-                               "type = ?1 AND name = ?2 COLLATE NOCASE", err);
-    if (stmt == NULL) {
+    look.stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master "
+                                    "WHERE type = ?1 AND name = ?2 COLLATE "
+                                    "NOCASE", err);
+    if (look.stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
-        rc = check_object(store, stmt, "table", table->sql, NULL, &report,
-                          err);
+        rc = check_object(&look, "table", table->sql, NULL, err);
+        check_columns(&look, table);
 
         for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
             rc = rc == MSYNC_OK
-                 ? check_trigger(store, stmt, table, msync_store_events[j],
-                                 &report, err)
+                 ? check_trigger(&look, table, msync_store_events[j], err)
                  : rc;
         }
     }
 
-    sqlite3_finalize(stmt);
+    sqlite3_finalize(look.stmt);
     return rc;
+}
+
+
+static void
+report_lost(void *data, msync_lost_e lost, const char *text)
+{
+    char             full[1024];
+    const report_t  *report = data;
+
+    if (lost == MSYNC_LOST_FIELD) {
+        snprintf(full, sizeof(full), "%s. " MSYNC_STORE_ADVICE_FIELD, text);
+        text = full;
+    }
+
+    report->each(report->data, text);
 }
 
 
@@ -152,6 +221,7 @@ int
 msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err)
 {
+    bool      set_up;
     size_t    i;
     report_t  report = { each, data };
 
@@ -190,7 +260,10 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
         "see \"msync errors\"' FROM msync_refused HAVING count(*) > 0"
     };
 
-    if (msync_store_check_schema(store, each, data, err) != MSYNC_OK) {
+    if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
+        || msync_store_check_schema(store, set_up, report_lost, &report, err)
+           != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

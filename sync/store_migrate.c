@@ -39,6 +39,14 @@ static const struct {
 #define SCHEMA_VERSION                                                        \
     migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
 
+/* what is not any more as this schema made it */
+typedef struct {
+    bool          tell;            /* what is made again is said, once */
+    bool          any;
+    bool          refused;         /* why is in err */
+    msync_err_t  *err;             /* borrowed */
+} losses_t;
+
 
 bool
 msync_store_has_column(msync_store_t *store, const char *table,
@@ -221,25 +229,15 @@ msync_store_identify(msync_store_t *store, int64_t *version,
 }
 
 
-/* what is made again is said once, here */
-
-static void
-note_finding(void *data, const char *text)
-{
-    bool  *current = data;
-
-    *current = false;
-    msync_log(MSYNC_LOG_WARN, "%s", text);
-}
-
+/* whether the database has the schema, whatever happened to it since */
 
 static int
-is_current(msync_store_t *store, int64_t version, const char *hash,
-    bool *current, msync_err_t *err)
+has_schema(msync_store_t *store, int64_t version, const char *hash,
+    bool *set_up, msync_err_t *err)
 {
     char  *stored;
 
-    *current = false;
+    *set_up = false;
 
     if (version != SCHEMA_VERSION) {
         return MSYNC_OK;
@@ -249,13 +247,70 @@ is_current(msync_store_t *store, int64_t version, const char *hash,
         return MSYNC_ERROR;
     }
 
-    *current = stored != NULL && strcmp(stored, hash) == 0;
+    *set_up = stored != NULL && strcmp(stored, hash) == 0;
     msync_free(&stored);
 
-    /* somebody may have dropped a trigger since */
-    return *current
-           ? msync_store_check_schema(store, note_finding, current, err)
-           : MSYNC_OK;
+    return MSYNC_OK;
+}
+
+
+/* the schema of this catalogue, and its hash; the caller frees it */
+
+static char *
+make_schema(msync_store_t *store, char hash[MSYNC_SHA256_HEX + 1])
+{
+    char  *schema;
+
+    schema = msync_store_schema(store->catalogue);
+    msync_conf_hash_password(schema, strlen(schema), hash);
+
+    return schema;
+}
+
+
+int
+msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
+{
+    char     *schema, hash[MSYNC_SHA256_HEX + 1];
+    int64_t   version;
+
+    schema = make_schema(store, hash);
+    msync_free(&schema);
+
+    return msync_store_identify(store, &version, err) == MSYNC_OK
+           ? has_schema(store, version, hash, set_up, err) : MSYNC_ERROR;
+}
+
+
+static void
+note_lost(void *data, msync_lost_e lost, const char *text)
+{
+    losses_t  *losses = data;
+
+    losses->any = true;
+
+    if (lost == MSYNC_LOST_FIELD) {
+        if (!losses->refused) {
+            losses->refused = true;
+            msync_err_set(losses->err, MSYNC_ERR_DATABASE_ERROR, "%s", text);
+            losses->err->advice = MSYNC_STORE_ADVICE_FIELD;
+        }
+
+    } else if (losses->tell) {
+        msync_log(MSYNC_LOG_WARN, "%s", text);
+    }
+}
+
+
+/* what somebody dropped or changed since this schema was made */
+
+static int
+find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
+{
+    losses->err = err;
+
+    return msync_store_check_schema(store, true, note_lost, losses, err)
+           == MSYNC_OK && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -297,9 +352,15 @@ note_tables_file(msync_store_t *store, msync_err_t *err)
 
 static int
 migrate(msync_store_t *store, int64_t version, const char *schema,
-    const char *hash, msync_err_t *err)
+    const char *hash, bool set_up, msync_err_t *err)
 {
-    size_t  i;
+    size_t    i;
+    losses_t  losses = { .tell = true };
+
+    /* another one may have altered more until this transaction began */
+    if (set_up && find_losses(store, &losses, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
 
     for (i = 0; i < sizeof(migrations) / sizeof(*migrations); i++) {
         if (version != 0 && version < migrations[i].version
@@ -339,19 +400,20 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
 int
 msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
 {
-    int    rc = MSYNC_ERROR;
-    bool   current;
-    char  *schema;
-    char   hash[MSYNC_SHA256_HEX + 1];
+    int        rc = MSYNC_ERROR;
+    bool       set_up;
+    char      *schema, hash[MSYNC_SHA256_HEX + 1];
+    losses_t   losses = { 0 };
 
-    schema = msync_store_schema(store->catalogue);
-    msync_conf_hash_password(schema, strlen(schema), hash);
+    schema = make_schema(store, hash);
 
-    if (is_current(store, version, hash, &current, err) != MSYNC_OK) {
+    if (has_schema(store, version, hash, &set_up, err) != MSYNC_OK
+        || (set_up && find_losses(store, &losses, err) != MSYNC_OK))
+    {
         goto done;
     }
 
-    if (current) {
+    if (set_up && !losses.any) {
         rc = note_tables_file(store, err);
         goto done;
     }
@@ -360,7 +422,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
         goto done;
     }
 
-    if (migrate(store, version, schema, hash, err) != MSYNC_OK) {
+    if (migrate(store, version, schema, hash, set_up, err) != MSYNC_OK) {
         msync_store_rollback(store);
         goto done;
     }

@@ -191,9 +191,31 @@ extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
 void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event);
 
-/* the part of msync_store_check that a migration makes good */
-int msync_store_check_schema(msync_store_t *store, msync_finding_pt each,
-    void *data, msync_err_t *err);
+/*
+ * What of the schema is not as msync made it, with a sentence that says so.
+ * A migration makes it again, but for a field of a table that is pushed: its
+ * rows would go to central without what central has.
+ */
+typedef enum {
+    MSYNC_LOST_OBJECT = 0,
+    MSYNC_LOST_FIELD
+} msync_lost_e;
+
+typedef void (*msync_lost_pt)(void *data, msync_lost_e lost,
+    const char *text);
+
+#define MSYNC_STORE_ADVICE_FIELD                                              \
+    "Give the column its name back; or, where the application does without "  \
+    "it, add it with ALTER TABLE ... ADD COLUMN and fetch its values with "   \
+    "\"msync reinitialise\"."
+
+/* "set_up": by this catalogue, so that every field had its column once */
+int msync_store_check_schema(msync_store_t *store, bool set_up,
+    msync_lost_pt each, void *data, msync_err_t *err);
+
+/* whether that is so */
+int msync_store_is_set_up(msync_store_t *store, bool *set_up,
+    msync_err_t *err);
 
 /* reads which indexes are away, after opening and after a rollback */
 int msync_store_know_loose(msync_store_t *store, msync_err_t *err);

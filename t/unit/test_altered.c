@@ -24,6 +24,31 @@ prepare(site_t *site)
 
 
 static void
+note(void *data, const char *text)
+{
+    strcat(data, text);
+    strcat(data, ";");
+}
+
+
+static void
+assert_check(site_t *site, const char *words)
+{
+    char         found[8192] = "";
+    msync_err_t  err;
+
+    assert_ok(msync_store_check(site->store, note, found, &err));
+
+    if (*words == '\0') {
+        assert_string_equal(found, "");
+
+    } else if (strstr(found, words) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", words, found);
+    }
+}
+
+
+static void
 a_column_that_is_gone_is_never_sent_as_its_name(void **state)
 {
     int64_t        processed;
@@ -63,6 +88,67 @@ a_key_that_is_gone_finds_no_row(void **state)
 }
 
 
+static void
+without_a_column_of_a_pushed_table_nothing_is_done(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, "ALTER TABLE Location RENAME COLUMN Description TO title");
+    assert_check(site, "table \"Location\": the column \"Description\" is "
+                       "gone. It was there when msync set the table up");
+    assert_check(site, "ALTER TABLE ... ADD COLUMN");
+
+    assert_false(site_migrate(site, NULL, &err));
+    assert_int_equal(err.variant, MSYNC_ERR_DATABASE_ERROR);
+    assert_non_null(strstr(err.text, "table \"Location\": the column "
+                           "\"Description\" is gone"));
+    assert_non_null(strstr(err.advice, "msync reinitialise"));
+    assert_string_equal(site_get(site, "SELECT count(*) FROM "
+                        "pragma_table_info('Location') WHERE name = "
+                        "'Description'"), "0");
+
+    site_sql(site, "ALTER TABLE Location RENAME COLUMN title TO Description");
+    assert_migrates(site, NULL);
+    assert_check(site, "");
+}
+
+
+static void
+columns_that_are_not_sent_come_back(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, "ALTER TABLE unit DROP COLUMN units;"
+             "ALTER TABLE name DROP COLUMN deleted_datetime;"
+             "ALTER TABLE Location DROP COLUMN msync_extra");
+    assert_check(site, "column \"units\" of table \"unit\" is missing; the "
+                       "helper makes it again when it starts");
+    assert_check(site, "column \"deleted_datetime\" of table \"name\"");
+    assert_check(site, "column \"msync_extra\" of table \"Location\"");
+    assert_migrates(site, NULL);
+    assert_check(site, "");
+}
+
+
+/* until the helper has added it */
+
+static void
+a_column_that_is_new_is_not_said_to_be_gone(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "UPDATE key_value_store SET value_string = 'other' WHERE "
+             "id = 'MSYNC_SCHEMA_SHA256';"
+             "ALTER TABLE Location DROP COLUMN Description");
+    assert_check(site, "column \"Description\" of table \"Location\" is "
+                       "missing; the helper makes it again");
+}
+
+
 int
 main(void)
 {
@@ -70,7 +156,10 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         T(a_column_that_is_gone_is_never_sent_as_its_name),
-        T(a_key_that_is_gone_finds_no_row)
+        T(a_key_that_is_gone_finds_no_row),
+        T(without_a_column_of_a_pushed_table_nothing_is_done),
+        T(columns_that_are_not_sent_come_back),
+        T(a_column_that_is_new_is_not_said_to_be_gone)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
