@@ -413,7 +413,9 @@ open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
     ctx->run = run;
     ctx->entry = entry;
 
-    if (msync_store_log_last_success(run->store, &success, err) != MSYNC_OK
+    /* the application may have altered tables while nobody looked */
+    if (msync_store_renew(run->store, err) != MSYNC_OK
+        || msync_store_log_last_success(run->store, &success, err) != MSYNC_OK
         || msync_store_get_int(run->store, MSYNC_KEY_PREPARED,
                                &ctx->prepared, err) != MSYNC_OK
         || msync_store_refused_requeue(run->store, false, err) != MSYNC_OK)

@@ -211,6 +211,12 @@ msync_serve_watch(msync_serve_t *serve)
     }
 
     serve->version = version;
+
+    /* what cannot be made good, the next run says */
+    if (!serve->status.running) {
+        (void) msync_store_renew(serve->store, &err);
+    }
+
     msync_serve_refresh(serve);
 
     if (serve->status.queue != queue) {

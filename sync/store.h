@@ -55,6 +55,13 @@ msync_store_t *msync_store_open(const char *path,
 void msync_store_close(msync_store_t **store);
 
 /*
+ * Looks whether somebody has changed the schema since it was last as it
+ * should be, and then does what opening with MSYNC_STORE_CREATE does; cheap
+ * where nobody has.  Not inside a transaction.
+ */
+int msync_store_renew(msync_store_t *store, msync_err_t *err);
+
+/*
  * Called while another program holds the database locked, several times a
  * second; MSYNC_OK waits on, however long, anything else ends the call that
  * waits with the error that it fills.  It must not use the store.  Without

@@ -57,8 +57,9 @@ report_rows(msync_store_t *store, const report_t *report, const char *sql,
 
 
 static int
-check_object(const look_t *look, const char *type, const char *name,
-    const char *expected, msync_err_t *err)
+check_object(const look_t *look, const msync_table_t *table,
+    const char *type, const char *name, const char *expected,
+    msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     char           text[512];
@@ -84,7 +85,8 @@ check_object(const look_t *look, const char *type, const char *name,
     if (fault != NULL) {
         snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
                  "it again when it starts", type, name, fault);
-        look->each(look->data, MSYNC_LOST_OBJECT, text);
+        look->each(look->data, expected ? MSYNC_LOST_TRIGGER
+                                        : MSYNC_LOST_OBJECT, table, text);
     }
 
     sqlite3_reset(stmt);
@@ -111,7 +113,7 @@ check_trigger(const look_t *look, const msync_table_t *table,
         msync_out_of_memory();
     }
 
-    rc = check_object(look, "trigger", name, expected, err);
+    rc = check_object(look, table, "trigger", name, expected, err);
 
     sqlite3_free(expected);
     sqlite3_free(name);
@@ -135,13 +137,13 @@ check_column(const look_t *look, const msync_table_t *table,
                  "is gone. It was there when msync set the table up; nothing "
                  "is sent or received until it is there again", table->sql,
                  name);
-        look->each(look->data, MSYNC_LOST_FIELD, text);
+        look->each(look->data, MSYNC_LOST_FIELD, table, text);
 
     } else {
         snprintf(text, sizeof(text), "column \"%.128s\" of table \"%.128s\" "
                  "is missing; the helper makes it again when it starts",
                  name, table->sql);
-        look->each(look->data, MSYNC_LOST_OBJECT, text);
+        look->each(look->data, MSYNC_LOST_OBJECT, table, text);
     }
 }
 
@@ -187,7 +189,7 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
-        rc = check_object(&look, "table", table->sql, NULL, err);
+        rc = check_object(&look, table, "table", table->sql, NULL, err);
         check_columns(&look, table);
 
         for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
@@ -203,10 +205,13 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 
 
 static void
-report_lost(void *data, msync_lost_e lost, const char *text)
+report_lost(void *data, msync_lost_e lost, const msync_table_t *table,
+    const char *text)
 {
     char             full[1024];
     const report_t  *report = data;
+
+    (void) table;
 
     if (lost == MSYNC_LOST_FIELD) {
         snprintf(full, sizeof(full), "%s. " MSYNC_STORE_ADVICE_FIELD, text);

@@ -41,10 +41,12 @@ static const struct {
 
 /* what is not any more as this schema made it */
 typedef struct {
-    bool          tell;            /* what is made again is said, once */
-    bool          any;
-    bool          refused;         /* why is in err */
-    msync_err_t  *err;             /* borrowed */
+    msync_store_t  *store;         /* borrowed */
+    bool           *triggers;      /* owned, of which table of the catalogue;
+                                      NULL: only looked for, nothing said */
+    bool            any;
+    bool            refused;       /* why is in err */
+    msync_err_t    *err;           /* borrowed */
 } losses_t;
 
 
@@ -283,7 +285,8 @@ msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
 
 
 static void
-note_lost(void *data, msync_lost_e lost, const char *text)
+note_lost(void *data, msync_lost_e lost, const msync_table_t *table,
+    const char *text)
 {
     losses_t  *losses = data;
 
@@ -296,8 +299,12 @@ note_lost(void *data, msync_lost_e lost, const char *text)
             losses->err->advice = MSYNC_STORE_ADVICE_FIELD;
         }
 
-    } else if (losses->tell) {
+    } else if (losses->triggers != NULL) {
         msync_log(MSYNC_LOG_WARN, "%s", text);
+
+        if (lost == MSYNC_LOST_TRIGGER) {
+            losses->triggers[table - losses->store->catalogue->tables] = true;
+        }
     }
 }
 
@@ -307,6 +314,7 @@ note_lost(void *data, msync_lost_e lost, const char *text)
 static int
 find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
 {
+    losses->store = store;
     losses->err = err;
 
     return msync_store_check_schema(store, true, note_lost, losses, err)
@@ -350,17 +358,71 @@ note_tables_file(msync_store_t *store, msync_err_t *err)
 }
 
 
-static int
-migrate(msync_store_t *store, int64_t version, const char *schema,
-    const char *hash, bool set_up, msync_err_t *err)
-{
-    size_t    i;
-    losses_t  losses = { .tell = true };
+/* puts the rows of a table into the changelog */
 
-    /* another one may have altered more until this transaction began */
-    if (set_up && find_losses(store, &losses, err) != MSYNC_OK) {
+static int
+resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
+    msync_err_t *err)
+{
+    int            rc;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_resend(sql, table, store->changes_filter);
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+    if (stmt == NULL) {
         return MSYNC_ERROR;
     }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    rc = msync_store_run(store, stmt, table->name, err);
+    sqlite3_finalize(stmt);
+
+    if (rc == MSYNC_OK) {
+        msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
+                  "changed, so nobody knows what was changed meanwhile. All "
+                  "its rows that this site may send, %lld, are sent again; "
+                  "rows that were deleted meanwhile stay at central",
+                  table->sql, (long long) sqlite3_changes(store->db));
+    }
+
+    return rc;
+}
+
+
+/* a site that has not come to its first success has nothing to send yet */
+
+static int
+resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
+{
+    int                 rc = MSYNC_OK;
+    size_t              i;
+    int64_t             site = -1;
+    msync_log_entry_t   success;
+
+    if (msync_store_log_last_success(store, &success, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        if (success.id != 0 && triggers[i]) {
+            rc = resend_table(store, &store->catalogue->tables[i], site, err);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+migrate(msync_store_t *store, int64_t version, const char *schema,
+    const char *hash, msync_err_t *err)
+{
+    size_t  i;
 
     for (i = 0; i < sizeof(migrations) / sizeof(*migrations); i++) {
         if (version != 0 && version < migrations[i].version
@@ -397,17 +459,53 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
 }
 
 
+/* makes a schema good that this msync has made */
+
+static int
+restore(msync_store_t *store, int64_t version, const char *schema,
+    const char *hash, msync_err_t *err)
+{
+    int       rc = MSYNC_ERROR;
+    losses_t  losses = { 0 };
+
+    losses.triggers = msync_calloc(store->catalogue->n, sizeof(bool));
+
+    /* more may have been altered until this transaction began */
+    if (find_losses(store, &losses, err) == MSYNC_OK
+        && migrate(store, version, schema, hash, err) == MSYNC_OK)
+    {
+        rc = resend_tables(store, losses.triggers, err);
+    }
+
+    msync_free(&losses.triggers);
+    return rc;
+}
+
+
+static int
+schema_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+{
+    return msync_store_scalar(store,
+                              msync_store_stmt(store,
+                                               MSYNC_STMT_SCHEMA_VERSION,
+                                               "PRAGMA schema_version", err),
+                              version, "schema version", err);
+}
+
+
 int
 msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
 {
     int        rc = MSYNC_ERROR;
     bool       set_up;
     char      *schema, hash[MSYNC_SHA256_HEX + 1];
+    int64_t    seen;
     losses_t   losses = { 0 };
 
     schema = make_schema(store, hash);
 
-    if (has_schema(store, version, hash, &set_up, err) != MSYNC_OK
+    if (schema_version(store, &seen, err) != MSYNC_OK
+        || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
         || (set_up && find_losses(store, &losses, err) != MSYNC_OK))
     {
         goto done;
@@ -422,7 +520,10 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
         goto done;
     }
 
-    if (migrate(store, version, schema, hash, set_up, err) != MSYNC_OK) {
+    if ((set_up ? restore(store, version, schema, hash, err)
+                : migrate(store, version, schema, hash, err)) != MSYNC_OK
+        || schema_version(store, &seen, err) != MSYNC_OK)
+    {
         msync_store_rollback(store);
         goto done;
     }
@@ -431,10 +532,31 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
 
 done:
 
-    if (rc != MSYNC_OK) {
+    if (rc == MSYNC_OK) {
+        store->schema = seen;
+
+    } else {
         msync_err_context(err, "schema");
     }
 
     msync_free(&schema);
     return rc;
+}
+
+
+int
+msync_store_renew(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  seen, version;
+
+    if (schema_version(store, &seen, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (seen == store->schema) {
+        return MSYNC_OK;
+    }
+
+    return msync_store_identify(store, &version, err) == MSYNC_OK
+           ? msync_store_migrate(store, version, err) : MSYNC_ERROR;
 }

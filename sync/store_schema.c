@@ -292,13 +292,15 @@ add_store(sqlite3_str *sql, const msync_table_t *table, const char *row)
 }
 
 
+#define CHANGE  "table_name, record_id, row_action, store_id"
+
+/* the expressions of a change of "row", in the order of CHANGE */
+
 static void
-add_change(sqlite3_str *sql, const msync_table_t *table, const char *row,
+add_values(sqlite3_str *sql, const msync_table_t *table, const char *row,
     const char *action)
 {
-    sqlite3_str_appendf(sql, "  INSERT INTO changelog "
-                        "(table_name, record_id, row_action, store_id)\n"
-                        "  SELECT %Q, %s.\"%w\", %Q, ", table->name, row,
+    sqlite3_str_appendf(sql, "%Q, %s.\"%w\", %Q, ", table->name, row,
                         table->fields[table->key].name, action);
     add_store(sql, table, row);
 }
@@ -322,7 +324,17 @@ add_condition(sqlite3_str *sql, const msync_table_t *table, const char *row,
                             key_changed ? " AND" : "\n  WHERE", row,
                             table->push_field, table->push_value);
     }
+}
 
+
+static void
+add_change(sqlite3_str *sql, const msync_table_t *table, const char *row,
+    const char *action, bool key_changed)
+{
+    sqlite3_str_appendall(sql, "  INSERT INTO changelog (" CHANGE ")\n"
+                          "  SELECT ");
+    add_values(sql, table, row, action);
+    add_condition(sql, table, row, key_changed);
     sqlite3_str_appendall(sql, ";\n");
 }
 
@@ -341,14 +353,27 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 
     if (strcmp(event, "UPDATE") == 0) {
         /* a record that changes its id is another record to central */
-        add_change(sql, table, "OLD", "DELETE");
-        add_condition(sql, table, "OLD", true);
+        add_change(sql, table, "OLD", "DELETE", true);
     }
 
     add_change(sql, table, is_delete ? "OLD" : "NEW",
-               is_delete ? "DELETE" : "UPSERT");
-    add_condition(sql, table, is_delete ? "OLD" : "NEW", false);
+               is_delete ? "DELETE" : "UPSERT", false);
     sqlite3_str_appendall(sql, "END");
+}
+
+
+void
+msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter)
+{
+    sqlite3_str_appendall(sql, "WITH msync_change (" CHANGE ", "
+                          "is_sync_update) AS (SELECT ");
+    add_values(sql, table, "t", "UPSERT");
+    sqlite3_str_appendf(sql, ", 0 FROM \"%w\" AS t", table->sql);
+    add_condition(sql, table, "t", false);
+    sqlite3_str_appendf(sql, ") INSERT INTO changelog (" CHANGE ") SELECT "
+                        CHANGE " FROM msync_change WHERE record_id IS NOT "
+                        "NULL AND %s", filter);
 }
 
 

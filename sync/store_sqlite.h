@@ -52,6 +52,7 @@ typedef enum {
     MSYNC_STMT_MERGED_ANY,
     MSYNC_STMT_MERGED,
     MSYNC_STMT_DATA_VERSION,
+    MSYNC_STMT_SCHEMA_VERSION,
     MSYNC_STMT_LOG_UPDATE,
     MSYNC_STMT_MAX
 } msync_stmt_e;
@@ -75,6 +76,8 @@ struct msync_store_s {
     bool                      warned;          /* of the application's
                                                   triggers */
     bool                      unsynced;        /* synchronous is NORMAL */
+    int64_t                   schema;          /* its version when it was
+                                                  last as it should be */
     int64_t                   loose;           /* which indexes are away,
                                                   see store_bulk.c */
     int64_t                   appended;        /* rows of a buffer without */
@@ -191,6 +194,11 @@ extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
 void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event);
 
+/* SQL that puts every row of a table that this site (?1 is its id) may send
+ * into the changelog; "filter" is that of msync_store_changes_filter */
+void msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter);
+
 /*
  * What of the schema is not as msync made it, with a sentence that says so.
  * A migration makes it again, but for a field of a table that is pushed: its
@@ -198,11 +206,12 @@ void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
  */
 typedef enum {
     MSYNC_LOST_OBJECT = 0,
+    MSYNC_LOST_TRIGGER,
     MSYNC_LOST_FIELD
 } msync_lost_e;
 
 typedef void (*msync_lost_pt)(void *data, msync_lost_e lost,
-    const char *text);
+    const msync_table_t *table, const char *text);
 
 #define MSYNC_STORE_ADVICE_FIELD                                              \
     "Give the column its name back; or, where the application does without "  \

@@ -35,6 +35,8 @@ nothing_is_pushed_back('after a push');
 edits_of_the_application_during_a_sync_are_not_lost();
 deletes_are_pushed();
 changes_of_central_arrive();
+a_table_that_is_rebuilt_is_sent_again();
+a_column_that_is_gone_ends_the_run();
 
 refusals_have_their_own_variant();
 a_busy_central_is_waited_for();
@@ -379,6 +381,42 @@ sub changes_of_central_arrive {
        'brings it');
     is(query('SELECT count(*) FROM changelog WHERE table_name = '
         . "'unit'"), 0, 'and does not send it back');
+}
+
+
+# What Django and Alembic do; triggers go with the table that is dropped.
+sub a_table_that_is_rebuilt_is_sent_again {
+    my $create = query('SELECT sql FROM sqlite_master WHERE name = '
+                       . "'Location'");
+
+    $create =~ s/"Location"/"new__Location"/;
+    query('PRAGMA foreign_keys = OFF', 'BEGIN', $create,
+          'INSERT INTO new__Location SELECT * FROM Location',
+          'DROP TABLE Location',
+          'ALTER TABLE new__Location RENAME TO Location',
+          edit('Location', 'ID', q(Description = 'Rebuilt')), 'COMMIT');
+
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} > 0 }),
+       'rows of a table that was rebuilt wait');
+    succeeds(run_sync(), 'and the next sync');
+
+    ok((grep { $_->{tableName} eq 'Location'
+               && $_->{recordData}{Description} eq 'Rebuilt' }
+        $central->received('v5')), 'sends what no trigger has seen');
+}
+
+
+sub a_column_that_is_gone_ends_the_run {
+    query('ALTER TABLE Location RENAME COLUMN Description TO title');
+    my $error = run_sync()->{syncStatus}{error} // {};
+
+    is($error->{variant}, 'DATABASE_ERROR', 'a column that is gone');
+    like($error->{fullError},
+         qr/"Location": the column "Description" is gone.*msync reinitialise/,
+         'is named, with what to do');
+
+    query('ALTER TABLE Location RENAME COLUMN title TO Description');
+    succeeds(run_sync(), 'and when it is there again the next run');
 }
 
 

@@ -2,6 +2,8 @@
 
 #include "site.h"
 
+#define COLUMNS  "Description TEXT, code TEXT, hold BOOLEAN, Volume REAL"
+
 #define LOCATION(id)                                                          \
     "INSERT INTO Location (ID, Description, code, store_ID) VALUES ('" id     \
     "', 'd', 'c', 'S1')"
@@ -44,6 +46,62 @@ assert_check(site_t *site, const char *words)
 
     } else if (strstr(found, words) == NULL) {
         fail_msg("\"%s\" is not in \"%s\"", words, found);
+    }
+}
+
+
+/* a first sync has come to its end */
+
+static void
+initialise(site_t *site)
+{
+    msync_err_t        err;
+    msync_log_entry_t  entry;
+
+    prepare(site);
+    assert_ok(msync_store_log_begin(site->store, &entry, &err));
+    entry.finished = entry.started;
+    assert_ok(msync_store_log_update(site->store, &entry, &err));
+}
+
+
+/* as Django and Alembic do it; the columns are Location's */
+
+static void
+rebuild(site_t *site, const char *columns)
+{
+    char  *sql;
+
+    sql = sqlite3_mprintf("BEGIN;"
+        "CREATE TABLE new__Location (ID TEXT PRIMARY KEY, %s, store_ID TEXT "
+        "REFERENCES store (ID), type_ID TEXT, msync_extra TEXT);"
+        "INSERT INTO new__Location (ID, store_ID) SELECT ID, store_ID FROM "
+        "Location;"
+        "DROP TABLE Location;"
+        "ALTER TABLE new__Location RENAME TO Location;"
+        "COMMIT", columns);
+    site_sql(site, sql);
+    sqlite3_free(sql);
+}
+
+
+static int64_t
+waiting(site_t *site)
+{
+    int64_t      n;
+    msync_err_t  err;
+
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    return n;
+}
+
+
+static void
+keep_line(void *data, int level, const char *line)
+{
+    if (level == MSYNC_LOG_WARN && strstr(line, "sent again") != NULL) {
+        snprintf(data, 1024, "%s", line);
     }
 }
 
@@ -149,6 +207,119 @@ a_column_that_is_new_is_not_said_to_be_gone(void **state)
 }
 
 
+static void
+rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
+{
+    char          said[1024] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, LOCATION("L1") ";" LOCATION("L2") ";DELETE FROM changelog;"
+             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
+             "('other', 'd', 'c', 'S2')");
+    assert_ok(msync_store_renew(site->store, &err));
+    rebuild(site, COLUMNS);
+    site_sql(site, "UPDATE Location SET code = 'unseen' WHERE ID = 'L1'");
+    assert_int_equal(waiting(site), 0);
+
+    msync_log_set_level(MSYNC_LOG_WARN);
+    msync_log_set_sink(keep_line, said);
+    assert_ok(msync_store_renew(site->store, &err));
+    msync_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(said, "table \"Location\""));
+    assert_non_null(strstr(said, "may send, 2, are sent again"));
+    assert_non_null(strstr(said, "deleted meanwhile"));
+    assert_check(site, "");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                        "row_action || store_id) FROM (SELECT * FROM "
+                        "changelog ORDER BY record_id)"),
+                        "L1UPSERTS1,L2UPSERTS1,otherUPSERTS2");
+    assert_int_equal(waiting(site), 2);
+
+    site_sql(site, LOCATION("L3"));
+    assert_int_equal(waiting(site), 3);
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_migrates(site, NULL);
+    assert_int_equal(waiting(site), 3);
+}
+
+
+static void
+a_line_without_a_store_of_its_own_is_sent_again_too(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, "INSERT INTO asset (id, store_id, created_datetime, "
+             "modified_datetime) VALUES ('a', 'S1', 'd', 'd'), ('b', 'S2', "
+             "'d', 'd'); INSERT INTO asset_log (id, asset_id, user_id, "
+             "log_datetime, created_datetime) VALUES ('l', 'a', 'u', 'd', "
+             "'d'), ('m', 'b', 'u', 'd', 'd');"
+             "INSERT INTO name (ID, name, code, type) VALUES ('P', 'P', 'p', "
+             "'patient'); DELETE FROM changelog;"
+             "DROP TRIGGER \"msync_asset_log_UPDATE\";"
+             "DROP TRIGGER \"msync_name_DELETE\"");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT group_concat(table_name || "
+                        "record_id || ifnull(store_id, '')) FROM (SELECT * "
+                        "FROM changelog ORDER BY table_name)"),
+                        "asset_loglS1,nameP");
+}
+
+
+static void
+a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, LOCATION("L1"));
+    rebuild(site, "Description TEXT, hold BOOLEAN, Volume REAL");
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    assert_non_null(strstr(err.text, "the column \"code\" is gone"));
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    site_sql(site, "ALTER TABLE Location ADD COLUMN code");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_check(site, "");
+    assert_int_equal(waiting(site), 1);
+}
+
+
+static void
+triggers_of_another_msync_send_nothing_again(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, LOCATION("L1") ";DELETE FROM changelog;"
+             "DROP TRIGGER \"msync_Location_UPDATE\";"
+             "UPDATE key_value_store SET value_string = 'other' WHERE id = "
+             "'MSYNC_SCHEMA_SHA256'");
+    assert_migrates(site, NULL);
+    assert_check(site, "");
+    assert_int_equal(waiting(site), 0);
+}
+
+
+static void
+a_site_without_its_first_sync_sends_nothing_again(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, LOCATION("L1") ";DELETE FROM changelog;"
+             "DROP TRIGGER \"msync_Location_UPDATE\"");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_check(site, "");
+    assert_int_equal(waiting(site), 0);
+}
+
+
 int
 main(void)
 {
@@ -159,7 +330,12 @@ main(void)
         T(a_key_that_is_gone_finds_no_row),
         T(without_a_column_of_a_pushed_table_nothing_is_done),
         T(columns_that_are_not_sent_come_back),
-        T(a_column_that_is_new_is_not_said_to_be_gone)
+        T(a_column_that_is_new_is_not_said_to_be_gone),
+        T(rows_of_a_table_that_was_rebuilt_are_sent_again),
+        T(a_line_without_a_store_of_its_own_is_sent_again_too),
+        T(a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs),
+        T(triggers_of_another_msync_send_nothing_again),
+        T(a_site_without_its_first_sync_sends_nothing_again)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
