@@ -60,67 +60,6 @@ msync_store_has_column(msync_store_t *store, const char *table,
 }
 
 
-/*
- * A table that exists with fewer columns (an older catalogue, or the
- * application's own) gets the missing ones.  SQLite adds no NOT NULL column
- * without a default, so such a one comes without the constraint.
- */
-
-static void
-add_missing_columns(msync_store_t *store, const msync_table_t *table,
-    sqlite3_str *sql)
-{
-    size_t                i;
-    const msync_field_t  *field;
-
-    for (i = 0; i < table->n; i++) {
-        field = &table->fields[i];
-
-        if (!msync_store_has_column(store, table->sql, field->name)) {
-            sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
-                                "%s;\n", table->sql, field->name,
-                                msync_store_column_type(field));
-        }
-    }
-
-    if (table->soft_is_local
-        && !msync_store_has_column(store, table->sql, table->soft_column))
-    {
-        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s;\n",
-                            table->sql, table->soft_column,
-                            table->soft_is_time
-                            ? "TEXT" : "BOOLEAN NOT NULL DEFAULT 0");
-    }
-
-    if (!msync_store_has_column(store, table->sql, "msync_extra")) {
-        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN msync_extra "
-                            "TEXT;\n", table->sql);
-    }
-}
-
-
-static int
-alter_tables(msync_store_t *store, msync_err_t *err)
-{
-    size_t        i;
-    sqlite3_str  *sql;
-
-    const msync_table_t  *table;
-
-    sql = sqlite3_str_new(store->db);
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        table = &store->catalogue->tables[i];
-
-        if (msync_store_has_column(store, table->sql, NULL)) {
-            add_missing_columns(store, table, sql);
-        }
-    }
-
-    return msync_store_exec_str(store, sql, err);
-}
-
-
 /* the number of these tables that are there */
 
 static int
@@ -441,7 +380,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         || msync_store_settle_buffer(store, err) != MSYNC_OK
         || (version != 0
             && msync_store_rename_tables(store, err) != MSYNC_OK)
-        || alter_tables(store, err) != MSYNC_OK
+        || msync_store_take_tables(store, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
         || msync_store_end_early(store, err) != MSYNC_OK
         || (version != 0

@@ -282,9 +282,12 @@ add_store(sqlite3_str *sql, const msync_table_t *table, const char *row)
                             table->store_field->name);
 
     } else {
+        /* where the application took the parent's column away its name is a
+         * text: no store then, but no error of its statement either */
         parent = table->store_via->target;
-        sqlite3_str_appendf(sql, "(SELECT NULLIF(\"%w\", '') FROM \"%w\" "
-                            "WHERE \"%w\" = %s.\"%w\")",
+        sqlite3_str_appendf(sql, "(SELECT NULLIF(NULLIF(\"%w\", ''), %Q) "
+                            "FROM \"%w\" WHERE \"%w\" = %s.\"%w\")",
+                            table->store_field->name,
                             table->store_field->name, parent->sql,
                             parent->fields[parent->key].name, row,
                             table->store_via->name);
@@ -314,14 +317,16 @@ add_condition(sqlite3_str *sql, const msync_table_t *table, const char *row,
 {
     const char  *key = table->fields[table->key].name;
 
+    /* a table of the application may have rows without a key */
+    sqlite3_str_appendf(sql, "\n  WHERE %s.\"%w\" IS NOT NULL", row, key);
+
     if (key_changed) {
-        sqlite3_str_appendf(sql, "\n  WHERE OLD.\"%w\" <> NEW.\"%w\"", key,
+        sqlite3_str_appendf(sql, " AND OLD.\"%w\" IS NOT NEW.\"%w\"", key,
                             key);
     }
 
     if (table->push_field != NULL) {
-        sqlite3_str_appendf(sql, "%s %s.\"%w\" = %Q",
-                            key_changed ? " AND" : "\n  WHERE", row,
+        sqlite3_str_appendf(sql, " AND %s.\"%w\" = %Q", row,
                             table->push_field, table->push_value);
     }
 }
@@ -372,8 +377,7 @@ msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
     sqlite3_str_appendf(sql, ", 0 FROM \"%w\" AS t", table->sql);
     add_condition(sql, table, "t", false);
     sqlite3_str_appendf(sql, ") INSERT INTO changelog (" CHANGE ") SELECT "
-                        CHANGE " FROM msync_change WHERE record_id IS NOT "
-                        "NULL AND %s", filter);
+                        CHANGE " FROM msync_change WHERE %s", filter);
 }
 
 

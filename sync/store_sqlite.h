@@ -155,6 +155,13 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
 const char *msync_store_column_type(const msync_field_t *field);
 
 /*
+ * Refuses tables of the application that cannot be the catalogue's, then adds
+ * the columns that are missing.  Inside a transaction, which has to be rolled
+ * back after an error.
+ */
+int msync_store_take_tables(msync_store_t *store, msync_err_t *err);
+
+/*
  * Tables that are called something else than the catalogue says get that
  * name; "note" writes down what they are called.  Inside a transaction.
  */

@@ -288,6 +288,26 @@ a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs(void **state)
 }
 
 
+/* the application's statement is not ours to stop */
+
+static void
+a_parent_without_its_store_stops_nobody(void **state)
+{
+    site_t  *site = *state;
+
+    initialise(site);
+    site_sql(site, "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;"
+             "INSERT INTO asset (id, store_id, created_datetime, "
+             "modified_datetime) VALUES ('a', 'S1', 'd', 'd');"
+             "DROP TABLE asset; CREATE TABLE asset (id TEXT PRIMARY KEY);"
+             "INSERT INTO asset (id) VALUES ('a');"
+             "INSERT INTO asset_log (id, asset_id, user_id, log_datetime, "
+             "created_datetime) VALUES ('l', 'a', 'u', 'd', 'd')");
+    assert_string_equal(site_get(site, "SELECT ifnull(store_id, 'none') FROM "
+                        "changelog WHERE record_id = 'l'"), "none");
+}
+
+
 static void
 triggers_of_another_msync_send_nothing_again(void **state)
 {
@@ -334,6 +354,7 @@ main(void)
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
         T(a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs),
+        T(a_parent_without_its_store_stops_nobody),
         T(triggers_of_another_msync_send_nothing_again),
         T(a_site_without_its_first_sync_sends_nothing_again)
     };

@@ -362,6 +362,135 @@ a_damaged_database_is_refused(void **state)
 }
 
 
+/* the application's table is not touched, nor is anything else made */
+
+static void
+assert_unusable(site_t *site, const char *sql, const char *words)
+{
+    char         *before;
+    msync_err_t   err;
+
+    static const char  schema[] =
+        "SELECT group_concat(name || ' ' || sql) FROM sqlite_master";
+
+    begin(site, sql);
+    before = strdup(site_get(site, schema));
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+
+    if (site->store != NULL) {
+        fail_msg("taken: %s", sql);
+    }
+
+    assert_int_equal(err.variant, MSYNC_ERR_DATABASE_ERROR);
+    assert_non_null(strstr(err.text, "table \"item\""));
+    assert_non_null(strstr(err.text, "\"ID\""));
+
+    if (strstr(err.text, words) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", words, err.text);
+    }
+
+    assert_non_null(strstr(err.advice, "\"rename\""));
+    assert_string_equal(site_get(site, schema), before);
+    free(before);
+}
+
+
+static void
+a_table_of_the_application_that_cannot_serve_is_refused(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *sql;
+        const char  *words;
+    } cases[] = {
+        { "CREATE TABLE item (shop INTEGER NOT NULL, ID TEXT NOT NULL, "
+          "item_name TEXT, PRIMARY KEY (shop, ID))", "ON CONFLICT" },
+        { "CREATE TABLE item (ID TEXT, shop, UNIQUE (ID, shop))",
+          "ON CONFLICT" },
+        { "CREATE TABLE item (ID TEXT NOT NULL)", "ON CONFLICT" },
+        { "CREATE TABLE item (ID TEXT); CREATE UNIQUE INDEX i ON item (ID) "
+          "WHERE ID <> ''", "ON CONFLICT" },
+        { "CREATE TABLE item (ID TEXT); CREATE UNIQUE INDEX i ON item "
+          "(ID COLLATE NOCASE)", "ON CONFLICT" },
+        { "CREATE TABLE item (number INTEGER PRIMARY KEY, item_name TEXT)",
+          "no column named ID" },
+        { "CREATE TABLE stock (ID TEXT PRIMARY KEY); CREATE VIEW item AS "
+          "SELECT * FROM stock", "view" },
+        { "CREATE TABLE item (ID TEXT PRIMARY KEY, code TEXT, item_name TEXT "
+          "AS (upper(code)))", "generated column \"item_name\"" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_unusable(*state, cases[i].sql, cases[i].words);
+    }
+}
+
+
+static void
+a_table_of_the_application_that_can_serve_is_taken(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  tables[] = {
+        "CREATE TABLE Item (note TEXT, id TEXT PRIMARY KEY)",
+        "CREATE TABLE item (number INTEGER PRIMARY KEY, ID TEXT UNIQUE)",
+        "CREATE TABLE item (ID TEXT); CREATE UNIQUE INDEX i ON item (ID)",
+        "CREATE TABLE item (ID TEXT COLLATE NOCASE UNIQUE)",
+        "CREATE TABLE item (ID TEXT PRIMARY KEY, code TEXT, shout TEXT AS "
+        "(upper(code)))",
+        "CREATE TABLE item (ID TEXT PRIMARY KEY) STRICT",
+        "CREATE TABLE item (ID TEXT PRIMARY KEY) WITHOUT ROWID"
+    };
+
+    for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+        begin(site, tables[i]);
+        open_again(site);
+        site_sql(site, "PRAGMA foreign_keys = ON;"
+                 "INSERT INTO item (ID, code) VALUES ('I', 'c');"
+                 "DELETE FROM item");
+    }
+}
+
+
+/* a record needs one, a row of the application does not */
+
+static void
+a_row_without_a_key_is_the_applications_alone(void **state)
+{
+    site_t  *site = *state;
+
+    begin(site, "CREATE TABLE Location (ID TEXT UNIQUE, code TEXT)");
+    open_again(site);
+    site_sql(site, "INSERT INTO Location (code) VALUES ('a');"
+             "UPDATE Location SET code = 'b';"
+             "DELETE FROM Location");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+    site_sql(site, "INSERT INTO Location (ID) VALUES ('L');"
+             "UPDATE Location SET ID = NULL;"
+             "UPDATE Location SET ID = 'M'");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                        "row_action) FROM (SELECT * FROM changelog ORDER BY "
+                        "cursor)"), "LUPSERT,LDELETE,MUPSERT");
+}
+
+
+static void
+a_parent_that_is_gone_is_made_again(void **state)
+{
+    site_t  *site = *state;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "PRAGMA foreign_keys = OFF; DROP TABLE store");
+    msync_store_close(&site->store);
+    open_again(site);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM store"), "0");
+}
+
+
 int
 main(void)
 {
@@ -377,7 +506,11 @@ main(void)
         T(an_open_msupply_database_is_refused),
         T(the_database_of_an_application_is_taken_over),
         T(a_file_that_is_no_database_is_refused),
-        T(a_damaged_database_is_refused)
+        T(a_damaged_database_is_refused),
+        T(a_table_of_the_application_that_cannot_serve_is_refused),
+        T(a_table_of_the_application_that_can_serve_is_taken),
+        T(a_row_without_a_key_is_the_applications_alone),
+        T(a_parent_that_is_gone_is_made_again)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
