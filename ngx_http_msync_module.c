@@ -222,6 +222,7 @@ ngx_http_msync_init_module(ngx_cycle_t *cycle)
 
     for (i = 0; i < mcf->sites.nelts; i++) {
         ngx_http_msync_zone_inherit(site[i]);
+        ngx_http_msync_zone_announce(site[i]);
     }
 
     return ngx_http_msync_doorbell_create(cycle);

@@ -121,6 +121,7 @@ typedef struct {
     ngx_http_msync_slot_t     slots[NGX_HTTP_MSYNC_SLOTS];
 
     uint64_t                  owners;        /* worker 0s there have been */
+    uint64_t                  announced;     /* the latest that is to come */
     uint64_t                  reporter;      /* the latest that reported */
     uint64_t                  spawns;        /* helpers there have been */
     uint64_t                  helper;        /* the one that runs, 0: none */
@@ -278,6 +279,8 @@ char *ngx_http_msync_check_site(ngx_conf_t *cf,
 
 char *ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_announce(ngx_http_msync_site_t *site);
+ngx_uint_t ngx_http_msync_zone_over(ngx_http_msync_shctx_t *sh);
 ngx_uint_t ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_leave(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);

@@ -372,7 +372,8 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     /*
      * After an upgrade nobody looks into this zone again: from now on it takes
-     * nothing, and what it has taken is for the helper to keep.
+     * nothing, and what it has taken is for the helper to keep.  After a reload
+     * it takes on, for the worker 0 that is to come.
      */
 
     ngx_http_msync_zone_leave(site);

@@ -30,7 +30,7 @@ static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
 /*
  * NGX_BUSY when too many patients are waiting, NGX_ABORT when another zone,
  * which this process does not have, has taken the place of this one, or the
- * last worker 0 has left it.
+ * last worker 0 has left it and none is to come.
  */
 
 ngx_int_t
@@ -45,7 +45,7 @@ ngx_http_msync_queue_command(ngx_http_msync_site_t *site, ngx_uint_t command,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (sh->moved || (sh->owners && sh->left == sh->owners)) {
+    if (sh->moved || ngx_http_msync_zone_over(sh)) {
         rc = NGX_ABORT;
 
     } else if (patient) {

@@ -16,7 +16,7 @@
 
 
 #define NGX_HTTP_MSYNC_ZONE_MAGIC   0x6d73796e
-#define NGX_HTTP_MSYNC_ZONE_LAYOUT  3
+#define NGX_HTTP_MSYNC_ZONE_LAYOUT  4
 
 
 static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,
@@ -248,6 +248,31 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 }
 
 
+/* another worker 0 is sure to come, however late: called by the master */
+
+void
+ngx_http_msync_zone_announce(ngx_http_msync_site_t *site)
+{
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    site->sh->announced = site->sh->owners + 1;
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
+/*
+ * Whether the last worker 0 has left and none is to come, as far as this zone
+ * knows; called with the mutex held.
+ */
+
+ngx_uint_t
+ngx_http_msync_zone_over(ngx_http_msync_shctx_t *sh)
+{
+    return sh->left == sh->owners && sh->announced <= sh->owners;
+}
+
+
 /*
  * The latest worker 0 owns the site, an older one is on its way out.  Returns
  * whether that one's helper may not be over.
@@ -256,7 +281,7 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 ngx_uint_t
 ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 {
-    ngx_uint_t               pause, another, helper;
+    ngx_uint_t               pause, another, helper, left;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
@@ -265,11 +290,15 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
 
     /* an upgrade that was taken back: meanwhile another zone was served */
 
-    pause = (sh->owners && sh->left == sh->owners);
+    pause = ngx_http_msync_zone_over(sh);
 
     if (pause) {
         sh->generation = ngx_max(sh->generation, ngx_http_msync_zone_now());
     }
+
+    /* one that has left let go of its helper, which may have a batch to end */
+
+    left = (sh->owners && sh->left == sh->owners);
 
     site->owner = ++sh->owners;
 
@@ -300,7 +329,7 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
                                       sh->status.len - sh->status_tail);
     }
 
-    return helper;
+    return helper || left;
 }
 
 

@@ -15,6 +15,9 @@ use Msync::Life qw(
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+# What nginx itself says of workers that cannot begin.
+use constant LATE => qr/chdir\(|exited with fatal code/;
+
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
 one_helper_with_several_workers();
@@ -29,6 +32,7 @@ a_long_batch_goes_on_after_a_reload();
 another_database_begins_anew();
 reload_with_a_mistake();
 a_trigger_outlives_a_reload();
+a_trigger_between_two_workers_is_kept();
 reloads_leak_nothing();
 open_requests_and_the_end();
 checking_the_configuration();
@@ -306,28 +310,58 @@ sub reload_changes_the_sites {
 sub a_long_batch_goes_on_after_a_reload {
     my %status = (state => 'syncing', queue => 4);
 
-    Msync::Fake->start_with(status => \%status);
+    for my $late (0, 1) {
+        Msync::Fake->start_with(status => \%status);
 
-    my $nginx = nginx();
+        my $nginx = nginx();
 
-    is_reported($nginx);
-    my $generation = $nginx->status->{generation};
+        is_reported($nginx);
+        my $said = said($nginx);
 
-    Msync::Fake->start_with();
-    ok($nginx->reload, 'a reload in the middle of a sync');
-    my $fake = fake();
-    sleep 6;
-    is($nginx->status->{generation}, $generation,
-       'what was said before holds while the next helper waits');
+        Msync::Fake->start_with();
+        old_workers_leave($nginx) if $late;
+        ok($nginx->reload, 'a reload in the middle of a sync');
+        my $fake = fake();
+        sleep 6;
+        is(said($nginx), $said,
+           'what was said before holds while the next helper waits');
 
-    Msync::Fake->start_with(exit => 1);
-    $fake->exit(1);
-    ok($nginx->wait_status(sub { $_->{state} eq 'stopped' }, seconds => 20),
-       'but not when that one has ended');
+        Msync::Fake->start_with(exit => 1);
+        $fake->exit(1);
+        ok($nginx->wait_status(sub { $_->{state} eq 'stopped' },
+                               seconds => 20),
+           'but not when that one has ended');
 
-    Msync::Fake->start_with(status => \%status);
-    ok(is_reported($nginx), 'until another one reports');
-    ends_well($nginx);
+        Msync::Fake->start_with(status => \%status);
+        ok(is_reported($nginx), 'until another one reports');
+        ends_well($nginx, LATE);
+    }
+}
+
+sub said {
+    my ($nginx) = @_;
+
+    my $status = $nginx->status;
+    return Msync::Test::encode_json([@$status{qw(state syncStatus)}]);
+}
+
+
+# A reload whose workers are late: these cannot begin at all, so those of
+# before have left when the next reload brings some that can.
+sub old_workers_leave {
+    my ($nginx, $meanwhile) = @_;
+
+    my @old = ($nginx->workers, helpers());
+    my $main = $nginx->{set}{main};
+
+    $nginx->set(main => "$main working_directory /nowhere;");
+    $nginx->signal('HUP');
+    wait_until { !grep { is_running($_) } helpers() };
+    $meanwhile->() if $meanwhile;
+
+    ok(wait_until(sub { !grep { is_running($_) } @old }),
+       'the workers of before have left');
+    $nginx->set(main => $main);
 }
 
 
@@ -411,6 +445,31 @@ sub a_trigger_outlives_a_reload {
     is($command->{patient}, 'p1', 'the helper after it is told');
 
     ends_well($nginx);
+}
+
+
+# Its worker waits for the rest of it, and has no helper any more then.
+sub a_trigger_between_two_workers_is_kept {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my $post = $nginx->open_request(
+        "POST /api/trigger?fetchPatientId=p1 HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\nExpect: 100-continue\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\n");
+    ok($post->wait_for(qr{^HTTP/1\.1 100 }), 'a trigger begins');
+
+    old_workers_leave($nginx, sub {
+        $post->send("0\r\n\r\n");
+        ok($post->wait_for(qr{^HTTP/1\.1 202 }m), 'and is taken');
+    });
+
+    ok($nginx->reload, 'workers come at last');
+    my ($command) = fake()->received(1);
+    is($command->{patient}, 'p1', 'whose helper is told');
+
+    ends_well($nginx, LATE);
 }
 
 
