@@ -205,7 +205,8 @@ These come after processing: C<drop_working> and C<gateway> (at once, though
 the work takes longer; the latter is a proxy's 504), C<drop_middle>,
 C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the
 JSON, well framed), C<slow> (value: octets a second), C<delay> (value:
-milliseconds, then a sound answer).
+milliseconds, then a sound answer), C<hold> (until another fault is asked for
+or all are cleared, then a sound answer).
 
 =item POST /_test/clear_faults
 

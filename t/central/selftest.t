@@ -766,6 +766,19 @@ subtest 'faults after the work is done' => sub {
     is v5_get('site')->code, 200, 'delay';
     ok time - $before >= 0.3, 'takes its time';
 
+    fault(kind => 'hold');
+    my $code;
+    $ua->get("$central->{v5}/sync/v5/site" => v5_headers() => sub ($, $tx) {
+        $code = $tx->res->code;
+        Mojo::IOLoop->stop;
+    });
+    Mojo::IOLoop->timer(0.15 => sub { Mojo::IOLoop->stop });
+    Mojo::IOLoop->start;
+    is $code, undef, 'hold: no answer';
+    control(clear_faults => {});
+    Mojo::IOLoop->start;
+    is $code, 200, 'until it goes on';
+
     fault(kind => 'slow', value => 500);
     $before = time;
     is v5_get('site')->json->{siteId}, 7, 'slow';

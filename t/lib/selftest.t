@@ -48,6 +48,9 @@ sub start_spec {
         TEST_NGINX_SERVROOT     => "$root/servroot",
         TEST_NGINX_LOAD_MODULES => '',
         TEST_NGINX_NO_SHUFFLE   => 1,
+
+        # what fails is waited for in vain
+        $path =~ /fail/ ? (TEST_NGINX_TIMEOUT => 3) : (),
     );
     delete @ENV{qw(TEST_NGINX_PORT TEST_NGINX_SERVER_PORT
                    TEST_NGINX_CLIENT_PORT TEST_NGINX_MASTER_PROCESS)};

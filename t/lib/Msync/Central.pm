@@ -88,6 +88,11 @@ sub stop {
 }
 
 
+# It answers nothing, and nobody who is to see its state, until it goes on.
+sub hold  { kill STOP => $_[0]{pid} }
+sub go_on { kill CONT => $_[0]{pid} }
+
+
 # What it has seen; "brief" leaves the lists of requests and records out.
 sub state {
     my ($self, $brief) = @_;

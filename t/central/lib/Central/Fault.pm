@@ -6,7 +6,7 @@ package Central::Fault;
 # drop_before, garbage, html, empty, gzip_bomb, redirect, error_code, hang.
 # Kinds that spoil the answer to a processed call: drop_working and gateway (do
 # not wait until the work is done; gateway is a proxy's 504), drop_middle,
-# drop_after, truncate, slow; delay waits first and then answers well.
+# drop_after, truncate, slow; delay and hold wait first and then answer well.
 
 use Mojo::Base -strict, -signatures;
 use Compress::Raw::Zlib qw(Z_OK Z_STREAM_END Z_FINISH WANT_GZIP);
@@ -35,7 +35,7 @@ my %INSTEAD = (
     hang        => sub ($c, $api, $value) { },
 );
 
-my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after truncate slow delay);
+my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after truncate slow delay hold);
 
 # why a fault that a test asks for cannot be set, or undef
 sub fault_refused ($f) {
@@ -98,8 +98,19 @@ sub serve ($c, $state, $api, $call, $process) {
     my $tx = $c->tx;
     my $send = sub { $tx && !$tx->is_finished && _send($c, $state, $status, $text, $f) };
 
+    return _hold($state, $f, $send) if $kind eq 'hold';
     return $send->() if !$wait;
     Mojo::IOLoop->timer($wait / 1000 => $send);
+
+    return;
+}
+
+# until another fault is set, so that a test can go from one call to the next
+sub _hold ($state, $f, $send) {
+    my $faults = $state->{faults};
+    return $send->() if !@$faults || $faults->[-1] != $f;
+
+    Mojo::IOLoop->timer(0.01 => sub { _hold($state, $f, $send) });
 
     return;
 }

@@ -40,8 +40,11 @@ our @EXPORT = qw(
 );
 
 # nginx logs the end of a request after the client has its answer: a line
-# that must not come is given this long, one that must come LOG_SECONDS.
-use constant { LOG_SETTLE => 0.05, LOG_SECONDS => 3 };
+# that must not come is given this long, one that must come the timeout.
+use constant LOG_SETTLE => 0.05;
+
+# A client that is to give up does so after this long.
+use constant ABORT_SECONDS => 3;
 
 # So much of the error log is shown for a block that failed.
 use constant LOG_TAIL => 40;
@@ -58,7 +61,7 @@ my %Set = (
     server_addr        => '127.0.0.1',
     server_name        => 'localhost',
     sleep              => $ENV{TEST_NGINX_SLEEP} || 0.015,
-    timeout            => $ENV{TEST_NGINX_TIMEOUT} || 3,
+    timeout            => $ENV{TEST_NGINX_TIMEOUT} || 30,
     worker_connections => 64,
     workers            => 1,
 );
@@ -345,18 +348,25 @@ sub answers_to {
 
     my $name = $block->name;
     my $shutdown = $block->shutdown;
+    my $aborts = defined $block->abort;
 
     my $result = exchange(
         $exchange->{packets},
         address  => $Set{server_addr},
         port     => $Set{client_port},
-        timeout  => seconds($block->timeout // $Set{timeout}),
+        timeout  => seconds($block->timeout
+            // ($aborts ? ABORT_SECONDS : $Set{timeout})),
+
+        # whose answer is looked at does not give up before it begins
+        first    => $aborts && !defined $block->ignore_response
+            ? seconds($Set{timeout}) : undef,
+
         delay    => $block->raw_request_middle_delay // $Set{sleep},
         shutdown => defined $shutdown && $shutdown eq '' ? 1 : $shutdown,
     );
 
     Test::More::fail("ERROR: client socket timed out - $name")
-        if $result->{timed_out} && !defined $block->abort;
+        if $result->{timed_out} && !$aborts;
 
     return map { {} } @{ $exchange->{methods} }
         if defined $block->ignore_response;
@@ -396,7 +406,7 @@ sub check_error_log {
     wait_until(sub {
         ($lines, $end) = $Server->log_lines($offset);
         return all_found(scalar $block->error_log, $lines);
-    }, LOG_SECONDS);
+    }, seconds($Set{timeout}));
 
     check_grep($block, \%Set, $lines, $repeat);
     check_patterns($block, 'error_log', $lines, 1);
@@ -419,7 +429,7 @@ sub check_access_log {
     wait_until(sub {
         ($lines) = $Server->log_lines(0, $Server->access_log);
         return all_found(scalar $block->access_log, $lines);
-    }, LOG_SECONDS);
+    }, seconds($Set{timeout}));
 
     check_patterns($block, 'access_log', $lines, 1);
     check_patterns($block, 'no_access_log', $lines, 0);

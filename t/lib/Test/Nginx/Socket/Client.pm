@@ -83,7 +83,8 @@ sub build_request {
 
 
 # Sends the packets on a new connection and reads until the server closes it
-# or is silent for $args{timeout} seconds.
+# or is silent for $args{timeout} seconds; for $args{first}, if that is given,
+# as long as not an octet has come.
 sub exchange {
     my ($packets, %args) = @_;
 
@@ -104,8 +105,10 @@ sub exchange {
             $out = $packet->{value};
         }
 
+        my $timeout = length $result->{bytes} ? $args{timeout}
+            : $args{first} // $args{timeout};
         my ($readable, $writable) = IO::Select->select(
-            $select, length $out ? $select : undef, undef, $args{timeout},
+            $select, length $out ? $select : undef, undef, $timeout,
         );
 
         if (!$readable) {

@@ -17,7 +17,7 @@ use POSIX qw(WNOHANG);
 use Socket qw(SOL_SOCKET SO_REUSEADDR);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(free_port is_running wait_until);
+our @EXPORT_OK = qw(free_port is_running title_of wait_until);
 
 # What nginx and a test may leave in the prefix; anything else there is
 # somebody's data, and stops the run instead of being removed.
@@ -42,7 +42,10 @@ sub wait_until(&;$) {
         my $result = $condition->();
         return $result if $result;
         return if time > $deadline;
-        sleep $pause;
+
+        # a machine that stood still has not waited
+        my $over = sleep($pause) - $pause;
+        $deadline += $over if $over > 0;
         $pause *= 1.5 if $pause < 0.1;
     }
 }
@@ -337,7 +340,7 @@ sub processes {
 sub workers {
     my ($self) = @_;
 
-    return grep { _title($_) =~ /^nginx: worker process(?! is)/ }
+    return grep { title_of($_) =~ /^nginx: worker process(?! is)/ }
         $self->processes;
 }
 
@@ -390,7 +393,7 @@ sub _reap_r {
 }
 
 
-sub _title {
+sub title_of {
     my ($pid) = @_;
 
     open my $fh, '<', "/proc/$pid/cmdline" or return '';
@@ -404,7 +407,7 @@ sub _title {
 sub _is_own {
     my ($self, $pid) = @_;
 
-    return $pid != $$ && index(_title($pid), "-p $self->{root}/ ") >= 0;
+    return $pid != $$ && index(title_of($pid), "-p $self->{root}/ ") >= 0;
 }
 
 
