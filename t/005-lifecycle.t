@@ -61,7 +61,8 @@ sub one_helper_with_several_workers {
     my $nginx = nginx(workers => 4);
 
     ok(is_reported($nginx), 'the helper has reported');
-    is(scalar(@{[$nginx->workers]}), worker_count(4), 'all workers');
+    ok(wait_until(sub { $nginx->workers == worker_count(4) }),
+       'all workers');
     helpers_are(1, 'one helper');
     ends_well($nginx);
 }

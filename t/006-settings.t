@@ -351,8 +351,12 @@ sub nothing_is_left_in_a_worker {
             Test::More::like(curl(@args)->{status}, qr/^[24]00$/, $what);
 
             # In the zone, which all have, too.
-            my @having = grep { memory_has($_, $secret) }
-                $nginx->pid, $nginx->workers;
+            my @having;
+            wait_until(sub {
+                @having = grep { memory_has($_, $secret) }
+                    $nginx->pid, $nginx->workers;
+                return !@having;
+            });
             Test::More::is("@having", '',
                            'the password is nowhere in nginx afterwards');
         }

@@ -151,14 +151,14 @@ sub upgrade_with_triggers_that_wait {
     $nginx->wait_status(sub { $_->{initialisationStatus} eq 'INITIALISED'
                                   && $_->{state} eq 'idle' });
 
-    $central->config(page_delay_ms => 1000);
-    is($nginx->post('/api/trigger')->{status}, 202, 'a sync that is slow');
+    $central->hold;
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync that is held');
     $nginx->wait_status(sub { $_->{syncStatus}{isSyncing} });
     is($nginx->post("/api/$_")->{status}, 202, "$_ meanwhile")
         for qw(trigger?fetchPatientId=p1 pause trigger?fetchPatientId=p2);
 
     my $old = change_masters($nginx);
-    $central->config(page_delay_ms => 0);
+    $central->go_on;
 
     ok(wait_until(sub { $pulls->() == 2 }),
        'both patients are fetched by the new helper');
@@ -230,9 +230,11 @@ sub a_rotated_log_is_closed {
                 $nginx->pid, $nginx->workers, helpers();
         };
 
-        ok((grep { /error\.log$/ } $open->()), 'the new log is open');
-        ok(wait_until(sub { !grep { /error\.log\.1$/ } $open->() }, 10),
-           'nobody keeps the rotated one open')
+        ok(wait_until(sub {
+            my @open = $open->();
+            return (grep { /error\.log$/ } @open)
+                && !grep { /error\.log\.1$/ } @open;
+        }), 'the new log is open, and nobody keeps the rotated one')
             or diag(join "\n", $open->());
     }
 

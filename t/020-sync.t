@@ -55,9 +55,7 @@ secrets_stay_secret();
 done_testing();
 
 
-sub database { site_path(($_[0] // 'clinic') . '.sqlite') }
-
-sub query { return sqlite(database(), @_) }
+sub query { return sqlite(site_path('clinic.sqlite'), @_) }
 
 
 sub nginx_with_site {
@@ -91,12 +89,11 @@ sub helpers { return processes_of($ENV{TEST_NGINX_MSYNC}) }
 
 # Starts a run and waits for its end; returns the status document then.
 sub run_sync {
-    my ($of, $database) = @_;
+    my ($of) = @_;
 
     $of //= $nginx;
-    $database //= database();
 
-    my $before = runs($database);
+    my $before = ended($of);
     my $answer = $of->post('/api/trigger');
 
     if ($answer->{status} != 202) {
@@ -105,44 +102,22 @@ sub run_sync {
         return {};
     }
 
-    return end_of_run($of, $database, $before);
+    return end_of_run($of, $before);
 }
 
 
 sub end_of_run {
-    my ($of, $database, $before) = @_;
+    my ($of, $before) = @_;
 
-    wait_until(sub { runs($database) > $before }, 60)
-        or diag('no run has started');
+    wait_until(sub { ended($of) > $before }, 120)
+        or diag('no run has ended');
 
     return $of->wait_status(sub {
-        $_->{state} ne 'syncing' && !$_->{syncStatus}{isSyncing}
-            && unfinished($database) == 0;
-    }, seconds => 120) // {};
+        $_->{state} ne 'syncing' && !$_->{syncStatus}{isSyncing};
+    }) // {};
 }
 
-
-sub runs {
-    my ($database) = @_;
-
-    return 0 if !-e $database || !has_log($database);
-    return sqlite($database, 'SELECT count(*) FROM sync_log');
-}
-
-sub has_log {
-    my ($database) = @_;
-
-    return sqlite($database, 'SELECT count(*) FROM sqlite_master '
-                  . "WHERE name = 'sync_log'");
-}
-
-sub unfinished {
-    my ($database) = @_;
-
-    return sqlite($database, 'SELECT count(*) FROM (SELECT * FROM sync_log '
-        . 'ORDER BY started_datetime DESC, rowid DESC LIMIT 1) '
-        . 'WHERE finished_datetime IS NULL AND error_message IS NULL');
-}
+sub ended { return $_[0]->runs_ended($_[0]->status->{site}) }
 
 
 sub succeeds {
@@ -187,33 +162,15 @@ sub first_sync {
     is($of->status->{initialisationStatus}, 'PRE_INITIALISATION',
        'before the first sync');
 
-    # So slowly that each step can be seen.
-    $central->config(initialise_ms => 500, page_delay_ms => 200);
+    the_status_walks_through_the_steps($of);
+    $central->clear_faults;
 
-    my $stream = $of->open_stream('/api/events');
-    my $end = run_sync($of);
-
-    $central->config(initialise_ms => 0, page_delay_ms => 0);
+    my $end = end_of_run($of, 0);
 
     succeeds($end, 'the first sync succeeds');
     is($end->{initialisationStatus}, 'INITIALISED', 'the site is initialised');
     is($end->{integrationErrors}, 0, 'all records have become rows');
     is($end->{numberOfRecordsInPushQueue}, 0, 'nothing waits to be sent');
-
-    my %seen;
-
-    for my $event ($stream->events) {
-        my $sync = Msync::Test::decode_json($event->{data})->{syncStatus};
-        next if !$sync;
-
-        for my $step (@STEPS) {
-            $seen{$step} = 1
-                if $sync->{$step} && !$sync->{$step}{finished};
-        }
-    }
-
-    is(join(' ', grep { $seen{$_} } @STEPS[0, 3 .. 5]), join(' ',
-       @STEPS[0, 3 .. 5]), 'the status walks through the steps');
 
     my $sync = $end->{syncStatus};
     my @started;
@@ -242,6 +199,37 @@ sub first_sync {
         . 'IS NULL'), 0, 'nothing is left in the buffer');
 
     return $of;
+}
+
+
+# Central holds each step until a stream has told of it.
+sub the_status_walks_through_the_steps {
+    my ($of) = @_;
+
+    my $stream = $of->open_stream('/api/events');
+    my @calls = (
+        prepareInitial => [v5 => 'initialise'],
+        pullCentral    => [v5 => 'central_records'],
+        pullRemote     => [v5 => 'queued_records'],
+        pullV6         => [v6 => 'pull'],
+    );
+
+    while (my ($step, $call) = splice @calls, 0, 2) {
+        $central->fault(api => $call->[0], path => $call->[1],
+                        kind => 'hold');
+        is($of->post('/api/trigger')->{status}, 202, 'the first sync')
+            if $step eq $STEPS[0];
+        ok(wait_until(sub { is_told_of($step, $stream) }),
+           "the status comes by $step");
+    }
+}
+
+sub is_told_of {
+    my ($step, $stream) = @_;
+
+    return grep { $_ && $_->{$step} && !$_->{$step}{finished} }
+        map { Msync::Test::decode_json($_->{data})->{syncStatus} }
+        $stream->events;
 }
 
 
@@ -302,8 +290,8 @@ sub edits_are_pushed {
     );
     cmp_ok($changes, '>=', 4, 'four rows are edited in the sqlite3 shell');
 
-    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 4 },
-                           seconds => 10), 'the status says 4 records');
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 4 }),
+       'the status says 4 records');
     is($central->state(1)->{requestCount}, $requests, 'without any sync');
 
     my $end = run_sync();
@@ -335,14 +323,14 @@ sub edits_are_pushed {
 sub edits_of_the_application_during_a_sync_are_not_lost {
     $central->config(page_delay_ms => 300);
 
-    my $before = runs(database());
+    my $before = ended($nginx);
     $nginx->post('/api/trigger');
-    $nginx->wait_status(sub { $_->{syncStatus}{pullCentral} });
+    ok($nginx->wait_status(\&is_pulling), 'a sync is under way');
 
     query(edit('item_line', 'ID', "batch = 'EDIT-2'"));
 
     $central->config(page_delay_ms => 0);
-    succeeds(end_of_run($nginx, database(), $before), 'the sync goes on');
+    succeeds(end_of_run($nginx, $before), 'the sync goes on');
 
     ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 }),
        'the edit waits');
@@ -456,21 +444,20 @@ sub central_is_down {
 
     $here->stop;
     my $of = nginx_with_site('remote', url => $here->url);
-    my $database = database('remote');
 
     $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
-    fails_with(run_sync($of, $database), 'CONNECTION_ERROR',
+    fails_with(run_sync($of), 'CONNECTION_ERROR',
                'central is down');
     is($of->status->{initialisationStatus}, 'INITIALISING',
        'the first sync is not done');
 
     $here->restart;
-    succeeds(run_sync($of, $database), 'and the next run recovers');
+    succeeds(run_sync($of), 'and the next run recovers');
     is($of->status->{initialisationStatus}, 'INITIALISED',
        'the first sync is done');
 
     $here->stop;
-    fails_with(run_sync($of, $database), 'CONNECTION_ERROR',
+    fails_with(run_sync($of), 'CONNECTION_ERROR',
                'central is down later');
     ok($of->status->{syncStatus}{lastSuccessfulSync}{finished},
        'the last successful sync is still shown');
@@ -481,10 +468,9 @@ sub central_is_down {
 
 sub an_unknown_site {
     my $of = nginx_with_site('stranger', username => 'Nobody');
-    my $database = database('stranger');
 
     $of->wait_status(sub { $_->{state} eq 'pre_initialisation' });
-    fails_with(run_sync($of, $database), 'SITE_NAME_NOT_FOUND',
+    fails_with(run_sync($of), 'SITE_NAME_NOT_FOUND',
                'an unknown site');
 
     is(scalar(keys %advice), 6, 'six kinds of failure were seen');
@@ -503,7 +489,7 @@ sub a_first_sync_that_broke_off_goes_on_by_itself {
     is($of->status->{nextSync}, undef, 'none is planned before the first one');
 
     $here->stop;
-    fails_with(run_sync($of, database('torn')), 'CONNECTION_ERROR',
+    fails_with(run_sync($of), 'CONNECTION_ERROR',
                'a line that goes');
     $here->restart;
     ok($of->wait_status(sub { $_->{initialisationStatus} eq 'INITIALISED' }),
@@ -513,17 +499,21 @@ sub a_first_sync_that_broke_off_goes_on_by_itself {
 }
 
 
+# What the document of a run that is over is not.
+sub is_pulling {
+    return $_->{syncStatus}{isSyncing} && $_->{syncStatus}{pullCentral};
+}
+
+
 # A sync that takes seconds, for those who disturb it.
 sub slow_sync_begins {
     my ($of) = @_;
 
     $central->config(page_delay_ms => 400);
-    my $before = runs(database());
+    my $before = ended($of);
     $of->post('/api/trigger');
 
-    ok($of->wait_status(sub { $_->{syncStatus}{isSyncing}
-                                  && $_->{syncStatus}{pullCentral} }),
-       'a sync is under way');
+    ok($of->wait_status(\&is_pulling), 'a sync is under way');
 
     return $before;
 }
@@ -538,7 +528,7 @@ sub reload_in_the_middle_of_a_sync {
     $central->config(page_delay_ms => 0);
 
     ok(wait_until(sub { helpers() == 1 }), 'a new one is there');
-    succeeds(end_of_run($nginx, database(), $before), 'the sync completes');
+    succeeds(end_of_run($nginx, $before), 'the sync completes');
     is(scalar(@{[helpers()]}), 1, 'exactly one helper');
     is(join('', $nginx->alarms), '', 'no alarm in the log');
 }
@@ -561,7 +551,7 @@ sub a_killed_helper_in_the_middle_of_a_sync {
 
     ok($new, 'a new helper is there');
     is($failed, 0, 'the status is served meanwhile');
-    succeeds(end_of_run($nginx, database(), $before), 'the sync completes');
+    succeeds(end_of_run($nginx, $before), 'the sync completes');
     is(query('PRAGMA foreign_key_check'), '', 'no row lacks its parent');
     is(query('PRAGMA integrity_check'), 'ok', 'the file is sound');
     is(join('', $nginx->alarms(KILLED)), '', 'no alarm in the log');

@@ -6,10 +6,13 @@ use warnings;
 
 use Msync::Test qw(site_config site_path start_nginx wait_until);
 use Msync::Fake;
-use Msync::Life qw(descriptors ends_well);
+use Msync::Life qw(descriptors ends_well may_open);
 use Test::More;
 
 use constant { STREAMS => 1000, MESSAGES => $ENV{MSYNC_SOAK} ? 500 : 60 };
+
+plan(skip_all => 'no leave to open ' . STREAMS . ' connections '
+     . '(RLIMIT_NOFILE)') if !may_open(STREAMS + 200);
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 

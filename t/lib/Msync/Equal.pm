@@ -126,7 +126,8 @@ sub _rows {
     my $sql = join ';', map { qq{SELECT '$_' AS msync_table; }
                               . qq{SELECT * FROM "$_"} } @names;
 
-    open my $fh, '-|', 'sqlite3', '-json', $self->{database}, $sql
+    open my $fh, '-|', 'sqlite3', '-init', '/dev/null', '-json',
+        $self->{database}, $sql
         or croak "sqlite3: $!";
 
     my $json = JSON::PP->new->utf8;

@@ -10,7 +10,7 @@ use Carp qw(croak);
 use IO::Socket::UNIX ();
 
 use Msync::Test qw(decode_json encode_json);
-use Test::Nginx::Socket::Server qw(wait_until);
+use Test::Nginx::Socket::Server qw(is_running title_of wait_until);
 
 
 # How helpers started from now on begin, see fake-helper; none: as usual.
@@ -29,8 +29,8 @@ sub start_with {
 }
 
 
-# The helper of a database, once nginx has configured it.  One whose nginx
-# has gone is about to go as well, and is not meant.
+# The helper of a database, once nginx has configured it.  One whose worker
+# has gone or shuts down is about to go as well, and is not meant.
 sub connect {
     my ($class, $database) = @_;
 
@@ -41,7 +41,9 @@ sub connect {
         my $reply = eval { $self->_order(do => 'received') } or return;
 
         $self->{pid} = $reply->{pid};
-        return $reply->{parent} > 1 ? $self : undef;
+        return if $reply->{parent} == 1;
+        return title_of($reply->{parent}) =~ / is shutting down/
+            ? undef : $self;
     };
 
     return $fake // croak "no helper has opened $database";
@@ -84,10 +86,9 @@ sub received {
 sub exit {
     my ($self, $status) = @_;
 
-    my $socket = $self->{socket};
-    print {$socket} encode_json({ do => 'exit', status => $status // 0 }),
-        "\n";
-    $socket->flush;
+    # it has no answer to this
+    eval { $self->_order(do => 'exit', status => $status // 0) };
+    wait_until { !is_running($self->{pid}) };
 }
 
 

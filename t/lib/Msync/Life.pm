@@ -12,7 +12,8 @@ use Msync::Test qw(processes_of wait_until);
 use Test::More;
 
 our @EXPORT_OK = qw(
-    KILLED descriptors ends_well helpers helpers_are is_reported zombies
+    KILLED descriptors ends_well helpers helpers_are is_reported may_open
+    zombies
 );
 
 # What nginx itself says of a child that a test has killed.
@@ -25,16 +26,21 @@ sub helpers {
 }
 
 
-# Waits for so many helpers; they are counted once more after the moment that
-# an extra one would need to start.
+# Waits for so many helpers, twice in a row: they are counted once more after
+# the moment that an extra one would need to start.
 sub helpers_are {
     my ($count, $name) = @_;
 
-    wait_until(sub { helpers() == $count }, 20);
-    sleep 0.2;
+    my $now;
+
+    wait_until(sub {
+        return if ($now = helpers()) != $count;
+        sleep 0.2;
+        return ($now = helpers()) == $count;
+    }, 20);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(scalar(@{[helpers()]}), $count, $name);
+    is($now, $count, $name);
 }
 
 
@@ -55,6 +61,24 @@ sub zombies {
         my $stat = open($fh, '<', $_) ? <$fh> // '' : '';
         $stat =~ /\) Z (\d+)/ && $own{$1};
     } glob '/proc/[0-9]*/stat';
+}
+
+
+# As many descriptors for this process, and what it starts, if it may.
+sub may_open {
+    my ($count) = @_;
+
+    return 1 if open_limit() >= $count;
+
+    system(qw(prlimit --pid), $$, "--nofile=$count:$count") == 0 or return 0;
+    return open_limit() >= $count;
+}
+
+sub open_limit {
+    open my $fh, '<', "/proc/$$/limits" or die "limits: $!";
+    my ($soft) = join('', <$fh>) =~ /^Max open files\s+(\d+)/m;
+
+    return $soft // ~0;
 }
 
 

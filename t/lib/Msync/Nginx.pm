@@ -95,7 +95,8 @@ sub stop    { my $self = shift; $self->{server}->stop(@_) }
 sub test { $_[0]{server}->invoke('-t', '-q') == 0 }
 
 
-# Reloads, and waits until none of the workers from before accepts requests.
+# Reloads, and waits until all workers are there and none of those from before
+# accepts requests.
 sub reload {
     my ($self) = @_;
 
@@ -105,7 +106,7 @@ sub reload {
 
     return wait_until {
         my @now = $self->workers;
-        return @now && !grep { $old{$_} } @now;
+        return @now == $self->{set}{workers} && !grep { $old{$_} } @now;
     };
 }
 
@@ -125,6 +126,18 @@ sub status {
     my ($self, $api) = @_;
 
     return $self->get(($api // '/api') . '/status')->{json};
+}
+
+
+# How many runs of a site have ended.  The report that has the end of one counts
+# it: what is served from then on is not the document of a run before.
+sub runs_ended {
+    my ($self, $site, $api) = @_;
+
+    my ($runs) = $self->get(($api // '/api') . '/metrics')->{content}
+        =~ /^msync_runs_total\{site="\Q$site\E"\} (\d+)/m;
+
+    return $runs // 0;
 }
 
 

@@ -56,6 +56,9 @@ my $Json = JSON::PP->new->utf8->canonical;
 
 BEGIN { umask 022 }
 
+# All is on this machine, and no proxy knows it.
+delete @ENV{grep { /^(?:https?|all)_proxy$/i } keys %ENV};
+
 chmod 0755, $Stage or croak "$Stage: $!";
 
 $ENV{TEST_NGINX_LOAD_MODULES} //= "$Root/build/ngx_http_msync_module.so";
@@ -265,7 +268,8 @@ sub memory_has {
 sub sqlite {
     my ($database, @statements) = @_;
 
-    open my $fh, '-|', 'sqlite3', '-bail', '-cmd', '.timeout 10000',
+    open my $fh, '-|', 'sqlite3', '-init', '/dev/null', '-bail',
+        '-cmd', '.timeout 10000',
         '-cmd', 'PRAGMA foreign_keys = ON', $database, join(';', @statements)
         or croak "cannot run sqlite3: $!";
     my $out = join '', <$fh>;
