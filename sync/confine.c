@@ -53,6 +53,7 @@
 #define NET_BIND_TCP       (1U << 0)               /* 4 */
 #define FS_IOCTL_DEV       (1U << 15)              /* 5 */
 #define SCOPE_ALL          (3U << 0)               /* 6 */
+#define VERSION_ASKED      6
 
 typedef struct {
     uint64_t  fs;
@@ -186,6 +187,15 @@ create_ruleset(void)
     version = syscall(SYS_RULESET, NULL, 0, RULESET_VERSION);
     if (version < 1) {
         return -1;
+    }
+
+    if (version < VERSION_ASKED) {
+        msync_log(MSYNC_LOG_NOTICE, "Landlock of this kernel has version "
+                  "%ld, without rules for %s%s%ssignals and local sockets: "
+                  "there seccomp alone confines the helper", version,
+                  version < 3 ? "truncation, " : "",
+                  version < 4 ? "TCP ports, " : "",
+                  version < 5 ? "devices, " : "");
     }
 
     set.fs = FS_ALL;

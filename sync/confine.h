@@ -2,10 +2,11 @@
  * What the process gives up before it reads a word from the network.
  *
  * Of the file system it keeps what name service and TLS read, and what it
- * has open: the database with its log and lock.  It can start no program,
- * look into no process, and open no sockets but those of the internet and
- * of name service.  A kernel without Landlock or seccomp is told of in the
- * log, once; everything else works the same there.
+ * has open: the database with its log and lock.  It can change no
+ * attribute of a file by its name, start no program, look into no process,
+ * signal none, and open no sockets but those of the internet.  A kernel
+ * without seccomp, or with no Landlock or an old one, is told of in the log,
+ * once; everything else works the same there.
  *
  * Under a sanitizer nothing is given up, because its reports need it.
  */
