@@ -9,6 +9,7 @@
 
 
 #define NGX_HTTP_MSYNC_FRAMES  64      /* read before others get their turn */
+#define NGX_HTTP_MSYNC_LINE    2048    /* nginx's log takes no more */
 
 
 #if (NGX_DEBUG)
@@ -26,6 +27,7 @@ static ngx_int_t ngx_http_msync_frame_reply(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
 static void ngx_http_msync_frame_log(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
+static void ngx_http_msync_frame_plain(u_char *text, size_t len);
 static ngx_int_t ngx_http_msync_frame_send(ngx_http_msync_site_t *site,
     ngx_uint_t type, uint64_t id, size_t len);
 static u_char *ngx_http_msync_frame_parameters(ngx_http_msync_site_t *s,
@@ -231,6 +233,7 @@ ngx_http_msync_frame_hello(ngx_http_msync_site_t *site, msync_frame_t *frame,
     size_t  len;
 
     len = ngx_min(frame->length, 32);
+    ngx_http_msync_frame_plain(data, len);
 
     if (frame->version != MSYNC_CONTROL_VERSION
         || frame->id != MSYNC_CONTROL_VERSION)
@@ -286,6 +289,8 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     fields.error[MSYNC_VARIANT_MAX - 1] = '\0';
+    ngx_http_msync_frame_plain((u_char *) fields.error,
+                               ngx_strlen(fields.error));
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "msync %V: \"%s\", error \"%s\", queue %L, "
@@ -353,13 +358,32 @@ static void
 ngx_http_msync_frame_log(ngx_http_msync_site_t *site, msync_frame_t *frame,
     u_char *data)
 {
+    size_t      len;
     ngx_uint_t  level;
 
     level = ngx_min(frame->id, NGX_LOG_DEBUG);
     level = ngx_max(level, NGX_LOG_ERR);
 
+    len = ngx_min(frame->length, NGX_HTTP_MSYNC_LINE);
+    ngx_http_msync_frame_plain(data, len);
+
     ngx_log_error(level, ngx_cycle->log, 0, "msync %V: %*s",
-                  &site->name, (size_t) frame->length, data);
+                  &site->name, len, data);
+}
+
+
+/* an overcome helper forges no lines and sends nothing to a terminal */
+
+static void
+ngx_http_msync_frame_plain(u_char *text, size_t len)
+{
+    u_char  *p;
+
+    for (p = text; p < text + len; p++) {
+        if (*p < 0x20 || *p == 0x7f) {
+            *p = '?';
+        }
+    }
 }
 
 

@@ -592,8 +592,12 @@ sub helpers_that_cannot_run {
             && ($_->{error}{fullError} // '') =~ /version 99/;
     }), 'and in the status');
 
-    Msync::Fake->start_with(status => { state => 'idle' });
+    Msync::Fake->start_with(status => { state => 'idle' },
+                            text => "9\n8\e[7m\x7f");
     ok($nginx->reload, 'a reload tries again at once');
     ok(is_reported($nginx), 'the right one is listened to');
+    ok((grep { /of version 9\?8\?\[7m\? runs$/ } $nginx->log_lines),
+       'its version is logged without control characters');
+    Msync::Fake->start_with(status => { state => 'idle' });
     ends_well($nginx);
 }

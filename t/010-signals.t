@@ -25,6 +25,7 @@ a_rotated_log_is_closed();
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
 logs_are_reopened();
+what_a_helper_says_is_one_line();
 shutdown_with_a_limit();
 the_master_is_killed();
 a_zone_of_another_size();
@@ -208,6 +209,33 @@ sub logs_are_reopened {
     ok(!(grep { /said before/ } $nginx->log_lines), 'which is a new one');
     is(fake()->pid, $fake->pid, 'the helper is the same');
     helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
+
+
+# an overcome helper forges no lines and paints no terminal
+sub what_a_helper_says_is_one_line {
+    my $nginx = nginx(workers => 1, server => $LOCATION
+        . ' location = /error { return 200 "$msync_error_clinic"; }');
+
+    is_reported($nginx);
+
+    my $fake = fake();
+
+    $fake->log(6, "said\n2026/01/01 forged \e[2J\x00\x7f\ttext\xc3\xa9");
+    $fake->log(6, 'said at last');
+    ok(wait_until(sub { grep { /said at last/ } $nginx->log_lines }),
+       'the helper logs');
+
+    my ($line) = map { /msync clinic: (said\W?.*)/ ? $1 : () }
+        $nginx->log_lines;
+    like($line, qr{^said\?2026/01/01 forged \?\[2J\?\?\?text},
+         'in one line, without control characters');
+
+    $fake->status(state => 'error', error => "A\nB\eC");
+    ok($nginx->wait_status(sub { $_->{state} eq 'error' }), 'and an error');
+    like($nginx->get('/error')->{content}, qr/^A\?B\?C$/,
+         'whose name is one line, too');
     ends_well($nginx);
 }
 
