@@ -61,6 +61,7 @@ msync_http_create(const msync_conf_t *conf, const char *hardware_id, int fd,
     http->hook = hook;
     http->data = data;
     http->base = MSYNC_HTTP_BASE;
+    http->busy = MSYNC_HTTP_BUSY;
 
     if (conf->ssl_trusted_certificate) {
         http->certificate = msync_strdup(conf->ssl_trusted_certificate);
@@ -282,6 +283,13 @@ void
 msync_http_set_base(msync_http_t *http, long ms)
 {
     http->base = ms;
+}
+
+
+void
+msync_http_set_busy(msync_http_t *http, long ms)
+{
+    http->busy = ms;
 }
 
 

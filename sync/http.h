@@ -124,6 +124,10 @@ int msync_http_pause(msync_http_t *http, long ms, msync_err_t *err);
  * Retry-After counts twice the base then. */
 void msync_http_set_base(msync_http_t *http, long ms);
 
+/* how long a busy server is asked again, ms instead of MSYNC_HTTP_BUSY; 0:
+ * its answer goes to the caller */
+void msync_http_set_busy(msync_http_t *http, long ms);
+
 void msync_http_get_counters(const msync_http_t *http,
     msync_http_counters_t *counters);
 

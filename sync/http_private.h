@@ -44,6 +44,7 @@ struct msync_http_s {
     msync_http_taker_t      takers[MSYNC_HTTP_TAKERS];
 
     long                    base;
+    long                    busy;       /* ms, the most that is waited */
     msync_http_counters_t   counters;
 };
 

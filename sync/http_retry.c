@@ -173,7 +173,7 @@ http_retry_busy(msync_http_retry_t *retry, const msync_http_transfer_t *t,
     *pause = *pause / 2 + http_retry_random(*pause / 2 + 1);
     *pause += http_retry_asked(t);
 
-    most = http_retry_pause(t->http, MSYNC_HTTP_BUSY, MSYNC_HTTP_BUSY, 0);
+    most = http_retry_pause(t->http, t->http->busy, t->http->busy, 0);
 
     if (retry->waited + *pause > most) {
         return false;

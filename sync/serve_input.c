@@ -112,6 +112,7 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
     settings.conf = serve->conf;
     settings.hardware_id = serve->hardware_id;
     settings.initialised = serve->status.success.id != 0;
+    settings.came = request->came;
     settings.fd = msync_channel_fd(serve->channel);
     settings.hook = while_asking;
     settings.hook_data = serve;

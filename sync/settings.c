@@ -23,6 +23,7 @@ typedef struct {
     cJSON                   *fields;       /* owned, name: reason */
     bool                     password;     /* it was given */
     bool                     changed;      /* what central must check */
+    int64_t                  asked;        /* when central was, ms */
     msync_err_t              err;
 } wish_t;
 
@@ -242,6 +243,36 @@ copy_conf(const msync_conf_t *from)
 }
 
 
+/* so much time has passed; with a clock that was set back nobody knows */
+
+static bool
+is_past(int64_t since, int64_t most)
+{
+    int64_t  now = msync_store_now();
+
+    return now < since || now - since >= most;
+}
+
+
+static int
+while_asking(void *data, msync_err_t *err)
+{
+    wish_t                  *wish = data;
+    const msync_settings_t  *settings = wish->settings;
+
+    if (is_past(wish->asked, MSYNC_SETTINGS_WAIT)
+        || is_past(settings->came, MSYNC_SETTINGS_LATE))
+    {
+        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "mSupply central gave no whole answer in time, "
+                             "so the settings could not be checked");
+    }
+
+    return settings->hook != NULL ? settings->hook(settings->hook_data, err)
+                                  : MSYNC_OK;
+}
+
+
 /* asks central whether these settings are right */
 
 static int
@@ -253,11 +284,15 @@ ask_central(wish_t *wish, msync_v5_site_t *site)
     msync_http_t  *http;
 
     http = msync_http_create(wish->conf, wish->settings->hardware_id,
-                             wish->settings->fd, wish->settings->hook,
-                             wish->settings->hook_data, &wish->err);
+                             wish->settings->fd, while_asking, wish,
+                             &wish->err);
     if (http == NULL) {
         return MSYNC_ERROR;
     }
+
+    /* somebody waits, and can ask again */
+    msync_http_set_busy(http, 0);
+    wish->asked = msync_store_now();
 
     v5 = msync_v5_create(http, wish->conf->url);
 
@@ -371,6 +406,13 @@ msync_settings_answer(const msync_settings_t *settings,
     int     status;
     cJSON  *json;
     wish_t  wish;
+
+    if (is_past(settings->came, MSYNC_SETTINGS_LATE)) {
+        explicit_bzero(body, length);
+        return refuse(504, "TIMEOUT", "The settings could not be checked in "
+                      "time and nothing was saved; try again in a moment.",
+                      NULL, reply);
+    }
 
     json = cJSON_ParseWithLength(body, length);
     explicit_bzero(body, length);

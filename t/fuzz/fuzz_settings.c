@@ -102,6 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body[size - 1] = '\0';
 
     reply = NULL;
+    settings.came = msync_store_now();
     status = msync_settings_answer(&settings, data[0] % MSYNC_REQUEST_MAX,
                                    body, size - 1, &reply);
 

@@ -82,6 +82,14 @@ msync_http_pause(msync_http_t *http, long ms, msync_err_t *err)
 
 
 void
+msync_http_set_busy(msync_http_t *http, long ms)
+{
+    (void) http;
+    (void) ms;
+}
+
+
+void
 msync_http_get_counters(const msync_http_t *http,
     msync_http_counters_t *counters)
 {

@@ -1,0 +1,204 @@
+/*
+ * Settings from the page: what is made of a body, how long central is waited
+ * for, and what is saved.
+ */
+
+#include "site.h"
+
+#include "server.h"
+#include "settings.h"
+
+
+#define WHOLE  "\"username\":\"Clinic 7\",\"password\":\"secret\""
+
+typedef struct {
+    site_t            *site;
+    server_t          *server;
+    msync_conf_t      *conf;
+    msync_settings_t   settings;
+    char               body[1024];
+    char              *reply;
+} test_t;
+
+static const char  good[] =
+    "{\"id\":\"5\",\"siteId\":7,\"code\":\"c\",\"name\":\"Clinic 7\","
+    "\"initialisationStatus\":\"completed\",\"omSupplyCentralServerUrl\":"
+    "\"http://127.0.0.1\",\"isOmSupplyCentralServer\":false,"
+    "\"mSupplyCentralSiteId\":1}";
+
+
+static int
+setup(void **state)
+{
+    void    *site;
+    test_t  *t;
+
+    t = calloc(1, sizeof(*t));
+    site_open(&site);
+    t->site = site;
+    t->server = server_start();
+    t->conf = msync_conf_create();
+    t->settings.store = t->site->store;
+    t->settings.conf = t->conf;
+    t->settings.hardware_id = "01234567-89ab-4cde-8f01-23456789abcd";
+    t->settings.came = msync_store_now();
+    t->settings.fd = -1;
+    *state = t;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    void    *site;
+    test_t  *t = *state;
+
+    site = t->site;
+    free(t->reply);
+    server_stop(t->server);
+    msync_conf_free(&t->conf);
+    free(t);
+
+    return site_close(&site);
+}
+
+
+/* the HTTP status of the answer; "members" follow the server's address */
+
+static int
+ask(test_t *t, msync_request_e request, const char *members)
+{
+    (void) snprintf(t->body, sizeof(t->body),
+                    "{\"url\":\"http://127.0.0.1:%u\",%s}", t->server->port,
+                    members);
+    msync_free(&t->reply);
+
+    return msync_settings_answer(&t->settings, request, t->body,
+                                 strlen(t->body), &t->reply);
+}
+
+
+static void
+nothing_is_saved(test_t *t)
+{
+    assert_string_equal(site_get(t->site, "SELECT count(*) FROM "
+        "key_value_store WHERE id LIKE 'SETTINGS_SYNC_%' AND id NOT IN "
+        "('SETTINGS_SYNC_SITE_ID')"), "0");
+}
+
+
+static void
+good_ones_are_saved(void **state)
+{
+    test_t  *t = *state;
+
+    server_json(t->server, 200, good);
+    assert_int_equal(ask(t, MSYNC_REQUEST_INITIALISE, WHOLE), 202);
+    assert_string_equal(site_get(t->site, "SELECT value_string FROM "
+        "key_value_store WHERE id = 'SETTINGS_SYNC_USERNAME'"), "Clinic 7");
+}
+
+
+/* once the request has arrived, nobody waits for it any more */
+
+static int
+time_passes(void *data, msync_err_t *err)
+{
+    test_t    *t = data;
+    uint64_t   rung;
+
+    (void) err;
+
+    if (read(t->server->bell, &rung, sizeof(rung)) == sizeof(rung)) {
+        t->settings.came -= MSYNC_SETTINGS_LATE;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+a_central_that_does_not_come_to_an_end(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+    static const char *const  said[] = {
+        "", "HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{\"id\":"
+    };
+
+    t->server->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    t->settings.fd = t->server->bell;
+    t->settings.hook = time_passes;
+    t->settings.hook_data = t;
+
+    for (i = 0; i < sizeof(said) / sizeof(*said); i++) {
+        t->settings.came = msync_store_now();
+        server_say(t->server, said[i], strlen(said[i]), SERVER_HOLD);
+        assert_int_equal(ask(t, MSYNC_REQUEST_INITIALISE, WHOLE), 504);
+        assert_non_null(strstr(t->reply, "\"TIMEOUT\""));
+        assert_int_equal(server_n(t->server), i + 1);
+    }
+
+    nothing_is_saved(t);
+    close(t->server->bell);
+}
+
+
+static void
+a_busy_central_is_told_at_once(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+    for (i = 0; i < 3; i++) {
+        server_json(t->server, 409, "{\"error\":{\"code\":\"sync_is_running\","
+                    "\"message\":\"m\"}}");
+    }
+
+    assert_int_equal(ask(t, MSYNC_REQUEST_SETTINGS, WHOLE), 422);
+    assert_non_null(strstr(t->reply, "busy"));
+    assert_int_equal(server_n(t->server), 1);
+    nothing_is_saved(t);
+}
+
+
+static void
+one_that_nobody_waits_for_is_not_asked_about(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+    /* … and one from the future: the clock was set back */
+    static const int64_t  ago[] = { MSYNC_SETTINGS_LATE, -3600000 };
+
+    for (i = 0; i < sizeof(ago) / sizeof(*ago); i++) {
+        t->settings.came = msync_store_now() - ago[i];
+        server_json(t->server, 200, good);
+        assert_int_equal(ask(t, MSYNC_REQUEST_SETTINGS, WHOLE), 504);
+        assert_non_null(strstr(t->reply, "\"TIMEOUT\""));
+        assert_null(strstr(t->body, "secret"));
+    }
+
+    assert_int_equal(server_n(t->server), 0);
+    nothing_is_saved(t);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(good_ones_are_saved, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_central_that_does_not_come_to_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_busy_central_is_told_at_once,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            one_that_nobody_waits_for_is_not_asked_about, setup, teardown)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
