@@ -430,8 +430,9 @@ next_wait(const msync_serve_t *serve)
         wait = serve->status.next_sync - now;
     }
 
-    if (serve->store != NULL && serve->queue.n > 0
-        && serve->status.configured)
+    if (serve->store != NULL
+        && (serve->nrequests > 0
+            || (serve->queue.n > 0 && serve->status.configured)))
     {
         wait = 0;
     }

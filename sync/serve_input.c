@@ -3,7 +3,7 @@
  *
  * Promises: a request is answered exactly once; its body is wiped from memory
  * when it was answered.  One that comes before the database is open waits
- * for it.
+ * for it.  Between two of them whatever else is asked for is heard and done.
  */
 
 #include <stdlib.h>
@@ -151,17 +151,24 @@ forget_request(msync_serve_request_t *request)
 }
 
 
-static void
-answer_requests(msync_serve_t *serve)
-{
-    size_t  i;
+/* one at a time: a run, and a cancel of it, need not wait for all of them */
 
-    for (i = 0; i < serve->nrequests; i++) {
-        answer_request(serve, &serve->requests[i]);
-        forget_request(&serve->requests[i]);
+static void
+answer_next(msync_serve_t *serve)
+{
+    msync_serve_request_t  request;
+
+    if (serve->nrequests == 0) {
+        return;
     }
 
-    serve->nrequests = 0;
+    /* more may come while this one is answered */
+    request = serve->requests[0];
+    memmove(serve->requests, serve->requests + 1,
+            --serve->nrequests * sizeof(request));
+
+    answer_request(serve, &request);
+    forget_request(&request);
 }
 
 
@@ -335,7 +342,7 @@ msync_serve_attend(msync_serve_t *serve)
         msync_serve_report(serve, true);
     }
 
-    answer_requests(serve);
+    answer_next(serve);
 
     if (msync_store_now() - serve->watched >= WATCH_PAUSE
         || msync_store_now() < serve->watched)

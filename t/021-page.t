@@ -5,6 +5,8 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
+use IO::Select ();
+use IO::Socket::INET ();
 use Msync::Test qw(
     free_port is_running processes_of site_config site_path sqlite
     start_central start_nginx wait_until write_private
@@ -54,6 +56,7 @@ a_cancelled_sync_loses_nothing();
 a_patient_is_fetched();
 the_history_is_that_of_the_log();
 failed_records_are_tried_again();
+a_run_begins_between_two_checks();
 
 no_answer_has_a_secret();
 ok($nginx->stop, 'quit');
@@ -557,6 +560,50 @@ sub failed_records_are_tried_again {
         $now && $now->{tries} > $tries;
     }), 'it is tried again');
     is(runs(), $runs + 1, 'without any sync');
+}
+
+
+# A server that says nothing, until its socket is closed.
+sub silent_server {
+    return IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5)
+        // die "cannot listen: $!\n";
+}
+
+
+sub a_run_begins_between_two_checks {
+    my $other = start_nginx(
+        http   => site_config('other', helper => $ENV{TEST_NGINX_MSYNC},
+                              url => 'http://127.0.0.1:' . free_port(),
+                              username => 'x',
+                              password_sha256 => sha256_hex(WRONG)),
+        server => 'location /api/ { msync other; }',
+    );
+    $other->wait_status(sub { $_->{state} eq 'pre_initialisation' });
+
+    my @silent = (silent_server(), silent_server());
+    my $test = sub {
+        my $body = Msync::Test::encode_json({
+            whole(password => PASSWORD),
+            url => 'http://127.0.0.1:' . $_[0]->sockport });
+        return $other->open_request("POST /api/test HTTP/1.0\r\n"
+            . "Content-Length: @{[length $body]}\r\n\r\n$body");
+    };
+
+    my @asked = $test->($silent[0]);
+    ok(IO::Select->new($silent[0])->can_read(60), 'settings are checked');
+    push @asked, $test->($silent[1]);
+    is($other->post('/api/trigger')->{status}, 202, 'others wait, and a run');
+
+    close $silent[0];
+    ok($asked[0]->wait_for(qr{^HTTP/1\.1 422 }, 60), 'the first are answered');
+    ok(wait_until(sub { sqlite(site_path('other.sqlite'),
+                               'SELECT count(*) FROM sync_log') }, 10),
+       'the run begins');
+    is($asked[1]->bytes, '', 'before the others are');
+
+    close $silent[1];
+    ok($asked[1]->wait_for(qr{^HTTP/1\.1 422 }, 60), 'these are in the end');
+    ok($other->stop, 'quit');
 }
 
 
