@@ -3,24 +3,31 @@
  *
  * Promises: nothing is saved that central has not accepted; the hash never
  * goes to a host that the administrator did not give the password for; the
- * password is wiped from memory as soon as its hash is known.
+ * password is wiped from memory as soon as its hash is known; a text is taken
+ * as it was meant or not at all.
  */
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "json.h"
 #include "settings.h"
 #include "status.h"
 #include "v5.h"
+
+#define FIELDS_MAX  32                 /* blamed in one answer, which has to
+                                          fit into a frame */
 
 typedef struct {
     const msync_settings_t  *settings;
     msync_request_e          request;
     msync_conf_t            *conf;         /* owned, the wished ones */
     cJSON                   *fields;       /* owned, name: reason */
+    bool                     more;         /* … than have room */
     bool                     password;     /* it was given */
     bool                     changed;      /* what central must check */
     int64_t                  asked;        /* when central was, ms */
@@ -68,116 +75,205 @@ static void
 blame(wish_t *wish, const char *field, const char *reason)
 {
     cJSON_DeleteItemFromObject(wish->fields, field);
+
+    if (cJSON_GetArraySize(wish->fields) == FIELDS_MAX) {
+        wish->more = true;
+        return;
+    }
+
     cJSON_AddStringToObject(wish->fields, field, reason);
 }
 
 
 static void
-take_url(wish_t *wish, const cJSON *value)
+free_text(char **text)
 {
-    msync_err_t  err;
-    const char  *old = wish->settings->conf->url;
-
-    if (!cJSON_IsString(value)
-        || msync_conf_set_url(wish->conf, value->valuestring, &err)
-           != MSYNC_OK)
-    {
-        blame(wish, "url", cJSON_IsString(value) ? err.text
-                                                 : "must be a string");
-        return;
+    if (*text != NULL) {
+        explicit_bzero(*text, strlen(*text));
     }
 
-    if (old == NULL || strcmp(old, wish->conf->url) != 0) {
-        wish->changed = true;
+    msync_free(text);
+}
+
+
+/*
+ * A string's value, for free_text(); NULL when it is none, has U+0000 or
+ * something that is no character: that comes as U+FFFD and would be another
+ * text than was meant.
+ */
+
+static char *
+text_of(const msync_json_slice_t *value)
+{
+    char    *text;
+    bool     is_text;
+    size_t   length;
+
+    if (value->type != MSYNC_JSON_STRING) {
+        return NULL;
     }
+
+    text = msync_alloc(value->length);
+    is_text = msync_json_text_into(value, text, &length)
+              && strstr(text, "\xef\xbf\xbd") == NULL;
+
+    if (!is_text) {
+        explicit_bzero(text, value->length);
+        msync_free(&text);
+    }
+
+    return text;
 }
 
 
 static void
-take_username(wish_t *wish, const cJSON *value)
+take_url(wish_t *wish, const msync_json_slice_t *value)
 {
+    char        *text;
+    msync_err_t  err;
+    const char  *old = wish->settings->conf->url;
+
+    text = text_of(value);
+
+    if (text == NULL
+        || msync_conf_set_url(wish->conf, text, &err) != MSYNC_OK)
+    {
+        blame(wish, "url", text != NULL ? err.text : "must be an address");
+
+    } else if (old == NULL || strcmp(old, wish->conf->url) != 0) {
+        wish->changed = true;
+    }
+
+    free_text(&text);
+}
+
+
+/* RFC 7617: a user-id holds neither a colon nor control characters */
+
+static bool
+is_user_id(const char *text)
+{
+    const char  *p;
+
+    for (p = text; *p != '\0'; p++) {
+        if (*p == ':' || iscntrl((unsigned char) *p)) {
+            return false;
+        }
+    }
+
+    return p != text && p - text <= MSYNC_USERNAME_MAX;
+}
+
+
+static void
+take_username(wish_t *wish, const msync_json_slice_t *value)
+{
+    char        *text;
     const char  *old = wish->settings->conf->username;
 
-    if (!cJSON_IsString(value) || value->valuestring[0] == '\0'
-        || strlen(value->valuestring) > MSYNC_USERNAME_MAX
-        || strchr(value->valuestring, ':') != NULL)
-    {
-        /* RFC 7617: a user-id holds no colon */
-        blame(wish, "username", "must be the site name, without a colon");
+    text = text_of(value);
+
+    if (text == NULL || !is_user_id(text)) {
+        blame(wish, "username", "must be the site name, without a colon and "
+              "control characters");
+        free_text(&text);
         return;
     }
 
-    if (old == NULL || strcmp(old, value->valuestring) != 0) {
+    if (old == NULL || strcmp(old, text) != 0) {
         wish->changed = true;
     }
 
     free(wish->conf->username);
-    wish->conf->username = msync_strdup(value->valuestring);
+    wish->conf->username = text;
 }
 
 
 static void
-take_password(wish_t *wish, cJSON *value)
+take_password(wish_t *wish, const msync_json_slice_t *value)
 {
-    size_t  length;
+    char    *text;
+    size_t   length;
 
-    if (cJSON_IsNull(value)) {
+    if (value->type == MSYNC_JSON_NULL) {
         return;
     }
 
-    if (!cJSON_IsString(value) || value->valuestring[0] == '\0'
-        || strlen(value->valuestring) > MSYNC_PASSWORD_MAX)
-    {
+    text = text_of(value);
+    length = text != NULL ? strlen(text) : 0;
+
+    if (length == 0 || length > MSYNC_PASSWORD_MAX) {
         blame(wish, "password", "must be the site's password");
-        return;
+
+    } else {
+        msync_conf_hash_password(text, length, wish->conf->password_sha256);
+        wish->password = true;
+        wish->changed = true;
     }
 
-    length = strlen(value->valuestring);
-    msync_conf_hash_password(value->valuestring, length,
-                             wish->conf->password_sha256);
-    explicit_bzero(value->valuestring, length);
-
-    wish->password = true;
-    wish->changed = true;
+    free_text(&text);
 }
 
 
 static void
-take_interval(wish_t *wish, const cJSON *value)
+take_interval(wish_t *wish, const msync_json_slice_t *value)
 {
-    if (!cJSON_IsNumber(value) || value->valuedouble < 0
-        || value->valuedouble > MSYNC_INTERVAL_MAX
-        || value->valuedouble != floor(value->valuedouble))
+    double  seconds;
+
+    seconds = value->type == MSYNC_JSON_NUMBER ? msync_json_real(value) : -1;
+
+    if (seconds < 0 || seconds > MSYNC_INTERVAL_MAX
+        || seconds != floor(seconds))
     {
         blame(wish, "intervalSeconds", "must be a whole number of seconds, "
               "0 for no schedule");
         return;
     }
 
-    wish->conf->interval = (long) value->valuedouble;
+    wish->conf->interval = (long) seconds;
+}
+
+
+/* nothing of a body is taken that is not well-formed to its end */
+
+static bool
+is_object(const char *body, size_t length)
+{
+    msync_json_t        json;
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, body, length);
+
+    return msync_json_skip(&json, &value) && msync_json_end(&json)
+           && value.type == MSYNC_JSON_OBJECT && !value.garbled;
 }
 
 
 static void
-take_members(wish_t *wish, cJSON *json)
+take_members(wish_t *wish, const char *body, size_t length)
 {
-    cJSON  *member;
+    char                key[MSYNC_JSON_KEY_MAX];
+    msync_json_t        json;
+    msync_json_slice_t  value;
 
-    cJSON_ArrayForEach(member, json) {
-        if (strcmp(member->string, "url") == 0) {
-            take_url(wish, member);
+    msync_json_init(&json, body, length);
+    (void) msync_json_enter(&json, MSYNC_JSON_OBJECT);
 
-        } else if (strcmp(member->string, "username") == 0) {
-            take_username(wish, member);
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
+        if (strcmp(key, "url") == 0) {
+            take_url(wish, &value);
 
-        } else if (strcmp(member->string, "password") == 0) {
-            take_password(wish, member);
+        } else if (strcmp(key, "username") == 0) {
+            take_username(wish, &value);
 
-        } else if (strcmp(member->string, "intervalSeconds") == 0) {
-            take_interval(wish, member);
+        } else if (strcmp(key, "password") == 0) {
+            take_password(wish, &value);
+
+        } else if (strcmp(key, "intervalSeconds") == 0) {
+            take_interval(wish, &value);
 
         } else {
-            blame(wish, member->string, "is not a setting");
+            blame(wish, key, "is not a setting");
         }
     }
 }
@@ -243,14 +339,15 @@ copy_conf(const msync_conf_t *from)
 }
 
 
-/* so much time has passed; with a clock that was set back nobody knows */
+/* so much time has passed; with a clock that was set back nobody knows, but
+ * a second is what a clock may be put right by at any time */
 
 static bool
 is_past(int64_t since, int64_t most)
 {
     int64_t  now = msync_store_now();
 
-    return now < since || now - since >= most;
+    return now - since >= most || since - now > 1000;
 }
 
 
@@ -374,9 +471,25 @@ answer_wish(wish_t *wish, char **reply)
     int              status;
     msync_v5_site_t  site;
 
+    if (is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+        return refuse(504, "TIMEOUT", "The settings could not be checked in "
+                      "time and nothing was saved; try again in a moment.",
+                      NULL, reply);
+    }
+
+    if (wish->request == MSYNC_REQUEST_INITIALISE
+        && wish->settings->initialised)
+    {
+        return refuse(409, "ALREADY_INITIALISED", "This site is initialised "
+                      "already; change its settings instead.", NULL, reply);
+    }
+
     if (cJSON_GetArraySize(wish->fields) > 0) {
-        return refuse(400, "INVALID_REQUEST", "Some settings are not right; "
-                      "nothing was saved.", wish->fields, reply);
+        return refuse(400, "INVALID_REQUEST", wish->more
+                      ? "Some settings are not right, more than are named "
+                        "here; nothing was saved."
+                      : "Some settings are not right; nothing was saved.",
+                      wish->fields, reply);
     }
 
     memset(&site, 0, sizeof(site));
@@ -404,30 +517,8 @@ msync_settings_answer(const msync_settings_t *settings,
     msync_request_e request, char *body, size_t length, char **reply)
 {
     int     status;
-    cJSON  *json;
+    bool    object;
     wish_t  wish;
-
-    if (is_past(settings->came, MSYNC_SETTINGS_LATE)) {
-        explicit_bzero(body, length);
-        return refuse(504, "TIMEOUT", "The settings could not be checked in "
-                      "time and nothing was saved; try again in a moment.",
-                      NULL, reply);
-    }
-
-    json = cJSON_ParseWithLength(body, length);
-    explicit_bzero(body, length);
-
-    if (!cJSON_IsObject(json)) {
-        cJSON_Delete(json);
-        return refuse(400, "INVALID_REQUEST", "The body is not a JSON "
-                      "object.", NULL, reply);
-    }
-
-    if (request == MSYNC_REQUEST_INITIALISE && settings->initialised) {
-        cJSON_Delete(json);
-        return refuse(409, "ALREADY_INITIALISED", "This site is initialised "
-                      "already; change its settings instead.", NULL, reply);
-    }
 
     memset(&wish, 0, sizeof(wish));
     wish.settings = settings;
@@ -435,13 +526,21 @@ msync_settings_answer(const msync_settings_t *settings,
     wish.conf = copy_conf(settings->conf);
     wish.fields = cJSON_CreateObject();
 
-    take_members(&wish, json);
-    check_complete(&wish);
-    status = answer_wish(&wish, reply);
+    object = is_object(body, length);
+
+    if (object) {
+        take_members(&wish, body, length);
+        check_complete(&wish);
+    }
+
+    explicit_bzero(body, length);
+
+    status = object ? answer_wish(&wish, reply)
+                    : refuse(400, "INVALID_REQUEST", "The body is not a JSON "
+                             "object in UTF-8.", NULL, reply);
 
     msync_conf_free(&wish.conf);
     cJSON_Delete(wish.fields);
-    cJSON_Delete(json);
 
     return status;
 }

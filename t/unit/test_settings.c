@@ -16,7 +16,7 @@ typedef struct {
     server_t          *server;
     msync_conf_t      *conf;
     msync_settings_t   settings;
-    char               body[1024];
+    char               body[65536];
     char              *reply;
 } test_t;
 
@@ -187,6 +187,110 @@ one_that_nobody_waits_for_is_not_asked_about(void **state)
 }
 
 
+/* the HTTP status of an answer to this body, whole and with what follows it */
+
+static int
+ask_octets(test_t *t, const char *body, size_t length)
+{
+    memcpy(t->body, body, length);
+    msync_free(&t->reply);
+
+    return msync_settings_answer(&t->settings, MSYNC_REQUEST_SETTINGS,
+                                 t->body, length, &t->reply);
+}
+
+
+static void
+a_body_is_json_to_its_end(void **state)
+{
+    size_t   i;
+    test_t  *t = *state;
+
+#define BODY(text)  { text, sizeof(text) - 1 }
+
+    static const struct {
+        const char  *text;
+        size_t       length;
+    } bodies[] = {
+        BODY("{}x"), BODY("{}{}"), BODY("{}\0"), BODY("\0{}"), BODY("{"),
+        BODY("{\"\xff\":1}"), BODY("{\"intervalSeconds\":60,}"),
+        BODY("{\"username\":\"a\xff\xfe" "b\"}"),
+        BODY("{\"intervalSeconds\":60}{}")
+    };
+
+    for (i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+        if (ask_octets(t, bodies[i].text, bodies[i].length) != 400
+            || strstr(t->reply, "not a JSON object") == NULL)
+        {
+            fail_msg("%s: %s", bodies[i].text, t->reply);
+        }
+    }
+
+    nothing_is_saved(t);
+    assert_int_equal(ask_octets(t, "{} \r\n", 5), 200);
+}
+
+
+static void
+a_text_is_what_was_meant_or_blamed(void **state)
+{
+    size_t   i;
+    char     members[256];
+    test_t  *t = *state;
+
+    static const struct {
+        const char  *field;
+        const char  *value;
+    } cases[] = {
+        { "password", "sec\\u0000ret" }, { "password", "\\ud800" },
+        { "username", "a\\u0000b" }, { "username", "a\\nb" },
+        { "username", "a\\u001b[2J" }, { "username", "a\\u007f" },
+        { "username", "\\udc00" }, { "username", "" }, { "username", "a:b" },
+        { "url", "http://127.0.0.1\\u0000.example.org" },
+        { "url", "http://127.0.0.1/\\u0001" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        (void) snprintf(members, sizeof(members), WHOLE ",\"%s\":\"%s\"",
+                        cases[i].field, cases[i].value);
+
+        assert_int_equal(ask(t, MSYNC_REQUEST_SETTINGS, members), 400);
+        (void) snprintf(members, sizeof(members), "\"fields\":{\"%s\":\"",
+                        cases[i].field);
+
+        if (strstr(t->reply, members) == NULL) {
+            fail_msg("%s %s: %s", cases[i].field, cases[i].value, t->reply);
+        }
+    }
+
+    assert_int_equal(server_n(t->server), 0);
+    nothing_is_saved(t);
+}
+
+
+static void
+many_wrong_fields_are_blamed_briefly(void **state)
+{
+    size_t   i, length;
+    char    *body;
+    test_t  *t = *state;
+
+    body = malloc(sizeof(t->body));
+    length = 0;
+
+    for (i = 0; i < 7000; i++) {
+        length += (size_t) sprintf(body + length, "%c\"%zx\":0",
+                                   i ? ',' : '{', i);
+    }
+
+    body[length++] = '}';
+    assert_int_equal(ask_octets(t, body, length), 400);
+    assert_non_null(strstr(t->reply, "more than are named here"));
+    assert_in_range(strlen(t->reply), 1, 4096);
+    free(body);
+}
+
+
 int
 main(void)
 {
@@ -197,7 +301,13 @@ main(void)
         cmocka_unit_test_setup_teardown(a_busy_central_is_told_at_once,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
-            one_that_nobody_waits_for_is_not_asked_about, setup, teardown)
+            one_that_nobody_waits_for_is_not_asked_about, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_body_is_json_to_its_end, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_text_is_what_was_meant_or_blamed,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(many_wrong_fields_are_blamed_briefly,
+                                        setup, teardown)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
