@@ -71,16 +71,31 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
 }
 
 
-static void
-reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+static int
+send_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
 {
     msync_reply_frame_t  frame;
 
     frame.status = status;
     frame.body_length = strlen(body);
 
-    msync_channel_send(serve->channel, MSYNC_FRAME_REPLY, id, &frame,
-                       sizeof(frame), body, frame.body_length);
+    return msync_channel_send(serve->channel, MSYNC_FRAME_REPLY, id, &frame,
+                              sizeof(frame), body, frame.body_length);
+}
+
+
+/* somebody waits: what is too long for a frame is answered all the same */
+
+static void
+reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+{
+    static const char  too_long[] = "{\"error\":{\"variant\":\"UNKNOWN\","
+                                    "\"fullError\":\"The answer is too long "
+                                    "to be passed on.\"}}";
+
+    if (send_reply(serve, id, status, body) != MSYNC_OK) {
+        (void) send_reply(serve, id, 500, too_long);
+    }
 }
 
 

@@ -184,6 +184,11 @@ sub wrong_settings_are_blamed {
     }
 
     blames(POST => 'test', {}, 'password url username');
+
+    my %unknown = map { ($_ => 0) } 1 .. 7000;
+    my $answer = ask(PUT => 'settings', \%unknown);
+    is($answer->{status}, 400, 'thousands of wrong fields are answered');
+    cmp_ok(keys %{ $answer->{json}{fields} }, '<', 100, 'and some are named');
     is(settings()->{url}, undef, 'nothing of it is saved');
 }
 
