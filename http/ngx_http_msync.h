@@ -315,8 +315,8 @@ ngx_int_t ngx_http_msync_queue_command(ngx_http_msync_site_t *site,
 void ngx_http_msync_queue_done(ngx_http_msync_site_t *site, uint64_t *done);
 ngx_uint_t ngx_http_msync_queue_next(ngx_http_msync_site_t *site,
     uint64_t after, uint64_t *sequence, ngx_str_t *patient);
-uint64_t ngx_http_msync_slot_open(ngx_http_msync_site_t *site,
-    ngx_uint_t request, ngx_str_t *body);
+ngx_int_t ngx_http_msync_slot_open(ngx_http_msync_site_t *site,
+    ngx_uint_t request, ngx_str_t *body, uint64_t *id);
 uint64_t ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
     ngx_uint_t *request, u_char *body, size_t *len);
 void ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id);

@@ -271,6 +271,7 @@ ngx_int_t
 ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t request)
 {
+    ngx_int_t                 rc;
     ngx_http_msync_waiter_t  *waiter;
 
     waiter = ngx_http_get_module_ctx(r, ngx_http_msync_module);
@@ -281,9 +282,16 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
                                          "The body is not a JSON object.");
     }
 
-    waiter->id = ngx_http_msync_slot_open(site, request, &waiter->body);
+    rc = ngx_http_msync_slot_open(site, request, &waiter->body, &waiter->id);
 
-    if (waiter->id == 0) {
+    if (rc == NGX_ERROR) {
+        return ngx_http_msync_send_unavailable(r, "ZONE_FULL",
+                                "The shared memory of this site is full: "
+                                "try again, or increase the parameter zone "
+                                "of its msync_site block in nginx.conf.");
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_msync_send_unavailable(r, "TOO_MANY_REQUESTS",
                                 "Too many settings are being checked.");
     }

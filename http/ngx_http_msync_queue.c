@@ -187,16 +187,16 @@ ngx_http_msync_queue_next(ngx_http_msync_site_t *site, uint64_t after,
 }
 
 
-/* the id of the slot, 0 when there is none or no room for the body */
+/* NGX_BUSY when there is no slot, NGX_ERROR when there is no room */
 
-uint64_t
+ngx_int_t
 ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
-    ngx_str_t *body)
+    ngx_str_t *body, uint64_t *id)
 {
-    uint64_t                id;
+    ngx_int_t               rc;
     ngx_http_msync_slot_t  *slot;
 
-    id = 0;
+    rc = NGX_BUSY;
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
@@ -206,6 +206,7 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
         slot->body.data = ngx_slab_alloc_locked(site->shpool, body->len);
 
         if (slot->body.data == NULL) {
+            rc = NGX_ERROR;
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "msync %V: no room for a request of %uz bytes, "
                           "increase \"zone\" of msync_site \"%V\" "
@@ -218,9 +219,10 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
         ngx_memcpy(slot->body.data, body->data, body->len);
         slot->body.len = body->len;
 
-        id = ++site->sh->requests;
+        *id = ++site->sh->requests;
+        rc = NGX_OK;
 
-        slot->id = id;
+        slot->id = *id;
         slot->request = request;
         slot->expires = ngx_current_msec + 2 * NGX_HTTP_MSYNC_REPLY_WAIT;
         slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
@@ -230,7 +232,7 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 
-    return id;
+    return rc;
 }
 
 

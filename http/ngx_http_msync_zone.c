@@ -6,8 +6,10 @@
  * in its init handler when it lives already, because the configuration that
  * is being read may still be refused.
  *
- * A document is replaced by a new piece of memory where there is room, so
- * that a worker which dies half-way leaves the old one whole.
+ * The status is replaced by a new piece of memory where there is room, so
+ * that a worker which dies half-way leaves the old one whole.  A list that
+ * fits is written over the one before: pieces of ever other sizes would leave
+ * only gaps, and whoever comes after that worker is told the lists again.
  */
 
 #include "ngx_http_msync.h"
@@ -537,9 +539,9 @@ ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
 
 
 /*
- * Replaces a text; called with the mutex held.  What does not fit beside the
- * old text is written over it, and where that is too short as well the old
- * text stays.
+ * Replaces a text; called with the mutex held.  What is of whole pages, or
+ * does not fit beside the old text, is written over it, and where that is too
+ * short the old text stays.
  */
 
 ngx_int_t
@@ -548,7 +550,8 @@ ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
 {
     u_char  *p;
 
-    p = ngx_slab_alloc_locked(site->shpool, len);
+    p = (text->size > ngx_pagesize && len <= text->size)
+        ? NULL : ngx_slab_alloc_locked(site->shpool, len);
 
     if (p) {
         ngx_memcpy(p, data, len);

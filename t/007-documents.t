@@ -42,6 +42,7 @@ run_tests();
 
 with_nginx(\&documents_change);
 with_nginx(\&a_document_that_does_not_fit, zone => '128k');
+with_nginx(\&the_longest_documents_have_room);
 with_nginx(\&commands_reach_the_helper);
 with_nginx(\&counters_go_on_with_the_next_helper);
 every_site_has_its_metrics();
@@ -129,6 +130,43 @@ sub a_document_that_does_not_fit {
     $fake->status(state => 'error', queue => 77);
     Test::More::ok($nginx->wait_status(sub { $_->{state} eq 'error' }),
                    'the status is still told');
+
+    my $answer = $nginx->request(PUT => '/api/settings',
+                                 content => '{"a":"' . 'x' x 60_000 . '"}');
+    Test::More::is("$answer->{status} $answer->{json}{error}{variant}",
+                   '503 ZONE_FULL', 'no room for settings is said as well');
+    Test::More::like($answer->{json}{error}{fullError},
+                     qr/increase the parameter zone/, 'with what to do');
+}
+
+
+# Lists as long as the helper makes them, in the default zone, after they had
+# other lengths, beside settings that are being checked.
+sub the_longest_documents_have_room {
+    my ($nginx, $fake) = @_;
+
+    my $n = 0;
+    my $grows = sub {
+        my ($name, $kilobytes) = @_;
+        my $text = ++$n . '-' . 'x' x ($kilobytes * 1024 - 32);
+
+        $fake->document($name => { text => $text });
+        Test::More::ok(wait_until(sub {
+            ($nginx->get("/api/$name")->{json}{text} // '') eq $text;
+        }), "$name of $kilobytes KB");
+    };
+
+    $grows->(@$_) for [history => 3], [errors => 3], [history => 28],
+        [errors => 28], [history => 27];
+
+    my $body = '{"a":"' . 'x' x 65_000 . '"}';
+    my $waiting = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
+        . "Content-Length: @{[length $body]}\r\n\r\n$body");
+    Test::More::is(scalar(my @asked = $fake->received(1)), 1,
+                   '64 KB of settings');
+
+    $grows->(@$_) for [history => 44], [errors => 44];
+    $waiting->close;
 }
 
 
