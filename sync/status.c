@@ -15,8 +15,7 @@
 #define WARNING_DAYS  1            /* Open mSupply's defaults */
 #define ERROR_DAYS    3
 
-/* octets of a list's members: a document has to fit into one frame */
-#define LIST_MAX  (MSYNC_FRAME_MAX - 4096)
+#define LIST_HEAD     64           /* octets around a list's members */
 
 typedef struct {
     cJSON   *array;                /* borrowed */
@@ -273,7 +272,7 @@ msync_status_history(msync_store_t *store, msync_err_t *err)
 
     json = cJSON_CreateObject();
     runs.array = cJSON_AddArrayToObject(json, "runs");
-    runs.left = LIST_MAX;
+    runs.left = MSYNC_LIST_MAX - LIST_HEAD;
 
     if (msync_store_log_history(store, MSYNC_HISTORY_RUNS, add_run, &runs,
                                 err)
@@ -328,7 +327,7 @@ msync_status_errors(msync_store_t *store, msync_err_t *err)
     json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "total", total);
     errors.array = cJSON_AddArrayToObject(json, "errors");
-    errors.left = LIST_MAX;
+    errors.left = MSYNC_LIST_MAX - LIST_HEAD;
 
     if (msync_store_buffer_errors(store, MSYNC_ERRORS_MAX, add_failed,
                                   &errors, err)

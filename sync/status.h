@@ -11,6 +11,11 @@
 #define MSYNC_HISTORY_RUNS  50     /* runs in the history document */
 #define MSYNC_ERRORS_MAX    100    /* records in the errors document */
 
+/* octets of each of the two, the oldest are left out: a zone of 256 KB has
+ * room for both, for one in the place of which comes a longer one, and for
+ * 64 KB of settings that are being checked */
+#define MSYNC_LIST_MAX      (44 * 1024)
+
 typedef struct {
     msync_log_entry_t  entry;      /* the running or else the latest run;
                                       id 0: there was none */

@@ -1,0 +1,141 @@
+/* The lists that nginx serves: what is in them, and what is left out. */
+
+#include "site.h"
+
+#include <cjson/cJSON.h>
+
+#include "status.h"
+
+
+/* a run of 100 s each, all steps with numbers of six digits */
+
+static void
+add_run(site_t *site, const char *error)
+{
+    int                i;
+    msync_err_t        err;
+    msync_log_entry_t  entry;
+
+    assert_ok(msync_store_log_begin(site->store, &entry, &err));
+
+    for (i = MSYNC_STEP_PUSH_V6; i < MSYNC_STEP_MAX; i++) {
+        entry.steps[i].started = entry.started;
+        entry.steps[i].finished = entry.started + 1000;
+        entry.steps[i].total = entry.steps[i].done = 123456;
+    }
+
+    entry.finished = entry.started + 100000;
+
+    if (error != NULL) {
+        entry.variant = MSYNC_ERR_CENTRAL_ERROR;
+        strcpy(entry.text, error);
+    }
+
+    assert_ok(msync_store_log_update(site->store, &entry, &err));
+}
+
+
+/* how many the list has; "newest" and "total" where they are asked for */
+
+static int
+count(char *text, const char *name, int *newest, int *total)
+{
+    int     n;
+    cJSON  *json, *list;
+
+    assert_non_null(text);
+    assert_in_range(strlen(text), 1, MSYNC_LIST_MAX);
+
+    json = cJSON_Parse(text);
+    list = cJSON_GetObjectItem(json, name);
+    assert_true(cJSON_IsArray(list));
+    n = cJSON_GetArraySize(list);
+
+    if (newest != NULL) {
+        *newest = cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0),
+                                      "id")->valueint;
+    }
+
+    if (total != NULL) {
+        *total = cJSON_GetObjectItem(json, "total")->valueint;
+    }
+
+    cJSON_Delete(json);
+    free(text);
+
+    return n;
+}
+
+
+static void
+fifty_runs_have_room(void **state)
+{
+    int           i, newest;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    for (i = 0; i < 60; i++) {
+        add_run(site, NULL);
+    }
+
+    assert_int_equal(count(msync_status_history(site->store, &err), "runs",
+                           &newest, NULL), MSYNC_HISTORY_RUNS);
+    assert_int_equal(newest, 60);
+}
+
+
+static void
+the_oldest_runs_with_long_errors_are_left_out(void **state)
+{
+    int           i, newest;
+    char          error[1500];
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    memset(error, '"', sizeof(error) - 1);
+    error[sizeof(error) - 1] = '\0';
+
+    for (i = 0; i < 60; i++) {
+        add_run(site, error);
+    }
+
+    assert_in_range(count(msync_status_history(site->store, &err), "runs",
+                          &newest, NULL), 10, 49);
+    assert_int_equal(newest, 60);
+}
+
+
+static void
+long_failures_are_counted_all_the_same(void **state)
+{
+    int           total;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+             "FROM n WHERE i < 120) INSERT INTO sync_buffer (record_id, "
+             "received_datetime, table_name, action, data, side, "
+             "integration_error, tries) SELECT hex(zeroblob(450)) || i, '', "
+             "'unit', 'UPSERT', '{}', 1, 'wrong', 1 FROM n");
+
+    assert_in_range(count(msync_status_errors(site->store, &err), "errors",
+                          NULL, &total), 30, 99);
+    assert_int_equal(total, 120);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(fifty_runs_have_room, site_open,
+                                        site_close),
+        cmocka_unit_test_setup_teardown(
+            the_oldest_runs_with_long_errors_are_left_out, site_open,
+            site_close),
+        cmocka_unit_test_setup_teardown(
+            long_failures_are_counted_all_the_same, site_open, site_close)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
