@@ -1,22 +1,15 @@
 /*
- * Opening, locking, statements, time.
+ * Opening, statements, time.
  *
  * Promises: the database is in WAL mode with foreign keys on; a lock of the
- * application is waited for as long as the caller wants; the mode of an
- * existing file is kept.
+ * application is waited for as long as the caller wants.
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "store_sqlite.h"
 
@@ -241,73 +234,6 @@ msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
 
 
 /*
- * interface.md: an existing file keeps its mode; a new one in a directory
- * that its administrator shares (setgid and writable by the group) is open
- * to that group, elsewhere to nobody else.  SQLite gives -wal and -shm the
- * mode of the database.
- */
-
-static mode_t
-mode_of_new(const char *path)
-{
-    bool         shared;
-    char        *copy;
-    struct stat  st;
-
-    copy = msync_strdup(path);
-    shared = stat(dirname(copy), &st) == 0
-             && (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP);
-    msync_free(&copy);
-
-    return shared ? 0660 : 0600;
-}
-
-
-static int
-create_file(const char *path, msync_err_t *err)
-{
-    int     fd;
-    mode_t  mode = mode_of_new(path);
-
-    fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
-    if (fd == -1) {
-        if (errno == EEXIST) {
-            return MSYNC_OK;
-        }
-
-        return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
-                                                  : MSYNC_ERR_DATABASE_ERROR,
-                             "cannot create %s: %s", path, strerror(errno));
-    }
-
-    /* the umask is not the administrator's word on this */
-    (void) fchmod(fd, mode);
-    close(fd);
-
-    return MSYNC_OK;
-}
-
-
-/*
- * The group of the database is another one than that of whoever makes the
- * file; where it cannot be given to it, no group has a right to it.
- */
-
-void
-msync_store_give_rights(int fd, const struct stat *database)
-{
-    uid_t   owner = geteuid() == 0 ? database->st_uid : (uid_t) -1;
-    mode_t  mode = database->st_mode & (S_IRWXU|S_IRWXG|S_IRWXO);
-
-    if (fchown(fd, owner, database->st_gid) == -1) {
-        mode &= ~S_IRWXG;
-    }
-
-    (void) fchmod(fd, mode);
-}
-
-
-/*
  * Another program writes: an application in the middle of a long transaction
  * is no fault, so whoever has something else to hear meanwhile decides how
  * long to wait.
@@ -417,7 +343,9 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     int64_t         version;
     msync_store_t  *store;
 
-    if ((flags & MSYNC_STORE_CREATE) && create_file(path, err) != MSYNC_OK) {
+    if ((flags & MSYNC_STORE_CREATE)
+        && msync_store_create_file(path, err) != MSYNC_OK)
+    {
         return NULL;
     }
 
@@ -491,82 +419,6 @@ msync_store_close(msync_store_t **store_pt)
 }
 
 
-/*
- * The lock is for whoever may write the database: root's first command must
- * not keep nginx's helper out.  SQLite does the same for -wal and -shm.
- */
-
-static int
-open_lock(const char *database, const char *name, msync_err_t *err)
-{
-    int          fd;
-    struct stat  st;
-
-    fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
-
-    if (fd == -1 && errno == ENOENT) {
-        fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
-
-        if (fd != -1 && stat(database, &st) == 0) {
-            msync_store_give_rights(fd, &st);
-
-        } else if (fd != -1) {
-            (void) fchmod(fd, mode_of_new(name));
-        }
-    }
-
-    if (fd == -1) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "cannot open %s: %s", name, strerror(errno));
-    }
-
-    return fd;
-}
-
-
-int
-msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
-{
-    char     name[4096], pid[32] = "", *real;
-    ssize_t  n;
-
-    /* one lock, whatever the database is called */
-    real = realpath(path, NULL);
-    n = snprintf(name, sizeof(name), "%s.lock", real ? real : path);
-    free(real);
-
-    if (n >= (ssize_t) sizeof(name)) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "the database's path is too long");
-    }
-
-    if (*fd == -1) {
-        *fd = open_lock(path, name, err);
-        if (*fd == -1) {
-            return MSYNC_ERROR;
-        }
-    }
-
-    if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
-        n = snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
-
-        /* only a hint for whoever is refused */
-        if (ftruncate(*fd, 0) == 0 && pwrite(*fd, pid, n, 0) != n) {
-            (void) ftruncate(*fd, 0);
-        }
-        return MSYNC_OK;
-    }
-
-    n = pread(*fd, pid, sizeof(pid) - 1, 0);
-    *holder = n > 0 ? strtol(pid, NULL, 10) : 0;
-
-    close(*fd);
-    *fd = -1;
-
-    return MSYNC_AGAIN;
-}
-
-
 int
 msync_store_data_version(msync_store_t *store, int64_t *version,
     msync_err_t *err)
@@ -576,23 +428,6 @@ msync_store_data_version(msync_store_t *store, int64_t *version,
                                                MSYNC_STMT_DATA_VERSION,
                                                "PRAGMA data_version", err),
                               version, "data version", err);
-}
-
-
-int
-msync_store_check_file(msync_store_t *store, msync_err_t *err)
-{
-    int  moved = 0;
-
-    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
-                                &moved);
-
-    return moved ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                                 "%s was removed, or another file was put in "
-                                 "its place, while it was open; stop nginx "
-                                 "before you do that",
-                                 sqlite3_db_filename(store->db, "main"))
-                 : MSYNC_OK;
 }
 
 

@@ -92,6 +92,9 @@ struct msync_store_s {
 /* before the first call of SQLite */
 void msync_store_set_up(void);
 
+/* an empty database, unless there is one */
+int msync_store_create_file(const char *path, msync_err_t *err);
+
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
 void msync_store_give_rights(int fd, const struct stat *database);
