@@ -45,6 +45,7 @@ typedef struct {
     int64_t             clock_back; /* when a clock was found set back, the
                                       time that the interval counts from */
     int64_t             version;   /* of the database's content */
+    bool                written;   /* it had changed at the last look */
     bool                resume;    /* a run was interrupted */
     bool                wanted;    /* initialise asks for a run */
     bool                kept;      /* the database has what waits */

@@ -203,20 +203,22 @@ msync_serve_watch(msync_serve_t *serve)
     }
 
     /* a run that is due later than the interval allows: the clock was set */
-    if (version == serve->version
+    if (version == serve->version && !serve->written
         && serve->status.next_sync - serve->watched
            <= (int64_t) serve->conf->interval * 1000)
     {
         return;
     }
 
-    serve->version = version;
-
-    /* what cannot be made good, the next run says */
-    if (!serve->status.running) {
+    /* between two statements of the application a table may be half made:
+     * they are looked at when it has a rest; what cannot be made good, the
+     * next run says */
+    if (version == serve->version && !serve->status.running) {
         (void) msync_store_renew(serve->store, &err);
     }
 
+    serve->written = version != serve->version;
+    serve->version = version;
     msync_serve_refresh(serve);
 
     if (serve->status.queue != queue) {
