@@ -168,11 +168,18 @@ msync_store_check_file(msync_store_t *store, msync_err_t *err)
 
     (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
                                 &moved);
+    if (!moved) {
+        return MSYNC_OK;
+    }
 
-    return moved ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                                 "%s was removed, or another file was put in "
-                                 "its place, while it was open; stop nginx "
-                                 "before you do that",
-                                 sqlite3_db_filename(store->db, "main"))
-                 : MSYNC_OK;
+    /* the log belongs to the file that is gone, but has its name: whoever
+     * opens the other one would take it for that one's */
+    sqlite3_busy_handler(store->db, NULL, NULL);
+    (void) sqlite3_wal_checkpoint_v2(store->db, "main",
+                                     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
+                         "another file was put in its place, while it was "
+                         "open; stop nginx before you do that",
+                         sqlite3_db_filename(store->db, "main"));
 }

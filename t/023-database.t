@@ -90,6 +90,10 @@ sub a_backup_is_put_in_its_place {
     my ($status, $said) = run($database, 'backup', $copy);
 
     is($status, 0, 'a backup') or diag($said);
+
+    # and something in the log that belongs to the former one
+    sqlite($database, 'CREATE TABLE note AS SELECT hex(randomblob(99)) AS x '
+           . 'FROM generate_series(1, 999)');
     rename $copy, $database or die "$copy: $!\n";
 
     ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
@@ -105,6 +109,8 @@ sub a_backup_is_put_in_its_place {
     ok(wait_until(sub {
         sqlite($database, q{SELECT count(*) FROM unit WHERE ID = 'arrived'})
     }), 'goes on in the file that is there');
+    is(sqlite($database, 'PRAGMA integrity_check'), 'ok',
+       'without a log that is not its own');
 }
 
 
