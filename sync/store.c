@@ -412,6 +412,7 @@ msync_store_close(msync_store_t **store_pt)
         sqlite3_finalize(store->tables[i].exists);
     }
 
+    msync_store_leave_log(store);
     sqlite3_close(store->db);
     free(store->tables);
     free(store->changes_filter);

@@ -161,25 +161,37 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
 }
 
 
-int
-msync_store_check_file(msync_store_t *store, msync_err_t *err)
+static bool
+has_moved(msync_store_t *store)
 {
     int  moved = 0;
 
     (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
                                 &moved);
-    if (!moved) {
-        return MSYNC_OK;
+    return moved != 0;
+}
+
+
+int
+msync_store_check_file(msync_store_t *store, msync_err_t *err)
+{
+    return has_moved(store)
+           ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
+                           "another file was put in its place, while it was "
+                           "open; stop nginx before you do that",
+                           sqlite3_db_filename(store->db, "main"))
+           : MSYNC_OK;
+}
+
+
+void
+msync_store_leave_log(msync_store_t *store)
+{
+    if (store->db == NULL || !has_moved(store)) {
+        return;
     }
 
-    /* the log belongs to the file that is gone, but has its name: whoever
-     * opens the other one would take it for that one's */
     sqlite3_busy_handler(store->db, NULL, NULL);
     (void) sqlite3_wal_checkpoint_v2(store->db, "main",
                                      SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
-                         "another file was put in its place, while it was "
-                         "open; stop nginx before you do that",
-                         sqlite3_db_filename(store->db, "main"));
 }

@@ -95,6 +95,10 @@ void msync_store_set_up(void);
 /* an empty database, unless there is one */
 int msync_store_create_file(const char *path, msync_err_t *err);
 
+/* before closing: empties the log of a file that is gone.  It has the name of
+ * the other one's, and whoever opens that would take it for its own */
+void msync_store_leave_log(msync_store_t *store);
+
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
 void msync_store_give_rights(int fd, const struct stat *database);
