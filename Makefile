@@ -22,8 +22,10 @@ EXTRA   ?=
 LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson nettle zlib \
              2>/dev/null) $(EXTRA)
 
-SRC  := $(filter-out sync/main.c, $(wildcard sync/*.c))
-OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(B)/sync/catalogue_data.o
+SRC  := $(wildcard sync/*/*.c)
+HDR  := $(wildcard sync/*/*.h)
+DATA := $(B)/sync/catalogue/catalogue_data.o
+OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper faults run test unit unit-build \
@@ -43,13 +45,13 @@ module: $(B)/ngx_http_msync_module.so ; @:
 deps:
 	@t/tools/deps build
 
-$(B)/sync/%.o: sync/%.c $(wildcard sync/*.h) Makefile
+$(B)/sync/%.o: sync/%.c $(HDR) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -c $< -o $@
+	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -iquote sync -c $< -o $@
 
-$(B)/sync/catalogue_data.o: sync/catalogue_data.S sync/catalogue.json
+$(DATA): sync/catalogue/catalogue_data.S sync/catalogue/catalogue.json
 	@mkdir -p $(@D)
-	$(CC) -Isync -Wa,-Isync -c $< -o $@
+	$(CC) -Wa,-Isync/catalogue -c $< -o $@
 
 $(B)/msync: $(OBJ) $(B)/sync/main.o
 	$(CC) $(SAN) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
@@ -58,7 +60,7 @@ $(B)/msync: $(OBJ) $(B)/sync/main.o
 # the flags of the nginx that will load it decide those of the module
 
 $(B)/ngx_http_msync_module.so: config ngx_http_msync_module.c \
-        $(wildcard http/*) sync/control.h t/tools/build-module $(B)/for
+        $(wildcard http/*) $(wildcard sync/channel/*.h) t/tools/build-module $(B)/for
 	@mkdir -p $(B)
 	NGINX="$(NGINX)" NGINX_SRC="$(NGINX_SRC)" PREFIX="$(PREFIX)" \
 	    t/tools/build-module $(B)
@@ -129,7 +131,7 @@ sanitize: all
 # the helper with fault points around it, see t/faults/faults.h
 
 FAULTS  := $(wildcard t/faults/*.c)
-WRAPPED := -Wl,--wrap=msync_http_transfer -Wl,--wrap=msync_http_create \
+WRAPPED := -Wl,--wrap=msync_transfer_attempt -Wl,--wrap=msync_transfer_create \
            -Wl,--wrap=msync_conf_create
 
 faults: $(B)/faults/msync ; @:
@@ -166,12 +168,12 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 	    t/bench/peer.c $(OBJ) $(LIBS)
 
 
-# the helper's objects under two sanitizers, its room "http" replaced
+# the helper's objects under two sanitizers, its room "transfer" replaced
 
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_OBJ   := $(patsubst sync/%.c,$(B)/fuzz/%.o,$(filter-out \
-                sync/http%,$(SRC))) $(B)/fuzz/http_fuzz.o
+                sync/transfer/%,$(SRC))) $(B)/fuzz/transfer_fuzz.o
 FUZZ_BIN   := $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
                 src/event/modules src/os/unix src/http src/http/modules \
@@ -185,19 +187,19 @@ fuzz:
 	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
 	@t/tools/fuzz
 
-$(B)/fuzz/http_fuzz.o: t/fuzz/http.c t/fuzz/fuzz.h $(wildcard sync/*.h)
+$(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR)
 	@mkdir -p $(@D)
 	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
-$(B)/fuzz/%.o: sync/%.c $(wildcard sync/*.h)
+$(B)/fuzz/%.o: sync/%.c $(HDR)
 	@mkdir -p $(@D)
-	clang $(CSTD) $(FUZZ_FLAGS) -c $< -o $@
+	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
 $(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*)
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
 
-$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ) $(B)/sync/catalogue_data.o
+$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ) $(DATA)
 	clang $(CSTD) $(FUZZ_FLAGS) -Wall -Wextra -iquote sync -iquote t/fuzz \
 	    -o $@ $^ $(LIBS)
 

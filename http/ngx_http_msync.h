@@ -16,7 +16,7 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
-#include "../sync/control.h"
+#include "../sync/channel/control.h"
 
 
 #ifndef MSYNC_HELPER_PATH

@@ -9,11 +9,11 @@
 
 #include <cjson/cJSON.h>
 
-#include "cli.h"
-#include "confine.h"
-#include "control.h"
-#include "err.h"
-#include "serve.h"
+#include "cli/cli.h"
+#include "confine/confine.h"
+#include "channel/control.h"
+#include "base/err.h"
+#include "serve/serve.h"
 
 
 static void

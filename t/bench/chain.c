@@ -22,7 +22,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "peer.h"
+#include "protocol/peer.h"
 
 #define BATCH  500
 

@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "peer.h"
+#include "protocol/peer.h"
 
 
 void

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "store.h"
+#include "store/store.h"
+#include "store/changelog.h"
 
 
 static int

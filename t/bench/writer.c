@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "peer.h"
+#include "protocol/peer.h"
 
 #define TIMES_MAX  1000000
 

@@ -85,7 +85,7 @@ test('every text is used', () => {
 });
 
 test('every error has a sentence and what to do, and no other has', () => {
-  const source = readFileSync(`${ROOT}sync/err.c`, 'utf8');
+  const source = readFileSync(`${ROOT}sync/base/err.c`, 'utf8');
   const names = [...source.matchAll(/"(\w+)",\s+MSYNC_SCOPE/g)].map(([, name]) => name);
   assert.ok(names.length > 20);
   assert.deepEqual(keys.filter((key) => key.startsWith('error.')).map((key) => key.slice(6)).sort(),

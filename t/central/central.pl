@@ -29,7 +29,7 @@ my %opt = (
     records   => 3000,
     seed      => 1,
     gzip      => 1,
-    catalogue => "$Bin/../../sync/catalogue.json",
+    catalogue => "$Bin/../../sync/catalogue/catalogue.json",
 );
 
 GetOptions(
@@ -126,7 +126,7 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
     --seed N             another seed, other records; default 1
     --preload            make all record texts at the start, for benchmarks
     --gzip LEVEL         of compressed answers, default 1; 0: never compress
-    --catalogue FILE     default sync/catalogue.json of this tree
+    --catalogue FILE     default sync/catalogue/catalogue.json of this tree
     --tls-cert, --tls-key FILE   speak HTTPS, both servers
     --lifeline           exit when stdin is closed
 

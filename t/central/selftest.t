@@ -17,7 +17,7 @@ use Mojo::Util qw(b64_encode encode gzip);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $CATALOGUE = decode_json(path("$Bin/../../sync/catalogue.json")->slurp);
+my $CATALOGUE = decode_json(path("$Bin/../../sync/catalogue/catalogue.json")->slurp);
 my $HASH      = sha256_hex('secret');
 
 my %HEADERS = (

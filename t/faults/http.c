@@ -3,9 +3,9 @@
  * functions (--wrap), and recv() before libc's.
  */
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "faults.h"
-#include "http_private.h"
+#include "transfer/transfer_private.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -16,15 +16,15 @@
 #define RETRY_BASE  2              /* ms */
 
 
-int __real_msync_http_transfer(msync_http_transfer_t *t,
-    const msync_http_request_t *req, msync_err_t *err);
-int __wrap_msync_http_transfer(msync_http_transfer_t *t,
-    const msync_http_request_t *req, msync_err_t *err);
-msync_http_t *__real_msync_http_create(const msync_conf_t *conf,
-    const char *hardware_id, int fd, msync_http_hook_pt hook, void *data,
+int __real_msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err);
+int __wrap_msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err);
+msync_transfer_t *__real_msync_transfer_create(const msync_conf_t *conf,
+    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
     msync_err_t *err);
-msync_http_t *__wrap_msync_http_create(const msync_conf_t *conf,
-    const char *hardware_id, int fd, msync_http_hook_pt hook, void *data,
+msync_transfer_t *__wrap_msync_transfer_create(const msync_conf_t *conf,
+    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
     msync_err_t *err);
 msync_conf_t *__real_msync_conf_create(void);
 msync_conf_t *__wrap_msync_conf_create(void);
@@ -34,8 +34,8 @@ static bool  waiting;              /* a request is on its way */
 
 
 int
-__wrap_msync_http_transfer(msync_http_transfer_t *t,
-    const msync_http_request_t *req, msync_err_t *err)
+__wrap_msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err)
 {
     int  rc;
 
@@ -43,7 +43,7 @@ __wrap_msync_http_transfer(msync_http_transfer_t *t,
     faults_kill_at(FAULT_KILL_BEFORE);
 
     waiting = true;
-    rc = __real_msync_http_transfer(t, req, err);
+    rc = __real_msync_transfer_attempt(t, req, err);
     waiting = false;
 
     faults_kill_at(FAULT_KILL_AFTER);
@@ -74,16 +74,16 @@ recv(int fd, void *buf, size_t size, int flags)
 }
 
 
-msync_http_t *
-__wrap_msync_http_create(const msync_conf_t *conf, const char *hardware_id,
-    int fd, msync_http_hook_pt hook, void *data, msync_err_t *err)
+msync_transfer_t *
+__wrap_msync_transfer_create(const msync_conf_t *conf, const char *hardware_id,
+    int fd, msync_transfer_hook_pt hook, void *data, msync_err_t *err)
 {
-    msync_http_t  *http;
+    msync_transfer_t  *http;
 
-    http = __real_msync_http_create(conf, hardware_id, fd, hook, data, err);
+    http = __real_msync_transfer_create(conf, hardware_id, fd, hook, data, err);
 
     if (http != NULL) {
-        msync_http_set_base(http, RETRY_BASE);
+        msync_transfer_set_base(http, RETRY_BASE);
     }
 
     return http;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store_sqlite.h"
+#include "store/store_private.h"
 
 
 typedef struct {

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
-#include "http.h"
-#include "peer.h"
+#include "base/err.h"
+#include "transfer/transfer.h"
+#include "protocol/peer.h"
 
 typedef struct {
     int          status;

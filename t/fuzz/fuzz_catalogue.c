@@ -3,7 +3,7 @@
  * is before the first NUL is the catalogue, the rest is recordData.
  */
 
-#include "catalogue.h"
+#include "catalogue/catalogue.h"
 #include "fuzz.h"
 
 

@@ -2,7 +2,7 @@
  * The configuration frame's JSON.
  */
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "fuzz.h"
 
 

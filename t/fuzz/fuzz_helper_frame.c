@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "serve_private.h"
+#include "serve/serve_private.h"
 
 
 static size_t

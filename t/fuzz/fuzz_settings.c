@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "settings.h"
+#include "serve/settings.h"
+#include "base/clock.h"
 
 static msync_settings_t    settings;
 static msync_conf_t       *conf;
@@ -102,7 +103,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body[size - 1] = '\0';
 
     reply = NULL;
-    settings.came = msync_store_now();
+    settings.came = msync_clock_wall();
     status = msync_settings_answer(&settings, data[0] % MSYNC_REQUEST_MAX,
                                    body, size - 1, &reply);
 

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "catalogue.h"
+#include "catalogue/catalogue.h"
 #include "fuzz.h"
 
 

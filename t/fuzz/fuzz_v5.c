@@ -4,7 +4,7 @@
  */
 
 #include "fuzz.h"
-#include "v5.h"
+#include "protocol/v5.h"
 
 
 static void

@@ -4,7 +4,7 @@
  */
 
 #include "fuzz.h"
-#include "v6.h"
+#include "protocol/v6.h"
 
 
 static msync_v6_t *

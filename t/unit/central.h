@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "http.h"
+#include "transfer/transfer.h"
 #include "server.h"
 
 #define HASH  "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
@@ -21,7 +21,7 @@
 typedef struct {
     server_t       *server;
     msync_conf_t   *conf;
-    msync_http_t   *http;
+    msync_transfer_t   *http;
     char            url[64];
 } central_t;
 
@@ -60,13 +60,13 @@ central_open(central_t *c)
 {
     msync_err_t  err;
 
-    c->http = msync_http_create(c->conf, HWID, -1, NULL, NULL, &err);
+    c->http = msync_transfer_create(c->conf, HWID, -1, NULL, NULL, &err);
 
     if (c->http == NULL) {
         fail_msg("%s", err.text);
     }
 
-    msync_http_set_base(c->http, 1);
+    msync_transfer_set_base(c->http, 1);
 }
 
 
@@ -101,7 +101,7 @@ central_teardown(void **state)
 {
     central_t  *c = *state;
 
-    msync_http_free(&c->http);
+    msync_transfer_free(&c->http);
     msync_conf_free(&c->conf);
     server_stop(c->server);
     free(c);
@@ -115,7 +115,7 @@ central_teardown(void **state)
 static inline void
 central_reopen(central_t *c)
 {
-    msync_http_free(&c->http);
+    msync_transfer_free(&c->http);
     central_open(c);
 }
 

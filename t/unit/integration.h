@@ -7,7 +7,8 @@
 
 #include "site.h"
 
-#include "integrate.h"
+#include "run/integrate.h"
+#include "store/bulk.h"
 
 #define UNIT(word)                                                            \
     "{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}"

@@ -18,7 +18,9 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "store.h"
+#include "store/store.h"
+#include "store/buffer.h"
+#include "store/kv.h"
 
 #define SITE_ID  7
 

@@ -1,6 +1,10 @@
 /* What an application does to tables that msync shares with it. */
 
 #include "site.h"
+#include "store/changelog.h"
+#include "store/check.h"
+#include "store/log.h"
+#include "store/row.h"
 
 #define COLUMNS  "Description TEXT, code TEXT, hold BOOLEAN, Volume REAL"
 

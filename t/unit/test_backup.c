@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include "store/backup.h"
 
 #define NAME  "INSERT INTO name (ID, name, code, type) VALUES "               \
               "('N1', 'N', 'c', 'facility')"

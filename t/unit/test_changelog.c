@@ -1,6 +1,7 @@
 /* What of a row goes out, and what cannot. */
 
 #include "site.h"
+#include "store/changelog.h"
 
 #define SENSOR(id, level)                                                     \
     "INSERT INTO sensor (ID, storeID, batteryLevel) VALUES (" id ", 'S1', "   \

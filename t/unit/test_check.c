@@ -1,6 +1,7 @@
 /* What "check" finds, and what opening makes good. */
 
 #include "site.h"
+#include "store/check.h"
 
 
 static void

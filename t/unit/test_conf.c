@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /* SHA-256 of "password" */
 #define HASH  "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"

@@ -1,6 +1,7 @@
 /* Fields that no column had, and got one. */
 
 #include "site.h"
+#include "store/changelog.h"
 
 #define FIELD(name, type)                                                     \
     "{\"name\":\"" name "\",\"type\":\"" type "\",\"nullable\":true}"

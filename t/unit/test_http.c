@@ -28,15 +28,15 @@ monotonic(void)
 
 
 static int
-ask(central_t *c, const char *path, msync_http_response_t *res,
+ask(central_t *c, const char *path, msync_transfer_response_t *res,
     msync_err_t *err)
 {
     char                  url[256];
-    msync_http_request_t  req = { .method = "GET", .url = url };
+    msync_transfer_request_t  req = { .method = "GET", .url = url };
 
     snprintf(url, sizeof(url), "%s%s", c->url, path);
 
-    return msync_http_request(c->http, &req, res, err);
+    return msync_transfer_request(c->http, &req, res, err);
 }
 
 
@@ -45,16 +45,16 @@ post(central_t *c, const char *body, bool once, msync_err_t *err)
 {
     int                    rc;
     char                   url[256];
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "POST", .url = url, .body = body,
         .body_length = strlen(body), .once = once
     };
 
     snprintf(url, sizeof(url), "%s/p", c->url);
-    rc = msync_http_request(c->http, &req, &res, err);
+    rc = msync_transfer_request(c->http, &req, &res, err);
     rc = rc == MSYNC_OK ? res.status : rc;
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 
     return rc;
 }
@@ -66,7 +66,7 @@ test_get_on_the_wire(void **state)
     char                   want[512];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_json(c->server, 200, "{\"a\":1}");
     assert_int_equal(ask(c, "/x?y=1", &res, &err), MSYNC_OK);
@@ -74,7 +74,7 @@ test_get_on_the_wire(void **state)
     assert_string_equal(res.body, "{\"a\":1}");
     assert_int_equal(res.length, 7);
     assert_string_equal(res.content_type, "application/json");
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 
     snprintf(want, sizeof(want), "GET /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
              "User-Agent: msync/", c->server->port);
@@ -95,8 +95,8 @@ test_v5_headers_only_with_auth(void **state)
     const char            *sent;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "POST", .url = url, .body = "{}", .body_length = 2,
         .auth = true, .version = 14
     };
@@ -105,8 +105,9 @@ test_v5_headers_only_with_auth(void **state)
     server_json(c->server, 200, "{}");
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
-    msync_http_response_clear(&res);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
+    msync_transfer_response_clear(&res);
     sent = server_request(c->server, 0);
 
     assert_has(sent, "\r\nmsupply-site-uuid: " HWID "\r\n");
@@ -121,8 +122,9 @@ test_v5_headers_only_with_auth(void **state)
     assert_has(sent, "\r\nAuthorization: Basic Q2xpbmljIDc6NWU4ODQ4OThkY");
 
     req.auth = false;
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
-    msync_http_response_clear(&res);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
+    msync_transfer_response_clear(&res);
     sent = server_request(c->server, 1);
     assert_lacks(sent, "Authorization");
     assert_lacks(sent, "msupply-site-uuid");
@@ -136,8 +138,8 @@ test_connection_is_reused_and_counted(void **state)
     size_t                  i, sent, received;
     central_t              *c = *state;
     msync_err_t             err;
-    msync_http_response_t   res;
-    msync_http_counters_t   counters;
+    msync_transfer_response_t   res;
+    msync_transfer_counters_t   counters;
 
     server_json(c->server, 200, "{\"a\":1}");
     server_json(c->server, 200, "{\"a\":2}");
@@ -145,7 +147,7 @@ test_connection_is_reused_and_counted(void **state)
 
     for (i = 0; i < 2; i++) {
         assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
-        msync_http_response_clear(&res);
+        msync_transfer_response_clear(&res);
     }
 
     assert_int_equal(post(c, "{\"b\":[]}", false, &err), 200);
@@ -156,7 +158,7 @@ test_connection_is_reused_and_counted(void **state)
         received += c->server->answers[i].length;
     }
 
-    msync_http_get_counters(c->http, &counters);
+    msync_transfer_get_counters(c->http, &counters);
     assert_int_equal(counters.requests, 3);
     assert_int_equal(counters.connects, 1);
     assert_int_equal(counters.bytes_sent, sent);
@@ -171,7 +173,7 @@ test_compressed_answer_is_unpacked(void **state)
     int                    n;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
                  "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
@@ -182,7 +184,7 @@ test_compressed_answer_is_unpacked(void **state)
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.length, 2013);
     assert_memory_equal(res.body, "{\"packed\":\"xxx", 14);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 }
 
 
@@ -193,7 +195,7 @@ test_limit_holds_after_decompression(void **state)
     int                    n;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     c->conf->max_response = 2012;
     central_reopen(c);
@@ -218,7 +220,7 @@ test_limit_by_content_length(void **state)
                                     "Content-Length: 99999\r\n\r\nabc";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     c->conf->max_response = 1024;
     central_reopen(c);
@@ -235,7 +237,7 @@ test_answer_of_exactly_the_limit(void **state)
     char                   body[1025];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     memset(body, 'x', 1024);
     body[1024] = '\0';
@@ -245,7 +247,7 @@ test_answer_of_exactly_the_limit(void **state)
 
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.length, 1024);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 }
 
 
@@ -257,7 +259,7 @@ test_damaged_compression(void **state)
                                     "Content-Length: 8\r\n\r\nnot gzip";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, 0);
     assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
@@ -272,7 +274,7 @@ test_header_without_an_end(void **state)
     static char            text[1 << 20] = "HTTP/1.1 200 OK\r\nX-A: ";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     memset(text + strlen(text), 'b', sizeof(text) - strlen(text));
     server_say(c->server, text, sizeof(text), 0);
@@ -286,14 +288,14 @@ test_redirect_on_the_same_host(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_answer(c->server, 302, "Location: /there\r\n", "", 0);
     server_json(c->server, 200, "{}");
 
     assert_int_equal(ask(c, "/here", &res, &err), MSYNC_OK);
     assert_int_equal(res.status, 200);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     assert_has(server_request(c->server, 1), "GET /there HTTP/1.1\r\n");
 }
 
@@ -304,17 +306,18 @@ test_redirect_with_auth(void **state)
     char                   url[256];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = { .method = "GET", .url = url, .auth = true };
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = { .method = "GET", .url = url,
+                                       .auth = true };
 
     snprintf(url, sizeof(url), "%s/here", c->url);
     server_answer(c->server, 302, "Location: /there\r\n", "", 0);
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err),
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
                      MSYNC_OK);
     assert_int_equal(res.status, 200);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     assert_has(server_request(c->server, 1), "GET /there HTTP/1.1\r\n");
     assert_has(server_request(c->server, 1), "\r\nAuthorization: Basic ");
 }
@@ -327,7 +330,7 @@ test_redirect_to_another_host(void **state)
     server_t              *other;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     other = server_start();
     snprintf(head, sizeof(head), "Location: http://127.0.0.1:%u/login\r\n",
@@ -348,7 +351,7 @@ test_redirect_without_an_end(void **state)
     int                    i;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
         server_answer(c->server, 301, "Location: /\r\n", "", 0);
@@ -356,7 +359,7 @@ test_redirect_without_an_end(void **state)
 
     assert_failed(ask(c, "/", &res, &err), err, HTTP_ERROR,
                   "without coming to an end");
-    assert_int_equal(server_n(c->server), MSYNC_HTTP_REDIRECTS + 1);
+    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_REDIRECTS + 1);
 }
 
 
@@ -378,14 +381,14 @@ test_proxies_of_the_environment_are_ignored(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("all_proxy", "http://127.0.0.1:1", 1);
     server_json(c->server, 200, "{}");
 
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     unsetenv("http_proxy");
     unsetenv("all_proxy");
 }
@@ -406,12 +409,13 @@ test_hook_ends_a_transfer(void **state)
     int                    calls = 0;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
-    msync_http_free(&c->http);
+    msync_transfer_free(&c->http);
     c->server->bell = eventfd(0, EFD_CLOEXEC);
     server_say(c->server, "", 0, SERVER_HOLD);
-    c->http = msync_http_create(c->conf, HWID, c->server->bell, stop, &calls,
+    c->http = msync_transfer_create(c->conf, HWID, c->server->bell, stop,
+                                    &calls,
                                 &err);
 
     assert_failed(ask(c, "/", &res, &err), err, CANCELLED,
@@ -446,10 +450,10 @@ test_hook_lets_a_pause_go_on(void **state)
     fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     (void) !write(fd, &one, sizeof(one));
 
-    msync_http_free(&c->http);
-    c->http = msync_http_create(c->conf, HWID, fd, drain, &fd, &err);
+    msync_transfer_free(&c->http);
+    c->http = msync_transfer_create(c->conf, HWID, fd, drain, &fd, &err);
 
-    assert_int_equal(msync_http_pause(c->http, 20, &err), MSYNC_OK);
+    assert_int_equal(msync_transfer_pause(c->http, 20, &err), MSYNC_OK);
     assert_int_equal(read(fd, &n, sizeof(n)), -1);
     close(fd);
 }
@@ -471,10 +475,10 @@ test_hook_without_words(void **state)
     central_t    *c = *state;
     msync_err_t   err;
 
-    msync_http_free(&c->http);
-    c->http = msync_http_create(c->conf, HWID, -1, refuse, NULL, &err);
+    msync_transfer_free(&c->http);
+    c->http = msync_transfer_create(c->conf, HWID, -1, refuse, NULL, &err);
 
-    assert_failed(msync_http_pause(c->http, 60000, &err), err, CANCELLED,
+    assert_failed(msync_transfer_pause(c->http, 60000, &err), err, CANCELLED,
                   "ancelled");
 }
 
@@ -484,14 +488,14 @@ test_hash_in_an_answer_is_blanked(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_json(c->server, 400, "you sent " HASH " and " HASH);
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
     assert_lacks(res.body, HASH);
     assert_has(res.body, "you sent ****");
     assert_int_equal(res.length, 9 + 64 + 5 + 64);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 }
 
 
@@ -500,15 +504,15 @@ test_urls_that_are_none(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = { .method = "GET" };
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = { .method = "GET" };
 
     req.url = "file:///etc/passwd";
-    assert_failed(msync_http_request(c->http, &req, &res, &err), err,
+    assert_failed(msync_transfer_request(c->http, &req, &res, &err), err,
                   INVALID_URL, "https://");
 
     req.url = "http://user:secret@127.0.0.1/";
-    assert_failed(msync_http_request(c->http, &req, &res, &err), err,
+    assert_failed(msync_transfer_request(c->http, &req, &res, &err), err,
                   INVALID_URL, "user name");
     assert_lacks(err.text, "secret");
 }
@@ -519,10 +523,10 @@ test_missing_certificates_are_told_at_once(void **state)
 {
     central_t     *c = *state;
     msync_err_t    err;
-    msync_http_t  *http;
+    msync_transfer_t  *http;
 
     c->conf->ssl_trusted_certificate = msync_strdup("/nonexistent/ca.crt");
-    http = msync_http_create(c->conf, HWID, -1, NULL, NULL, &err);
+    http = msync_transfer_create(c->conf, HWID, -1, NULL, NULL, &err);
     assert_null(http);
     assert_failed(MSYNC_ERROR, err, TLS_ERROR, "/nonexistent/ca.crt");
 }
@@ -622,8 +626,8 @@ test_a_limited_rate_is_kept_over_requests(void **state)
     int64_t                 began, took;
     central_t              *c = *state;
     msync_err_t             err;
-    msync_http_counters_t   counters;
-    msync_http_response_t   res;
+    msync_transfer_counters_t   counters;
+    msync_transfer_response_t   res;
 
     static char  body[50001];
 
@@ -635,11 +639,11 @@ test_a_limited_rate_is_kept_over_requests(void **state)
     for (i = 0; i < 4; i++) {
         server_answer(c->server, 200, "", body, 0);
         assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
-        msync_http_response_clear(&res);
+        msync_transfer_response_clear(&res);
     }
 
     took = monotonic() - began;
-    msync_http_get_counters(c->http, &counters);
+    msync_transfer_get_counters(c->http, &counters);
     assert_true(counters.bytes_received > 200000);
     assert_true((int64_t) counters.bytes_received * 1000
                 <= (took + 1) * c->conf->limit_rate);

@@ -7,15 +7,15 @@
 
 
 static int
-ask(central_t *c, const char *path, msync_http_response_t *res,
+ask(central_t *c, const char *path, msync_transfer_response_t *res,
     msync_err_t *err)
 {
     char                  url[256];
-    msync_http_request_t  req = { .method = "GET", .url = url };
+    msync_transfer_request_t  req = { .method = "GET", .url = url };
 
     snprintf(url, sizeof(url), "%s%s", c->url, path);
 
-    return msync_http_request(c->http, &req, res, err);
+    return msync_transfer_request(c->http, &req, res, err);
 }
 
 
@@ -24,16 +24,16 @@ post(central_t *c, const char *body, bool once, msync_err_t *err)
 {
     int                    rc;
     char                   url[256];
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "POST", .url = url, .body = body,
         .body_length = strlen(body), .once = once
     };
 
     snprintf(url, sizeof(url), "%s/p", c->url);
-    rc = msync_http_request(c->http, &req, &res, err);
+    rc = msync_transfer_request(c->http, &req, &res, err);
     rc = rc == MSYNC_OK ? res.status : rc;
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 
     return rc;
 }
@@ -49,7 +49,7 @@ test_torn_answer_is_tried_again(void **state)
                                      "5\r\n{\"hal";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
     server_say(c->server, chunk, sizeof(chunk) - 1, SERVER_RESET);
@@ -57,7 +57,7 @@ test_torn_answer_is_tried_again(void **state)
 
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
     assert_string_equal(res.body, "{}");
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     assert_int_equal(server_n(c->server), 3);
 }
 
@@ -70,7 +70,7 @@ test_torn_for_good(void **state)
                                     "Content-Length: 100\r\n\r\n{\"half";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
         server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
@@ -78,7 +78,7 @@ test_torn_for_good(void **state)
 
     assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "lost in the middle of the answer, after 6 octets");
-    assert_int_equal(server_n(c->server), MSYNC_HTTP_TRIES);
+    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_TRIES);
     assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
 }
 
@@ -89,7 +89,7 @@ test_closed_without_an_answer(void **state)
     int                    i;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
         server_say(c->server, "", 0, SERVER_CLOSE);
@@ -124,13 +124,13 @@ test_once_takes_a_new_connection(void **state)
 {
     central_t              *c = *state;
     msync_err_t             err;
-    msync_http_response_t   res;
+    msync_transfer_response_t   res;
 
     server_json(c->server, 200, "{}");
     server_json(c->server, 200, "{}");
 
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     assert_int_equal(post(c, "{}", true, &err), 200);
     assert_int_not_equal(c->server->requests[0].connection,
                          c->server->requests[1].connection);
@@ -167,23 +167,23 @@ test_long_retry_after_goes_to_the_caller(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_answer(c->server, 503, "Retry-After: 3600\r\n", "", 0);
     assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.status, 503);
     assert_int_equal(res.retry_after, 3600);
     assert_int_equal(server_n(c->server), 1);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 }
 
 
-static msync_http_verdict_e
-judge(const msync_http_response_t *res)
+static msync_transfer_verdict_e
+judge(const msync_transfer_response_t *res)
 {
-    return strcmp(res->body, "busy") == 0 ? MSYNC_HTTP_BUSY_NOW
-           : strcmp(res->body, "no") == 0 ? MSYNC_HTTP_FINAL
-           : MSYNC_HTTP_USUAL;
+    return strcmp(res->body, "busy") == 0 ? MSYNC_TRANSFER_BUSY_NOW
+           : strcmp(res->body, "no") == 0 ? MSYNC_TRANSFER_FINAL
+           : MSYNC_TRANSFER_USUAL;
 }
 
 
@@ -194,8 +194,8 @@ test_busy_server_is_waited_for(void **state)
     char                   url[128];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge, .once = true
     };
 
@@ -206,9 +206,10 @@ test_busy_server_is_waited_for(void **state)
     }
 
     server_json(c->server, 200, "{}");
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
     assert_int_equal(res.status, 200);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
     assert_int_equal(server_n(c->server), 8);
 }
 
@@ -220,8 +221,8 @@ test_busy_patience_ends(void **state)
     char                   url[128];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge
     };
 
@@ -231,9 +232,10 @@ test_busy_patience_ends(void **state)
         server_json(c->server, 503, "busy");
     }
 
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
     assert_int_equal(res.status, 503);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 
     /* 300 s in pauses of half to a whole 15 s, the first ones shorter */
     assert_in_range(server_n(c->server), 20, 60);
@@ -246,17 +248,18 @@ test_final_answer_is_not_tried_again(void **state)
     char                   url[128];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge
     };
 
     snprintf(url, sizeof(url), "%s/", c->url);
     server_json(c->server, 500, "no");
-    assert_int_equal(msync_http_request(c->http, &req, &res, &err), MSYNC_OK);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
     assert_int_equal(res.status, 500);
     assert_int_equal(server_n(c->server), 1);
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 }
 
 
@@ -266,8 +269,8 @@ test_silent_server(void **state)
     char                   url[128];
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "GET", .url = url, .timeout = 30
     };
     static const char      half[] = "HTTP/1.1 200 OK\r\n"
@@ -277,9 +280,10 @@ test_silent_server(void **state)
     server_say(c->server, "", 0, SERVER_HOLD);
     server_say(c->server, half, sizeof(half) - 1, SERVER_HOLD);
 
-    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+    assert_failed(msync_transfer_request(c->http, &req, &res, &err), err,
+                  TIMEOUT,
                   "then was silent for 0.03 seconds");
-    assert_int_equal(server_n(c->server), MSYNC_HTTP_TIMEOUT_TRIES);
+    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_TIMEOUT_TRIES);
 }
 
 
@@ -290,7 +294,7 @@ test_refused(void **state)
     unsigned               port;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     fd = server_listen(&port, -1);
     snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", port);
@@ -310,8 +314,9 @@ test_connect_timeout(void **state)
     central_t             *c = *state;
     msync_err_t            err;
     struct sockaddr_in     sin = { .sin_family = AF_INET };
-    msync_http_response_t  res;
-    msync_http_request_t   req = { .method = "GET", .url = url, .tries = 1 };
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = { .method = "GET", .url = url,
+                                       .tries = 1 };
 
     /* nobody accepts, and there is no room to wait */
 
@@ -328,7 +333,8 @@ test_connect_timeout(void **state)
     central_reopen(c);
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
 
-    assert_failed(msync_http_request(c->http, &req, &res, &err), err, TIMEOUT,
+    assert_failed(msync_transfer_request(c->http, &req, &res, &err), err,
+                  TIMEOUT,
                   "No connection to 127.0.0.1:");
     assert_has(err.text, "within 0.05 seconds");
 
@@ -346,14 +352,14 @@ test_name_not_found(void **state)
     int                    rc;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
-    msync_http_request_t   req = {
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
         .method = "GET", .url = "http://no-such-host.invalid/", .tries = 2
     };
 
     c->conf->connect_timeout = 2000;
     central_reopen(c);
-    rc = msync_http_request(c->http, &req, &res, &err);
+    rc = msync_transfer_request(c->http, &req, &res, &err);
 
     /* where no name server answers at all it is a time-out, also named; the
      * second try has to say the same as the first */
@@ -370,7 +376,7 @@ test_not_http(void **state)
     static const char      text[] = "SSH-2.0-OpenSSH_9.2\r\n";
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, SERVER_CLOSE);
     assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
@@ -383,7 +389,7 @@ test_http_spoken_to_a_tls_port(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     server_answer(c->server, 400, "Content-Type: text/html\r\n",
                   "<h1>The plain HTTP request was sent to HTTPS port</h1>",
@@ -399,7 +405,7 @@ test_tls_spoken_to_an_http_port(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u",
              c->server->port);
@@ -415,7 +421,7 @@ test_proxy_wants_a_password(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     c->conf->proxy = msync_strdup(c->url);
     central_reopen(c);
@@ -437,7 +443,7 @@ test_proxy_refuses(void **state)
 {
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     c->conf->proxy = msync_strdup(c->url);
     central_reopen(c);
@@ -458,7 +464,7 @@ test_proxy_is_not_there(void **state)
     unsigned               port;
     central_t             *c = *state;
     msync_err_t            err;
-    msync_http_response_t  res;
+    msync_transfer_response_t  res;
 
     fd = server_listen(&port, -1);
     snprintf(proxy, sizeof(proxy), "http://user:s3cret@127.0.0.1:%u", port);

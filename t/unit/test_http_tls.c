@@ -25,7 +25,7 @@ typedef struct {
     pid_t           pid;
     FILE           *out;
     msync_conf_t   *conf;
-    msync_http_t   *http;
+    msync_transfer_t   *http;
 } tls_t;
 
 
@@ -57,7 +57,7 @@ teardown(void **state)
         fclose(t->out);
     }
 
-    msync_http_free(&t->http);
+    msync_transfer_free(&t->http);
     msync_conf_free(&t->conf);
     snprintf(command, sizeof(command), "rm -rf '%s'", t->dir);
     free(t);
@@ -146,17 +146,17 @@ static int
 ask(tls_t *t, msync_err_t *err)
 {
     int                    rc;
-    msync_http_response_t  res;
-    msync_http_request_t   req = { .method = "GET", .url = t->url };
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = { .method = "GET", .url = t->url };
 
-    msync_http_free(&t->http);
-    t->http = msync_http_create(t->conf, HWID, -1, NULL, NULL, err);
+    msync_transfer_free(&t->http);
+    t->http = msync_transfer_create(t->conf, HWID, -1, NULL, NULL, err);
     assert_non_null(t->http);
-    msync_http_set_base(t->http, 1);
+    msync_transfer_set_base(t->http, 1);
 
-    rc = msync_http_request(t->http, &req, &res, err);
+    rc = msync_transfer_request(t->http, &req, &res, err);
     rc = rc == MSYNC_OK ? res.status : rc;
-    msync_http_response_clear(&res);
+    msync_transfer_response_clear(&res);
 
     return rc;
 }

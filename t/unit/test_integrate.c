@@ -1,6 +1,7 @@
 /* Integration: order, faults, deletes, silence of the changelog. */
 
 #include "integration.h"
+#include "store/refused.h"
 
 
 static void

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "json.h"
+#include "base/json.h"
 
 
 /* reads a copy without a NUL, so that a sanitizer sees each step too far */

@@ -4,7 +4,8 @@
 
 #include <sys/stat.h>
 
-#include "integrate.h"
+#include "run/integrate.h"
+#include "store/bulk.h"
 #include "site.h"
 
 #define ROWS                                                                  \

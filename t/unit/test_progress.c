@@ -2,7 +2,8 @@
 
 #include "site.h"
 
-#include "cli_private.h"
+#include "cli/cli_private.h"
+#include "base/clock.h"
 
 
 /* what the command shows of this entry; static storage */
@@ -47,7 +48,7 @@ begin(msync_cli_t *cli, msync_log_entry_t *entry, int64_t ago, int64_t total)
     memset(cli, 0, sizeof(*cli));
     memset(entry, 0, sizeof(*entry));
     cli->terminal = true;
-    entry->steps[MSYNC_STEP_PULL_CENTRAL].started = msync_store_now() - ago;
+    entry->steps[MSYNC_STEP_PULL_CENTRAL].started = msync_clock_wall() - ago;
     entry->steps[MSYNC_STEP_PULL_CENTRAL].total = total;
 }
 
@@ -98,7 +99,7 @@ an_unfinished_line_is_ended_once(void **state)
     assert_string_equal(shown(&cli, NULL), "\n");
     assert_string_equal(shown(&cli, NULL), "");
 
-    entry.steps[MSYNC_STEP_PULL_CENTRAL].finished = msync_store_now();
+    entry.steps[MSYNC_STEP_PULL_CENTRAL].finished = msync_clock_wall();
     assert_non_null(strchr(shown(&cli, &entry), '\n'));
     assert_string_equal(shown(&cli, NULL), "");
 }

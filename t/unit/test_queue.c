@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "queue.h"
+#include "run/queue.h"
 
 
 static void

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "sched.h"
+#include "run/sched.h"
 
 #define NOW  1000000000LL
 

@@ -4,7 +4,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "status.h"
+#include "serve/status.h"
 
 
 /* a run of 100 s each, all steps with numbers of six digits */

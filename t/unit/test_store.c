@@ -3,6 +3,10 @@
 #include "site.h"
 
 #include <sys/stat.h>
+#include "store/changelog.h"
+#include "store/check.h"
+#include "store/log.h"
+#include "store/refused.h"
 
 #define NAME(id)                                                              \
     "INSERT INTO name (ID, name, code, type) VALUES ('" id "', 'N', 'c', "    \

@@ -138,7 +138,7 @@ the_built_in_catalogue_is_a_tables_file(void **state)
     msync_catalogue_t  *loaded;
 
     (void) state;
-    file = fopen("sync/catalogue.json", "r");
+    file = fopen("sync/catalogue/catalogue.json", "r");
     assert_non_null(file);
     text = calloc(1, 4 * 1024 * 1024);
     strcpy(text, "\xef\xbb\xbf");

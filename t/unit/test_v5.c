@@ -5,7 +5,7 @@
 
 #include "central.h"
 
-#include "v5.h"
+#include "protocol/v5.h"
 
 
 typedef struct {
@@ -525,14 +525,14 @@ test_a_central_in_trouble_is_asked_again(void **state)
                   CENTRAL_ERROR, "out of licences");
     assert_int_equal(server_n(t->c->server), 4);
 
-    for (i = 0; i < MSYNC_HTTP_TRIES; i++) {
+    for (i = 0; i < MSYNC_TRANSFER_TRIES; i++) {
         server_json(t->c->server, 429, trouble);
     }
 
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "out of licences");
     assert_int_equal(t->err.http_status, 429);
-    assert_int_equal(server_n(t->c->server), 4 + MSYNC_HTTP_TRIES);
+    assert_int_equal(server_n(t->c->server), 4 + MSYNC_TRANSFER_TRIES);
 }
 
 

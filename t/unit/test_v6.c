@@ -5,8 +5,8 @@
 
 #include "central.h"
 
-#include "control.h"
-#include "v6.h"
+#include "channel/control.h"
+#include "protocol/v6.h"
 
 
 #define SETTINGS                                                              \

@@ -1,7 +1,7 @@
 package Msync::Helper;
 
 # A helper without nginx: this process is worker 0 and speaks the frames of
-# sync/control.h.
+# sync/channel/control.h.
 
 use strict;
 use warnings;

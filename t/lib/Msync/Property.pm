@@ -100,7 +100,7 @@ sub taken { %{ $_[0]{steps} } }
 sub _read_catalogue {
     my ($self) = @_;
 
-    open my $fh, '<', project_root() . '/sync/catalogue.json'
+    open my $fh, '<', project_root() . '/sync/catalogue/catalogue.json'
         or croak "catalogue.json: $!";
     local $/;
     my $tables = decode_json(<$fh>);

@@ -95,7 +95,7 @@ sub batches {
     return $dir if -e "$dir/central_0.json";
 
     say_now("    making $records records");
-    capture(program('batches'), root() . '/sync/catalogue.json', $dir,
+    capture(program('batches'), root() . '/sync/catalogue/catalogue.json', $dir,
             $records, 500);
     capture('sh', '-c',
             "ls $dir/*.json | xargs -P 2 -n 50 gzip -k -6");

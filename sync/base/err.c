@@ -1,0 +1,556 @@
+/*
+ * Owns the words of every error variant: its name, whom it concerns, what
+ * can be done about it.  Composes error texts and log lines, and promises
+ * that both are one line of valid UTF-8 without control characters, whatever
+ * a remote has sent.
+ */
+
+#include "base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+
+typedef struct {
+    const char      *name;
+    msync_scope_e    scope;
+    msync_remedy_e   remedy;
+    const char      *advice;
+} err_words_t;
+
+
+static size_t err_sanitize(char *text);
+static size_t err_cut(const char *text, size_t length);
+
+
+static const err_words_t  err_words[MSYNC_ERR_MAX] = {
+    [MSYNC_ERR_NONE] = { "", MSYNC_SCOPE_RECORD, MSYNC_REMEDY_NOW, "" },
+
+    [MSYNC_ERR_CONNECTION_ERROR] = {
+        "CONNECTION_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Check that this machine is online and that the address in the "
+        "settings is right. Synchronisation is tried again by itself." },
+
+    [MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED] = {
+        "SITE_UUID_IS_BEING_CHANGED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "This database belongs to another site. Enter the site name and "
+        "password it was set up with, or start with an empty database." },
+
+    [MSYNC_ERR_SITE_NAME_NOT_FOUND] = {
+        "SITE_NAME_NOT_FOUND", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Check the site name in the settings: it must be written exactly as "
+        "in the list of sites on mSupply central." },
+
+    [MSYNC_ERR_INCORRECT_PASSWORD] = {
+        "INCORRECT_PASSWORD", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Enter the site's password again in the settings. It is the one "
+        "given to this site on mSupply central, not that of a user." },
+
+    [MSYNC_ERR_HARDWARE_ID_MISMATCH] = {
+        "HARDWARE_ID_MISMATCH", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "This site was set up on another machine. If it has moved here for "
+        "good, ask the administrator of mSupply central to clear the site's "
+        "hardware id; never run one site on two machines." },
+
+    [MSYNC_ERR_SITE_HAS_NO_STORE] = {
+        "SITE_HAS_NO_STORE", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Ask the administrator of mSupply central to make at least one store "
+        "active on this site." },
+
+    [MSYNC_ERR_SITE_AUTH_TIMEOUT] = {
+        "SITE_AUTH_TIMEOUT", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
+        "Wait some minutes before trying again; if it comes back, check the "
+        "site name and password with the administrator of mSupply central." },
+
+    [MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED] = {
+        "INTEGRATION_TIMEOUT_REACHED", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "The records have arrived there and nothing is lost; the next "
+        "synchronisation goes on from here by itself." },
+
+    [MSYNC_ERR_INTEGRATION_ERROR] = {
+        "INTEGRATION_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Nothing is lost and it is tried again by itself. If it lasts, ask "
+        "the administrator of the central server to look at its log." },
+
+    [MSYNC_ERR_INVALID_URL] = {
+        "INVALID_URL", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Correct the address of the central server in the settings, for "
+        "example https://central.example.org or "
+        "https://central.example.org:8443." },
+
+    [MSYNC_ERR_API_VERSION_INCOMPATIBLE] = {
+        "API_VERSION_INCOMPATIBLE", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Update mSupply central or this program, so that both speak the same "
+        "version." },
+
+    [MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED] = {
+        "CENTRAL_V6_NOT_CONFIGURED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Ask the administrator of mSupply central to enter the address of "
+        "the Open mSupply central server in its preferences." },
+
+    [MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE] = {
+        "V6_API_VERSION_INCOMPATIBLE", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Update Open mSupply central or this program, so that both speak the "
+        "same version." },
+
+    [MSYNC_ERR_TIMEOUT] = {
+        "TIMEOUT", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "The line or the server is slow. Synchronisation goes on from here "
+        "by itself; smaller batches or a longer read_timeout help on a very "
+        "slow line." },
+
+    [MSYNC_ERR_TLS_ERROR] = {
+        "TLS_ERROR", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "No data was sent. Check the date and time of this machine, the "
+        "address in the settings, and whether a firewall opens encrypted "
+        "connections here." },
+
+    [MSYNC_ERR_HTTP_ERROR] = {
+        "HTTP_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Check the address in the settings and whether the central server "
+        "and the proxies in between are running. It is tried again by "
+        "itself." },
+
+    [MSYNC_ERR_INVALID_RESPONSE] = {
+        "INVALID_RESPONSE", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Check that the address in the settings is that of a central server "
+        "and that no sign-in page of the network stands in between. It is "
+        "tried again by itself." },
+
+    [MSYNC_ERR_RESPONSE_TOO_LARGE] = {
+        "RESPONSE_TOO_LARGE", MSYNC_SCOPE_STEP, MSYNC_REMEDY_FINAL,
+        "Make the batches smaller (batch_size) or allow larger answers "
+        "(max_response)." },
+
+    [MSYNC_ERR_CENTRAL_ERROR] = {
+        "CENTRAL_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "It is tried again by itself. If it lasts, show this text to the "
+        "administrator of the central server." },
+
+    [MSYNC_ERR_CENTRAL_RESTORED] = {
+        "CENTRAL_RESTORED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Nothing here was overwritten. Ask the administrator of the central "
+        "server whether it was restored from a backup; then this site must "
+        "be initialised again." },
+
+    [MSYNC_ERR_DATABASE_ERROR] = {
+        "DATABASE_ERROR", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
+        "Check the rights of the database file and its directory, then run "
+        "\"msync check\"." },
+
+    [MSYNC_ERR_DISK_FULL] = {
+        "DISK_FULL", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Free some space on the disk of the database. Nothing is lost; "
+        "synchronisation then goes on by itself." },
+
+    [MSYNC_ERR_CANCELLED] = {
+        "CANCELLED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Nothing is lost; start it again when you like." },
+
+    [MSYNC_ERR_HELPER_STOPPED] = {
+        "HELPER_STOPPED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_NOW,
+        "Nothing is lost; the program starts again and goes on by itself." },
+
+    [MSYNC_ERR_UNKNOWN] = {
+        "UNKNOWN", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
+        "Look at nginx's error log for what came before; it is tried again "
+        "by itself." }
+};
+
+static const char *const  log_levels[] = {
+    "emerg", "alert", "crit", "error", "error", "warn", "notice", "info",
+    "debug"
+};
+
+static msync_log_sink_pt  log_sink;
+static void              *log_sink_data;
+static int                log_level = MSYNC_LOG_NOTICE;
+
+
+int
+msync_err_set(msync_err_t *err, msync_variant_e variant, const char *fmt, ...)
+{
+    va_list  args;
+    char     text[MSYNC_ERR_TEXT_MAX];
+
+    if (variant < 0 || variant >= MSYNC_ERR_MAX) {
+        variant = MSYNC_ERR_UNKNOWN;
+    }
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    (void) err_sanitize(text);
+
+    msync_err_clear(err);
+
+    err->variant = variant;
+    err->scope = err_words[variant].scope;
+    err->remedy = err_words[variant].remedy;
+    memcpy(err->text, text, strlen(text) + 1);
+
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_err_context(msync_err_t *err, const char *what)
+{
+    size_t  length, rest;
+    char    text[MSYNC_ERR_TEXT_MAX];
+
+    (void) snprintf(text, sizeof(text), "%s: ", what);
+
+    length = err_sanitize(text);
+    rest = err_cut(err->text, sizeof(text) - length - 1);
+
+    memcpy(text + length, err->text, rest);
+    text[length + rest] = '\0';
+    memcpy(err->text, text, length + rest + 1);
+
+    return MSYNC_ERROR;
+}
+
+
+void
+msync_err_clear(msync_err_t *err)
+{
+    memset(err, 0, sizeof(*err));
+}
+
+
+const char *
+msync_err_variant(msync_variant_e variant)
+{
+    if (variant < 0 || variant >= MSYNC_ERR_MAX) {
+        variant = MSYNC_ERR_UNKNOWN;
+    }
+
+    return err_words[variant].name;
+}
+
+
+msync_variant_e
+msync_err_by_name(const char *name)
+{
+    int  i;
+
+    for (i = 0; i < MSYNC_ERR_MAX; i++) {
+        if (strcmp(err_words[i].name, name) == 0) {
+            return (msync_variant_e) i;
+        }
+    }
+
+    return MSYNC_ERR_UNKNOWN;
+}
+
+
+bool
+msync_err_may_pass(msync_variant_e variant)
+{
+    return variant > MSYNC_ERR_NONE && variant < MSYNC_ERR_MAX
+           && err_words[variant].remedy != MSYNC_REMEDY_FINAL;
+}
+
+
+const char *
+msync_err_advice(msync_variant_e variant)
+{
+    if (variant < 0 || variant >= MSYNC_ERR_MAX) {
+        variant = MSYNC_ERR_UNKNOWN;
+    }
+
+    return err_words[variant].advice;
+}
+
+
+char *
+msync_err_full(const msync_err_t *err, char *buf, size_t size)
+{
+    size_t       length;
+    const char  *advice, *stop;
+    char         full[2 * MSYNC_ERR_TEXT_MAX];
+
+    advice = err->advice ? err->advice : msync_err_advice(err->variant);
+    length = strlen(err->text);
+    stop = (length && strchr(".!?", err->text[length - 1])) ? " " : ". ";
+
+    if (length == 0 || *advice == '\0') {
+        stop = "";
+    }
+
+    (void) snprintf(full, sizeof(full), "%s%s%s", err->text, stop, advice);
+
+    if (size != 0) {
+        length = err_cut(full, size - 1);
+        memcpy(buf, full, length);
+        buf[length] = '\0';
+    }
+
+    return buf;
+}
+
+
+void
+msync_log_set_sink(msync_log_sink_pt sink, void *data)
+{
+    log_sink = sink;
+    log_sink_data = data;
+}
+
+
+void
+msync_log_stderr(void *data, int level, const char *line)
+{
+    (void) data;
+
+    if (level < 0 || level > MSYNC_LOG_DEBUG) {
+        level = MSYNC_LOG_DEBUG;
+    }
+
+    (void) fprintf(stderr, "msync: [%s] %s\n", log_levels[level], line);
+}
+
+
+void
+msync_log_set_level(int level)
+{
+    log_level = level;
+}
+
+
+void
+msync_log(int level, const char *fmt, ...)
+{
+    va_list  args;
+    char     line[MSYNC_LOG_LINE_MAX];
+
+    if (level > log_level) {
+        return;
+    }
+
+    va_start(args, fmt);
+    (void) vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+
+    (void) err_sanitize(line);
+
+    if (log_sink) {
+        log_sink(log_sink_data, level, line);
+
+    } else {
+        msync_log_stderr(NULL, level, line);
+    }
+}
+
+
+void
+msync_log_err(const msync_err_t *err, const char *what)
+{
+    int  level;
+
+    level = (err->remedy == MSYNC_REMEDY_FINAL) ? MSYNC_LOG_ERR
+                                                : MSYNC_LOG_WARN;
+
+    if (err->variant == MSYNC_ERR_CANCELLED
+        || err->variant == MSYNC_ERR_HELPER_STOPPED)
+    {
+        level = MSYNC_LOG_NOTICE;
+    }
+
+    msync_log(level, "%s: %s (%s)", what, err->text,
+              msync_err_variant(err->variant));
+}
+
+
+size_t
+msync_utf8_char(const char *p, size_t left)
+{
+    size_t               i, n;
+    uint32_t             code;
+    const unsigned char  *u;
+
+    u = (const unsigned char *) p;
+
+    if (left == 0) {
+        return 0;
+    }
+
+    if (u[0] < 0x80) {
+        return 1;
+    }
+
+    n = (u[0] >= 0xf0) ? 4 : (u[0] >= 0xe0) ? 3 : 2;
+
+    if (u[0] < 0xc2 || u[0] > 0xf4 || left < n) {
+        return 0;
+    }
+
+    code = u[0] & (0xffU >> (n + 1));
+
+    for (i = 1; i < n; i++) {
+        if ((u[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        code = code << 6 | (u[i] & 0x3f);
+    }
+
+    /* longer than needed, a surrogate, or beyond Unicode */
+
+    if ((n == 3 && code < 0x800) || (n == 4 && code < 0x10000)
+        || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
+    {
+        return 0;
+    }
+
+    return n;
+}
+
+
+/*
+ * Control characters, of C1 as well, and invalid octets become "?".  A
+ * character torn by the end of the buffer is dropped.  Returns the length.
+ */
+
+static size_t
+err_sanitize(char *text)
+{
+    char    *p, *out, *end;
+    size_t   n;
+
+    end = text + err_cut(text, strlen(text));
+
+    for (p = text, out = text; p < end; p += n) {
+        n = msync_utf8_char(p, (size_t) (end - p));
+
+        if (n == 0 || (unsigned char) *p < 0x20 || *p == 0x7f
+            || (n == 2 && (unsigned char) p[0] == 0xc2
+                && (unsigned char) p[1] < 0xa0))
+        {
+            n = n ? n : 1;
+            *out++ = '?';
+            continue;
+        }
+
+        memmove(out, p, n);
+        out += n;
+    }
+
+    *out = '\0';
+
+    return (size_t) (out - text);
+}
+
+
+/* the longest part of at most "length" octets with no torn character at
+ * its end */
+
+static size_t
+err_cut(const char *text, size_t length)
+{
+    size_t  i, n;
+
+    n = strnlen(text, length);
+
+    for (i = n; i > 0 && n - i < 4; i--) {
+        if (((unsigned char) text[i - 1] & 0xc0) != 0x80) {
+            break;
+        }
+    }
+
+    /* text[i - 1] leads the last character, which is whole or not ours */
+
+    if (i > 0 && (unsigned char) text[i - 1] >= 0xc0
+        && msync_utf8_char(text + i - 1, n - i + 1) == 0)
+    {
+        return i - 1;
+    }
+
+    return n;
+}
+
+
+void *
+msync_alloc(size_t size)
+{
+    void  *p;
+
+    p = malloc(size ? size : 1);
+    if (p == NULL) {
+        msync_out_of_memory();
+    }
+
+    return p;
+}
+
+
+void *
+msync_calloc(size_t n, size_t size)
+{
+    void  *p;
+
+    p = calloc(n ? n : 1, size ? size : 1);
+    if (p == NULL) {
+        msync_out_of_memory();
+    }
+
+    return p;
+}
+
+
+char *
+msync_strdup(const char *s)
+{
+    return msync_strndup(s, strlen(s));
+}
+
+
+char *
+msync_strndup(const char *s, size_t n)
+{
+    char    *copy;
+    size_t   length;
+
+    length = strnlen(s, n);
+    copy = msync_alloc(length + 1);
+
+    memcpy(copy, s, length);
+    copy[length] = '\0';
+
+    return copy;
+}
+
+
+void
+msync_free(void *p)
+{
+    void  *memory;
+
+    /* p is the address of a pointer of any type */
+
+    memcpy(&memory, p, sizeof(memory));
+    free(memory);
+
+    memory = NULL;
+    memcpy(p, &memory, sizeof(memory));
+}
+
+
+void
+msync_out_of_memory(void)
+{
+    static const char  text[] = "msync: [emerg] out of memory\n";
+
+    if (log_sink) {
+        log_sink(log_sink_data, MSYNC_LOG_ERR, "out of memory");
+    }
+
+    /* not stdio, which may need memory */
+
+    (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(1);
+}

@@ -1,0 +1,665 @@
+/*
+ * Reads catalogue.json into tables and fields.
+ *
+ * Promises: a catalogue that was accepted has parents before children, every
+ * reference of a foreign key resolved, a key in each table and no two names
+ * that SQLite would take for one.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <cjson/cJSON.h>
+
+#include "catalogue/catalogue.h"
+
+
+/* the file sync/catalogue/catalogue.json, see the Makefile */
+extern const char  msync_catalogue_json[];
+extern const uint64_t  msync_catalogue_json_length;
+
+
+static const char  *const type_names[] = {
+    "string", "number", "integer", "boolean", "date", "datetime", "time",
+    "object", NULL
+};
+
+static const char  *const delete_names[] = {
+    "unhandled", "soft", "hard", "error", NULL
+};
+
+/*
+ * How a soft delete is stored (catalogue.md, Deletes).  Where the wire has a
+ * column for it that one is set, else a column of ours.
+ */
+static const struct {
+    const char  *table;
+    const char  *column;
+    bool         is_local;
+    bool         is_time;
+    int          value;
+} soft_deletes[] = {
+    { "item",                 "inactive",         true,  false, 1 },
+    { "unit",                 "inactive",         true,  false, 1 },
+    { "currency",             "inactive",         true,  false, 1 },
+    { "options",              "isActive",         false, false, 0 },
+    { "list_master",          "inactive",         false, false, 1 },
+    { "asset",                "deleted_datetime", false, true,  0 },
+    /* name, the categories and whatever a tables file adds */
+    { NULL,                   "deleted_datetime", true,  true,  0 }
+};
+
+
+/* catalogue.md: a site pushes the names of its patients; facilities and
+ * stores are central's */
+static const struct {
+    const char  *table;
+    const char  *field;
+    const char  *value;
+} push_conditions[] = {
+    { "name", "type", "patient" }
+};
+
+
+static int
+word_index(const char *const *words, const char *word)
+{
+    int  i;
+
+    for (i = 0; word != NULL && words[i] != NULL; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
+static const char *
+member_string(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object,
+                                                                 name));
+}
+
+
+static bool
+member_bool(const cJSON *object, const char *name)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+
+/* the encodings are sentences of catalogue.json; what they ask of us */
+
+static unsigned
+encoding_mask(const char *text, msync_type_e type)
+{
+    unsigned  mask = 0;
+
+    if (text == NULL) {
+        return 0;
+    }
+
+    if (strstr(text, "empty") != NULL) {
+        mask |= MSYNC_ENC_EMPTY_IS_NULL;
+    }
+
+    if (strstr(text, "push: YYYY-MM-DDT00:00:00") != NULL) {
+        mask |= MSYNC_ENC_PUSH_MIDNIGHT;
+    }
+
+    if (strstr(text, "; 0 reads as null") != NULL) {
+        mask |= MSYNC_ENC_ZERO_IS_NULL;
+    }
+
+    if (strstr(text, "serialised to a JSON string") != NULL) {
+        mask |= MSYNC_ENC_PUSH_AS_STRING;
+    }
+
+    if (type == MSYNC_TYPE_OBJECT && strstr(text, "any JSON") != NULL) {
+        mask |= MSYNC_ENC_ANY_JSON;
+    }
+
+    return mask;
+}
+
+
+static unsigned
+side_mask(const cJSON *list)
+{
+    unsigned      mask = 0;
+    const char   *word;
+    const cJSON  *side;
+
+    cJSON_ArrayForEach(side, list) {
+        word = cJSON_GetStringValue(side);
+
+        if (word != NULL && strcmp(word, "legacy") == 0) {
+            mask |= MSYNC_LEGACY;
+
+        } else if (word != NULL && strcmp(word, "omsupply") == 0) {
+            mask |= MSYNC_OMSUPPLY;
+        }
+    }
+
+    return mask;
+}
+
+
+static void
+parse_properties(msync_field_t *field, const cJSON *json)
+{
+    size_t        n = 0;
+    const char   *name, *encoding;
+    const cJSON  *properties, *property;
+
+    properties = cJSON_GetObjectItemCaseSensitive(json, "properties");
+    if (!cJSON_IsArray(properties)) {
+        return;
+    }
+
+    field->empties = msync_calloc(cJSON_GetArraySize(properties) + 1,
+                                  sizeof(char *));
+
+    cJSON_ArrayForEach(property, properties) {
+        name = member_string(property, "name");
+        encoding = member_string(property, "encoding");
+
+        if (name != NULL && (encoding_mask(encoding, MSYNC_TYPE_STRING)
+                             & MSYNC_ENC_EMPTY_IS_NULL))
+        {
+            field->empties[n++] = msync_strdup(name);
+        }
+    }
+}
+
+
+static int
+parse_field(msync_field_t *field, const cJSON *json, const char *table,
+    msync_err_t *err)
+{
+    int           type;
+    const char   *name, *references;
+    const cJSON  *fallback;
+
+    name = member_string(json, "name");
+    if (name == NULL || *name == '\0' || strlen(name) > 128
+        || strncmp(name, "msync_", 6) == 0)
+    {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "catalogue: table \"%s\" has a field without "
+                             "a usable name", table);
+    }
+
+    type = word_index(type_names, member_string(json, "type"));
+    if (type < 0) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "catalogue: table \"%s\", field \"%s\": unknown "
+                             "type", table, name);
+    }
+
+    field->name = msync_strdup(name);
+    field->type = type;
+    field->encoding = encoding_mask(member_string(json, "encoding"), type);
+    field->nullable = member_bool(json, "nullable");
+    field->required = member_bool(json, "required");
+    field->local_only = member_bool(json, "local_only");
+    field->is_enum =
+        cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "enum"));
+    field->fk = member_bool(json, "fk");
+
+    parse_properties(field, json);
+
+    references = member_string(json, "references");
+    if (references != NULL) {
+        field->references = msync_strdup(references);
+        field->encoding |= MSYNC_ENC_EMPTY_IS_NULL;
+    }
+
+    fallback = cJSON_GetObjectItemCaseSensitive(json, "default");
+    if (cJSON_IsString(fallback) && strchr(fallback->valuestring, '\'') == NULL)
+    {
+        field->fallback = msync_alloc(strlen(fallback->valuestring) + 3);
+        strcpy(field->fallback, "'");
+        strcat(field->fallback, fallback->valuestring);
+        strcat(field->fallback, "'");
+
+    } else if (cJSON_IsNumber(fallback)) {
+        field->fallback = cJSON_PrintUnformatted(fallback);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+set_soft_delete(msync_table_t *table)
+{
+    size_t  i;
+
+    for (i = 0; soft_deletes[i].table != NULL; i++) {
+        if (strcmp(soft_deletes[i].table, table->name) == 0) {
+            break;
+        }
+    }
+
+    table->soft_column = msync_strdup(soft_deletes[i].column);
+    table->soft_is_local = soft_deletes[i].is_local
+                           && msync_table_field(table, table->soft_column)
+                              == NULL;
+    table->soft_is_time = soft_deletes[i].is_time;
+    table->soft_value = soft_deletes[i].value;
+}
+
+
+static void
+set_push_condition(msync_table_t *table)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(push_conditions) / sizeof(*push_conditions); i++)
+    {
+        if (strcmp(push_conditions[i].table, table->name) == 0
+            && msync_table_field(table, push_conditions[i].field) != NULL)
+        {
+            table->push_field = push_conditions[i].field;
+            table->push_value = push_conditions[i].value;
+        }
+    }
+}
+
+
+static int
+parse_fields(msync_table_t *table, const cJSON *json, msync_err_t *err)
+{
+    size_t        i, j;
+    const char   *key;
+    const cJSON  *fields, *field;
+
+    fields = cJSON_GetObjectItemCaseSensitive(json, "fields");
+    key = member_string(json, "key");
+
+    table->n = cJSON_GetArraySize(fields);
+    table->fields = msync_calloc(table->n + 1, sizeof(msync_field_t));
+    table->key = table->n;
+
+    i = 0;
+    cJSON_ArrayForEach(field, fields) {
+        if (parse_field(&table->fields[i], field, table->name, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        for (j = 0; j < i; j++) {
+            if (strcasecmp(table->fields[j].name, table->fields[i].name)
+                == 0)
+            {
+                return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                                     "catalogue: table \"%s\": field \"%s\" "
+                                     "is there twice", table->name,
+                                     table->fields[i].name);
+            }
+        }
+
+        if (key != NULL && strcmp(key, table->fields[i].name) == 0) {
+            table->key = i;
+        }
+
+        i++;
+    }
+
+    if (table->key == table->n) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "catalogue: table \"%s\" has no key field",
+                             table->name);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+check_name(const char *name, msync_err_t *err)
+{
+    if (name == NULL || *name == '\0' || strlen(name) > 128) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "catalogue: a table without a usable name");
+    }
+
+    /* names that SQLite, the store or Open mSupply's bookkeeping own */
+    if (strncasecmp(name, "sqlite_", 7) == 0
+        || strncasecmp(name, "msync_", 6) == 0
+        || strncasecmp(name, "sync_buffer", 12) == 0
+        || strncasecmp(name, "sync_log", 9) == 0
+        || strcasecmp(name, "changelog") == 0
+        || strcasecmp(name, "key_value_store") == 0)
+    {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "catalogue: \"%s\" cannot be a table's name",
+                             name);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
+{
+    int          on_delete;
+    const char  *name, *sql;
+
+    name = member_string(json, "table");
+    sql = member_string(json, "rename");
+
+    if (check_name(name, err) != MSYNC_OK
+        || (sql != NULL && check_name(sql, err) != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    table->name = msync_strdup(name);
+    table->sql = msync_strdup(sql ? sql : name);
+
+    if (parse_fields(table, json, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    on_delete = word_index(delete_names, member_string(json, "delete"));
+    if (on_delete < 0) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN, "catalogue: table "
+                             "\"%s\": unknown \"delete\"", name);
+    }
+
+    table->on_delete = on_delete;
+    table->push_delete = member_bool(json, "push_delete");
+    table->merge = member_bool(json, "merge");
+    table->pull = side_mask(cJSON_GetObjectItemCaseSensitive(json,
+                                                             "pull_from"));
+    table->push = side_mask(cJSON_GetObjectItemCaseSensitive(json,
+                                                             "push_to"));
+    if (on_delete == MSYNC_DELETE_SOFT) {
+        set_soft_delete(table);
+    }
+
+    set_push_condition(table);
+
+    return MSYNC_OK;
+}
+
+
+static int
+compare_names(const void *one, const void *two)
+{
+    const msync_table_t *const  *a = one, *const *b = two;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+
+static int
+index_tables(msync_catalogue_t *catalogue, msync_err_t *err)
+{
+    size_t  i, j;
+
+    catalogue->by_name = msync_calloc(catalogue->n + 1,
+                                      sizeof(msync_table_t *));
+
+    for (i = 0; i < catalogue->n; i++) {
+        catalogue->by_name[i] = &catalogue->tables[i];
+
+        for (j = 0; j < i; j++) {
+            if (strcasecmp(catalogue->tables[i].sql,
+                           catalogue->tables[j].sql) == 0
+                || strcmp(catalogue->tables[i].name,
+                          catalogue->tables[j].name) == 0)
+            {
+                return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                                     "catalogue: table \"%s\" is there twice",
+                                     catalogue->tables[i].name);
+            }
+        }
+    }
+
+    qsort(catalogue->by_name, catalogue->n, sizeof(msync_table_t *),
+          compare_names);
+
+    return MSYNC_OK;
+}
+
+
+/* foreign keys must point backwards: that is the order of integration */
+
+static int
+resolve_references(const msync_catalogue_t *catalogue, msync_table_t *table,
+    msync_err_t *err)
+{
+    size_t          i;
+    msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (field->references == NULL) {
+            continue;
+        }
+
+        field->target = msync_catalogue_find(catalogue, field->references);
+
+        if (field->fk && (field->target == NULL || field->target >= table)) {
+            return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                                 "catalogue: table \"%s\", field \"%s\": "
+                                 "\"%s\" is not an earlier table",
+                                 table->name, field->name,
+                                 field->references);
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+resolve_store(const msync_catalogue_t *catalogue, msync_table_t *table,
+    const cJSON *json, msync_err_t *err)
+{
+    const char           *column, *via, *parent_name;
+    const cJSON          *store;
+    const msync_table_t  *parent;
+
+    store = cJSON_GetObjectItemCaseSensitive(json, "changelog_store");
+    if (!cJSON_IsObject(store)) {
+        return MSYNC_OK;
+    }
+
+    column = member_string(store, "column");
+    if (column != NULL) {
+        table->store_field = msync_table_field(table, column);
+
+    } else {
+        via = member_string(store, "via");
+        parent_name = member_string(store, "parent");
+        parent = parent_name ? msync_catalogue_find(catalogue, parent_name)
+                             : NULL;
+
+        /* the parent stands earlier, so its own store is known by now */
+        if (via != NULL && parent != NULL && parent < table) {
+            table->store_via = msync_table_field(table, via);
+            table->store_field = parent->store_field;
+        }
+
+        if (table->store_via == NULL || table->store_via->target != parent) {
+            table->store_field = NULL;
+        }
+    }
+
+    if (table->store_field == NULL) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN, "catalogue: table "
+                             "\"%s\": \"changelog_store\" names no field",
+                             table->name);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
+    msync_err_t *err)
+{
+    size_t        i;
+    const cJSON  *table;
+
+    catalogue->n = cJSON_GetArraySize(json);
+    catalogue->tables = msync_calloc(catalogue->n + 1, sizeof(msync_table_t));
+
+    i = 0;
+    cJSON_ArrayForEach(table, json) {
+        if (parse_table(&catalogue->tables[i++], table, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (index_tables(catalogue, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    i = 0;
+    cJSON_ArrayForEach(table, json) {
+        if (resolve_references(catalogue, &catalogue->tables[i], err)
+            != MSYNC_OK
+            || resolve_store(catalogue, &catalogue->tables[i], table, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        i++;
+    }
+
+    return MSYNC_OK;
+}
+
+
+msync_catalogue_t *
+msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
+{
+    cJSON              *json;
+    msync_catalogue_t  *catalogue;
+
+    json = cJSON_ParseWithLength(text, length);
+    if (!cJSON_IsArray(json)) {
+        cJSON_Delete(json);
+        msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                      "catalogue: not a JSON array of tables");
+        return NULL;
+    }
+
+    catalogue = msync_calloc(1, sizeof(msync_catalogue_t));
+
+    if (parse_tables(catalogue, json, err) != MSYNC_OK) {
+        msync_catalogue_free(&catalogue);
+    }
+
+    cJSON_Delete(json);
+    return catalogue;
+}
+
+
+msync_catalogue_t *
+msync_catalogue_builtin(msync_err_t *err)
+{
+    return msync_catalogue_parse(msync_catalogue_json,
+                                 msync_catalogue_json_length, err);
+}
+
+
+static void
+free_field(msync_field_t *field)
+{
+    size_t  i;
+
+    for (i = 0; field->empties != NULL && field->empties[i] != NULL; i++) {
+        free(field->empties[i]);
+    }
+
+    free(field->empties);
+    free(field->name);
+    free(field->references);
+    free(field->fallback);
+}
+
+
+void
+msync_catalogue_free(msync_catalogue_t **catalogue_pt)
+{
+    size_t              i, j;
+    msync_table_t      *table;
+    msync_catalogue_t  *catalogue = *catalogue_pt;
+
+    if (catalogue == NULL) {
+        return;
+    }
+
+    for (i = 0; i < catalogue->n; i++) {
+        table = &catalogue->tables[i];
+
+        for (j = 0; table->fields != NULL && j < table->n; j++) {
+            free_field(&table->fields[j]);
+        }
+
+        free(table->fields);
+        free(table->soft_column);
+        free(table->name);
+        free(table->sql);
+    }
+
+    free(catalogue->tables);
+    free(catalogue->by_name);
+    free(catalogue->file);
+    msync_free(catalogue_pt);
+}
+
+
+const msync_table_t *
+msync_catalogue_find(const msync_catalogue_t *catalogue, const char *name)
+{
+    int     order;
+    size_t  low = 0, high = catalogue->n, middle;
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        order = strcmp(name, catalogue->by_name[middle]->name);
+
+        if (order == 0) {
+            return catalogue->by_name[middle];
+        }
+
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+
+    return NULL;
+}
+
+
+const msync_field_t *
+msync_table_field(const msync_table_t *table, const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < table->n; i++) {
+        if (strcmp(table->fields[i].name, name) == 0) {
+            return &table->fields[i];
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,200 @@
+/*
+ * The tables of mSupply as data: order, keys, types, where they are pushed
+ * to and pulled from, and the conversion between a record of the wire and a
+ * row of the site database.
+ *
+ * The built-in catalogue is catalogue.json, compiled in; its meaning is
+ * told in the README.  Nothing here knows SQL or HTTP.
+ */
+
+#ifndef MSYNC_CATALOGUE_H
+#define MSYNC_CATALOGUE_H
+
+#include "catalogue/record.h"
+
+typedef enum {
+    MSYNC_TYPE_STRING = 0,
+    MSYNC_TYPE_NUMBER,
+    MSYNC_TYPE_INTEGER,
+    MSYNC_TYPE_BOOLEAN,
+    MSYNC_TYPE_DATE,             /* YYYY-MM-DD */
+    MSYNC_TYPE_DATETIME,         /* as it came */
+    MSYNC_TYPE_TIME,             /* HH:MM:SS here, seconds when pulled */
+    MSYNC_TYPE_OBJECT            /* JSON text here */
+} msync_type_e;
+
+/* what an encoding of the catalogue says, a mask */
+#define MSYNC_ENC_EMPTY_IS_NULL    0x01   /* "" reads as null */
+#define MSYNC_ENC_PUSH_MIDNIGHT    0x02   /* a date goes out with T00:00:00 */
+#define MSYNC_ENC_ZERO_IS_NULL     0x04
+#define MSYNC_ENC_PUSH_AS_STRING   0x08   /* JSON goes out inside a string */
+#define MSYNC_ENC_ANY_JSON         0x10   /* declared a string or object,
+                                             may be any JSON value */
+
+typedef enum {
+    MSYNC_DELETE_UNHANDLED = 0,
+    MSYNC_DELETE_SOFT,
+    MSYNC_DELETE_HARD,
+    MSYNC_DELETE_ERROR
+} msync_delete_e;
+
+typedef struct msync_table_s  msync_table_t;
+
+typedef struct {
+    char                 *name;         /* owned, wire and column name */
+    msync_type_e          type;
+    unsigned              encoding;     /* mask of MSYNC_ENC_… */
+    bool                  nullable;
+    bool                  required;     /* the key must be present on pull */
+    bool                  local_only;   /* never on the wire */
+    bool                  is_enum;
+    bool                  fk;           /* a foreign key is declared */
+    char                 *references;   /* owned, table name, NULL: none */
+    const msync_table_t  *target;       /* that table, NULL: none */
+    char                 *fallback;     /* owned, SQL literal of the default
+                                           of a local field, NULL: NULL */
+    char                **empties;      /* owned, NULL-terminated: members of
+                                           an object whose empty string means
+                                           null; NULL: none */
+} msync_field_t;
+
+struct msync_table_s {
+    char            *name;              /* owned, on the wire */
+    char            *sql;               /* owned, in the database; the same
+                                           unless a tables file renames */
+    msync_field_t   *fields;
+    size_t           n;
+    size_t           key;               /* index of the id's field */
+    unsigned         pull;              /* MSYNC_LEGACY, MSYNC_OMSUPPLY */
+    unsigned         push;
+    msync_delete_e   on_delete;
+    bool             push_delete;
+    bool             merge;
+    /*
+     * The store that a change belongs to: a field of the row, or a field of
+     * the parent row that "store_via" points at; both NULL: no store.
+     */
+    const msync_field_t  *store_field;
+    const msync_field_t  *store_via;
+    /* only rows whose field has this value are pushed; NULL: all */
+    const char      *push_field;
+    const char      *push_value;
+    /* soft delete: the column that is set, and to what SQL value */
+    char            *soft_column;       /* owned, NULL: no soft delete */
+    bool             soft_is_local;     /* that column is not on the wire */
+    bool             soft_is_time;      /* it takes the time, else a flag */
+    int              soft_value;        /* of the flag */
+};
+
+typedef struct {
+    msync_table_t   *tables;            /* parents before children */
+    size_t           n;
+    msync_table_t  **by_name;           /* sorted, for look-ups */
+    char            *file;              /* owned, the tables file, NULL: the
+                                           built-in ones alone */
+} msync_catalogue_t;
+
+
+/* reads a catalogue; errors name the table and the field */
+msync_catalogue_t *msync_catalogue_parse(const char *json, size_t length,
+    msync_err_t *err);
+
+/* the built-in one */
+msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
+
+/*
+ * The built-in one with the additions and overrides of a "tables" file, a
+ * JSON array of objects with the members of catalogue.json.  "table" names
+ * one: members given replace those of the built-in table, fields given
+ * replace or join its fields by "name"; an unknown name adds a table.
+ * "leave_out": true takes a table away, "rename": "x" gives it the name x in
+ * the database.  A member that catalogue.json does not have is an error, and
+ * errors name file, table and field, or line and column.
+ */
+msync_catalogue_t *msync_catalogue_load(const char *path, msync_err_t *err);
+
+void msync_catalogue_free(msync_catalogue_t **catalogue);
+
+/* exact name, NULL if there is none */
+const msync_table_t *msync_catalogue_find(const msync_catalogue_t *catalogue,
+    const char *name);
+
+const msync_field_t *msync_table_field(const msync_table_t *table,
+    const char *name);
+
+
+typedef enum {
+    MSYNC_VALUE_NULL = 0,
+    MSYNC_VALUE_INTEGER,
+    MSYNC_VALUE_REAL,
+    MSYNC_VALUE_TEXT,
+    MSYNC_VALUE_BLOB             /* read from a database, never sent */
+} msync_value_e;
+
+typedef struct {
+    msync_value_e  kind;
+    int64_t        integer;
+    double         real;
+    const char    *text;         /* borrowed from the row, NUL-terminated */
+    size_t         length;
+} msync_value_t;
+
+/*
+ * A row: one value a field of its table, in the catalogue's order.  Fields
+ * that the catalogue does not know are kept in "extra", a JSON object, and
+ * go out again when the row is pushed.  A column wins over a copy there.
+ */
+typedef struct {
+    const msync_table_t  *table;
+    msync_value_t        *values;
+    bool                 *present;      /* the record has that field; in
+                                           the memory of the values */
+    char                 *extra;        /* owned, NULL: none */
+    char                 *memory;       /* owned, the texts of a record */
+    size_t                used;         /* octets of it */
+    char                **texts;        /* owned, texts made here */
+    size_t                ntexts;
+} msync_row_t;
+
+/*
+ * Reads recordData of "side" into a row.  The record's id fills the key when
+ * recordData lacks it.  INTEGRATION_ERROR names field and reason, "field"
+ * (if not NULL) is set to the field at fault.  Free with msync_row_clear,
+ * also after an error.
+ */
+int msync_row_decode(msync_row_t *row, const msync_table_t *table,
+    const char *id, const char *data, const msync_field_t **field,
+    msync_err_t *err);
+
+/*
+ * What the catalogue has learnt since a row was kept: reads the fields of
+ * the table that stand in its "extra" into a row, "present" tells which; the
+ * row's own extra is what is left.  A value that its field refuses stays
+ * there, too; returns the last such field, NULL if there is none.  Free with
+ * msync_row_clear.
+ */
+const msync_field_t *msync_row_adopt(msync_row_t *row,
+    const msync_table_t *table, const char *extra);
+
+/*
+ * Writes a row as recordData in the wire's encodings; the caller frees the
+ * text with msync_free.  NULL and err when a value cannot be sent.
+ */
+char *msync_row_encode(const msync_row_t *row, size_t *length,
+    msync_err_t *err);
+
+/* an empty row to be filled by the caller, all values NULL */
+void msync_row_init(msync_row_t *row, const msync_table_t *table);
+/* a copy of the text that lives as long as the row */
+const char *msync_row_text(msync_row_t *row, const char *text, size_t length);
+void msync_row_clear(msync_row_t *row);
+
+/* true where Open mSupply drops a record by rule, and so do we: it counts as
+ * integrated.  "side" is where the record came from. */
+bool msync_row_ignored(const msync_table_t *table, unsigned side,
+    const char *data);
+
+/* true where an upsert means that the row is to be removed */
+bool msync_row_is_removal(const msync_row_t *row);
+
+#endif /* MSYNC_CATALOGUE_H */

@@ -1,0 +1,239 @@
+/*
+ * A "tables" file laid over the built-in catalogue.
+ *
+ * Promises: what results went through the same checks as the built-in one; a
+ * file that is wrong changes nothing.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalogue/catalogue_private.h"
+
+#define FILE_MAX  (4 * 1024 * 1024)    /* octets of a tables file */
+
+#define ADVICE    "Correct this file. The helper of nginx reads it again by " \
+                  "itself; a command of msync, when it is called again."
+
+extern const char  msync_catalogue_json[];
+extern const uint64_t  msync_catalogue_json_length;
+
+
+static char *
+read_file(const char *path, size_t *length, msync_err_t *err)
+{
+    FILE  *file;
+    char  *text;
+
+    file = fopen(path, "re");
+    if (file == NULL) {
+        msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: %s", path,
+                      strerror(errno));
+        return NULL;
+    }
+
+    text = msync_alloc(FILE_MAX + 1);
+    *length = fread(text, 1, FILE_MAX + 1, file);
+
+    if (ferror(file) || *length > FILE_MAX) {
+        msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: %s", path,
+                      *length > FILE_MAX ? "larger than 4 MB"
+                                         : "cannot be read");
+        msync_free(&text);
+    }
+
+    fclose(file);
+    return text;
+}
+
+
+/* the item of an array whose member "name" is "value", NULL if none */
+
+static cJSON *
+find_by(cJSON *array, const char *name, const char *value)
+{
+    cJSON       *item;
+    const char  *text;
+
+    cJSON_ArrayForEach(item, array) {
+        text = cJSON_GetStringValue(
+                   cJSON_GetObjectItemCaseSensitive(item, name));
+
+        if (text != NULL && value != NULL && strcmp(text, value) == 0) {
+            return item;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* lets the members of "over" replace those of "base" */
+
+static void
+merge_members(cJSON *base, const cJSON *over, const char *except)
+{
+    const cJSON  *member;
+
+    cJSON_ArrayForEach(member, over) {
+        if (except != NULL && strcmp(member->string, except) == 0) {
+            continue;
+        }
+
+        cJSON_DeleteItemFromObjectCaseSensitive(base, member->string);
+        cJSON_AddItemToObject(base, member->string,
+                              cJSON_Duplicate(member, true));
+    }
+}
+
+
+static void
+merge_fields(cJSON *base, const cJSON *over)
+{
+    cJSON        *fields, *known;
+    const char   *name;
+    const cJSON  *field;
+
+    fields = cJSON_GetObjectItemCaseSensitive(base, "fields");
+
+    cJSON_ArrayForEach(field,
+                       cJSON_GetObjectItemCaseSensitive(over, "fields"))
+    {
+        name = cJSON_GetStringValue(
+                   cJSON_GetObjectItemCaseSensitive(field, "name"));
+        known = find_by(fields, "name", name);
+
+        if (known != NULL) {
+            merge_members(known, field, NULL);
+
+        } else {
+            cJSON_AddItemToArray(fields, cJSON_Duplicate(field, true));
+        }
+    }
+}
+
+
+static int
+merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
+{
+    cJSON       *base;
+    const char  *name;
+
+    name = cJSON_GetStringValue(
+               cJSON_GetObjectItemCaseSensitive(over, "table"));
+    base = find_by(tables, "table", name);
+
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(over, "leave_out"))) {
+        if (base == NULL) {
+            return msync_err_set(err, MSYNC_ERR_UNKNOWN, "there is no table "
+                                 "\"%s\" to leave out", name);
+        }
+
+        cJSON_Delete(cJSON_DetachItemViaPointer(tables, base));
+        return MSYNC_OK;
+    }
+
+    if (base == NULL) {
+        cJSON_AddItemToArray(tables, cJSON_Duplicate(over, true));
+        return MSYNC_OK;
+    }
+
+    merge_members(base, over, "fields");
+    merge_fields(base, over);
+
+    return MSYNC_OK;
+}
+
+
+/* a table that was left out takes the foreign keys to it along: its ids stay
+ * plain columns */
+
+static void
+loosen_references(cJSON *tables)
+{
+    cJSON       *table, *field;
+    const char  *references;
+
+    cJSON_ArrayForEach(table, tables) {
+        cJSON_ArrayForEach(field,
+                           cJSON_GetObjectItemCaseSensitive(table, "fields"))
+        {
+            references = cJSON_GetStringValue(
+                             cJSON_GetObjectItemCaseSensitive(field,
+                                                              "references"));
+
+            if (references != NULL
+                && find_by(tables, "table", references) == NULL)
+            {
+                cJSON_ReplaceItemInObjectCaseSensitive(field, "fk",
+                                                       cJSON_CreateFalse());
+            }
+        }
+    }
+}
+
+
+static int
+merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
+{
+    bool          left_out = false;
+    const cJSON  *over;
+
+    cJSON_ArrayForEach(over, file) {
+        if (merge_table(tables, over, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        left_out = left_out || cJSON_HasObjectItem(over, "leave_out");
+    }
+
+    if (left_out) {
+        loosen_references(tables);
+    }
+
+    return MSYNC_OK;
+}
+
+
+msync_catalogue_t *
+msync_catalogue_load(const char *path, msync_err_t *err)
+{
+    char               *text, *merged;
+    cJSON              *tables = NULL, *file = NULL;
+    size_t              length;
+    msync_catalogue_t  *catalogue = NULL;
+
+    text = read_file(path, &length, err);
+    if (text == NULL) {
+        err->advice = ADVICE;
+        return NULL;
+    }
+
+    file = msync_catalogue_read_tables(text, length, err);
+    tables = cJSON_ParseWithLength(msync_catalogue_json,
+                                   msync_catalogue_json_length);
+
+    if (file != NULL && merge_all(tables, file, err) == MSYNC_OK) {
+        merged = cJSON_PrintUnformatted(tables);
+        catalogue = merged ? msync_catalogue_parse(merged, strlen(merged),
+                                                   err)
+                           : NULL;
+        free(merged);
+    }
+
+    if (catalogue != NULL) {
+        catalogue->file = msync_strdup(path);
+
+    } else {
+        msync_err_context(err, path);
+        err->advice = ADVICE;
+    }
+
+    cJSON_Delete(tables);
+    cJSON_Delete(file);
+    msync_free(&text);
+
+    return catalogue;
+}

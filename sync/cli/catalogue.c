@@ -1,0 +1,103 @@
+/*
+ * Which catalogue a command goes by.
+ *
+ * A tables file is named by nginx's configuration, which no command reads;
+ * whoever wrote to the database last has noted it there.
+ *
+ * Promises: a command that writes goes by that tables file, by the one that
+ * --tables names, or not at all.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli_private.h"
+#include "store/schema.h"
+
+#define ADVICE  "Let this user read it, or say --tables FILE; one that holds " \
+                "[] stands for the built-in catalogue alone."
+
+
+/* a database that is not there yet has none; *file is owned by the caller */
+
+static int
+noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
+{
+    int             rc;
+    msync_store_t  *store;
+
+    *file = NULL;
+
+    if (cli->conf->database == NULL
+        || access(cli->conf->database, F_OK) == -1)
+    {
+        return MSYNC_OK;
+    }
+
+    store = msync_store_open(cli->conf->database, cli->catalogue,
+                             MSYNC_STORE_READ_ONLY, err);
+    if (store == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_tables_file(store, file, err);
+    msync_store_close(&store);
+
+    return rc;
+}
+
+
+static msync_catalogue_t *
+load_noted(const char *file, msync_err_t *err)
+{
+    if (access(file, R_OK) == -1) {
+        msync_err_set(err, MSYNC_ERR_UNKNOWN, "this database goes by the "
+                      "tables file %s, which cannot be read: %s", file,
+                      strerror(errno));
+        err->advice = ADVICE;
+        return NULL;
+    }
+
+    return msync_catalogue_load(file, err);
+}
+
+
+int
+msync_cli_load_catalogue(msync_cli_t *cli, bool strict, msync_err_t *err)
+{
+    int                 rc = MSYNC_OK;
+    char               *file;
+    msync_catalogue_t  *noted;
+
+    if (cli->conf->tables != NULL) {
+        cli->catalogue = msync_catalogue_load(cli->conf->tables, err);
+        return cli->catalogue ? MSYNC_OK : MSYNC_ERROR;
+    }
+
+    cli->catalogue = msync_catalogue_builtin(err);
+
+    if (cli->catalogue == NULL || noted_file(cli, &file, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (file != NULL && *file != '\0') {
+        noted = load_noted(file, err);
+
+        if (noted != NULL) {
+            msync_catalogue_free(&cli->catalogue);
+            cli->catalogue = noted;
+
+        } else if (strict) {
+            rc = MSYNC_ERROR;
+
+        } else {
+            msync_log(MSYNC_LOG_WARN, "%s; this command goes by the built-in "
+                      "catalogue", err->text);
+        }
+    }
+
+    msync_free(&file);
+    return rc;
+}

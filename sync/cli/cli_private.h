@@ -1,0 +1,58 @@
+/*
+ * What the files of the terminal commands share; nobody else includes this.
+ */
+
+#ifndef MSYNC_CLI_PRIVATE_H
+#define MSYNC_CLI_PRIVATE_H
+
+#include "run/run.h"
+#include "store/log.h"
+
+typedef struct {
+    msync_catalogue_t  *catalogue;
+    msync_conf_t       *conf;
+    msync_store_t      *store;
+    const char         *argument;      /* of the command, NULL: none */
+    const char         *url;           /* of the options, NULL: not given */
+    const char         *username;
+    const char         *password_file;
+    bool                json;
+    bool                yes;
+    bool                discard;
+    bool                terminal;      /* stdout is one */
+    int                 lock;
+    msync_log_entry_t   shown;
+    bool                line;          /* one of a step is not ended yet */
+    int64_t             step_done;     /* of the step when it was first shown */
+} msync_cli_t;
+
+
+/* each returns the exit status */
+int msync_cli_status(msync_cli_t *cli);
+int msync_cli_sync(msync_cli_t *cli);
+int msync_cli_history(msync_cli_t *cli);
+int msync_cli_errors(msync_cli_t *cli);
+int msync_cli_retry(msync_cli_t *cli);
+int msync_cli_check(msync_cli_t *cli);
+int msync_cli_reinitialise(msync_cli_t *cli);
+int msync_cli_schema(msync_cli_t *cli);
+int msync_cli_backup(msync_cli_t *cli);
+
+/* the catalogue of --tables, else the one that the database goes by; where
+ * that cannot be had the built-in one, or an error if that is "strict" */
+int msync_cli_load_catalogue(msync_cli_t *cli, bool strict,
+    msync_err_t *err);
+
+/* cli_progress.c: shows what a run does, "data" is the command's; ends the
+ * line that it is in the middle of, for whoever has something else to say */
+void msync_cli_progress(void *data, const msync_log_entry_t *entry,
+    bool step);
+void msync_cli_end_line(msync_cli_t *cli);
+/* a sink of the log that does so; "data" is the command's, too */
+void msync_cli_log(void *data, int level, const char *line);
+
+/* says the error on stderr, returns 1 */
+int msync_cli_fail(const msync_err_t *err);
+bool msync_cli_is_stopped(void);
+
+#endif /* MSYNC_CLI_PRIVATE_H */

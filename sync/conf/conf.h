@@ -1,0 +1,120 @@
+/*
+ * The validated settings of one site.
+ *
+ * They come as the JSON object of the CONFIG frame (nginx), or from the
+ * command line; what an administrator has saved in the database wins over
+ * url, username, password and interval (store.c lays it over).
+ *
+ * The CONFIG object's members, all optional but "database": "site",
+ * "database", "url", "username", "password_file", "password_sha256",
+ * "interval" (s), "push", "remote_pull", "central_pull" (records),
+ * "tables" (file), "connect_timeout", "read_timeout" (ms), "ssl_verify"
+ * (bool), "ssl_trusted_certificate" (file), "proxy", "max_response"
+ * (octets), "limit_rate" (octets/s), "log_level" (4..8).
+ */
+
+#ifndef MSYNC_CONF_H
+#define MSYNC_CONF_H
+
+#include "base/err.h"
+
+#define MSYNC_SHA256_HEX       64     /* octets, without the final NUL */
+#define MSYNC_URL_MAX          1024
+#define MSYNC_HOST_MAX         256    /* with the final NUL */
+#define MSYNC_USERNAME_MAX     256
+#define MSYNC_PASSWORD_MAX     1024
+#define MSYNC_BATCH_MAX        100000 /* records of a configured batch */
+#define MSYNC_INTERVAL_MAX     (366L * 24 * 3600)
+
+typedef struct {
+    char      *site;                  /* all strings owned, NULL: not set */
+    char      *database;
+    char      *url;                   /* without a final slash */
+    char      *username;
+    char      *password_file;
+    char       password_sha256[MSYNC_SHA256_HEX + 1];  /* "": not set */
+    long       interval;              /* s, 0: no schedule */
+    unsigned   push;                  /* records of a batch */
+    unsigned   remote_pull;
+    unsigned   central_pull;
+    char      *tables;
+    long       connect_timeout;       /* ms */
+    long       read_timeout;          /* ms without an octet */
+    bool       ssl_verify;
+    char      *ssl_trusted_certificate;
+    char      *proxy;
+    int64_t    max_response;          /* octets after decompression */
+    int64_t    limit_rate;            /* octets/s both ways, 0: none */
+    int        log_level;
+} msync_conf_t;
+
+
+/* the defaults of interface.md; free with msync_conf_free */
+msync_conf_t *msync_conf_create(void);
+void msync_conf_free(msync_conf_t **conf);
+
+/*
+ * Reads a CONFIG object over the defaults; errors name the member.  A member
+ * that is null keeps its default, an unknown one is logged and ignored (a
+ * newer nginx module may speak to an older helper).  "password_file" is not
+ * opened here.
+ */
+int msync_conf_parse(msync_conf_t *conf, const char *json, size_t length,
+    msync_err_t *err);
+
+/*
+ * Sets the url after checking it: http or https, a host, no user part, no
+ * query, no fragment; final slashes are cut.  INVALID_URL otherwise.
+ */
+int msync_conf_set_url(msync_conf_t *conf, const char *url, msync_err_t *err);
+
+/* whom a URL speaks to */
+typedef struct {
+    bool      tls;                    /* https */
+    char      host[MSYNC_HOST_MAX];   /* lower case, no brackets */
+    unsigned  port;
+} msync_conf_origin_t;
+
+/*
+ * Reads the scheme, host and port of an absolute URL; what follows them is
+ * not looked at.  NULL when that went well, else what is wrong, in words
+ * without the URL (it may hold a password); static storage.
+ */
+const char *msync_conf_origin(const char *url, msync_conf_origin_t *origin);
+
+/* the same for a whole base URL: no user part, no query, no fragment */
+const char *msync_conf_check_url(const char *url,
+    msync_conf_origin_t *origin);
+
+/* true when both have the same scheme, host and port (RFC 6454) */
+bool msync_conf_same_origin(const char *url, const char *other);
+
+/* lower-case hex SHA-256 of a password, as the protocol wants it */
+void msync_conf_hash_password(const char *password, size_t length,
+    char hex[MSYNC_SHA256_HEX + 1]);
+
+/* 64 lower-case hex digits */
+bool msync_conf_is_sha256(const char *hex);
+
+/*
+ * Reads the first line of the password file and sets the hash.  A file that
+ * others can read is refused, so is an empty one.
+ */
+int msync_conf_read_password(msync_conf_t *conf, msync_err_t *err);
+
+/* true when url, username and password are there: a run is possible */
+bool msync_conf_complete(const msync_conf_t *conf);
+
+/*
+ * The hardware id: names this machine, stable over restarts, a UUID in lower
+ * case derived from /etc/machine-id (hashed, as machine-id(5) asks), else
+ * from the firmware's UUID or the first network card.  Never from the
+ * database: a copied database must be noticed by central.
+ */
+int msync_conf_hardware_id(char uuid[37], msync_err_t *err);
+
+/* the same below another root directory, for tests */
+int msync_conf_hardware_id_at(const char *root, char uuid[37],
+    msync_err_t *err);
+
+#endif /* MSYNC_CONF_H */

@@ -1,0 +1,13 @@
+/*
+ * Between the files of this room.
+ */
+
+#ifndef MSYNC_CONFINE_PRIVATE_H
+#define MSYNC_CONFINE_PRIVATE_H
+
+#include "confine/confine.h"
+
+/* the system calls that stay possible; tells the log when it cannot */
+void msync_confine_calls(void);
+
+#endif /* MSYNC_CONFINE_PRIVATE_H */

@@ -1,0 +1,51 @@
+/*
+ * What a step needs of a central server, whatever protocol it speaks.
+ *
+ * A peer is a table of calls filled by v5.c or v6.c; calls that a protocol
+ * does not have are NULL.  All calls wait for the answer (transfer/ keeps the
+ * control channel alive meanwhile) and return MSYNC_OK or MSYNC_ERROR.
+ */
+
+#ifndef MSYNC_PEER_H
+#define MSYNC_PEER_H
+
+#include "catalogue/record.h"
+
+typedef struct msync_peer_s  msync_peer_t;
+
+struct msync_peer_s {
+    const char  *name;           /* for logs and errors: "mSupply central" */
+    unsigned     side;           /* MSYNC_LEGACY or MSYNC_OMSUPPLY */
+    const char  *push_cursor;    /* key_value_store ids, NULL: none is kept */
+    const char  *pull_cursor;
+    const char  *pull_max;       /* … of the highest cursor seen there */
+    /* each push ends with an empty last batch, even when nothing waited */
+    bool         push_end;
+    void        *data;           /* borrowed, the protocol's own */
+
+    /*
+     * Sends a batch (its "remaining" counts this batch too; "last" ends the
+     * push and starts integration over there).  An empty last batch is
+     * allowed.  The scope MSYNC_SCOPE_RECORD says that the server refuses
+     * what is in the batch, or its size: a smaller one may pass.
+     */
+    int  (*push)(msync_peer_t *peer, const msync_batch_t *batch,
+             msync_err_t *err);
+
+    /*
+     * Brings at most "limit" records from "cursor" on into an empty batch,
+     * which the caller frees; it is empty again after MSYNC_ERROR.  "next"
+     * and "last" are always set; when "last", n may still be > 0.
+     */
+    int  (*pull)(msync_peer_t *peer, int64_t cursor, unsigned limit,
+             msync_batch_t *batch, msync_err_t *err);
+
+    /* tells that the batch is committed here; NULL: not needed */
+    int  (*ack)(msync_peer_t *peer, const msync_batch_t *batch,
+             msync_err_t *err);
+
+    /* whether the server is still integrating what was pushed */
+    int  (*busy)(msync_peer_t *peer, bool *busy, msync_err_t *err);
+};
+
+#endif /* MSYNC_PEER_H */

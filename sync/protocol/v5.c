@@ -1,0 +1,393 @@
+/*
+ * Owns the calls of API v5 that carry no records, and what all of them have
+ * in common: paths, the patience with a busy server, and errors by code.
+ */
+
+#include "protocol/v5_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define V5_PATH_MAX  128
+
+
+static int v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
+    const char *path, msync_transfer_response_t *res, msync_err_t *err);
+static int v5_check(msync_transfer_response_t *res, msync_err_t *err);
+static msync_transfer_verdict_e v5_judge(const msync_transfer_response_t *res,
+    int trouble);
+static msync_transfer_verdict_e v5_judge_get(
+    const msync_transfer_response_t *res);
+static msync_transfer_verdict_e v5_judge_post(
+    const msync_transfer_response_t *res);
+static bool v5_site_member(void *data, msync_json_t *json, const char *key);
+static bool v5_queue_member(void *data, msync_json_t *json, const char *key);
+static bool v5_status_member(void *data, msync_json_t *json,
+    const char *key);
+static int v5_site_check(msync_v5_site_t *site, msync_err_t *err);
+
+
+msync_v5_t *
+msync_v5_create(msync_transfer_t *http, const char *url)
+{
+    msync_v5_t  *v5;
+
+    v5 = msync_calloc(1, sizeof(*v5));
+
+    v5->http = http;
+    v5->url = msync_strdup(url);
+
+    return v5;
+}
+
+
+void
+msync_v5_free(msync_v5_t **v5)
+{
+    if (*v5) {
+        msync_free(&(*v5)->url);
+        msync_free(&(*v5)->acked);
+    }
+
+    msync_free(v5);
+}
+
+
+int
+msync_v5_site(msync_v5_t *v5, msync_v5_site_t *site, msync_err_t *err)
+{
+    int                    rc;
+    msync_transfer_response_t  res;
+
+    memset(site, 0, sizeof(*site));
+    site->site_id = -1;
+
+    if (msync_v5_call(v5, "GET", "site", NULL, &res, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_site_member, site, err);
+    msync_transfer_response_clear(&res);
+
+    if (rc == MSYNC_OK) {
+        rc = v5_site_check(site, err);
+    }
+
+    if (rc != MSYNC_OK) {
+        msync_v5_site_clear(site);
+    }
+
+    return rc;
+}
+
+
+void
+msync_v5_site_clear(msync_v5_site_t *site)
+{
+    msync_free(&site->uuid);
+    msync_free(&site->code);
+    msync_free(&site->name);
+    msync_free(&site->initialisation_status);
+    msync_free(&site->v6_url);
+
+    memset(site, 0, sizeof(*site));
+}
+
+
+int
+msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length, msync_err_t *err)
+{
+    int                    rc;
+    msync_transfer_request_t   request;
+    msync_transfer_response_t  res;
+
+    memset(&request, 0, sizeof(request));
+    request.method = "POST";
+    request.body = "{}";
+    request.body_length = 2;
+    request.timeout = MSYNC_V5_INIT_WAIT;
+    request.once = true;
+
+    if (v5_send(v5, &request, "initialise", &res, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *queue_length = 0;
+
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_queue_member,
+                           queue_length, err);
+    msync_transfer_response_clear(&res);
+
+    return rc;
+}
+
+
+int
+msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
+    msync_err_t *err)
+{
+    int                    rc;
+    char                  *code;
+    size_t                 i;
+    msync_transfer_response_t  res;
+    static const char     *codes[] = {
+        "idle", "sync_is_running", "integration_in_progress",
+        "initialisation_in_progress"
+    };
+
+    if (msync_v5_call(v5, "GET", "site_status", NULL, &res, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    code = NULL;
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_status_member, &code, err);
+    msync_transfer_response_clear(&res);
+
+    if (code == NULL) {
+        return rc == MSYNC_OK ? msync_wire_lacks(MSYNC_V5_NAME, "code", err)
+                              : rc;
+    }
+
+    if (rc == MSYNC_OK) {
+        for (i = 0; i < MSYNC_V5_OTHER_STATUS; i++) {
+            if (strcmp(code, codes[i]) == 0) {
+                break;
+            }
+        }
+
+        *status = (msync_v5_status_e) i;
+    }
+
+    free(code);
+
+    return rc;
+}
+
+
+int
+msync_v5_call(msync_v5_t *v5, const char *method, const char *path,
+    const msync_json_out_t *body, msync_transfer_response_t *res,
+    msync_err_t *err)
+{
+    msync_transfer_request_t  request;
+
+    memset(&request, 0, sizeof(request));
+    request.method = method;
+
+    if (body) {
+        request.body = body->data;
+        request.body_length = body->length;
+    }
+
+    return v5_send(v5, &request, path, res, err);
+}
+
+
+static int
+v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
+    const char *path, msync_transfer_response_t *res, msync_err_t *err)
+{
+    int                   rc;
+    char                  url[MSYNC_URL_MAX + V5_PATH_MAX];
+    msync_transfer_request_t  full;
+
+    (void) snprintf(url, sizeof(url), "%s/sync/v5/%s", v5->url, path);
+
+    full = *request;
+    full.url = url;
+    full.auth = true;
+    full.version = MSYNC_V5_VERSION;
+    full.judge = strcmp(request->method, "GET") == 0 ? v5_judge_get
+                                                     : v5_judge_post;
+
+    rc = msync_transfer_request(v5->http, &full, res, err);
+
+    return rc == MSYNC_OK ? v5_check(res, err) : rc;
+}
+
+
+/* frees the answer when it is an error */
+
+static int
+v5_check(msync_transfer_response_t *res, msync_err_t *err)
+{
+    char  *code, *message;
+
+    if (msync_wire_error(res, &code, &message)) {
+        (void) msync_wire_code(code, message, MSYNC_V5_NAME, err);
+        free(code);
+        free(message);
+
+        err->http_status = res->status;
+        err->retry_after = res->retry_after;
+
+    } else if (res->status < 200 || res->status >= 300) {
+        (void) msync_wire_unusable(res, MSYNC_V5_NAME, NULL, 0, err);
+
+    } else {
+        return MSYNC_OK;
+    }
+
+    msync_transfer_response_clear(res);
+
+    return MSYNC_ERROR;
+}
+
+
+/* What central says itself is not asked again, but when it is busy, or when
+ * it is in trouble: with a status from "trouble" on. */
+
+static msync_transfer_verdict_e
+v5_judge(const msync_transfer_response_t *res, int trouble)
+{
+    char                  *code, *message;
+    msync_transfer_verdict_e   verdict;
+
+    if (res->status < 400 || !msync_wire_error(res, &code, &message)) {
+        return MSYNC_TRANSFER_USUAL;
+    }
+
+    verdict = MSYNC_TRANSFER_FINAL;
+
+    if (msync_wire_is_busy(code)) {
+        verdict = MSYNC_TRANSFER_BUSY_NOW;
+
+    } else if (!msync_wire_is_known(code)
+               && (res->status == 408 || res->status == 429
+                   || res->status >= trouble))
+    {
+        verdict = MSYNC_TRANSFER_USUAL;
+    }
+
+    free(code);
+    free(message);
+
+    return verdict;
+}
+
+
+static msync_transfer_verdict_e
+v5_judge_get(const msync_transfer_response_t *res)
+{
+    return v5_judge(res, 500);
+}
+
+
+/* a 500 may be what one of the records does to it: that one is looked for */
+
+static msync_transfer_verdict_e
+v5_judge_post(const msync_transfer_response_t *res)
+{
+    return v5_judge(res, 501);
+}
+
+
+static bool
+v5_site_member(void *data, msync_json_t *json, const char *key)
+{
+    size_t               i;
+    msync_v5_site_t     *site = data;
+    msync_json_slice_t   value;
+
+    struct {
+        const char  *key;
+        char       **field;
+    } texts[] = {
+        { "id", &site->uuid },
+        { "code", &site->code },
+        { "name", &site->name },
+        { "initialisationStatus", &site->initialisation_status },
+        { "omSupplyCentralServerUrl", &site->v6_url }
+    };
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(key, texts[i].key) == 0) {
+            free(*texts[i].field);
+            *texts[i].field = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+            return true;
+        }
+    }
+
+    if (strcmp(key, "siteId") == 0) {
+        (void) msync_json_integer(&value, &site->site_id);
+
+    } else if (strcmp(key, "mSupplyCentralSiteId") == 0) {
+        (void) msync_json_integer(&value, &site->central_site_id);
+
+    } else if (strcmp(key, "isOmSupplyCentralServer") == 0) {
+        site->is_v6_central = (value.type == MSYNC_JSON_TRUE);
+    }
+
+    return true;
+}
+
+
+/* what must be there, and "" for what need not */
+
+static int
+v5_site_check(msync_v5_site_t *site, msync_err_t *err)
+{
+    size_t  i;
+    char  **texts[] = {
+        &site->code, &site->name, &site->initialisation_status, &site->v6_url
+    };
+
+    if (site->uuid == NULL || *site->uuid == '\0') {
+        return msync_wire_lacks(MSYNC_V5_NAME, "id", err);
+    }
+
+    if (site->site_id < 0) {
+        return msync_wire_lacks(MSYNC_V5_NAME, "siteId", err);
+    }
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (*texts[i] == NULL) {
+            *texts[i] = msync_strdup("");
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+static bool
+v5_queue_member(void *data, msync_json_t *json, const char *key)
+{
+    msync_json_slice_t  value;
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    if (strcmp(key, "queueLength") == 0) {
+        (void) msync_json_integer(&value, data);
+    }
+
+    return true;
+}
+
+
+static bool
+v5_status_member(void *data, msync_json_t *json, const char *key)
+{
+    char                **code = data;
+    msync_json_slice_t    value;
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    if (strcmp(key, "code") == 0) {
+        free(*code);
+        *code = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+    }
+
+    return true;
+}

@@ -1,0 +1,316 @@
+/*
+ * Owns the errors of API v6: an enum that comes as a bare string or as an
+ * object with one member, in an answer whose status is usually 200.
+ */
+
+#include "protocol/v6_private.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+/* one error as it was read, all strings owned, NULL: not there */
+
+typedef struct {
+    bool     found;
+    char    *name;               /* "integrationInProgress" */
+    char    *text;               /* the message that it carries */
+    char    *code;               /* of a legacyServerError */
+    int64_t  versions[3];        /* lowest, highest, ours */
+    size_t   n;
+} v6_error_t;
+
+
+static bool v6_error_read(const msync_transfer_response_t *res,
+    v6_error_t *error);
+static bool v6_error_top(void *data, msync_json_t *json, const char *key);
+static bool v6_error_name(void *data, msync_json_t *json, const char *key);
+static bool v6_error_legacy(void *data, msync_json_t *json, const char *key);
+static bool v6_error_versions(v6_error_t *error, msync_json_t *json);
+static void v6_error_clear(v6_error_t *error);
+static int v6_error_set(const v6_error_t *error, msync_err_t *err);
+static int v6_error_version(const v6_error_t *error, msync_err_t *err);
+static int v6_error_message(const v6_error_t *error, msync_err_t *err);
+static bool v6_error_is(const v6_error_t *error, const char *name);
+
+
+int
+msync_v6_error(const msync_transfer_response_t *res, msync_err_t *err)
+{
+    int         rc;
+    v6_error_t  error;
+
+    rc = MSYNC_OK;
+
+    if (v6_error_read(res, &error)) {
+        rc = v6_error_set(&error, err);
+        err->http_status = res->status;
+        err->retry_after = res->retry_after;
+    }
+
+    v6_error_clear(&error);
+
+    return rc;
+}
+
+
+msync_transfer_verdict_e
+msync_v6_judge(const msync_transfer_response_t *res)
+{
+    v6_error_t             error;
+    msync_transfer_verdict_e   verdict;
+
+    verdict = MSYNC_TRANSFER_USUAL;
+
+    if (v6_error_read(res, &error)) {
+        verdict = v6_error_is(&error, "integrationInProgress")
+                  || (error.code && msync_wire_is_busy(error.code))
+                  ? MSYNC_TRANSFER_BUSY_NOW : MSYNC_TRANSFER_FINAL;
+    }
+
+    v6_error_clear(&error);
+
+    return verdict;
+}
+
+
+/* true when there is an error; it must be cleared in any case */
+
+static bool
+v6_error_read(const msync_transfer_response_t *res, v6_error_t *error)
+{
+    msync_json_t  json;
+
+    memset(error, 0, sizeof(*error));
+
+    if (res->length > MSYNC_WIRE_SHORT) {
+        return false;
+    }
+
+    msync_json_init(&json, res->body, res->length);
+
+    return msync_wire_members(&json, v6_error_top, error)
+           && msync_json_end(&json) && error->found;
+}
+
+
+static bool
+v6_error_top(void *data, msync_json_t *json, const char *key)
+{
+    v6_error_t          *error = data;
+    msync_json_type_e    type;
+    msync_json_slice_t   value;
+
+    type = msync_json_peek(json);
+
+    if (strcmp(key, "error") != 0 || type == MSYNC_JSON_NULL) {
+        return msync_json_skip(json, NULL);
+    }
+
+    error->found = true;
+
+    if (type == MSYNC_JSON_OBJECT) {
+        return msync_wire_members(json, v6_error_name, error);
+    }
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    free(error->name);
+    error->name = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+
+    return true;
+}
+
+
+static bool
+v6_error_name(void *data, msync_json_t *json, const char *key)
+{
+    v6_error_t          *error = data;
+    msync_json_type_e    type;
+    msync_json_slice_t   value;
+
+    free(error->name);
+    error->name = msync_strdup(key);
+    type = msync_json_peek(json);
+
+    if (type == MSYNC_JSON_OBJECT) {
+        return msync_wire_members(json, v6_error_legacy, error);
+    }
+
+    if (type == MSYNC_JSON_ARRAY) {
+        return v6_error_versions(error, json);
+    }
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    free(error->text);
+    error->text = msync_json_text(&value, MSYNC_WIRE_SHORT);
+
+    return true;
+}
+
+
+static bool
+v6_error_legacy(void *data, msync_json_t *json, const char *key)
+{
+    char               **field;
+    v6_error_t          *error = data;
+    msync_json_slice_t   value;
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    field = strcmp(key, "code") == 0 ? &error->code
+            : strcmp(key, "message") == 0 ? &error->text : NULL;
+
+    if (field) {
+        free(*field);
+        *field = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+    }
+
+    return true;
+}
+
+
+static bool
+v6_error_versions(v6_error_t *error, msync_json_t *json)
+{
+    msync_json_slice_t  value;
+
+    error->n = 0;
+
+    if (!msync_json_enter(json, MSYNC_JSON_ARRAY)) {
+        return false;
+    }
+
+    while (msync_json_item(json)) {
+
+        if (!msync_json_skip(json, &value)) {
+            return false;
+        }
+
+        if (error->n < 3
+            && msync_json_integer(&value, &error->versions[error->n]))
+        {
+            error->n++;
+        }
+    }
+
+    return json->error == NULL;
+}
+
+
+static void
+v6_error_clear(v6_error_t *error)
+{
+    msync_free(&error->name);
+    msync_free(&error->text);
+    msync_free(&error->code);
+}
+
+
+static int
+v6_error_set(const v6_error_t *error, msync_err_t *err)
+{
+    const char  *text;
+
+    text = error->text ? error->text : "";
+
+    if (v6_error_is(error, "notACentralServer")) {
+        return msync_err_set(err, MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
+                             "The address that mSupply central has for "
+                             MSYNC_V6_NAME " is that of an Open mSupply "
+                             "server which is not the central one");
+    }
+
+    if (v6_error_is(error, "integrationInProgress")) {
+        (void) msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+                             MSYNC_V6_NAME " is still integrating what was "
+                             "sent");
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    if (v6_error_is(error, "syncVersionMismatch")) {
+        return v6_error_version(error, err);
+    }
+
+    if (v6_error_is(error, "cannotConnectToLegacyServer")) {
+        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             MSYNC_V6_NAME " cannot reach mSupply central to "
+                             "check this site: %s", text);
+    }
+
+    if (v6_error_is(error, "legacyServerError")) {
+        return msync_wire_code(error->code ? error->code : "", text,
+                               "mSupply central, asked by " MSYNC_V6_NAME ",",
+                               err);
+    }
+
+    return v6_error_message(error, err);
+}
+
+
+static int
+v6_error_version(const v6_error_t *error, msync_err_t *err)
+{
+    if (error->n < 2) {
+        return msync_err_set(err, MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
+                             MSYNC_V6_NAME " does not speak version %d, which "
+                             "this program speaks", MSYNC_V6_VERSION);
+    }
+
+    return msync_err_set(err, MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
+                         MSYNC_V6_NAME " speaks the versions %" PRId64 " to %"
+                         PRId64 ", this program speaks version %d",
+                         error->versions[0], error->versions[1],
+                         MSYNC_V6_VERSION);
+}
+
+
+static int
+v6_error_message(const v6_error_t *error, msync_err_t *err)
+{
+    bool         record;
+    const char  *name, *text;
+
+    name = error->name ? error->name : "without a name";
+    text = error->text ? error->text : "";
+
+    /* a refusal by the legacy server is within these texts */
+
+    if ((v6_error_is(error, "otherServerError")
+         || v6_error_is(error, "otherLegacyServerError"))
+        && msync_wire_code_within(text, "mSupply central, asked by "
+                                  MSYNC_V6_NAME ",", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    record = v6_error_is(error, "parsingSyncRecordError");
+
+    (void) msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR, "%s %s \"%s\"%s%s",
+                         MSYNC_V6_NAME,
+                         record ? "refuses a record with the error"
+                                : "reports the error",
+                         name, *text ? ": " : "", text);
+
+    if (record) {
+        err->scope = MSYNC_SCOPE_RECORD;
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+static bool
+v6_error_is(const v6_error_t *error, const char *name)
+{
+    return error->name && strcmp(error->name, name) == 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * What both protocols have in common: a record's envelope, the codes of the
+ * legacy server's errors, and the words for answers that cannot be used.
+ */
+
+#ifndef MSYNC_WIRE_H
+#define MSYNC_WIRE_H
+
+#include "transfer/transfer.h"
+#include "base/json.h"
+#include "protocol/peer.h"
+
+#define MSYNC_WIRE_ID_MAX     1024      /* octets of a recordId, syncOutId */
+#define MSYNC_WIRE_TABLE_MAX  128
+#define MSYNC_WIRE_TEXT_MAX   1024      /* of names and messages */
+#define MSYNC_WIRE_SHORT      65536     /* an answer with an error is not
+                                           longer */
+
+/* a server may bring somewhat more records than it was asked for */
+#define msync_wire_limit(asked)  (2 * (size_t) (asked) + 16)
+
+
+/*
+ * Reads a whole object: "member" is called before each value and must go
+ * behind it.  INVALID_RESPONSE or HTTP_ERROR when that is not possible.
+ */
+typedef bool (*msync_wire_member_pt)(void *data, msync_json_t *json,
+    const char *key);
+
+int msync_wire_object(const msync_transfer_response_t *res, const char *who,
+    msync_wire_member_pt member, void *data, msync_err_t *err);
+
+/* the same for an object within, the reader being before it */
+bool msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
+    void *data);
+
+
+/* takes tableName, recordId, action or recordData; other keys are ignored */
+bool msync_wire_record_member(msync_record_t *record, msync_json_t *json,
+    const char *key, const msync_json_slice_t *value);
+
+/* an id, owned by the caller; a number as it is written; NULL: not usable */
+char *msync_wire_id(const msync_json_slice_t *value);
+
+/* whatever stands in the place of a record is kept as one of no table */
+bool msync_wire_record_odd(msync_record_t *record, msync_json_t *json);
+
+/* fills what a record did not bring; called for each one */
+void msync_wire_record_end(msync_record_t *record);
+
+/* "tableName":…,"recordId":…,"action":…,"recordData":… */
+void msync_wire_put_record(msync_json_out_t *out,
+    const msync_record_t *record);
+
+
+/* {"error": {"code", "message"}}; the strings are the caller's, "" when
+ * they are missing */
+bool msync_wire_error(const msync_transfer_response_t *res, char **code,
+    char **message);
+
+/* whether a code says that the server is at work and did nothing, and
+ * whether it is one of the legacy server's at all */
+bool msync_wire_is_busy(const char *code);
+bool msync_wire_is_known(const char *code);
+
+/* an error of the legacy server, by its code in any of its spellings;
+ * returns MSYNC_ERROR */
+int msync_wire_code(const char *code, const char *message, const char *who,
+    msync_err_t *err);
+
+/* the same by a code that stands somewhere in a text; MSYNC_OK: none does */
+int msync_wire_code_within(const char *text, const char *who,
+    msync_err_t *err);
+
+/*
+ * Words for an answer that has no error of the protocol: its status, a web
+ * page, nothing at all.  "why" is the JSON reader's fault at octet "offset",
+ * NULL: it was not read.  Returns MSYNC_ERROR.
+ */
+int msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
+    const char *why, size_t offset, msync_err_t *err);
+
+/* "The answer of WHO lacks NAME"; returns MSYNC_ERROR */
+int msync_wire_lacks(const char *who, const char *name, msync_err_t *err);
+
+#endif /* MSYNC_WIRE_H */

@@ -1,0 +1,364 @@
+/*
+ * Owns the words for errors that servers answer with, and for answers that
+ * are not what a central server says at all.
+ */
+
+#include "protocol/wire.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+
+#define WIRE_EXCERPT  200                     /* octets of an odd answer */
+
+
+/* the legacy server's codes; Open mSupply passes them on in CamelCase */
+
+static const struct {
+    const char       *code;
+    const char       *camel;
+    msync_variant_e   variant;
+    const char       *text;
+} wire_codes[] = {
+    { "site_name_not_found", "SiteNameNotFound",
+      MSYNC_ERR_SITE_NAME_NOT_FOUND, "knows no site of this name" },
+    { "site_incorrect_password", "SiteIncorrectPassword",
+      MSYNC_ERR_INCORRECT_PASSWORD, "says that the password is wrong" },
+    { "site_incorrect_hardware_id", "SiteIncorrectHardwareId",
+      MSYNC_ERR_HARDWARE_ID_MISMATCH,
+      "says that this site belongs to another machine (hardware id)" },
+    { "site_has_no_store", "SiteHasNoStore",
+      MSYNC_ERR_SITE_HAS_NO_STORE, "says that this site has no store" },
+    { "site_auth_timeout", "SiteAuthTimeout",
+      MSYNC_ERR_SITE_AUTH_TIMEOUT,
+      "does not let this site sign in again so soon" },
+    { "api_version_incompatible", "ApiVersionIncompatible",
+      MSYNC_ERR_API_VERSION_INCOMPATIBLE,
+      "speaks another version of the interface" },
+    { "sync_is_running", "SyncIsRunning", MSYNC_ERR_CENTRAL_ERROR,
+      "is still busy with this site" },
+    { "integration_in_progress", "IntegrationInProgress",
+      MSYNC_ERR_CENTRAL_ERROR, "is still integrating what was sent" }
+};
+
+#define WIRE_CODES  (sizeof(wire_codes) / sizeof(wire_codes[0]))
+
+/* wire_codes from here on say that the server is at work */
+
+#define WIRE_BUSY   6
+
+
+typedef struct {
+    char  *code;
+    char  *message;
+    bool   found;
+} wire_error_t;
+
+
+static bool wire_error_top(void *data, msync_json_t *json, const char *key);
+static bool wire_error_member(void *data, msync_json_t *json,
+    const char *key);
+static size_t wire_code_find(const char *code);
+static int wire_code_set(size_t i, const char *message, const char *who,
+    msync_err_t *err);
+static const char *wire_status_words(int status);
+static bool wire_is_page(const msync_transfer_response_t *res);
+static int wire_status(const msync_transfer_response_t *res, const char *who,
+    msync_err_t *err);
+
+
+bool
+msync_wire_error(const msync_transfer_response_t *res, char **code,
+    char **message)
+{
+    wire_error_t  error;
+    msync_json_t  json;
+
+    *code = NULL;
+    *message = NULL;
+
+    if (res->length > MSYNC_WIRE_SHORT) {
+        return false;
+    }
+
+    memset(&error, 0, sizeof(error));
+    msync_json_init(&json, res->body, res->length);
+
+    if (!msync_wire_members(&json, wire_error_top, &error)
+        || !msync_json_end(&json) || !error.found)
+    {
+        free(error.code);
+        free(error.message);
+        return false;
+    }
+
+    *code = error.code ? error.code : msync_strdup("");
+    *message = error.message ? error.message : msync_strdup("");
+
+    return true;
+}
+
+
+bool
+msync_wire_is_busy(const char *code)
+{
+    size_t  i = wire_code_find(code);
+
+    return i >= WIRE_BUSY && i < WIRE_CODES;
+}
+
+
+bool
+msync_wire_is_known(const char *code)
+{
+    return wire_code_find(code) < WIRE_CODES;
+}
+
+
+int
+msync_wire_code(const char *code, const char *message, const char *who,
+    msync_err_t *err)
+{
+    size_t  i = wire_code_find(code);
+
+    if (i < WIRE_CODES) {
+        return wire_code_set(i, message, who, err);
+    }
+
+    if (*code == '\0') {
+        return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+                             "%s reports an error: %s", who,
+                             *message ? message : "it does not say which");
+    }
+
+    return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+                         "%s reports the error \"%s\"%s%s", who, code,
+                         *message ? ": " : "", message);
+}
+
+
+int
+msync_wire_code_within(const char *text, const char *who, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < WIRE_CODES; i++) {
+        if (strstr(text, wire_codes[i].camel)
+            || strstr(text, wire_codes[i].code))
+        {
+            return wire_code_set(i, text, who, err);
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
+    const char *why, size_t offset, msync_err_t *err)
+{
+    if (res->status < 200 || res->status >= 300) {
+        return wire_status(res, who, err);
+    }
+
+    if (strspn(res->body, " \t\r\n") == res->length) {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "%s answered with nothing where data was "
+                             "expected", who);
+
+    } else if (wire_is_page(res)) {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "A web page came in place of the data of %s: a "
+                             "sign-in page of the network (captive portal) "
+                             "stands in between, or the address is not that "
+                             "of a central server", who);
+
+    } else {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "The answer of %s is not what was expected: %s, "
+                             "at octet %zu of %zu", who,
+                             why ? why : "it is not JSON", offset,
+                             res->length);
+    }
+
+    err->http_status = res->status;
+
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_wire_lacks(const char *who, const char *name, msync_err_t *err)
+{
+    return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                         "The answer of %s lacks \"%s\": it is not that of a "
+                         "central server, or one of another version", who,
+                         name);
+}
+
+
+static bool
+wire_error_top(void *data, msync_json_t *json, const char *key)
+{
+    wire_error_t  *error = data;
+
+    if (strcmp(key, "error") != 0
+        || msync_json_peek(json) != MSYNC_JSON_OBJECT)
+    {
+        return msync_json_skip(json, NULL);
+    }
+
+    error->found = true;
+
+    return msync_wire_members(json, wire_error_member, error);
+}
+
+
+static bool
+wire_error_member(void *data, msync_json_t *json, const char *key)
+{
+    char               **field;
+    wire_error_t        *error = data;
+    msync_json_slice_t   value;
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    field = strcmp(key, "code") == 0 ? &error->code
+            : strcmp(key, "message") == 0 ? &error->message : NULL;
+
+    if (field) {
+        free(*field);
+        *field = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+    }
+
+    return true;
+}
+
+
+/* in any case, with or without underscores; WIRE_CODES: none of these */
+
+static size_t
+wire_code_find(const char *code)
+{
+    size_t  i;
+
+    for (i = 0; i < WIRE_CODES; i++) {
+        if (strcasecmp(code, wire_codes[i].code) == 0
+            || strcasecmp(code, wire_codes[i].camel) == 0)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+static int
+wire_code_set(size_t i, const char *message, const char *who,
+    msync_err_t *err)
+{
+    (void) msync_err_set(err, wire_codes[i].variant, "%s %s%s%s%s", who,
+                         wire_codes[i].text, *message ? " (\"" : "", message,
+                         *message ? "\")" : "");
+
+    /* busy with something else: it says nothing about what was sent */
+
+    if (i >= WIRE_BUSY) {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+static int
+wire_status(const msync_transfer_response_t *res, const char *who,
+    msync_err_t *err)
+{
+    bool         excerpt;
+    const char  *words;
+
+    words = wire_status_words(res->status);
+    excerpt = !wire_is_page(res)
+              && strspn(res->body, " \t\r\n") != res->length;
+
+    (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                         "%s answered with HTTP status %d%s%s%s%.*s%s", who,
+                         res->status, *words ? ": " : "", words,
+                         excerpt ? " (\"" : "",
+                         excerpt ? WIRE_EXCERPT : 0, res->body,
+                         excerpt ? "\")" : "");
+
+    err->http_status = res->status;
+    err->retry_after = res->retry_after;
+
+    return MSYNC_ERROR;
+}
+
+
+static const char *
+wire_status_words(int status)
+{
+    switch (status) {
+
+    case 401:
+    case 403:
+        return "access refused without a reason; a proxy may want a sign-in";
+
+    case 404:
+        return "there is no synchronisation service at this address";
+
+    case 405:
+    case 501:
+        return "this address does not take such requests; it is not that of "
+               "a central server";
+
+    case 407:
+        return "the proxy wants a user name and password";
+
+    case 408:
+        return "the request took too long to arrive; the line is slow";
+
+    case 413:
+        return "the batch is larger than the server or a proxy allows";
+
+    case 429:
+        return "too many requests";
+
+    case 500:
+        return "the server failed while it worked on the request";
+
+    case 502:
+    case 504:
+        return "a proxy in front of the server cannot reach it; the server "
+               "itself is down or starting";
+
+    case 503:
+        return "the server is overloaded or being maintained";
+
+    case 511:
+        return "the network wants a sign-in first (captive portal)";
+
+    default:
+        return "";
+    }
+}
+
+
+static bool
+wire_is_page(const msync_transfer_response_t *res)
+{
+    size_t  n;
+
+    n = strspn(res->body, " \t\r\n\xef\xbb\xbf");
+
+    return strncasecmp(res->content_type, "text/html", 9) == 0
+           || res->body[n] == '<';
+}

@@ -1,0 +1,40 @@
+/*
+ * Buffered records become rows: upserts with parents before children, then
+ * deletes with children before parents, then merges in their order.
+ */
+
+#ifndef MSYNC_INTEGRATE_H
+#define MSYNC_INTEGRATE_H
+
+#include "store/store.h"
+
+/*
+ * Told after each slice how many records have been looked at, fewer than
+ * before where a transaction was undone; what it refuses ends the
+ * integration with its error.
+ */
+typedef int (*msync_integrate_pt)(void *data, int64_t done,
+    msync_err_t *err);
+
+typedef struct {
+    int64_t  integrated;
+    int64_t  failed;
+} msync_integrated_t;
+
+/*
+ * Integrates all that is pending.  "whole": in one transaction, so that an
+ * application sees an invoice and its lines appear together, unless its own
+ * triggers undo it again and again; otherwise (a first sync, when nobody
+ * works here yet) in several large ones.
+ *
+ * A record that cannot be integrated is marked with field and reason, and
+ * is no error here, even where the application's schema lets it undo the
+ * transaction: then that begins anew without it.  MSYNC_ERROR: the database
+ * failed, or "tick" refused; the open transaction was rolled back and nothing
+ * is half done.
+ */
+int msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
+    bool whole, msync_integrate_pt tick, void *data,
+    msync_integrated_t *result, msync_err_t *err);
+
+#endif /* MSYNC_INTEGRATE_H */

@@ -1,0 +1,36 @@
+/*
+ * One run: the ordered table of steps, what an error ends, the sync log.
+ */
+
+#ifndef MSYNC_RUN_H
+#define MSYNC_RUN_H
+
+#include "run/steps.h"
+#include "store/log.h"
+
+typedef struct {
+    msync_store_t            *store;        /* all borrowed */
+    const msync_catalogue_t  *catalogue;
+    const msync_conf_t       *conf;         /* complete */
+    const char               *hardware_id;
+    const char               *patient;      /* patient-pull, NULL: none */
+    /* the control channel, served during transfers; -1 and NULL: none */
+    int                       fd;
+    msync_transfer_hook_pt        hook;
+    void                     *hook_data;
+    /* told when the entry changed; "step" as in steps.h */
+    void                    (*report)(void *data,
+                                  const msync_log_entry_t *entry, bool step);
+    void                     *report_data;
+    /* what the run did, filled by it */
+    msync_step_counters_t     counters;
+    msync_transfer_counters_t     traffic;
+} msync_run_t;
+
+/*
+ * Runs once and writes the log entry, whose variant and text tell how it
+ * ended.  MSYNC_ERROR when the run failed; err says why.
+ */
+int msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err);
+
+#endif /* MSYNC_RUN_H */

@@ -1,0 +1,65 @@
+/*
+ * The steps of a run, each against a peer and the store.
+ *
+ * Steps do not know which protocol a peer speaks.  Each begins and ends its
+ * line of the log entry, and saves its cursor in the transaction of the
+ * records that it covers.
+ */
+
+#ifndef MSYNC_STEPS_H
+#define MSYNC_STEPS_H
+
+#include "transfer/transfer.h"
+#include "run/integrate.h"
+#include "protocol/peer.h"
+#include "store/store.h"
+#include "store/log.h"
+
+typedef struct {
+    uint64_t  pushed;              /* records */
+    uint64_t  pulled;
+    uint64_t  integrated;
+    uint64_t  failed;
+} msync_step_counters_t;
+
+typedef struct {
+    msync_store_t            *store;       /* all borrowed */
+    const msync_catalogue_t  *catalogue;
+    const msync_conf_t       *conf;
+    msync_transfer_t             *http;        /* for its pauses */
+    msync_log_entry_t        *entry;
+    msync_step_counters_t     counters;
+    bool                      initialised;
+    bool                      whole;       /* integrate in one transaction */
+    /*
+     * Told whenever a number or a step changed; "step" is true when one
+     * began or ended.  What it refuses ends the step (cancel, shut-down).
+     */
+    int  (*progress)(void *data, bool step, msync_err_t *err);
+    void  *data;
+} msync_steps_t;
+
+/* the words that a person reads, "pull remote" */
+const char *msync_step_title(msync_step_e step);
+
+/* begins and ends the line of a step in the log entry */
+int msync_step_begin(msync_steps_t *steps, msync_step_e which,
+    msync_err_t *err);
+int msync_step_end(msync_steps_t *steps, msync_step_e which,
+    msync_err_t *err);
+
+/*
+ * Sends what waits for this peer, then waits until the server has integrated
+ * it.  A change of the other server only moves the cursor: both steps count
+ * the same total.
+ */
+int msync_step_push(msync_steps_t *steps, msync_step_e which,
+    msync_peer_t *peer, msync_err_t *err);
+
+/* brings what the peer has, "limit" records at a time, into the buffer */
+int msync_step_pull(msync_steps_t *steps, msync_step_e which,
+    msync_peer_t *peer, unsigned limit, msync_err_t *err);
+
+int msync_step_integrate(msync_steps_t *steps, msync_err_t *err);
+
+#endif /* MSYNC_STEPS_H */

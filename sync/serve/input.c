@@ -1,0 +1,457 @@
+/*
+ * What nginx tells: frames, commands, and the requests of the settings page.
+ *
+ * Promises: a request is answered exactly once; its body is wiped from memory
+ * when it was answered.  One that comes before the database is open waits
+ * for it.  Between two of them whatever else is asked for is heard and done.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run.h"
+#include "serve/serve.h"
+#include "serve/serve_private.h"
+#include "serve/settings.h"
+#include "base/clock.h"
+#include "store/buffer.h"
+#include "store/kv.h"
+
+#define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
+#define LEAVE_WAIT     2000        /* ms that a lock may hold up the end */
+
+static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
+                              "\"fullError\":\"Another process has the "
+                              "database; try again in a moment.\"}}";
+
+
+int
+msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
+{
+    msync_err_t    password;
+    msync_conf_t  *conf;
+
+    conf = msync_conf_create();
+
+    if (msync_conf_parse(conf, serve->config, strlen(serve->config), err)
+        != MSYNC_OK)
+    {
+        msync_conf_free(&conf);
+        return MSYNC_ERROR;
+    }
+
+    if (serve->store != NULL
+        && msync_store_load_settings(serve->store, conf, err) != MSYNC_OK)
+    {
+        msync_conf_free(&conf);
+        return MSYNC_ERROR;
+    }
+
+    /* what was saved on the page wins; a bad file is no reason to stop, and
+     * a good one is read once: afterwards it is out of reach */
+    if (conf->password_sha256[0] == '\0' && conf->password_file != NULL) {
+        if (serve->password[0] != '\0') {
+            memcpy(conf->password_sha256, serve->password,
+                   sizeof(serve->password));
+
+        } else if (msync_conf_read_password(conf, &password) == MSYNC_OK) {
+            memcpy(serve->password, conf->password_sha256,
+                   sizeof(serve->password));
+
+        } else {
+            msync_log_err(&password, "password_file");
+        }
+    }
+
+    msync_log_set_level(conf->log_level);
+
+    if (serve->conf != serve->run_conf) {
+        msync_conf_free(&serve->conf);
+    }
+
+    serve->conf = conf;
+    return MSYNC_OK;
+}
+
+
+static int
+send_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+{
+    msync_reply_frame_t  frame;
+
+    frame.status = status;
+    frame.body_length = strlen(body);
+
+    return msync_channel_send(serve->channel, MSYNC_FRAME_REPLY, id, &frame,
+                              sizeof(frame), body, frame.body_length);
+}
+
+
+/* somebody waits: what is too long for a frame is answered all the same */
+
+static void
+reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+{
+    static const char  too_long[] = "{\"error\":{\"variant\":\"UNKNOWN\","
+                                    "\"fullError\":\"The answer is too long "
+                                    "to be passed on.\"}}";
+
+    if (send_reply(serve, id, status, body) != MSYNC_OK) {
+        (void) send_reply(serve, id, 500, too_long);
+    }
+}
+
+
+/* central may take long to answer; nginx shall not wait for this helper */
+
+static int
+while_asking(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    return serve->closed
+           ? msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                           "nginx stops or reloads its configuration")
+           : MSYNC_OK;
+}
+
+
+static void
+answer_request(msync_serve_t *serve, msync_serve_request_t *request)
+{
+    int               status;
+    char             *body;
+    msync_err_t       err;
+    msync_settings_t  settings;
+
+    settings.store = serve->store;
+    settings.conf = serve->conf;
+    settings.hardware_id = serve->hardware_id;
+    settings.initialised = serve->status.success.id != 0;
+    settings.came = request->came;
+    settings.fd = msync_channel_fd(serve->channel);
+    settings.hook = while_asking;
+    settings.hook_data = serve;
+
+    status = msync_settings_answer(&settings, request->request,
+                                   request->body, request->length, &body);
+
+    if (status < 300 && request->request != MSYNC_REQUEST_TEST) {
+        if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
+            msync_log_err(&err, "settings");
+        }
+
+        if (request->request == MSYNC_REQUEST_INITIALISE) {
+            serve->wanted = true;
+        }
+
+        msync_serve_refresh(serve);
+        msync_serve_send_settings(serve);
+        msync_serve_report(serve, true);
+    }
+
+    /* else the next helper is asked */
+    if (!serve->closed) {
+        reply(serve, request->id, status, body);
+    }
+
+    msync_free(&body);
+}
+
+
+static void
+forget_request(msync_serve_request_t *request)
+{
+    explicit_bzero(request->body, request->length);
+    msync_free(&request->body);
+}
+
+
+/* one at a time: a run, and a cancel of it, need not wait for all of them */
+
+static void
+answer_next(msync_serve_t *serve)
+{
+    msync_serve_request_t  request;
+
+    if (serve->nrequests == 0) {
+        return;
+    }
+
+    /* more may come while this one is answered */
+    request = serve->requests[0];
+    memmove(serve->requests, serve->requests + 1,
+            --serve->nrequests * sizeof(request));
+
+    answer_request(serve, &request);
+    forget_request(&request);
+}
+
+
+void
+msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
+{
+    char    *body;
+    size_t   i, kept = 0;
+    int64_t  now = msync_clock_wall();
+
+    for (i = 0; i < serve->nrequests; i++) {
+
+        if (err->variant == MSYNC_ERR_NONE
+            && now - serve->requests[i].came < REQUEST_WAIT)
+        {
+            serve->requests[kept++] = serve->requests[i];
+            continue;
+        }
+
+        body = err->variant == MSYNC_ERR_NONE
+               ? msync_strdup(locked) : msync_status_error(err);
+
+        reply(serve, serve->requests[i].id, 503, body);
+        forget_request(&serve->requests[i]);
+        msync_free(&body);
+    }
+
+    serve->nrequests = kept;
+}
+
+
+void
+msync_serve_forget(msync_serve_t *serve)
+{
+    while (serve->nrequests > 0) {
+        forget_request(&serve->requests[--serve->nrequests]);
+    }
+}
+
+
+static void
+take_request(msync_serve_t *serve, msync_received_t *frame)
+{
+    msync_serve_request_t  *request;
+    msync_request_frame_t   head;
+
+    static const char  busy[] = "{\"error\":{\"variant\":\"TOO_MANY_REQUESTS\","
+                                "\"fullError\":\"Too many settings are being "
+                                "checked.\"}}";
+
+    if (frame->length < sizeof(head)) {
+        return;
+    }
+
+    memcpy(&head, frame->payload, sizeof(head));
+
+    if (head.body_length != frame->length - sizeof(head)
+        || head.request >= MSYNC_REQUEST_MAX)
+    {
+        return;
+    }
+
+    if (serve->nrequests == REQUESTS_MAX) {
+        reply(serve, frame->id, 503, busy);
+        return;
+    }
+
+    request = &serve->requests[serve->nrequests++];
+    request->id = frame->id;
+    request->came = msync_clock_wall();
+    request->request = head.request;
+    request->length = head.body_length;
+    request->body = msync_alloc(head.body_length + 1);
+    memcpy(request->body, frame->payload + sizeof(head), head.body_length);
+    request->body[head.body_length] = '\0';
+}
+
+
+static void
+take_command(msync_serve_t *serve, msync_received_t *frame)
+{
+    msync_command_frame_t  head;
+
+    if (frame->length < sizeof(head)) {
+        return;
+    }
+
+    memcpy(&head, frame->payload, sizeof(head));
+
+    if (head.patient_length == frame->length - sizeof(head)) {
+        msync_queue_put(&serve->queue, frame->id, head.command,
+                        frame->payload + sizeof(head), head.patient_length);
+        serve->dirty = true;
+    }
+}
+
+
+void
+msync_serve_receive(msync_serve_t *serve)
+{
+    int               rc;
+    msync_err_t       err;
+    msync_received_t  frame;
+
+    if (msync_serve_is_stopped()) {
+        serve->closed = true;
+    }
+
+    while (!serve->closed) {
+        rc = msync_channel_receive(serve->channel, &frame, &err);
+
+        if (rc == MSYNC_AGAIN) {
+            break;
+        }
+
+        if (rc != MSYNC_OK) {
+            if (rc == MSYNC_ERROR) {
+                msync_log_err(&err, "control channel");
+            }
+            serve->closed = true;
+            break;
+        }
+
+        switch (frame.type) {
+        case MSYNC_FRAME_CONFIG:
+            msync_free(&serve->config);
+            serve->config = msync_strndup(frame.payload, frame.length);
+            break;
+        case MSYNC_FRAME_COMMAND:
+            take_command(serve, &frame);
+            break;
+        case MSYNC_FRAME_REQUEST:
+            take_request(serve, &frame);
+            break;
+        default:
+            break;
+        }
+
+        msync_channel_wipe(serve->channel);
+    }
+}
+
+
+static void
+keep_pause(msync_serve_t *serve)
+{
+    msync_err_t  err;
+
+    if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
+                            serve->queue.paused, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "pause");
+    }
+
+    msync_queue_pause_kept(&serve->queue);
+}
+
+
+void
+msync_serve_attend(msync_serve_t *serve)
+{
+    if (serve->store == NULL || msync_store_in_transaction(serve->store)) {
+        return;
+    }
+
+    if (serve->queue.pause_known) {
+        serve->status.paused = serve->queue.paused;
+
+        keep_pause(serve);
+        msync_serve_refresh(serve);
+        msync_serve_report(serve, true);
+    }
+
+    answer_next(serve);
+
+    if (msync_clock_wall() - serve->watched >= WATCH_PAUSE
+        || msync_clock_wall() < serve->watched)
+    {
+        msync_serve_watch(serve);
+    }
+}
+
+
+void
+msync_serve_keep(msync_serve_t *serve)
+{
+    int          rc;
+    char         text[MSYNC_QUEUE_TEXT];
+    msync_err_t  err;
+
+    msync_queue_write(&serve->queue, text);
+
+    if (*text == '\0' && !serve->kept) {
+        return;
+    }
+
+    rc = *text != '\0'
+         ? msync_store_set_string(serve->store, MSYNC_KEY_WAITING, text, &err)
+         : msync_store_unset(serve->store, MSYNC_KEY_WAITING, &err);
+
+    if (rc != MSYNC_OK) {
+        msync_log_err(&err, "keeping what waits");
+        return;
+    }
+
+    serve->kept = *text != '\0';
+}
+
+
+int
+msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err)
+{
+    char  *text;
+
+    if (msync_store_get_string(serve->store, MSYNC_KEY_WAITING, &text, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (text != NULL) {
+        msync_queue_read(&serve->queue, text);
+        serve->kept = true;
+        msync_free(&text);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+while_leaving(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    return msync_clock_wall() < serve->leave_by
+           ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                           "another program keeps the database locked");
+}
+
+
+void
+msync_serve_leave(msync_serve_t *serve)
+{
+    msync_err_t      err;
+    msync_trigger_t  plain;
+
+    serve->leave_by = msync_clock_wall() + LEAVE_WAIT;
+    msync_store_set_wait(serve->store, while_leaving, serve);
+
+    if (serve->queue.pause_known) {
+        keep_pause(serve);
+    }
+
+    if (serve->queue.retry
+        && msync_store_buffer_wake_all(serve->store, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+    }
+
+    if (serve->wanted || serve->resume) {
+        memset(&plain, 0, sizeof(plain));
+        msync_queue_back(&serve->queue, &plain);
+    }
+
+    msync_serve_keep(serve);
+}

@@ -1,0 +1,235 @@
+/*
+ * What nginx is told: the status and the documents.
+ *
+ * Promises: a status follows every change, at most ten a second, and the
+ * last one is never lost.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run/sched.h"
+#include "serve/serve_private.h"
+#include "base/clock.h"
+#include "store/buffer.h"
+#include "store/changelog.h"
+#include "store/kv.h"
+#include "store/lock.h"
+#include "store/log.h"
+
+
+static void
+send_document(msync_serve_t *serve, msync_document_e which, char *text,
+    msync_err_t *err)
+{
+    if (text == NULL) {
+        msync_log_err(err, "document");
+        return;
+    }
+
+    if (msync_channel_send(serve->channel, MSYNC_FRAME_DOCUMENT, which, text,
+                           strlen(text), NULL, 0) != MSYNC_OK)
+    {
+        msync_log(MSYNC_LOG_ERR, "a document of %zu octets does not fit into "
+                  "a frame", strlen(text));
+    }
+
+    msync_free(&text);
+}
+
+
+void
+msync_serve_send_settings(msync_serve_t *serve)
+{
+    msync_err_t  err;
+
+    send_document(serve, MSYNC_DOCUMENT_SETTINGS,
+                  msync_status_settings(serve->store, serve->conf,
+                                        serve->hardware_id, &err), &err);
+}
+
+
+void
+msync_serve_send_lists(msync_serve_t *serve)
+{
+    msync_err_t  err;
+
+    send_document(serve, MSYNC_DOCUMENT_HISTORY,
+                  msync_status_history(serve->store, &err), &err);
+    send_document(serve, MSYNC_DOCUMENT_ERRORS,
+                  msync_status_errors(serve->store, &err), &err);
+}
+
+
+void
+msync_serve_send_status(msync_serve_t *serve)
+{
+    char                  *doc, *will, *both;
+    msync_status_t        *status = &serve->status;
+    msync_status_frame_t   frame = serve->totals;
+
+    doc = msync_status_document(status, false);
+    will = msync_status_document(status, true);
+
+    frame.state = msync_status_state(status);
+
+    /* a database that cannot be read may have settings */
+    frame.flags = status->configured || serve->store == NULL
+                  ? MSYNC_STATUS_CONFIGURED : 0;
+
+    memcpy(frame.done, serve->queue.done, sizeof(frame.done));
+    frame.queue = status->queue;
+    frame.integration_errors = status->failed;
+    frame.last_success = status->success.finished / 1000;
+    frame.last_duration_ms = status->success.finished
+                             - status->success.started;
+    frame.interval = status->interval;
+    strncpy(frame.error, msync_err_variant(status->entry.variant),
+            MSYNC_VARIANT_MAX - 1);
+    frame.doc_length = strlen(doc);
+    frame.will_length = strlen(will);
+
+    both = msync_alloc(frame.doc_length + frame.will_length);
+    memcpy(both, doc, frame.doc_length);
+    memcpy(both + frame.doc_length, will, frame.will_length);
+
+    msync_channel_send(serve->channel, MSYNC_FRAME_STATUS, 0, &frame,
+                       sizeof(frame), both,
+                       frame.doc_length + frame.will_length);
+
+    msync_free(&both);
+    msync_free(&doc);
+    msync_free(&will);
+
+    serve->reported = msync_clock_wall();
+    serve->dirty = false;
+}
+
+
+void
+msync_serve_report(msync_serve_t *serve, bool now)
+{
+    int64_t  since = msync_clock_wall() - serve->reported;
+
+    if (now || since >= REPORT_PAUSE || since < 0) {
+        msync_serve_send_status(serve);
+
+    } else {
+        serve->dirty = true;
+    }
+}
+
+
+/*
+ * When the last run ended.  If that lies in the future the clock was set
+ * back; then the interval counts from the moment that this was noticed, once,
+ * not from each look.
+ */
+
+static int64_t
+counted_from(msync_serve_t *serve)
+{
+    int64_t  now = msync_clock_wall(), last = serve->status.entry.finished;
+
+    if (last <= now) {
+        serve->clock_back = 0;
+        return last;
+    }
+
+    if (serve->clock_back == 0 || serve->clock_back > now) {
+        serve->clock_back = now;
+    }
+
+    return serve->clock_back;
+}
+
+
+/* a first sync that was asked for and could not go on, for a reason that may
+ * pass: nobody has to ask again */
+
+static bool
+broke_off(const msync_log_entry_t *entry)
+{
+    return entry->id > 0 && entry->finished != 0
+           && msync_err_may_pass(entry->variant);
+}
+
+
+void
+msync_serve_refresh(msync_serve_t *serve)
+{
+    msync_err_t     err;
+    msync_sched_t   sched;
+    msync_status_t *status = &serve->status;
+
+    msync_err_clear(&err);
+
+    if (msync_store_queue(serve->store, MSYNC_KEY_PUSH_CURSOR,
+                          &status->queue, &err) != MSYNC_OK
+        || msync_store_failures(serve->store, &status->failed, &err)
+           != MSYNC_OK)
+    {
+        msync_log_err(&err, "counting");
+    }
+
+    memset(&sched, 0, sizeof(sched));
+    sched.now = msync_clock_wall();
+    sched.started = serve->started;
+    sched.last_finished = counted_from(serve);
+    sched.interval = serve->conf->interval;
+    sched.begun = status->success.id != 0 || broke_off(&status->entry);
+    sched.paused = status->paused;
+    sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
+
+    status->configured = msync_conf_complete(serve->conf);
+    status->interval = serve->conf->interval;
+    status->next_sync = status->running || !status->configured
+                        ? 0 : msync_sched_next(&sched);
+}
+
+
+void
+msync_serve_watch(msync_serve_t *serve)
+{
+    int64_t      version, queue = serve->status.queue;
+    msync_err_t  err;
+
+    serve->watched = msync_clock_wall();
+
+    if (msync_store_check_file(serve->store, &err) != MSYNC_OK) {
+        msync_log_err(&err, "a new helper opens it");
+        serve->closed = true;
+        return;
+    }
+
+    if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
+        msync_log_err(&err, "watching the database");
+        return;
+    }
+
+    /* a run that is due later than the interval allows: the clock was set */
+    if (version == serve->version && !serve->written
+        && serve->status.next_sync - serve->watched
+           <= (int64_t) serve->conf->interval * 1000)
+    {
+        return;
+    }
+
+    /* between two statements of the application a table may be half made:
+     * they are looked at when it has a rest; what cannot be made good, the
+     * next run says */
+    if (version == serve->version && !serve->status.running) {
+        (void) msync_store_renew(serve->store, &err);
+    }
+
+    serve->written = version != serve->version;
+    serve->version = version;
+    msync_serve_refresh(serve);
+
+    if (serve->status.queue != queue) {
+        msync_serve_report(serve, false);
+    }
+}
+
+

@@ -1,0 +1,588 @@
+/*
+ * The event loop.
+ *
+ * Promises: the lifeline is watched at every moment that waits, so the
+ * helper goes when its nginx goes; a command that was taken is done, or still
+ * unacknowledged and left in the database.
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "confine/confine.h"
+#include "run/run.h"
+#include "serve/serve.h"
+#include "serve/serve_private.h"
+#include "base/clock.h"
+#include "store/buffer.h"
+#include "store/kv.h"
+#include "store/lock.h"
+#include "store/refused.h"
+
+#define OPEN_PAUSE     5000        /* ms until a database is tried again */
+#define LOCK_PAUSE     100         /* ms until its lock is */
+
+static volatile sig_atomic_t  stop;
+
+
+void
+msync_serve_stop(void)
+{
+    stop = 1;
+}
+
+
+bool
+msync_serve_is_stopped(void)
+{
+    return stop != 0;
+}
+
+
+static void
+log_to_nginx(void *data, int level, const char *line)
+{
+    msync_serve_t  *serve = data;
+
+    msync_channel_send(serve->channel, MSYNC_FRAME_LOG, level, line,
+                       strlen(line), NULL, 0);
+}
+
+
+/* the hook of a run: called while it waits and between batches */
+
+static int
+during_run(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (serve->queue.cancel) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "the run was cancelled");
+    }
+
+    msync_serve_attend(serve);
+
+    if (serve->dirty) {
+        msync_serve_report(serve, false);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* another program holds the database locked: only what needs no database */
+
+static int
+while_locked(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (serve->status.running && serve->queue.cancel) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "the run was cancelled");
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+run_changed(void *data, const msync_log_entry_t *entry, bool step)
+{
+    msync_serve_t  *serve = data;
+
+    serve->status.entry = *entry;
+
+    if (step && !msync_store_in_transaction(serve->store)) {
+        msync_serve_refresh(serve);
+    }
+
+    msync_serve_report(serve, step);
+}
+
+
+static void
+add_totals(msync_serve_t *serve, const msync_run_t *run, int rc)
+{
+    msync_status_frame_t  *totals = &serve->totals;
+
+    totals->runs++;
+    totals->runs_failed += rc != MSYNC_OK;
+    totals->records_pushed += run->counters.pushed;
+    totals->records_pulled += run->counters.pulled;
+    totals->records_integrated += run->counters.integrated;
+    totals->requests += run->traffic.requests;
+    totals->bytes_sent += run->traffic.bytes_sent;
+    totals->bytes_received += run->traffic.bytes_received;
+}
+
+
+static void
+execute(msync_serve_t *serve, const char *patient)
+{
+    int                rc;
+    msync_err_t        err;
+    msync_run_t        run;
+    msync_log_entry_t  entry;
+
+    memset(&run, 0, sizeof(run));
+    run.store = serve->store;
+    run.catalogue = serve->catalogue;
+    run.conf = serve->run_conf = serve->conf;
+    run.hardware_id = serve->hardware_id;
+    run.patient = patient && *patient ? patient : NULL;
+    run.fd = msync_channel_fd(serve->channel);
+    run.hook = during_run;
+    run.hook_data = serve;
+    run.report = run_changed;
+    run.report_data = serve;
+
+    serve->queue.cancel = false;
+    serve->status.running = true;
+
+    rc = msync_run(&run, &entry, &err);
+
+    serve->status.running = false;
+    serve->status.entry = entry;
+    serve->queue.cancel = false;
+
+    if (serve->run_conf != serve->conf) {
+        msync_conf_free(&serve->run_conf);
+    }
+
+    serve->run_conf = NULL;
+    add_totals(serve, &run, rc);
+
+    if (rc == MSYNC_OK) {
+        serve->status.success = entry;
+    }
+}
+
+
+/* the records that failed, on request and without a run */
+
+static void
+retry(msync_serve_t *serve)
+{
+    int                 rc;
+    int64_t             refused;
+    msync_err_t         err;
+    msync_integrated_t  result;
+
+    /* what central refused goes out by a run */
+    if (msync_store_refused_count(serve->store, &refused, &err) != MSYNC_OK
+        || msync_store_refused_requeue(serve->store, true, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+
+    } else if (refused > 0) {
+        serve->wanted = true;
+    }
+
+    rc = msync_store_buffer_wake_all(serve->store, &err);
+
+    /* from here the next run does it, if this process does not */
+    msync_queue_retry_kept(&serve->queue);
+
+    if (rc != MSYNC_OK
+        || msync_integrate(serve->store, serve->catalogue,
+                           serve->status.success.id != 0, NULL, NULL,
+                           &result, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "retry");
+    }
+
+    msync_serve_refresh(serve);
+    msync_serve_send_lists(serve);
+    msync_serve_report(serve, true);
+}
+
+
+static int
+load_catalogue(msync_serve_t *serve, msync_err_t *err)
+{
+    if (serve->catalogue != NULL) {
+        return MSYNC_OK;
+    }
+
+    serve->catalogue = serve->conf->tables
+                       ? msync_catalogue_load(serve->conf->tables, err)
+                       : msync_catalogue_builtin(err);
+
+    return serve->catalogue ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+/* takes over the database: only one process may */
+
+static int
+open_store(msync_serve_t *serve, msync_err_t *err)
+{
+    int      rc, interrupted;
+    long     holder;
+    int64_t  paused = 0;
+
+    if (load_catalogue(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_lock(serve->conf->database, &serve->lock, &holder, err);
+    if (rc != MSYNC_OK) {
+        return rc;
+    }
+
+    serve->store = msync_store_open(serve->conf->database, serve->catalogue,
+                                    MSYNC_STORE_CREATE, err);
+
+    if (serve->store == NULL
+        || msync_serve_load_conf(serve, err) != MSYNC_OK
+        || msync_store_log_close_interrupted(serve->store, &interrupted, err)
+           != MSYNC_OK
+        || msync_store_log_last(serve->store, &serve->status.entry, err)
+           != MSYNC_OK
+        || msync_store_log_last_success(serve->store, &serve->status.success,
+                                        err) != MSYNC_OK
+        || msync_store_get_int(serve->store, MSYNC_KEY_PAUSED, &paused, err)
+           != MSYNC_OK
+        || msync_serve_take_kept(serve, err) != MSYNC_OK)
+    {
+        msync_store_close(&serve->store);
+        return MSYNC_ERROR;
+    }
+
+    /* all is open, nothing was said to the network yet */
+    msync_confine(serve->conf->ssl_trusted_certificate);
+
+    msync_store_set_wait(serve->store, while_locked, serve);
+    serve->status.paused = paused != 0;
+    serve->resume = interrupted > 0;
+
+    return MSYNC_OK;
+}
+
+
+/* no run of the log: id -1 shows the error all the same */
+
+static void
+show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
+    msync_err_t *err)
+{
+    msync_log_entry_t  *entry = &serve->status.entry;
+
+    memset(entry, 0, sizeof(msync_log_entry_t));
+    entry->id = -1;
+    entry->started = entry->finished = msync_clock_wall();
+    entry->variant = err->variant;
+    msync_err_full(err, entry->text, sizeof(entry->text));
+
+    /* what has been said already is no news */
+    if (before->id == -1 && before->variant == entry->variant
+        && strcmp(before->text, entry->text) == 0)
+    {
+        *entry = *before;
+
+    } else {
+        msync_log_err(err, "opening the site");
+    }
+
+    msync_serve_report(serve, true);
+}
+
+
+/* a database that cannot be opened is shown, and tried again */
+
+static void
+try_open(msync_serve_t *serve)
+{
+    int                rc;
+    msync_err_t        err;
+    msync_log_entry_t  before = serve->status.entry;
+
+    msync_err_clear(&err);
+    rc = open_store(serve, &err);
+
+    if (rc == MSYNC_OK) {
+        msync_serve_refresh(serve);
+        msync_serve_send_settings(serve);
+        msync_serve_send_lists(serve);
+        msync_serve_report(serve, true);
+        return;
+    }
+
+    if (rc == MSYNC_AGAIN) {
+        serve->open_at = msync_clock_wall() + LOCK_PAUSE;
+        msync_serve_refuse(serve, &err);
+        return;
+    }
+
+    serve->open_at = msync_clock_wall() + OPEN_PAUSE;
+
+    show_failure(serve, &before, &err);
+    msync_serve_refuse(serve, &err);
+}
+
+
+/* a run that nobody has asked nginx for */
+
+static bool
+is_due(const msync_serve_t *serve)
+{
+    return serve->status.configured
+           && (serve->resume || serve->wanted
+               || (serve->status.next_sync != 0
+                   && serve->status.next_sync <= msync_clock_wall()));
+}
+
+
+static void
+start_run(msync_serve_t *serve, const msync_trigger_t *trigger)
+{
+    if (msync_confine_is_stale()) {
+        msync_log(MSYNC_LOG_NOTICE, "the name service's or the certificates' "
+                  "file was replaced: a new helper reads it");
+        serve->closed = true;
+        return;
+    }
+
+    serve->resume = false;
+    serve->wanted = false;
+
+    execute(serve, trigger->patient);
+
+    if (serve->closed) {
+        return;
+    }
+
+    msync_queue_done(&serve->queue, trigger);
+
+    if (serve->kept) {
+        msync_serve_keep(serve);
+    }
+
+    msync_serve_refresh(serve);
+    msync_serve_send_lists(serve);
+    msync_serve_send_settings(serve);
+    msync_serve_report(serve, true);
+}
+
+
+static void
+work(msync_serve_t *serve)
+{
+    bool             asked;
+    msync_trigger_t  trigger;
+
+    msync_serve_attend(serve);
+
+    if (serve->closed) {
+        return;
+    }
+
+    if (serve->queue.retry) {
+        retry(serve);
+    }
+
+    memset(&trigger, 0, sizeof(msync_trigger_t));
+    asked = serve->status.configured
+            && msync_queue_next(&serve->queue, &trigger);
+
+    if (asked || is_due(serve)) {
+        start_run(serve, &trigger);
+
+        /* an interrupted trigger is not done: the next helper gets it */
+        if (asked && serve->closed) {
+            msync_queue_back(&serve->queue, &trigger);
+        }
+    }
+
+    serve->queue.cancel = false;
+}
+
+
+static int
+next_wait(const msync_serve_t *serve)
+{
+    int64_t  now = msync_clock_wall(), wait = WATCH_PAUSE;
+
+    if (serve->store == NULL) {
+        wait = serve->open_at - now;
+
+    } else if (serve->dirty) {
+        wait = serve->reported + REPORT_PAUSE - now;
+
+    } else if (serve->status.next_sync != 0
+               && serve->status.next_sync - now < wait)
+    {
+        wait = serve->status.next_sync - now;
+    }
+
+    if (serve->store != NULL
+        && (serve->nrequests > 0
+            || (serve->queue.n > 0 && serve->status.configured)))
+    {
+        wait = 0;
+    }
+
+    return wait < 0 ? 0 : wait > WATCH_PAUSE ? WATCH_PAUSE : (int) wait;
+}
+
+
+static void
+wait_input(msync_serve_t *serve)
+{
+    struct pollfd  pfd;
+
+    pfd.fd = msync_channel_fd(serve->channel);
+    pfd.events = POLLIN;
+
+    (void) poll(&pfd, 1, next_wait(serve));
+}
+
+
+/* lines go by frames now; a log that was rotated would be kept open by this
+ * process, which no signal tells to reopen it */
+
+static void
+leave_log(void)
+{
+    int  fd;
+
+    fd = open("/dev/null", O_RDWR|O_CLOEXEC);
+    if (fd == -1) {
+        return;
+    }
+
+    (void) dup2(fd, STDOUT_FILENO);
+    (void) dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+
+static int
+begin(msync_serve_t *serve)
+{
+    msync_err_t    err;
+    struct pollfd  pfd;
+
+    if (msync_channel_send(serve->channel, MSYNC_FRAME_HELLO,
+                           MSYNC_CONTROL_VERSION, MSYNC_VERSION,
+                           strlen(MSYNC_VERSION), NULL, 0) != MSYNC_OK)
+    {
+        msync_log(MSYNC_LOG_ERR, "descriptor %d is not nginx's control "
+                  "channel; \"--serve\" is for nginx alone",
+                  msync_channel_fd(serve->channel));
+        return MSYNC_ERROR;
+    }
+
+    msync_log_set_sink(log_to_nginx, serve);
+    leave_log();
+    pfd.fd = msync_channel_fd(serve->channel);
+    pfd.events = POLLIN;
+
+    while (serve->config == NULL && !serve->closed) {
+        (void) poll(&pfd, 1, -1);
+        msync_serve_receive(serve);
+    }
+
+    if (serve->closed) {
+        return MSYNC_DONE;
+    }
+
+    msync_err_clear(&err);
+    if (msync_serve_load_conf(serve, &err) != MSYNC_OK
+        || msync_conf_hardware_id(serve->hardware_id, &err) != MSYNC_OK)
+    {
+        msync_log_err(&err, "start");
+        return MSYNC_ERROR;
+    }
+
+    serve->status.configured = msync_conf_complete(serve->conf);
+    serve->status.interval = serve->conf->interval;
+
+    return MSYNC_OK;
+}
+
+
+static void
+end(msync_serve_t *serve)
+{
+    msync_serve_forget(serve);
+
+    if (serve->store != NULL) {
+        msync_serve_leave(serve);
+    }
+
+    msync_log_set_sink(NULL, NULL);
+    msync_store_close(&serve->store);
+    msync_conf_free(&serve->conf);
+    msync_catalogue_free(&serve->catalogue);
+    msync_channel_free(&serve->channel);
+    free(serve->config);
+    explicit_bzero(serve->password, sizeof(serve->password));
+    free(serve);
+}
+
+
+int
+msync_serve(int fd)
+{
+    int       rc;
+    msync_serve_t  *serve;
+
+    serve = msync_calloc(1, sizeof(msync_serve_t));
+    serve->channel = msync_channel_create(fd);
+    serve->lock = -1;
+    serve->started = msync_clock_wall();
+
+    rc = begin(serve);
+
+    while (rc == MSYNC_OK && !serve->closed) {
+        if (serve->store == NULL && serve->open_at <= msync_clock_wall()) {
+            try_open(serve);
+
+            /* what was asked of a run that is to be done again, too */
+            msync_serve_receive(serve);
+        }
+
+        if (serve->store != NULL && !serve->closed) {
+            work(serve);
+        }
+
+        if (serve->closed) {
+            break;
+        }
+
+        /* before the lock is ours the other helper's status is the right
+         * one: ours would say that this site is new */
+        if (serve->dirty && serve->store != NULL
+            && msync_clock_wall() - serve->reported >= REPORT_PAUSE)
+        {
+            msync_serve_send_status(serve);
+        }
+
+        wait_input(serve);
+        msync_serve_receive(serve);
+    }
+
+    end(serve);
+    return rc == MSYNC_ERROR ? 1 : 0;
+}

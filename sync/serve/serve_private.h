@@ -1,0 +1,95 @@
+/*
+ * What the files of the event loop share; nobody else includes this.
+ */
+
+#ifndef MSYNC_SERVE_PRIVATE_H
+#define MSYNC_SERVE_PRIVATE_H
+
+#include "channel/channel.h"
+#include "run/queue.h"
+#include "serve/status.h"
+
+#define REPORT_PAUSE   100         /* ms between two status frames */
+#define WATCH_PAUSE    1000        /* ms between two looks for changes */
+
+#define REQUESTS_MAX   8           /* as many as the module has slots */
+
+typedef struct {
+    uint64_t         id;
+    int64_t          came;         /* when */
+    msync_request_e  request;
+    char            *body;         /* owned, wiped when answered */
+    size_t           length;
+} msync_serve_request_t;
+
+typedef struct {
+    msync_channel_t    *channel;
+    char               *config;    /* owned, the CONFIG frame's JSON */
+    msync_catalogue_t  *catalogue;
+    msync_conf_t       *conf;      /* with what the database says */
+    char                password[65];  /* of password_file, hashed; "" */
+    msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
+    msync_store_t      *store;     /* NULL: not open yet */
+    int                 lock;
+    char                hardware_id[37];
+    msync_status_t      status;
+    msync_queue_t       queue;
+    msync_serve_request_t  requests[REQUESTS_MAX];
+    size_t              nrequests;
+    msync_status_frame_t  totals;  /* the counters of all runs */
+    int64_t             started;
+    int64_t             open_at;
+    int64_t             leave_by;  /* when it ends in any case */
+    int64_t             reported;
+    int64_t             watched;
+    int64_t             clock_back; /* when a clock was found set back, the
+                                      time that the interval counts from */
+    int64_t             version;   /* of the database's content */
+    bool                written;   /* it had changed at the last look */
+    bool                resume;    /* a run was interrupted */
+    bool                wanted;    /* initialise asks for a run */
+    bool                kept;      /* the database has what waits */
+    bool                dirty;     /* the status is to be sent */
+    bool                closed;
+} msync_serve_t;
+
+
+/* serve_report.c: what nginx is told */
+
+/* counts what waits and what failed, and when the next run is due */
+void msync_serve_refresh(msync_serve_t *serve);
+/* looks whether the application has written; then what waits has changed */
+void msync_serve_watch(msync_serve_t *serve);
+/* sends the status, "now" or when REPORT_PAUSE has passed */
+void msync_serve_report(msync_serve_t *serve, bool now);
+void msync_serve_send_status(msync_serve_t *serve);
+void msync_serve_send_settings(msync_serve_t *serve);
+/* history and errors */
+void msync_serve_send_lists(msync_serve_t *serve);
+
+
+/* serve_input.c: what nginx tells */
+
+/* the settings in force: the CONFIG frame and what the database says */
+int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
+/* takes all frames that are there, sets "closed" at the end of the channel */
+void msync_serve_receive(msync_serve_t *serve);
+/* does what a page asks for beside runs: pause, resume, settings; nothing
+ * while a transaction is open, for these write, too */
+void msync_serve_attend(msync_serve_t *serve);
+/* the database cannot be opened: answers all requests with the error or,
+ * without one, those that have waited too long for its lock */
+void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
+/* requests that the next helper will be asked again */
+void msync_serve_forget(msync_serve_t *serve);
+/* the triggers that wait, into the database and from there: after an upgrade
+ * the next helper belongs to an nginx that knows nothing of them */
+void msync_serve_keep(msync_serve_t *serve);
+int msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err);
+/* this helper goes: keeps whatever was taken and is not done */
+void msync_serve_leave(msync_serve_t *serve);
+
+/* serve.c */
+bool msync_serve_is_stopped(void);
+
+#endif /* MSYNC_SERVE_PRIVATE_H */

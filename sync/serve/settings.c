@@ -1,0 +1,548 @@
+/*
+ * Settings from the page.
+ *
+ * Promises: nothing is saved that central has not accepted; the hash never
+ * goes to a host that the administrator did not give the password for; the
+ * password is wiped from memory as soon as its hash is known; a text is taken
+ * as it was meant or not at all.
+ */
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/json.h"
+#include "serve/settings.h"
+#include "serve/status.h"
+#include "protocol/v5.h"
+#include "base/clock.h"
+#include "store/kv.h"
+
+#define FIELDS_MAX  32                 /* blamed in one answer, which has to
+                                          fit into a frame */
+
+typedef struct {
+    const msync_settings_t  *settings;
+    msync_request_e          request;
+    msync_conf_t            *conf;         /* owned, the wished ones */
+    cJSON                   *fields;       /* owned, name: reason */
+    bool                     more;         /* … than have room */
+    bool                     password;     /* it was given */
+    bool                     changed;      /* what central must check */
+    int64_t                  asked;        /* when central was, ms */
+    msync_err_t              err;
+} wish_t;
+
+
+static char *
+print(cJSON *json)
+{
+    char  *text;
+
+    text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+
+    if (text == NULL) {
+        msync_out_of_memory();
+    }
+
+    return text;
+}
+
+
+static int
+refuse(int status, const char *variant, const char *text, cJSON *fields,
+    char **reply)
+{
+    cJSON  *json, *error;
+
+    json = cJSON_CreateObject();
+    error = cJSON_AddObjectToObject(json, "error");
+    cJSON_AddStringToObject(error, "variant", variant);
+    cJSON_AddStringToObject(error, "fullError", text);
+
+    if (fields != NULL) {
+        cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(fields, true));
+    }
+
+    *reply = print(json);
+    return status;
+}
+
+
+static void
+blame(wish_t *wish, const char *field, const char *reason)
+{
+    cJSON_DeleteItemFromObject(wish->fields, field);
+
+    if (cJSON_GetArraySize(wish->fields) == FIELDS_MAX) {
+        wish->more = true;
+        return;
+    }
+
+    cJSON_AddStringToObject(wish->fields, field, reason);
+}
+
+
+static void
+free_text(char **text)
+{
+    if (*text != NULL) {
+        explicit_bzero(*text, strlen(*text));
+    }
+
+    msync_free(text);
+}
+
+
+/*
+ * A string's value, for free_text(); NULL when it is none, has U+0000 or
+ * something that is no character: that comes as U+FFFD and would be another
+ * text than was meant.
+ */
+
+static char *
+text_of(const msync_json_slice_t *value)
+{
+    char    *text;
+    bool     is_text;
+    size_t   length;
+
+    if (value->type != MSYNC_JSON_STRING) {
+        return NULL;
+    }
+
+    text = msync_alloc(value->length);
+    is_text = msync_json_text_into(value, text, &length)
+              && strstr(text, "\xef\xbf\xbd") == NULL;
+
+    if (!is_text) {
+        explicit_bzero(text, value->length);
+        msync_free(&text);
+    }
+
+    return text;
+}
+
+
+static void
+take_url(wish_t *wish, const msync_json_slice_t *value)
+{
+    char        *text;
+    msync_err_t  err;
+    const char  *old = wish->settings->conf->url;
+
+    text = text_of(value);
+
+    if (text == NULL
+        || msync_conf_set_url(wish->conf, text, &err) != MSYNC_OK)
+    {
+        blame(wish, "url", text != NULL ? err.text : "must be an address");
+
+    } else if (old == NULL || strcmp(old, wish->conf->url) != 0) {
+        wish->changed = true;
+    }
+
+    free_text(&text);
+}
+
+
+/* RFC 7617: a user-id holds neither a colon nor control characters */
+
+static bool
+is_user_id(const char *text)
+{
+    const char  *p;
+
+    for (p = text; *p != '\0'; p++) {
+        if (*p == ':' || iscntrl((unsigned char) *p)) {
+            return false;
+        }
+    }
+
+    return p != text && p - text <= MSYNC_USERNAME_MAX;
+}
+
+
+static void
+take_username(wish_t *wish, const msync_json_slice_t *value)
+{
+    char        *text;
+    const char  *old = wish->settings->conf->username;
+
+    text = text_of(value);
+
+    if (text == NULL || !is_user_id(text)) {
+        blame(wish, "username", "must be the site name, without a colon and "
+              "control characters");
+        free_text(&text);
+        return;
+    }
+
+    if (old == NULL || strcmp(old, text) != 0) {
+        wish->changed = true;
+    }
+
+    free(wish->conf->username);
+    wish->conf->username = text;
+}
+
+
+static void
+take_password(wish_t *wish, const msync_json_slice_t *value)
+{
+    char    *text;
+    size_t   length;
+
+    if (value->type == MSYNC_JSON_NULL) {
+        return;
+    }
+
+    text = text_of(value);
+    length = text != NULL ? strlen(text) : 0;
+
+    if (length == 0 || length > MSYNC_PASSWORD_MAX) {
+        blame(wish, "password", "must be the site's password");
+
+    } else {
+        msync_conf_hash_password(text, length, wish->conf->password_sha256);
+        wish->password = true;
+        wish->changed = true;
+    }
+
+    free_text(&text);
+}
+
+
+static void
+take_interval(wish_t *wish, const msync_json_slice_t *value)
+{
+    double  seconds;
+
+    seconds = value->type == MSYNC_JSON_NUMBER ? msync_json_real(value) : -1;
+
+    if (seconds < 0 || seconds > MSYNC_INTERVAL_MAX
+        || seconds != floor(seconds))
+    {
+        blame(wish, "intervalSeconds", "must be a whole number of seconds, "
+              "0 for no schedule");
+        return;
+    }
+
+    wish->conf->interval = (long) seconds;
+}
+
+
+/* nothing of a body is taken that is not well-formed to its end */
+
+static bool
+is_object(const char *body, size_t length)
+{
+    msync_json_t        json;
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, body, length);
+
+    return msync_json_skip(&json, &value) && msync_json_end(&json)
+           && value.type == MSYNC_JSON_OBJECT && !value.garbled;
+}
+
+
+static void
+take_members(wish_t *wish, const char *body, size_t length)
+{
+    char                key[MSYNC_JSON_KEY_MAX];
+    msync_json_t        json;
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, body, length);
+    (void) msync_json_enter(&json, MSYNC_JSON_OBJECT);
+
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
+        if (strcmp(key, "url") == 0) {
+            take_url(wish, &value);
+
+        } else if (strcmp(key, "username") == 0) {
+            take_username(wish, &value);
+
+        } else if (strcmp(key, "password") == 0) {
+            take_password(wish, &value);
+
+        } else if (strcmp(key, "intervalSeconds") == 0) {
+            take_interval(wish, &value);
+
+        } else {
+            blame(wish, key, "is not a setting");
+        }
+    }
+}
+
+
+static void
+check_complete(wish_t *wish)
+{
+    const msync_conf_t  *old = wish->settings->conf;
+
+    /* interface.md: the hash never goes to a new host by itself */
+    if (old->url != NULL && wish->conf->url != NULL && !wish->password
+        && !msync_conf_same_origin(old->url, wish->conf->url))
+    {
+        blame(wish, "password", "is needed again, because the server's "
+              "address changes");
+    }
+
+    if (!wish->changed && wish->request == MSYNC_REQUEST_SETTINGS) {
+        return;
+    }
+
+    if (wish->conf->url == NULL) {
+        blame(wish, "url", "is needed");
+    }
+
+    if (wish->conf->username == NULL) {
+        blame(wish, "username", "is needed");
+    }
+
+    if (wish->conf->password_sha256[0] == '\0'
+        && cJSON_GetObjectItem(wish->fields, "password") == NULL)
+    {
+        blame(wish, "password", "is needed");
+    }
+}
+
+
+/* a copy of the settings in force, to be changed */
+
+static msync_conf_t *
+copy_conf(const msync_conf_t *from)
+{
+    msync_conf_t  *conf;
+
+    conf = msync_conf_create();
+    conf->url = from->url ? msync_strdup(from->url) : NULL;
+    conf->username = from->username ? msync_strdup(from->username) : NULL;
+    strcpy(conf->password_sha256, from->password_sha256);
+    conf->interval = from->interval;
+    conf->ssl_verify = from->ssl_verify;
+    conf->ssl_trusted_certificate = from->ssl_trusted_certificate
+                                    ? msync_strdup(
+                                          from->ssl_trusted_certificate)
+                                    : NULL;
+    conf->proxy = from->proxy ? msync_strdup(from->proxy) : NULL;
+    conf->connect_timeout = from->connect_timeout < MSYNC_SETTINGS_WAIT
+                            ? from->connect_timeout : MSYNC_SETTINGS_WAIT;
+    conf->read_timeout = from->read_timeout < MSYNC_SETTINGS_WAIT
+                         ? from->read_timeout : MSYNC_SETTINGS_WAIT;
+
+    return conf;
+}
+
+
+/* so much time has passed; with a clock that was set back nobody knows, but
+ * a second is what a clock may be put right by at any time */
+
+static bool
+is_past(int64_t since, int64_t most)
+{
+    int64_t  now = msync_clock_wall();
+
+    return now - since >= most || since - now > 1000;
+}
+
+
+static int
+while_asking(void *data, msync_err_t *err)
+{
+    wish_t                  *wish = data;
+    const msync_settings_t  *settings = wish->settings;
+
+    if (is_past(wish->asked, MSYNC_SETTINGS_WAIT)
+        || is_past(settings->came, MSYNC_SETTINGS_LATE))
+    {
+        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "mSupply central gave no whole answer in time, "
+                             "so the settings could not be checked");
+    }
+
+    return settings->hook != NULL ? settings->hook(settings->hook_data, err)
+                                  : MSYNC_OK;
+}
+
+
+/* asks central whether these settings are right */
+
+static int
+ask_central(wish_t *wish, msync_v5_site_t *site)
+{
+    int            rc = MSYNC_ERROR;
+    char          *uuid = NULL;
+    msync_v5_t    *v5 = NULL;
+    msync_transfer_t  *http;
+
+    http = msync_transfer_create(wish->conf, wish->settings->hardware_id,
+                             wish->settings->fd, while_asking, wish,
+                             &wish->err);
+    if (http == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    /* somebody waits, and can ask again */
+    msync_transfer_set_busy(http, 0);
+    wish->asked = msync_clock_wall();
+
+    v5 = msync_v5_create(http, wish->conf->url);
+
+    if (msync_v5_site(v5, site, &wish->err) != MSYNC_OK
+        || msync_store_get_string(wish->settings->store, MSYNC_KEY_SITE_UUID,
+                                  &uuid, &wish->err) != MSYNC_OK)
+    {
+        goto done;
+    }
+
+    if (uuid != NULL && strcmp(uuid, site->uuid) != 0) {
+        msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+                      "this database belongs to the site %s, and \"%s\" is "
+                      "another site", uuid, wish->conf->username);
+        goto done;
+    }
+
+    rc = MSYNC_OK;
+
+done:
+
+    msync_free(&uuid);
+    msync_v5_free(&v5);
+    msync_transfer_free(&http);
+
+    return rc;
+}
+
+
+static int
+answer_test(const msync_v5_site_t *site, char **reply)
+{
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "siteId", site->site_id);
+    cJSON_AddStringToObject(json, "siteName", site->name);
+    cJSON_AddStringToObject(json, "initialisationStatus",
+                            site->initialisation_status);
+    *reply = print(json);
+
+    return 200;
+}
+
+
+static int
+save(wish_t *wish, const msync_v5_site_t *site, char **reply)
+{
+    msync_store_t  *store = wish->settings->store;
+
+    if (msync_store_save_settings(store, wish->conf, &wish->err) != MSYNC_OK
+        || (site->name != NULL
+            && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
+                                      &wish->err) != MSYNC_OK))
+    {
+        *reply = msync_status_error(&wish->err);
+        return 500;
+    }
+
+    if (wish->request == MSYNC_REQUEST_INITIALISE) {
+        *reply = msync_strdup("{\"triggered\": true}");
+        return 202;
+    }
+
+    *reply = msync_status_settings(store, wish->conf,
+                                   wish->settings->hardware_id, &wish->err);
+    if (*reply == NULL) {
+        *reply = msync_status_error(&wish->err);
+        return 500;
+    }
+
+    return 200;
+}
+
+
+static int
+answer_wish(wish_t *wish, char **reply)
+{
+    int              status;
+    msync_v5_site_t  site;
+
+    if (is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+        return refuse(504, "TIMEOUT", "The settings could not be checked in "
+                      "time and nothing was saved; try again in a moment.",
+                      NULL, reply);
+    }
+
+    if (wish->request == MSYNC_REQUEST_INITIALISE
+        && wish->settings->initialised)
+    {
+        return refuse(409, "ALREADY_INITIALISED", "This site is initialised "
+                      "already; change its settings instead.", NULL, reply);
+    }
+
+    if (cJSON_GetArraySize(wish->fields) > 0) {
+        return refuse(400, "INVALID_REQUEST", wish->more
+                      ? "Some settings are not right, more than are named "
+                        "here; nothing was saved."
+                      : "Some settings are not right; nothing was saved.",
+                      wish->fields, reply);
+    }
+
+    memset(&site, 0, sizeof(site));
+
+    if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
+        && ask_central(wish, &site) != MSYNC_OK)
+    {
+        *reply = msync_status_error(&wish->err);
+        msync_v5_site_clear(&site);
+
+        /* a central server that says nothing has not refused */
+        return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 422;
+    }
+
+    status = wish->request == MSYNC_REQUEST_TEST
+             ? answer_test(&site, reply) : save(wish, &site, reply);
+    msync_v5_site_clear(&site);
+
+    return status;
+}
+
+
+int
+msync_settings_answer(const msync_settings_t *settings,
+    msync_request_e request, char *body, size_t length, char **reply)
+{
+    int     status;
+    bool    object;
+    wish_t  wish;
+
+    memset(&wish, 0, sizeof(wish));
+    wish.settings = settings;
+    wish.request = request;
+    wish.conf = copy_conf(settings->conf);
+    wish.fields = cJSON_CreateObject();
+
+    object = is_object(body, length);
+
+    if (object) {
+        take_members(&wish, body, length);
+        check_complete(&wish);
+    }
+
+    explicit_bzero(body, length);
+
+    status = object ? answer_wish(&wish, reply)
+                    : refuse(400, "INVALID_REQUEST", "The body is not a JSON "
+                             "object in UTF-8.", NULL, reply);
+
+    msync_conf_free(&wish.conf);
+    cJSON_Delete(wish.fields);
+
+    return status;
+}

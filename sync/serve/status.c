@@ -1,0 +1,409 @@
+/*
+ * Renders the documents of interface.md with cJSON.
+ *
+ * Promises: names and shapes are those of Open mSupply's GraphQL API; no
+ * document holds a password or its hash.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "serve/status.h"
+#include "base/clock.h"
+#include "store/buffer.h"
+#include "store/kv.h"
+#include "store/log.h"
+
+#define WARNING_DAYS  1            /* Open mSupply's defaults */
+#define ERROR_DAYS    3
+
+#define LIST_HEAD     64           /* octets around a list's members */
+
+typedef struct {
+    cJSON   *array;                /* borrowed */
+    size_t   left;
+} list_t;
+
+static const char  *const step_names[MSYNC_STEP_MAX] = {
+    "prepareInitial", "pushV6", "push", "pullCentral", "pullRemote",
+    "pullV6", "integration"
+};
+
+
+const char *
+msync_status_step_name(msync_step_e step)
+{
+    return step_names[step];
+}
+
+
+static char *
+print(cJSON *json)
+{
+    char  *text;
+
+    text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+
+    if (text == NULL) {
+        msync_out_of_memory();
+    }
+
+    return text;
+}
+
+
+static void
+add_time(cJSON *json, const char *name, int64_t ms)
+{
+    char  text[32];
+
+    if (ms == 0) {
+        cJSON_AddNullToObject(json, name);
+
+    } else {
+        cJSON_AddStringToObject(json, name, msync_clock_format(ms, text));
+    }
+}
+
+
+static void
+add_span(cJSON *json, int64_t started, int64_t finished, bool duration)
+{
+    int64_t  end;
+
+    add_time(json, "started", started);
+    add_time(json, "finished", finished);
+
+    if (duration) {
+        end = finished ? finished : msync_clock_wall();
+        cJSON_AddNumberToObject(json, "durationInSeconds",
+                                end > started ? (end - started) / 1000 : 0);
+    }
+}
+
+
+static void
+add_summary(cJSON *json, const char *name, const msync_log_entry_t *entry)
+{
+    if (entry->id == 0) {
+        cJSON_AddNullToObject(json, name);
+
+    } else {
+        add_span(cJSON_AddObjectToObject(json, name), entry->started,
+                 entry->finished, true);
+    }
+}
+
+
+static void
+add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
+{
+    cJSON  *object;
+
+    if (step->started == 0) {
+        cJSON_AddNullToObject(json, step_names[which]);
+        return;
+    }
+
+    object = cJSON_AddObjectToObject(json, step_names[which]);
+    add_span(object, step->started, step->finished,
+             which == MSYNC_STEP_PREPARE);
+
+    if (which != MSYNC_STEP_PREPARE) {
+        if (step->total < 0) {
+            cJSON_AddNullToObject(object, "total");
+            cJSON_AddNullToObject(object, "done");
+
+        } else {
+            cJSON_AddNumberToObject(object, "total", step->total);
+            cJSON_AddNumberToObject(object, "done", step->done);
+        }
+    }
+}
+
+
+static void
+add_error(cJSON *json, msync_variant_e variant, const char *text)
+{
+    cJSON  *error;
+
+    if (variant == MSYNC_ERR_NONE) {
+        cJSON_AddNullToObject(json, "error");
+        return;
+    }
+
+    error = cJSON_AddObjectToObject(json, "error");
+    cJSON_AddStringToObject(error, "variant", msync_err_variant(variant));
+    cJSON_AddStringToObject(error, "fullError", text);
+}
+
+
+static cJSON *
+sync_status(const msync_log_entry_t *entry, const msync_log_entry_t *success,
+    bool running, bool will)
+{
+    int     i;
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    cJSON_AddBoolToObject(json, "isSyncing", running && !will);
+
+    if (running && will) {
+        add_error(json, MSYNC_ERR_HELPER_STOPPED,
+                  msync_err_advice(MSYNC_ERR_HELPER_STOPPED));
+    } else {
+        add_error(json, entry->variant, entry->text);
+    }
+
+    cJSON_AddNumberToObject(json, "warningThreshold", WARNING_DAYS);
+    cJSON_AddNumberToObject(json, "errorThreshold", ERROR_DAYS);
+    add_summary(json, "summary", entry);
+
+    if (success != NULL) {
+        add_summary(json, "lastSuccessfulSync", success);
+    }
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        add_step(json, i, &entry->steps[i]);
+    }
+
+    return json;
+}
+
+
+msync_state_e
+msync_status_state(const msync_status_t *status)
+{
+    if (status->running) {
+        return status->success.id ? MSYNC_STATE_SYNCING
+                                  : MSYNC_STATE_INITIALISING;
+    }
+
+    if (status->paused) {
+        return MSYNC_STATE_PAUSED;
+    }
+
+    if (status->entry.id != 0 && status->entry.variant != MSYNC_ERR_NONE) {
+        return MSYNC_STATE_ERROR;
+    }
+
+    if (status->success.id != 0) {
+        return MSYNC_STATE_IDLE;
+    }
+
+    return status->entry.id != 0 ? MSYNC_STATE_INITIALISING
+                                 : MSYNC_STATE_PRE_INITIALISATION;
+}
+
+
+char *
+msync_status_document(const msync_status_t *status, bool will)
+{
+    char   *text;
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(json, "initialisationStatus",
+                            status->success.id ? "INITIALISED"
+                            : status->entry.id > 0 ? "INITIALISING"
+                                               : "PRE_INITIALISATION");
+    cJSON_AddNumberToObject(json, "numberOfRecordsInPushQueue",
+                            status->queue);
+    cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
+    cJSON_AddNumberToObject(json, "intervalSeconds", status->interval);
+    add_time(json, "nextSync", will ? 0 : status->next_sync);
+
+    if (status->entry.id == 0) {
+        cJSON_AddNullToObject(json, "syncStatus");
+
+    } else {
+        cJSON_AddItemToObject(json, "syncStatus",
+                              sync_status(&status->entry, &status->success,
+                                          status->running, will));
+    }
+
+    /* the module puts the opening brace and its own members before it */
+    text = print(json);
+    memmove(text, text + 1, strlen(text));
+
+    return text;
+}
+
+
+/* takes over the item; what does not fit any more is left out */
+
+static void
+list_add(list_t *list, cJSON *item)
+{
+    char    *text;
+    size_t   length;
+
+    text = cJSON_PrintUnformatted(item);
+    length = text ? strlen(text) + 1 : SIZE_MAX;
+    free(text);
+
+    if (length > list->left) {
+        list->left = 0;
+        cJSON_Delete(item);
+        return;
+    }
+
+    list->left -= length;
+    cJSON_AddItemToArray(list->array, item);
+}
+
+
+static void
+add_run(void *data, const msync_log_entry_t *entry)
+{
+    cJSON  *json;
+
+    json = sync_status(entry, NULL, entry->finished == 0, false);
+    cJSON_AddNumberToObject(json, "id", entry->id);
+    list_add(data, json);
+}
+
+
+char *
+msync_status_history(msync_store_t *store, msync_err_t *err)
+{
+    cJSON   *json;
+    list_t   runs;
+
+    json = cJSON_CreateObject();
+    runs.array = cJSON_AddArrayToObject(json, "runs");
+    runs.left = MSYNC_LIST_MAX - LIST_HEAD;
+
+    if (msync_store_log_history(store, MSYNC_HISTORY_RUNS, add_run, &runs,
+                                err)
+        != MSYNC_OK)
+    {
+        cJSON_Delete(json);
+        return NULL;
+    }
+
+    return print(json);
+}
+
+
+static void
+add_failed(void *data, const msync_failed_t *failed)
+{
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "tableName", failed->table);
+    cJSON_AddStringToObject(json, "recordId", failed->record_id);
+    cJSON_AddStringToObject(json, "action", failed->action);
+
+    if (failed->field != NULL) {
+        cJSON_AddStringToObject(json, "field", failed->field);
+    }
+
+    cJSON_AddStringToObject(json, "error", failed->error);
+
+    if (failed->since != NULL) {
+        cJSON_AddStringToObject(json, "since", failed->since);
+    } else {
+        cJSON_AddNullToObject(json, "since");
+    }
+
+    cJSON_AddNumberToObject(json, "tries", failed->tries);
+    list_add(data, json);
+}
+
+
+char *
+msync_status_errors(msync_store_t *store, msync_err_t *err)
+{
+    cJSON    *json;
+    list_t    errors;
+    int64_t   total;
+
+    if (msync_store_failures(store, &total, err) != MSYNC_OK) {
+        return NULL;
+    }
+
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "total", total);
+    errors.array = cJSON_AddArrayToObject(json, "errors");
+    errors.left = MSYNC_LIST_MAX - LIST_HEAD;
+
+    if (msync_store_buffer_errors(store, MSYNC_ERRORS_MAX, add_failed,
+                                  &errors, err)
+        != MSYNC_OK)
+    {
+        cJSON_Delete(json);
+        return NULL;
+    }
+
+    return print(json);
+}
+
+
+static void
+add_text(cJSON *json, const char *name, const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        cJSON_AddNullToObject(json, name);
+
+    } else {
+        cJSON_AddStringToObject(json, name, text);
+    }
+}
+
+
+char *
+msync_status_settings(msync_store_t *store, const msync_conf_t *conf,
+    const char *hardware_id, msync_err_t *err)
+{
+    char     *name = NULL;
+    cJSON    *json;
+    int64_t   site = -1;
+
+    if (store != NULL
+        && (msync_store_get_string(store, MSYNC_KEY_SITE_NAME, &name, err)
+            != MSYNC_OK
+            || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+               != MSYNC_OK))
+    {
+        return NULL;
+    }
+
+    json = cJSON_CreateObject();
+    add_text(json, "url", conf->url);
+    add_text(json, "username", conf->username);
+    cJSON_AddNumberToObject(json, "intervalSeconds", conf->interval);
+    cJSON_AddBoolToObject(json, "passwordSet",
+                          conf->password_sha256[0] != '\0');
+    add_text(json, "hardwareId", hardware_id);
+
+    if (site >= 0) {
+        cJSON_AddNumberToObject(json, "siteId", site);
+    } else {
+        cJSON_AddNullToObject(json, "siteId");
+    }
+
+    add_text(json, "siteName", name);
+    msync_free(&name);
+
+    return print(json);
+}
+
+
+char *
+msync_status_error(const msync_err_t *err)
+{
+    char    text[MSYNC_ERR_TEXT_MAX + 512];
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    add_error(json, err->variant,
+              msync_err_full(err, text, sizeof(text)));
+
+    return print(json);
+}

@@ -1,0 +1,56 @@
+/*
+ * What is known of a site, and the documents that nginx serves of it.
+ */
+
+#ifndef MSYNC_STATUS_H
+#define MSYNC_STATUS_H
+
+#include "channel/control.h"
+#include "store/store.h"
+#include "store/log.h"
+
+#define MSYNC_HISTORY_RUNS  50     /* runs in the history document */
+#define MSYNC_ERRORS_MAX    100    /* records in the errors document */
+
+/* octets of each of the two, the oldest are left out: a zone of 256 KB has
+ * room for both, for one in the place of which comes a longer one, and for
+ * 64 KB of settings that are being checked */
+#define MSYNC_LIST_MAX      (44 * 1024)
+
+typedef struct {
+    msync_log_entry_t  entry;      /* the running or else the latest run;
+                                      id 0: there was none */
+    msync_log_entry_t  success;    /* the latest that succeeded */
+    bool               running;
+    bool               configured;
+    bool               paused;
+    int64_t            queue;
+    int64_t            failed;     /* records that failed to integrate */
+    int64_t            next_sync;  /* ms, 0: none planned */
+    long               interval;
+} msync_status_t;
+
+msync_state_e msync_status_state(const msync_status_t *status);
+
+/*
+ * The tail of the status document, see control.h; "will": as it reads when
+ * this helper has gone.  msync_free it.
+ */
+char *msync_status_document(const msync_status_t *status, bool will);
+
+/* {"runs": [...]} and {"total": n, "errors": [...]}; NULL and err when the
+ * database fails; msync_free them */
+char *msync_status_history(msync_store_t *store, msync_err_t *err);
+char *msync_status_errors(msync_store_t *store, msync_err_t *err);
+
+/* GET settings; hardware_id "" if unknown */
+char *msync_status_settings(msync_store_t *store, const msync_conf_t *conf,
+    const char *hardware_id, msync_err_t *err);
+
+/* {"error": {"variant", "fullError"}} */
+char *msync_status_error(const msync_err_t *err);
+
+/* the word of interface.md for a step, "pushV6" … */
+const char *msync_status_step_name(msync_step_e step);
+
+#endif /* MSYNC_STATUS_H */

@@ -1,0 +1,122 @@
+/*
+ * A copy of the database.
+ *
+ * Promises: nobody may read the copy who may not read the database, at no
+ * moment; a file that is there already is not touched; what has the name of
+ * a backup is whole, and one that failed leaves no file behind.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_private.h"
+
+
+static int
+refuse(const char *path, msync_err_t *err)
+{
+    if (errno == EEXIST) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "%s is there already and was left as it is; "
+                             "name a file that is not there", path);
+    }
+
+    return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
+                                              : MSYNC_ERR_DATABASE_ERROR,
+                         "cannot create %s: %s", path, strerror(errno));
+}
+
+
+/*
+ * SQLite writes into an empty file as well, but makes one that the umask
+ * decides on.
+ */
+
+static int
+create_copy(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int          fd;
+    struct stat  st;
+
+    if (stat(sqlite3_db_filename(store->db, "main"), &st) == -1) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "cannot read the mode of the database: %s",
+                             strerror(errno));
+    }
+
+    fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return refuse(path, err);
+    }
+
+    msync_store_give_rights(fd, &st);
+    close(fd);
+
+    return MSYNC_OK;
+}
+
+
+/* not all file systems of sticks and shares have links or know the flag */
+
+static int
+give_name(const char *part, const char *path, msync_err_t *err)
+{
+    struct stat  st;
+
+    if (renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return MSYNC_OK;
+    }
+
+    if (errno == EINVAL && lstat(path, &st) == -1 && rename(part, path) == 0)
+    {
+        return MSYNC_OK;
+    }
+
+    return refuse(path, err);
+}
+
+
+int
+msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int            rc = MSYNC_ERROR;
+    char          *part;
+    struct stat    st;
+    sqlite3_stmt  *stmt;
+
+    if (lstat(path, &st) == 0) {
+        errno = EEXIST;
+        return refuse(path, err);
+    }
+
+    part = sqlite3_mprintf("%s.%ld.part", path, (long) getpid());
+
+    if (create_copy(store, part, err) != MSYNC_OK) {
+        sqlite3_free(part);
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_prepare(store, "VACUUM INTO ?1", err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, part, -1, SQLITE_STATIC);
+        rc = msync_store_run(store, stmt, path, err);
+        sqlite3_finalize(stmt);
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = give_name(part, path, err);
+    }
+
+    if (rc != MSYNC_OK) {
+        (void) unlink(part);
+    }
+
+    sqlite3_free(part);
+    return rc;
+}

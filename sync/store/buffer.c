@@ -1,0 +1,516 @@
+/*
+ * The sync buffer: what was pulled and is not yet, or could not be, a row.
+ *
+ * Promises: the same record again replaces itself; a record that failed
+ * keeps its reason, its first failure and its tries until it is integrated;
+ * nothing is ever removed from here.
+ */
+
+#include <string.h>
+
+#include "store/store_private.h"
+#include "base/clock.h"
+
+
+/* a failed record is due again after a quarter of an hour, doubled with each
+ * try, after a day at most */
+#define PAUSE_SQL  "min(86400000, 900000 << min(tries, 8))"
+
+/* rows of the buffer that are due at the time ?7; a pause that a wrong clock
+ * began in the future is none */
+#define DUE  "integration_datetime IS NULL AND (ifnull(retry_at, 0) <= ?7 OR " \
+             "last_tried > ?7)"
+
+static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
+
+
+static const char *
+action_name(msync_action_e action)
+{
+    return (unsigned) action < sizeof(action_names) / sizeof(*action_names)
+           ? action_names[action] : "UNKNOWN";
+}
+
+
+#define PUT_SQL                                                               \
+    "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "     \
+    "action, data, source_site_id, side, integration_datetime) VALUES "       \
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+
+
+static sqlite3_stmt *
+put_statement(msync_store_t *store, size_t n, msync_err_t *err)
+{
+    if (msync_store_appends(store, n)) {
+        return msync_store_stmt(store, MSYNC_STMT_BUFFER_APPEND, PUT_SQL,
+                                err);
+    }
+
+    if (msync_store_settle_buffer(store, err) != MSYNC_OK) {
+        return NULL;
+    }
+
+    return msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
+        PUT_SQL " ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
+        "UPDATE SET received_datetime = excluded.received_datetime, "
+        "action = excluded.action, data = excluded.data, "
+        "source_site_id = excluded.source_site_id, side = excluded.side, "
+        "integration_datetime = excluded.integration_datetime, "
+        "integration_error = NULL, error_field = NULL, "
+        "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
+        "missing_table = NULL, missing_id = NULL, tries = 0", err);
+}
+
+
+/* deletes, merges and what nobody knows are marked as in any sync */
+
+static bool
+is_ahead(const msync_store_t *store, const msync_record_t *record)
+{
+    return msync_store_is_loose(store)
+           && record->action == MSYNC_ACTION_UPSERT
+           && msync_catalogue_find(store->catalogue, record->table) != NULL;
+}
+
+
+int
+msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
+    unsigned side, msync_err_t *err)
+{
+    char                   now[32];
+    size_t                 i;
+    int64_t                site = 0;
+    sqlite3_stmt          *stmt;
+    const msync_record_t  *record;
+
+    stmt = put_statement(store, batch->n, err);
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    msync_clock_format(msync_clock_wall(), now);
+    sqlite3_bind_text(stmt, 2, now, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 7, side);
+
+    /* catalogue.md: records of v6 carry no source site */
+    if (side == MSYNC_LEGACY && site != 0) {
+        sqlite3_bind_int64(stmt, 6, site);
+    } else {
+        sqlite3_bind_null(stmt, 6);
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        record = &batch->records[i];
+
+        sqlite3_bind_text(stmt, 1, record->id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, record->table, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 4, action_name(record->action), -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 5, record->data,
+                          record->data ? (int) record->data_length : -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 8, is_ahead(store, record) ? now : NULL, -1,
+                          SQLITE_STATIC);
+
+        if (msync_store_run(store, stmt, "storing a pulled record", err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    sqlite3_clear_bindings(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_buffer_pending(msync_store_t *store, int64_t *n,
+    msync_err_t *err)
+{
+    int64_t        ahead = 0;
+    sqlite3_stmt  *stmt;
+
+    if (msync_store_is_loose(store)
+        && msync_store_scalar(store,
+               msync_store_stmt(store, MSYNC_STMT_BUFFER_AHEAD,
+                                "SELECT count(*) FROM sync_buffer INDEXED BY "
+                                "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD,
+                                err),
+               &ahead, "counting the buffer", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
+                            "SELECT count(*) FROM sync_buffer INDEXED BY "
+                            "sync_buffer_pending WHERE " DUE, err);
+    if (stmt != NULL) {
+        sqlite3_bind_int64(stmt, 7, msync_clock_wall());
+    }
+
+    if (msync_store_scalar(store, stmt, n, "counting the buffer", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *n += ahead;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_buffer_failed(msync_store_t *store, int64_t *n,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+        msync_store_stmt(store, MSYNC_STMT_BUFFER_FAILED,
+                         "SELECT count(*) FROM sync_buffer WHERE "
+                         "integration_datetime IS NULL AND "
+                         "integration_error IS NOT NULL", err),
+        n, "counting failed records", err);
+}
+
+
+static sqlite3_stmt *
+walk_statement(msync_store_t *store, msync_action_e action, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (action == MSYNC_ACTION_UPSERT && msync_store_is_loose(store)) {
+        return msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK_AHEAD,
+            "SELECT id, record_id, data, side FROM sync_buffer "
+            "INDEXED BY sync_buffer_ahead WHERE table_name = ?1 AND "
+            MSYNC_SQL_AHEAD " AND id > ?3 ORDER BY id LIMIT ?4", err);
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
+        "SELECT id, record_id, data, side FROM sync_buffer "
+        "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
+        "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 7, store->batch_start);
+    }
+
+    return stmt;
+}
+
+
+int
+msync_store_buffer_walk(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, unsigned limit, int64_t *last,
+    msync_pending_pt each, void *data, msync_err_t *err)
+{
+    int              code, rc = MSYNC_OK;
+    sqlite3_stmt    *stmt;
+    msync_pending_t  pending;
+
+    *last = after;
+
+    stmt = walk_statement(store, action, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, after);
+    sqlite3_bind_int(stmt, 4, limit);
+
+    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        pending.rowid = sqlite3_column_int64(stmt, 0);
+        pending.record_id = (const char *) sqlite3_column_text(stmt, 1);
+        pending.data = (const char *) sqlite3_column_text(stmt, 2);
+        pending.side = sqlite3_column_int(stmt, 3);
+
+        rc = each(data, &pending, err);
+        *last = pending.rowid;
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading the buffer", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
+    const char *field, const char *reason, const msync_table_t *missing,
+    const char *missing_id, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_FAIL,
+        "UPDATE sync_buffer SET integration_datetime = NULL, "
+        "integration_error = ?2, error_field = ?3, "
+        "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
+        "last_tried = ?5, missing_table = ?6, missing_id = ?7, retry_at = "
+        "?5 + " PAUSE_SQL ", tries = tries + 1 WHERE id = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, rowid);
+    sqlite3_bind_text(stmt, 2, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, field, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 4, msync_clock_format(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 5, store->batch_start);
+    sqlite3_bind_text(stmt, 6, missing ? missing->name : NULL, -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 7, missing ? missing_id : NULL, -1,
+                      SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, "marking a failed record", err);
+}
+
+
+int
+msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WAKE,
+        "UPDATE sync_buffer SET retry_at = NULL, missing_id = NULL WHERE "
+        "missing_id = ?1 AND missing_table = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table->name, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, "waking failed records", err);
+}
+
+
+int
+msync_store_buffer_supersede(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err)
+{
+    char           now[32];
+    size_t         i;
+    int64_t        any;
+    sqlite3_stmt  *stmt;
+
+    if (msync_store_scalar(store,
+            msync_store_stmt(store, MSYNC_STMT_BUFFER_ANY,
+                             "SELECT 1 FROM sync_buffer INDEXED BY "
+                             "sync_buffer_pending WHERE "
+                             "integration_datetime IS NULL LIMIT 1", err),
+            &any, "looking into the buffer", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_SUPERSEDE,
+        "UPDATE sync_buffer SET integration_datetime = ?1, "
+        "integration_error = NULL, error_field = NULL, missing_id = NULL "
+        "WHERE record_id = ?2 AND table_name = ?3 AND action <> 'MERGE' AND "
+        "integration_datetime IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    msync_clock_format(msync_clock_wall(), now);
+    sqlite3_bind_text(stmt, 1, now, -1, SQLITE_STATIC);
+
+    for (i = 0; any && i < batch->n; i++) {
+        sqlite3_bind_text(stmt, 2, batch->records[i].id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, batch->records[i].table, -1,
+                          SQLITE_STATIC);
+
+        if (msync_store_run(store, stmt, "a record that was pushed", err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    sqlite3_clear_bindings(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err)
+{
+    return msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL "
+                            "WHERE integration_datetime IS NULL AND "
+                            "integration_error IS NOT NULL", err);
+}
+
+
+int
+msync_store_buffer_done(msync_store_t *store, const char *table,
+    msync_action_e action, int64_t after, int64_t last, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE,
+        "UPDATE sync_buffer INDEXED BY sync_buffer_pending SET "
+        "integration_datetime = ?1, integration_error = NULL, "
+        "error_field = NULL WHERE table_name = ?2 AND action = ?3 AND "
+        DUE " AND id > ?4 AND id <= ?5 AND last_tried IS NOT ?7", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, msync_clock_format(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, after);
+    sqlite3_bind_int64(stmt, 5, last);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
+
+    return msync_store_run(store, stmt, "marking integrated records", err);
+}
+
+
+static int
+fail_table(msync_store_t *store, const char *table, msync_err_t *err)
+{
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    bool  known = msync_catalogue_find(store->catalogue, table) != NULL;
+
+    stmt = msync_store_prepare(store,
+        "UPDATE sync_buffer SET integration_error = ?2, "
+        "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
+        "last_tried = ?7, retry_at = ?7 + " PAUSE_SQL ", tries = tries + 1 "
+        "WHERE table_name = ?1 AND " DUE " AND (?5 OR action NOT IN "
+        "('UPSERT', 'DELETE', 'MERGE'))", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 2, known ? "the action is none that is known"
+                               : "the catalogue does not know this table",
+                      -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, msync_clock_format(store->batch_start, now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
+    sqlite3_bind_int(stmt, 5, !known);
+
+    if (msync_store_run(store, stmt, "marking unknown tables", err)
+        != MSYNC_OK)
+    {
+        sqlite3_finalize(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_finalize(stmt);
+    return MSYNC_OK;
+}
+
+
+/* a table may leave the catalogue while its records are marked ahead */
+
+static int
+unmark_unknown(msync_store_t *store, msync_err_t *err)
+{
+    size_t        i;
+    sqlite3_str  *sql = sqlite3_str_new(NULL);
+
+    sqlite3_str_appendall(sql, "UPDATE sync_buffer SET integration_datetime "
+                          "= NULL WHERE " MSYNC_SQL_AHEAD " AND table_name "
+                          "IN (SELECT table_name FROM sync_buffer INDEXED BY "
+                          "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD
+                          " EXCEPT VALUES (NULL)");
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_str_appendf(sql, ", (%Q)", store->catalogue->tables[i].name);
+    }
+
+    sqlite3_str_appendall(sql, ")");
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+int
+msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    if (msync_store_is_loose(store)
+        && unmark_unknown(store, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_prepare(store, "SELECT DISTINCT table_name FROM "
+                               "sync_buffer INDEXED BY sync_buffer_pending "
+                               "WHERE integration_datetime IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rc = fail_table(store, (const char *) sqlite3_column_text(stmt, 0),
+                        err);
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading the buffer", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+int
+msync_store_buffer_errors(msync_store_t *store, unsigned limit,
+    msync_failed_pt each, void *data, msync_err_t *err)
+{
+    int             code, rc = MSYNC_OK;
+    sqlite3_stmt   *stmt;
+    msync_failed_t  failed;
+
+    stmt = msync_store_prepare(store,
+        "SELECT table_name, record_id, 'PUSH', NULL, error, "
+        "first_failed_datetime, tries FROM msync_refused UNION ALL SELECT * "
+        "FROM (SELECT table_name, record_id, action, error_field, "
+        "integration_error, first_failed_datetime, tries FROM sync_buffer "
+        "WHERE integration_datetime IS NULL AND integration_error IS NOT "
+        "NULL ORDER BY id LIMIT ?1) LIMIT ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 1, limit);
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        failed.table = (const char *) sqlite3_column_text(stmt, 0);
+        failed.record_id = (const char *) sqlite3_column_text(stmt, 1);
+        failed.action = (const char *) sqlite3_column_text(stmt, 2);
+        failed.field = (const char *) sqlite3_column_text(stmt, 3);
+        failed.error = (const char *) sqlite3_column_text(stmt, 4);
+        failed.since = (const char *) sqlite3_column_text(stmt, 5);
+        failed.tries = sqlite3_column_int64(stmt, 6);
+        each(data, &failed);
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading failed records", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}

@@ -1,0 +1,319 @@
+/*
+ * Checking, and beginning again.
+ *
+ * Promises: a check changes nothing and tells everything it finds; beginning
+ * again loses no change that central has not got, unless that was said.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+#define FINDINGS_MAX  100          /* of one kind: more say nothing more */
+
+typedef struct {
+    msync_finding_pt  each;
+    void             *data;
+} report_t;
+
+/* one look at the schema */
+typedef struct {
+    msync_store_t  *store;
+    sqlite3_stmt   *stmt;          /* gives the SQL of a type and a name */
+    bool            set_up;
+    msync_lost_pt   each;
+    void           *data;
+} look_t;
+
+
+/* reports each row of a query whose first column is a sentence */
+
+static int
+report_rows(msync_store_t *store, const report_t *report, const char *sql,
+    msync_err_t *err)
+{
+    int            code, n = 0, rc = MSYNC_OK;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, sql, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && n++ < FINDINGS_MAX) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        report->each(report->data, text ? text : "");
+    }
+
+    if (code != SQLITE_DONE && code != SQLITE_ROW) {
+        rc = msync_store_fault(store, "checking", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+static int
+check_object(const look_t *look, const msync_table_t *table,
+    const char *type, const char *name, const char *expected,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    char           text[512];
+    const char    *sql, *fault = NULL;
+    sqlite3_stmt  *stmt = look->stmt;
+
+    sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_DONE) {
+        fault = "is missing";
+
+    } else if (code != SQLITE_ROW) {
+        rc = msync_store_fault(look->store, "checking", err);
+
+    } else if (expected != NULL) {
+        sql = (const char *) sqlite3_column_text(stmt, 0);
+        fault = sql != NULL && strcmp(sql, expected) == 0
+                ? NULL : "is not as msync makes it";
+    }
+
+    if (fault != NULL) {
+        snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
+                 "it again when it starts", type, name, fault);
+        look->each(look->data, expected ? MSYNC_LOST_TRIGGER
+                                        : MSYNC_LOST_OBJECT, table, text);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+/* a trigger that says something else keeps changes from central */
+
+static int
+check_trigger(const look_t *look, const msync_table_t *table,
+    const char *event, msync_err_t *err)
+{
+    int           rc;
+    char         *name, *expected;
+    sqlite3_str  *sql;
+
+    sql = sqlite3_str_new(look->store->db);
+    msync_store_put_trigger(sql, table, event);
+    expected = sqlite3_str_finish(sql);
+    name = sqlite3_mprintf("msync_%s_%s", table->sql, event);
+
+    if (name == NULL || expected == NULL) {
+        msync_out_of_memory();
+    }
+
+    rc = check_object(look, table, "trigger", name, expected, err);
+
+    sqlite3_free(expected);
+    sqlite3_free(name);
+
+    return rc;
+}
+
+
+static void
+check_column(const look_t *look, const msync_table_t *table,
+    const char *name, bool sent)
+{
+    char  text[512];
+
+    if (msync_store_has_column(look->store, table->sql, name)) {
+        return;
+    }
+
+    if (sent && look->set_up) {
+        snprintf(text, sizeof(text), "table \"%.128s\": the column \"%.128s\" "
+                 "is gone. It was there when msync set the table up; nothing "
+                 "is sent or received until it is there again", table->sql,
+                 name);
+        look->each(look->data, MSYNC_LOST_FIELD, table, text);
+
+    } else {
+        snprintf(text, sizeof(text), "column \"%.128s\" of table \"%.128s\" "
+                 "is missing; the helper makes it again when it starts",
+                 name, table->sql);
+        look->each(look->data, MSYNC_LOST_OBJECT, table, text);
+    }
+}
+
+
+static void
+check_columns(const look_t *look, const msync_table_t *table)
+{
+    size_t  i;
+
+    /* a table that is missing comes back with all of them */
+    if (!msync_store_has_column(look->store, table->sql, NULL)) {
+        return;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        check_column(look, table, table->fields[i].name,
+                     table->push != 0 && !table->fields[i].local_only);
+    }
+
+    if (table->soft_is_local) {
+        check_column(look, table, table->soft_column, false);
+    }
+
+    check_column(look, table, "msync_extra", false);
+}
+
+
+int
+msync_store_check_schema(msync_store_t *store, bool set_up,
+    msync_lost_pt each, void *data, msync_err_t *err)
+{
+    int                   rc = MSYNC_OK;
+    size_t                i, j;
+    look_t                look = { store, NULL, set_up, each, data };
+    const msync_table_t  *table;
+
+    look.stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master "
+                                    "WHERE type = ?1 AND name = ?2 COLLATE "
+                                    "NOCASE", err);
+    if (look.stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+        rc = check_object(&look, table, "table", table->sql, NULL, err);
+        check_columns(&look, table);
+
+        for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
+            rc = rc == MSYNC_OK
+                 ? check_trigger(&look, table, msync_store_events[j], err)
+                 : rc;
+        }
+    }
+
+    sqlite3_finalize(look.stmt);
+    return rc;
+}
+
+
+static void
+report_lost(void *data, msync_lost_e lost, const msync_table_t *table,
+    const char *text)
+{
+    char             full[1024];
+    const report_t  *report = data;
+
+    (void) table;
+
+    if (lost == MSYNC_LOST_FIELD) {
+        snprintf(full, sizeof(full), "%s. " MSYNC_STORE_ADVICE_FIELD, text);
+        text = full;
+    }
+
+    report->each(report->data, text);
+}
+
+
+int
+msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
+    msync_err_t *err)
+{
+    bool      set_up;
+    size_t    i;
+    report_t  report = { each, data };
+
+    static const char *const  queries[] = {
+        "SELECT 'file: ' || integrity_check FROM pragma_integrity_check "
+        "WHERE integrity_check <> 'ok'",
+
+        "SELECT 'foreign key: a row of \"' || \"table\" || '\" (rowid ' || "
+        "ifnull(rowid, '?') || ') refers to a row of \"' || parent || '\" "
+        "that is not there' FROM pragma_foreign_key_check",
+
+        /* a cursor beyond the changelog would skip what comes next */
+        "SELECT 'cursor: ' || id || ' is ' || value_int || ', beyond the "
+        "end of the changelog' FROM key_value_store WHERE id IN "
+        "('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "typeof(value_int) = 'integer' AND "
+        "value_int > 1 + ifnull((SELECT seq FROM sqlite_sequence WHERE name "
+        "= 'changelog'), 0)",
+
+        "SELECT 'cursor: ' || id || ' is ' || quote(value_int) || ', no whole "
+        "number; the next run goes on from ' || ifnull(CAST(value_int AS "
+        "INTEGER), 0) FROM key_value_store WHERE id LIKE '%CURSOR%' AND "
+        "typeof(value_int) <> 'integer'",
+
+        "SELECT 'cursor: ' || id || ' is negative' FROM key_value_store "
+        "WHERE id LIKE '%CURSOR%' AND value_int < 0",
+
+        "SELECT 'changelog: silenced for every connection (msync_flag)' "
+        "FROM msync_flag WHERE integrating",
+
+        "SELECT 'buffer: ' || count(*) || ' records failed to integrate, "
+        "see \"msync errors\"' FROM sync_buffer WHERE integration_datetime "
+        "IS NULL AND integration_error IS NOT NULL HAVING count(*) > 0",
+
+        "SELECT 'push: ' || count(*) || ' records were refused by central, "
+        "see \"msync errors\"' FROM msync_refused HAVING count(*) > 0"
+    };
+
+    if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
+        || msync_store_check_schema(store, set_up, report_lost, &report, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        if (report_rows(store, &report, queries[i], err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_reinitialise(msync_store_t *store, bool discard,
+    msync_err_t *err)
+{
+    static const char  forget[] =
+        "DELETE FROM sync_buffer;"
+        "DELETE FROM key_value_store WHERE id IN ("
+        "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
+        "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
+        "'" MSYNC_KEY_PREPARED "', '" MSYNC_KEY_SITE_UUID "');";
+
+    static const char  discard_unsent[] =
+        "DELETE FROM changelog; DELETE FROM msync_refused;";
+
+    /* a central that was restored has older copies of what it had taken */
+    static const char  send_all[] =
+        "UPDATE key_value_store SET value_int = 0 WHERE id IN ("
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "EXISTS (SELECT 1 FROM key_value_store WHERE id = "
+        "'" MSYNC_KEY_RESTORED "' AND value_int <> 0);";
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_exec(store, forget, err) != MSYNC_OK
+        || msync_store_exec(store, discard ? discard_unsent : send_all, err)
+           != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}

@@ -1,0 +1,197 @@
+/*
+ * The database as a file, and the lock beside it.
+ *
+ * Promises: the mode of an existing file is kept; one process at a time
+ * syncs a database, by whatever name; a file that is not the database any more
+ * is told from it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/store_private.h"
+
+
+/*
+ * interface.md: an existing file keeps its mode; a new one in a directory
+ * that its administrator shares (setgid and writable by the group) is open
+ * to that group, elsewhere to nobody else.  SQLite gives -wal and -shm the
+ * mode of the database.
+ */
+
+static mode_t
+mode_of_new(const char *path)
+{
+    bool         shared;
+    char        *copy;
+    struct stat  st;
+
+    copy = msync_strdup(path);
+    shared = stat(dirname(copy), &st) == 0
+             && (st.st_mode & S_ISGID) && (st.st_mode & S_IWGRP);
+    msync_free(&copy);
+
+    return shared ? 0660 : 0600;
+}
+
+
+int
+msync_store_create_file(const char *path, msync_err_t *err)
+{
+    int     fd;
+    mode_t  mode = mode_of_new(path);
+
+    fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
+    if (fd == -1) {
+        if (errno == EEXIST) {
+            return MSYNC_OK;
+        }
+
+        return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
+                                                  : MSYNC_ERR_DATABASE_ERROR,
+                             "cannot create %s: %s", path, strerror(errno));
+    }
+
+    /* the umask is not the administrator's word on this */
+    (void) fchmod(fd, mode);
+    close(fd);
+
+    return MSYNC_OK;
+}
+
+
+/*
+ * The group of the database is another one than that of whoever makes the
+ * file; where it cannot be given to it, no group has a right to it.
+ */
+
+void
+msync_store_give_rights(int fd, const struct stat *database)
+{
+    uid_t   owner = geteuid() == 0 ? database->st_uid : (uid_t) -1;
+    mode_t  mode = database->st_mode & (S_IRWXU|S_IRWXG|S_IRWXO);
+
+    if (fchown(fd, owner, database->st_gid) == -1) {
+        mode &= ~S_IRWXG;
+    }
+
+    (void) fchmod(fd, mode);
+}
+
+
+/*
+ * The lock is for whoever may write the database: root's first command must
+ * not keep nginx's helper out.  SQLite does the same for -wal and -shm.
+ */
+
+static int
+open_lock(const char *database, const char *name, msync_err_t *err)
+{
+    int          fd;
+    struct stat  st;
+
+    fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd == -1 && errno == ENOENT) {
+        fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+
+        if (fd != -1 && stat(database, &st) == 0) {
+            msync_store_give_rights(fd, &st);
+
+        } else if (fd != -1) {
+            (void) fchmod(fd, mode_of_new(name));
+        }
+    }
+
+    if (fd == -1) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "cannot open %s: %s", name, strerror(errno));
+    }
+
+    return fd;
+}
+
+
+int
+msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
+{
+    char     name[4096], pid[32] = "", *real;
+    ssize_t  n;
+
+    /* one lock, whatever the database is called */
+    real = realpath(path, NULL);
+    n = snprintf(name, sizeof(name), "%s.lock", real ? real : path);
+    free(real);
+
+    if (n >= (ssize_t) sizeof(name)) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "the database's path is too long");
+    }
+
+    if (*fd == -1) {
+        *fd = open_lock(path, name, err);
+        if (*fd == -1) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
+        n = snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
+
+        /* only a hint for whoever is refused */
+        if (ftruncate(*fd, 0) == 0 && pwrite(*fd, pid, n, 0) != n) {
+            (void) ftruncate(*fd, 0);
+        }
+        return MSYNC_OK;
+    }
+
+    n = pread(*fd, pid, sizeof(pid) - 1, 0);
+    *holder = n > 0 ? strtol(pid, NULL, 10) : 0;
+
+    close(*fd);
+    *fd = -1;
+
+    return MSYNC_AGAIN;
+}
+
+
+static bool
+has_moved(msync_store_t *store)
+{
+    int  moved = 0;
+
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+                                &moved);
+    return moved != 0;
+}
+
+
+int
+msync_store_check_file(msync_store_t *store, msync_err_t *err)
+{
+    return has_moved(store)
+           ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
+                           "another file was put in its place, while it was "
+                           "open; stop nginx before you do that",
+                           sqlite3_db_filename(store->db, "main"))
+           : MSYNC_OK;
+}
+
+
+void
+msync_store_leave_log(msync_store_t *store)
+{
+    if (store->db == NULL || !has_moved(store)) {
+        return;
+    }
+
+    sqlite3_busy_handler(store->db, NULL, NULL);
+    (void) sqlite3_wal_checkpoint_v2(store->db, "main",
+                                     SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}

@@ -1,0 +1,230 @@
+/*
+ * key_value_store: cursors, flags and the settings.
+ *
+ * Promises: an id that is not there is no error; settings are saved whole or
+ * not at all.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+
+static sqlite3_stmt *
+kv_get(msync_store_t *store, const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_GET,
+                            "SELECT value_int, value_string "
+                            "FROM key_value_store WHERE id = ?1", err);
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    }
+
+    return stmt;
+}
+
+
+int
+msync_store_get_int(msync_store_t *store, const char *id, int64_t *value,
+    msync_err_t *err)
+{
+    int            code;
+    sqlite3_stmt  *stmt;
+
+    stmt = kv_get(store, id, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW
+        && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+    {
+        *value = sqlite3_column_int64(stmt, 0);
+    }
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        msync_store_fault(store, id, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_get_string(msync_store_t *store, const char *id, char **value,
+    msync_err_t *err)
+{
+    int            code;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    *value = NULL;
+
+    stmt = kv_get(store, id, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 1);
+        *value = text ? msync_strdup(text) : NULL;
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, id, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_set_int(msync_store_t *store, const char *id, int64_t value,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_INT,
+                            "INSERT INTO key_value_store (id, value_int) "
+                            "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
+                            "SET value_int = excluded.value_int "
+                            "WHERE value_int IS NOT excluded.value_int", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, value);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
+msync_store_set_string(msync_store_t *store, const char *id,
+    const char *value, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_SET_STRING,
+                            "INSERT INTO key_value_store (id, value_string) "
+                            "VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE "
+                            "SET value_string = excluded.value_string "
+                            "WHERE value_string IS NOT "
+                            "excluded.value_string", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, value, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
+msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_KV_UNSET,
+                            "DELETE FROM key_value_store WHERE id = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, id, err);
+}
+
+
+int
+msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
+    msync_err_t *err)
+{
+    int      rc = MSYNC_ERROR;
+    char    *url = NULL, *username = NULL, *hash = NULL;
+    int64_t  interval = conf->interval;
+
+    if (msync_store_get_string(store, MSYNC_KEY_URL, &url, err) != MSYNC_OK
+        || msync_store_get_string(store, MSYNC_KEY_USERNAME, &username, err)
+           != MSYNC_OK
+        || msync_store_get_string(store, MSYNC_KEY_PASSWORD_SHA256, &hash,
+                                  err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_INTERVAL_SECONDS, &interval,
+                               err) != MSYNC_OK)
+    {
+        goto done;
+    }
+
+    if (url != NULL && msync_conf_set_url(conf, url, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (username != NULL) {
+        free(conf->username);
+        conf->username = username;
+        username = NULL;
+    }
+
+    if (hash != NULL && msync_conf_is_sha256(hash)) {
+        strcpy(conf->password_sha256, hash);
+    }
+
+    if (interval >= 0 && interval <= MSYNC_INTERVAL_MAX) {
+        conf->interval = (long) interval;
+    }
+
+    rc = MSYNC_OK;
+
+done:
+
+    msync_free(&url);
+    msync_free(&username);
+    msync_free(&hash);
+
+    return rc;
+}
+
+
+int
+msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
+    msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if ((conf->url != NULL
+         && msync_store_set_string(store, MSYNC_KEY_URL, conf->url, err)
+            != MSYNC_OK)
+        || (conf->username != NULL
+            && msync_store_set_string(store, MSYNC_KEY_USERNAME,
+                                      conf->username, err) != MSYNC_OK)
+        || (conf->password_sha256[0] != '\0'
+            && msync_store_set_string(store, MSYNC_KEY_PASSWORD_SHA256,
+                                      conf->password_sha256, err)
+               != MSYNC_OK)
+        || msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
+                               conf->interval, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}

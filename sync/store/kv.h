@@ -1,0 +1,52 @@
+/*
+ * key_value_store: settings, cursors and what else is one value a site.
+ */
+
+#ifndef MSYNC_STORE_KV_H
+#define MSYNC_STORE_KV_H
+
+#include "store/store.h"
+
+/* key_value_store ids (protocol.md), for msync_store_get_int and friends */
+#define MSYNC_KEY_PUSH_CURSOR           "REMOTE_SYNC_PUSH_CURSOR"
+#define MSYNC_KEY_PUSH_V6_CURSOR        "SYNC_PUSH_CURSOR_V6"
+#define MSYNC_KEY_PULL_CENTRAL_CURSOR   "CENTRAL_SYNC_PULL_CURSOR"
+#define MSYNC_KEY_PULL_V6_CURSOR        "SYNC_PULL_CURSOR_V6"
+#define MSYNC_KEY_URL                   "SETTINGS_SYNC_URL"
+#define MSYNC_KEY_USERNAME              "SETTINGS_SYNC_USERNAME"
+#define MSYNC_KEY_PASSWORD_SHA256       "SETTINGS_SYNC_PASSWORD_SHA256"
+#define MSYNC_KEY_INTERVAL_SECONDS      "SETTINGS_SYNC_INTERVAL_SECONDS"
+#define MSYNC_KEY_SITE_ID               "SETTINGS_SYNC_SITE_ID"
+#define MSYNC_KEY_SITE_UUID             "SETTINGS_SYNC_SITE_UUID"
+#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"
+#define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
+#define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
+#define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
+#define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
+#define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
+#define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
+#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
+#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
+#define MSYNC_KEY_TABLES                "MSYNC_TABLES"
+#define MSYNC_KEY_WAITING               "MSYNC_WAITING"
+
+
+/* key_value_store: *value is left alone when the id is not there */
+int msync_store_get_int(msync_store_t *store, const char *id,
+    int64_t *value, msync_err_t *err);
+int msync_store_set_int(msync_store_t *store, const char *id, int64_t value,
+    msync_err_t *err);
+/* *value is owned by the caller, NULL when the id is not there */
+int msync_store_get_string(msync_store_t *store, const char *id,
+    char **value, msync_err_t *err);
+int msync_store_set_string(msync_store_t *store, const char *id,
+    const char *value, msync_err_t *err);
+int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
+
+/* what was saved by the settings page wins over conf */
+int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
+    msync_err_t *err);
+int msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
+    msync_err_t *err);
+
+#endif /* MSYNC_STORE_KV_H */

@@ -1,0 +1,419 @@
+/*
+ * The sync log: one row a run, with Open mSupply's column names.
+ *
+ * Promises: a run that ended has finished_datetime, well or not; one that
+ * was interrupted has none until the next start of a helper closes it.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/store_private.h"
+#include "base/clock.h"
+
+/* the order of msync_step_e */
+static const struct {
+    const char  *name;
+    bool         counts;           /* has _progress_total and _done */
+} columns[MSYNC_STEP_MAX] = {
+    { "prepare_initial", false },
+    { "push_v6",         true },
+    { "push",            true },
+    { "pull_central",    true },
+    { "pull_remote",     true },
+    { "pull_v6",         true },
+    { "integration",     true }
+};
+
+#define FIRST_STEP_COLUMN  6       /* behind id … duration_in_seconds */
+
+
+/* the columns in the order that read_entry and log_update count on */
+
+static void
+add_columns(sqlite3_str *sql, const char *suffix)
+{
+    int  i;
+
+    sqlite3_str_appendf(sql, "started_datetime%s, finished_datetime%s, "
+                        "error_code%s, error_message%s, "
+                        "duration_in_seconds%s", suffix, suffix, suffix,
+                        suffix, suffix);
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        sqlite3_str_appendf(sql, ", %s_started_datetime%s, "
+                            "%s_finished_datetime%s", columns[i].name,
+                            suffix, columns[i].name, suffix);
+
+        if (columns[i].counts) {
+            sqlite3_str_appendf(sql, ", %s_progress_total%s, "
+                                "%s_progress_done%s", columns[i].name,
+                                suffix, columns[i].name, suffix);
+        }
+    }
+}
+
+
+/* with milliseconds: a duration is the difference of two of these */
+
+static char *
+print_time(int64_t ms, char text[32])
+{
+    size_t  length;
+
+    msync_clock_format(ms, text);
+    length = strlen(text) - 1;
+    snprintf(text + length, 32 - length, ".%03dZ", (int) (ms % 1000));
+
+    return text;
+}
+
+
+static int64_t
+read_time(sqlite3_stmt *stmt, int column)
+{
+    long         ms = 0;
+    const char  *text, *rest;
+    struct tm    tm;
+
+    text = (const char *) sqlite3_column_text(stmt, column);
+    if (text == NULL) {
+        return 0;
+    }
+
+    memset(&tm, 0, sizeof(tm));
+
+    rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL) {
+        return 0;
+    }
+
+    /* ".123Z" */
+    if (*rest == '.') {
+        ms = strtol(rest + 1, NULL, 10);
+    }
+
+    return (int64_t) timegm(&tm) * 1000 + (ms > 0 && ms < 1000 ? ms : 0);
+}
+
+
+static int64_t
+read_count(sqlite3_stmt *stmt, int column)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_NULL
+           ? -1 : sqlite3_column_int64(stmt, column);
+}
+
+
+static void
+read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
+{
+    int                i, column = FIRST_STEP_COLUMN;
+    const char        *text;
+    msync_step_log_t  *step;
+
+    memset(entry, 0, sizeof(msync_log_entry_t));
+
+    entry->id = sqlite3_column_int64(stmt, 0);
+    entry->started = read_time(stmt, 1);
+    entry->finished = read_time(stmt, 2);
+
+    text = (const char *) sqlite3_column_text(stmt, 3);
+    if (text != NULL) {
+        entry->variant = msync_err_by_name(text);
+    }
+
+    text = (const char *) sqlite3_column_text(stmt, 4);
+    snprintf(entry->text, sizeof(entry->text), "%s", text ? text : "");
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        step = &entry->steps[i];
+        step->started = read_time(stmt, column++);
+        step->finished = read_time(stmt, column++);
+        step->total = -1;
+
+        if (columns[i].counts) {
+            step->total = read_count(stmt, column++);
+            step->done = sqlite3_column_int64(stmt, column++);
+        }
+    }
+}
+
+
+/* reads rows that "tail" selects; each may be NULL, entry the last one */
+
+static int
+read_entries(msync_store_t *store, const char *tail, unsigned limit,
+    msync_log_pt each, void *data, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendall(sql, "SELECT id, ");
+    add_columns(sql, "");
+    sqlite3_str_appendf(sql, " FROM sync_log %s ORDER BY id DESC LIMIT %u",
+                        tail, limit);
+
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        read_entry(stmt, entry);
+
+        if (each != NULL) {
+            each(data, entry);
+        }
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "sync_log", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* a line of the log that a power cut takes is no loss; within a transaction
+ * it is part of that */
+
+static int
+run_unsynced(msync_store_t *store, sqlite3_stmt *stmt, msync_err_t *err)
+{
+    if (msync_store_in_transaction(store)) {
+        return msync_store_run(store, stmt, "sync_log", err);
+    }
+
+    if (msync_store_begin_unsynced(store, err) != MSYNC_OK) {
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_run(store, stmt, "sync_log", err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}
+
+
+int
+msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    int            i;
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    memset(entry, 0, sizeof(msync_log_entry_t));
+    entry->started = msync_clock_wall();
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        entry->steps[i].total = -1;
+    }
+
+    stmt = msync_store_prepare(store, "INSERT INTO sync_log "
+                               "(started_datetime) VALUES (?1)", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, print_time(entry->started, now), -1,
+                      SQLITE_STATIC);
+
+    if (run_unsynced(store, stmt, err) != MSYNC_OK) {
+        sqlite3_finalize(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_finalize(stmt);
+    entry->id = sqlite3_last_insert_rowid(store->db);
+
+    return MSYNC_OK;
+}
+
+
+static void
+bind_time(sqlite3_stmt *stmt, int at, int64_t ms)
+{
+    char  text[32];
+
+    if (ms == 0) {
+        sqlite3_bind_null(stmt, at);
+
+    } else {
+        sqlite3_bind_text(stmt, at, print_time(ms, text), -1,
+                          SQLITE_TRANSIENT);
+    }
+}
+
+
+static void
+bind_count(sqlite3_stmt *stmt, int at, const msync_step_log_t *step,
+    int64_t count)
+{
+    if (step->total < 0) {
+        sqlite3_bind_null(stmt, at);
+
+    } else {
+        sqlite3_bind_int64(stmt, at, count);
+    }
+}
+
+
+static sqlite3_stmt *
+log_update(msync_store_t *store, msync_err_t *err)
+{
+    sqlite3_str    *sql;
+    sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_LOG_UPDATE];
+
+    if (*stmt != NULL) {
+        return *stmt;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendall(sql, "UPDATE sync_log SET ");
+    add_columns(sql, " = ?");
+    sqlite3_str_appendall(sql, " WHERE id = ?");
+
+    *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+
+    return *stmt;
+}
+
+
+int
+msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    int                      i, at = 6;
+    sqlite3_stmt            *stmt;
+    const msync_step_log_t  *step;
+
+    stmt = log_update(store, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    bind_time(stmt, 1, entry->started);
+    bind_time(stmt, 2, entry->finished);
+    sqlite3_bind_null(stmt, 3);
+    sqlite3_bind_null(stmt, 4);
+    sqlite3_bind_null(stmt, 5);
+
+    if (entry->variant != MSYNC_ERR_NONE) {
+        sqlite3_bind_text(stmt, 3, msync_err_variant(entry->variant), -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 4, entry->text, -1, SQLITE_STATIC);
+    }
+
+    if (entry->finished != 0) {
+        sqlite3_bind_int64(stmt, 5,
+                           (entry->finished - entry->started) / 1000);
+    }
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        step = &entry->steps[i];
+        bind_time(stmt, at++, step->started);
+        bind_time(stmt, at++, step->finished);
+
+        if (columns[i].counts) {
+            bind_count(stmt, at++, step, step->total);
+            bind_count(stmt, at++, step, step->done);
+        }
+    }
+
+    sqlite3_bind_int64(stmt, at, entry->id);
+
+    return run_unsynced(store, stmt, err);
+}
+
+
+int
+msync_store_log_close_interrupted(msync_store_t *store, int *n,
+    msync_err_t *err)
+{
+    int            rc;
+    char           now[32];
+    sqlite3_stmt  *stmt;
+
+    *n = 0;
+
+    stmt = msync_store_prepare(store,
+        "UPDATE sync_log SET finished_datetime = ?1, error_code = ?2, "
+        "error_message = 'The run was interrupted; the next one goes on "
+        "where it stopped.', duration_in_seconds = NULL "
+        "WHERE finished_datetime IS NULL", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, print_time(msync_clock_wall(), now), -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2,
+                      msync_err_variant(MSYNC_ERR_HELPER_STOPPED), -1,
+                      SQLITE_STATIC);
+
+    rc = msync_store_run(store, stmt, "sync_log", err);
+    *n = sqlite3_changes(store->db);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+int
+msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    memset(entry, 0, sizeof(msync_log_entry_t));
+
+    return read_entries(store, "", 1, NULL, NULL, entry, err);
+}
+
+
+int
+msync_store_log_last_success(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    memset(entry, 0, sizeof(msync_log_entry_t));
+
+    return read_entries(store, "WHERE finished_datetime IS NOT NULL AND "
+                        "error_code IS NULL", 1, NULL, NULL, entry, err);
+}
+
+
+int
+msync_store_log_history(msync_store_t *store, unsigned limit,
+    msync_log_pt each, void *data, msync_err_t *err)
+{
+    msync_log_entry_t  entry;
+
+    return read_entries(store, "", limit, each, data, &entry, err);
+}
+
+
+int
+msync_store_log_trim(msync_store_t *store, unsigned keep, msync_err_t *err)
+{
+    int    rc;
+    char  *sql;
+
+    sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT max(id) "
+                          "FROM sync_log) - %u AND id IS NOT (SELECT max(id) "
+                          "FROM sync_log WHERE finished_datetime IS NOT NULL "
+                          "AND error_code IS NULL)", keep);
+    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
+    sqlite3_free(sql);
+
+    return rc;
+}

@@ -1,0 +1,66 @@
+/*
+ * sync_log: the runs.
+ */
+
+#ifndef MSYNC_STORE_LOG_H
+#define MSYNC_STORE_LOG_H
+
+#include "store/store.h"
+
+/* the steps of a run, in their order */
+
+typedef enum {
+    MSYNC_STEP_PREPARE = 0,
+    MSYNC_STEP_PUSH_V6,
+    MSYNC_STEP_PUSH,
+    MSYNC_STEP_PULL_CENTRAL,
+    MSYNC_STEP_PULL_REMOTE,
+    MSYNC_STEP_PULL_V6,
+    MSYNC_STEP_INTEGRATE,
+    MSYNC_STEP_MAX
+} msync_step_e;
+
+typedef struct {
+    int64_t  started;              /* ms, 0: not */
+    int64_t  finished;
+    int64_t  total;                /* -1: not known yet, no number shown */
+    int64_t  done;
+} msync_step_log_t;
+
+/* one row of sync_log */
+typedef struct {
+    int64_t           id;
+    int64_t           started;
+    int64_t           finished;    /* 0: it runs, or was interrupted */
+    msync_step_log_t  steps[MSYNC_STEP_MAX];
+    msync_variant_e   variant;     /* NONE: no error */
+    char              text[MSYNC_ERR_TEXT_MAX + 512];  /* with advice */
+} msync_log_entry_t;
+
+/* makes a row for a new run and sets id and started */
+int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+int msync_store_log_update(msync_store_t *store,
+    const msync_log_entry_t *entry, msync_err_t *err);
+
+/* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them */
+int msync_store_log_close_interrupted(msync_store_t *store, int *n,
+    msync_err_t *err);
+
+/* the latest run, and the latest that succeeded; id 0: there is none */
+int msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+int msync_store_log_last_success(msync_store_t *store,
+    msync_log_entry_t *entry, msync_err_t *err);
+
+typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
+
+/* the last "limit" runs, newest first */
+int msync_store_log_history(msync_store_t *store, unsigned limit,
+    msync_log_pt each, void *data, msync_err_t *err);
+
+/* forgets runs beyond the newest "keep", but never the last success */
+int msync_store_log_trim(msync_store_t *store, unsigned keep,
+    msync_err_t *err);
+
+#endif /* MSYNC_STORE_LOG_H */

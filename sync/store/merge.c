@@ -1,0 +1,229 @@
+/*
+ * Merging two rows of a table into one.
+ *
+ * Promises: a merge is done whole or not at all; afterwards no row refers to
+ * the loser, and nothing that exists once for a pair exists twice.  Who was
+ * merged into whom is remembered: what comes later and still names the loser,
+ * from a site that did not know yet, is led to the record that was kept.
+ */
+
+#include <string.h>
+
+#include "store/store_private.h"
+
+/* tables that join a merged table to another: one row a pair */
+static const struct {
+    const char  *table;
+    const char  *merged;           /* the field that is repointed */
+    const char  *other;
+} joins[] = {
+    { "name_store_join",       "name_ID",       "store_ID" },
+    { "name_tag_join",         "name_ID",       "name_tag_ID" },
+    { "list_master_name_join", "name_ID",       "list_master_ID" },
+    { "item_store_join",       "item_ID",       "store_ID" },
+    { "list_master_line",      "item_ID",       "item_master_ID" },
+    { "item_warning_link",     "item_ID",       "warning_ID" },
+    { "clinician_store_join",  "prescriber_ID", "store_ID" }
+};
+
+
+/* the loser's row of a pair that the other has, too */
+
+static int
+tidy_joins(msync_store_t *store, const msync_table_t *other,
+    const msync_field_t *field, const char *from, const char *to,
+    msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
+        if (strcmp(joins[i].table, other->name) != 0
+            || strcmp(joins[i].merged, field->name) != 0
+            || msync_table_field(other, joins[i].other) == NULL)
+        {
+            continue;
+        }
+
+        return msync_store_run_about(store,
+                   sqlite3_mprintf("DELETE FROM \"%w\" AS l WHERE l.\"%w\" = "
+                                   "?1 AND EXISTS (SELECT 1 FROM \"%w\" k "
+                                   "WHERE k.\"%w\" = ?2 AND k.\"%w\" = "
+                                   "l.\"%w\")", other->sql, field->name,
+                                   other->sql, field->name, joins[i].other,
+                                   joins[i].other),
+                   from, to, err);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+repoint(msync_store_t *store, const msync_table_t *table, const char *from,
+    const char *to, msync_err_t *err)
+{
+    size_t                i, j;
+    const msync_field_t  *field;
+    const msync_table_t  *other;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        other = &store->catalogue->tables[i];
+
+        for (j = 0; j < other->n; j++) {
+            field = &other->fields[j];
+
+            if (field->target != table) {
+                continue;
+            }
+
+            if (tidy_joins(store, other, field, from, to, err) != MSYNC_OK
+                || msync_store_run_about(store,
+                       sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 WHERE "
+                                       "\"%w\" = ?1", other->sql,
+                                       field->name, field->name),
+                       from, to, err) != MSYNC_OK)
+            {
+                return MSYNC_ERROR;
+            }
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* a chain of merges leads to its end at once */
+
+static int
+remember(msync_store_t *store, const msync_table_t *table, const char *lose,
+    const char *keep, msync_err_t *err)
+{
+    static const char *const  steps[] = {
+        "UPDATE msync_merged SET kept_id = ?2 WHERE kept_id = ?1 AND "
+        "table_name = %Q",
+        "DELETE FROM msync_merged WHERE record_id IN (?1, ?2) AND "
+        "table_name = %Q",
+        "INSERT INTO msync_merged (record_id, kept_id, "
+        "table_name) VALUES (?1, ?2, %Q)"
+    };
+
+    size_t  i;
+
+    for (i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        if (msync_store_run_about(store,
+                                  sqlite3_mprintf(steps[i], table->name),
+                                  lose, keep, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_merged_any(msync_store_t *store, bool *any, msync_err_t *err)
+{
+    return msync_store_found(store,
+        msync_store_stmt(store, MSYNC_STMT_MERGED_ANY,
+                         "SELECT 1 FROM msync_merged LIMIT 1", err),
+        any, "looking for merges", err);
+}
+
+
+int
+msync_store_merged(msync_store_t *store, const msync_table_t *table,
+    const char *id, char **kept, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    *kept = NULL;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_MERGED,
+                            "SELECT kept_id FROM msync_merged WHERE "
+                            "table_name = ?1 AND record_id = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        *kept = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "looking for a merge", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_follow_merges(msync_store_t *store, msync_row_t *row,
+    msync_err_t *err)
+{
+    char                 *kept;
+    size_t                i;
+    msync_value_t        *value;
+    const msync_field_t  *field;
+
+    for (i = 0; i < row->table->n; i++) {
+        field = &row->table->fields[i];
+        value = &row->values[i];
+
+        if (i == row->table->key || field->target == NULL
+            || !field->target->merge || value->kind != MSYNC_VALUE_TEXT)
+        {
+            continue;
+        }
+
+        if (msync_store_merged(store, field->target, value->text, &kept, err)
+            != MSYNC_OK)
+        {
+            err->scope = MSYNC_SCOPE_RUN;
+            return MSYNC_ERROR;
+        }
+
+        if (kept != NULL) {
+            value->length = strlen(kept);
+            value->text = msync_row_text(row, kept, value->length);
+            msync_free(&kept);
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
+    const char *lose, const char *keep, msync_err_t *err)
+{
+    int   rc;
+    bool  owed;
+
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = repoint(store, table, lose, keep, err);
+
+    if (rc == MSYNC_OK) {
+        rc = table->on_delete == MSYNC_DELETE_SOFT
+             ? msync_store_row_soft_delete(store, table, lose, err)
+             : msync_store_row_delete(store, table, lose, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = remember(store, table, lose, keep, err);
+    }
+
+    return msync_store_tried(store, owed, rc, err);
+}

@@ -1,0 +1,501 @@
+/*
+ * Migration: what a database is, and the way to the schema of this version.
+ *
+ * Promises: a file that is not ours, damaged, or of a newer version is
+ * refused and not written to; a migration is one transaction, so another
+ * connection sees the old schema or the new one; tables, columns and rows of
+ * the application are never dropped; a field that the catalogue has learnt
+ * has in its column what it had before.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+#define KEY_VERSION  "MSYNC_SCHEMA_VERSION"
+#define KEY_HASH     "MSYNC_SCHEMA_SHA256"
+
+
+/*
+ * What CREATE IF NOT EXISTS and ALTER TABLE ADD cannot do, each for databases
+ * of an older version, in order.  Version 1 kept no number.
+ */
+
+static const struct {
+    int64_t      version;
+    const char  *sql;
+} migrations[] = {
+    /* one id may be that of several merges: another index took its place */
+    { 2, "DROP INDEX IF EXISTS sync_buffer_record;" },
+    /* msync_extra held fields of the catalogue, too: see migrate() */
+    { 3, "" },
+    /* a first sync marked what is a row, it is ended by migrate() */
+    { 4, "" }
+};
+
+#define VERSION_STALE_EXTRA  2
+
+#define SCHEMA_VERSION                                                        \
+    migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
+
+/* what is not any more as this schema made it */
+typedef struct {
+    msync_store_t  *store;         /* borrowed */
+    bool           *triggers;      /* owned, of which table of the catalogue;
+                                      NULL: only looked for, nothing said */
+    bool            any;
+    bool            refused;       /* why is in err */
+    msync_err_t    *err;           /* borrowed */
+} losses_t;
+
+
+bool
+msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column)
+{
+    return sqlite3_table_column_metadata(store->db, "main", table, column,
+                                         NULL, NULL, NULL, NULL, NULL)
+           == SQLITE_OK;
+}
+
+
+/* the number of these tables that are there */
+
+static int
+count_tables(msync_store_t *store, const char *names, int64_t *n,
+    msync_err_t *err)
+{
+    int            rc = MSYNC_ERROR;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name "
+                               "IN (%s)", names), err);
+    if (stmt != NULL) {
+        rc = msync_store_scalar(store, stmt, n, "reading the schema", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* 0: nothing of ours is there yet */
+
+static int
+read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+{
+    char     *hash;
+    int64_t   n;
+
+    *version = 0;
+
+    if (count_tables(store, "'key_value_store', 'changelog', 'sync_buffer', "
+                     "'sync_log'", &n, err) != MSYNC_OK)
+    {
+        switch (sqlite3_errcode(store->db) & 0xff) {
+        case SQLITE_NOTADB:
+            msync_err_context(err, "this file is no database, it was left "
+                                   "as it is");
+            break;
+        case SQLITE_CORRUPT:
+            msync_err_context(err, "this database is damaged, it was left "
+                                   "as it is; put a backup in its place, "
+                                   "then run \"msync reinitialise\"");
+            break;
+        }
+
+        return MSYNC_ERROR;
+    }
+
+    if (n == 0) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_has_column(store, "key_value_store", "value_string")
+        && msync_store_has_column(store, "key_value_store", "value_int"))
+    {
+        if (msync_store_get_int(store, KEY_VERSION, version, err) != MSYNC_OK
+            || msync_store_get_string(store, KEY_HASH, &hash, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (*version == 0 && hash != NULL) {
+            *version = 1;
+        }
+
+        msync_free(&hash);
+    }
+
+    if (*version == 0) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "this database belongs to another program: it "
+                             "has tables named as msync's own (changelog, "
+                             "sync_buffer, sync_log or key_value_store) that "
+                             "msync did not make. It was left as it is; name "
+                             "another file");
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_identify(msync_store_t *store, int64_t *version,
+    msync_err_t *err)
+{
+    if (read_version(store, version, err) == MSYNC_OK) {
+
+        if (*version <= SCHEMA_VERSION) {
+            return MSYNC_OK;
+        }
+
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "a newer msync made this database (schema "
+                             "version %lld, this one knows up to %lld). It "
+                             "was left as it is; install that msync again, "
+                             "or put a backup from before in its place and "
+                             "run \"msync reinitialise\" then",
+                             (long long) *version,
+                             (long long) SCHEMA_VERSION);
+    }
+
+    /* what another process left in the log stays there, too */
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                             NULL);
+    return MSYNC_ERROR;
+}
+
+
+/* whether the database has the schema, whatever happened to it since */
+
+static int
+has_schema(msync_store_t *store, int64_t version, const char *hash,
+    bool *set_up, msync_err_t *err)
+{
+    char  *stored;
+
+    *set_up = false;
+
+    if (version != SCHEMA_VERSION) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_get_string(store, KEY_HASH, &stored, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *set_up = stored != NULL && strcmp(stored, hash) == 0;
+    msync_free(&stored);
+
+    return MSYNC_OK;
+}
+
+
+/* the schema of this catalogue, and its hash; the caller frees it */
+
+static char *
+make_schema(msync_store_t *store, char hash[MSYNC_SHA256_HEX + 1])
+{
+    char  *schema;
+
+    schema = msync_store_schema(store->catalogue);
+    msync_conf_hash_password(schema, strlen(schema), hash);
+
+    return schema;
+}
+
+
+int
+msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
+{
+    char     *schema, hash[MSYNC_SHA256_HEX + 1];
+    int64_t   version;
+
+    schema = make_schema(store, hash);
+    msync_free(&schema);
+
+    return msync_store_identify(store, &version, err) == MSYNC_OK
+           ? has_schema(store, version, hash, set_up, err) : MSYNC_ERROR;
+}
+
+
+static void
+note_lost(void *data, msync_lost_e lost, const msync_table_t *table,
+    const char *text)
+{
+    losses_t  *losses = data;
+
+    losses->any = true;
+
+    if (lost == MSYNC_LOST_FIELD) {
+        if (!losses->refused) {
+            losses->refused = true;
+            msync_err_set(losses->err, MSYNC_ERR_DATABASE_ERROR, "%s", text);
+            losses->err->advice = MSYNC_STORE_ADVICE_FIELD;
+        }
+
+    } else if (losses->triggers != NULL) {
+        msync_log(MSYNC_LOG_WARN, "%s", text);
+
+        if (lost == MSYNC_LOST_TRIGGER) {
+            losses->triggers[table - losses->store->catalogue->tables] = true;
+        }
+    }
+}
+
+
+/* what somebody dropped or changed since this schema was made */
+
+static int
+find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
+{
+    losses->store = store;
+    losses->err = err;
+
+    return msync_store_check_schema(store, true, note_lost, losses, err)
+           == MSYNC_OK && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+int
+msync_store_tables_file(msync_store_t *store, char **path, msync_err_t *err)
+{
+    *path = NULL;
+
+    return msync_store_has_column(store, "key_value_store", "value_string")
+           ? msync_store_get_string(store, MSYNC_KEY_TABLES, path, err)
+           : MSYNC_OK;
+}
+
+
+/* whoever works on this database next has to go by the same; what is there
+ * already is not written again, for that would wait for the application */
+
+static int
+note_tables_file(msync_store_t *store, msync_err_t *err)
+{
+    int          rc = MSYNC_OK;
+    char        *known;
+    const char  *file;
+
+    file = store->catalogue->file ? store->catalogue->file : "";
+
+    if (msync_store_tables_file(store, &known, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (known == NULL || strcmp(known, file) != 0) {
+        rc = msync_store_set_string(store, MSYNC_KEY_TABLES, file, err);
+    }
+
+    msync_free(&known);
+    return rc;
+}
+
+
+/* puts the rows of a table into the changelog */
+
+static int
+resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
+    msync_err_t *err)
+{
+    int            rc;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_resend(sql, table, store->changes_filter);
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    rc = msync_store_run(store, stmt, table->name, err);
+    sqlite3_finalize(stmt);
+
+    if (rc == MSYNC_OK) {
+        msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
+                  "changed, so nobody knows what was changed meanwhile. All "
+                  "its rows that this site may send, %lld, are sent again; "
+                  "rows that were deleted meanwhile stay at central",
+                  table->sql, (long long) sqlite3_changes(store->db));
+    }
+
+    return rc;
+}
+
+
+/* a site that has not come to its first success has nothing to send yet */
+
+static int
+resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
+{
+    int                 rc = MSYNC_OK;
+    size_t              i;
+    int64_t             site = -1;
+    msync_log_entry_t   success;
+
+    if (msync_store_log_last_success(store, &success, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        if (success.id != 0 && triggers[i]) {
+            rc = resend_table(store, &store->catalogue->tables[i], site, err);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+migrate(msync_store_t *store, int64_t version, const char *schema,
+    const char *hash, msync_err_t *err)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(migrations) / sizeof(*migrations); i++) {
+        if (version != 0 && version < migrations[i].version
+            && msync_store_exec(store, migrations[i].sql, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    /*
+     * The schema comes again for another catalogue, too.  It makes the
+     * indexes of references, so these are settled when it has: a table or
+     * column of theirs may be new.
+     */
+    if (msync_store_know_loose(store, err) != MSYNC_OK
+        || msync_store_settle_buffer(store, err) != MSYNC_OK
+        || (version != 0
+            && msync_store_rename_tables(store, err) != MSYNC_OK)
+        || msync_store_take_tables(store, err) != MSYNC_OK
+        || msync_store_exec(store, schema, err) != MSYNC_OK
+        || msync_store_end_early(store, err) != MSYNC_OK
+        || (version != 0
+            && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
+                                       err) != MSYNC_OK)
+        || msync_store_note_names(store, err) != MSYNC_OK
+        || note_tables_file(store, err) != MSYNC_OK
+        || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_set_string(store, KEY_HASH, hash, err);
+}
+
+
+/* makes a schema good that this msync has made */
+
+static int
+restore(msync_store_t *store, int64_t version, const char *schema,
+    const char *hash, msync_err_t *err)
+{
+    int       rc = MSYNC_ERROR;
+    losses_t  losses = { 0 };
+
+    losses.triggers = msync_calloc(store->catalogue->n, sizeof(bool));
+
+    /* more may have been altered until this transaction began */
+    if (find_losses(store, &losses, err) == MSYNC_OK
+        && migrate(store, version, schema, hash, err) == MSYNC_OK)
+    {
+        rc = resend_tables(store, losses.triggers, err);
+    }
+
+    msync_free(&losses.triggers);
+    return rc;
+}
+
+
+static int
+schema_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+{
+    return msync_store_scalar(store,
+                              msync_store_stmt(store,
+                                               MSYNC_STMT_SCHEMA_VERSION,
+                                               "PRAGMA schema_version", err),
+                              version, "schema version", err);
+}
+
+
+int
+msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
+{
+    int        rc = MSYNC_ERROR;
+    bool       set_up;
+    char      *schema, hash[MSYNC_SHA256_HEX + 1];
+    int64_t    seen;
+    losses_t   losses = { 0 };
+
+    schema = make_schema(store, hash);
+
+    if (schema_version(store, &seen, err) != MSYNC_OK
+        || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
+        || (set_up && find_losses(store, &losses, err) != MSYNC_OK))
+    {
+        goto done;
+    }
+
+    if (set_up && !losses.any) {
+        rc = note_tables_file(store, err);
+        goto done;
+    }
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if ((set_up ? restore(store, version, schema, hash, err)
+                : migrate(store, version, schema, hash, err)) != MSYNC_OK
+        || schema_version(store, &seen, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        goto done;
+    }
+
+    rc = msync_store_commit(store, err);
+
+done:
+
+    if (rc == MSYNC_OK) {
+        store->schema = seen;
+
+    } else {
+        msync_err_context(err, "schema");
+    }
+
+    msync_free(&schema);
+    return rc;
+}
+
+
+int
+msync_store_renew(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  seen, version;
+
+    if (schema_version(store, &seen, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (seen == store->schema) {
+        return MSYNC_OK;
+    }
+
+    return msync_store_identify(store, &version, err) == MSYNC_OK
+           ? msync_store_migrate(store, version, err) : MSYNC_ERROR;
+}

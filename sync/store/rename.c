@@ -1,0 +1,315 @@
+/*
+ * Tables that a tables file gives another name.
+ *
+ * The name that a table of the wire has in the database is kept in
+ * key_value_store, so that the next name finds its rows.
+ *
+ * Promises: a table keeps its rows whatever it is called, and what refers to
+ * it follows; a table with rows is never dropped, nor is one that is not
+ * ours.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "store/store_private.h"
+
+#define KEY_NAME  "MSYNC_TABLE_"       /* and the name on the wire */
+
+/* copying into the second would leave the foreign keys with the first */
+#define ADVICE_ROWS                                                           \
+    "Copy what only the second table has into the first one, then drop the "  \
+    "second: the first one gets its name at the next start. Nothing was "     \
+    "changed."
+#define ADVICE_NAME                                                           \
+    "Choose another name in the tables file. Nothing was changed."
+
+
+static int
+run(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    int  rc;
+
+    if (sql == NULL) {
+        msync_out_of_memory();
+    }
+
+    rc = msync_store_exec(store, sql, err);
+    sqlite3_free(sql);
+
+    return rc;
+}
+
+
+/* every table of ours has that column, and hardly one of an application */
+
+static bool
+is_ours(msync_store_t *store, const char *table)
+{
+    return msync_store_has_column(store, table, "msync_extra");
+}
+
+
+static bool
+is_there(msync_store_t *store, const char *table)
+{
+    return msync_store_has_column(store, table, NULL);
+}
+
+
+static int
+has_rows(msync_store_t *store, const char *table, bool *rows,
+    msync_err_t *err)
+{
+    int            rc;
+    int64_t        n;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")", table),
+               err);
+    rc = msync_store_scalar(store, stmt, &n, table, err);
+    sqlite3_finalize(stmt);
+    *rows = n != 0;
+
+    return rc;
+}
+
+
+/*
+ * What the table is called in the database, NULL where that is its name now
+ * or it is not there.  Nothing was written down for a table that always had
+ * its own name; another one may have it by now.
+ */
+
+static int
+find_moved(msync_store_t *store, const msync_table_t *table, char **name,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    const char    *now;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store,
+               "SELECT ifnull((SELECT value_string FROM key_value_store WHERE "
+               "id = '" KEY_NAME "' || ?1), (SELECT ?1 WHERE NOT EXISTS "
+               "(SELECT 1 FROM key_value_store WHERE substr(id, 1, 12) = "
+               "'" KEY_NAME "' AND value_string = ?1 COLLATE NOCASE)))", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+    now = code == SQLITE_ROW ? (const char *) sqlite3_column_text(stmt, 0)
+                             : NULL;
+
+    if (now != NULL && strcasecmp(now, table->sql) != 0
+        && is_ours(store, now))
+    {
+        *name = msync_strdup(now);
+    }
+
+    if (code != SQLITE_ROW) {
+        rc = msync_store_fault(store, "table names", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* triggers that name other tables would not survive a moment without them,
+ * indexes would keep the old name; the schema makes both anew */
+
+static int
+drop_objects(msync_store_t *store, const char *type, const char *table,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT name FROM sqlite_master WHERE "
+                               "type = ?1 AND name LIKE 'msync\\_%' ESCAPE "
+                               "'\\' AND (?2 IS NULL OR tbl_name = ?2 COLLATE "
+                               "NOCASE)", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
+    sql = sqlite3_str_new(store->db);
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sqlite3_str_appendf(sql, "DROP %s \"%w\";", type,
+                            (const char *) sqlite3_column_text(stmt, 0));
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "table names", err);
+    }
+
+    sqlite3_finalize(stmt);
+
+    if (rc != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(sql));
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+/*
+ * From the name that it had aside to its new one.  Where a table of ours has
+ * that already, one of the two has to be empty; which of them others refer
+ * to is not known, so both names lead to what is left.
+ */
+
+static int
+take_name(msync_store_t *store, const msync_table_t *table,
+    const char *aside, const char *before, msync_err_t *err)
+{
+    bool         rows, others;
+    const char  *name = table->sql;
+
+    if (!is_there(store, name)) {
+        return run(store, sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
+                                          "\"%w\"", aside, name), err);
+    }
+
+    if (!is_ours(store, name)) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\" cannot be "
+                      "called \"%s\": the database has a table of that name "
+                      "that msync did not make", table->name, name);
+        err->advice = ADVICE_NAME;
+        return MSYNC_ERROR;
+    }
+
+    if (has_rows(store, aside, &rows, err) != MSYNC_OK
+        || has_rows(store, name, &others, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (rows && others) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\" is to be "
+                      "called \"%s\", but both \"%s\" and \"%s\" have rows",
+                      table->name, name, before, name);
+        err->advice = ADVICE_ROWS;
+        return MSYNC_ERROR;
+    }
+
+    if (!others) {
+        return run(store, sqlite3_mprintf("DROP TABLE \"%w\";"
+                                          "ALTER TABLE \"%w\" RENAME TO "
+                                          "\"%w\"", name, aside, name), err);
+    }
+
+    return run(store, sqlite3_mprintf("DROP TABLE \"%w\";"
+                                      "ALTER TABLE \"%w\" RENAME TO \"%w\";"
+                                      "ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                                      aside, name, aside, aside, name), err);
+}
+
+
+/* two tables may change their names with each other: all are put aside first,
+ * under the number that they have in the catalogue */
+
+static int
+move_tables(msync_store_t *store, char **moved, msync_err_t *err)
+{
+    char    aside[32];
+    size_t  i;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
+
+        if (moved[i] != NULL
+            && (drop_objects(store, "index", moved[i], err) != MSYNC_OK
+                || run(store, sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
+                                              "\"%w\"", moved[i], aside),
+                       err) != MSYNC_OK))
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
+
+        if (moved[i] != NULL
+            && take_name(store, &store->catalogue->tables[i], aside,
+                         moved[i], err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_rename_tables(msync_store_t *store, msync_err_t *err)
+{
+    int      rc = MSYNC_OK;
+    bool     any = false;
+    char   **moved;
+    size_t   i;
+
+    moved = msync_calloc(store->catalogue->n, sizeof(char *));
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        rc = find_moved(store, &store->catalogue->tables[i], &moved[i], err);
+        any = any || moved[i] != NULL;
+    }
+
+    if (rc == MSYNC_OK && any) {
+        rc = drop_objects(store, "trigger", NULL, err);
+    }
+
+    if (rc == MSYNC_OK && any) {
+        rc = move_tables(store, moved, err);
+    }
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        free(moved[i]);
+    }
+
+    msync_free(&moved);
+    return rc;
+}
+
+
+int
+msync_store_note_names(msync_store_t *store, msync_err_t *err)
+{
+    int                   rc = MSYNC_OK;
+    size_t                i;
+    sqlite3_stmt         *stmt;
+    const msync_table_t  *table;
+
+    stmt = msync_store_prepare(store, "INSERT INTO key_value_store (id, "
+               "value_string) SELECT '" KEY_NAME "' || ?1, ?2 WHERE ?1 <> ?2 "
+               "OR EXISTS (SELECT 1 FROM key_value_store WHERE id = "
+               "'" KEY_NAME "' || ?1) ON CONFLICT (id) DO UPDATE SET "
+               "value_string = excluded.value_string", err);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        if (stmt != NULL) {
+            sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+            sqlite3_bind_text(stmt, 2, table->sql, -1, SQLITE_STATIC);
+        }
+
+        rc = msync_store_run(store, stmt, "table names", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}

@@ -1,0 +1,441 @@
+/*
+ * Rows of the catalogue's tables, as integration writes them.
+ *
+ * Promises: a row that the database refuses for what it holds is an error of
+ * that record and undoes nothing else; a foreign key that is not met is
+ * named by its field and the id that is missing.
+ */
+
+#include <string.h>
+
+#include "store/store_private.h"
+#include "base/clock.h"
+
+
+static bool
+is_wire_field(const msync_table_t *table, size_t i)
+{
+    return !table->fields[i].local_only;
+}
+
+
+/*
+ * A constraint or a value is the record's fault, and so is what SQLite calls
+ * an error in SQL, for ours is sound: the application's triggers or
+ * constraints of that table name a function, table or column that is not
+ * here, or fail.  The rest is ours.
+ */
+
+static void
+blame(msync_store_t *store, msync_err_t *err)
+{
+    int  code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH
+        || code == SQLITE_TOOBIG || code == SQLITE_ERROR)
+    {
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s",
+                      sqlite3_errmsg(store->db));
+        err->scope = MSYNC_SCOPE_RECORD;
+
+    } else {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+}
+
+
+static int
+row_fault(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    msync_store_fault(store, what, err);
+    blame(store, err);
+
+    return MSYNC_ERROR;
+}
+
+
+/* a statement that writes rows, of a text that it takes over */
+
+static sqlite3_stmt *
+prepare(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    bool           made = sql != NULL;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store, sql, err);
+
+    if (stmt == NULL && made) {
+        blame(store, err);
+
+    } else if (stmt == NULL) {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return stmt;
+}
+
+
+/* SQL of an insert, with an argument for each field */
+
+static void
+put_insert(sqlite3_str *sql, const msync_table_t *table)
+{
+    size_t  i;
+
+    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table->sql);
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i)) {
+            sqlite3_str_appendf(sql, "\"%w\", ", table->fields[i].name);
+        }
+    }
+
+    sqlite3_str_appendall(sql, "msync_extra) VALUES (");
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i)) {
+            sqlite3_str_appendf(sql, "?%d, ", (int) i + 1);
+        }
+    }
+
+    sqlite3_str_appendf(sql, "?%d)", (int) table->n + 1);
+}
+
+
+/* … that leaves local fields of an existing row alone */
+
+static void
+put_conflict(sqlite3_str *sql, const msync_table_t *table)
+{
+    size_t  i;
+
+    sqlite3_str_appendf(sql, " ON CONFLICT (\"%w\") DO UPDATE SET ",
+                        table->fields[table->key].name);
+
+    for (i = 0; i < table->n; i++) {
+        if (is_wire_field(table, i) && i != table->key) {
+            sqlite3_str_appendf(sql, "\"%w\" = excluded.\"%w\", ",
+                                table->fields[i].name,
+                                table->fields[i].name);
+        }
+    }
+
+    /* central sends it again, so it lives again */
+    if (table->soft_is_local) {
+        sqlite3_str_appendf(sql, "\"%w\" = %s, ", table->soft_column,
+                            table->soft_is_time ? "NULL" : "0");
+    }
+
+    sqlite3_str_appendall(sql, "msync_extra = excluded.msync_extra");
+}
+
+
+static sqlite3_stmt *
+row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
+    msync_err_t *err)
+{
+    sqlite3_str           *sql;
+    sqlite3_stmt         **stmt;
+    msync_table_stmts_t   *stmts;
+
+    stmts = &store->tables[table - store->catalogue->tables];
+    stmt = upsert ? &stmts->upsert : &stmts->insert;
+
+    if (*stmt == NULL) {
+        sql = sqlite3_str_new(NULL);
+        put_insert(sql, table);
+
+        if (upsert) {
+            put_conflict(sql, table);
+        }
+
+        *stmt = prepare(store, sqlite3_str_finish(sql), err);
+    }
+
+    return *stmt;
+}
+
+
+void
+msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value)
+{
+    switch (value->kind) {
+
+    case MSYNC_VALUE_INTEGER:
+        sqlite3_bind_int64(stmt, at, value->integer);
+        break;
+
+    case MSYNC_VALUE_REAL:
+        sqlite3_bind_double(stmt, at, value->real);
+        break;
+
+    case MSYNC_VALUE_TEXT:
+        sqlite3_bind_text(stmt, at, value->text, (int) value->length,
+                          SQLITE_STATIC);
+        break;
+
+    default:
+        sqlite3_bind_null(stmt, at);
+        break;
+    }
+}
+
+
+int
+msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *exists, msync_err_t *err)
+{
+    msync_table_stmts_t  *stmts;
+
+    stmts = &store->tables[table - store->catalogue->tables];
+
+    if (stmts->exists == NULL) {
+        stmts->exists = msync_store_prepare_own(store,
+            sqlite3_mprintf("SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
+                            table->sql, table->fields[table->key].name), err);
+    }
+
+    if (stmts->exists == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmts->exists, 1, id, -1, SQLITE_STATIC);
+
+    return msync_store_found(store, stmts->exists, exists, table->name, err);
+}
+
+
+/* which parent is missing; SQLite itself does not tell */
+
+static int
+explain_foreign_key(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **at, bool *missing, msync_err_t *err)
+{
+    bool                  exists;
+    size_t                i;
+    const msync_field_t  *field;
+
+    for (i = 0; i < row->table->n; i++) {
+        field = &row->table->fields[i];
+
+        if (!field->fk || row->values[i].kind != MSYNC_VALUE_TEXT) {
+            continue;
+        }
+
+        if (msync_store_row_exists(store, field->target, row->values[i].text,
+                                   &exists, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (!exists) {
+            *at = field;
+            *missing = true;
+            msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                          "field \"%s\": there is no %s \"%.64s\" yet",
+                          field->name, field->target->name,
+                          row->values[i].text);
+            err->scope = MSYNC_SCOPE_RECORD;
+            return MSYNC_ERROR;
+        }
+    }
+
+    msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                  "a foreign key is not met");
+    err->scope = MSYNC_SCOPE_RECORD;
+
+    return MSYNC_ERROR;
+}
+
+
+/* SQLITE_DONE, or SQLite's extended code with the fault in err */
+
+static int
+write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
+    msync_err_t *err)
+{
+    int            code;
+    size_t         i;
+    sqlite3_stmt  *stmt;
+
+    stmt = row_statement(store, row->table, upsert, err);
+    if (stmt == NULL) {
+        return SQLITE_ERROR;
+    }
+
+    for (i = 0; i < row->table->n; i++) {
+        if (is_wire_field(row->table, i)) {
+            msync_store_bind(stmt, i + 1, &row->values[i]);
+        }
+    }
+
+    sqlite3_bind_text(stmt, row->table->n + 1, row->extra, -1,
+                      SQLITE_STATIC);
+
+    code = sqlite3_step(stmt);
+
+    if (code != SQLITE_DONE) {
+        code = sqlite3_extended_errcode(store->db);
+        row_fault(store, row->table->name, err);
+    }
+
+    sqlite3_reset(stmt);
+    return code;
+}
+
+
+/* on a first sync a row is hardly ever there, and an insert alone is
+ * cheaper */
+
+static int
+put_row(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
+{
+    int   code;
+    bool  first = msync_store_is_loose(store);
+
+    code = write_row(store, row, !first, err);
+
+    if (first
+        && (code == SQLITE_CONSTRAINT_PRIMARYKEY
+            || code == SQLITE_CONSTRAINT_UNIQUE)
+        && msync_store_in_transaction(store))
+    {
+        msync_err_clear(err);
+        code = write_row(store, row, true, err);
+    }
+
+    return code;
+}
+
+
+static int
+put_carefully(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
+{
+    int   code;
+    bool  owed;
+
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+        return SQLITE_ERROR;
+    }
+
+    code = put_row(store, row, err);
+
+    if (msync_store_tried(store, owed, code == SQLITE_DONE ? MSYNC_OK
+                                                           : MSYNC_ERROR,
+                          err) != MSYNC_OK
+        && code == SQLITE_DONE)
+    {
+        code = err->scope == MSYNC_SCOPE_RECORD ? SQLITE_CONSTRAINT_FOREIGNKEY
+                                                : SQLITE_ERROR;
+    }
+
+    return code;
+}
+
+
+int
+msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
+    bool careful, const msync_field_t **at, bool *missing, msync_err_t *err)
+{
+    int  code;
+
+    *at = NULL;
+    *missing = false;
+
+    code = careful ? put_carefully(store, row, err)
+                   : put_row(store, row, err);
+
+    if (code == SQLITE_DONE) {
+        return MSYNC_OK;
+    }
+
+    return code == SQLITE_CONSTRAINT_FOREIGNKEY
+           ? explain_foreign_key(store, row, at, missing, err) : MSYNC_ERROR;
+}
+
+
+int
+msync_store_run_about(msync_store_t *store, char *sql, const char *id,
+    const char *other, msync_err_t *err)
+{
+    int            rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    stmt = prepare(store, sql, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+
+    if (other != NULL) {
+        sqlite3_bind_text(stmt, 2, other, -1, SQLITE_STATIC);
+    }
+
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = row_fault(store, "row", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+int
+msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    int   rc;
+    bool  owed, referred;
+
+    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_run_about(store,
+             sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
+                             table->sql, table->fields[table->key].name),
+             id, NULL, err);
+
+    referred = rc == MSYNC_OK
+               || sqlite3_extended_errcode(store->db)
+                  == SQLITE_CONSTRAINT_FOREIGNKEY;
+
+    rc = msync_store_tried(store, owed, rc, err);
+
+    if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD && referred) {
+        msync_err_context(err, "other records still refer to it");
+    }
+
+    return rc;
+}
+
+
+int
+msync_store_row_soft_delete(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_err_t *err)
+{
+    char   now[32];
+    char  *value;
+
+    value = table->soft_is_time
+            ? sqlite3_mprintf("%Q", msync_clock_format(msync_clock_wall(), now))
+            : sqlite3_mprintf("%d", table->soft_value);
+
+    if (value == NULL) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
+    }
+
+    /* v6 datetimes carry no zone */
+    if (table->soft_is_time && !table->soft_is_local) {
+        value[strlen(value) - 2] = '\'';
+        value[strlen(value) - 1] = '\0';
+    }
+
+    return msync_store_run_about(store,
+                     sqlite3_mprintf("UPDATE \"%w\" AS t SET \"%w\" = %z "
+                                     "WHERE t.\"%w\" = ?1", table->sql,
+                                     table->soft_column, value,
+                                     table->fields[table->key].name),
+                     id, NULL, err);
+}

@@ -1,0 +1,432 @@
+/*
+ * Opening, statements, time.
+ *
+ * Promises: the database is in WAL mode with foreign keys on; a lock of the
+ * application is waited for as long as the caller wants.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "store/store_private.h"
+#include "base/clock.h"
+
+#define MSYNC_BUSY_WAIT   30000    /* ms that another writer may hold us up */
+#define BUSY_PAUSE_MAX    100      /* ms between two tries to get the lock */
+#define PAGE_OCTETS       "8192"   /* of a new database: a record of 741
+                                      octets fills 4096 badly, and a first
+                                      sync is a tenth faster */
+#define PROGRESS_STEPS    10000    /* of SQLite's machine: some milliseconds */
+#define DISK_FULL_OCTETS  65536    /* fewer free ones are none */
+
+
+static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
+
+
+/*
+ * A disk that is full says so to a write; a sync or a new file fails like on
+ * a bad disk, and by the time that SQLite is asked for the system's reason
+ * it may have seen another one.
+ */
+
+static bool
+is_full(msync_store_t *store)
+{
+    int              code, reason;
+    const char      *path;
+    struct statvfs   disk;
+
+    code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_FULL) {
+        return true;
+    }
+
+    if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN) {
+        return false;
+    }
+
+    reason = sqlite3_system_errno(store->db);
+    path = sqlite3_db_filename(store->db, "main");
+
+    return reason == ENOSPC || reason == EDQUOT
+           || (path != NULL && statvfs(path, &disk) == 0
+               && (disk.f_bavail * disk.f_frsize < DISK_FULL_OCTETS
+                   || (disk.f_files > 0 && disk.f_favail == 0)));
+}
+
+
+static int
+is_stopped(void *data)
+{
+    msync_store_t  *store = data;
+
+    return store->stopped != NULL && store->stopped();
+}
+
+
+int
+msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    if ((sqlite3_errcode(store->db) & 0xff) == SQLITE_BUSY
+        && store->busy_err.variant != MSYNC_ERR_NONE)
+    {
+        *err = store->busy_err;
+        msync_err_clear(&store->busy_err);
+        return MSYNC_ERROR;
+    }
+
+    if (is_stopped(store)) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED,
+                             "interrupted from the terminal");
+    }
+
+    if (is_full(store)) {
+        return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
+                             sqlite3_errmsg(store->db));
+    }
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what,
+                         sqlite3_errmsg(store->db));
+}
+
+
+sqlite3_stmt *
+msync_store_prepare(msync_store_t *store, const char *sql, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                           &stmt, NULL)
+        != SQLITE_OK)
+    {
+        msync_store_fault(store, "preparing a statement", err);
+        return NULL;
+    }
+
+    return stmt;
+}
+
+
+sqlite3_stmt *
+msync_store_prepare_own(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    if (sql == NULL) {
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
+        return NULL;
+    }
+
+    stmt = msync_store_prepare(store, sql, err);
+    sqlite3_free(sql);
+
+    return stmt;
+}
+
+
+sqlite3_stmt *
+msync_store_stmt(msync_store_t *store, msync_stmt_e which, const char *sql,
+    msync_err_t *err)
+{
+    if (store->stmts[which] == NULL) {
+        store->stmts[which] = msync_store_prepare(store, sql, err);
+    }
+
+    return store->stmts[which];
+}
+
+
+int
+msync_store_run(msync_store_t *store, sqlite3_stmt *stmt, const char *what,
+    msync_err_t *err)
+{
+    int  rc = MSYNC_OK;
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        rc = msync_store_fault(store, what, err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
+msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return msync_store_fault(store, "database", err);
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
+    msync_err_t *err)
+{
+    int    rc;
+    bool   empty = sqlite3_str_errcode(sql) == SQLITE_OK
+                   && sqlite3_str_length(sql) == 0;
+    char  *text = sqlite3_str_finish(sql);
+
+    if (text == NULL) {
+        return empty ? MSYNC_OK
+                     : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                                     "out of memory");
+    }
+
+    rc = msync_store_exec(store, text, err);
+    sqlite3_free(text);
+
+    return rc;
+}
+
+
+int
+msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt, int64_t *value,
+    const char *what, msync_err_t *err)
+{
+    int  code;
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    *value = 0;
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        *value = sqlite3_column_int64(stmt, 0);
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, what, err);
+        sqlite3_reset(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_reset(stmt);
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
+    const char *what, msync_err_t *err)
+{
+    int64_t  value;
+
+    if (msync_store_scalar(store, stmt, &value, what, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *found = value != 0;
+    return MSYNC_OK;
+}
+
+
+/*
+ * Another program writes: an application in the middle of a long transaction
+ * is no fault, so whoever has something else to hear meanwhile decides how
+ * long to wait.
+ */
+
+static int
+on_busy(void *data, int tries)
+{
+    long             pause;
+    int64_t          now;
+    msync_store_t   *store = data;
+    struct timespec  ts;
+
+    now = msync_clock_monotonic();
+
+    if (tries == 0) {
+        store->busy_since = now;
+        store->busy_told = false;
+    }
+
+    if (now - store->busy_since >= MSYNC_BUSY_WAIT) {
+        if (store->wait == NULL) {
+            return 0;
+        }
+
+        if (!store->busy_told) {
+            store->busy_told = true;
+            msync_log(MSYNC_LOG_WARN, "another program has kept the database "
+                      "locked for %d seconds; waiting for it",
+                      MSYNC_BUSY_WAIT / 1000);
+        }
+    }
+
+    msync_err_clear(&store->busy_err);
+
+    if (is_stopped(store)) {
+        return 0;
+    }
+
+    if (store->wait != NULL
+        && store->wait(store->wait_data, &store->busy_err) != MSYNC_OK)
+    {
+        return 0;
+    }
+
+    pause = tries < BUSY_PAUSE_MAX ? tries + 1 : BUSY_PAUSE_MAX;
+    ts.tv_sec = 0;
+    ts.tv_nsec = pause * 1000000;
+    (void) nanosleep(&ts, NULL);
+
+    return 1;
+}
+
+
+void
+msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+    void *data)
+{
+    store->wait = wait;
+    store->wait_data = data;
+}
+
+
+void
+msync_store_stop_readers(bool (*stopped)(void))
+{
+    readers_stopped = stopped;
+}
+
+
+static int
+configure(msync_store_t *store, unsigned flags, msync_err_t *err)
+{
+    int  persist = 1;
+
+    sqlite3_extended_result_codes(store->db, 0);
+
+    if (msync_store_exec(store, "PRAGMA foreign_keys = ON;"
+                         "PRAGMA trusted_schema = ON;"
+                         "PRAGMA page_size = " PAGE_OCTETS ";"
+                         "PRAGMA temp_store = MEMORY;", err) != MSYNC_OK
+        || msync_store_bulk(store, false, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (flags & MSYNC_STORE_READ_ONLY) {
+        return MSYNC_OK;
+    }
+
+    /* who is confined removes no files: the log is emptied instead */
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+                                &persist);
+
+    /* FULL: what was acknowledged to central must survive a power cut */
+    return msync_store_exec(store, "PRAGMA journal_mode = WAL;"
+                            "PRAGMA synchronous = FULL;", err);
+}
+
+
+msync_store_t *
+msync_store_open(const char *path, const msync_catalogue_t *catalogue,
+    unsigned flags, msync_err_t *err)
+{
+    int             mode;
+    int64_t         version;
+    msync_store_t  *store;
+
+    if ((flags & MSYNC_STORE_CREATE)
+        && msync_store_create_file(path, err) != MSYNC_OK)
+    {
+        return NULL;
+    }
+
+    msync_store_set_up();
+
+    store = msync_calloc(1, sizeof(msync_store_t));
+    store->catalogue = catalogue;
+    store->tables = msync_calloc(catalogue->n + 1,
+                                 sizeof(msync_table_stmts_t));
+    store->changes_filter = msync_store_changes_filter(catalogue);
+
+    /* a reader needs to write the shared memory of the log, too */
+    mode = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(path, &store->db, mode, NULL) != SQLITE_OK) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "cannot open %s: %s",
+                      path, store->db ? sqlite3_errmsg(store->db)
+                                      : "out of memory");
+        msync_store_close(&store);
+        return NULL;
+    }
+
+    sqlite3_busy_handler(store->db, on_busy, store);
+
+    if (flags & MSYNC_STORE_READ_ONLY) {
+        store->stopped = readers_stopped;
+        sqlite3_progress_handler(store->db, PROGRESS_STEPS, is_stopped,
+                                 store);
+    }
+
+    if (msync_store_identify(store, &version, err) != MSYNC_OK
+        || configure(store, flags, err) != MSYNC_OK
+        || ((flags & MSYNC_STORE_CREATE)
+            && msync_store_migrate(store, version, err) != MSYNC_OK)
+        || msync_store_know_loose(store, err) != MSYNC_OK)
+    {
+        msync_err_context(err, path);
+        msync_store_close(&store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+msync_store_close(msync_store_t **store_pt)
+{
+    size_t          i;
+    msync_store_t  *store = *store_pt;
+
+    if (store == NULL) {
+        return;
+    }
+
+    for (i = 0; i < MSYNC_STMT_MAX; i++) {
+        sqlite3_finalize(store->stmts[i]);
+    }
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        sqlite3_finalize(store->tables[i].select);
+        sqlite3_finalize(store->tables[i].insert);
+        sqlite3_finalize(store->tables[i].upsert);
+        sqlite3_finalize(store->tables[i].exists);
+    }
+
+    msync_store_leave_log(store);
+    sqlite3_close(store->db);
+    free(store->tables);
+    free(store->changes_filter);
+    msync_free(store_pt);
+}
+
+
+int
+msync_store_data_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+                              msync_store_stmt(store,
+                                               MSYNC_STMT_DATA_VERSION,
+                                               "PRAGMA data_version", err),
+                              version, "data version", err);
+}

@@ -1,0 +1,85 @@
+/*
+ * The site database: opening and closing it, transactions.  The other headers
+ * of this room have one duty each; only this room sees SQLite, so that
+ * another engine can stand behind them.
+ *
+ * The application behind nginx reads and writes the same file at any time.
+ * Every call returns MSYNC_OK or MSYNC_ERROR with DATABASE_ERROR or
+ * DISK_FULL; a database that is busy has been waited for already.
+ *
+ * Times are Unix milliseconds in memory and RFC 3339 in UTC in the database.
+ */
+
+#ifndef MSYNC_STORE_H
+#define MSYNC_STORE_H
+
+#include "catalogue/catalogue.h"
+#include "conf/conf.h"
+
+typedef struct msync_store_s  msync_store_t;
+
+#define MSYNC_STORE_CREATE     1   /* make what is missing, write */
+#define MSYNC_STORE_READ_ONLY  2
+
+
+/*
+ * Opens the database, with MSYNC_STORE_CREATE also makes file, tables and
+ * triggers.  A new file gets the mode that interface.md promises.  The
+ * catalogue is borrowed and must outlive the store.
+ */
+msync_store_t *msync_store_open(const char *path,
+    const msync_catalogue_t *catalogue, unsigned flags, msync_err_t *err);
+void msync_store_close(msync_store_t **store);
+
+/*
+ * Looks whether somebody has changed the schema since it was last as it
+ * should be, and then does what opening with MSYNC_STORE_CREATE does; cheap
+ * where nobody has.  Not inside a transaction.
+ */
+int msync_store_renew(msync_store_t *store, msync_err_t *err);
+
+/*
+ * Called while another program holds the database locked, several times a
+ * second; MSYNC_OK waits on, however long, anything else ends the call that
+ * waits with the error that it fills.  It must not use the store.  Without
+ * one a lock of half a minute is an error.
+ */
+typedef int (*msync_store_wait_pt)(void *data, msync_err_t *err);
+
+void msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+    void *data);
+
+/*
+ * Whoever only reads may be stopped in the middle of a statement: stores that
+ * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as
+ * "stopped" says so.
+ */
+void msync_store_stop_readers(bool (*stopped)(void));
+
+int msync_store_begin(msync_store_t *store, msync_err_t *err);
+/*
+ * begin of what a power cut may take, because it is asked for again or is no
+ * loss: on a slow disk its commit is not waited for, the next one of another
+ * transaction syncs it along.  An earlier state comes back, never a damaged
+ * one.
+ */
+int msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err);
+/*
+ * begin for integration: the triggers of the changelog stay silent until the
+ * end of the transaction
+ */
+int msync_store_begin_integration(msync_store_t *store, msync_err_t *err);
+int msync_store_commit(msync_store_t *store, msync_err_t *err);
+/* also where SQLite has undone the transaction by itself */
+void msync_store_rollback(msync_store_t *store);
+
+bool msync_store_in_transaction(const msync_store_t *store);
+/* whether a deferred foreign key is not met by now, which a commit refuses */
+bool msync_store_owes(msync_store_t *store);
+
+/* changes whenever another connection has committed; cheap to ask */
+int msync_store_data_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+
+
+#endif /* MSYNC_STORE_H */

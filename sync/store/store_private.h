@@ -1,0 +1,264 @@
+/*
+ * What the store's own files share; nobody else includes this.
+ */
+
+#ifndef MSYNC_STORE_SQLITE_H
+#define MSYNC_STORE_SQLITE_H
+
+#include <sys/stat.h>
+
+#include <sqlite3.h>
+
+#include "store/backup.h"
+#include "store/buffer.h"
+#include "store/bulk.h"
+#include "store/changelog.h"
+#include "store/check.h"
+#include "store/kv.h"
+#include "store/lock.h"
+#include "store/log.h"
+#include "store/merge.h"
+#include "store/refused.h"
+#include "store/row.h"
+#include "store/schema.h"
+#include "store/store.h"
+
+/* what tells a merge from another one of the same record, "" if it is none */
+#define MSYNC_SQL_MERGE                                                       \
+    "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
+
+/* records of a first sync that are marked before their rows are there, see
+ * store_bulk.c */
+#define MSYNC_SQL_AHEAD  "integration_datetime IS NOT NULL"
+
+/* the statements that are kept prepared for the life of the store */
+typedef enum {
+    MSYNC_STMT_BEGIN = 0,
+    MSYNC_STMT_COMMIT,
+    MSYNC_STMT_KV_GET,
+    MSYNC_STMT_KV_SET_INT,
+    MSYNC_STMT_KV_SET_STRING,
+    MSYNC_STMT_KV_UNSET,
+    MSYNC_STMT_FLAG,
+    MSYNC_STMT_TRIGGERS,
+    MSYNC_STMT_QUEUE,
+    MSYNC_STMT_CHANGES,
+    MSYNC_STMT_UNSENT,
+    MSYNC_STMT_UNSENT_ANY,
+    MSYNC_STMT_BUFFER_PUT,
+    MSYNC_STMT_BUFFER_APPEND,
+    MSYNC_STMT_BUFFER_WALK,
+    MSYNC_STMT_BUFFER_FAIL,
+    MSYNC_STMT_BUFFER_DONE,
+    MSYNC_STMT_BUFFER_AHEAD,
+    MSYNC_STMT_BUFFER_WALK_AHEAD,
+    MSYNC_STMT_BUFFER_PENDING,
+    MSYNC_STMT_BUFFER_FAILED,
+    MSYNC_STMT_BUFFER_WAKE,
+    MSYNC_STMT_BUFFER_ANY,
+    MSYNC_STMT_BUFFER_SUPERSEDE,
+    MSYNC_STMT_REFUSED_PUT,
+    MSYNC_STMT_REFUSED_CLEAR,
+    MSYNC_STMT_REFUSED_COUNT,
+    MSYNC_STMT_REFUSED_HAS,
+    MSYNC_STMT_MERGED_ANY,
+    MSYNC_STMT_MERGED,
+    MSYNC_STMT_DATA_VERSION,
+    MSYNC_STMT_SCHEMA_VERSION,
+    MSYNC_STMT_LOG_UPDATE,
+    MSYNC_STMT_MAX
+} msync_stmt_e;
+
+typedef struct {
+    sqlite3_stmt  *select;          /* owned, made when first needed */
+    sqlite3_stmt  *insert;
+    sqlite3_stmt  *upsert;
+    sqlite3_stmt  *exists;
+} msync_table_stmts_t;
+
+struct msync_store_s {
+    sqlite3                  *db;              /* owned */
+    const msync_catalogue_t  *catalogue;       /* borrowed */
+    sqlite3_stmt             *stmts[MSYNC_STMT_MAX];
+    msync_table_stmts_t      *tables;          /* one a catalogue table */
+    char                     *changes_filter;  /* owned SQL, see there */
+    int64_t                   batch_start;     /* when this transaction began,
+                                                  for failed records */
+    bool                      integrating;
+    bool                      warned;          /* of the application's
+                                                  triggers */
+    bool                      unsynced;        /* synchronous is NORMAL */
+    int64_t                   schema;          /* its version when it was
+                                                  last as it should be */
+    int64_t                   loose;           /* which indexes are away,
+                                                  see store_bulk.c */
+    int64_t                   appended;        /* rows of a buffer without */
+    msync_store_wait_pt       wait;            /* NULL: see MSYNC_BUSY_WAIT */
+    void                     *wait_data;
+    bool                    (*stopped)(void);  /* NULL: nobody stops it */
+    int64_t                   busy_since;      /* monotonic ms */
+    bool                      busy_told;
+    msync_err_t               busy_err;        /* why waiting was ended */
+};
+
+/* before the first call of SQLite */
+void msync_store_set_up(void);
+
+/* an empty database, unless there is one */
+int msync_store_create_file(const char *path, msync_err_t *err);
+
+/* before closing: empties the log of a file that is gone.  It has the name of
+ * the other one's, and whoever opens that would take it for its own */
+void msync_store_leave_log(msync_store_t *store);
+
+/* a file beside the database, open as fd, is for whoever may use that; root
+ * gives it to the same owner, too */
+void msync_store_give_rights(int fd, const struct stat *database);
+
+/* fills err from the connection's last error; always MSYNC_ERROR */
+int msync_store_fault(msync_store_t *store, const char *what,
+    msync_err_t *err);
+
+/* the prepared statement "which", made from sql when it is first used */
+sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
+    const char *sql, msync_err_t *err);
+sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
+    msync_err_t *err);
+
+/* the same of a text that SQLite has made, which it takes over; NULL: memory
+ * was lacking */
+sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
+    msync_err_t *err);
+
+/* steps a statement that returns no row, resets it */
+int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
+    const char *what, msync_err_t *err);
+int msync_store_exec(msync_store_t *store, const char *sql,
+    msync_err_t *err);
+/* takes it over; an empty one is nothing to do */
+int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
+    msync_err_t *err);
+/* the first column of the first row as an integer, 0 without a row */
+int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
+    int64_t *value, const char *what, msync_err_t *err);
+/* the same, whether it is there and not 0 */
+int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
+    const char *what, msync_err_t *err);
+
+/* whether there is such a column, or with NULL such a table */
+bool msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column);
+
+/* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
+ * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
+int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
+    const char *other, msync_err_t *err);
+
+/*
+ * "try" begins what one record writes and "tried" ends it with the result rc
+ * of that: what failed with scope RECORD, or owes what nothing owed before
+ * (*owed), is undone alone, as if its key were not deferred.  They nest.
+ */
+int msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err);
+int msync_store_tried(msync_store_t *store, bool owed, int rc,
+    msync_err_t *err);
+
+/*
+ * What is there: *version is that of the schema, 0 where there is none yet.
+ * MSYNC_ERROR, with nothing written, for what is not to be touched.
+ */
+int msync_store_identify(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+int msync_store_migrate(msync_store_t *store, int64_t version,
+    msync_err_t *err);
+const char *msync_store_column_type(const msync_field_t *field);
+
+/*
+ * Refuses tables of the application that cannot be the catalogue's, then adds
+ * the columns that are missing.  Inside a transaction, which has to be rolled
+ * back after an error.
+ */
+int msync_store_take_tables(msync_store_t *store, msync_err_t *err);
+
+/*
+ * Tables that are called something else than the catalogue says get that
+ * name; "note" writes down what they are called.  Inside a transaction.
+ */
+int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
+int msync_store_note_names(msync_store_t *store, msync_err_t *err);
+
+/*
+ * Moves what the catalogue has learnt out of msync_extra into its columns;
+ * inside a transaction, without a word in the changelog.  With "coalesce" a
+ * column that has a value keeps it.
+ */
+int msync_store_adopt_extra(msync_store_t *store, bool coalesce,
+    msync_err_t *err);
+
+/* a value of the text is borrowed until the statement is reset */
+void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
+
+/* the index that makes a record replace itself */
+#define MSYNC_STORE_BUFFER_INDEX                                              \
+    "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"                     \
+    "  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
+
+/* whether a field is a reference with an index, and SQL that makes that */
+bool msync_store_has_index(const msync_table_t *table, size_t i);
+void msync_store_put_index(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field);
+
+/* SQL that makes or drops the indexes of a table's references */
+void msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
+    bool make);
+
+/* SQL that makes the trigger of an event, as sqlite_master keeps it */
+#define MSYNC_STORE_EVENTS  3
+
+extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
+
+void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event);
+
+/* SQL that puts every row of a table that this site (?1 is its id) may send
+ * into the changelog; "filter" is that of msync_store_changes_filter */
+void msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter);
+
+/*
+ * What of the schema is not as msync made it, with a sentence that says so.
+ * A migration makes it again, but for a field of a table that is pushed: its
+ * rows would go to central without what central has.
+ */
+typedef enum {
+    MSYNC_LOST_OBJECT = 0,
+    MSYNC_LOST_TRIGGER,
+    MSYNC_LOST_FIELD
+} msync_lost_e;
+
+typedef void (*msync_lost_pt)(void *data, msync_lost_e lost,
+    const msync_table_t *table, const char *text);
+
+#define MSYNC_STORE_ADVICE_FIELD                                              \
+    "Give the column its name back; or, where the application does without "  \
+    "it, add it with ALTER TABLE ... ADD COLUMN and fetch its values with "   \
+    "\"msync reinitialise\"."
+
+/* "set_up": by this catalogue, so that every field had its column once */
+int msync_store_check_schema(msync_store_t *store, bool set_up,
+    msync_lost_pt each, void *data, msync_err_t *err);
+
+/* whether that is so */
+int msync_store_is_set_up(msync_store_t *store, bool *set_up,
+    msync_err_t *err);
+
+/* reads which indexes are away, after opening and after a rollback */
+int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
+
+/* whether so many more records are put without looking for their like */
+bool msync_store_appends(msync_store_t *store, size_t n);
+
+/* the condition on rows of changelog that this site may send, see there */
+char *msync_store_changes_filter(const msync_catalogue_t *catalogue);
+
+#endif /* MSYNC_STORE_SQLITE_H */

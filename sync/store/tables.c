@@ -1,0 +1,219 @@
+/*
+ * Tables of the catalogue that are in the database already: the application's
+ * own, or those of an earlier catalogue.
+ *
+ * Promises: a table that cannot serve is refused before anything is altered;
+ * one that can gets the columns that it lacks and loses nothing.
+ */
+
+#include "store/store_private.h"
+
+#define ADVICE_TABLE                                                          \
+    "Let msync's table have another name, by [{\"table\": \"its name\", "     \
+    "\"rename\": \"another name\"}] in the file of the directive \"tables\"; " \
+    "or change the application's. Nothing was changed."
+
+
+/*
+ * What stands under the name of a table has to serve as that: rows are
+ * written by their key, and other tables refer to it.  SQLite decides that as
+ * it will when a row comes.
+ */
+
+static int
+check_table(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    int            rc = MSYNC_OK, primary = 1;
+    size_t         i;
+    const char    *key = table->fields[table->key].name, *collation;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    (void) sqlite3_table_column_metadata(store->db, "main", table->sql, key,
+                                         NULL, &collation, NULL, &primary,
+                                         NULL);
+
+    sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (\"%w\") VALUES (NULL) ON "
+                        "CONFLICT (\"%w\"", table->sql, key, key);
+
+    /* a reference needs an index that orders as the column does */
+    if (!primary) {
+        sqlite3_str_appendf(sql, " COLLATE \"%w\"", collation);
+    }
+
+    sqlite3_str_appendf(sql, ") DO UPDATE SET \"%w\" = NULL", key);
+
+    for (i = 0; i < table->n; i++) {
+        if (msync_store_has_column(store, table->sql,
+                                   table->fields[i].name))
+        {
+            sqlite3_str_appendf(sql, ", \"%w\" = NULL",
+                                table->fields[i].name);
+        }
+    }
+
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+
+    if (stmt == NULL) {
+        rc = MSYNC_ERROR;
+
+        if (sqlite3_errcode(store->db) == SQLITE_ERROR) {
+            msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": what "
+                          "the application made under this name cannot serve "
+                          "as msync's: its column \"%s\" has to be the whole "
+                          "PRIMARY KEY or UNIQUE, and none of msync's may be "
+                          "generated (%s)", table->sql, key,
+                          sqlite3_errmsg(store->db));
+            err->advice = ADVICE_TABLE;
+        }
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* a statement is made with what its table's triggers and references need, and
+ * of that something may be missing that is about to be made */
+
+static void
+heed_others(msync_store_t *store, int on)
+{
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, on,
+                             NULL);
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_FKEY, on,
+                             NULL);
+}
+
+
+static int
+check_tables(msync_store_t *store, msync_err_t *err)
+{
+    int            rc = MSYNC_OK;
+    bool           there;
+    size_t         i;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT 1 FROM sqlite_master WHERE type "
+                               "IN ('table', 'view') AND name = ?1 COLLATE "
+                               "NOCASE", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    heed_others(store, 0);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        sqlite3_bind_text(stmt, 1, store->catalogue->tables[i].sql, -1,
+                          SQLITE_STATIC);
+        rc = msync_store_found(store, stmt, &there, "reading the schema",
+                               err);
+
+        if (rc == MSYNC_OK && there) {
+            rc = check_table(store, &store->catalogue->tables[i], err);
+        }
+    }
+
+    heed_others(store, 1);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+/* the name of a type that a table knows */
+
+static int
+type_of_booleans(msync_store_t *store, const msync_table_t *table,
+    const char **name, msync_err_t *err)
+{
+    int            rc;
+    bool           strict;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT strict FROM pragma_table_list(%Q) "
+                               "WHERE schema = 'main'", table->sql), err);
+    rc = msync_store_found(store, stmt, &strict, "reading the schema", err);
+    sqlite3_finalize(stmt);
+
+    if (rc == MSYNC_OK) {
+        *name = strict ? "INTEGER" : "BOOLEAN";
+    }
+
+    return rc;
+}
+
+
+/*
+ * A table that exists with fewer columns (an older catalogue, or the
+ * application's own) gets the missing ones.  SQLite adds no NOT NULL column
+ * without a default, so such a one comes without the constraint.
+ */
+
+static void
+add_missing_columns(msync_store_t *store, const msync_table_t *table,
+    const char *boolean, sqlite3_str *sql)
+{
+    size_t                i;
+    const msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (!msync_store_has_column(store, table->sql, field->name)) {
+            sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
+                                "%s;\n", table->sql, field->name,
+                                field->type == MSYNC_TYPE_BOOLEAN
+                                ? boolean : msync_store_column_type(field));
+        }
+    }
+
+    if (table->soft_is_local
+        && !msync_store_has_column(store, table->sql, table->soft_column))
+    {
+        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
+                            "%s%s;\n", table->sql, table->soft_column,
+                            table->soft_is_time ? "TEXT" : boolean,
+                            table->soft_is_time ? "" : " NOT NULL DEFAULT 0");
+    }
+
+    if (!msync_store_has_column(store, table->sql, "msync_extra")) {
+        sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN msync_extra "
+                            "TEXT;\n", table->sql);
+    }
+}
+
+
+int
+msync_store_take_tables(msync_store_t *store, msync_err_t *err)
+{
+    int           rc;
+    size_t        i;
+    const char   *boolean;
+    sqlite3_str  *sql;
+
+    const msync_table_t  *table;
+
+    rc = check_tables(store, err);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        if (!msync_store_has_column(store, table->sql, NULL)) {
+            continue;
+        }
+
+        rc = type_of_booleans(store, table, &boolean, err);
+
+        if (rc == MSYNC_OK) {
+            sql = sqlite3_str_new(store->db);
+            add_missing_columns(store, table, boolean, sql);
+            rc = msync_store_exec_str(store, sql, err);
+        }
+    }
+
+    return rc;
+}

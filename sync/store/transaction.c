@@ -1,0 +1,323 @@
+/*
+ * Transactions, and what holds only within one.
+ *
+ * Promises: whatever a transaction switched, commits that are not waited for
+ * and triggers that are silent, is switched back when it ends, however it
+ * ends.
+ */
+
+#include "store/store_private.h"
+#include "base/clock.h"
+
+
+static int
+begin(msync_store_t *store, msync_err_t *err)
+{
+    store->batch_start = msync_clock_wall();
+
+    /* IMMEDIATE: wait for the write lock here, where waiting is possible,
+     * and not in the middle, where SQLite must refuse */
+    return msync_store_run(store,
+                           msync_store_stmt(store, MSYNC_STMT_BEGIN,
+                                            "BEGIN IMMEDIATE", err),
+                           "beginning a transaction", err);
+}
+
+
+/* of commits; PRAGMA does nothing inside a transaction */
+
+static int
+set_unsynced(msync_store_t *store, bool unsynced, msync_err_t *err)
+{
+    if (store->unsynced == unsynced) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_exec(store, unsynced ? "PRAGMA synchronous = NORMAL"
+                                         : "PRAGMA synchronous = FULL", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    store->unsynced = unsynced;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_begin(msync_store_t *store, msync_err_t *err)
+{
+    return set_unsynced(store, false, err) == MSYNC_OK ? begin(store, err)
+                                                       : MSYNC_ERROR;
+}
+
+
+int
+msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err)
+{
+    msync_err_t  ignored;
+
+    if (set_unsynced(store, true, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (begin(store, err) != MSYNC_OK) {
+        (void) set_unsynced(store, false, &ignored);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+set_flag(msync_store_t *store, int value, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_FLAG,
+                            "UPDATE msync_flag SET integrating = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int(stmt, 1, value);
+    return msync_store_run(store, stmt, "silencing the changelog", err);
+}
+
+
+static void
+put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue, bool pushed)
+{
+    size_t  i;
+
+    sqlite3_str_appendall(sql, "(''");
+
+    for (i = 0; i < catalogue->n; i++) {
+        if (!pushed || catalogue->tables[i].push != 0) {
+            sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].sql);
+        }
+    }
+
+    sqlite3_str_appendall(sql, ")");
+}
+
+
+/* finds a trigger that is none of ours, first those of our tables */
+
+static sqlite3_stmt *
+foreign_triggers(msync_store_t *store, msync_err_t *err)
+{
+    sqlite3_str    *sql;
+    sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_TRIGGERS];
+
+    if (*stmt != NULL) {
+        return *stmt;
+    }
+
+    sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
+    put_tables(sql, store->catalogue, false);
+    sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
+        "WHERE type = 'trigger' AND (name COLLATE NOCASE NOT IN ('msync_' || "
+        "tbl_name || '_INSERT', 'msync_' || tbl_name || '_UPDATE', 'msync_' "
+        "|| tbl_name || '_DELETE') OR tbl_name COLLATE NOCASE NOT IN ");
+    put_tables(sql, store->catalogue, true);
+    sqlite3_str_appendall(sql, ") ORDER BY 1 DESC LIMIT 1");
+    *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+
+    return *stmt;
+}
+
+
+/* the flag that silences the changelog is for the whole transaction */
+
+static void
+warn(msync_store_t *store, sqlite3_stmt *trigger)
+{
+    if (!store->warned && sqlite3_column_int(trigger, 0) != 0) {
+        store->warned = true;
+        msync_log(MSYNC_LOG_WARN, "the application's trigger \"%s\" is on the "
+                  "table \"%s\": what it changes while records of central "
+                  "are integrated is not sent to central",
+                  (const char *) sqlite3_column_text(trigger, 1),
+                  (const char *) sqlite3_column_text(trigger, 2));
+    }
+}
+
+
+/*
+ * A trigger that only finds out that it has to be silent still costs a fifth
+ * of a row: SQLite keeps what a statement with triggers may have to undo.
+ * Those of the application have their work to do, so where it has any, all
+ * stay; nobody can make one while the transaction is open.
+ */
+
+static int
+switch_triggers(msync_store_t *store, msync_err_t *err)
+{
+    int            code;
+    sqlite3_stmt  *trigger;
+
+    trigger = foreign_triggers(store, err);
+    if (trigger == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    code = sqlite3_step(trigger);
+
+    if (code == SQLITE_ROW) {
+        warn(store, trigger);
+
+    } else if (code != SQLITE_DONE) {
+        msync_store_fault(store, "reading the schema", err);
+    }
+
+    sqlite3_reset(trigger);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        return MSYNC_ERROR;
+    }
+
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                             code == SQLITE_ROW, NULL);
+    return MSYNC_OK;
+}
+
+
+static void
+end_integration(msync_store_t *store)
+{
+    if (store->integrating) {
+        (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                                 1, NULL);
+        store->integrating = false;
+    }
+}
+
+
+int
+msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (set_flag(store, 1, err) != MSYNC_OK
+        || switch_triggers(store, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->integrating = true;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_commit(msync_store_t *store, msync_err_t *err)
+{
+    if (store->integrating && set_flag(store, 0, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_run(store,
+                        msync_store_stmt(store, MSYNC_STMT_COMMIT, "COMMIT",
+                                         err),
+                        "committing", err)
+        != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    end_integration(store);
+    return set_unsynced(store, false, err);
+}
+
+
+void
+msync_store_rollback(msync_store_t *store)
+{
+    msync_err_t  ignored;
+
+    end_integration(store);
+
+    if (!sqlite3_get_autocommit(store->db)) {
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+
+    (void) set_unsynced(store, false, &ignored);
+
+    /* on a full disk SQLite undoes a transaction by itself, too */
+    (void) msync_store_know_loose(store, &ignored);
+}
+
+
+bool
+msync_store_in_transaction(const msync_store_t *store)
+{
+    return !sqlite3_get_autocommit(store->db);
+}
+
+
+/* SQLite tells whether there are any, not how many */
+
+bool
+msync_store_owes(msync_store_t *store)
+{
+    int  now = 0, high;
+
+    (void) sqlite3_db_status(store->db, SQLITE_DBSTATUS_DEFERRED_FKS, &now,
+                             &high, 0);
+    return now != 0;
+}
+
+
+int
+msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err)
+{
+    *owed = msync_store_owes(store);
+
+    if (msync_store_exec(store, "SAVEPOINT msync_try", err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_tried(msync_store_t *store, bool owed, int rc, msync_err_t *err)
+{
+    if (rc == MSYNC_OK && (owed || !msync_store_owes(store))) {
+        rc = msync_store_exec(store, "RELEASE msync_try", err);
+
+        if (rc != MSYNC_OK) {
+            err->scope = MSYNC_SCOPE_RUN;
+        }
+
+        return rc;
+    }
+
+    if (rc == MSYNC_OK) {
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                      "FOREIGN KEY constraint failed");
+        err->scope = MSYNC_SCOPE_RECORD;
+    }
+
+    /* a trigger may have undone the transaction, and this with it */
+    if (err->scope == MSYNC_SCOPE_RECORD
+        && msync_store_in_transaction(store)
+        && msync_store_exec(store, "ROLLBACK TO msync_try;"
+                            "RELEASE msync_try", err) != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+    }
+
+    return MSYNC_ERROR;
+}

@@ -1,0 +1,584 @@
+/*
+ * Owns one transfer: what libcurl is told, how the answer is gathered within
+ * its limits, and when a silent server is given up.
+ */
+
+#include "transfer/transfer_private.h"
+
+#include "channel/control.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define HTTP_BODY_MIN    16384                /* octets */
+#define HTTP_BUFFER      131072L
+#define HTTP_BUFFER_MIN  1024L                /* libcurl takes no less */
+#define HTTP_KEEPALIVE   60L                  /* s */
+#define HTTP_LINE_MAX    512
+
+
+static CURLcode http_options(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req);
+static long http_buffer(const msync_transfer_t *http);
+static CURLcode http_options_session(CURL *easy, const msync_transfer_t *http);
+static CURLcode http_options_request(CURL *easy,
+    const msync_transfer_request_t *req);
+static struct curl_slist *http_headers(const msync_transfer_t *http,
+    const msync_transfer_request_t *req);
+static CURLcode http_run(msync_transfer_attempt_t *t, msync_err_t *err);
+static CURLcode http_result(CURLM *multi);
+static void http_count(msync_transfer_attempt_t *t);
+static void http_describe(msync_transfer_attempt_t *t);
+static char *http_without_user(const char *url);
+static size_t http_on_body(char *data, size_t size, size_t n, void *arg);
+static size_t http_on_header(char *data, size_t size, size_t n, void *arg);
+static int http_on_ready(void *arg, char *to, char *from, int port,
+    int local);
+static int http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+    curl_off_t planned, curl_off_t out);
+static int http_on_octets(CURL *easy, curl_infotype type, char *data,
+    size_t n, void *arg);
+static bool http_reserve(msync_transfer_attempt_t *t, size_t n);
+
+
+int
+msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err)
+{
+    CURLcode             code;
+    msync_transfer_t        *http;
+    struct curl_slist   *headers;
+
+    http = t->http;
+    t->timeout = req->timeout ? req->timeout : http->read_timeout;
+    t->error[0] = '\0';
+    t->moved = 0;
+
+    curl_easy_reset(http->easy);
+    headers = http_headers(http, req);
+
+    code = headers ? http_options(t, req) : CURLE_OUT_OF_MEMORY;
+
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
+    }
+
+    if (code == CURLE_OK) {
+        code = http_run(t, err);
+        http_count(t);
+    }
+
+    if (code == CURLE_OK) {
+        http_describe(t);
+        msync_log(MSYNC_LOG_DEBUG, "%s %s: %d, %zu octets", req->method,
+                  t->url, t->res->status, t->res->length);
+
+    } else {
+        if (!t->hooked) {
+            (void) msync_transfer_error(t, code, err);
+        }
+
+        msync_transfer_response_clear(t->res);
+        t->size = 0;
+    }
+
+    /* libcurl zeroes nothing; the handle forgets them at least.  One that
+     * failed to resolve a name refuses its next transfer (libcurl 7.88), so
+     * after a failure there is a new one: the connections are the multi
+     * handle's and stay. */
+
+    curl_easy_reset(http->easy);
+
+    if (code != CURLE_OK) {
+        curl_easy_cleanup(http->easy);
+        http->easy = curl_easy_init();
+
+        if (http->easy == NULL) {
+            msync_out_of_memory();
+        }
+    }
+
+    curl_slist_free_all(headers);
+
+    return code == CURLE_OK ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+#define http_set(rc, easy, option, value)                                     \
+    do {                                                                      \
+        CURLcode  set_rc = curl_easy_setopt(easy, option, value);             \
+        (rc) = (rc) != CURLE_OK ? (rc) : set_rc;                              \
+    } while (0)
+
+
+static CURLcode
+http_options(msync_transfer_attempt_t *t, const msync_transfer_request_t *req)
+{
+    CURL          *easy;
+    CURLcode       rc;
+    msync_transfer_t  *http;
+
+    http = t->http;
+    easy = http->easy;
+
+    rc = http_options_session(easy, http);
+
+    if (rc == CURLE_OK) {
+        rc = http_options_request(easy, req);
+    }
+
+    http_set(rc, easy, CURLOPT_URL, t->url);
+    http_set(rc, easy, CURLOPT_ERRORBUFFER, t->error);
+    http_set(rc, easy, CURLOPT_WRITEFUNCTION, http_on_body);
+    http_set(rc, easy, CURLOPT_WRITEDATA, t);
+    http_set(rc, easy, CURLOPT_HEADERFUNCTION, http_on_header);
+    http_set(rc, easy, CURLOPT_HEADERDATA, t);
+    http_set(rc, easy, CURLOPT_PREREQFUNCTION, http_on_ready);
+    http_set(rc, easy, CURLOPT_PREREQDATA, t);
+    http_set(rc, easy, CURLOPT_NOPROGRESS, 0L);
+    http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, http_on_progress);
+    http_set(rc, easy, CURLOPT_XFERINFODATA, t);
+
+    /* the only figures of libcurl that count each octet once */
+
+    http_set(rc, easy, CURLOPT_VERBOSE, 1L);
+    http_set(rc, easy, CURLOPT_DEBUGFUNCTION, http_on_octets);
+    http_set(rc, easy, CURLOPT_DEBUGDATA, t);
+
+    if (req->auth) {
+        http_set(rc, easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
+        http_set(rc, easy, CURLOPT_USERNAME, http->username);
+        http_set(rc, easy, CURLOPT_PASSWORD, http->hash);
+    }
+
+    return rc;
+}
+
+
+/* libcurl looks at the rate once in a hundred buffers: small ones keep it
+ * even within an answer, http_pace keeps it from one to the next */
+
+static long
+http_buffer(const msync_transfer_t *http)
+{
+    if (http->limit_rate <= 0 || http->limit_rate / 100 >= HTTP_BUFFER) {
+        return HTTP_BUFFER;
+    }
+
+    return http->limit_rate / 100 < HTTP_BUFFER_MIN
+           ? HTTP_BUFFER_MIN : (long) (http->limit_rate / 100);
+}
+
+
+static CURLcode
+http_options_session(CURL *easy, const msync_transfer_t *http)
+{
+    long      verify;
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+    verify = http->verify ? 1L : 0L;
+
+    http_set(rc, easy, CURLOPT_NOSIGNAL, 1L);
+    http_set(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    http_set(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+    http_set(rc, easy, CURLOPT_ACCEPT_ENCODING, "");
+    http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
+    http_set(rc, easy, CURLOPT_BUFFERSIZE, http_buffer(http));
+    http_set(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    http_set(rc, easy, CURLOPT_TCP_KEEPIDLE, HTTP_KEEPALIVE);
+    http_set(rc, easy, CURLOPT_TCP_KEEPINTVL, HTTP_KEEPALIVE);
+    http_set(rc, easy, CURLOPT_CONNECTTIMEOUT_MS, http->connect_timeout);
+
+    /* a name server that never answers must not hold up a cancel */
+
+    http_set(rc, easy, CURLOPT_QUICK_EXIT, 1L);
+
+    http_set(rc, easy, CURLOPT_PROXY, http->proxy);
+    http_set(rc, easy, CURLOPT_NOPROXY, "");
+
+    http_set(rc, easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    http_set(rc, easy, CURLOPT_SSL_VERIFYPEER, verify);
+    http_set(rc, easy, CURLOPT_SSL_VERIFYHOST, 2 * verify);
+    http_set(rc, easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify);
+    http_set(rc, easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2 * verify);
+
+    if (http->certificate) {
+        http_set(rc, easy, CURLOPT_CAINFO, http->certificate);
+        http_set(rc, easy, CURLOPT_PROXY_CAINFO, http->certificate);
+    }
+
+    http_set(rc, easy, CURLOPT_MAXFILESIZE_LARGE,
+             (curl_off_t) http->max_response);
+    http_set(rc, easy, CURLOPT_MAX_RECV_SPEED_LARGE,
+             (curl_off_t) http->limit_rate);
+    http_set(rc, easy, CURLOPT_MAX_SEND_SPEED_LARGE,
+             (curl_off_t) http->limit_rate);
+
+    return rc;
+}
+
+
+static CURLcode
+http_options_request(CURL *easy, const msync_transfer_request_t *req)
+{
+    CURLcode  rc;
+
+    rc = CURLE_OK;
+
+    if (strcmp(req->method, "GET") == 0) {
+        http_set(rc, easy, CURLOPT_HTTPGET, 1L);
+
+    } else {
+        http_set(rc, easy, CURLOPT_POST, 1L);
+        http_set(rc, easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                 (curl_off_t) req->body_length);
+        http_set(rc, easy, CURLOPT_POSTFIELDS, req->body ? req->body : "");
+
+        if (strcmp(req->method, "POST") != 0) {
+            http_set(rc, easy, CURLOPT_CUSTOMREQUEST, req->method);
+        }
+    }
+
+    if (req->once) {
+
+        /* libcurl sends again by itself when a kept connection is dead */
+
+        http_set(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
+
+    return rc;
+}
+
+
+static struct curl_slist *
+http_headers(const msync_transfer_t *http, const msync_transfer_request_t *req)
+{
+    char                lines[9][HTTP_LINE_MAX];
+    size_t              i, n;
+    struct curl_slist  *headers, *grown;
+
+    n = 0;
+
+    (void) strcpy(lines[n++], "Accept: application/json");
+    (void) strcpy(lines[n++], "Expect:");
+
+    if (req->body) {
+        (void) strcpy(lines[n++], "Content-Type: application/json");
+    }
+
+    if (req->gzip) {
+        (void) strcpy(lines[n++], "Content-Encoding: gzip");
+    }
+
+    if (req->auth) {
+        (void) snprintf(lines[n++], HTTP_LINE_MAX, "msupply-site-uuid: %s",
+                        http->hardware_id);
+        (void) strcpy(lines[n++], "app-name: " MSYNC_APP_NAME);
+        (void) strcpy(lines[n++], "app-version: " MSYNC_VERSION);
+        (void) snprintf(lines[n++], HTTP_LINE_MAX, "version: %d",
+                        req->version);
+    }
+
+    headers = NULL;
+
+    for (i = 0; i < n; i++) {
+        grown = curl_slist_append(headers, lines[i]);
+
+        if (grown == NULL) {
+            curl_slist_free_all(headers);
+            return NULL;
+        }
+
+        headers = grown;
+    }
+
+    return headers;
+}
+
+
+static CURLcode
+http_run(msync_transfer_attempt_t *t, msync_err_t *err)
+{
+    int         running;
+    CURLM      *multi;
+    int64_t     left, end;
+    CURLcode    code;
+
+    multi = t->http->multi;
+    t->active = msync_clock_monotonic();
+    end = t->active + (int64_t) t->timeout * MSYNC_TRANSFER_WHOLE;
+
+    if (curl_multi_add_handle(multi, t->http->easy) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+
+    for ( ;; ) {
+        if (curl_multi_perform(multi, &running) != CURLM_OK) {
+            code = CURLE_OUT_OF_MEMORY;
+            break;
+        }
+
+        if (running == 0) {
+            code = http_result(multi);
+            break;
+        }
+
+        /* until the request is sent the connect timeout rules */
+
+        left = t->active + t->timeout - msync_clock_monotonic();
+
+        if (left > end - msync_clock_monotonic()) {
+            left = end - msync_clock_monotonic();
+            t->slow = (left <= 0);
+        }
+
+        if (!t->sent) {
+            left = INT32_MAX;
+
+        } else if (left <= 0) {
+            t->silent = !t->slow;
+            code = CURLE_OPERATION_TIMEDOUT;
+            break;
+        }
+
+        if (msync_transfer_wait(t->http, (long) left, err) != MSYNC_OK) {
+            t->hooked = true;
+            code = CURLE_ABORTED_BY_CALLBACK;
+            break;
+        }
+    }
+
+    (void) curl_multi_remove_handle(multi, t->http->easy);
+
+    return code;
+}
+
+
+static CURLcode
+http_result(CURLM *multi)
+{
+    int       left;
+    CURLMsg  *msg;
+
+    while ((msg = curl_multi_info_read(multi, &left)) != NULL) {
+        if (msg->msg == CURLMSG_DONE) {
+            return msg->data.result;
+        }
+    }
+
+    return CURLE_RECV_ERROR;
+}
+
+
+static void
+http_count(msync_transfer_attempt_t *t)
+{
+    long  connects;
+
+    connects = 0;
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_NUM_CONNECTS, &connects);
+
+    t->http->counters.requests++;
+    t->http->counters.connects += (uint64_t) connects;
+}
+
+
+static void
+http_describe(msync_transfer_attempt_t *t)
+{
+    long                    status;
+    char                   *type, *to;
+    CURL                   *easy;
+    curl_off_t              after;
+    msync_transfer_response_t  *res;
+
+    easy = t->http->easy;
+    res = t->res;
+    status = 0;
+    type = NULL;
+    to = NULL;
+    after = 0;
+
+    (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    (void) curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
+    (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
+
+    if (to) {
+        t->redirect = http_without_user(to);
+    }
+
+    res->status = (int) status;
+    res->retry_after = (long) after;
+
+    if (type) {
+        (void) snprintf(res->content_type, sizeof(res->content_type), "%s",
+                        type);
+    }
+
+    if (res->body == NULL) {
+        res->body = msync_strdup("");
+    }
+}
+
+
+/* libcurl writes the user and password of the request into an address that
+ * it made absolute; nobody may see them there, and they are not needed */
+
+static char *
+http_without_user(const char *url)
+{
+    char   *part, *text;
+    CURLU  *parts;
+
+    part = NULL;
+    parts = curl_url();
+
+    if (parts == NULL
+        || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
+        || curl_url_get(parts, CURLUPART_URL, &part, 0) != CURLUE_OK)
+    {
+        part = NULL;
+    }
+
+    text = part ? msync_strdup(part) : NULL;
+
+    curl_free(part);
+    curl_url_cleanup(parts);
+
+    return text;
+}
+
+
+static size_t
+http_on_body(char *data, size_t size, size_t n, void *arg)
+{
+    msync_transfer_attempt_t  *t = arg;
+
+    n *= size;
+    t->active = msync_clock_monotonic();
+
+    if (n > (size_t) t->http->max_response - t->res->length) {
+        t->too_large = true;
+        return 0;
+    }
+
+    if (!http_reserve(t, n)) {
+        t->no_memory = true;
+        return 0;
+    }
+
+    memcpy(t->res->body + t->res->length, data, n);
+    t->res->length += n;
+    t->res->body[t->res->length] = '\0';
+
+    return n;
+}
+
+
+static size_t
+http_on_header(char *data, size_t size, size_t n, void *arg)
+{
+    msync_transfer_attempt_t  *t = arg;
+
+    n *= size;
+    t->active = msync_clock_monotonic();
+    msync_transfer_gzip_header(t, data, n);
+
+    return n;
+}
+
+
+/* connected, the request goes out next */
+
+static int
+http_on_ready(void *arg, char *to, char *from, int port, int local)
+{
+    msync_transfer_attempt_t  *t = arg;
+
+    (void) to;
+    (void) from;
+    (void) port;
+    (void) local;
+
+    t->sent = true;
+    t->active = msync_clock_monotonic();
+
+    return CURL_PREREQFUNC_OK;
+}
+
+
+static int
+http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+    curl_off_t planned, curl_off_t out)
+{
+    msync_transfer_attempt_t  *t = arg;
+
+    (void) expected;
+    (void) planned;
+
+    if (t->moved != in + out) {
+        t->moved = in + out;
+        t->active = msync_clock_monotonic();
+    }
+
+    return 0;
+}
+
+
+static int
+http_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
+    void *arg)
+{
+    msync_transfer_attempt_t  *t = arg;
+
+    (void) easy;
+    (void) data;
+
+    if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) {
+        t->http->counters.bytes_sent += n;
+
+    } else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) {
+        t->http->counters.bytes_received += n;
+    }
+
+    return 0;
+}
+
+
+/* makes room for n octets and a NUL; the size is bounded by max_response */
+
+static bool
+http_reserve(msync_transfer_attempt_t *t, size_t n)
+{
+    char    *grown;
+    size_t   size;
+
+    n += t->res->length + 1;
+
+    if (n <= t->size) {
+        return true;
+    }
+
+    size = t->size ? t->size : HTTP_BODY_MIN;
+
+    while (size < n) {
+        size *= 2;
+    }
+
+    grown = realloc(t->res->body, size);
+    if (grown == NULL) {
+        return false;
+    }
+
+    t->res->body = grown;
+    t->size = size;
+
+    return true;
+}

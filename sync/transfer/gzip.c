@@ -1,0 +1,177 @@
+/*
+ * Owns compressed requests: which servers take them, and the compressed
+ * body.  Promises that a server gets one only after it has said that it
+ * takes them (Accept-Encoding on an answer, RFC 9110 and RFC 7694), and
+ * never again after it refused one with 415.
+ */
+
+#include "transfer/transfer_private.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <zlib.h>
+
+
+#define GZIP_MIN     1024        /* octets; less is not worth the work */
+#define GZIP_LEVEL   6
+#define GZIP_WINDOW  (15 + 16)   /* zlib's way to say gzip */
+
+
+static bool gzip_is_offered(const char *value, size_t n);
+static msync_transfer_taker_t *gzip_taker(msync_transfer_t *http,
+    const char *url, bool add);
+
+
+void
+msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
+    size_t n)
+{
+    msync_transfer_taker_t  *taker;
+
+    static const char  name[] = "accept-encoding:";
+
+    if (n < sizeof(name) || strncasecmp(line, name, sizeof(name) - 1) != 0
+        || !gzip_is_offered(line + sizeof(name) - 1, n - sizeof(name) + 1))
+    {
+        return;
+    }
+
+    taker = gzip_taker(t->http, t->url, true);
+
+    if (taker != NULL && !taker->refused) {
+        taker->gzip = true;
+    }
+}
+
+
+bool
+msync_transfer_gzip(msync_transfer_t *http, const msync_transfer_request_t *req,
+    msync_transfer_request_t *packed, char **body)
+{
+    int                  rc;
+    uLong                size;
+    z_stream             z;
+    msync_transfer_taker_t  *taker;
+
+    *packed = *req;
+    *body = NULL;
+
+    taker = gzip_taker(http, req->url, false);
+
+    if (taker == NULL || !taker->gzip || req->body_length < GZIP_MIN) {
+        return false;
+    }
+
+    memset(&z, 0, sizeof(z));
+
+    if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
+    {
+        return false;
+    }
+
+    size = deflateBound(&z, (uLong) req->body_length);
+    *body = msync_alloc(size);
+
+    z.next_in = (Bytef *) req->body;
+    z.avail_in = (uInt) req->body_length;
+    z.next_out = (Bytef *) *body;
+    z.avail_out = (uInt) size;
+
+    rc = deflate(&z, Z_FINISH);
+    size = z.total_out;
+    (void) deflateEnd(&z);
+
+    if (rc != Z_STREAM_END || size >= req->body_length) {
+        msync_free(body);
+        return false;
+    }
+
+    packed->body = *body;
+    packed->body_length = size;
+    packed->gzip = true;
+
+    return true;
+}
+
+
+void
+msync_transfer_gzip_refused(msync_transfer_t *http, const char *url)
+{
+    msync_transfer_taker_t  *taker;
+
+    taker = gzip_taker(http, url, true);
+
+    if (taker != NULL) {
+        taker->gzip = false;
+        taker->refused = true;
+    }
+}
+
+
+/* "br, gzip;q=0.5": whether gzip is among them, and not with q=0 */
+
+static bool
+gzip_is_offered(const char *value, size_t n)
+{
+    size_t       i, length;
+    const char  *q;
+
+    for (i = 0; i < n; i += length + 1) {
+        while (i < n && isspace((unsigned char) value[i])) {
+            i++;
+        }
+
+        for (length = 0; i + length < n && value[i + length] != ',';
+             length++)
+        {
+            /* void */
+        }
+
+        if (length < 4 || strncasecmp(value + i, "gzip", 4) != 0
+            || (length > 4 && strchr("; \t\r\n", value[i + 4]) == NULL))
+        {
+            continue;
+        }
+
+        q = memmem(value + i, length, "q=0", 3);
+
+        /* q=0, q=0.0; but not q=0.5 */
+
+        return q == NULL
+               || strspn(q + 2, "0.") < strcspn(q + 2, " ,;\t\r\n");
+    }
+
+    return false;
+}
+
+
+/* the entry of a URL's server; NULL: none, or no room for another */
+
+static msync_transfer_taker_t *
+gzip_taker(msync_transfer_t *http, const char *url, bool add)
+{
+    size_t               i;
+    msync_transfer_taker_t  *taker;
+
+    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
+        taker = &http->takers[i];
+
+        if (taker->url == NULL) {
+            if (add) {
+                taker->url = msync_strdup(url);
+                return taker;
+            }
+
+            return NULL;
+        }
+
+        if (msync_conf_same_origin(taker->url, url)) {
+            return taker;
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,262 @@
+/*
+ * Owns the patience of the session: what is sent again, after which pause,
+ * and where a redirect may lead.
+ */
+
+#include "transfer/transfer_private.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+
+static bool retry_failed(const msync_transfer_retry_t *retry,
+    const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
+    const msync_err_t *err);
+static bool retry_status(const msync_transfer_request_t *req, int status);
+static bool retry_busy(msync_transfer_retry_t *retry,
+    const msync_transfer_attempt_t *t, long *pause);
+static long retry_asked(const msync_transfer_attempt_t *t);
+static long retry_pause(const msync_transfer_t *http, long first,
+    long most, unsigned n);
+static long retry_random(long below);
+static bool http_redirect_allowed(const char *from, const char *to);
+
+
+bool
+msync_transfer_again(msync_transfer_retry_t *retry,
+    const msync_transfer_request_t *req,
+    const msync_transfer_attempt_t *t, int rc, const msync_err_t *err,
+    long *pause)
+{
+    char      where[MSYNC_HOST_MAX + 16];
+    long      asked;
+    unsigned  tries;
+
+    msync_transfer_verdict_e  verdict;
+
+    tries = req->tries ? req->tries : MSYNC_TRANSFER_TRIES;
+    retry->tries++;
+
+    if (rc != MSYNC_OK) {
+        if (retry->tries >= tries || !retry_failed(retry, req, t, err)) {
+            return false;
+        }
+
+        *pause = retry_random(retry_pause(
+                                       t->http, MSYNC_TRANSFER_BASE,
+                                       MSYNC_TRANSFER_PAUSE_MAX,
+                                       retry->tries - 1));
+        msync_log(MSYNC_LOG_WARN, "%s; trying again in %ld ms", err->text,
+                  *pause);
+        return true;
+    }
+
+    verdict = req->judge ? req->judge(t->res) : MSYNC_TRANSFER_USUAL;
+    asked = retry_asked(t);
+
+    if (verdict == MSYNC_TRANSFER_FINAL
+        || t->res->retry_after > MSYNC_TRANSFER_RETRY_AFTER)
+    {
+        return false;
+    }
+
+    if (verdict == MSYNC_TRANSFER_BUSY_NOW) {
+        retry->tries--;
+        return retry_busy(retry, t, pause);
+    }
+
+    if (retry->tries >= tries || !retry_status(req, t->res->status)) {
+        return false;
+    }
+
+    *pause = retry_random(retry_pause(t->http, MSYNC_TRANSFER_BASE,
+                                                MSYNC_TRANSFER_PAUSE_MAX,
+                                                retry->tries - 1));
+    *pause += asked;
+
+    msync_log(MSYNC_LOG_WARN, "%s answered with HTTP status %d; trying again "
+              "in %ld ms", msync_transfer_where(req->url, where, sizeof(where)),
+              t->res->status, *pause);
+
+    return true;
+}
+
+
+char *
+msync_transfer_redirect(const msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, unsigned n, msync_err_t *err)
+{
+    char  from[MSYNC_HOST_MAX + 16], to[MSYNC_HOST_MAX + 16];
+
+    (void) msync_transfer_where(t->url, from, sizeof(from));
+
+    if (t->redirect == NULL) {
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s answered with a redirect (HTTP status %d) "
+                             "that leads nowhere", from, t->res->status);
+
+    } else if (!http_redirect_allowed(t->url, t->redirect)) {
+        (void) msync_transfer_where(t->redirect, to, sizeof(to));
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s redirects to another server, %s, which was "
+                             "not followed: either the central server has "
+                             "moved and its address must be corrected, or a "
+                             "sign-in page of the network answers in its "
+                             "place", from, to);
+
+    } else if (strcmp(req->method, "GET") != 0) {
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s redirects to another address of its own "
+                             "(%s), which is not followed when data is sent; "
+                             "correct the address of the central server", from,
+                             strncasecmp(t->redirect, "https:", 6) == 0
+                             ? "https" : "http");
+
+    } else if (n >= MSYNC_TRANSFER_REDIRECTS) {
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s redirected %u times without coming to an "
+                             "end", from, n + 1);
+
+    } else {
+        return msync_strdup(t->redirect);
+    }
+
+    err->http_status = t->res->status;
+
+    return NULL;
+}
+
+
+static bool
+retry_failed(const msync_transfer_retry_t *retry,
+    const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
+    const msync_err_t *err)
+{
+    if (t->hooked || err->remedy == MSYNC_REMEDY_FINAL
+        || (err->variant != MSYNC_ERR_CONNECTION_ERROR
+            && err->variant != MSYNC_ERR_TIMEOUT))
+    {
+        return false;
+    }
+
+    if (!t->sent) {
+        return msync_clock_monotonic() - retry->started < MSYNC_TRANSFER_DEAD;
+    }
+
+    return !req->once && !t->slow
+           && !(t->silent && retry->tries >= MSYNC_TRANSFER_TIMEOUT_TRIES);
+}
+
+
+static bool
+retry_status(const msync_transfer_request_t *req, int status)
+{
+    if (req->once || status == 501 || status == 511) {
+
+        /* not implemented, and a captive portal: both will stay so */
+
+        return false;
+    }
+
+    return status == 408 || status == 429 || status >= 500;
+}
+
+
+static bool
+retry_busy(msync_transfer_retry_t *retry,
+    const msync_transfer_attempt_t *t, long *pause)
+{
+    char  where[MSYNC_HOST_MAX + 16];
+    long  most;
+
+    *pause = retry_pause(t->http, 2 * MSYNC_TRANSFER_BASE,
+                              MSYNC_TRANSFER_BUSY_PAUSE, retry->busy);
+    *pause = *pause / 2 + retry_random(*pause / 2 + 1);
+    *pause += retry_asked(t);
+
+    most = retry_pause(t->http, t->http->busy, t->http->busy, 0);
+
+    if (retry->waited + *pause > most) {
+        return false;
+    }
+
+    msync_log(MSYNC_LOG_NOTICE, "%s is busy with this site, asking again in "
+              "%ld ms", msync_transfer_where(t->url, where, sizeof(where)),
+              *pause);
+
+    retry->waited += *pause;
+    retry->busy++;
+
+    return true;
+}
+
+
+/* what Retry-After asks for, ms */
+
+static long
+retry_asked(const msync_transfer_attempt_t *t)
+{
+    long  seconds;
+
+    seconds = t->res->retry_after;
+
+    if (seconds <= 0 || seconds > MSYNC_TRANSFER_RETRY_AFTER) {
+        return 0;
+    }
+
+    return seconds * 2 * t->http->base;
+}
+
+
+/* "first" doubled n times, "most" at most, scaled by the base */
+
+static long
+retry_pause(const msync_transfer_t *http, long first, long most,
+    unsigned n)
+{
+    while (n > 0 && first < most) {
+        first *= 2;
+        n--;
+    }
+
+    first = first < most ? first : most;
+
+    return first * http->base / MSYNC_TRANSFER_BASE;
+}
+
+
+static long
+retry_random(long below)
+{
+    uint32_t  n;
+
+    if (below <= 0 || getrandom(&n, sizeof(n), 0) != sizeof(n)) {
+        return below > 0 ? below : 0;
+    }
+
+    return (long) (n % (uint64_t) below);
+}
+
+
+/* the same scheme, host and port, or https of the same host */
+
+static bool
+http_redirect_allowed(const char *from, const char *to)
+{
+    msync_conf_origin_t  a, b;
+
+    if (msync_conf_same_origin(from, to)) {
+        return true;
+    }
+
+    if (msync_conf_origin(from, &a) != NULL
+        || msync_conf_origin(to, &b) != NULL)
+    {
+        return false;
+    }
+
+    return !a.tls && b.tls && strcmp(a.host, b.host) == 0
+           && (a.port == b.port || (a.port == 80 && b.port == 443));
+}

@@ -1,0 +1,451 @@
+/*
+ * Owns the session with the central servers: the connections that outlive a
+ * request, the credentials, the pauses and the counters.  Promises that the
+ * caller's hook is heard at least once a second whatever the network does,
+ * and that credentials go nowhere but to the host of the request's URL.
+ */
+
+#include "transfer/transfer_private.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define HTTP_HOOK_MS     1000
+#define HTTP_SHORT       65536     /* octets of an answer searched for the
+                                      hash */
+
+
+static int http_try(msync_transfer_t *http, const msync_transfer_request_t *req,
+    msync_transfer_response_t *res, msync_err_t *err);
+static int http_pace(msync_transfer_t *http,
+    const msync_transfer_counters_t *before, int64_t began, msync_err_t *err);
+static int http_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err);
+static int http_check(const msync_transfer_request_t *req, msync_err_t *err);
+static void http_blank(const msync_transfer_t *http,
+    msync_transfer_response_t *res);
+static bool http_is_redirect(int status);
+
+
+msync_transfer_t *
+msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
+    msync_transfer_hook_pt hook, void *data, msync_err_t *err)
+{
+    msync_transfer_t  *http;
+
+    if (conf->ssl_trusted_certificate
+        && access(conf->ssl_trusted_certificate, R_OK) == -1)
+    {
+        (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                             "The file of trusted certificates \"%s\" cannot "
+                             "be read: %s", conf->ssl_trusted_certificate,
+                             strerror(errno));
+        return NULL;
+    }
+
+    http = msync_calloc(1, sizeof(*http));
+
+    http->username = msync_strdup(conf->username ? conf->username : "");
+    http->hardware_id = msync_strdup(hardware_id);
+    memcpy(http->hash, conf->password_sha256, sizeof(http->hash));
+    http->verify = conf->ssl_verify;
+    http->connect_timeout = conf->connect_timeout;
+    http->read_timeout = conf->read_timeout;
+    http->max_response = conf->max_response;
+    http->limit_rate = conf->limit_rate;
+    http->fd = fd;
+    http->hook = hook;
+    http->data = data;
+    http->base = MSYNC_TRANSFER_BASE;
+    http->busy = MSYNC_TRANSFER_BUSY;
+
+    if (conf->ssl_trusted_certificate) {
+        http->certificate = msync_strdup(conf->ssl_trusted_certificate);
+    }
+
+    /* "" keeps libcurl from looking for a proxy in the environment */
+
+    http->proxy = msync_strdup(conf->proxy ? conf->proxy : "");
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+        http->multi = curl_multi_init();
+        http->easy = curl_easy_init();
+    }
+
+    if (http->multi == NULL || http->easy == NULL) {
+        msync_transfer_free(&http);
+        (void) msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "libcurl cannot be started: not enough memory");
+    }
+
+    return http;
+}
+
+
+void
+msync_transfer_free(msync_transfer_t **http)
+{
+    size_t         i;
+    msync_transfer_t  *h;
+
+    h = *http;
+    *http = NULL;
+
+    if (h == NULL) {
+        return;
+    }
+
+    curl_easy_cleanup(h->easy);
+    (void) curl_multi_cleanup(h->multi);
+    curl_global_cleanup();
+
+    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
+        msync_free(&h->takers[i].url);
+    }
+
+    explicit_bzero(h->proxy, strlen(h->proxy));
+
+    msync_free(&h->username);
+    msync_free(&h->hardware_id);
+    msync_free(&h->certificate);
+    msync_free(&h->proxy);
+
+    explicit_bzero(h, sizeof(*h));
+    free(h);
+}
+
+
+int
+msync_transfer_request(msync_transfer_t *http,
+    const msync_transfer_request_t *req,
+    msync_transfer_response_t *res, msync_err_t *err)
+{
+    int                    rc;
+    bool                   gzip;
+    char                  *body;
+    msync_transfer_request_t   packed;
+
+    memset(res, 0, sizeof(*res));
+
+    if (http_check(req, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    gzip = msync_transfer_gzip(http, req, &packed, &body);
+    rc = http_try(http, &packed, res, err);
+
+    if (gzip && rc == MSYNC_OK && res->status == 415) {
+        msync_transfer_gzip_refused(http, req->url);
+        msync_transfer_response_clear(res);
+        rc = http_try(http, req, res, err);
+    }
+
+    free(body);
+
+    return rc;
+}
+
+
+/* until it went well, or is not to be tried again */
+
+static int
+http_try(msync_transfer_t *http, const msync_transfer_request_t *req,
+    msync_transfer_response_t *res, msync_err_t *err)
+{
+    int                     rc;
+    long                    pause;
+    int64_t                 began;
+    msync_transfer_retry_t      retry;
+    msync_transfer_counters_t   before;
+    msync_transfer_attempt_t   t;
+
+    memset(&retry, 0, sizeof(retry));
+    retry.started = msync_clock_monotonic();
+
+    for ( ;; ) {
+        memset(&t, 0, sizeof(t));
+        t.http = http;
+        t.url = req->url;
+        t.res = res;
+
+        began = msync_clock_monotonic();
+        before = http->counters;
+        rc = http_attempt(&t, req, err);
+
+        if (rc == MSYNC_OK
+            && http_pace(http, &before, began, err) != MSYNC_OK)
+        {
+            msync_transfer_response_clear(res);
+            return MSYNC_ERROR;
+        }
+
+        if (!msync_transfer_again(&retry, req, &t, rc, err, &pause)) {
+            return rc;
+        }
+
+        msync_transfer_response_clear(res);
+
+        if (msync_transfer_pause(http, pause, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+}
+
+
+void
+msync_transfer_response_clear(msync_transfer_response_t *res)
+{
+    free(res->body);
+    memset(res, 0, sizeof(*res));
+}
+
+
+int
+msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err)
+{
+    int64_t  until, now;
+
+    until = msync_clock_monotonic() + ms;
+
+    for ( ;; ) {
+        now = msync_clock_monotonic();
+
+        if (now >= until) {
+            return MSYNC_OK;
+        }
+
+        if (msync_transfer_wait(http, (long) (until - now), err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+}
+
+
+int
+msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err)
+{
+    int                  rc;
+    bool                 rang;
+    int64_t              left;
+    msync_err_t          why;
+    struct curl_waitfd   extra;
+
+    left = http->hook_due - msync_clock_monotonic();
+
+    if (http->hook && left < ms) {
+        ms = left > 0 ? (long) left : 0;
+    }
+
+    extra.fd = http->fd;
+    extra.events = CURL_WAIT_POLLIN;
+    extra.revents = 0;
+
+    rc = (int) curl_multi_poll(http->multi, &extra, http->fd != -1 ? 1 : 0,
+                               (int) (ms < HTTP_HOOK_MS ? ms : HTTP_HOOK_MS),
+                               NULL);
+
+    if (rc != CURLM_OK) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "Waiting for the network failed: %s",
+                             curl_multi_strerror((CURLMcode) rc));
+    }
+
+    rang = (extra.revents & CURL_WAIT_POLLIN) != 0;
+
+    if (http->hook == NULL
+        || (!rang && http->hook_due > msync_clock_monotonic()))
+    {
+        return MSYNC_OK;
+    }
+
+    http->hook_due = msync_clock_monotonic() + HTTP_HOOK_MS;
+
+    msync_err_clear(&why);
+
+    if (http->hook(http->data, &why) == MSYNC_OK) {
+        return MSYNC_OK;
+    }
+
+    if (why.variant == MSYNC_ERR_NONE) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED, "Cancelled");
+    }
+
+    *err = why;
+
+    return MSYNC_ERROR;
+}
+
+
+void
+msync_transfer_set_base(msync_transfer_t *http, long ms)
+{
+    http->base = ms;
+}
+
+
+void
+msync_transfer_set_busy(msync_transfer_t *http, long ms)
+{
+    http->busy = ms;
+}
+
+
+void
+msync_transfer_get_counters(const msync_transfer_t *http,
+    msync_transfer_counters_t *counters)
+{
+    *counters = http->counters;
+}
+
+
+const char *
+msync_transfer_where(const char *url, char *buf, size_t size)
+{
+    bool                  usual;
+    const char           *open, *close;
+    msync_conf_origin_t   origin;
+
+    if (msync_conf_origin(url, &origin) != NULL) {
+        (void) snprintf(buf, size, "the server");
+        return buf;
+    }
+
+    usual = (origin.port == (origin.tls ? 443U : 80U));
+    open = strchr(origin.host, ':') ? "[" : "";
+    close = *open ? "]" : "";
+
+    if (usual) {
+        (void) snprintf(buf, size, "%s%s%s", open, origin.host, close);
+    } else {
+        (void) snprintf(buf, size, "%s%s%s:%u", open, origin.host, close,
+                        origin.port);
+    }
+
+    return buf;
+}
+
+
+/*
+ * Waits until the octets since "before" are no more than limit_rate allows
+ * for the time since "began".
+ */
+
+static int
+http_pace(msync_transfer_t *http, const msync_transfer_counters_t *before,
+    int64_t began, msync_err_t *err)
+{
+    int64_t  in, out, due;
+
+    if (http->limit_rate <= 0) {
+        return MSYNC_OK;
+    }
+
+    in = (int64_t) (http->counters.bytes_received - before->bytes_received);
+    out = (int64_t) (http->counters.bytes_sent - before->bytes_sent);
+    due = (in > out ? in : out) * 1000 / http->limit_rate
+          - (msync_clock_monotonic() - began);
+
+    return due > 0 ? msync_transfer_pause(http, (long) due, err) : MSYNC_OK;
+}
+
+
+/* one attempt, redirects included */
+
+static int
+http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
+    msync_err_t *err)
+{
+    int        rc;
+    char      *url, *next;
+    unsigned   n;
+
+    url = msync_strdup(req->url);
+
+    for (n = 0; /* void */ ; n++) {
+        t->url = url;
+        rc = msync_transfer_attempt(t, req, err);
+
+        if (rc != MSYNC_OK || !http_is_redirect(t->res->status)) {
+            break;
+        }
+
+        next = msync_transfer_redirect(t, req, n, err);
+        msync_transfer_response_clear(t->res);
+        msync_free(&t->redirect);
+        t->size = 0;
+
+        if (next == NULL) {
+            rc = MSYNC_ERROR;
+            break;
+        }
+
+        msync_free(&url);
+        url = next;
+    }
+
+    if (rc == MSYNC_OK) {
+        http_blank(t->http, t->res);
+        rc = msync_transfer_error_plain(t, err);
+    }
+
+    t->url = req->url;
+    msync_free(&t->redirect);
+    msync_free(&url);
+
+    return rc;
+}
+
+
+static int
+http_check(const msync_transfer_request_t *req, msync_err_t *err)
+{
+    const char           *why;
+    msync_conf_origin_t   origin;
+
+    why = msync_conf_origin(req->url, &origin);
+    if (why) {
+        return msync_err_set(err, MSYNC_ERR_INVALID_URL,
+                             "The address of the server %s", why);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* a server that quotes the request must not bring the hash into a text */
+
+static void
+http_blank(const msync_transfer_t *http, msync_transfer_response_t *res)
+{
+    char    *p;
+    size_t   left;
+
+    if (http->hash[0] == '\0'
+        || (res->status < 400 && res->length > HTTP_SHORT))
+    {
+        return;
+    }
+
+    p = res->body;
+    left = res->length;
+
+    while ((p = memmem(p, left, http->hash, MSYNC_SHA256_HEX)) != NULL) {
+        memset(p, '*', MSYNC_SHA256_HEX);
+        p += MSYNC_SHA256_HEX;
+        left = res->length - (size_t) (p - res->body);
+    }
+}
+
+
+static bool
+http_is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307
+           || status == 308;
+}

@@ -1,0 +1,135 @@
+/*
+ * One libcurl session for a whole run: connections are kept and reused for
+ * both servers, answers are asked for compressed in every way libcurl knows,
+ * requests are compressed where the server has shown that it takes that.
+ *
+ * A call waits for its answer in curl_multi_poll together with the caller's
+ * descriptor (the control channel), so commands are heard during a transfer.
+ */
+
+#ifndef MSYNC_TRANSFER_H
+#define MSYNC_TRANSFER_H
+
+#include "conf/conf.h"
+
+#define MSYNC_APP_NAME  "msync"  /* what servers are told that we are */
+
+typedef struct msync_transfer_s  msync_transfer_t;
+
+/*
+ * Called when "fd" is readable, and at least every second, while a transfer
+ * or a pause waits.  MSYNC_OK goes on; anything else aborts the transfer,
+ * err filled by the hook (CANCELLED, HELPER_STOPPED).
+ */
+typedef int (*msync_transfer_hook_pt)(void *data, msync_err_t *err);
+
+/*
+ * What is tried again.  A request that could not be sent, that was torn or
+ * timed out, and one answered with 408, 429 or 5xx is sent again after a
+ * pause: exponential back-off with full jitter, Retry-After honoured.  The
+ * pauses grow with the base pause (msync_transfer_set_base), the figures are
+ * for the usual one.
+ */
+#define MSYNC_TRANSFER_BASE           500      /* ms */
+#define MSYNC_TRANSFER_TRIES          4        /* in all */
+#define MSYNC_TRANSFER_TIMEOUT_TRIES  2        /* of them when the server was
+                                              silent for the read timeout */
+#define MSYNC_TRANSFER_WHOLE  4  /* times the read timeout: the most
+                                              that one request may take */
+#define MSYNC_TRANSFER_PAUSE_MAX      30000    /* ms */
+#define MSYNC_TRANSFER_DEAD           10000    /* ms: a server that was not
+                                              reached at all is not tried
+                                              again after so long */
+#define MSYNC_TRANSFER_RETRY_AFTER    120      /* s; asked for more, the answer
+                                              goes to the caller */
+#define MSYNC_TRANSFER_BUSY_PAUSE     15000    /* ms, grows up to it */
+#define MSYNC_TRANSFER_BUSY           300000   /* ms waited for a busy server */
+
+#define MSYNC_TRANSFER_REDIRECTS      3
+
+typedef enum {
+    MSYNC_TRANSFER_USUAL = 0,        /* as the status says */
+    MSYNC_TRANSFER_FINAL,            /* the answer goes to the caller */
+    MSYNC_TRANSFER_BUSY_NOW          /* nothing was done there; ask again for
+                                    up to MSYNC_TRANSFER_BUSY ms */
+} msync_transfer_verdict_e;
+
+typedef struct {
+    int      status;
+    char    *body;               /* owned, NUL-terminated, never NULL after
+                                    MSYNC_OK */
+    size_t   length;
+    char     content_type[128];  /* "" if the server sent none */
+    long     retry_after;        /* seconds, 0: not said */
+} msync_transfer_response_t;
+
+/* judges a whole answer, whatever its status */
+typedef msync_transfer_verdict_e (*msync_transfer_judge_pt)(
+    const msync_transfer_response_t *res);
+
+/* all pointers borrowed for the call */
+typedef struct {
+    const char  *method;         /* "GET", "POST", "PUT" */
+    const char  *url;            /* absolute */
+    const char  *body;           /* JSON, NULL: none */
+    size_t       body_length;
+    bool         auth;           /* the v5 headers and Basic auth */
+    int          version;        /* of the API, with auth */
+    long         timeout;        /* ms without an octet; 0: read_timeout */
+    unsigned     tries;          /* in all; 0: MSYNC_TRANSFER_TRIES */
+    bool         gzip;           /* the body is; set by http.c */
+    bool         once;           /* never sent again when it may have
+                                    reached the server, unless busy */
+    msync_transfer_judge_pt  judge;  /* NULL: MSYNC_TRANSFER_USUAL */
+} msync_transfer_request_t;
+
+typedef struct {
+    uint64_t  requests;
+    uint64_t  connects;          /* new TCP connections */
+    uint64_t  bytes_sent;        /* headers included, TLS's own not */
+    uint64_t  bytes_received;
+} msync_transfer_counters_t;
+
+/*
+ * The credentials are copied out of conf (zeroed on free).  "hook" may be
+ * NULL; "fd" -1: none.  NULL and err when libcurl refuses the settings.
+ */
+msync_transfer_t *msync_transfer_create(const msync_conf_t *conf,
+    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
+    msync_err_t *err);
+void msync_transfer_free(msync_transfer_t **http);
+
+/*
+ * MSYNC_OK whenever an HTTP answer came whole, whatever its status; the
+ * caller judges it and calls msync_transfer_response_clear.  MSYNC_ERROR (*res
+ * is empty then): CONNECTION_ERROR, TIMEOUT, TLS_ERROR, INVALID_URL,
+ * INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect that is
+ * not followed, or what the hook said; TIMEOUT and CONNECTION_ERROR with the
+ * scope MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass;
+ * the text tells name look-up, refused, proxy, certificate name, expiry, trust
+ * and "not TLS at all" apart.
+ *
+ * Only a GET follows a redirect, to the same host and port or to its https.
+ * The hash of the password, should a server repeat it, is blanked out of
+ * error answers and other short ones.
+ */
+int msync_transfer_request(msync_transfer_t *http,
+    const msync_transfer_request_t *req,
+    msync_transfer_response_t *res, msync_err_t *err);
+void msync_transfer_response_clear(msync_transfer_response_t *res);
+
+/* waits ms milliseconds, serving the hook; what the hook refuses ends it */
+int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);
+
+/* the base of all pauses, ms; tests set a short one.  A second of
+ * Retry-After counts twice the base then. */
+void msync_transfer_set_base(msync_transfer_t *http, long ms);
+
+/* how long a busy server is asked again, ms instead of MSYNC_TRANSFER_BUSY; 0:
+ * its answer goes to the caller */
+void msync_transfer_set_busy(msync_transfer_t *http, long ms);
+
+void msync_transfer_get_counters(const msync_transfer_t *http,
+    msync_transfer_counters_t *counters);
+
+#endif /* MSYNC_TRANSFER_H */

@@ -1,0 +1,131 @@
+/*
+ * What the http*.c files share and nobody else sees.
+ */
+
+#ifndef MSYNC_TRANSFER_PRIVATE_H
+#define MSYNC_TRANSFER_PRIVATE_H
+
+#include "transfer/transfer.h"
+
+#include <curl/curl.h>
+
+
+#define MSYNC_TRANSFER_TAKERS  4       /* servers of one session */
+
+/* what a server says about compressed requests */
+
+typedef struct {
+    char                   *url;        /* owned, of its origin; NULL: free */
+    bool                    gzip;
+    bool                    refused;    /* with 415, whatever it says */
+} msync_transfer_taker_t;
+
+
+struct msync_transfer_s {
+    CURLM                  *multi;      /* owned; keeps the connections */
+    CURL                   *easy;       /* owned */
+
+    char                   *username;   /* owned, as are the strings below */
+    char                   *hardware_id;
+    char                   *certificate;
+    char                   *proxy;
+    char                    hash[MSYNC_SHA256_HEX + 1];
+    bool                    verify;
+    long                    connect_timeout;
+    long                    read_timeout;
+    int64_t                 max_response;
+    int64_t                 limit_rate;
+
+    int                     fd;
+    msync_transfer_hook_pt      hook;
+    void                   *data;
+    int64_t                 hook_due;   /* monotonic ms */
+
+    msync_transfer_taker_t      takers[MSYNC_TRANSFER_TAKERS];
+
+    long                    base;
+    long                    busy;       /* ms, the most that is waited */
+    msync_transfer_counters_t   counters;
+};
+
+
+/* one attempt at one URL */
+
+typedef struct {
+    msync_transfer_t           *http;       /* borrowed */
+    const char             *url;        /* borrowed */
+    msync_transfer_response_t  *res;        /* borrowed */
+    size_t                  size;       /* of the body's memory */
+    long                    timeout;
+    int64_t                 active;     /* monotonic ms of the last octet */
+    curl_off_t              moved;      /* octets both ways until then */
+    char                   *redirect;   /* owned: where to, NULL: nowhere */
+    bool                    sent;       /* may have reached the server */
+    bool                    silent;     /* the read timeout passed */
+    bool                    slow;  /* so did MSYNC_TRANSFER_WHOLE of them */
+    bool                    too_large;
+    bool                    no_memory;
+    bool                    hooked;     /* the hook ended it */
+    char                    error[CURL_ERROR_SIZE];
+} msync_transfer_attempt_t;
+
+
+/* what was tried so far for one request */
+
+typedef struct {
+    unsigned                tries;
+    unsigned                busy;
+    long                    waited;     /* ms, for a busy server */
+    int64_t                 started;    /* monotonic ms */
+} msync_transfer_retry_t;
+
+
+/* waits for an octet, the hook's descriptor or ms milliseconds */
+int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);
+
+/* fills t->res or *err; t is zeroed by the caller but for http, url, res,
+ * and t->redirect is freed by it */
+int msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err);
+
+/* the words for what libcurl says went wrong */
+int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
+    msync_err_t *err);
+
+/* a server's complaint that plain HTTP was spoken to its TLS port is an
+ * error, frees the answer; MSYNC_OK otherwise */
+int msync_transfer_error_plain(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+
+/* "host" or "host:port" of a URL, for texts */
+const char *msync_transfer_where(const char *url, char *buf, size_t size);
+
+/*
+ * Whether the request is sent again, "rc" and "err" or "res" being what
+ * came of it, and after how many ms.
+ */
+bool msync_transfer_again(msync_transfer_retry_t *retry,
+    const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
+    int rc, const msync_err_t *err, long *pause);
+
+/* looks at one header line of an answer */
+void msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
+    size_t n);
+
+/*
+ * The same request with a compressed body, "*body" being the caller's to
+ * free; false and an uncompressed copy where the server does not take that,
+ * or where nothing is won.
+ */
+bool msync_transfer_gzip(msync_transfer_t *http,
+    const msync_transfer_request_t *req,
+    msync_transfer_request_t *packed, char **body);
+
+/* the server answered one with 415 */
+void msync_transfer_gzip_refused(msync_transfer_t *http, const char *url);
+
+/* where a redirect leads, owned by the caller; NULL and *err: nowhere */
+char *msync_transfer_redirect(const msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, unsigned n, msync_err_t *err);
+
+#endif /* MSYNC_TRANSFER_PRIVATE_H */
