@@ -1,16 +1,14 @@
 /*
  * Owns the words of every error variant: its name, whom it concerns, what
- * can be done about it.  Composes error texts and log lines, and promises
- * that both are one line of valid UTF-8 without control characters, whatever
- * a remote has sent.
+ * can be done about it.
  */
 
 #include "base/err.h"
+#include "base/base_private.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 
 typedef struct {
@@ -21,12 +19,8 @@ typedef struct {
 } err_words_t;
 
 
-static size_t err_sanitize(char *text);
-static size_t err_cut(const char *text, size_t length);
-
-
 static const err_words_t  err_words[MSYNC_ERR_MAX] = {
-    [MSYNC_ERR_NONE] = { "", MSYNC_SCOPE_RECORD, MSYNC_REMEDY_NOW, "" },
+    [MSYNC_ERR_NONE] = { "", MSYNC_SCOPE_RECORD, MSYNC_REMEDY_WAIT, "" },
 
     [MSYNC_ERR_CONNECTION_ERROR] = {
         "CONNECTION_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
@@ -150,7 +144,7 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
         "Nothing is lost; start it again when you like." },
 
     [MSYNC_ERR_HELPER_STOPPED] = {
-        "HELPER_STOPPED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_NOW,
+        "HELPER_STOPPED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
         "Nothing is lost; the program starts again and goes on by itself." },
 
     [MSYNC_ERR_UNKNOWN] = {
@@ -158,16 +152,6 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
         "Look at nginx's error log for what came before; it is tried again "
         "by itself." }
 };
-
-static const char *const  log_levels[] = {
-    "emerg", "alert", "crit", "error", "error", "warn", "notice", "info",
-    "debug"
-};
-
-static msync_log_sink_pt  log_sink;
-static void              *log_sink_data;
-static int                log_level = MSYNC_LOG_NOTICE;
-
 
 int
 msync_err_set(msync_err_t *err, msync_variant_e variant, const char *fmt, ...)
@@ -183,7 +167,7 @@ msync_err_set(msync_err_t *err, msync_variant_e variant, const char *fmt, ...)
     (void) vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
 
-    (void) err_sanitize(text);
+    (void) msync_text_clean(text);
 
     msync_err_clear(err);
 
@@ -204,8 +188,8 @@ msync_err_context(msync_err_t *err, const char *what)
 
     (void) snprintf(text, sizeof(text), "%s: ", what);
 
-    length = err_sanitize(text);
-    rest = err_cut(err->text, sizeof(text) - length - 1);
+    length = msync_text_clean(text);
+    rest = msync_text_cut(err->text, sizeof(text) - length - 1);
 
     memcpy(text + length, err->text, rest);
     text[length + rest] = '\0';
@@ -285,272 +269,10 @@ msync_err_full(const msync_err_t *err, char *buf, size_t size)
     (void) snprintf(full, sizeof(full), "%s%s%s", err->text, stop, advice);
 
     if (size != 0) {
-        length = err_cut(full, size - 1);
+        length = msync_text_cut(full, size - 1);
         memcpy(buf, full, length);
         buf[length] = '\0';
     }
 
     return buf;
-}
-
-
-void
-msync_log_set_sink(msync_log_sink_pt sink, void *data)
-{
-    log_sink = sink;
-    log_sink_data = data;
-}
-
-
-void
-msync_log_stderr(void *data, int level, const char *line)
-{
-    (void) data;
-
-    if (level < 0 || level > MSYNC_LOG_DEBUG) {
-        level = MSYNC_LOG_DEBUG;
-    }
-
-    (void) fprintf(stderr, "msync: [%s] %s\n", log_levels[level], line);
-}
-
-
-void
-msync_log_set_level(int level)
-{
-    log_level = level;
-}
-
-
-void
-msync_log(int level, const char *fmt, ...)
-{
-    va_list  args;
-    char     line[MSYNC_LOG_LINE_MAX];
-
-    if (level > log_level) {
-        return;
-    }
-
-    va_start(args, fmt);
-    (void) vsnprintf(line, sizeof(line), fmt, args);
-    va_end(args);
-
-    (void) err_sanitize(line);
-
-    if (log_sink) {
-        log_sink(log_sink_data, level, line);
-
-    } else {
-        msync_log_stderr(NULL, level, line);
-    }
-}
-
-
-void
-msync_log_err(const msync_err_t *err, const char *what)
-{
-    int  level;
-
-    level = (err->remedy == MSYNC_REMEDY_FINAL) ? MSYNC_LOG_ERR
-                                                : MSYNC_LOG_WARN;
-
-    if (err->variant == MSYNC_ERR_CANCELLED
-        || err->variant == MSYNC_ERR_HELPER_STOPPED)
-    {
-        level = MSYNC_LOG_NOTICE;
-    }
-
-    msync_log(level, "%s: %s (%s)", what, err->text,
-              msync_err_variant(err->variant));
-}
-
-
-size_t
-msync_utf8_char(const char *p, size_t left)
-{
-    size_t               i, n;
-    uint32_t             code;
-    const unsigned char  *u;
-
-    u = (const unsigned char *) p;
-
-    if (left == 0) {
-        return 0;
-    }
-
-    if (u[0] < 0x80) {
-        return 1;
-    }
-
-    n = (u[0] >= 0xf0) ? 4 : (u[0] >= 0xe0) ? 3 : 2;
-
-    if (u[0] < 0xc2 || u[0] > 0xf4 || left < n) {
-        return 0;
-    }
-
-    code = u[0] & (0xffU >> (n + 1));
-
-    for (i = 1; i < n; i++) {
-        if ((u[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        code = code << 6 | (u[i] & 0x3f);
-    }
-
-    /* longer than needed, a surrogate, or beyond Unicode */
-
-    if ((n == 3 && code < 0x800) || (n == 4 && code < 0x10000)
-        || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
-    {
-        return 0;
-    }
-
-    return n;
-}
-
-
-/*
- * Control characters, of C1 as well, and invalid octets become "?".  A
- * character torn by the end of the buffer is dropped.  Returns the length.
- */
-
-static size_t
-err_sanitize(char *text)
-{
-    char    *p, *out, *end;
-    size_t   n;
-
-    end = text + err_cut(text, strlen(text));
-
-    for (p = text, out = text; p < end; p += n) {
-        n = msync_utf8_char(p, (size_t) (end - p));
-
-        if (n == 0 || (unsigned char) *p < 0x20 || *p == 0x7f
-            || (n == 2 && (unsigned char) p[0] == 0xc2
-                && (unsigned char) p[1] < 0xa0))
-        {
-            n = n ? n : 1;
-            *out++ = '?';
-            continue;
-        }
-
-        memmove(out, p, n);
-        out += n;
-    }
-
-    *out = '\0';
-
-    return (size_t) (out - text);
-}
-
-
-/* the longest part of at most "length" octets with no torn character at
- * its end */
-
-static size_t
-err_cut(const char *text, size_t length)
-{
-    size_t  i, n;
-
-    n = strnlen(text, length);
-
-    for (i = n; i > 0 && n - i < 4; i--) {
-        if (((unsigned char) text[i - 1] & 0xc0) != 0x80) {
-            break;
-        }
-    }
-
-    /* text[i - 1] leads the last character, which is whole or not ours */
-
-    if (i > 0 && (unsigned char) text[i - 1] >= 0xc0
-        && msync_utf8_char(text + i - 1, n - i + 1) == 0)
-    {
-        return i - 1;
-    }
-
-    return n;
-}
-
-
-void *
-msync_alloc(size_t size)
-{
-    void  *p;
-
-    p = malloc(size ? size : 1);
-    if (p == NULL) {
-        msync_out_of_memory();
-    }
-
-    return p;
-}
-
-
-void *
-msync_calloc(size_t n, size_t size)
-{
-    void  *p;
-
-    p = calloc(n ? n : 1, size ? size : 1);
-    if (p == NULL) {
-        msync_out_of_memory();
-    }
-
-    return p;
-}
-
-
-char *
-msync_strdup(const char *s)
-{
-    return msync_strndup(s, strlen(s));
-}
-
-
-char *
-msync_strndup(const char *s, size_t n)
-{
-    char    *copy;
-    size_t   length;
-
-    length = strnlen(s, n);
-    copy = msync_alloc(length + 1);
-
-    memcpy(copy, s, length);
-    copy[length] = '\0';
-
-    return copy;
-}
-
-
-void
-msync_free(void *p)
-{
-    void  *memory;
-
-    /* p is the address of a pointer of any type */
-
-    memcpy(&memory, p, sizeof(memory));
-    free(memory);
-
-    memory = NULL;
-    memcpy(p, &memory, sizeof(memory));
-}
-
-
-void
-msync_out_of_memory(void)
-{
-    static const char  text[] = "msync: [emerg] out of memory\n";
-
-    if (log_sink) {
-        log_sink(log_sink_data, MSYNC_LOG_ERR, "out of memory");
-    }
-
-    /* not stdio, which may need memory */
-
-    (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
-    _exit(1);
 }

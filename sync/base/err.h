@@ -1,5 +1,5 @@
 /*
- * Result codes, errors and the log writer.
+ * Errors.
  *
  * An error is filled once, where the fault is found; callers pass it on and
  * may put words before its text (msync_err_context).  It carries what it
@@ -10,15 +10,7 @@
 #ifndef MSYNC_ERR_H
 #define MSYNC_ERR_H
 
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define MSYNC_OK      0
-#define MSYNC_ERROR  -1
-#define MSYNC_AGAIN  -2          /* nothing now, ask again later */
-#define MSYNC_DONE   -3          /* there is no more */
+#include "base/base.h"
 
 #define MSYNC_ERR_TEXT_MAX  1024 /* octets, with the final NUL */
 
@@ -63,8 +55,7 @@ typedef enum {
 } msync_scope_e;
 
 typedef enum {
-    MSYNC_REMEDY_NOW = 0,        /* the same call again may succeed at once */
-    MSYNC_REMEDY_WAIT,           /* later, after a pause */
+    MSYNC_REMEDY_WAIT = 0,       /* it may succeed later, after a pause */
     MSYNC_REMEDY_FINAL           /* not before somebody changes something */
 } msync_remedy_e;
 
@@ -110,54 +101,5 @@ const char *msync_err_advice(msync_variant_e variant);
  * Returns buf.
  */
 char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
-
-
-/* levels as nginx counts them */
-
-#define MSYNC_LOG_ERR     4
-#define MSYNC_LOG_WARN    5
-#define MSYNC_LOG_NOTICE  6
-#define MSYNC_LOG_INFO    7
-#define MSYNC_LOG_DEBUG   8
-
-#define MSYNC_LOG_LINE_MAX  2048
-
-/*
- * One event, one line.  Control characters of the text are written as "?",
- * so nothing that a remote sends can forge a line.  Lines go to the sink,
- * stderr if none was set; less important lines than the level are dropped.
- * A sink allocates nothing: it is told when there is no memory, too.
- */
-typedef void (*msync_log_sink_pt)(void *data, int level, const char *line);
-
-void msync_log_set_sink(msync_log_sink_pt sink, void *data);
-/* a sink: stderr; data is not used */
-void msync_log_stderr(void *data, int level, const char *line);
-void msync_log_set_level(int level);
-void msync_log(int level, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* err = final, warn = will be tried again (style of the house) */
-void msync_log_err(const msync_err_t *err, const char *what);
-
-
-/*
- * Octets of the UTF-8 character at p, of which "left" octets can be read;
- * 0 when it is not valid or not whole.
- */
-size_t msync_utf8_char(const char *p, size_t left);
-
-/* malloc and friends that end the process when a small allocation fails:
- * nginx starts the helper again (never for a size that a remote chooses) */
-void *msync_alloc(size_t size);
-void *msync_calloc(size_t n, size_t size);
-char *msync_strdup(const char *s);
-char *msync_strndup(const char *s, size_t n);
-
-/* what they do, for whoever gets memory elsewhere: says so and exits with 1 */
-void msync_out_of_memory(void) __attribute__((noreturn));
-
-/* frees *p and sets it to NULL */
-void msync_free(void *p);
 
 #endif /* MSYNC_ERR_H */

@@ -15,6 +15,7 @@
 
 #include "cli/cli_private.h"
 #include "store/schema.h"
+#include "base/log.h"
 
 #define ADVICE  "Let this user read it, or say --tables FILE; one that holds " \
                 "[] stands for the built-in catalogue alone."

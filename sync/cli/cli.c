@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/cli_private.h"
 #include "channel/control.h"
+#include "base/log.h"
 
 static volatile sig_atomic_t  stop;
 

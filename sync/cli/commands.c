@@ -292,7 +292,7 @@ open_for_writing(msync_cli_t *cli, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    msync_store_set_wait(cli->store, interrupted, NULL);
+    msync_store_set_hook(cli->store, interrupted, NULL);
 
     if (load_settings(cli, err) != MSYNC_OK) {
         return MSYNC_ERROR;

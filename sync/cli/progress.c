@@ -7,6 +7,7 @@
 
 #include "cli/cli_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define LEFT_AFTER  5000               /* ms of a step before a guess is one */
 

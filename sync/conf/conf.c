@@ -6,6 +6,7 @@
 
 #include "conf/conf.h"
 #include "base/json.h"
+#include "base/log.h"
 
 #include <stddef.h>
 #include <stdio.h>

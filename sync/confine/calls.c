@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "confine/confine_private.h"
-#include "base/err.h"
+#include "base/log.h"
 
 #if defined(__x86_64__) && defined(__LP64__)
 #define CONFINE_ARCH  AUDIT_ARCH_X86_64

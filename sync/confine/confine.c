@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "confine/confine_private.h"
-#include "base/err.h"
+#include "base/log.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CONFINE_SANITIZER  1

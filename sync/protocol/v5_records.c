@@ -5,6 +5,7 @@
  */
 
 #include "protocol/v5_private.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
 
 #include "channel/control.h"
 #include "protocol/v5.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -29,7 +29,7 @@ typedef struct {
     const msync_table_t      *table;       /* at work */
     msync_action_e            action;
     int64_t                   limit;       /* records of a transaction */
-    msync_integrate_pt        tick;
+    msync_hook_pt             hook;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
     bool                      bulk;        /* first sync: marked ahead */
@@ -372,6 +372,15 @@ let_others(integration_t *in, msync_err_t *err)
 }
 
 
+static int
+call_hook(integration_t *in, msync_err_t *err)
+{
+    in->result->seen = in->done;
+
+    return in->hook ? in->hook(in->data, err) : MSYNC_OK;
+}
+
+
 /*
  * What was undone waits in the buffer, as does all of a first sync that
  * marks ahead.  The mark of the record at fault is committed before, so that
@@ -408,7 +417,7 @@ begin_anew(integration_t *in, msync_err_t *err)
 
     in->culprit = 0;
 
-    return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
+    return call_hook(in, err);
 }
 
 
@@ -423,7 +432,7 @@ pause_between(integration_t *in, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return in->tick ? in->tick(in->data, in->done, err) : MSYNC_OK;
+    return call_hook(in, err);
 }
 
 
@@ -549,7 +558,7 @@ integrate_all(integration_t *in, msync_err_t *err)
 
 int
 msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
-    bool whole, msync_integrate_pt tick, void *data,
+    bool whole, msync_hook_pt hook, void *data,
     msync_integrated_t *result, msync_err_t *err)
 {
     int            rc;
@@ -562,7 +571,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.store = store;
     in.catalogue = catalogue;
     in.limit = whole ? INT64_MAX : TRANSACTION;
-    in.tick = tick;
+    in.hook = hook;
     in.data = data;
     in.result = result;
 

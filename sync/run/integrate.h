@@ -8,17 +8,12 @@
 
 #include "store/store.h"
 
-/*
- * Told after each slice how many records have been looked at, fewer than
- * before where a transaction was undone; what it refuses ends the
- * integration with its error.
- */
-typedef int (*msync_integrate_pt)(void *data, int64_t done,
-    msync_err_t *err);
-
 typedef struct {
     int64_t  integrated;
     int64_t  failed;
+    int64_t  seen;               /* when the hook is called: records looked
+                                    at, fewer than before where a
+                                    transaction was undone */
 } msync_integrated_t;
 
 /*
@@ -29,12 +24,13 @@ typedef struct {
  *
  * A record that cannot be integrated is marked with field and reason, and
  * is no error here, even where the application's schema lets it undo the
- * transaction: then that begins anew without it.  MSYNC_ERROR: the database
- * failed, or "tick" refused; the open transaction was rolled back and nothing
+ * transaction: then that begins anew without it.  The hook is called after
+ * each slice; it may read the store.  MSYNC_ERROR: the database
+ * failed, or the hook refused; the open transaction was rolled back and nothing
  * is half done.
  */
 int msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
-    bool whole, msync_integrate_pt tick, void *data,
+    bool whole, msync_hook_pt hook, void *data,
     msync_integrated_t *result, msync_err_t *err);
 
 #endif /* MSYNC_INTEGRATE_H */

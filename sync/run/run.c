@@ -14,6 +14,7 @@
 #include "protocol/v5.h"
 #include "protocol/v6.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/bulk.h"
 #include "store/kv.h"
 #include "store/log.h"
@@ -395,13 +396,17 @@ take_steps(context_t *ctx, msync_err_t *err)
 
 
 static int
-progress(void *data, bool step, msync_err_t *err)
+during_step(void *data, msync_err_t *err)
 {
+    bool          changed;
     context_t    *ctx = data;
     msync_run_t  *run = ctx->run;
 
+    changed = ctx->steps.changed;
+    ctx->steps.changed = false;
+
     if (run->report != NULL) {
-        run->report(run->report_data, ctx->entry, step);
+        run->report(run->report_data, ctx->entry, changed);
     }
 
     return run->hook ? run->hook(run->hook_data, err) : MSYNC_OK;
@@ -445,7 +450,7 @@ open_context(context_t *ctx, msync_run_t *run, msync_log_entry_t *entry,
     ctx->steps.http = ctx->http;
     ctx->steps.entry = entry;
     ctx->steps.initialised = success.id != 0;
-    ctx->steps.progress = progress;
+    ctx->steps.hook = during_step;
     ctx->steps.data = ctx;
 
     /* on a first sync nobody works on the database yet; where everything

@@ -16,9 +16,9 @@ typedef struct {
     const char               *patient;      /* patient-pull, NULL: none */
     /* the control channel, served during transfers; -1 and NULL: none */
     int                       fd;
-    msync_transfer_hook_pt        hook;
+    msync_hook_pt             hook;
     void                     *hook_data;
-    /* told when the entry changed; "step" as in steps.h */
+    /* told when the entry changed; "step": a step began or ended */
     void                    (*report)(void *data,
                                   const msync_log_entry_t *entry, bool step);
     void                     *report_data;

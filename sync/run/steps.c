@@ -9,6 +9,7 @@
 
 #include "run/steps_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/buffer.h"
 #include "store/bulk.h"
 #include "store/kv.h"
@@ -55,7 +56,9 @@ msync_step_begin(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return steps->progress(steps->data, true, err);
+    steps->changed = true;
+
+    return steps->hook(steps->data, err);
 }
 
 
@@ -77,7 +80,9 @@ msync_step_end(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return steps->progress(steps->data, true, err);
+    steps->changed = true;
+
+    return steps->hook(steps->data, err);
 }
 
 
@@ -337,7 +342,7 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         }
 
         if (rc == MSYNC_OK) {
-            rc = steps->progress(steps->data, false, err);
+            rc = steps->hook(steps->data, err);
         }
     } while (rc == MSYNC_OK);
 
@@ -350,14 +355,16 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
 
 
 static int
-integrated(void *data, int64_t done, msync_err_t *err)
+while_integrating(void *data, msync_err_t *err)
 {
+    int64_t            seen;
     msync_steps_t     *steps = data;
     msync_step_log_t  *step = &steps->entry->steps[MSYNC_STEP_INTEGRATE];
 
-    step->done = done < step->total ? done : step->total;
+    seen = steps->integrating.seen;
+    step->done = seen < step->total ? seen : step->total;
 
-    return steps->progress(steps->data, false, err);
+    return steps->hook(steps->data, err);
 }
 
 
@@ -365,7 +372,7 @@ int
 msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
 {
     msync_step_log_t   *step = &steps->entry->steps[MSYNC_STEP_INTEGRATE];
-    msync_integrated_t  result;
+    msync_integrated_t *result = &steps->integrating;
 
     if (msync_store_buffer_pending(steps->store, &step->total, err)
         != MSYNC_OK
@@ -378,15 +385,15 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
      * records */
     if ((step->total > 0 || msync_store_is_loose(steps->store))
         && msync_integrate(steps->store, steps->catalogue,
-                           steps->whole, integrated, steps, &result, err)
+                           steps->whole, while_integrating, steps, result, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     if (step->total > 0) {
-        steps->counters.integrated += result.integrated;
-        steps->counters.failed += result.failed;
+        steps->counters.integrated += result->integrated;
+        steps->counters.failed += result->failed;
         step->done = step->total;
     }
 

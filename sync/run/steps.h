@@ -31,12 +31,12 @@ typedef struct {
     msync_step_counters_t     counters;
     bool                      initialised;
     bool                      whole;       /* integrate in one transaction */
-    /*
-     * Told whenever a number or a step changed; "step" is true when one
-     * began or ended.  What it refuses ends the step (cancel, shut-down).
-     */
-    int  (*progress)(void *data, bool step, msync_err_t *err);
-    void  *data;
+    msync_integrated_t        integrating; /* of the step that integrates */
+    bool                      changed;     /* a step began or ended since the
+                                              hook was called last */
+    msync_hook_pt             hook;        /* called whenever a number or a
+                                              step changed, never NULL */
+    void                     *data;
 } msync_steps_t;
 
 /* the words that a person reads, "pull remote" */

@@ -13,6 +13,7 @@
 
 #include "run/steps_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/kv.h"
@@ -429,7 +430,7 @@ push_all(pushing_t *push, msync_err_t *err)
         }
 
         if (rc == MSYNC_OK) {
-            rc = steps->progress(steps->data, false, err);
+            rc = steps->hook(steps->data, err);
         }
     } while (rc == MSYNC_OK);
 

@@ -14,6 +14,7 @@
 #include "serve/serve_private.h"
 #include "serve/settings.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/buffer.h"
 #include "store/kv.h"
 
@@ -436,7 +437,7 @@ msync_serve_leave(msync_serve_t *serve)
     msync_trigger_t  plain;
 
     serve->leave_by = msync_clock_wall() + LEAVE_WAIT;
-    msync_store_set_wait(serve->store, while_leaving, serve);
+    msync_store_set_hook(serve->store, while_leaving, serve);
 
     if (serve->queue.pause_known) {
         keep_pause(serve);

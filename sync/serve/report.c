@@ -12,6 +12,7 @@
 #include "run/sched.h"
 #include "serve/serve_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/kv.h"

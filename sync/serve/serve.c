@@ -18,6 +18,7 @@
 #include "serve/serve.h"
 #include "serve/serve_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/buffer.h"
 #include "store/kv.h"
 #include "store/lock.h"
@@ -272,7 +273,7 @@ open_store(msync_serve_t *serve, msync_err_t *err)
     /* all is open, nothing was said to the network yet */
     msync_confine(serve->conf->ssl_trusted_certificate);
 
-    msync_store_set_wait(serve->store, while_locked, serve);
+    msync_store_set_hook(serve->store, while_locked, serve);
     serve->status.paused = paused != 0;
     serve->resume = interrupted > 0;
 

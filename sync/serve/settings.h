@@ -22,7 +22,7 @@ typedef struct {
     bool                 initialised;
     int64_t              came;         /* when it was asked for, ms */
     int                  fd;           /* borrowed, of http.h, as the hook */
-    msync_transfer_hook_pt   hook;
+    msync_hook_pt        hook;
     void                *hook_data;
 } msync_settings_t;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 /* a later change of the same record makes an earlier one superfluous */
 #define LATEST                                                                \

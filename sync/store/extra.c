@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 /* one table while its rows are read */
 typedef struct {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 #define KEY_VERSION  "MSYNC_SCHEMA_VERSION"
 #define KEY_HASH     "MSYNC_SCHEMA_SHA256"

@@ -13,6 +13,7 @@
 
 #include "store/store_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define MSYNC_BUSY_WAIT   30000    /* ms that another writer may hold us up */
 #define BUSY_PAUSE_MAX    100      /* ms between two tries to get the lock */
@@ -256,7 +257,7 @@ on_busy(void *data, int tries)
     }
 
     if (now - store->busy_since >= MSYNC_BUSY_WAIT) {
-        if (store->wait == NULL) {
+        if (store->hook == NULL) {
             return 0;
         }
 
@@ -274,8 +275,8 @@ on_busy(void *data, int tries)
         return 0;
     }
 
-    if (store->wait != NULL
-        && store->wait(store->wait_data, &store->busy_err) != MSYNC_OK)
+    if (store->hook != NULL
+        && store->hook(store->hook_data, &store->busy_err) != MSYNC_OK)
     {
         return 0;
     }
@@ -290,11 +291,11 @@ on_busy(void *data, int tries)
 
 
 void
-msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data)
 {
-    store->wait = wait;
-    store->wait_data = data;
+    store->hook = hook;
+    store->hook_data = data;
 }
 
 

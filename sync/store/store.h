@@ -13,6 +13,7 @@
 #ifndef MSYNC_STORE_H
 #define MSYNC_STORE_H
 
+#include "base/hook.h"
 #include "catalogue/catalogue.h"
 #include "conf/conf.h"
 
@@ -39,14 +40,11 @@ void msync_store_close(msync_store_t **store);
 int msync_store_renew(msync_store_t *store, msync_err_t *err);
 
 /*
- * Called while another program holds the database locked, several times a
- * second; MSYNC_OK waits on, however long, anything else ends the call that
- * waits with the error that it fills.  It must not use the store.  Without
- * one a lock of half a minute is an error.
+ * The hook is called while another program holds the database locked, several
+ * times a second, however long; it must not use the store.  Without one a
+ * lock of half a minute is an error.
  */
-typedef int (*msync_store_wait_pt)(void *data, msync_err_t *err);
-
-void msync_store_set_wait(msync_store_t *store, msync_store_wait_pt wait,
+void msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data);
 
 /*

@@ -93,8 +93,8 @@ struct msync_store_s {
     int64_t                   loose;           /* which indexes are away,
                                                   see store_bulk.c */
     int64_t                   appended;        /* rows of a buffer without */
-    msync_store_wait_pt       wait;            /* NULL: see MSYNC_BUSY_WAIT */
-    void                     *wait_data;
+    msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
+    void                     *hook_data;
     bool                    (*stopped)(void);  /* NULL: nobody stops it */
     int64_t                   busy_since;      /* monotonic ms */
     bool                      busy_told;

@@ -8,6 +8,7 @@
 
 #include "store/store_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 
 static int

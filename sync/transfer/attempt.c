@@ -7,6 +7,7 @@
 
 #include "channel/control.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 
 #include "transfer/transfer_private.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,17 +31,16 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     const msync_transfer_attempt_t *t, int rc, const msync_err_t *err,
     long *pause)
 {
-    char      where[MSYNC_HOST_MAX + 16];
-    long      asked;
-    unsigned  tries;
-
+    char                      where[MSYNC_HOST_MAX + 16];
+    long                      asked;
     msync_transfer_verdict_e  verdict;
 
-    tries = req->tries ? req->tries : MSYNC_TRANSFER_TRIES;
     retry->tries++;
 
     if (rc != MSYNC_OK) {
-        if (retry->tries >= tries || !retry_failed(retry, req, t, err)) {
+        if (retry->tries >= MSYNC_TRANSFER_TRIES
+            || !retry_failed(retry, req, t, err))
+        {
             return false;
         }
 
@@ -67,7 +67,9 @@ msync_transfer_again(msync_transfer_retry_t *retry,
         return retry_busy(retry, t, pause);
     }
 
-    if (retry->tries >= tries || !retry_status(req, t->res->status)) {
+    if (retry->tries >= MSYNC_TRANSFER_TRIES
+        || !retry_status(req, t->res->status))
+    {
         return false;
     }
 

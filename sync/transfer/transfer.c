@@ -35,7 +35,7 @@ static bool http_is_redirect(int status);
 
 msync_transfer_t *
 msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
-    msync_transfer_hook_pt hook, void *data, msync_err_t *err)
+    msync_hook_pt hook, void *data, msync_err_t *err)
 {
     msync_transfer_t  *http;
 

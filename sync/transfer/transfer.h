@@ -10,18 +10,12 @@
 #ifndef MSYNC_TRANSFER_H
 #define MSYNC_TRANSFER_H
 
+#include "base/hook.h"
 #include "conf/conf.h"
 
 #define MSYNC_APP_NAME  "msync"  /* what servers are told that we are */
 
 typedef struct msync_transfer_s  msync_transfer_t;
-
-/*
- * Called when "fd" is readable, and at least every second, while a transfer
- * or a pause waits.  MSYNC_OK goes on; anything else aborts the transfer,
- * err filled by the hook (CANCELLED, HELPER_STOPPED).
- */
-typedef int (*msync_transfer_hook_pt)(void *data, msync_err_t *err);
 
 /*
  * What is tried again.  A request that could not be sent, that was torn or
@@ -76,7 +70,6 @@ typedef struct {
     bool         auth;           /* the v5 headers and Basic auth */
     int          version;        /* of the API, with auth */
     long         timeout;        /* ms without an octet; 0: read_timeout */
-    unsigned     tries;          /* in all; 0: MSYNC_TRANSFER_TRIES */
     bool         gzip;           /* the body is; set by http.c */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
@@ -91,11 +84,12 @@ typedef struct {
 } msync_transfer_counters_t;
 
 /*
- * The credentials are copied out of conf (zeroed on free).  "hook" may be
- * NULL; "fd" -1: none.  NULL and err when libcurl refuses the settings.
+ * The credentials are copied out of conf (zeroed on free).  "hook" is called
+ * when "fd" is readable (-1: none), and at least every second, while a
+ * transfer or a pause waits.  NULL and err when libcurl refuses the settings.
  */
 msync_transfer_t *msync_transfer_create(const msync_conf_t *conf,
-    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
+    const char *hardware_id, int fd, msync_hook_pt hook, void *data,
     msync_err_t *err);
 void msync_transfer_free(msync_transfer_t **http);
 

@@ -37,7 +37,7 @@ struct msync_transfer_s {
     int64_t                 limit_rate;
 
     int                     fd;
-    msync_transfer_hook_pt      hook;
+    msync_hook_pt           hook;
     void                   *data;
     int64_t                 hook_due;   /* monotonic ms */
 

@@ -21,10 +21,10 @@ int __real_msync_transfer_attempt(msync_transfer_attempt_t *t,
 int __wrap_msync_transfer_attempt(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, msync_err_t *err);
 msync_transfer_t *__real_msync_transfer_create(const msync_conf_t *conf,
-    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
+    const char *hardware_id, int fd, msync_hook_pt hook, void *data,
     msync_err_t *err);
 msync_transfer_t *__wrap_msync_transfer_create(const msync_conf_t *conf,
-    const char *hardware_id, int fd, msync_transfer_hook_pt hook, void *data,
+    const char *hardware_id, int fd, msync_hook_pt hook, void *data,
     msync_err_t *err);
 msync_conf_t *__real_msync_conf_create(void);
 msync_conf_t *__wrap_msync_conf_create(void);
@@ -76,7 +76,7 @@ recv(int fd, void *buf, size_t size, int flags)
 
 msync_transfer_t *
 __wrap_msync_transfer_create(const msync_conf_t *conf, const char *hardware_id,
-    int fd, msync_transfer_hook_pt hook, void *data, msync_err_t *err)
+    int fd, msync_hook_pt hook, void *data, msync_err_t *err)
 {
     msync_transfer_t  *http;
 

@@ -7,6 +7,7 @@
 
 #include "catalogue/catalogue.h"
 #include "fuzz.h"
+#include "base/log.h"
 
 struct msync_transfer_s {
     int  none;
@@ -19,7 +20,7 @@ static msync_catalogue_t  *catalogue;
 
 msync_transfer_t *
 msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
-    msync_transfer_hook_pt hook, void *data, msync_err_t *err)
+    msync_hook_pt hook, void *data, msync_err_t *err)
 {
     (void) conf;
     (void) hardware_id;

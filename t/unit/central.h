@@ -14,6 +14,7 @@
 
 #include "transfer/transfer.h"
 #include "server.h"
+#include "base/log.h"
 
 #define HASH  "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 #define HWID  "01234567-89ab-4cde-8f01-23456789abcd"

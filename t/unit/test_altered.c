@@ -5,6 +5,7 @@
 #include "store/check.h"
 #include "store/log.h"
 #include "store/row.h"
+#include "base/log.h"
 
 #define COLUMNS  "Description TEXT, code TEXT, hold BOOLEAN, Volume REAL"
 

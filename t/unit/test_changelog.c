@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/changelog.h"
+#include "base/log.h"
 
 #define SENSOR(id, level)                                                     \
     "INSERT INTO sensor (ID, storeID, batteryLevel) VALUES (" id ", 'S1', "   \

@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/check.h"
+#include "base/log.h"
 
 
 static void

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/err.h"
+#include "base/log.h"
 
 
 static char  last_line[MSYNC_LOG_LINE_MAX];

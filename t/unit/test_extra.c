@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/changelog.h"
+#include "base/log.h"
 
 #define FIELD(name, type)                                                     \
     "{\"name\":\"" name "\",\"type\":\"" type "\",\"nullable\":true}"

@@ -315,8 +315,7 @@ test_connect_timeout(void **state)
     msync_err_t            err;
     struct sockaddr_in     sin = { .sin_family = AF_INET };
     msync_transfer_response_t  res;
-    msync_transfer_request_t   req = { .method = "GET", .url = url,
-                                       .tries = 1 };
+    msync_transfer_request_t   req = { .method = "GET", .url = url };
 
     /* nobody accepts, and there is no room to wait */
 
@@ -354,7 +353,7 @@ test_name_not_found(void **state)
     msync_err_t            err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
-        .method = "GET", .url = "http://no-such-host.invalid/", .tries = 2
+        .method = "GET", .url = "http://no-such-host.invalid/"
     };
 
     c->conf->connect_timeout = 2000;

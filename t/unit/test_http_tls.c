@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "central.h"
+#include "base/log.h"
 
 
 #define DAY  (24L * 3600)

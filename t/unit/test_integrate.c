@@ -302,10 +302,9 @@ local_fields_keep_their_values(void **state)
 
 
 static int
-refuse(void *data, int64_t done, msync_err_t *err)
+refuse(void *data, msync_err_t *err)
 {
     (void) data;
-    (void) done;
     return msync_err_set(err, MSYNC_ERR_CANCELLED, "no");
 }
 

@@ -7,6 +7,7 @@
 #include "run/integrate.h"
 #include "store/bulk.h"
 #include "site.h"
+#include "base/log.h"
 
 #define ROWS                                                                  \
     "INSERT INTO unit (ID, units) VALUES ('U1', 'box');"                      \

@@ -412,7 +412,7 @@ a_locked_database_is_waited_for(void **state)
     locked_t      locked = { site, 0, false };
     msync_err_t   err;
 
-    msync_store_set_wait(site->store, while_locked, &locked);
+    msync_store_set_hook(site->store, while_locked, &locked);
 
     site_sql(site, "BEGIN IMMEDIATE");
     assert_ok(msync_store_begin(site->store, &err));
