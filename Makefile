@@ -132,7 +132,7 @@ sanitize: all
 
 FAULTS  := $(wildcard t/faults/*.c)
 WRAPPED := -Wl,--wrap=msync_transfer_attempt -Wl,--wrap=msync_transfer_create \
-           -Wl,--wrap=msync_conf_create
+           -Wl,--wrap=msync_conf_create -Wl,--wrap=msync_clock_wall
 
 faults: $(B)/faults/msync ; @:
 

@@ -20,7 +20,7 @@ msync_clock_wall(void)
 int64_t
 msync_clock_monotonic(void)
 {
-    return clock_read(CLOCK_MONOTONIC);
+    return clock_read(CLOCK_BOOTTIME);
 }
 
 

@@ -12,8 +12,8 @@
 /* Unix milliseconds */
 int64_t msync_clock_wall(void);
 
-/* milliseconds since some moment before the process began; CLOCK_MONOTONIC,
- * which stands still while the machine sleeps */
+/* milliseconds since some moment before the process began; CLOCK_BOOTTIME,
+ * which nobody sets and which goes on while the machine sleeps */
 int64_t msync_clock_monotonic(void);
 
 /* RFC 3339 in UTC with seconds: "2026-11-23T10:00:00Z", 21 octets with NUL */

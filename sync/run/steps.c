@@ -265,7 +265,7 @@ pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
     unsigned limit, unsigned *size, int64_t *cursor, msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
-    int64_t        max, began = msync_clock_wall();
+    int64_t        max, began = msync_clock_monotonic();
     unsigned       asked = *size;
     msync_batch_t  batch = { 0 };
 
@@ -274,7 +274,7 @@ pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
     }
 
     *size = msync_step_next_size(asked, limit, batch.n,
-                                 msync_clock_wall() - began);
+                                 msync_clock_monotonic() - began);
 
     if (check_restored(steps, peer, *cursor, &batch, &max, err)
         != MSYNC_OK)

@@ -341,7 +341,7 @@ push_batch(pushing_t *push, msync_err_t *err)
     }
 
     batch.last = !peer->push_end && processed == push->remaining;
-    began = msync_clock_wall();
+    began = msync_clock_monotonic();
 
     /* a batch without a record for this server needs no request, but the
      * last one does: it starts integration over there */
@@ -354,7 +354,7 @@ push_batch(pushing_t *push, msync_err_t *err)
 
         push->sent = true;
         push->size = msync_step_next_size(push->size, push->limit, batch.n,
-                               msync_clock_wall() - began);
+                               msync_clock_monotonic() - began);
     }
 
     msync_step_count(step, push->remaining, processed);

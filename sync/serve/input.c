@@ -196,7 +196,7 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
 {
     char    *body;
     size_t   i, kept = 0;
-    int64_t  now = msync_clock_wall();
+    int64_t  now = msync_clock_monotonic();
 
     for (i = 0; i < serve->nrequests; i++) {
 
@@ -257,7 +257,7 @@ take_request(msync_serve_t *serve, msync_received_t *frame)
 
     request = &serve->requests[serve->nrequests++];
     request->id = frame->id;
-    request->came = msync_clock_wall();
+    request->came = msync_clock_monotonic();
     request->request = head.request;
     request->length = head.body_length;
     request->body = msync_alloc(head.body_length + 1);
@@ -363,9 +363,7 @@ msync_serve_attend(msync_serve_t *serve)
 
     answer_next(serve);
 
-    if (msync_clock_wall() - serve->watched >= WATCH_PAUSE
-        || msync_clock_wall() < serve->watched)
-    {
+    if (msync_clock_monotonic() - serve->watched >= WATCH_PAUSE) {
         msync_serve_watch(serve);
     }
 }
@@ -423,7 +421,7 @@ while_leaving(void *data, msync_err_t *err)
 {
     msync_serve_t  *serve = data;
 
-    return msync_clock_wall() < serve->leave_by
+    return msync_clock_monotonic() < serve->leave_by
            ? MSYNC_OK
            : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                            "another program keeps the database locked");
@@ -436,7 +434,7 @@ msync_serve_leave(msync_serve_t *serve)
     msync_err_t      err;
     msync_trigger_t  plain;
 
-    serve->leave_by = msync_clock_wall() + LEAVE_WAIT;
+    serve->leave_by = msync_clock_monotonic() + LEAVE_WAIT;
     msync_store_set_hook(serve->store, while_leaving, serve);
 
     if (serve->queue.pause_known) {

@@ -19,6 +19,8 @@
 #include "store/lock.h"
 #include "store/log.h"
 
+#define DATE_OFF  2000         /* ms that a date may be beside the clock */
+
 
 static void
 send_document(msync_serve_t *serve, msync_document_e which, char *text,
@@ -103,7 +105,7 @@ msync_serve_send_status(msync_serve_t *serve)
     msync_free(&doc);
     msync_free(&will);
 
-    serve->reported = msync_clock_wall();
+    serve->reported = msync_clock_monotonic();
     serve->dirty = false;
 }
 
@@ -111,38 +113,12 @@ msync_serve_send_status(msync_serve_t *serve)
 void
 msync_serve_report(msync_serve_t *serve, bool now)
 {
-    int64_t  since = msync_clock_wall() - serve->reported;
-
-    if (now || since >= REPORT_PAUSE || since < 0) {
+    if (now || msync_clock_monotonic() - serve->reported >= REPORT_PAUSE) {
         msync_serve_send_status(serve);
 
     } else {
         serve->dirty = true;
     }
-}
-
-
-/*
- * When the last run ended.  If that lies in the future the clock was set
- * back; then the interval counts from the moment that this was noticed, once,
- * not from each look.
- */
-
-static int64_t
-counted_from(msync_serve_t *serve)
-{
-    int64_t  now = msync_clock_wall(), last = serve->status.entry.finished;
-
-    if (last <= now) {
-        serve->clock_back = 0;
-        return last;
-    }
-
-    if (serve->clock_back == 0 || serve->clock_back > now) {
-        serve->clock_back = now;
-    }
-
-    return serve->clock_back;
 }
 
 
@@ -157,12 +133,50 @@ broke_off(const msync_log_entry_t *entry)
 }
 
 
+/* when the next run is due, and its date, which moves with the wall clock */
+
+static void
+plan_next(msync_serve_t *serve)
+{
+    msync_sched_t    sched;
+    msync_status_t  *status = &serve->status;
+
+    memset(&sched, 0, sizeof(sched));
+    sched.now = msync_clock_monotonic();
+    sched.started = serve->started;
+    sched.ended = serve->ended;
+    sched.interval = serve->conf->interval;
+    sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
+    sched.due = !status->paused && (status->success.id != 0
+                                    || broke_off(&status->entry))
+                ? MSYNC_DUE_INTERVAL : MSYNC_DUE_NEVER;
+
+    serve->due = status->running || !status->configured
+                 ? 0 : msync_sched_next(&sched);
+    status->next_sync = serve->due != 0
+                        ? msync_clock_wall() + serve->due - sched.now : 0;
+}
+
+
+/* whether somebody has set the wall clock since the date was planned */
+
+static bool
+is_date_off(const msync_serve_t *serve)
+{
+    int64_t  off;
+
+    off = msync_clock_wall() + serve->due - msync_clock_monotonic()
+          - serve->status.next_sync;
+
+    return serve->due != 0 && (off > DATE_OFF || off < -DATE_OFF);
+}
+
+
 void
 msync_serve_refresh(msync_serve_t *serve)
 {
-    msync_err_t     err;
-    msync_sched_t   sched;
-    msync_status_t *status = &serve->status;
+    msync_err_t      err;
+    msync_status_t  *status = &serve->status;
 
     msync_err_clear(&err);
 
@@ -174,29 +188,20 @@ msync_serve_refresh(msync_serve_t *serve)
         msync_log_err(&err, "counting");
     }
 
-    memset(&sched, 0, sizeof(sched));
-    sched.now = msync_clock_wall();
-    sched.started = serve->started;
-    sched.last_finished = counted_from(serve);
-    sched.interval = serve->conf->interval;
-    sched.begun = status->success.id != 0 || broke_off(&status->entry);
-    sched.paused = status->paused;
-    sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
-
     status->configured = msync_conf_complete(serve->conf);
     status->interval = serve->conf->interval;
-    status->next_sync = status->running || !status->configured
-                        ? 0 : msync_sched_next(&sched);
+    plan_next(serve);
 }
 
 
 void
 msync_serve_watch(msync_serve_t *serve)
 {
+    bool         off;
     int64_t      version, queue = serve->status.queue;
     msync_err_t  err;
 
-    serve->watched = msync_clock_wall();
+    serve->watched = msync_clock_monotonic();
 
     if (msync_store_check_file(serve->store, &err) != MSYNC_OK) {
         msync_log_err(&err, "a new helper opens it");
@@ -209,11 +214,9 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
-    /* a run that is due later than the interval allows: the clock was set */
-    if (version == serve->version && !serve->written
-        && serve->status.next_sync - serve->watched
-           <= (int64_t) serve->conf->interval * 1000)
-    {
+    off = is_date_off(serve);
+
+    if (version == serve->version && !serve->written && !off) {
         return;
     }
 
@@ -228,7 +231,7 @@ msync_serve_watch(msync_serve_t *serve)
     serve->version = version;
     msync_serve_refresh(serve);
 
-    if (serve->status.queue != queue) {
+    if (serve->status.queue != queue || off) {
         msync_serve_report(serve, false);
     }
 }

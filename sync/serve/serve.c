@@ -15,6 +15,7 @@
 
 #include "confine/confine.h"
 #include "run/run.h"
+#include "run/sched.h"
 #include "serve/serve.h"
 #include "serve/serve_private.h"
 #include "base/clock.h"
@@ -162,6 +163,7 @@ execute(msync_serve_t *serve, const char *patient)
 
     rc = msync_run(&run, &entry, &err);
 
+    serve->ended = msync_clock_monotonic();
     serve->status.running = false;
     serve->status.entry = entry;
     serve->queue.cancel = false;
@@ -276,6 +278,9 @@ open_store(msync_serve_t *serve, msync_err_t *err)
     msync_store_set_hook(serve->store, while_locked, serve);
     serve->status.paused = paused != 0;
     serve->resume = interrupted > 0;
+    serve->ended = msync_sched_ended(serve->status.entry.finished,
+                                     msync_clock_wall(),
+                                     msync_clock_monotonic());
 
     return MSYNC_OK;
 }
@@ -330,12 +335,12 @@ try_open(msync_serve_t *serve)
     }
 
     if (rc == MSYNC_AGAIN) {
-        serve->open_at = msync_clock_wall() + LOCK_PAUSE;
+        serve->open_at = msync_clock_monotonic() + LOCK_PAUSE;
         msync_serve_refuse(serve, &err);
         return;
     }
 
-    serve->open_at = msync_clock_wall() + OPEN_PAUSE;
+    serve->open_at = msync_clock_monotonic() + OPEN_PAUSE;
 
     show_failure(serve, &before, &err);
     msync_serve_refuse(serve, &err);
@@ -349,8 +354,8 @@ is_due(const msync_serve_t *serve)
 {
     return serve->status.configured
            && (serve->resume || serve->wanted
-               || (serve->status.next_sync != 0
-                   && serve->status.next_sync <= msync_clock_wall()));
+               || (serve->due != 0
+                   && serve->due <= msync_clock_monotonic()));
 }
 
 
@@ -422,7 +427,7 @@ work(msync_serve_t *serve)
 static int
 next_wait(const msync_serve_t *serve)
 {
-    int64_t  now = msync_clock_wall(), wait = WATCH_PAUSE;
+    int64_t  now = msync_clock_monotonic(), wait = WATCH_PAUSE;
 
     if (serve->store == NULL) {
         wait = serve->open_at - now;
@@ -430,10 +435,8 @@ next_wait(const msync_serve_t *serve)
     } else if (serve->dirty) {
         wait = serve->reported + REPORT_PAUSE - now;
 
-    } else if (serve->status.next_sync != 0
-               && serve->status.next_sync - now < wait)
-    {
-        wait = serve->status.next_sync - now;
+    } else if (serve->due != 0 && serve->due - now < wait) {
+        wait = serve->due - now;
     }
 
     if (serve->store != NULL
@@ -552,12 +555,12 @@ msync_serve(int fd)
     serve = msync_calloc(1, sizeof(msync_serve_t));
     serve->channel = msync_channel_create(fd);
     serve->lock = -1;
-    serve->started = msync_clock_wall();
+    serve->started = msync_clock_monotonic();
 
     rc = begin(serve);
 
     while (rc == MSYNC_OK && !serve->closed) {
-        if (serve->store == NULL && serve->open_at <= msync_clock_wall()) {
+        if (serve->store == NULL && serve->open_at <= msync_clock_monotonic()) {
             try_open(serve);
 
             /* what was asked of a run that is to be done again, too */
@@ -575,7 +578,7 @@ msync_serve(int fd)
         /* before the lock is ours the other helper's status is the right
          * one: ours would say that this site is new */
         if (serve->dirty && serve->store != NULL
-            && msync_clock_wall() - serve->reported >= REPORT_PAUSE)
+            && msync_clock_monotonic() - serve->reported >= REPORT_PAUSE)
         {
             msync_serve_send_status(serve);
         }

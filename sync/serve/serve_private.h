@@ -16,7 +16,7 @@
 
 typedef struct {
     uint64_t         id;
-    int64_t          came;         /* when */
+    int64_t          came;         /* when, monotonic ms */
     msync_request_e  request;
     char            *body;         /* owned, wiped when answered */
     size_t           length;
@@ -37,13 +37,14 @@ typedef struct {
     msync_serve_request_t  requests[REQUESTS_MAX];
     size_t              nrequests;
     msync_status_frame_t  totals;  /* the counters of all runs */
+    /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;
     int64_t             leave_by;  /* when it ends in any case */
     int64_t             reported;
     int64_t             watched;
-    int64_t             clock_back; /* when a clock was found set back, the
-                                      time that the interval counts from */
+    int64_t             ended;     /* the latest run */
+    int64_t             due;       /* the next scheduled run, 0: none */
     int64_t             version;   /* of the database's content */
     bool                written;   /* it had changed at the last look */
     bool                resume;    /* a run was interrupted */

@@ -32,7 +32,8 @@ typedef struct {
     bool                     more;         /* … than have room */
     bool                     password;     /* it was given */
     bool                     changed;      /* what central must check */
-    int64_t                  asked;        /* when central was, ms */
+    int64_t                  asked;        /* when central was, monotonic
+                                              ms */
     msync_err_t              err;
 } wish_t;
 
@@ -341,15 +342,10 @@ copy_conf(const msync_conf_t *from)
 }
 
 
-/* so much time has passed; with a clock that was set back nobody knows, but
- * a second is what a clock may be put right by at any time */
-
 static bool
 is_past(int64_t since, int64_t most)
 {
-    int64_t  now = msync_clock_wall();
-
-    return now - since >= most || since - now > 1000;
+    return msync_clock_monotonic() - since >= most;
 }
 
 
@@ -391,7 +387,7 @@ ask_central(wish_t *wish, msync_v5_site_t *site)
 
     /* somebody waits, and can ask again */
     msync_transfer_set_busy(http, 0);
-    wish->asked = msync_clock_wall();
+    wish->asked = msync_clock_monotonic();
 
     v5 = msync_v5_create(http, wish->conf->url);
 

@@ -20,7 +20,8 @@ typedef struct {
     const msync_conf_t  *conf;         /* borrowed, those in force */
     const char          *hardware_id;
     bool                 initialised;
-    int64_t              came;         /* when it was asked for, ms */
+    int64_t              came;         /* when it was asked for,
+                                          monotonic ms */
     int                  fd;           /* borrowed, of http.h, as the hook */
     msync_hook_pt        hook;
     void                *hook_data;

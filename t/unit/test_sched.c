@@ -8,7 +8,8 @@
 
 #include "run/sched.h"
 
-#define NOW  1000000000LL
+#define NOW   1000000000LL         /* of the monotonic clock */
+#define WALL  1700000000000LL
 
 
 static msync_sched_t
@@ -16,11 +17,11 @@ site(void)
 {
     msync_sched_t  sched = { 0 };
 
+    sched.due = MSYNC_DUE_INTERVAL;
     sched.now = NOW;
     sched.started = NOW - 3600 * 1000;
-    sched.last_finished = NOW - 60 * 1000;
+    sched.ended = NOW - 60 * 1000;
     sched.interval = 300;
-    sched.begun = true;
 
     return sched;
 }
@@ -46,11 +47,21 @@ there_is_none_when_there_should_be_none(void **state)
     sched.interval = 0;
     assert_int_equal(msync_sched_next(&sched), 0);
     sched = site();
-    sched.paused = true;
+    sched.due = MSYNC_DUE_NEVER;
     assert_int_equal(msync_sched_next(&sched), 0);
-    sched = site();
-    sched.begun = false;
-    assert_int_equal(msync_sched_next(&sched), 0);
+}
+
+
+static void
+what_is_due_now_waits_for_no_interval(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.due = MSYNC_DUE_NOW;
+    assert_int_equal(msync_sched_next(&sched), NOW);
+    sched.interval = 0;
+    assert_int_equal(msync_sched_next(&sched), NOW);
 }
 
 
@@ -62,7 +73,7 @@ a_missed_run_is_due_once_soon_after_the_start(void **state)
 
     (void) state;
     sched.started = NOW;
-    sched.last_finished = NOW - 24 * 3600 * 1000;
+    sched.ended = NOW - 24 * 3600 * 1000;
 
     for (sched.random = 0; sched.random < 100000; sched.random += 777) {
         next = msync_sched_next(&sched);
@@ -76,12 +87,69 @@ a_missed_run_is_due_once_soon_after_the_start(void **state)
 
 
 static void
+failures_that_somebody_has_to_mend_double_the_interval(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.ended = NOW;
+    sched.due = MSYNC_DUE_LONGER;
+    sched.failures = 1;
+    assert_int_equal(msync_sched_next(&sched), NOW + 300 * 1000);
+    sched.failures = 2;
+    assert_int_equal(msync_sched_next(&sched), NOW + 600 * 1000);
+    sched.failures = 4;
+    assert_int_equal(msync_sched_next(&sched), NOW + 2400 * 1000);
+    sched.failures = 4000000000U;
+    assert_int_equal(msync_sched_next(&sched),
+                     NOW + MSYNC_SCHED_LONGEST * 1000LL);
+}
+
+
+static void
+an_interval_of_a_day_does_not_get_shorter_by_failures(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.ended = NOW;
+    sched.interval = 86400;
+    sched.due = MSYNC_DUE_LONGER;
+    sched.failures = 3;
+    assert_int_equal(msync_sched_next(&sched), NOW + 86400 * 1000LL);
+}
+
+
+static void
+what_an_earlier_process_did_counts_by_the_wall_clock(void **state)
+{
+    (void) state;
+    assert_int_equal(msync_sched_ended(WALL - 5000, WALL, NOW), NOW - 5000);
+}
+
+
+static void
 a_clock_set_back_delays_by_one_interval_at_most(void **state)
 {
     msync_sched_t  sched = site();
 
     (void) state;
-    sched.last_finished = NOW + 86400LL * 1000;
+    sched.started = NOW;
+    sched.ended = msync_sched_ended(WALL + 9 * 3600 * 1000, WALL, NOW);
+    assert_int_equal(msync_sched_next(&sched), NOW + 300 * 1000);
+}
+
+
+static void
+a_clock_far_ahead_makes_one_run_early(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.started = NOW;
+    sched.ended = msync_sched_ended(0, WALL, NOW);
+    assert_true(msync_sched_next(&sched) < NOW + MSYNC_SCHED_JITTER * 1000);
+    sched.ended = NOW;
     assert_int_equal(msync_sched_next(&sched), NOW + 300 * 1000);
 }
 
@@ -92,8 +160,16 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(the_next_run_is_an_interval_after_the_last),
         cmocka_unit_test(there_is_none_when_there_should_be_none),
+        cmocka_unit_test(what_is_due_now_waits_for_no_interval),
         cmocka_unit_test(a_missed_run_is_due_once_soon_after_the_start),
-        cmocka_unit_test(a_clock_set_back_delays_by_one_interval_at_most)
+        cmocka_unit_test(
+            failures_that_somebody_has_to_mend_double_the_interval),
+        cmocka_unit_test(
+            an_interval_of_a_day_does_not_get_shorter_by_failures),
+        cmocka_unit_test(
+            what_an_earlier_process_did_counts_by_the_wall_clock),
+        cmocka_unit_test(a_clock_set_back_delays_by_one_interval_at_most),
+        cmocka_unit_test(a_clock_far_ahead_makes_one_run_early)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

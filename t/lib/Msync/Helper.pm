@@ -11,7 +11,7 @@ use Fcntl qw(F_SETFD);
 use POSIX ();
 use Socket qw(AF_UNIX MSG_DONTWAIT PF_UNSPEC SOCK_SEQPACKET);
 
-use Msync::Test qw(encode_json);
+use Msync::Test qw(decode_json encode_json);
 use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant {
@@ -28,7 +28,11 @@ use constant {
     TRIGGER    => 0,
     PAUSE      => 2,
     RESUME     => 3,
+    CANCEL     => 1,
     COMMANDS   => 5,
+
+    # octets of a status before its two documents
+    FRAME      => 4 + 4 + 5 * 8 + 13 * 8 + 48 + 8,
 
     PAUSED     => 6,           # a state
 };
@@ -78,6 +82,24 @@ sub run {
 
 # Asks for a run without waiting for its end.
 sub trigger { $_[0]->_command(TRIGGER) }
+
+sub cancel  { $_[0]->_command(CANCEL) }
+
+# Waits until the status passes the test, which finds in $_ its document with
+# the number of the state added; returns the document, or undef.
+sub wait_status {
+    my ($self, $test, $seconds) = @_;
+
+    return wait_until {
+        $self->_receive;
+        my $status = $self->{status} // return;
+        local $_ = { %{ $status->{document} }, state => $status->{state} };
+        return $test->() ? $_ : undef;
+    } $seconds // 60;
+}
+
+# How many runs have ended, as it said last.
+sub runs { $_[0]{status}{runs} }
 
 # Each returns whether the helper did it.
 sub pause  { $_[0]->_done(PAUSE, $_[0]->_command(PAUSE)) }
@@ -176,12 +198,14 @@ sub _receive {
 
         my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q5Q2',
             $payload;
+        my $length = unpack 'L', substr $payload, FRAME - 8, 4;
 
         $self->{status} = {
             state       => $state,
             done        => [splice @fields, 0, COMMANDS],
             runs        => $fields[5],
             runs_failed => $fields[6],
+            document    => decode_json('{' . substr $payload, FRAME, $length),
         };
     }
 }
