@@ -18,6 +18,7 @@
 #include "store/changelog.h"
 #include "store/kv.h"
 #include "store/refused.h"
+#include "store/send.h"
 
 /* pauses between two questions whether central has integrated: an empty
  * run is answered at once, a long one is not asked all the time */
@@ -192,11 +193,15 @@ taken(pushing_t *push, const msync_batch_t *batch, msync_err_t *err)
         push->open = true;
     }
 
-    return msync_store_buffer_supersede(push->steps->store, batch, err)
-               == MSYNC_OK
-           ? msync_store_refused_clear(push->steps->store, push->peer->side,
-                                       batch, err)
-           : MSYNC_ERROR;
+    if (msync_store_buffer_supersede(push->steps->store, batch, err)
+        != MSYNC_OK
+        || msync_store_sent(push->steps->store, batch, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_refused_clear(push->steps->store, push->peer->side,
+                                     batch, err);
 }
 
 

@@ -296,7 +296,9 @@ msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
         }
 
         if (!used) {
-            msync_store_put_index(sql, table, &table->fields[i]);
+            msync_store_put_index(sql, table, &table->fields[i],
+                                  "IF NOT EXISTS ");
+            sqlite3_str_appendall(sql, ";");
         }
     }
 

@@ -32,8 +32,8 @@
  */
 #define QUEUE                                                                 \
     "SELECT count(*) FROM (SELECT max(cursor), table_name, row_action, "      \
-    "store_id, is_sync_update FROM changelog NOT INDEXED WHERE cursor >= ?2 " \
-    "GROUP BY record_id, table_name) WHERE %s"
+    "store_id, parent_id, is_sync_update FROM changelog NOT INDEXED WHERE "   \
+    "cursor >= ?2 GROUP BY record_id, table_name) WHERE %s"
 
 
 static sqlite3_stmt *

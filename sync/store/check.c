@@ -17,16 +17,6 @@ typedef struct {
     void             *data;
 } report_t;
 
-/* one look at the schema */
-typedef struct {
-    msync_store_t  *store;
-    sqlite3_stmt   *stmt;          /* gives the SQL of a type and a name */
-    bool            set_up;
-    msync_lost_pt   each;
-    void           *data;
-} look_t;
-
-
 /* reports each row of a query whose first column is a sentence */
 
 static int
@@ -56,14 +46,15 @@ report_rows(msync_store_t *store, const report_t *report, const char *sql,
 }
 
 
-static int
-check_object(const look_t *look, const msync_table_t *table,
-    const char *type, const char *name, const char *expected,
-    msync_err_t *err)
+int
+msync_store_check_object(const msync_look_t *look,
+    const msync_table_t *table, const char *type, const char *name,
+    const char *expected, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     char           text[512];
     const char    *sql, *fault = NULL;
+    msync_lost_t   lost = { MSYNC_LOST_OBJECT, table, type, name, false, text };
     sqlite3_stmt  *stmt = look->stmt;
 
     sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
@@ -78,18 +69,24 @@ check_object(const look_t *look, const msync_table_t *table,
 
     } else if (expected != NULL) {
         sql = (const char *) sqlite3_column_text(stmt, 0);
-        fault = sql != NULL && strcmp(sql, expected) == 0
-                ? NULL : "is not as msync makes it";
+        lost.there = sql == NULL || strcmp(sql, expected) != 0;
+        fault = lost.there ? "is not as msync makes it" : NULL;
     }
+
+    /* here, for "each" may do something to what it is told of */
+    sqlite3_reset(stmt);
 
     if (fault != NULL) {
         snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
                  "it again when it starts", type, name, fault);
-        look->each(look->data, expected ? MSYNC_LOST_TRIGGER
-                                        : MSYNC_LOST_OBJECT, table, text);
+
+        if (strcmp(type, "trigger") == 0) {
+            lost.what = MSYNC_LOST_TRIGGER;
+        }
+
+        look->each(look->data, &lost);
     }
 
-    sqlite3_reset(stmt);
     return rc;
 }
 
@@ -97,7 +94,7 @@ check_object(const look_t *look, const msync_table_t *table,
 /* a trigger that says something else keeps changes from central */
 
 static int
-check_trigger(const look_t *look, const msync_table_t *table,
+check_trigger(const msync_look_t *look, const msync_table_t *table,
     const char *event, msync_err_t *err)
 {
     int           rc;
@@ -113,7 +110,8 @@ check_trigger(const look_t *look, const msync_table_t *table,
         msync_out_of_memory();
     }
 
-    rc = check_object(look, table, "trigger", name, expected, err);
+    rc = msync_store_check_object(look, table, "trigger", name, expected,
+                                  err);
 
     sqlite3_free(expected);
     sqlite3_free(name);
@@ -122,34 +120,45 @@ check_trigger(const look_t *look, const msync_table_t *table,
 }
 
 
-static void
-check_column(const look_t *look, const msync_table_t *table,
-    const char *name, bool sent)
+void
+msync_store_check_column(const msync_look_t *look,
+    const msync_table_t *table, const char *of, const char *name)
 {
-    char  text[512];
+    char          text[512];
+    msync_lost_t  lost = { MSYNC_LOST_OBJECT, table, "column", name, false,
+                           text };
 
-    if (msync_store_has_column(look->store, table->sql, name)) {
+    if (msync_store_has_column(look->store, of, name)) {
         return;
     }
 
-    if (sent && look->set_up) {
+    snprintf(text, sizeof(text), "column \"%.128s\" of table \"%.128s\" "
+             "is missing; the helper makes it again when it starts", name,
+             of);
+    look->each(look->data, &lost);
+}
+
+
+static void
+check_field(const msync_look_t *look, const msync_table_t *table,
+    const char *name)
+{
+    char          text[512];
+    msync_lost_t  lost = { MSYNC_LOST_FIELD, table, "column", name, false,
+                           text };
+
+    if (!msync_store_has_column(look->store, table->sql, name)) {
         snprintf(text, sizeof(text), "table \"%.128s\": the column \"%.128s\" "
                  "is gone. It was there when msync set the table up; nothing "
                  "is sent or received until it is there again", table->sql,
                  name);
-        look->each(look->data, MSYNC_LOST_FIELD, table, text);
-
-    } else {
-        snprintf(text, sizeof(text), "column \"%.128s\" of table \"%.128s\" "
-                 "is missing; the helper makes it again when it starts",
-                 name, table->sql);
-        look->each(look->data, MSYNC_LOST_OBJECT, table, text);
+        look->each(look->data, &lost);
     }
 }
 
 
 static void
-check_columns(const look_t *look, const msync_table_t *table)
+check_columns(const msync_look_t *look, const msync_table_t *table)
 {
     size_t  i;
 
@@ -159,15 +168,85 @@ check_columns(const look_t *look, const msync_table_t *table)
     }
 
     for (i = 0; i < table->n; i++) {
-        check_column(look, table, table->fields[i].name,
-                     table->push != 0 && !table->fields[i].local_only);
+        if (look->set_up && table->push != 0 && !table->fields[i].local_only)
+        {
+            check_field(look, table, table->fields[i].name);
+
+        } else {
+            msync_store_check_column(look, table, table->sql,
+                                     table->fields[i].name);
+        }
     }
 
     if (table->soft_is_local) {
-        check_column(look, table, table->soft_column, false);
+        msync_store_check_column(look, table, table->sql,
+                                 table->soft_column);
     }
 
-    check_column(look, table, "msync_extra", false);
+    msync_store_check_column(look, table, table->sql, "msync_extra");
+}
+
+
+static int
+check_indexes(const msync_look_t *look, const msync_table_t *table,
+    msync_err_t *err)
+{
+    int           rc = MSYNC_OK;
+    char         *name, *expected;
+    size_t        i;
+    sqlite3_str  *sql;
+
+    /* a first sync works without them */
+    if (msync_store_is_loose(look->store)) {
+        return MSYNC_OK;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
+        if (!msync_store_has_index(table, i)) {
+            continue;
+        }
+
+        sql = sqlite3_str_new(look->store->db);
+        msync_store_put_index(sql, table, &table->fields[i], "");
+        expected = sqlite3_str_finish(sql);
+        name = sqlite3_mprintf("msync_%s_%s", table->sql,
+                               table->fields[i].name);
+
+        if (name == NULL || expected == NULL) {
+            msync_out_of_memory();
+        }
+
+        rc = msync_store_check_object(look, table, "index", name, expected,
+                                      err);
+        sqlite3_free(expected);
+        sqlite3_free(name);
+    }
+
+    return rc;
+}
+
+
+static int
+check_table(const msync_look_t *look, const msync_table_t *table,
+    msync_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    rc = msync_store_check_object(look, table, "table", table->sql, NULL,
+                                  err);
+    check_columns(look, table);
+
+    if (rc == MSYNC_OK) {
+        rc = check_indexes(look, table, err);
+    }
+
+    for (i = 0; table->push != 0 && i < MSYNC_STORE_EVENTS; i++) {
+        rc = rc == MSYNC_OK
+             ? check_trigger(look, table, msync_store_events[i], err) : rc;
+    }
+
+    return rc;
 }
 
 
@@ -175,10 +254,9 @@ int
 msync_store_check_schema(msync_store_t *store, bool set_up,
     msync_lost_pt each, void *data, msync_err_t *err)
 {
-    int                   rc = MSYNC_OK;
-    size_t                i, j;
-    look_t                look = { store, NULL, set_up, each, data };
-    const msync_table_t  *table;
+    int           rc;
+    size_t        i;
+    msync_look_t  look = { store, NULL, set_up, each, data };
 
     look.stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master "
                                     "WHERE type = ?1 AND name = ?2 COLLATE "
@@ -187,16 +265,10 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
         return MSYNC_ERROR;
     }
 
-    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        table = &store->catalogue->tables[i];
-        rc = check_object(&look, table, "table", table->sql, NULL, err);
-        check_columns(&look, table);
+    rc = msync_store_check_bookkeeping(&look, err);
 
-        for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
-            rc = rc == MSYNC_OK
-                 ? check_trigger(&look, table, msync_store_events[j], err)
-                 : rc;
-        }
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        rc = check_table(&look, &store->catalogue->tables[i], err);
     }
 
     sqlite3_finalize(look.stmt);
@@ -205,15 +277,13 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 
 
 static void
-report_lost(void *data, msync_lost_e lost, const msync_table_t *table,
-    const char *text)
+report_lost(void *data, const msync_lost_t *lost)
 {
     char             full[1024];
+    const char      *text = lost->text;
     const report_t  *report = data;
 
-    (void) table;
-
-    if (lost == MSYNC_LOST_FIELD) {
+    if (lost->what == MSYNC_LOST_FIELD) {
         snprintf(full, sizeof(full), "%s. " MSYNC_STORE_ADVICE_FIELD, text);
         text = full;
     }

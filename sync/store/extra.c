@@ -216,9 +216,7 @@ msync_store_adopt_extra(msync_store_t *store, bool coalesce,
     adoption_t  adoption;
 
     /* these are not changes of the application */
-    if (msync_store_exec(store, "UPDATE msync_flag SET integrating = 1", err)
-        != MSYNC_OK)
-    {
+    if (msync_store_silence(store, true, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -235,8 +233,6 @@ msync_store_adopt_extra(msync_store_t *store, bool coalesce,
         msync_free(&adoption.present);
     }
 
-    return rc == MSYNC_OK
-           ? msync_store_exec(store, "UPDATE msync_flag SET integrating = 0",
-                              err)
-           : MSYNC_ERROR;
+    return rc == MSYNC_OK ? msync_store_silence(store, false, err)
+                          : MSYNC_ERROR;
 }

@@ -32,10 +32,13 @@ static const struct {
     /* msync_extra held fields of the catalogue, too: see migrate() */
     { 3, "" },
     /* a first sync marked what is a row, it is ended by migrate() */
-    { 4, "" }
+    { 4, "" },
+    /* rows that were never sent had no list */
+    { 5, "" }
 };
 
 #define VERSION_STALE_EXTRA  2
+#define VERSION_NO_LIST      4
 
 #define SCHEMA_VERSION                                                        \
     migrations[sizeof(migrations) / sizeof(*migrations) - 1].version
@@ -225,25 +228,26 @@ msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
 
 
 static void
-note_lost(void *data, msync_lost_e lost, const msync_table_t *table,
-    const char *text)
+note_lost(void *data, const msync_lost_t *lost)
 {
     losses_t  *losses = data;
 
     losses->any = true;
 
-    if (lost == MSYNC_LOST_FIELD) {
+    if (lost->what == MSYNC_LOST_FIELD) {
         if (!losses->refused) {
             losses->refused = true;
-            msync_err_set(losses->err, MSYNC_ERR_DATABASE_ERROR, "%s", text);
+            msync_err_set(losses->err, MSYNC_ERR_DATABASE_ERROR, "%s",
+                          lost->text);
             losses->err->advice = MSYNC_STORE_ADVICE_FIELD;
         }
 
     } else if (losses->triggers != NULL) {
-        msync_log(MSYNC_LOG_WARN, "%s", text);
+        msync_log(MSYNC_LOG_WARN, "%s", lost->text);
 
-        if (lost == MSYNC_LOST_TRIGGER) {
-            losses->triggers[table - losses->store->catalogue->tables] = true;
+        if (lost->what == MSYNC_LOST_TRIGGER) {
+            losses->triggers[lost->table - losses->store->catalogue->tables]
+                = true;
         }
     }
 }
@@ -309,7 +313,7 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
     sqlite3_stmt  *stmt;
 
     sql = sqlite3_str_new(store->db);
-    msync_store_put_resend(sql, table, store->changes_filter);
+    msync_store_put_queue(sql, table, store->changes_filter);
     stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
@@ -358,9 +362,78 @@ resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
 }
 
 
+static void
+drop_changed_index(void *data, const msync_lost_t *lost)
+{
+    if (lost->there && strcmp(lost->type, "index") == 0) {
+        sqlite3_str_appendf(data, "DROP INDEX \"%w\";\n", lost->name);
+    }
+}
+
+
+/* makes the tables that are msync's alone, and the way clear for indexes */
+
+static int
+migrate_bookkeeping(msync_store_t *store, msync_err_t *err)
+{
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    if (msync_store_check_schema(store, false, drop_changed_index, sql, err)
+        != MSYNC_OK)
+    {
+        sqlite3_free(sqlite3_str_finish(sql));
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_exec_str(store, sql, err) != MSYNC_OK
+        || msync_store_add_bookkeeping_columns(store, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_bookkeeping(sql);
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+/* makes the tables of the catalogue; "known": msync has had all of them */
+
+static int
+migrate_tables(msync_store_t *store, int64_t version, const char *schema,
+    bool known, msync_err_t *err)
+{
+    if (version != 0
+        && (msync_store_rename_tables(store, err) != MSYNC_OK
+            || (version <= VERSION_NO_LIST
+                && msync_store_find_never_sent(store, err) != MSYNC_OK)))
+    {
+        return MSYNC_ERROR;
+    }
+
+    /*
+     * The schema comes again for another catalogue, too.  It makes the
+     * indexes of references, so a first sync without them ends when it has: a
+     * table or column of theirs may be new.
+     */
+    if (msync_store_take_tables(store, known, err) != MSYNC_OK
+        || msync_store_exec(store, schema, err) != MSYNC_OK
+        || msync_store_end_early(store, err) != MSYNC_OK
+        || (version != 0
+            && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
+                                       err) != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_note_names(store, err);
+}
+
+
 static int
 migrate(msync_store_t *store, int64_t version, const char *schema,
-    const char *hash, msync_err_t *err)
+    const char *hash, bool known, msync_err_t *err)
 {
     size_t  i;
 
@@ -372,22 +445,10 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         }
     }
 
-    /*
-     * The schema comes again for another catalogue, too.  It makes the
-     * indexes of references, so these are settled when it has: a table or
-     * column of theirs may be new.
-     */
     if (msync_store_know_loose(store, err) != MSYNC_OK
         || msync_store_settle_buffer(store, err) != MSYNC_OK
-        || (version != 0
-            && msync_store_rename_tables(store, err) != MSYNC_OK)
-        || msync_store_take_tables(store, err) != MSYNC_OK
-        || msync_store_exec(store, schema, err) != MSYNC_OK
-        || msync_store_end_early(store, err) != MSYNC_OK
-        || (version != 0
-            && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
-                                       err) != MSYNC_OK)
-        || msync_store_note_names(store, err) != MSYNC_OK
+        || migrate_bookkeeping(store, err) != MSYNC_OK
+        || migrate_tables(store, version, schema, known, err) != MSYNC_OK
         || note_tables_file(store, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)
@@ -412,7 +473,7 @@ restore(msync_store_t *store, int64_t version, const char *schema,
 
     /* more may have been altered until this transaction began */
     if (find_losses(store, &losses, err) == MSYNC_OK
-        && migrate(store, version, schema, hash, err) == MSYNC_OK)
+        && migrate(store, version, schema, hash, true, err) == MSYNC_OK)
     {
         rc = resend_tables(store, losses.triggers, err);
     }
@@ -445,6 +506,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     schema = make_schema(store, hash);
 
     if (schema_version(store, &seen, err) != MSYNC_OK
+        || msync_store_know_loose(store, err) != MSYNC_OK
         || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
         || (set_up && find_losses(store, &losses, err) != MSYNC_OK))
     {
@@ -461,7 +523,8 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     }
 
     if ((set_up ? restore(store, version, schema, hash, err)
-                : migrate(store, version, schema, hash, err)) != MSYNC_OK
+                : migrate(store, version, schema, hash, false, err))
+        != MSYNC_OK
         || schema_version(store, &seen, err) != MSYNC_OK)
     {
         msync_store_rollback(store);

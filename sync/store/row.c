@@ -333,6 +333,26 @@ put_carefully(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 }
 
 
+/* central has it */
+
+static int
+forget_never_sent(msync_store_t *store, const msync_row_t *row,
+    msync_err_t *err)
+{
+    const msync_value_t  *id = &row->values[row->table->key];
+
+    if (id->kind == MSYNC_VALUE_TEXT
+        && msync_store_was_sent(store, row->table->name, id->text, err)
+           != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
 int
 msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     bool careful, const msync_field_t **at, bool *missing, msync_err_t *err)
@@ -346,7 +366,8 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
                    : put_row(store, row, err);
 
     if (code == SQLITE_DONE) {
-        return MSYNC_OK;
+        return store->never_sent ? forget_never_sent(store, row, err)
+                                 : MSYNC_OK;
     }
 
     return code == SQLITE_CONSTRAINT_FOREIGNKEY

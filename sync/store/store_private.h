@@ -21,6 +21,7 @@
 #include "store/refused.h"
 #include "store/row.h"
 #include "store/schema.h"
+#include "store/send.h"
 #include "store/store.h"
 
 /* what tells a merge from another one of the same record, "" if it is none */
@@ -66,6 +67,9 @@ typedef enum {
     MSYNC_STMT_DATA_VERSION,
     MSYNC_STMT_SCHEMA_VERSION,
     MSYNC_STMT_LOG_UPDATE,
+    MSYNC_STMT_NEVER_SENT_ANY,
+    MSYNC_STMT_NEVER_SENT_CLEAR,
+    MSYNC_STMT_CHANGELOG_END,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -85,6 +89,8 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     bool                      integrating;
+    bool                      never_sent;      /* there are such rows, while
+                                                  integrating */
     bool                      warned;          /* of the application's
                                                   triggers */
     bool                      unsynced;        /* synchronous is NORMAL */
@@ -145,6 +151,10 @@ int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
 int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err);
 
+/* whether the triggers of the changelog are silent, until the end of this
+ * transaction or the other word; msync_store_begin_integration does it, too */
+int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
+
 /* whether there is such a column, or with NULL such a table */
 bool msync_store_has_column(msync_store_t *store, const char *table,
     const char *column);
@@ -175,10 +185,12 @@ const char *msync_store_column_type(const msync_field_t *field);
 
 /*
  * Refuses tables of the application that cannot be the catalogue's, then adds
- * the columns that are missing.  Inside a transaction, which has to be rolled
- * back after an error.
+ * the columns that are missing.  The rows of a table that msync has not had
+ * before were never sent; "known": it has had all of them.  Inside a
+ * transaction, which has to be rolled back after an error.
  */
-int msync_store_take_tables(msync_store_t *store, msync_err_t *err);
+int msync_store_take_tables(msync_store_t *store, bool known,
+    msync_err_t *err);
 
 /*
  * Tables that are called something else than the catalogue says get that
@@ -199,14 +211,24 @@ int msync_store_adopt_extra(msync_store_t *store, bool coalesce,
 void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 
 /* the index that makes a record replace itself */
+#define MSYNC_STORE_BUFFER_KEY                                                \
+    "\n  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ")"
 #define MSYNC_STORE_BUFFER_INDEX                                              \
-    "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key\n"                     \
-    "  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ");\n"
+    "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key"                       \
+    MSYNC_STORE_BUFFER_KEY
 
-/* whether a field is a reference with an index, and SQL that makes that */
+/* SQL that makes the tables that are msync's alone, with their indexes */
+void msync_store_put_bookkeeping(sqlite3_str *sql);
+
+/* … the columns that such a table lacks; inside a transaction */
+int msync_store_add_bookkeeping_columns(msync_store_t *store,
+    msync_err_t *err);
+
+/* whether a field is a reference with an index, and SQL that makes that, on
+ * a condition such as "IF NOT EXISTS " */
 bool msync_store_has_index(const msync_table_t *table, size_t i);
 void msync_store_put_index(sqlite3_str *sql, const msync_table_t *table,
-    const msync_field_t *field);
+    const msync_field_t *field, const char *condition);
 
 /* SQL that makes or drops the indexes of a table's references */
 void msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
@@ -221,9 +243,28 @@ void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event);
 
 /* SQL that puts every row of a table that this site (?1 is its id) may send
- * into the changelog; "filter" is that of msync_store_changes_filter */
-void msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
+ * into the changelog; "filter" is that of msync_store_changes_filter, and
+ * what may follow it */
+void msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
+
+/* SQL that counts those of msync_never_sent that this site may send */
+void msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter);
+
+/*
+ * Puts the rows of a table on that list, but for those that "except" (a
+ * condition on the row t that begins with AND, NULL: none) leaves out; "find"
+ * does so for a database of a version that had no list.  Inside a transaction.
+ */
+int msync_store_note_never_sent(msync_store_t *store,
+    const msync_table_t *table, const char *except, msync_err_t *err);
+int msync_store_find_never_sent(msync_store_t *store, msync_err_t *err);
+int msync_store_any_never_sent(msync_store_t *store, bool *any,
+    msync_err_t *err);
+/* takes one off the list, by its name on the wire */
+int msync_store_was_sent(msync_store_t *store, const char *table,
+    const char *id, msync_err_t *err);
 
 /*
  * What of the schema is not as msync made it, with a sentence that says so.
@@ -232,12 +273,20 @@ void msync_store_put_resend(sqlite3_str *sql, const msync_table_t *table,
  */
 typedef enum {
     MSYNC_LOST_OBJECT = 0,
-    MSYNC_LOST_TRIGGER,
+    MSYNC_LOST_TRIGGER,            /* one that writes the changelog */
     MSYNC_LOST_FIELD
 } msync_lost_e;
 
-typedef void (*msync_lost_pt)(void *data, msync_lost_e lost,
-    const msync_table_t *table, const char *text);
+typedef struct {
+    msync_lost_e          what;
+    const msync_table_t  *table;   /* NULL: of a table that is msync's own */
+    const char           *type;    /* as in sqlite_master, or "column" */
+    const char           *name;
+    bool                  there;   /* but not as msync makes it */
+    const char           *text;
+} msync_lost_t;
+
+typedef void (*msync_lost_pt)(void *data, const msync_lost_t *lost);
 
 #define MSYNC_STORE_ADVICE_FIELD                                              \
     "Give the column its name back; or, where the application does without "  \
@@ -247,6 +296,24 @@ typedef void (*msync_lost_pt)(void *data, msync_lost_e lost,
 /* "set_up": by this catalogue, so that every field had its column once */
 int msync_store_check_schema(msync_store_t *store, bool set_up,
     msync_lost_pt each, void *data, msync_err_t *err);
+
+/* one look at the schema, for whoever knows a part of it */
+typedef struct {
+    msync_store_t  *store;         /* borrowed */
+    sqlite3_stmt   *stmt;          /* gives the SQL of a type and a name */
+    bool            set_up;
+    msync_lost_pt   each;
+    void           *data;
+} msync_look_t;
+
+/* "expected": its SQL as sqlite_master has it, NULL: whatever it is */
+int msync_store_check_object(const msync_look_t *look,
+    const msync_table_t *table, const char *type, const char *name,
+    const char *expected, msync_err_t *err);
+void msync_store_check_column(const msync_look_t *look,
+    const msync_table_t *table, const char *name_of_table, const char *name);
+int msync_store_check_bookkeeping(const msync_look_t *look,
+    msync_err_t *err);
 
 /* whether that is so */
 int msync_store_is_set_up(msync_store_t *store, bool *set_up,

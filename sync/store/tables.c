@@ -187,31 +187,45 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
 }
 
 
-int
-msync_store_take_tables(msync_store_t *store, msync_err_t *err)
+static int
+take_table(msync_store_t *store, const msync_table_t *table, bool known,
+    msync_err_t *err)
 {
-    int           rc;
-    size_t        i;
     const char   *boolean;
     sqlite3_str  *sql;
 
-    const msync_table_t  *table;
+    known = known || table->push == 0
+            || msync_store_has_column(store, table->sql, "msync_extra");
+
+    if (type_of_booleans(store, table, &boolean, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    add_missing_columns(store, table, boolean, sql);
+
+    if (msync_store_exec_str(store, sql, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return known ? MSYNC_OK
+                 : msync_store_note_never_sent(store, table, NULL, err);
+}
+
+
+int
+msync_store_take_tables(msync_store_t *store, bool known, msync_err_t *err)
+{
+    int     rc;
+    size_t  i;
 
     rc = check_tables(store, err);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        table = &store->catalogue->tables[i];
-
-        if (!msync_store_has_column(store, table->sql, NULL)) {
-            continue;
-        }
-
-        rc = type_of_booleans(store, table, &boolean, err);
-
-        if (rc == MSYNC_OK) {
-            sql = sqlite3_str_new(store->db);
-            add_missing_columns(store, table, boolean, sql);
-            rc = msync_store_exec_str(store, sql, err);
+        if (msync_store_has_column(store, store->catalogue->tables[i].sql,
+                                   NULL))
+        {
+            rc = take_table(store, &store->catalogue->tables[i], known, err);
         }
     }
 

@@ -72,18 +72,20 @@ msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err)
 }
 
 
-static int
-set_flag(msync_store_t *store, int value, msync_err_t *err)
+int
+msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_FLAG,
-                            "UPDATE msync_flag SET integrating = ?1", err);
+                            "INSERT INTO msync_flag (id, integrating) VALUES "
+                            "(1, ?1) ON CONFLICT (id) DO UPDATE SET "
+                            "integrating = excluded.integrating", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_int(stmt, 1, value);
+    sqlite3_bind_int(stmt, 1, silent);
     return msync_store_run(store, stmt, "silencing the changelog", err);
 }
 
@@ -205,8 +207,10 @@ msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (set_flag(store, 1, err) != MSYNC_OK
-        || switch_triggers(store, err) != MSYNC_OK)
+    if (msync_store_silence(store, true, err) != MSYNC_OK
+        || switch_triggers(store, err) != MSYNC_OK
+        || msync_store_any_never_sent(store, &store->never_sent, err)
+           != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;
@@ -220,7 +224,9 @@ msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
 int
 msync_store_commit(msync_store_t *store, msync_err_t *err)
 {
-    if (store->integrating && set_flag(store, 0, err) != MSYNC_OK) {
+    if (store->integrating
+        && msync_store_silence(store, false, err) != MSYNC_OK)
+    {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }

@@ -135,9 +135,20 @@ a_line_belongs_to_the_store_of_its_parent(void **state)
              "modified_datetime) VALUES ('a', 'S2', 'd', 'd');"
              "INSERT INTO asset_log (id, asset_id, user_id, log_datetime, "
              "created_datetime) VALUES ('l', 'a', 'u', 'd', 'd')");
-    assert_string_equal(site_get(site, "SELECT store_id FROM changelog "
-                                 "WHERE table_name = 'asset_log'"), "S2");
     /* S2 is not active here */
+    assert_int_equal(waiting(site), 0);
+
+    site_sql(site, "UPDATE asset SET store_id = 'S1'");
+    assert_int_equal(waiting(site), 2);
+
+    /* a parent that was deleted has left its store in the changelog */
+    site_sql(site, "INSERT INTO asset_internal_location (id, asset_id, "
+             "location_id) VALUES ('i', 'a', 'L');"
+             "DELETE FROM changelog; DELETE FROM asset_internal_location;"
+             "DELETE FROM asset_log; DELETE FROM asset");
+    assert_int_equal(waiting(site), 2);
+    site_sql(site, "UPDATE changelog SET store_id = 'S2' WHERE table_name = "
+             "'asset'");
     assert_int_equal(waiting(site), 0);
 }
 

@@ -1,0 +1,301 @@
+/*
+ * The tables that are msync's alone, column by column.
+ *
+ * Promises: what is missing of them, a table, a column, an index, the row of
+ * msync_flag, is made again and loses no row of what is there; that is all
+ * that a later version needs to add to a database of an earlier one.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_private.h"
+
+/* sync_log, sync_buffer, changelog and key_value_store have Open mSupply's
+ * names and columns */
+
+static const char *const  key_value_store[] = {
+    "id TEXT PRIMARY KEY NOT NULL",
+    "value_string TEXT",
+    "value_int BIGINT",
+    "value_bigint BIGINT",
+    "value_float DOUBLE",
+    "value_bool BOOLEAN",
+    NULL
+};
+
+/* "parent_id": of a table whose rows have no store of their own, the row that
+ * has it; it is looked up when the changelog is read */
+static const char *const  changelog[] = {
+    "cursor INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    "row_action TEXT NOT NULL CHECK (row_action IN ('UPSERT', 'DELETE'))",
+    "name_link_id TEXT",
+    "store_id TEXT",
+    "is_sync_update BOOLEAN NOT NULL DEFAULT 0",
+    "source_site_id INTEGER",
+    "parent_id TEXT",
+    NULL
+};
+
+static const char *const  sync_buffer[] = {
+    "id INTEGER PRIMARY KEY NOT NULL",
+    "record_id TEXT NOT NULL",
+    "received_datetime TEXT NOT NULL",
+    "integration_datetime TEXT",
+    "integration_error TEXT",
+    "table_name TEXT NOT NULL",
+    "action TEXT NOT NULL",
+    "data TEXT",
+    "source_site_id INTEGER",
+    "side INTEGER NOT NULL",
+    "error_field TEXT",
+    "first_failed_datetime TEXT",
+    "last_tried BIGINT",
+    "retry_at BIGINT",
+    "missing_table TEXT",
+    "missing_id TEXT",
+    "tries INTEGER NOT NULL DEFAULT 0",
+    NULL
+};
+
+static const char *const  sync_log[] = {
+    "id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",
+    "started_datetime TEXT NOT NULL",
+    "finished_datetime TEXT",
+    "prepare_initial_started_datetime TEXT",
+    "prepare_initial_finished_datetime TEXT",
+    "push_started_datetime TEXT",
+    "push_finished_datetime TEXT",
+    "push_progress_total INTEGER",
+    "push_progress_done INTEGER",
+    "pull_central_started_datetime TEXT",
+    "pull_central_finished_datetime TEXT",
+    "pull_central_progress_total INTEGER",
+    "pull_central_progress_done INTEGER",
+    "pull_remote_started_datetime TEXT",
+    "pull_remote_finished_datetime TEXT",
+    "pull_remote_progress_total INTEGER",
+    "pull_remote_progress_done INTEGER",
+    "pull_v6_started_datetime TEXT",
+    "pull_v6_finished_datetime TEXT",
+    "pull_v6_progress_total INTEGER",
+    "pull_v6_progress_done INTEGER",
+    "push_v6_started_datetime TEXT",
+    "push_v6_finished_datetime TEXT",
+    "push_v6_progress_total INTEGER",
+    "push_v6_progress_done INTEGER",
+    "integration_started_datetime TEXT",
+    "integration_finished_datetime TEXT",
+    "integration_progress_total INTEGER",
+    "integration_progress_done INTEGER",
+    "error_message TEXT",
+    "error_code TEXT",
+    "duration_in_seconds INTEGER",
+    NULL
+};
+
+static const char *const  refused[] = {
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    "side INTEGER NOT NULL",
+    "row_action TEXT NOT NULL",
+    "error TEXT NOT NULL",
+    "first_failed_datetime TEXT NOT NULL",
+    "last_tried BIGINT NOT NULL",
+    "tries INTEGER NOT NULL",
+    "waits BOOLEAN NOT NULL DEFAULT 1",
+    NULL
+};
+
+static const char *const  merged[] = {
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    "kept_id TEXT NOT NULL",
+    NULL
+};
+
+/* see send.h */
+static const char *const  never_sent[] = {
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    NULL
+};
+
+static const char *const  flag[] = {
+    "id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1)",
+    "integrating BOOLEAN NOT NULL",
+    NULL
+};
+
+static const struct {
+    const char         *name;
+    const char *const  *columns;
+    const char         *key;       /* of several columns, NULL: of one */
+} tables[] = {
+    { "key_value_store",  key_value_store, NULL },
+    { "changelog",        changelog,       NULL },
+    { "sync_buffer",      sync_buffer,     NULL },
+    { "sync_log",         sync_log,        NULL },
+    { "msync_refused",    refused,         "table_name, record_id, side" },
+    { "msync_merged",     merged,          "table_name, record_id" },
+    { "msync_never_sent", never_sent,      "table_name, record_id" },
+    { "msync_flag",       flag,            NULL }
+};
+
+#define NTABLES  (sizeof(tables) / sizeof(*tables))
+
+static const struct {
+    const char  *name;
+    bool         unique;
+    const char  *rest;             /* of the statement, after the name */
+} indexes[] = {
+    { "changelog_record", false,
+      "\n  ON changelog (record_id, table_name, cursor)" },
+    /* an upsert and the delete of one record replace each other; a merge is
+     * another thing that may carry the same id, and so may two merges */
+    { "sync_buffer_key", true, MSYNC_STORE_BUFFER_KEY },
+    { "sync_buffer_pending", false,
+      "\n  ON sync_buffer (table_name, action, id)\n"
+      "  WHERE integration_datetime IS NULL" },
+    { "sync_buffer_failed", false,
+      "\n  ON sync_buffer (id) WHERE integration_datetime IS NULL\n"
+      "  AND integration_error IS NOT NULL" },
+    { "sync_buffer_missing", false,
+      "\n  ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" }
+};
+
+#define NINDEXES  (sizeof(indexes) / sizeof(*indexes))
+
+
+static void
+bookkeeping_add_index(sqlite3_str *sql, size_t i, const char *condition)
+{
+    sqlite3_str_appendf(sql, "CREATE%s INDEX %s%s%s",
+                        indexes[i].unique ? " UNIQUE" : "", condition,
+                        indexes[i].name, indexes[i].rest);
+}
+
+
+void
+msync_store_put_bookkeeping(sqlite3_str *sql)
+{
+    size_t  i, j;
+
+    for (i = 0; i < NTABLES; i++) {
+        sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS %s (",
+                            tables[i].name);
+
+        for (j = 0; tables[i].columns[j] != NULL; j++) {
+            sqlite3_str_appendf(sql, "%s\n  %s", j == 0 ? "" : ",",
+                                tables[i].columns[j]);
+        }
+
+        if (tables[i].key != NULL) {
+            sqlite3_str_appendf(sql, ",\n  PRIMARY KEY (%s)", tables[i].key);
+        }
+
+        sqlite3_str_appendall(sql, "\n);\n");
+    }
+
+    for (i = 0; i < NINDEXES; i++) {
+        bookkeeping_add_index(sql, i, "IF NOT EXISTS ");
+        sqlite3_str_appendall(sql, ";\n");
+    }
+
+    sqlite3_str_appendall(sql, "INSERT OR IGNORE INTO msync_flag (id, "
+                          "integrating) VALUES (1, 0);\n");
+}
+
+
+/* the first word of its definition */
+
+static void
+bookkeeping_name(const char *column, char name[64])
+{
+    snprintf(name, 64, "%.*s", (int) strcspn(column, " "), column);
+}
+
+
+int
+msync_store_add_bookkeeping_columns(msync_store_t *store, msync_err_t *err)
+{
+    char          name[64];
+    size_t        i, j;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    for (i = 0; i < NTABLES; i++) {
+
+        if (!msync_store_has_column(store, tables[i].name, NULL)) {
+            continue;
+        }
+
+        for (j = 0; tables[i].columns[j] != NULL; j++) {
+            bookkeeping_name(tables[i].columns[j], name);
+
+            if (!msync_store_has_column(store, tables[i].name, name)) {
+                sqlite3_str_appendf(sql, "ALTER TABLE %s ADD COLUMN %s;\n",
+                                    tables[i].name, tables[i].columns[j]);
+            }
+        }
+    }
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+static int
+bookkeeping_check_indexes(const msync_look_t *look, msync_err_t *err)
+{
+    int           rc = MSYNC_OK;
+    char         *expected;
+    size_t        i;
+    sqlite3_str  *sql;
+
+    /* a first sync works without some of them */
+    if (msync_store_is_loose(look->store)) {
+        return MSYNC_OK;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < NINDEXES; i++) {
+        sql = sqlite3_str_new(look->store->db);
+        bookkeeping_add_index(sql, i, "");
+        expected = sqlite3_str_finish(sql);
+
+        if (expected == NULL) {
+            msync_out_of_memory();
+        }
+
+        rc = msync_store_check_object(look, NULL, "index", indexes[i].name,
+                                      expected, err);
+        sqlite3_free(expected);
+    }
+
+    return rc;
+}
+
+
+int
+msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
+{
+    int     rc = MSYNC_OK;
+    char    name[64];
+    size_t  i, j;
+
+    for (i = 0; rc == MSYNC_OK && i < NTABLES; i++) {
+        rc = msync_store_check_object(look, NULL, "table", tables[i].name,
+                                      NULL, err);
+
+        if (!msync_store_has_column(look->store, tables[i].name, NULL)) {
+            continue;
+        }
+
+        for (j = 0; tables[i].columns[j] != NULL; j++) {
+            bookkeeping_name(tables[i].columns[j], name);
+            msync_store_check_column(look, NULL, tables[i].name, name);
+        }
+    }
+
+    return rc == MSYNC_OK ? bookkeeping_check_indexes(look, err) : rc;
+}

@@ -1,0 +1,286 @@
+/*
+ * Changes: the triggers that write the changelog, and which of its rows this
+ * site may send.
+ *
+ * Promises: whatever connection changes a row of a table that is pushed, what
+ * central has to know of it is written in the same transaction; what changes
+ * nothing that central sees is not.  The triggers are silent while msync_flag
+ * says that the helper integrates, which no other connection can ever see,
+ * for it is taken back before the transaction ends.  They name their own
+ * table and msync's, no other one of the application: SQLite refuses to
+ * rename or drop a table while a trigger names one that is not there.
+ */
+
+#include <string.h>
+
+#include "store/store_private.h"
+
+#define CHANGE    "table_name, record_id, row_action, store_id, parent_id"
+#define SPEAKING  "NOT EXISTS (SELECT 1 FROM msync_flag WHERE integrating)"
+
+const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
+    "INSERT", "UPDATE", "DELETE"
+};
+
+
+/* the expressions of a change of "row", in the order of CHANGE */
+
+static void
+changes_add_values(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, const char *action)
+{
+    sqlite3_str_appendf(sql, "%Q, %s.\"%w\", %Q, ", table->name, row,
+                        table->fields[table->key].name, action);
+
+    if (table->store_via != NULL) {
+        sqlite3_str_appendf(sql, "NULL, NULLIF(%s.\"%w\", '')", row,
+                            table->store_via->name);
+
+    } else if (table->store_field != NULL) {
+        sqlite3_str_appendf(sql, "NULLIF(%s.\"%w\", ''), NULL", row,
+                            table->store_field->name);
+
+    } else {
+        sqlite3_str_appendall(sql, "NULL, NULL");
+    }
+}
+
+
+/* joins the conditions on a change that concerns central */
+
+static void
+changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool key_changed)
+{
+    const char  *key = table->fields[table->key].name;
+
+    /* a table of the application may have rows without a key */
+    sqlite3_str_appendf(sql, "\n  WHERE %s.\"%w\" IS NOT NULL", row, key);
+
+    if (key_changed) {
+        sqlite3_str_appendf(sql, " AND OLD.\"%w\" IS NOT NEW.\"%w\" COLLATE "
+                            "BINARY", key, key);
+    }
+
+    if (table->push_field != NULL) {
+        sqlite3_str_appendf(sql, " AND %s.\"%w\" = %Q", row,
+                            table->push_field, table->push_value);
+    }
+}
+
+
+static void
+changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
+    const char *action, bool key_changed)
+{
+    sqlite3_str_appendall(sql, "  INSERT INTO changelog (" CHANGE ")\n"
+                          "  SELECT ");
+    changes_add_values(sql, table, row, action);
+    changes_add_condition(sql, table, row, key_changed);
+    sqlite3_str_appendall(sql, ";\n");
+}
+
+
+/*
+ * The columns that are on the wire.  The application may have declared some
+ * of them with a collation by which "a" equals "A"; to central these are two.
+ */
+
+static void
+changes_add_wire(sqlite3_str *sql, const msync_table_t *table,
+    const char *row)
+{
+    size_t  i;
+
+    sqlite3_str_appendall(sql, "(");
+
+    for (i = 0; i < table->n; i++) {
+        if (!table->fields[i].local_only) {
+            sqlite3_str_appendf(sql, "%s.\"%w\" COLLATE BINARY, ", row,
+                                table->fields[i].name);
+        }
+    }
+
+    sqlite3_str_appendf(sql, "%s.msync_extra)", row);
+}
+
+
+void
+msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event)
+{
+    bool  is_delete = strcmp(event, "DELETE") == 0;
+    bool  is_update = strcmp(event, "UPDATE") == 0;
+
+    sqlite3_str_appendf(sql, "CREATE TRIGGER \"msync_%w_%s\" AFTER %s ON "
+                        "\"%w\"\nWHEN " SPEAKING, table->sql, event, event,
+                        table->sql);
+
+    if (is_update) {
+        sqlite3_str_appendall(sql, "\n  AND ");
+        changes_add_wire(sql, table, "OLD");
+        sqlite3_str_appendall(sql, "\n  IS NOT ");
+        changes_add_wire(sql, table, "NEW");
+    }
+
+    sqlite3_str_appendall(sql, "\nBEGIN\n");
+
+    if (is_update) {
+        /* a record that changes its id is another record to central */
+        changes_add(sql, table, "OLD", "DELETE", true);
+    }
+
+    changes_add(sql, table, is_delete ? "OLD" : "NEW",
+                is_delete ? "DELETE" : "UPSERT", false);
+    sqlite3_str_appendall(sql, "END");
+}
+
+
+/* rows of a table as changes of this moment */
+
+static void
+changes_add_rows(sqlite3_str *sql, const msync_table_t *table)
+{
+    sqlite3_str_appendall(sql, "WITH msync_change (" CHANGE ", "
+                          "is_sync_update) AS (SELECT ");
+    changes_add_values(sql, table, "t", "UPSERT");
+    sqlite3_str_appendf(sql, ", 0 FROM \"%w\" AS t", table->sql);
+    changes_add_condition(sql, table, "t", false);
+    sqlite3_str_appendall(sql, ") ");
+}
+
+
+void
+msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter)
+{
+    changes_add_rows(sql, table);
+    sqlite3_str_appendf(sql, "INSERT INTO changelog (" CHANGE ") SELECT "
+                        CHANGE " FROM msync_change WHERE %s", filter);
+}
+
+
+void
+msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter)
+{
+    changes_add_rows(sql, table);
+    sqlite3_str_appendf(sql, "SELECT count(*) FROM (SELECT record_id AS k "
+                        "FROM msync_never_sent WHERE table_name = %Q) CROSS "
+                        "JOIN msync_change ON record_id = k WHERE %s",
+                        table->name, filter);
+}
+
+
+/*
+ * The store of a row is that of its parent, which lives, or was deleted and
+ * has left its store in the changelog.  The inner SELECTs give the columns
+ * names of ours, so that parent_id is the one outside of them, whatever else
+ * the application's table has.  Where the application took the parent's
+ * column away its name is a text to SQLite: no store then.
+ */
+
+static void
+changes_add_parent(sqlite3_str *sql, const msync_table_t *table)
+{
+    const msync_table_t  *parent = table->store_via->target;
+
+    sqlite3_str_appendf(sql, " WHEN %Q THEN ifnull((SELECT s FROM (SELECT "
+                        "\"%w\" AS k, NULLIF(NULLIF(\"%w\", ''), %Q) AS s "
+                        "FROM \"%w\") WHERE k = parent_id), (SELECT s FROM "
+                        "(SELECT record_id AS k, table_name AS t, row_action "
+                        "AS a, cursor AS n, store_id AS s FROM changelog) "
+                        "WHERE k = parent_id AND t = %Q AND a = 'DELETE' "
+                        "ORDER BY n DESC LIMIT 1))", table->name,
+                        parent->fields[parent->key].name,
+                        table->store_field->name, table->store_field->name,
+                        parent->sql, parent->name);
+}
+
+
+/* whether the store of a change is active on this site (?1 is its id), or it
+ * has none */
+
+static void
+changes_add_store(sqlite3_str *sql, const msync_catalogue_t *catalogue)
+{
+    bool                  any = false;
+    size_t                i;
+    sqlite3_str          *active = sqlite3_str_new(NULL);
+    char                 *text;
+    const msync_table_t  *store = msync_catalogue_find(catalogue, "store");
+
+    if (store != NULL) {
+        sqlite3_str_appendf(active, "(SELECT s.\"%w\" FROM \"%w\" AS s WHERE "
+                            "s.\"sync_id_remote_site\" = ?1)",
+                            store->fields[store->key].name, store->sql);
+    } else {
+        sqlite3_str_appendall(active, "()");
+    }
+
+    text = sqlite3_str_finish(active);
+    sqlite3_str_appendf(sql, "CASE WHEN parent_id IS NULL THEN store_id IS "
+                        "NULL OR store_id IN %s ELSE (SELECT s IS NULL OR s "
+                        "IN %s FROM (SELECT CASE table_name", text, text);
+    sqlite3_free(text);
+
+    for (i = 0; i < catalogue->n; i++) {
+        if (catalogue->tables[i].push != 0
+            && catalogue->tables[i].store_via != NULL)
+        {
+            changes_add_parent(sql, &catalogue->tables[i]);
+            any = true;
+        }
+    }
+
+    sqlite3_str_appendf(sql, "%s END AS s)) END",
+                        any ? "" : " WHEN '' THEN NULL");
+}
+
+
+/*
+ * Only what central takes counts as waiting: tables that are pushed, deletes
+ * of those whose deletes are sent, and stores that are active on this site
+ * (?1 is its id).
+ */
+
+char *
+msync_store_changes_filter(const msync_catalogue_t *catalogue)
+{
+    int           pass;
+    char         *text, *copy;
+    size_t        i;
+    sqlite3_str  *sql;
+
+    sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(sql, "is_sync_update = 0 AND ");
+    changes_add_store(sql, catalogue);
+    sqlite3_str_appendall(sql, " AND (");
+
+    for (pass = 0; pass < 2; pass++) {
+        sqlite3_str_appendf(sql, "%srow_action = %Q AND table_name IN (''",
+                            pass ? " OR " : "", pass ? "DELETE" : "UPSERT");
+
+        for (i = 0; i < catalogue->n; i++) {
+            if (catalogue->tables[i].push != 0
+                && (pass == 0 || catalogue->tables[i].push_delete))
+            {
+                sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].name);
+            }
+        }
+
+        sqlite3_str_appendall(sql, ")");
+    }
+
+    sqlite3_str_appendall(sql, ")");
+
+    text = sqlite3_str_finish(sql);
+    if (text == NULL) {
+        msync_out_of_memory();
+    }
+
+    copy = msync_strdup(text);
+    sqlite3_free(text);
+
+    return copy;
+}

@@ -1,0 +1,431 @@
+/*
+ * Rows that central never had, and sending them.
+ *
+ * msync_never_sent lists the rows that were in a table before msync took it
+ * over.  One leaves the list when central sends it, when central has taken
+ * it, or when it is queued; a row that is deleted is not looked for there any
+ * more.
+ *
+ * Promises: nothing is queued but on request; a row is queued once.
+ */
+
+#include <string.h>
+#include <strings.h>
+
+#include "store/store_private.h"
+
+#define SLICE  10000               /* rows of one transaction */
+
+
+/* the rows of a table whose ids are not in these tables of ours */
+
+int
+msync_store_note_never_sent(msync_store_t *store, const msync_table_t *table,
+    const char *except, msync_err_t *err)
+{
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+    const char   *key = table->fields[table->key].name;
+
+    sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO msync_never_sent "
+                        "(table_name, record_id) SELECT %Q, t.\"%w\" FROM "
+                        "\"%w\" AS t WHERE t.\"%w\" IS NOT NULL",
+                        table->name, key, table->sql, key);
+
+    if (table->push_field != NULL) {
+        sqlite3_str_appendf(sql, " AND t.\"%w\" = %Q", table->push_field,
+                            table->push_value);
+    }
+
+    sqlite3_str_appendf(sql, "%s", except ? except : "");
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+/*
+ * Versions up to 4 removed nothing from the buffer and the changelog, so a
+ * row that is in neither is one from before msync.
+ */
+
+int
+msync_store_find_never_sent(msync_store_t *store, msync_err_t *err)
+{
+    int           rc = MSYNC_OK;
+    char         *except;
+    size_t        i;
+    const char   *key;
+
+    const msync_table_t  *table;
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+        key = table->fields[table->key].name;
+
+        if (table->push == 0
+            || !msync_store_has_column(store, table->sql, key)
+            || (table->push_field != NULL
+                && !msync_store_has_column(store, table->sql,
+                                           table->push_field)))
+        {
+            continue;
+        }
+
+        except = sqlite3_mprintf(" AND NOT EXISTS (SELECT 1 FROM sync_buffer "
+                                 "AS b WHERE b.record_id = t.\"%w\" AND "
+                                 "b.table_name = %Q AND b.action <> 'MERGE') "
+                                 "AND NOT EXISTS (SELECT 1 FROM changelog AS "
+                                 "c WHERE c.record_id = t.\"%w\" AND "
+                                 "c.table_name = %Q)", key, table->name, key,
+                                 table->name);
+        if (except == NULL) {
+            msync_out_of_memory();
+        }
+
+        rc = msync_store_note_never_sent(store, table, except, err);
+        sqlite3_free(except);
+    }
+
+    return rc;
+}
+
+
+int
+msync_store_any_never_sent(msync_store_t *store, bool *any, msync_err_t *err)
+{
+    return msync_store_found(store,
+        msync_store_stmt(store, MSYNC_STMT_NEVER_SENT_ANY,
+                         "SELECT 1 FROM msync_never_sent LIMIT 1", err),
+        any, "looking for rows that were never sent", err);
+}
+
+
+int
+msync_store_was_sent(msync_store_t *store, const char *table, const char *id,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_NEVER_SENT_CLEAR,
+                            "DELETE FROM msync_never_sent WHERE table_name = "
+                            "?1 AND record_id = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, "rows that were never sent", err);
+}
+
+
+int
+msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
+    msync_err_t *err)
+{
+    int     rc;
+    bool    any;
+    size_t  i;
+
+    rc = msync_store_any_never_sent(store, &any, err);
+
+    for (i = 0; rc == MSYNC_OK && any && i < batch->n; i++) {
+        rc = msync_store_was_sent(store, batch->records[i].table,
+                                  batch->records[i].id, err);
+    }
+
+    return rc;
+}
+
+
+/* whether there may be any by now, and the id that the filter needs */
+
+static int
+send_begin(msync_store_t *store, bool *any, int64_t *site, msync_err_t *err)
+{
+    msync_log_entry_t  success;
+
+    *any = false;
+    *site = -1;
+
+    if (msync_store_log_last_success(store, &success, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return success.id == 0 ? MSYNC_OK
+                           : msync_store_any_never_sent(store, any, err);
+}
+
+
+static int
+send_count(msync_store_t *store, const msync_table_t *table, int64_t site,
+    int64_t *n, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_str   *sql = sqlite3_str_new(store->db);
+    sqlite3_stmt  *stmt;
+
+    msync_store_put_never_sent(sql, table, store->changes_filter);
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    rc = msync_store_scalar(store, stmt, n, table->name, err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+int
+msync_store_never_sent(msync_store_t *store, int64_t *n, msync_err_t *err)
+{
+    int      rc;
+    bool     any;
+    size_t   i;
+    int64_t  site, rows;
+
+    *n = 0;
+    rc = send_begin(store, &any, &site, err);
+
+    for (i = 0; rc == MSYNC_OK && any && i < store->catalogue->n; i++) {
+        if (store->catalogue->tables[i].push != 0) {
+            rc = send_count(store, &store->catalogue->tables[i], site, &rows,
+                            err);
+            *n += rc == MSYNC_OK ? rows : 0;
+        }
+    }
+
+    return rc;
+}
+
+
+/* the last id of the next slice behind "after", NULL: there is none; owned */
+
+static int
+send_slice(msync_store_t *store, const msync_table_t *table,
+    const char *after, char **last, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    *last = NULL;
+    stmt = msync_store_prepare(store, "SELECT max(record_id) FROM (SELECT "
+                               "record_id FROM msync_never_sent WHERE "
+                               "table_name = ?1 AND record_id > ?2 ORDER BY "
+                               "record_id LIMIT ?3)", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 3, SLICE);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        *last = text ? msync_strdup(text) : NULL;
+
+    } else {
+        rc = msync_store_fault(store, table->name, err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+static int
+send_run(msync_store_t *store, char *text, int64_t site, const char *after,
+    const char *last, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store, text, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, last, -1, SQLITE_STATIC);
+    rc = msync_store_run(store, stmt, "rows that were never sent", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+#define IN_SLICE                                                              \
+    "table_name = %Q AND record_id > ?2 AND record_id <= ?3"
+
+
+/* queues what lies behind "after" up to "last", and takes that off the list */
+
+static int
+send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
+    const char *after, const char *last, int64_t *queued, msync_err_t *err)
+{
+    int64_t       cursor = 0;
+    sqlite3_str  *sql;
+
+    if (msync_store_scalar(store,
+            msync_store_stmt(store, MSYNC_STMT_CHANGELOG_END,
+                             "SELECT max(cursor) FROM changelog", err),
+            &cursor, "changelog", err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_queue(sql, table, store->changes_filter);
+    sqlite3_str_appendf(sql, " AND record_id IN (SELECT record_id FROM "
+                        "msync_never_sent WHERE " IN_SLICE ")", table->name);
+
+    if (send_run(store, sqlite3_str_finish(sql), site, after, last, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *queued += sqlite3_changes(store->db);
+
+    return send_run(store,
+                    sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
+                                    IN_SLICE " AND record_id IN (SELECT "
+                                    "record_id FROM changelog WHERE cursor > "
+                                    "%lld)", table->name,
+                                    (long long) cursor),
+                    site, after, last, err);
+}
+
+
+static int
+send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
+    int64_t *queued, msync_err_t *err)
+{
+    int    rc;
+    char  *after, *last;
+
+    after = msync_strdup("");
+
+    for ( ;; ) {
+        rc = send_slice(store, table, after, &last, err);
+
+        if (rc != MSYNC_OK || last == NULL) {
+            break;
+        }
+
+        rc = msync_store_begin(store, err);
+
+        if (rc == MSYNC_OK) {
+            rc = send_queue(store, table, site, after, last, queued, err);
+
+            if (rc == MSYNC_OK) {
+                rc = msync_store_commit(store, err);
+
+            } else {
+                msync_store_rollback(store);
+            }
+        }
+
+        msync_free(&after);
+        after = last;
+
+        if (rc != MSYNC_OK) {
+            break;
+        }
+    }
+
+    msync_free(&after);
+    return rc;
+}
+
+
+static bool
+send_is(const msync_table_t *table, const char *name)
+{
+    return table->push != 0
+           && (strcmp(table->name, name) == 0
+               || strcasecmp(table->sql, name) == 0);
+}
+
+
+static bool
+send_is_named(const msync_table_t *table, const char *const *tables,
+    size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (send_is(table, tables[i])) {
+            return true;
+        }
+    }
+
+    return n == 0;
+}
+
+
+/* the first name that is no table which is pushed, NULL: all are */
+
+static const char *
+send_unknown(const msync_catalogue_t *catalogue, const char *const *tables,
+    size_t n)
+{
+    size_t  i, j;
+
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < catalogue->n; j++) {
+            if (send_is(&catalogue->tables[j], tables[i])) {
+                break;
+            }
+        }
+
+        if (j == catalogue->n) {
+            return tables[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
+    int64_t *queued, const char **unknown, msync_err_t *err)
+{
+    int      rc;
+    bool     any;
+    size_t   i;
+    int64_t  site;
+
+    *queued = 0;
+    *unknown = send_unknown(store->catalogue, tables, n);
+
+    if (*unknown != NULL) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "\"%.128s\" is no "
+                             "table that this site sends", *unknown);
+    }
+
+    rc = send_begin(store, &any, &site, err);
+
+    for (i = 0; rc == MSYNC_OK && any && i < store->catalogue->n; i++) {
+        if (store->catalogue->tables[i].push != 0
+            && send_is_named(&store->catalogue->tables[i], tables, n))
+        {
+            rc = send_table(store, &store->catalogue->tables[i], site, queued,
+                            err);
+        }
+    }
+
+    return rc;
+}

@@ -1,0 +1,37 @@
+/*
+ * Rows that the application had before msync came: central never got them,
+ * nobody knows whether it deleted them, so they are sent on request only.
+ */
+
+#ifndef MSYNC_STORE_SEND_H
+#define MSYNC_STORE_SEND_H
+
+#include "catalogue/record.h"
+#include "store/store.h"
+
+/*
+ * The rows of tables that are pushed, and of stores that are active on this
+ * site, which neither came from central nor were ever queued for it.  0 until
+ * the first sync is over, for central may send them yet.  Costs nothing where
+ * there are none, and a look-up each where there are.
+ */
+int msync_store_never_sent(msync_store_t *store, int64_t *n,
+    msync_err_t *err);
+
+/*
+ * Puts these rows of the tables, named as on the wire or in the database, n =
+ * 0: of all, into the changelog: *queued is their number, 0 until the first
+ * sync is over.  In transactions of its own, so that the application may write
+ * between them; what was queued before an error stays queued.  A name that is
+ * no table which this site pushes is an error before anything is queued:
+ * *unknown, otherwise NULL, points at it in "tables".
+ */
+int msync_store_send(msync_store_t *store, const char *const *tables,
+    size_t n, int64_t *queued, const char **unknown, msync_err_t *err);
+
+/* central took these records: they were never sent no more.  Inside the
+ * transaction that moves the push cursor */
+int msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
+    msync_err_t *err);
+
+#endif /* MSYNC_STORE_SEND_H */

@@ -1,0 +1,241 @@
+/* Rows that were there before msync came. */
+
+#include "integration.h"
+#include "site.h"
+#include "base/log.h"
+#include "store/changelog.h"
+#include "store/log.h"
+#include "store/send.h"
+
+#define ROWS                                                                  \
+    "CREATE TABLE Location (ID TEXT PRIMARY KEY, code TEXT, store_ID TEXT);"  \
+    "CREATE TABLE name (ID TEXT PRIMARY KEY, name TEXT, type TEXT);"          \
+    "CREATE TABLE unit (ID TEXT PRIMARY KEY, units TEXT);"                    \
+    "INSERT INTO Location VALUES ('L1', 'a', 'S1'), ('L2', 'b', 'S1'), "      \
+    "('other', 'c', 'S2'), (NULL, 'd', 'S1'), ('L3', 'e', 'S1');"             \
+    "INSERT INTO name VALUES ('P1', 'p', 'patient'), ('F1', 'f', "            \
+    "'facility');"                                                            \
+    "INSERT INTO unit VALUES ('U1', 'box')"
+
+
+/* an application with rows, which msync then takes over */
+
+static int
+open_application(void **state)
+{
+    int           rc;
+    char          command[160];
+    site_t       *site;
+    msync_err_t   err;
+
+    rc = site_open(state);
+    site = *state;
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    snprintf(command, sizeof(command), "rm '%s'*", site->path);
+    assert_int_equal(system(command), 0);
+
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    sqlite3_busy_timeout(site->app, 5000);
+    site_sql(site, ROWS);
+    assert_migrates(site, NULL);
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_SITE_ID, SITE_ID,
+                                  &err));
+    return rc;
+}
+
+
+/* the first sync brings these and is over */
+
+static void
+initialise(site_t *site)
+{
+    msync_err_t        err;
+    msync_log_entry_t  entry;
+
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
+             "'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7),"
+             "('S2', 'N1', 'c', 'store', 8);"
+             "UPDATE msync_flag SET integrating = 0;");
+    assert_ok(msync_store_log_begin(site->store, &entry, &err));
+    entry.finished = entry.started;
+    assert_ok(msync_store_log_update(site->store, &entry, &err));
+}
+
+
+static int64_t
+never_sent(site_t *site)
+{
+    int64_t      n;
+    msync_err_t  err;
+
+    assert_ok(msync_store_never_sent(site->store, &n, &err));
+    return n;
+}
+
+
+static int64_t
+waiting(site_t *site)
+{
+    int64_t      n;
+    msync_err_t  err;
+
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    return n;
+}
+
+
+static void
+rows_from_before_msync_are_counted_when_the_first_sync_is_over(void **state)
+{
+    site_t  *site = *state;
+
+    assert_int_equal(never_sent(site), 0);
+    initialise(site);
+
+    /* three locations of a store of this site, and a patient */
+    assert_int_equal(never_sent(site), 4);
+    assert_int_equal(waiting(site), 0);
+
+    site_sql(site, "DELETE FROM Location WHERE ID = 'L1'");
+    assert_int_equal(never_sent(site), 3);
+}
+
+
+static void
+what_central_sends_or_takes_is_known_to_it(void **state)
+{
+    int64_t        processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    initialise(site);
+    site_pull(site, MSYNC_LEGACY, "Location", "L1", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"L1\",\"Description\":\"d\",\"code\":\"x\","
+              "\"hold\":false,\"Volume\":0,\"store_ID\":\"S1\","
+              "\"type_ID\":\"\"}");
+    (void) integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT code FROM Location WHERE ID = "
+                                 "'L1'"), "x");
+    assert_int_equal(never_sent(site), 3);
+
+    site_sql(site, "UPDATE Location SET code = 'y' WHERE ID = 'L2'");
+    assert_int_equal(never_sent(site), 3);
+    assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_int_equal(batch.n, 1);
+    assert_ok(msync_store_sent(site->store, &batch, &err));
+    assert_int_equal(never_sent(site), 2);
+    msync_batch_clear(&batch);
+}
+
+
+static void
+they_are_queued_on_request_and_once(void **state)
+{
+    int64_t      queued;
+    site_t      *site = *state;
+    const char  *unknown;
+    msync_err_t  err;
+
+    static const char *const  names[] = { "Location", "unit" };
+
+    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
+                               &err));
+    assert_int_equal(queued, 0);
+
+    initialise(site);
+    msync_err_clear(&err);
+    assert_int_equal(msync_store_send(site->store, names, 2, &queued,
+                                      &unknown, &err), MSYNC_ERROR);
+    assert_string_equal(unknown, "unit");
+    assert_non_null(strstr(err.text, "\"unit\" is no table that this site "
+                           "sends"));
+    assert_int_equal(waiting(site), 0);
+
+    assert_ok(msync_store_send(site->store, names, 1, &queued, &unknown,
+                               &err));
+    assert_null(unknown);
+    assert_int_equal(queued, 3);
+    assert_int_equal(waiting(site), 3);
+    assert_int_equal(never_sent(site), 1);
+
+    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
+                               &err));
+    assert_int_equal(queued, 1);
+    assert_int_equal(waiting(site), 4);
+    assert_int_equal(never_sent(site), 0);
+
+    /* that of a store of another site, until it is active here */
+    site_sql(site, "UPDATE store SET sync_id_remote_site = 7");
+    assert_int_equal(never_sent(site), 1);
+}
+
+
+/* a database of a version that kept no list, but all that came and went */
+
+static void
+a_database_of_version_4_tells_them_by_what_it_kept(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, "DELETE FROM msync_never_sent;"
+             "UPDATE Location SET code = 'z' WHERE ID = 'L3';"
+             "INSERT INTO sync_buffer (record_id, received_datetime, "
+             "integration_datetime, table_name, action, data, side) VALUES "
+             "('L1', 't', 't', 'Location', 'UPSERT', '{}', 1);"
+             "UPDATE key_value_store SET value_int = 4 WHERE id = "
+             "'MSYNC_SCHEMA_VERSION'");
+    assert_migrates(site, NULL);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT * FROM msync_never_sent ORDER BY "
+                                 "record_id)"), "L2,P1,other");
+    assert_int_equal(never_sent(site), 2);
+}
+
+
+/* the column of msync's is lost in a rebuild, too */
+
+static void
+a_table_that_was_rebuilt_was_not_there_before_msync(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    initialise(site);
+    site_sql(site, "INSERT INTO plugin_data (id, store_id, plugin_code, "
+             "data_identifier, data) VALUES ('a', 'S1', 'p', 'd', '1');"
+             "CREATE TABLE n AS SELECT * FROM plugin_data;"
+             "DROP TABLE plugin_data;"
+             "ALTER TABLE n DROP COLUMN msync_extra;"
+             "ALTER TABLE n RENAME TO plugin_data;"
+             "CREATE UNIQUE INDEX i ON plugin_data (id)");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(never_sent(site), 4);
+}
+
+
+int
+main(void)
+{
+#define A(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, open_application, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        A(rows_from_before_msync_are_counted_when_the_first_sync_is_over),
+        A(what_central_sends_or_takes_is_known_to_it),
+        A(they_are_queued_on_request_and_once),
+        A(a_database_of_version_4_tells_them_by_what_it_kept),
+        A(a_table_that_was_rebuilt_was_not_there_before_msync)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
