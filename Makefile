@@ -28,9 +28,9 @@ DATA := $(B)/sync/catalogue/catalogue_data.o
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: all always deps module helper faults run test unit unit-build \
-        variants soak test-matrix sanitize lint fuzz browser-test screenshots bench \
-        bench-long install clean
+.PHONY: all always deps module helper faults run test check unit unit-build \
+        variants soak test-matrix sanitize lint fuzz fuzz-build \
+        browser-test screenshots bench bench-long install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -78,10 +78,21 @@ run: all
 	@exec env PORT=$(PORT) t/tools/demo
 
 
+# all that is run on every submission
+
 test:
 	@t/tools/deps build test lint fuzz browser
 	@$(MAKE) --no-print-directory module helper faults
+	@$(MAKE) --no-print-directory -s -j2 unit-build fuzz-build
 	@t/tools/test
+
+# what a person runs before a commit: less than a minute
+
+check:
+	@t/tools/deps build test lint
+	@$(MAKE) --no-print-directory -j2 module helper faults
+	@$(MAKE) --no-print-directory -s -j2 unit-build
+	@t/tools/test check
 
 # other compilers, other builds of nginx, other counts of workers
 
@@ -184,8 +195,10 @@ NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
 fuzz:
 	@t/tools/deps build fuzz
 	@$(MAKE) --no-print-directory module
-	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
+	@$(MAKE) --no-print-directory -s -j2 fuzz-build
 	@t/tools/fuzz
+
+fuzz-build: $(FUZZ_BIN) ; @:
 
 $(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR)
 	@mkdir -p $(@D)

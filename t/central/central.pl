@@ -3,6 +3,9 @@
 # Emulates mSupply central (API v5) and Open mSupply central (API v6), for
 # tests and the demo.  Usage is at the end of this file.
 
+# whatever else is installed: booleans are Mojo::JSON's own
+BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
+
 use Mojo::Base -strict, -signatures;
 use FindBin qw($Bin);
 use lib "$Bin/lib";

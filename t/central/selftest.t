@@ -2,6 +2,9 @@
 
 # The emulator itself: every call, good and bad, every fault, the data.
 
+# whatever else is installed: booleans are Mojo::JSON's own
+BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
+
 use Mojo::Base -strict, -signatures;
 use utf8;
 use FindBin qw($Bin);
