@@ -162,7 +162,23 @@ static ngx_command_t  ngx_http_msync_commands[] = {
                              &ngx_http_msync_response_post),
 
     ngx_http_msync_parameter("limit_rate", NGX_CONF_TAKE1,
-                             ngx_conf_set_off_slot, limit_rate, NULL),
+                             ngx_conf_set_off_slot, limit_rate,
+                             &ngx_http_msync_rate_post),
+
+    ngx_http_msync_parameter("hardware_id", NGX_CONF_TAKE1,
+                             ngx_conf_set_str_slot, hardware_id,
+                             &ngx_http_msync_hardware_id_post),
+
+    ngx_http_msync_parameter("hardware_id_file", NGX_CONF_TAKE1,
+                             ngx_conf_set_str_slot, hardware_id_file,
+                             &ngx_http_msync_path_post),
+
+    ngx_http_msync_parameter("protocol", NGX_CONF_TAKE1,
+                             ngx_http_msync_protocol, protocol, NULL),
+
+    ngx_http_msync_parameter("changelog_keep", NGX_CONF_TAKE1,
+                             ngx_conf_set_sec_slot, changelog_keep,
+                             &ngx_http_msync_keep_post),
 
     ngx_http_msync_parameter("helper", NGX_CONF_TAKE1,
                              ngx_conf_set_str_slot, helper_path,
@@ -461,6 +477,7 @@ ngx_http_msync_create_site(ngx_conf_t *cf, ngx_str_t *name)
     site->ssl_verify = NGX_CONF_UNSET;
     site->max_response = NGX_CONF_UNSET;
     site->limit_rate = NGX_CONF_UNSET;
+    site->changelog_keep = NGX_CONF_UNSET;
 
     ngx_queue_init(&site->polls);
     ngx_queue_init(&site->answers);

@@ -17,6 +17,7 @@
 #include <ngx_http.h>
 
 #include "../sync/channel/control.h"
+#include "../sync/channel/limits.h"
 
 
 #ifndef MSYNC_HELPER_PATH
@@ -32,8 +33,6 @@
 #define NGX_HTTP_MSYNC_WAIT_MAX       60             /* s, of a long poll */
 #define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms */
 #define NGX_HTTP_MSYNC_GONE           30000          /* ms without a helper */
-
-#define NGX_HTTP_MSYNC_INTERVAL       300            /* s, the default */
 
 /* of our own child: exec() failed, id: errno */
 #define NGX_HTTP_MSYNC_FRAME_FAILED   0
@@ -184,6 +183,10 @@ struct ngx_http_msync_site_s {
     ngx_str_t                 proxy;
     off_t                     max_response;
     off_t                     limit_rate;
+    ngx_str_t                 hardware_id;
+    ngx_str_t                 hardware_id_file;
+    ngx_str_t                 protocol;
+    time_t                    changelog_keep;
     ngx_str_t                 helper_path;
 
     ngx_http_msync_shctx_t   *sh;
@@ -253,7 +256,7 @@ typedef struct {
 extern ngx_module_t  ngx_http_msync_module;
 
 
-/* ngx_http_msync_conf.c: the parameters of msync_site */
+/* ngx_http_msync_value.c: the values in a msync_site block */
 
 extern ngx_conf_post_t  ngx_http_msync_interval_post;
 extern ngx_conf_post_t  ngx_http_msync_timeout_post;
@@ -262,13 +265,23 @@ extern ngx_conf_post_t  ngx_http_msync_url_post;
 extern ngx_conf_post_t  ngx_http_msync_username_post;
 extern ngx_conf_post_t  ngx_http_msync_proxy_post;
 extern ngx_conf_post_t  ngx_http_msync_sha256_post;
-extern ngx_conf_post_t  ngx_http_msync_path_post;
-extern ngx_conf_post_t  ngx_http_msync_file_post;
-extern ngx_conf_post_t  ngx_http_msync_password_post;
 extern ngx_conf_post_t  ngx_http_msync_response_post;
+extern ngx_conf_post_t  ngx_http_msync_rate_post;
+extern ngx_conf_post_t  ngx_http_msync_keep_post;
+extern ngx_conf_post_t  ngx_http_msync_hardware_id_post;
 
 char *ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* ngx_http_msync_conf.c: its files, and the block as a whole */
+
+extern ngx_conf_post_t  ngx_http_msync_path_post;
+extern ngx_conf_post_t  ngx_http_msync_file_post;
+extern ngx_conf_post_t  ngx_http_msync_password_post;
+
 char *ngx_http_msync_check_name(ngx_conf_t *cf,
     ngx_http_msync_main_conf_t *mcf, ngx_http_msync_site_t *site);
 char *ngx_http_msync_check_site(ngx_conf_t *cf,
@@ -414,6 +427,8 @@ ngx_int_t ngx_http_msync_read_body(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_http_msync_method_pt handler,
     ngx_uint_t data);
 ngx_int_t ngx_http_msync_ask(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t request);
+ngx_int_t ngx_http_msync_ask_patients(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t request);
 void ngx_http_msync_answers_wake(ngx_http_msync_site_t *site);
 

@@ -23,6 +23,8 @@ static void ngx_http_msync_body_cleanup(void *data);
 static void ngx_http_msync_body_forget(ngx_http_request_t *r);
 static void ngx_http_msync_body_wipe(ngx_event_t *ev);
 #endif
+static u_char *ngx_http_msync_body_argument(ngx_http_request_t *r,
+    char *name, u_char *p, u_char *last);
 static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
 static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *answer);
@@ -265,7 +267,7 @@ ngx_http_msync_body_wipe(ngx_event_t *ev)
 #endif
 
 
-/* settings, test, initialise: the helper answers, within a minute */
+/* what the helper answers, within a minute */
 
 ngx_int_t
 ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
@@ -293,7 +295,7 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
     if (rc != NGX_OK) {
         return ngx_http_msync_send_unavailable(r, "TOO_MANY_REQUESTS",
-                                "Too many settings are being checked.");
+                                "Too many requests are being answered.");
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -314,6 +316,82 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_http_msync_ring();
 
     return NGX_DONE;
+}
+
+
+/* the arguments of the query, as the members of an object */
+
+ngx_int_t
+ngx_http_msync_ask_patients(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t request)
+{
+    u_char                   *p, *last;
+    ngx_uint_t                i;
+    ngx_http_msync_waiter_t  *waiter;
+
+    static char  *names[] = { "name", "code" };
+
+    waiter = ngx_http_get_module_ctx(r, ngx_http_msync_module);
+
+    p = waiter->body.data;
+    last = p + NGX_HTTP_MSYNC_BODY_MAX;
+
+    *p++ = '{';
+
+    for (i = 0; i < sizeof(names) / sizeof(char *); i++) {
+        p = ngx_http_msync_body_argument(r, names[i], p, last);
+
+        if (p == NULL) {
+            return ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
+                                             "INVALID_REQUEST",
+                                             "An argument is too long.");
+        }
+    }
+
+    *p++ = '}';
+
+    waiter->body.len = p - waiter->body.data;
+
+    return ngx_http_msync_ask(r, site, request);
+}
+
+
+/* NULL: it does not fit */
+
+static u_char *
+ngx_http_msync_body_argument(ngx_http_request_t *r, char *name, u_char *p,
+    u_char *last)
+{
+    u_char     *dst, *src;
+    size_t      len;
+    ngx_str_t   value;
+
+    len = ngx_strlen(name);
+
+    if (ngx_http_arg(r, (u_char *) name, len, &value) != NGX_OK) {
+        return p;
+    }
+
+    /* an escaped character takes six octets at most */
+
+    if ((size_t) (last - p) < len + 6 * value.len + 8) {
+        return NULL;
+    }
+
+    dst = ngx_pnalloc(r->pool, value.len + 1);
+    if (dst == NULL) {
+        return NULL;
+    }
+
+    src = value.data;
+    value.data = dst;
+    ngx_unescape_uri(&dst, &src, value.len, 0);
+
+    p = ngx_sprintf(p, "%s\"%s\":\"", p[-1] == '{' ? "" : ",", name);
+    p = (u_char *) ngx_escape_json(p, value.data, dst - value.data);
+    *p++ = '"';
+
+    return p;
 }
 
 

@@ -135,14 +135,14 @@ static char *
 ngx_http_msync_frame_name(ngx_uint_t type)
 {
     static char  *received[] = { "hello", "status", "document", "reply",
-                                 "log" };
-    static char  *sent[] = { "config", "command", "request" };
+                                 "log", "pong" };
+    static char  *sent[] = { "config", "command", "request", "ping" };
 
-    if (type >= MSYNC_FRAME_HELLO && type <= MSYNC_FRAME_LOG) {
+    if (type >= MSYNC_FRAME_HELLO && type <= MSYNC_FRAME_PONG) {
         return received[type - MSYNC_FRAME_HELLO];
     }
 
-    if (type >= MSYNC_FRAME_CONFIG && type <= MSYNC_FRAME_REQUEST) {
+    if (type >= MSYNC_FRAME_CONFIG && type <= MSYNC_FRAME_PING) {
         return sent[type - MSYNC_FRAME_CONFIG];
     }
 
@@ -564,6 +564,12 @@ ngx_http_msync_frame_parameters(ngx_http_msync_site_t *s, u_char *p,
                                     (ngx_msec_int_t) s->read_timeout);
     p = ngx_http_msync_frame_number(p, last, "max_response", s->max_response);
     p = ngx_http_msync_frame_number(p, last, "limit_rate", s->limit_rate);
+    p = ngx_http_msync_frame_string(p, last, "hardware_id", &s->hardware_id);
+    p = ngx_http_msync_frame_string(p, last, "hardware_id_file",
+                                    &s->hardware_id_file);
+    p = ngx_http_msync_frame_string(p, last, "protocol", &s->protocol);
+    p = ngx_http_msync_frame_number(p, last, "changelog_keep",
+                                    s->changelog_keep);
     p = ngx_http_msync_frame_number(p, last, "log_level", level);
 
     if (p) {

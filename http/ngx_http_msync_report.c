@@ -27,7 +27,8 @@ static void ngx_http_msync_report_count(ngx_http_msync_site_t *site,
 
 char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
 
-static char  *ngx_http_msync_documents[] = { "history", "errors", "settings" };
+static char  *ngx_http_msync_documents[] = { "history", "errors",
+                                             "dismissed errors", "settings" };
 
 
 void
@@ -240,7 +241,7 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
         return ngx_cpymem(p, site->sh->will.data, site->sh->will.len);
     }
 
-    interval = site->interval == NGX_CONF_UNSET ? NGX_HTTP_MSYNC_INTERVAL
+    interval = site->interval == NGX_CONF_UNSET ? MSYNC_INTERVAL
                                                 : site->interval;
 
     return ngx_sprintf(p, "\"initialisationStatus\":\"PRE_INITIALISATION\","
@@ -248,6 +249,9 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
                           "\"integrationErrors\":0,"
                           "\"intervalSeconds\":%T,"
                           "\"nextSync\":null,"
+                          "\"databaseLockedSince\":null,"
+                          "\"recordsNeverSent\":0,"
+                          "\"protocol\":\"v6\","
                           "\"syncStatus\":null}", interval);
 }
 

@@ -36,6 +36,10 @@ static ngx_int_t ngx_http_msync_patient(ngx_http_request_t *r,
     ngx_str_t *patient);
 static ngx_int_t ngx_http_msync_request(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t request);
+static ngx_int_t ngx_http_msync_patients(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t request);
+static ngx_int_t ngx_http_msync_get_errors(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t data);
 static ngx_int_t ngx_http_msync_refuse(ngx_http_request_t *r,
     ngx_http_msync_site_t *site);
 
@@ -81,7 +85,16 @@ static ngx_http_msync_method_t  ngx_http_msync_methods[] = {
       ngx_http_msync_get_document, MSYNC_DOCUMENT_HISTORY, "GET, HEAD" },
 
     { ngx_string("errors"), NGX_HTTP_MSYNC_READ,
-      ngx_http_msync_get_document, MSYNC_DOCUMENT_ERRORS, "GET, HEAD" },
+      ngx_http_msync_get_errors, 0, "GET, HEAD" },
+
+    { ngx_string("errors/dismiss"), NGX_HTTP_POST,
+      ngx_http_msync_request, MSYNC_REQUEST_DISMISS, "POST" },
+
+    { ngx_string("send"), NGX_HTTP_POST,
+      ngx_http_msync_request, MSYNC_REQUEST_SEND, "POST" },
+
+    { ngx_string("patients"), NGX_HTTP_MSYNC_READ,
+      ngx_http_msync_patients, MSYNC_REQUEST_PATIENTS, "GET, HEAD" },
 
     { ngx_string("metrics"), NGX_HTTP_MSYNC_READ,
       ngx_http_msync_get_metrics, 0, "GET, HEAD" },
@@ -207,7 +220,10 @@ ngx_http_msync_not_allowed(ngx_http_request_t *r, char *allow)
 }
 
 
-/* what follows the location, or the last segment where that cannot be said */
+/*
+ * What follows the location, or the last segment where that cannot be said;
+ * one endpoint has two.
+ */
 
 static void
 ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name)
@@ -234,6 +250,12 @@ ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name)
 
         while (p > r->uri.data && p[-1] != '/') {
             p--;
+        }
+
+        if (last - p == 7 && ngx_strncmp(p, "dismiss", 7) == 0
+            && p - r->uri.data >= 8 && ngx_strncmp(p - 8, "/errors/", 8) == 0)
+        {
+            p -= 7;
         }
     }
 
@@ -499,4 +521,44 @@ ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     return ngx_http_msync_read_body(r, site, ngx_http_msync_ask, request);
+}
+
+
+/* the arguments become the body, for this is asked of central */
+
+static ngx_int_t
+ngx_http_msync_patients(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+    ngx_uint_t request)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_msync_refuse(r, site);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ngx_http_msync_read_body(r, site, ngx_http_msync_ask_patients,
+                                    request);
+}
+
+
+/* those that failed, or with "?dismissed=1" those that nobody counts */
+
+static ngx_int_t
+ngx_http_msync_get_errors(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+    ngx_uint_t data)
+{
+    ngx_str_t   value;
+    ngx_uint_t  document;
+
+    document = MSYNC_DOCUMENT_ERRORS;
+
+    if (ngx_http_arg(r, (u_char *) "dismissed", 9, &value) == NGX_OK
+        && value.len == 1 && value.data[0] == '1')
+    {
+        document = MSYNC_DOCUMENT_DISMISSED;
+    }
+
+    return ngx_http_msync_get_document(r, site, document);
 }

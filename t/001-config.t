@@ -80,6 +80,9 @@ msync_site clinic {
     proxy            http://proxy.example.org:3128;
     max_response     64m;
     limit_rate       0;
+    hardware_id      Board-7.a;
+    protocol         auto;
+    changelog_keep   90d;
     helper           $TEST_NGINX_FAKE_HELPER;
 }
 
@@ -102,6 +105,9 @@ msync_site clinic {
     proxy            socks5://127.0.0.1:1080;
     max_response     1g;
     limit_rate       20k;
+    hardware_id_file hardware-id;
+    protocol         v6;
+    changelog_keep   0;
     helper           $TEST_NGINX_FAKE_HELPER;
 }
 
@@ -871,3 +877,148 @@ msync_site clinic {
 }
 --- error_log eval
 qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 72: an answer beyond what the helper takes
+--- user_files
+>>> site.conf
+msync_site clinic {
+    max_response 2g;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 73: a rate beyond what the helper takes
+--- user_files
+>>> site.conf
+msync_site clinic {
+    limit_rate 2000g;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"limit_rate".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 74: an id of the machine that no header can hold
+--- user_files
+>>> site.conf
+msync_site clinic {
+    hardware_id "two words";
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"hardware_id".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 75: an id of the machine that is too long
+--- user_files
+>>> site.conf
+msync_site clinic {
+    hardware_id 12345678901234567890123456789012345678901234567890123456789012345;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"hardware_id".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 76: an unknown protocol
+--- user_files
+>>> site.conf
+msync_site clinic {
+    protocol v5;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"protocol".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 77: a protocol that this version does not have
+--- user_files
+>>> site.conf
+msync_site clinic {
+    protocol v7;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"protocol" value "v7" is not supported by this version.* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 78: two protocols
+--- user_files
+>>> site.conf
+msync_site clinic {
+    protocol v6; protocol auto;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"protocol".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 79: a changelog kept for too long
+--- user_files
+>>> site.conf
+msync_site clinic {
+    changelog_keep 3661d;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"changelog_keep".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 80: a proxy of a kind that the helper does not have
+--- user_files
+>>> site.conf
+msync_site clinic {
+    proxy socks4://127.0.0.1:1080;
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 81: a proxy with a space
+--- user_files
+>>> site.conf
+msync_site clinic {
+    proxy "http://a b@127.0.0.1:1080";
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 82: a database whose name has a line feed
+--- user_files
+>>> site.conf
+msync_site clinic {
+    database "a\nb.sqlite";
+    database $TEST_NGINX_SITE_DIR/clinic.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"database".* in \S+\/site\.conf:2$/
+
+
+
+=== TEST 83: two ids of the machine
+--- user_files
+>>> site.conf
+msync_site clinic {
+    database         $TEST_NGINX_SITE_DIR/clinic.sqlite;
+    hardware_id      a;
+    hardware_id_file b;
+}
+--- error_log eval
+qr/\[emerg\] .*"hardware_id" and "hardware_id_file".* in \S+\/site\.conf:5$/

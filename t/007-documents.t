@@ -85,11 +85,12 @@ sub with_nginx {
 sub documents_change {
     my ($nginx, $fake) = @_;
 
-    for my $name (qw(history errors settings)) {
+    for my $name (qw(history errors dismissed settings)) {
+        my $path = $name eq 'dismissed' ? 'errors?dismissed=1' : $name;
         my $get = sub {
             my ($etag) = @_;
 
-            return $nginx->get("/api/$name", headers => {
+            return $nginx->get("/api/$path", headers => {
                 defined $etag ? ('If-None-Match' => $etag) : (),
             });
         };
@@ -152,12 +153,13 @@ sub the_longest_documents_have_room {
 
         $fake->document($name => { text => $text });
         Test::More::ok(wait_until(sub {
-            ($nginx->get("/api/$name")->{json}{text} // '') eq $text;
+            ($nginx->get($name eq 'dismissed' ? '/api/errors?dismissed=1'
+                         : "/api/$name")->{json}{text} // '') eq $text;
         }), "$name of $kilobytes KB");
     };
 
     $grows->(@$_) for [history => 3], [errors => 3], [history => 28],
-        [errors => 28], [history => 27];
+        [errors => 28], [dismissed => 3], [history => 27], [dismissed => 28];
 
     my $body = '{"a":"' . 'x' x 65_000 . '"}';
     my $waiting = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
@@ -165,7 +167,7 @@ sub the_longest_documents_have_room {
     Test::More::is(scalar(my @asked = $fake->received(1)), 1,
                    '64 KB of settings');
 
-    $grows->(@$_) for [history => 44], [errors => 44];
+    $grows->(@$_) for [history => 44], [errors => 32], [dismissed => 32];
     $waiting->close;
 }
 

@@ -56,6 +56,7 @@ a_cancelled_sync_loses_nothing();
 a_patient_is_fetched();
 the_history_is_that_of_the_log();
 failed_records_are_tried_again();
+failed_records_are_dismissed();
 a_run_begins_between_two_checks();
 
 no_answer_has_a_secret();
@@ -565,6 +566,64 @@ sub failed_records_are_tried_again {
         $now && $now->{tries} > $tries;
     }), 'it is tried again');
     is(runs(), $runs + 1, 'without any sync');
+}
+
+
+# The one that failed above; what central changes of it brings it back.
+sub failed_records_are_dismissed {
+    my $get = sub { ask(GET => "errors$_[0]")->{json} };
+    my ($error) = @{ $get->('')->{errors} };
+
+    ok(!$error->{dismissed}, 'a failed record is not dismissed by itself');
+    is($get->('?dismissed=1')->{total}, 0, 'and none is');
+
+    for my $wrong ('{}', '{"all": false}', '{"tableName": "item_line"}',
+        '{"recordId": "x"}', '{"tableName": 1, "recordId": "x"}',
+        '{"all": true, "tableName": "item_line"}', '{"all": true',
+        '{"tableName": "a", "recordId": "b", "error": "c"}', '[true]')
+    {
+        is(ask(POST => 'errors/dismiss', $wrong)->{status}, 400,
+           "not by $wrong");
+    }
+
+    is_deeply(ask(POST => 'errors/dismiss', {
+        tableName => $error->{tableName}, recordId => 'another',
+    })->{json}, { dismissed => 0 }, 'another record');
+
+    my $answer = ask(POST => 'errors/dismiss', {
+        map { $_ => $error->{$_} } qw(tableName recordId),
+    });
+    is($answer->{status}, 200, 'dismissed');
+    is_deeply($answer->{json}, { dismissed => 1 }, 'one');
+
+    ok($nginx->wait_status(sub { $_->{integrationErrors} == 0 }),
+       'it is no more counted');
+    ok(wait_until(sub { $get->('')->{total} == 0 }), 'nor listed');
+    ok(wait_until(sub { $get->('?dismissed=1')->{total} == 1 }),
+       'but in the list of the dismissed');
+    my ($dismissed) = @{ $get->('?dismissed=1')->{errors} };
+    ok($dismissed->{dismissed}, 'as that');
+    is($dismissed->{recordId}, $error->{recordId}, 'which');
+    is(query('SELECT count(*) FROM sync_buffer WHERE dismissed'), 1,
+       'and kept');
+
+    my ($before) = (ended());
+    my $data = $central->record('item_line', $error->{recordId});
+    $central->change(channel => 'remote', tableName => 'item_line',
+        recordId => $error->{recordId}, action => 'update', recordData => {
+            %{ $data->{recordData} // $data }, batch => 'another one',
+        });
+    ask(POST => 'trigger');
+    is(end_of_run($before)->{integrationErrors}, 1,
+       'it is back when it has changed');
+
+    is_deeply(ask(POST => 'errors/dismiss', { all => \1 })->{json},
+              { dismissed => 1 }, 'all');
+    ok($nginx->wait_status(sub { $_->{integrationErrors} == 0 }), 'none left');
+
+    my $patients = ask(GET => 'patients?name=Ana%20"');
+    is($patients->{status}, 409, 'patients are looked for with v7 only');
+    like($patients->{json}{error}{fullError}, qr/v6/, 'and why');
 }
 
 

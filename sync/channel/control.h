@@ -1,8 +1,8 @@
 /*
  * The frames between worker 0 of nginx and the helper.
  *
- * The only header of sync/ that the nginx module includes, so it needs
- * nothing but libc.  Both ends are built from one tree and run on one
+ * With limits.h the only header of sync/ that the nginx module includes, so it
+ * needs nothing but libc.  Both ends are built from one tree and run on one
  * machine: integers are in native byte order.
  *
  * The channel is a socketpair(AF_UNIX, SOCK_SEQPACKET), the helper's end is
@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  1                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  2                  /* of all that is below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -45,13 +45,16 @@ typedef enum {
     MSYNC_FRAME_LOG,           /* id: level as nginx counts them (4 err,
                                   5 warn, 6 notice, 7 info, 8 debug),
                                   payload: one line without line feed */
+    MSYNC_FRAME_PONG,          /* id: of the PING, at the next look at the
+                                  channel */
 
     /* worker 0 -> helper */
     MSYNC_FRAME_CONFIG = 64,   /* payload: JSON, see conf.h */
     MSYNC_FRAME_COMMAND,       /* id: sequence, payload: a
                                   msync_command_frame_t and the patient id */
-    MSYNC_FRAME_REQUEST        /* id: of the slot, payload: a
+    MSYNC_FRAME_REQUEST,       /* id: of the slot, payload: a
                                   msync_request_frame_t and the JSON body */
+    MSYNC_FRAME_PING           /* id: a number, wants a PONG */
 } msync_frame_e;
 
 
@@ -108,6 +111,9 @@ typedef enum {
     MSYNC_REQUEST_SETTINGS = 0,
     MSYNC_REQUEST_TEST,
     MSYNC_REQUEST_INITIALISE,
+    MSYNC_REQUEST_DISMISS,
+    MSYNC_REQUEST_SEND,
+    MSYNC_REQUEST_PATIENTS,    /* body: the query as a JSON object */
     MSYNC_REQUEST_MAX
 } msync_request_e;
 
@@ -125,6 +131,7 @@ typedef struct {
 typedef enum {
     MSYNC_DOCUMENT_HISTORY = 0,
     MSYNC_DOCUMENT_ERRORS,
+    MSYNC_DOCUMENT_DISMISSED,  /* the failed records that were dismissed */
     MSYNC_DOCUMENT_SETTINGS,
     MSYNC_DOCUMENT_MAX
 } msync_document_e;
@@ -149,6 +156,11 @@ typedef struct {
     uint64_t  done[MSYNC_COMMAND_MAX];   /* highest sequence done */
     int64_t   queue;                     /* records waiting to be sent */
     int64_t   integration_errors;
+    int64_t   dismissed;                 /* failed records, not among those */
+    int64_t   never_sent;                /* recordsNeverSent */
+    int64_t   wal_bytes;                 /* size of the database's log */
+    int64_t   locked_since;              /* Unix seconds, by another program;
+                                            0: it is not */
     int64_t   last_success;              /* Unix seconds, 0: never */
     int64_t   last_duration_ms;          /* of that run */
     int64_t   interval;                  /* seconds, 0: no schedule */

@@ -242,12 +242,12 @@ msync_cli_errors(msync_cli_t *cli)
     }
 
     if (!cli->json) {
-        return msync_store_buffer_errors(cli->store, MSYNC_ERRORS_MAX,
+        return msync_store_buffer_errors(cli->store, false, MSYNC_ERRORS_MAX,
                                          show_error, NULL, &err) == MSYNC_OK
                ? 0 : msync_cli_fail(&err);
     }
 
-    text = msync_status_errors(cli->store, &err);
+    text = msync_status_errors(cli->store, false, &err);
     if (text == NULL) {
         return msync_cli_fail(&err);
     }
@@ -306,7 +306,7 @@ open_for_writing(msync_cli_t *cli, msync_err_t *err)
 int
 msync_cli_sync(msync_cli_t *cli)
 {
-    char               hardware_id[37];
+    char               hardware_id[MSYNC_HARDWARE_ID_MAX + 1];
     msync_err_t        err;
     msync_run_t        run;
     msync_log_entry_t  entry;
@@ -316,7 +316,7 @@ msync_cli_sync(msync_cli_t *cli)
     }
 
     if (open_for_writing(cli, &err) != MSYNC_OK
-        || msync_conf_hardware_id(hardware_id, &err) != MSYNC_OK)
+        || msync_conf_hardware_id(cli->conf, hardware_id, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }

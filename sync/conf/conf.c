@@ -14,22 +14,6 @@
 #include <string.h>
 
 
-#define CONF_TEXT_MAX          4096           /* octets of a file name */
-
-#define CONF_INTERVAL          300            /* s */
-#define CONF_PUSH              1024           /* records */
-#define CONF_REMOTE_PULL       500
-#define CONF_CENTRAL_PULL      500
-#define CONF_CONNECT_TIMEOUT   10000          /* ms */
-#define CONF_READ_TIMEOUT      300000
-#define CONF_MAX_RESPONSE      (64LL << 20)
-
-#define CONF_TIMEOUT_MAX       (24LL * 3600 * 1000)
-#define CONF_RESPONSE_MIN      1024LL
-#define CONF_RESPONSE_MAX      (1LL << 30)
-#define CONF_RATE_MAX          (1LL << 40)
-
-
 typedef struct conf_member_s  conf_member_t;
 
 struct conf_member_s {
@@ -55,6 +39,11 @@ static int conf_set_hash(msync_conf_t *conf, const conf_member_t *member,
     const msync_json_slice_t *value, msync_err_t *err);
 static int conf_set_proxy(msync_conf_t *conf, const conf_member_t *member,
     const msync_json_slice_t *value, msync_err_t *err);
+static int conf_set_hardware_id(msync_conf_t *conf,
+    const conf_member_t *member, const msync_json_slice_t *value,
+    msync_err_t *err);
+static int conf_set_protocol(msync_conf_t *conf, const conf_member_t *member,
+    const msync_json_slice_t *value, msync_err_t *err);
 static int conf_member(msync_conf_t *conf, const char *key,
     const msync_json_slice_t *value, msync_err_t *err);
 static int conf_wrong(const conf_member_t *member, const char *why,
@@ -69,26 +58,31 @@ static int conf_wrong(const conf_member_t *member, const char *why,
       sizeof(((msync_conf_t *) 0)->name), min, max }
 
 static const conf_member_t  conf_members[] = {
-    CONF_TEXT(site, 64),
-    CONF_TEXT(database, CONF_TEXT_MAX),
+    CONF_TEXT(site, MSYNC_SITE_MAX),
+    CONF_TEXT(database, MSYNC_PATH_MAX),
     { "url", conf_set_address, 0, 0, 1, MSYNC_URL_MAX },
     CONF_TEXT(username, MSYNC_USERNAME_MAX),
-    CONF_TEXT(password_file, CONF_TEXT_MAX),
+    CONF_TEXT(password_file, MSYNC_PATH_MAX),
     { "password_sha256", conf_set_hash, 0, 0, 1, MSYNC_SHA256_HEX },
     CONF_NUMBER(interval, 0, MSYNC_INTERVAL_MAX),
     CONF_NUMBER(push, 1, MSYNC_BATCH_MAX),
     CONF_NUMBER(remote_pull, 1, MSYNC_BATCH_MAX),
     CONF_NUMBER(central_pull, 1, MSYNC_BATCH_MAX),
-    CONF_TEXT(tables, CONF_TEXT_MAX),
-    CONF_NUMBER(connect_timeout, 1, CONF_TIMEOUT_MAX),
-    CONF_NUMBER(read_timeout, 1, CONF_TIMEOUT_MAX),
+    CONF_TEXT(tables, MSYNC_PATH_MAX),
+    CONF_NUMBER(connect_timeout, 1, MSYNC_TIMEOUT_MAX),
+    CONF_NUMBER(read_timeout, 1, MSYNC_TIMEOUT_MAX),
     { "ssl_verify", conf_set_flag, offsetof(msync_conf_t, ssl_verify), 0,
       0, 0 },
-    CONF_TEXT(ssl_trusted_certificate, CONF_TEXT_MAX),
+    CONF_TEXT(ssl_trusted_certificate, MSYNC_PATH_MAX),
     { "proxy", conf_set_proxy, offsetof(msync_conf_t, proxy), 0,
       1, MSYNC_URL_MAX },
-    CONF_NUMBER(max_response, CONF_RESPONSE_MIN, CONF_RESPONSE_MAX),
-    CONF_NUMBER(limit_rate, 0, CONF_RATE_MAX),
+    CONF_NUMBER(max_response, MSYNC_RESPONSE_MIN, MSYNC_RESPONSE_MAX),
+    CONF_NUMBER(limit_rate, 0, MSYNC_RATE_MAX),
+    { "hardware_id", conf_set_hardware_id,
+      offsetof(msync_conf_t, hardware_id), 0, 1, MSYNC_HARDWARE_ID_MAX },
+    CONF_TEXT(hardware_id_file, MSYNC_PATH_MAX),
+    { "protocol", conf_set_protocol, 0, 0, 1, 8 },
+    CONF_NUMBER(changelog_keep, 0, MSYNC_CHANGELOG_KEEP_MAX),
     CONF_NUMBER(log_level, MSYNC_LOG_ERR, MSYNC_LOG_DEBUG),
 };
 
@@ -102,14 +96,15 @@ msync_conf_create(void)
 
     conf = msync_calloc(1, sizeof(*conf));
 
-    conf->interval = CONF_INTERVAL;
-    conf->push = CONF_PUSH;
-    conf->remote_pull = CONF_REMOTE_PULL;
-    conf->central_pull = CONF_CENTRAL_PULL;
-    conf->connect_timeout = CONF_CONNECT_TIMEOUT;
-    conf->read_timeout = CONF_READ_TIMEOUT;
+    conf->interval = MSYNC_INTERVAL;
+    conf->push = MSYNC_PUSH;
+    conf->remote_pull = MSYNC_REMOTE_PULL;
+    conf->central_pull = MSYNC_CENTRAL_PULL;
+    conf->connect_timeout = MSYNC_CONNECT_TIMEOUT;
+    conf->read_timeout = MSYNC_READ_TIMEOUT;
     conf->ssl_verify = true;
-    conf->max_response = CONF_MAX_RESPONSE;
+    conf->max_response = MSYNC_RESPONSE;
+    conf->changelog_keep = MSYNC_CHANGELOG_KEEP;
     conf->log_level = MSYNC_LOG_NOTICE;
 
     return conf;
@@ -143,6 +138,8 @@ msync_conf_free(msync_conf_t **conf)
     msync_free(&c->tables);
     msync_free(&c->ssl_trusted_certificate);
     msync_free(&c->proxy);
+    msync_free(&c->hardware_id);
+    msync_free(&c->hardware_id_file);
 
     explicit_bzero(c, sizeof(*c));
     free(c);
@@ -347,9 +344,7 @@ conf_set_proxy(msync_conf_t *conf, const conf_member_t *member,
     const msync_json_slice_t *value, msync_err_t *err)
 {
     size_t              i, n;
-    static const char  *schemes[] = {
-        "http://", "https://", "socks5://", "socks5h://"
-    };
+    static const char  *schemes[] = MSYNC_PROXY_SCHEMES;
 
     if (conf_set_text(conf, member, value, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -365,8 +360,55 @@ conf_set_proxy(msync_conf_t *conf, const conf_member_t *member,
         }
     }
 
-    return conf_wrong(member, "must begin with http://, https://, socks5:// "
-                      "or socks5h:// and name a host", err);
+    return conf_wrong(member, "must begin with " MSYNC_PROXY_SCHEMES_TEXT
+                      " and name a host", err);
+}
+
+
+static int
+conf_set_hardware_id(msync_conf_t *conf, const conf_member_t *member,
+    const msync_json_slice_t *value, msync_err_t *err)
+{
+    if (conf_set_text(conf, member, value, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return msync_conf_is_hardware_id(conf->hardware_id)
+           ? MSYNC_OK
+           : conf_wrong(member, "may have letters, digits and the characters "
+                        "- _ . : only", err);
+}
+
+
+static int
+conf_set_protocol(msync_conf_t *conf, const conf_member_t *member,
+    const msync_json_slice_t *value, msync_err_t *err)
+{
+    int    i;
+    char  *text;
+
+    static const char  *words[MSYNC_PROTOCOL_MAX] = MSYNC_PROTOCOLS;
+
+    text = msync_json_text(value, (size_t) member->max);
+
+    for (i = 0; text && i < MSYNC_PROTOCOL_MAX; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            break;
+        }
+    }
+
+    if (text == NULL || i == MSYNC_PROTOCOL_MAX) {
+        msync_free(&text);
+        return conf_wrong(member, "must be \"auto\" or \"v6\"", err);
+    }
+
+    msync_free(&text);
+    conf->protocol = i;
+
+    return i == MSYNC_PROTOCOL_V7
+           ? conf_wrong(member, "\"v7\" is not supported by this version",
+                        err)
+           : MSYNC_OK;
 }
 
 

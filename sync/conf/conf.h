@@ -10,21 +10,24 @@
  * "interval" (s), "push", "remote_pull", "central_pull" (records),
  * "tables" (file), "connect_timeout", "read_timeout" (ms), "ssl_verify"
  * (bool), "ssl_trusted_certificate" (file), "proxy", "max_response"
- * (octets), "limit_rate" (octets/s), "log_level" (4..8).
+ * (octets), "limit_rate" (octets/s), "hardware_id", "hardware_id_file",
+ * "protocol" ("auto", "v6"), "changelog_keep" (s), "log_level" (4..8).
+ * Their limits are those of channel/limits.h.
  */
 
 #ifndef MSYNC_CONF_H
 #define MSYNC_CONF_H
 
 #include "base/err.h"
+#include "channel/limits.h"
 
-#define MSYNC_SHA256_HEX       64     /* octets, without the final NUL */
-#define MSYNC_URL_MAX          1024
-#define MSYNC_HOST_MAX         256    /* with the final NUL */
-#define MSYNC_USERNAME_MAX     256
-#define MSYNC_PASSWORD_MAX     1024
-#define MSYNC_BATCH_MAX        100000 /* records of a configured batch */
-#define MSYNC_INTERVAL_MAX     (366L * 24 * 3600)
+/* what the server at "url" speaks; with MSYNC_PROTOCOL_AUTO it is asked */
+typedef enum {
+    MSYNC_PROTOCOL_AUTO = 0,
+    MSYNC_PROTOCOL_V6,
+    MSYNC_PROTOCOL_V7,
+    MSYNC_PROTOCOL_MAX
+} msync_protocol_e;
 
 typedef struct {
     char      *site;                  /* all strings owned, NULL: not set */
@@ -45,6 +48,11 @@ typedef struct {
     char      *proxy;
     int64_t    max_response;          /* octets after decompression */
     int64_t    limit_rate;            /* octets/s both ways, 0: none */
+    char      *hardware_id;           /* instead of the machine's own */
+    char      *hardware_id_file;      /* its first line; made when missing */
+    msync_protocol_e  protocol;
+    long       changelog_keep;        /* s that what both servers have taken
+                                         stays in the changelog */
     int        log_level;
 } msync_conf_t;
 
@@ -106,15 +114,22 @@ int msync_conf_read_password(msync_conf_t *conf, msync_err_t *err);
 bool msync_conf_complete(const msync_conf_t *conf);
 
 /*
- * The hardware id: names this machine, stable over restarts, a UUID in lower
- * case derived from /etc/machine-id (hashed, as machine-id(5) asks), else
- * from the firmware's UUID or the first network card.  Never from the
- * database: a copied database must be noticed by central.
+ * The hardware id: names this machine, stable over restarts.  It is what
+ * "hardware_id" says, or the first line of "hardware_id_file", which is made
+ * with a random UUID (mode 0600) where it is missing; else a UUID in lower
+ * case derived from /etc/machine-id (hashed, as machine-id(5) asks), from
+ * the firmware's UUID, from the serial number of the board or from the first
+ * network card.  Never from the database: a copied database must be noticed
+ * by central.
  */
-int msync_conf_hardware_id(char uuid[37], msync_err_t *err);
+int msync_conf_hardware_id(const msync_conf_t *conf,
+    char id[MSYNC_HARDWARE_ID_MAX + 1], msync_err_t *err);
 
-/* the same below another root directory, for tests */
-int msync_conf_hardware_id_at(const char *root, char uuid[37],
-    msync_err_t *err);
+/* what the machine says, below another root directory: for tests */
+int msync_conf_hardware_id_at(const char *root,
+    char id[MSYNC_HARDWARE_ID_MAX + 1], msync_err_t *err);
+
+/* letters, digits and - _ . : as all that carries it on can hold */
+bool msync_conf_is_hardware_id(const char *id);
 
 #endif /* MSYNC_CONF_H */

@@ -11,6 +11,7 @@
 
 #include "run/run.h"
 #include "serve/serve.h"
+#include "serve/requests.h"
 #include "serve/serve_private.h"
 #include "serve/settings.h"
 #include "base/clock.h"
@@ -119,11 +120,13 @@ while_asking(void *data, msync_err_t *err)
 }
 
 
-static void
-answer_request(msync_serve_t *serve, msync_serve_request_t *request)
+/* settings, test, initialise */
+
+static int
+answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
+    char **body)
 {
     int               status;
-    char             *body;
     msync_err_t       err;
     msync_settings_t  settings;
 
@@ -137,7 +140,7 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
     settings.hook_data = serve;
 
     status = msync_settings_answer(&settings, request->request,
-                                   request->body, request->length, &body);
+                                   request->body, request->length, body);
 
     if (status < 300 && request->request != MSYNC_REQUEST_TEST) {
         if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
@@ -152,6 +155,41 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
         msync_serve_send_settings(serve);
         msync_serve_report(serve, true);
     }
+
+    return status;
+}
+
+
+/* dismiss, send, patients */
+
+static int
+answer_records(msync_serve_t *serve, msync_serve_request_t *request,
+    char **body)
+{
+    int  status;
+
+    status = msync_requests_answer(serve->store, request->request,
+                                   request->body, request->length, body);
+
+    if (status < 300) {
+        msync_serve_refresh(serve);
+        msync_serve_send_lists(serve);
+        msync_serve_report(serve, true);
+    }
+
+    return status;
+}
+
+
+static void
+answer_request(msync_serve_t *serve, msync_serve_request_t *request)
+{
+    int    status;
+    char  *body;
+
+    status = request->request <= MSYNC_REQUEST_INITIALISE
+             ? answer_settings(serve, request, &body)
+             : answer_records(serve, request, &body);
 
     /* else the next helper is asked */
     if (!serve->closed) {
@@ -321,6 +359,10 @@ msync_serve_receive(msync_serve_t *serve)
             break;
         case MSYNC_FRAME_REQUEST:
             take_request(serve, &frame);
+            break;
+        case MSYNC_FRAME_PING:
+            msync_channel_send(serve->channel, MSYNC_FRAME_PONG, frame.id,
+                               NULL, 0, NULL, 0);
             break;
         default:
             break;

@@ -15,9 +15,11 @@
 #include "base/log.h"
 #include "store/buffer.h"
 #include "store/changelog.h"
+#include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"
+#include "store/send.h"
 
 #define DATE_OFF  2000         /* ms that a date may be beside the clock */
 
@@ -58,10 +60,19 @@ msync_serve_send_lists(msync_serve_t *serve)
 {
     msync_err_t  err;
 
+    /* a look at each of them, so not with every count of what waits */
+    if (msync_store_never_sent(serve->store, &serve->status.never_sent, &err)
+        != MSYNC_OK)
+    {
+        msync_log_err(&err, "counting");
+    }
+
     send_document(serve, MSYNC_DOCUMENT_HISTORY,
                   msync_status_history(serve->store, &err), &err);
     send_document(serve, MSYNC_DOCUMENT_ERRORS,
-                  msync_status_errors(serve->store, &err), &err);
+                  msync_status_errors(serve->store, false, &err), &err);
+    send_document(serve, MSYNC_DOCUMENT_DISMISSED,
+                  msync_status_errors(serve->store, true, &err), &err);
 }
 
 
@@ -84,6 +95,10 @@ msync_serve_send_status(msync_serve_t *serve)
     memcpy(frame.done, serve->queue.done, sizeof(frame.done));
     frame.queue = status->queue;
     frame.integration_errors = status->failed;
+    frame.dismissed = status->dismissed;
+    frame.never_sent = status->never_sent;
+    frame.wal_bytes = status->wal_bytes;
+    frame.locked_since = status->locked_since / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished
                              - status->success.started;
@@ -183,6 +198,8 @@ msync_serve_refresh(msync_serve_t *serve)
     if (msync_store_queue(serve->store, MSYNC_KEY_PUSH_CURSOR,
                           &status->queue, &err) != MSYNC_OK
         || msync_store_failures(serve->store, &status->failed, &err)
+           != MSYNC_OK
+        || msync_store_dismissed(serve->store, &status->dismissed, &err)
            != MSYNC_OK)
     {
         msync_log_err(&err, "counting");

@@ -244,7 +244,11 @@ open_store(msync_serve_t *serve, msync_err_t *err)
     long     holder;
     int64_t  paused = 0;
 
-    if (load_catalogue(serve, err) != MSYNC_OK) {
+    if (load_catalogue(serve, err) != MSYNC_OK
+        || (serve->hardware_id[0] == '\0'
+            && msync_conf_hardware_id(serve->conf, serve->hardware_id, err)
+               != MSYNC_OK))
+    {
         return MSYNC_ERROR;
     }
 
@@ -512,9 +516,7 @@ begin(msync_serve_t *serve)
     }
 
     msync_err_clear(&err);
-    if (msync_serve_load_conf(serve, &err) != MSYNC_OK
-        || msync_conf_hardware_id(serve->hardware_id, &err) != MSYNC_OK)
-    {
+    if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
         msync_log_err(&err, "start");
         return MSYNC_ERROR;
     }

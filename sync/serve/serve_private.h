@@ -31,7 +31,8 @@ typedef struct {
     msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
     int                 lock;
-    char                hardware_id[37];
+    char                hardware_id[MSYNC_HARDWARE_ID_MAX + 1];  /* "": it
+                                      is not known yet */
     msync_status_t      status;
     msync_queue_t       queue;
     msync_serve_request_t  requests[REQUESTS_MAX];
@@ -65,7 +66,7 @@ void msync_serve_watch(msync_serve_t *serve);
 void msync_serve_report(msync_serve_t *serve, bool now);
 void msync_serve_send_status(msync_serve_t *serve);
 void msync_serve_send_settings(msync_serve_t *serve);
-/* history and errors */
+/* history, errors, dismissed errors */
 void msync_serve_send_lists(msync_serve_t *serve);
 
 

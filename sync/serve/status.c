@@ -13,6 +13,7 @@
 #include "serve/status.h"
 #include "base/clock.h"
 #include "store/buffer.h"
+#include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/log.h"
 
@@ -216,6 +217,9 @@ msync_status_document(const msync_status_t *status, bool will)
     cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
     cJSON_AddNumberToObject(json, "intervalSeconds", status->interval);
     add_time(json, "nextSync", will ? 0 : status->next_sync);
+    add_time(json, "databaseLockedSince", will ? 0 : status->locked_since);
+    cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
+    cJSON_AddStringToObject(json, "protocol", "v6");
 
     if (status->entry.id == 0) {
         cJSON_AddNullToObject(json, "syncStatus");
@@ -313,28 +317,33 @@ add_failed(void *data, const msync_failed_t *failed)
     }
 
     cJSON_AddNumberToObject(json, "tries", failed->tries);
+    cJSON_AddBoolToObject(json, "dismissed", failed->dismissed);
     list_add(data, json);
 }
 
 
 char *
-msync_status_errors(msync_store_t *store, msync_err_t *err)
+msync_status_errors(msync_store_t *store, bool dismissed, msync_err_t *err)
 {
+    int       rc;
     cJSON    *json;
     list_t    errors;
     int64_t   total;
 
-    if (msync_store_failures(store, &total, err) != MSYNC_OK) {
+    rc = dismissed ? msync_store_dismissed(store, &total, err)
+                   : msync_store_failures(store, &total, err);
+
+    if (rc != MSYNC_OK) {
         return NULL;
     }
 
     json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "total", total);
     errors.array = cJSON_AddArrayToObject(json, "errors");
-    errors.left = MSYNC_LIST_MAX - LIST_HEAD;
+    errors.left = MSYNC_LIST_FAILED - LIST_HEAD;
 
-    if (msync_store_buffer_errors(store, MSYNC_ERRORS_MAX, add_failed,
-                                  &errors, err)
+    if (msync_store_buffer_errors(store, dismissed, MSYNC_ERRORS_MAX,
+                                  add_failed, &errors, err)
         != MSYNC_OK)
     {
         cJSON_Delete(json);

@@ -12,10 +12,11 @@
 #define MSYNC_HISTORY_RUNS  50     /* runs in the history document */
 #define MSYNC_ERRORS_MAX    100    /* records in the errors document */
 
-/* octets of each of the two, the oldest are left out: a zone of 256 KB has
- * room for both, for one in the place of which comes a longer one, and for
- * 64 KB of settings that are being checked */
-#define MSYNC_LIST_MAX      (44 * 1024)
+/* octets of each list, the oldest are left out: a zone of 256 KB has room for
+ * all three, for one in the place of which comes a longer one, and for 64 KB
+ * of settings that are being checked */
+#define MSYNC_LIST_MAX      (44 * 1024)    /* of the runs */
+#define MSYNC_LIST_FAILED   (32 * 1024)    /* of failed records */
 
 typedef struct {
     msync_log_entry_t  entry;      /* the running or else the latest run;
@@ -26,6 +27,10 @@ typedef struct {
     bool               paused;
     int64_t            queue;
     int64_t            failed;     /* records that failed to integrate */
+    int64_t            dismissed;  /* … and were dismissed, not among those */
+    int64_t            never_sent; /* rows of before msync, see send.h */
+    int64_t            wal_bytes;  /* of the database's log */
+    int64_t            locked_since;  /* ms, by another program; 0: it is not */
     int64_t            next_sync;  /* ms, 0: none planned */
     long               interval;
 } msync_status_t;
@@ -38,10 +43,12 @@ msync_state_e msync_status_state(const msync_status_t *status);
  */
 char *msync_status_document(const msync_status_t *status, bool will);
 
-/* {"runs": [...]} and {"total": n, "errors": [...]}; NULL and err when the
- * database fails; msync_free them */
+/* {"runs": [...]} and {"total": n, "errors": [...]} of the records that were
+ * dismissed, or were not; NULL and err when the database fails; msync_free
+ * them */
 char *msync_status_history(msync_store_t *store, msync_err_t *err);
-char *msync_status_errors(msync_store_t *store, msync_err_t *err);
+char *msync_status_errors(msync_store_t *store, bool dismissed,
+    msync_err_t *err);
 
 /* GET settings; hardware_id "" if unknown */
 char *msync_status_settings(msync_store_t *store, const msync_conf_t *conf,

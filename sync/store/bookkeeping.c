@@ -57,6 +57,7 @@ static const char *const  sync_buffer[] = {
     "missing_table TEXT",
     "missing_id TEXT",
     "tries INTEGER NOT NULL DEFAULT 0",
+    "dismissed BOOLEAN NOT NULL DEFAULT 0",
     NULL
 };
 
@@ -106,6 +107,7 @@ static const char *const  refused[] = {
     "last_tried BIGINT NOT NULL",
     "tries INTEGER NOT NULL",
     "waits BOOLEAN NOT NULL DEFAULT 1",
+    "dismissed BOOLEAN NOT NULL DEFAULT 0",
     NULL
 };
 

@@ -58,7 +58,9 @@ put_statement(msync_store_t *store, size_t n, msync_err_t *err)
         "integration_datetime = excluded.integration_datetime, "
         "integration_error = NULL, error_field = NULL, "
         "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
-        "missing_table = NULL, missing_id = NULL, tries = 0", err);
+        "missing_table = NULL, missing_id = NULL, tries = 0, "
+        "dismissed = dismissed AND action = excluded.action AND data IS "
+        "excluded.data", err);
 }
 
 
@@ -476,8 +478,8 @@ msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
 
 
 int
-msync_store_buffer_errors(msync_store_t *store, unsigned limit,
-    msync_failed_pt each, void *data, msync_err_t *err)
+msync_store_buffer_errors(msync_store_t *store, bool dismissed,
+    unsigned limit, msync_failed_pt each, void *data, msync_err_t *err)
 {
     int             code, rc = MSYNC_OK;
     sqlite3_stmt   *stmt;
@@ -485,16 +487,19 @@ msync_store_buffer_errors(msync_store_t *store, unsigned limit,
 
     stmt = msync_store_prepare(store,
         "SELECT table_name, record_id, 'PUSH', NULL, error, "
-        "first_failed_datetime, tries FROM msync_refused UNION ALL SELECT * "
-        "FROM (SELECT table_name, record_id, action, error_field, "
-        "integration_error, first_failed_datetime, tries FROM sync_buffer "
-        "WHERE integration_datetime IS NULL AND integration_error IS NOT "
-        "NULL ORDER BY id LIMIT ?1) LIMIT ?1", err);
+        "first_failed_datetime, tries FROM msync_refused WHERE dismissed = ?2 "
+        "UNION ALL SELECT * FROM (SELECT table_name, record_id, action, "
+        "error_field, integration_error, first_failed_datetime, tries FROM "
+        "sync_buffer WHERE integration_datetime IS NULL AND "
+        "integration_error IS NOT NULL AND dismissed = ?2 ORDER BY id LIMIT "
+        "?1) LIMIT ?1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sqlite3_bind_int(stmt, 1, limit);
+    sqlite3_bind_int(stmt, 2, dismissed);
+    failed.dismissed = dismissed;
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         failed.table = (const char *) sqlite3_column_text(stmt, 0);

@@ -19,7 +19,7 @@ int msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
 int msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 
-/* records that failed in either direction */
+/* records that failed in either direction, but for those of dismiss.h */
 int msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err);
 
 /* records that failed to integrate */
@@ -78,9 +78,10 @@ int msync_store_buffer_done(msync_store_t *store, const char *table,
  * have, or whose action is none that we know */
 int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
 
-/* calls each with the first "limit" records that failed in either direction:
- * those that central refused (action "PUSH"), which are this site's own work
- * and few, before those that did not become rows, oldest first */
+/* calls each with the first "limit" records that failed in either direction
+ * and were dismissed, or were not: those that central refused (action
+ * "PUSH"), which are this site's own work and few, before those that did not
+ * become rows, oldest first */
 typedef struct {
     const char  *table;
     const char  *record_id;
@@ -89,11 +90,12 @@ typedef struct {
     const char  *error;
     const char  *since;            /* RFC 3339 */
     int64_t      tries;
+    bool         dismissed;
 } msync_failed_t;
 
 typedef void (*msync_failed_pt)(void *data, const msync_failed_t *failed);
 
-int msync_store_buffer_errors(msync_store_t *store, unsigned limit,
-    msync_failed_pt each, void *data, msync_err_t *err);
+int msync_store_buffer_errors(msync_store_t *store, bool dismissed,
+    unsigned limit, msync_failed_pt each, void *data, msync_err_t *err);
 
 #endif /* MSYNC_STORE_BUFFER_H */

@@ -4,7 +4,8 @@
  * Promises: such a record is kept with central's answer until it was taken,
  * and what central sends of it does not overwrite it meanwhile; a new change
  * of it goes out like any other; on request, and by itself with a growing
- * pause, it is put into the changelog again, as what it is by then.
+ * pause, it is put into the changelog again, as what it is by then, unless
+ * somebody has dismissed it.
  */
 
 #include <string.h>
@@ -31,7 +32,7 @@ msync_store_refused_put(msync_store_t *store, unsigned side,
         "?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT (table_name, record_id, side) DO "
         "UPDATE SET row_action = excluded.row_action, error = "
         "excluded.error, last_tried = excluded.last_tried, tries = tries + "
-        "1, waits = 1", err);
+        "1, waits = 1, dismissed = 0", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -136,8 +137,9 @@ requeue(msync_store_t *store, bool all, msync_err_t *err)
         "msync_refused.record_id AND table_name = msync_refused.table_name";
 
     /* a wrong clock may have begun the pause in the future */
-    due = sqlite3_mprintf("waits AND (%d OR last_tried + " PAUSE_SQL
-                          " <= %lld OR last_tried > %lld)", all, now, now);
+    due = sqlite3_mprintf("waits AND NOT dismissed AND (%d OR last_tried + "
+                          PAUSE_SQL " <= %lld OR last_tried > %lld)", all, now,
+                          now);
 
     /* the record's own store does not matter any more: it was chosen for
      * sending once */
@@ -200,20 +202,4 @@ msync_store_refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
     }
 
     return msync_store_commit(store, err);
-}
-
-
-int
-msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err)
-{
-    int64_t  refused;
-
-    if (msync_store_buffer_failed(store, n, err) != MSYNC_OK
-        || msync_store_refused_count(store, &refused, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *n += refused;
-    return MSYNC_OK;
 }

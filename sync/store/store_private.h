@@ -14,6 +14,7 @@
 #include "store/bulk.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"
@@ -62,6 +63,8 @@ typedef enum {
     MSYNC_STMT_REFUSED_CLEAR,
     MSYNC_STMT_REFUSED_COUNT,
     MSYNC_STMT_REFUSED_HAS,
+    MSYNC_STMT_DISMISSED,
+    MSYNC_STMT_FAILURES,
     MSYNC_STMT_MERGED_ANY,
     MSYNC_STMT_MERGED,
     MSYNC_STMT_DATA_VERSION,

@@ -97,6 +97,8 @@ test_defaults(void **state)
     assert_int_equal(t->conf->read_timeout, 300000);
     assert_int_equal(t->conf->max_response, 64 << 20);
     assert_int_equal(t->conf->limit_rate, 0);
+    assert_int_equal(t->conf->changelog_keep, 90 * 24 * 3600);
+    assert_int_equal(t->conf->protocol, MSYNC_PROTOCOL_AUTO);
     assert_true(t->conf->ssl_verify);
     assert_null(t->conf->url);
     assert_false(msync_conf_complete(t->conf));
@@ -116,7 +118,9 @@ test_all_members(void **state)
         "\"central_pull\":100000,\"tables\":\"/t\",\"connect_timeout\":5,"
         "\"read_timeout\":6,\"ssl_verify\":false,"
         "\"ssl_trusted_certificate\":\"/c\",\"proxy\":\"http://u:p@p:1\","
-        "\"max_response\":1024,\"limit_rate\":9,\"log_level\":8,"
+        "\"max_response\":1024,\"limit_rate\":9,\"hardware_id\":\"Board-7\","
+        "\"hardware_id_file\":\"/h\",\"protocol\":\"v6\","
+        "\"changelog_keep\":0,\"log_level\":8,"
         "\"from_the_future\":{\"a\":[1]}}"), MSYNC_OK);
 
     assert_string_equal(t->conf->site, "clinic");
@@ -131,6 +135,10 @@ test_all_members(void **state)
     assert_false(t->conf->ssl_verify);
     assert_string_equal(t->conf->proxy, "http://u:p@p:1");
     assert_int_equal(t->conf->max_response, 1024);
+    assert_string_equal(t->conf->hardware_id, "Board-7");
+    assert_string_equal(t->conf->hardware_id_file, "/h");
+    assert_int_equal(t->conf->protocol, MSYNC_PROTOCOL_V6);
+    assert_int_equal(t->conf->changelog_keep, 0);
     assert_int_equal(t->conf->log_level, 8);
     assert_true(msync_conf_complete(t->conf));
 }
@@ -332,7 +340,7 @@ test_password_files_refused(void **state)
 
 
 static void
-hardware_id(test_t *t, char uuid[37])
+hardware_id(test_t *t, char uuid[MSYNC_HARDWARE_ID_MAX + 1])
 {
     assert_int_equal(msync_conf_hardware_id_at(t->dir, uuid, &t->err),
                      MSYNC_OK);
@@ -347,7 +355,7 @@ hardware_id(test_t *t, char uuid[37])
 static void
 test_hardware_id(void **state)
 {
-    char     id[6][37];
+    char     id[6][MSYNC_HARDWARE_ID_MAX + 1];
     test_t  *t = *state;
 
     assert_int_equal(msync_conf_hardware_id_at(t->dir, id[0], &t->err),
@@ -364,6 +372,14 @@ test_hardware_id(void **state)
     put(t, "sys/class/net/eth0/address", "F0:00:00:00:00:01\n", 18, 0444);
     put(t, "sys/class/net/eth0/device", "", 0, 0444);
     hardware_id(t, id[2]);
+
+    /* boards with nothing else; those without a number have zeros there */
+    put(t, "proc/device-tree/serial-number", "0000000000000000", 17, 0444);
+    hardware_id(t, id[3]);
+    assert_string_equal(id[3], id[2]);
+    put(t, "proc/device-tree/serial-number", "10000000ABCD0123", 17, 0444);
+    hardware_id(t, id[3]);
+    assert_string_not_equal(id[3], id[2]);
 
     put(t, "sys/class/dmi/id/product_uuid",
         "03000200-0400-0500-0006-000700080009\n", 37, 0444);
@@ -389,6 +405,56 @@ test_hardware_id(void **state)
 }
 
 
+static void
+test_a_given_hardware_id(void **state)
+{
+    char          id[2][MSYNC_HARDWARE_ID_MAX + 1];
+    test_t       *t = *state;
+    struct stat   st;
+
+    snprintf(t->path, sizeof(t->path), "%s/hardware-id", t->dir);
+    t->conf->hardware_id_file = msync_strdup(t->path);
+
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[0], &t->err),
+                     MSYNC_OK);
+    assert_int_equal(stat(t->conf->hardware_id_file, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_OK);
+    assert_string_equal(id[0], id[1]);
+
+    /* another machine makes another one */
+    assert_int_equal(unlink(t->conf->hardware_id_file), 0);
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_OK);
+    assert_string_not_equal(id[0], id[1]);
+
+    put(t, "hardware-id", "Board-7.a\r\nnotes\n", 18, 0644);
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_OK);
+    assert_string_equal(id[1], "Board-7.a");
+
+    put(t, "hardware-id", "two words\n", 10, 0644);
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_ERROR);
+    assert_non_null(strstr(t->err.text, "hardware_id_file"));
+    assert_non_null(strstr(t->err.text, "is not right"));
+
+    msync_free(&t->conf->hardware_id_file);
+    snprintf(t->path, sizeof(t->path), "%s/missing/hardware-id", t->dir);
+    t->conf->hardware_id_file = msync_strdup(t->path);
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_ERROR);
+    assert_non_null(strstr(t->err.text, "cannot be made"));
+    assert_non_null(t->err.advice);
+
+    t->conf->hardware_id = msync_strdup("clinic-7");
+    assert_int_equal(msync_conf_hardware_id(t->conf, id[1], &t->err),
+                     MSYNC_OK);
+    assert_string_equal(id[1], "clinic-7");
+}
+
+
 #define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -404,6 +470,7 @@ main(void)
         t(test_password_is_hashed),
         t(test_password_files_refused),
         t(test_hardware_id),
+        t(test_a_given_hardware_id),
     };
 
     msync_log_set_level(MSYNC_LOG_ERR);

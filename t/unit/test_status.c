@@ -118,8 +118,8 @@ long_failures_are_counted_all_the_same(void **state)
              "integration_error, tries) SELECT hex(zeroblob(450)) || i, '', "
              "'unit', 'UPSERT', '{}', 1, 'wrong', 1 FROM n");
 
-    assert_in_range(count(msync_status_errors(site->store, &err), "errors",
-                          NULL, &total), 30, 99);
+    assert_in_range(count(msync_status_errors(site->store, false, &err),
+                          "errors", NULL, &total), 30, 99);
     assert_int_equal(total, 120);
 }
 

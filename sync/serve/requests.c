@@ -1,0 +1,227 @@
+/*
+ * Requests that are about records: dismiss, send, patients.
+ *
+ * Promises: a body is taken as it was meant or not at all; nothing of it, and
+ * no error of the database, is repeated but names of tables.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "serve/requests.h"
+#include "serve/status.h"
+#include "store/dismiss.h"
+#include "store/send.h"
+
+#define REQUESTS_DISMISS_FORM                                                 \
+    "The body has to be {\"tableName\", \"recordId\"}, {\"tableName\", "      \
+    "\"error\"} or {\"all\": true}."
+#define REQUESTS_SEND_FORM                                                    \
+    "The body has to be {\"tables\": [NAME, ...]} or {\"all\": true}."
+
+
+static int requests_dismiss(msync_store_t *store, const cJSON *body,
+    char **reply);
+static bool requests_which(const cJSON *body, msync_dismiss_t *which);
+static int requests_send(msync_store_t *store, const cJSON *body,
+    char **reply);
+static bool requests_tables(const cJSON *body, const char ***tables,
+    size_t *n);
+static int requests_count(int status, const char *name, int64_t n,
+    char **reply);
+static int requests_refuse(int status, const char *variant, const char *text,
+    char **reply);
+
+
+int
+msync_requests_answer(msync_store_t *store, msync_request_e request,
+    const char *body, size_t length, char **reply)
+{
+    int     status;
+    cJSON  *json;
+
+    if (request == MSYNC_REQUEST_PATIENTS) {
+        return requests_refuse(409, "PROTOCOL_V6", "This site speaks the "
+                               "protocol v6, which cannot look for patients "
+                               "at central; fetch one by its id instead.",
+                               reply);
+    }
+
+    json = cJSON_ParseWithLength(body, length);
+
+    if (!cJSON_IsObject(json)) {
+        status = requests_refuse(400, "INVALID_REQUEST", "The body is not a "
+                                 "JSON object.", reply);
+
+    } else {
+        status = request == MSYNC_REQUEST_SEND
+                 ? requests_send(store, json, reply)
+                 : requests_dismiss(store, json, reply);
+    }
+
+    cJSON_Delete(json);
+
+    return status;
+}
+
+
+static int
+requests_dismiss(msync_store_t *store, const cJSON *body, char **reply)
+{
+    int64_t          n;
+    msync_err_t      err;
+    msync_dismiss_t  which;
+
+    if (!requests_which(body, &which)) {
+        return requests_refuse(400, "INVALID_REQUEST", REQUESTS_DISMISS_FORM,
+                               reply);
+    }
+
+    if (msync_store_dismiss(store, &which, &n, &err) != MSYNC_OK) {
+        *reply = msync_status_error(&err);
+        return 500;
+    }
+
+    return requests_count(200, "dismissed", n, reply);
+}
+
+
+/* false when the members are not those of one of the three forms */
+
+static bool
+requests_which(const cJSON *body, msync_dismiss_t *which)
+{
+    const cJSON  *member;
+
+    memset(which, 0, sizeof(msync_dismiss_t));
+
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "all"))) {
+        return cJSON_GetArraySize(body) == 1;
+    }
+
+    cJSON_ArrayForEach(member, body) {
+        if (!cJSON_IsString(member)) {
+            return false;
+        }
+
+        if (strcmp(member->string, "tableName") == 0) {
+            which->table = member->valuestring;
+
+        } else if (strcmp(member->string, "recordId") == 0) {
+            which->record_id = member->valuestring;
+
+        } else if (strcmp(member->string, "error") == 0) {
+            which->error = member->valuestring;
+
+        } else {
+            return false;
+        }
+    }
+
+    return which->table != NULL
+           && (which->record_id == NULL) != (which->error == NULL);
+}
+
+
+static int
+requests_send(msync_store_t *store, const cJSON *body, char **reply)
+{
+    int            status = 202;
+    size_t         n;
+    int64_t        queued;
+    const char    *unknown, **tables;
+    msync_err_t    err;
+
+    if (!requests_tables(body, &tables, &n)) {
+        return requests_refuse(400, "INVALID_REQUEST", REQUESTS_SEND_FORM,
+                               reply);
+    }
+
+    unknown = NULL;
+
+    if (msync_store_send(store, tables, n, &queued, &unknown, &err)
+        == MSYNC_OK)
+    {
+        requests_count(202, "queued", queued, reply);
+
+    } else {
+        *reply = msync_status_error(&err);
+        status = unknown ? 400 : 500;
+    }
+
+    free(tables);
+
+    return status;
+}
+
+
+/* n = 0: all; false when the members are not those of one of the two forms */
+
+static bool
+requests_tables(const cJSON *body, const char ***tables, size_t *n)
+{
+    const cJSON  *list, *name;
+
+    *tables = NULL;
+    *n = 0;
+
+    if (cJSON_GetArraySize(body) != 1) {
+        return false;
+    }
+
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(body, "all"))) {
+        return true;
+    }
+
+    list = cJSON_GetObjectItemCaseSensitive(body, "tables");
+
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) == 0) {
+        return false;
+    }
+
+    *tables = msync_calloc(cJSON_GetArraySize(list), sizeof(char *));
+
+    cJSON_ArrayForEach(name, list) {
+        if (!cJSON_IsString(name)) {
+            free(*tables);
+            return false;
+        }
+
+        (*tables)[(*n)++] = name->valuestring;
+    }
+
+    return true;
+}
+
+
+static int
+requests_count(int status, const char *name, int64_t n, char **reply)
+{
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, name, n);
+    *reply = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+
+    return status;
+}
+
+
+static int
+requests_refuse(int status, const char *variant, const char *text,
+    char **reply)
+{
+    cJSON  *json, *error;
+
+    json = cJSON_CreateObject();
+    error = cJSON_AddObjectToObject(json, "error");
+    cJSON_AddStringToObject(error, "variant", variant);
+    cJSON_AddStringToObject(error, "fullError", text);
+    *reply = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+
+    return status;
+}

@@ -1,0 +1,18 @@
+/*
+ * What is asked for about records, beside runs: dismiss, send, patients.
+ */
+
+#ifndef MSYNC_REQUESTS_H
+#define MSYNC_REQUESTS_H
+
+#include "channel/control.h"
+#include "store/store.h"
+
+/*
+ * Answers one request of these three.  The return value is the HTTP status,
+ * *reply the JSON of the answer (msync_free it).  Not inside a transaction.
+ */
+int msync_requests_answer(msync_store_t *store, msync_request_e request,
+    const char *body, size_t length, char **reply);
+
+#endif /* MSYNC_REQUESTS_H */

@@ -1,0 +1,218 @@
+/*
+ * Dismissed records: which are, that they are kept, and what brings them
+ * back.
+ */
+
+#include "site.h"
+#include "base/log.h"
+#include "store/dismiss.h"
+#include "store/refused.h"
+
+
+static int64_t
+dismiss(site_t *site, const char *table, const char *id, const char *error)
+{
+    int64_t          n;
+    msync_err_t      err;
+    msync_dismiss_t  which = { table, id, error };
+
+    assert_ok(msync_store_dismiss(site->store, &which, &n, &err));
+    return n;
+}
+
+
+static void
+assert_counts(site_t *site, int64_t failed, int64_t dismissed)
+{
+    int64_t      n;
+    msync_err_t  err;
+
+    assert_ok(msync_store_failures(site->store, &n, &err));
+    assert_int_equal(n, failed);
+    assert_ok(msync_store_dismissed(site->store, &n, &err));
+    assert_int_equal(n, dismissed);
+}
+
+
+static void
+pull(site_t *site, const char *id, const char *data)
+{
+    site_pull(site, MSYNC_LEGACY, "unit", id, MSYNC_ACTION_UPSERT, data);
+}
+
+
+static void
+fail_all(site_t *site, const char *id, const char *reason)
+{
+    char  *sql;
+
+    sql = sqlite3_mprintf("UPDATE sync_buffer SET integration_datetime = "
+                          "NULL, integration_error = %Q WHERE record_id = %Q",
+                          reason, id);
+    site_sql(site, sql);
+    sqlite3_free(sql);
+}
+
+
+static void
+refuse(site_t *site, const char *id, const char *reason)
+{
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    site_record(&batch, "Location", id, MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_refused_put(site->store, MSYNC_LEGACY,
+                                      &batch.records[0], reason, &err));
+    msync_batch_clear(&batch);
+}
+
+
+static void
+prepare(site_t *site)
+{
+    pull(site, "A", "{\"a\":1}");
+    pull(site, "B", "{\"b\":1}");
+    pull(site, "C", "{\"c\":1}");
+    fail_all(site, "A", "no parent");
+    fail_all(site, "B", "no parent");
+    fail_all(site, "C", "no number");
+    refuse(site, "L", "no such store");
+    assert_counts(site, 4, 0);
+}
+
+
+static void
+a_record_is_dismissed_alone(void **state)
+{
+    site_t  *site = *state;
+
+    prepare(site);
+    assert_int_equal(dismiss(site, "unit", "A", NULL), 1);
+    assert_counts(site, 3, 1);
+    assert_int_equal(dismiss(site, "unit", "A", NULL), 0);
+    assert_int_equal(dismiss(site, "item", "B", NULL), 0);
+    assert_int_equal(dismiss(site, "unit", "missing", NULL), 0);
+    assert_counts(site, 3, 1);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer "
+                                 "WHERE record_id = 'A' AND "
+                                 "integration_error = 'no parent'"), "1");
+}
+
+
+static void
+a_cause_is_dismissed_with_all_that_it_has(void **state)
+{
+    site_t  *site = *state;
+
+    prepare(site);
+    assert_int_equal(dismiss(site, "unit", NULL, "no parent"), 2);
+    assert_counts(site, 2, 2);
+    assert_int_equal(dismiss(site, "Location", NULL, "no such store"), 1);
+    assert_counts(site, 1, 3);
+}
+
+
+static void
+all_are_dismissed_in_both_directions(void **state)
+{
+    site_t  *site = *state;
+
+    prepare(site);
+    assert_int_equal(dismiss(site, NULL, NULL, NULL), 4);
+    assert_counts(site, 0, 4);
+}
+
+
+static void
+what_has_not_failed_is_not_dismissed(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "A", "{\"a\":1}");
+    assert_int_equal(dismiss(site, NULL, NULL, NULL), 0);
+    assert_int_equal(dismiss(site, "unit", "A", NULL), 0);
+}
+
+
+static void
+a_pulled_record_comes_back_when_it_changes(void **state)
+{
+    site_t  *site = *state;
+
+    prepare(site);
+    dismiss(site, NULL, NULL, NULL);
+
+    /* the same again, as a pull after a kill brings it */
+    pull(site, "A", "{\"a\":1}");
+    fail_all(site, "A", "no parent");
+    assert_counts(site, 0, 4);
+
+    pull(site, "A", "{\"a\":2}");
+    fail_all(site, "A", "no parent");
+    assert_counts(site, 1, 3);
+
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_DELETE, NULL);
+    fail_all(site, "B", "no parent");
+    assert_counts(site, 2, 2);
+}
+
+
+static void
+a_refused_record_comes_back_when_it_is_refused_again(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    dismiss(site, NULL, NULL, NULL);
+
+    /* neither by itself nor with the others: nobody asked for that one */
+    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+    assert_counts(site, 0, 4);
+
+    refuse(site, "L", "no such store");
+    assert_counts(site, 1, 3);
+}
+
+
+static void
+databases_of_before_learn_it(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    msync_store_close(&site->store);
+    site_sql(site, "ALTER TABLE sync_buffer DROP COLUMN dismissed;"
+             "ALTER TABLE msync_refused DROP COLUMN dismissed;"
+             "UPDATE key_value_store SET value_int = 4 WHERE id = "
+             "'MSYNC_SCHEMA_VERSION'; UPDATE key_value_store SET value_string "
+             "= 'of before' WHERE id = 'MSYNC_SCHEMA_SHA256'");
+    assert_migrates(site, NULL);
+    assert_counts(site, 4, 0);
+    assert_int_equal(dismiss(site, NULL, NULL, NULL), 4);
+    assert_counts(site, 0, 4);
+}
+
+
+#define t(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(a_record_is_dismissed_alone),
+        t(a_cause_is_dismissed_with_all_that_it_has),
+        t(all_are_dismissed_in_both_directions),
+        t(what_has_not_failed_is_not_dismissed),
+        t(a_pulled_record_comes_back_when_it_changes),
+        t(a_refused_record_comes_back_when_it_is_refused_again),
+        t(databases_of_before_learn_it),
+    };
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
