@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,18 @@
 #include "channel/control.h"
 #include "base/log.h"
 
-static volatile sig_atomic_t  stop;
 
-static const char  usage[] =
+static int cli_options(msync_cli_t *cli, int argc, char **argv);
+static int cli_value(msync_cli_t *cli, int option, const char *value);
+static int cli_set(char **text, char *value);
+static int cli_flag(msync_cli_t *cli, int option);
+static char *cli_absolute(const char *path);
+static int cli_command(msync_cli_t *cli, int argc, char **argv);
+
+
+static volatile sig_atomic_t  cli_stop;
+
+static const char  cli_usage[] =
 "Usage: msync --database FILE [OPTION]... COMMAND\n"
 "\n"
 "Commands:\n"
@@ -28,6 +38,9 @@ static const char  usage[] =
 "  history         the last runs, newest first\n"
 "  errors          records that failed to integrate\n"
 "  retry           try these again now\n"
+"  dismiss TABLE RECORD, dismiss TABLE --error TEXT, dismiss --all\n"
+"                  no more count a failed record, all of one cause, all\n"
+"  send TABLE...   queue rows that were never at the centre; or send --all\n"
 "  check           verify the state of synchronisation\n"
 "  reinitialise    pull everything anew; what waits is sent first\n"
 "  schema          the SQL that the helper creates\n"
@@ -41,6 +54,9 @@ static const char  usage[] =
 "  --tables FILE         additions and overrides to the catalogue\n"
 "  --yes                 do what reinitialise says\n"
 "  --discard-unsent      … and forget unsent changes, too\n"
+"  --dismissed           errors: those that were dismissed\n"
+"  --hardware-id ID      of this machine, as nginx's configuration has it\n"
+"  --hardware-id-file FILE  the same by a file\n"
 "  --json                output for machines\n"
 "  --help, --version\n"
 "\n"
@@ -50,86 +66,93 @@ static const char  usage[] =
 void
 msync_cli_stop(void)
 {
-    stop = 1;
+    cli_stop = 1;
 }
 
 
 bool
 msync_cli_is_stopped(void)
 {
-    return stop != 0;
+    return cli_stop != 0;
 }
 
 
 static const struct {
     const char  *name;
     int        (*command)(msync_cli_t *cli);
-    bool         argument;
+    int          most;                 /* arguments */
+    int          least;
     bool         database;             /* needs one */
     bool         strict;               /* needs its catalogue, too */
-} commands[] = {
-    { "status",  msync_cli_status,  false, true,  false },
-    { "sync",    msync_cli_sync,    false, true,  true },
-    { "history", msync_cli_history, false, true,  false },
-    { "errors",  msync_cli_errors,  false, true,  false },
-    { "retry",   msync_cli_retry,   false, true,  true },
-    { "check",   msync_cli_check,   false, true,  true },
-    { "reinitialise", msync_cli_reinitialise, false, true, true },
-    { "schema",  msync_cli_schema,  false, false, true },
-    { "backup",  msync_cli_backup,  true,  true,  false }
+} cli_commands[] = {
+    { "status",  msync_cli_status,  0, 0, true,  false },
+    { "sync",    msync_cli_sync,    0, 0, true,  true },
+    { "history", msync_cli_history, 0, 0, true,  false },
+    { "errors",  msync_cli_errors,  0, 0, true,  false },
+    { "retry",   msync_cli_retry,   0, 0, true,  true },
+    { "dismiss", msync_cli_dismiss, 2, 0, true,  true },
+    { "send",    msync_cli_send,    INT_MAX, 0, true, true },
+    { "check",   msync_cli_check,   0, 0, true,  true },
+    { "reinitialise", msync_cli_reinitialise, 0, 0, true, true },
+    { "schema",  msync_cli_schema,  0, 0, false, true },
+    { "backup",  msync_cli_backup,  1, 1, true,  false }
 };
 
 
-static int
-misused(const char *what)
+int
+msync_cli_misused(const char *what)
 {
-    fprintf(stderr, "msync: %s\n\n%s", what, usage);
+    fprintf(stderr, "msync: %s\n\n%s", what, cli_usage);
     return 2;
 }
 
 
 static int
-run_command(msync_cli_t *cli, int argc, char **argv)
+cli_command(msync_cli_t *cli, int argc, char **argv)
 {
     size_t       i;
     msync_err_t  err;
 
     if (argc == 0) {
-        return misused("no command");
+        return msync_cli_misused("no command");
     }
 
-    for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-        if (strcmp(commands[i].name, argv[0]) != 0) {
+    for (i = 0; i < sizeof(cli_commands) / sizeof(*cli_commands); i++) {
+        if (strcmp(cli_commands[i].name, argv[0]) != 0) {
             continue;
         }
 
-        if (argc != (commands[i].argument ? 2 : 1)) {
-            return misused(commands[i].argument ? "this command needs a FILE"
-                                                : "too many arguments");
+        if (argc - 1 > cli_commands[i].most) {
+            return msync_cli_misused("too many arguments");
         }
 
-        if (commands[i].database && cli->conf->database == NULL) {
-            return misused("--database is needed");
+        if (argc - 1 < cli_commands[i].least) {
+            return msync_cli_misused("this command needs a FILE");
         }
 
-        if (msync_cli_load_catalogue(cli, commands[i].strict, &err)
+        if (cli_commands[i].database && cli->conf->database == NULL) {
+            return msync_cli_misused("--database is needed");
+        }
+
+        if (msync_cli_load_catalogue(cli, cli_commands[i].strict, &err)
             != MSYNC_OK)
         {
             return msync_cli_fail(&err);
         }
 
-        cli->argument = argv[1];
-        return commands[i].command(cli);
+        cli->arguments = (const char *const *) argv + 1;
+        cli->narguments = (size_t) argc - 1;
+        return cli_commands[i].command(cli);
     }
 
-    return misused("unknown command");
+    return msync_cli_misused("unknown command");
 }
 
 
 /* the database will tell other processes of that file */
 
 static char *
-absolute(const char *path)
+cli_absolute(const char *path)
 {
     char    *dir, *whole;
     size_t   size;
@@ -152,68 +175,135 @@ absolute(const char *path)
 /* -1: go on, else the exit status */
 
 static int
-parse_options(msync_cli_t *cli, int argc, char **argv)
+cli_options(msync_cli_t *cli, int argc, char **argv)
 {
-    int  option;
+    int  option, status = -1;
 
     static const struct option  options[] = {
-        { "database",      required_argument, NULL, 'd' },
-        { "url",           required_argument, NULL, 'u' },
-        { "username",      required_argument, NULL, 'n' },
-        { "password-file", required_argument, NULL, 'p' },
-        { "tables",        required_argument, NULL, 't' },
-        { "json",          no_argument,       NULL, 'j' },
-        { "yes",           no_argument,       NULL, 'y' },
-        { "discard-unsent", no_argument,      NULL, 'D' },
-        { "help",          no_argument,       NULL, 'h' },
-        { "version",       no_argument,       NULL, 'v' },
+        { "database",         required_argument, NULL, 'd' },
+        { "url",              required_argument, NULL, 'u' },
+        { "username",         required_argument, NULL, 'n' },
+        { "password-file",    required_argument, NULL, 'p' },
+        { "tables",           required_argument, NULL, 't' },
+        { "hardware-id",      required_argument, NULL, 'H' },
+        { "hardware-id-file", required_argument, NULL, 'F' },
+        { "error",            required_argument, NULL, 'e' },
+        { "all",              no_argument,       NULL, 'a' },
+        { "dismissed",        no_argument,       NULL, 'i' },
+        { "json",             no_argument,       NULL, 'j' },
+        { "yes",              no_argument,       NULL, 'y' },
+        { "discard-unsent",   no_argument,       NULL, 'D' },
+        { "help",             no_argument,       NULL, 'h' },
+        { "version",          no_argument,       NULL, 'v' },
         { NULL, 0, NULL, 0 }
     };
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'd':
-            free(cli->conf->database);
-            cli->conf->database = msync_strdup(optarg);
-            break;
-        case 'u':
-            cli->url = optarg;
-            break;
-        case 'n':
-            if (*optarg == '\0') {
-                return misused("--username is empty, it must name the site");
-            }
-            cli->username = optarg;
-            break;
-        case 'p':
-            cli->password_file = optarg;
-            break;
-        case 't':
-            free(cli->conf->tables);
-            cli->conf->tables = absolute(optarg);
-            break;
-        case 'j':
-            cli->json = true;
-            break;
-        case 'y':
-            cli->yes = true;
-            break;
-        case 'D':
-            cli->discard = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'v':
-            printf("msync %s\n", MSYNC_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
+    while (status == -1
+           && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
+    {
+        status = optarg ? cli_value(cli, option, optarg)
+                        : cli_flag(cli, option);
     }
 
+    return status;
+}
+
+
+static int
+cli_value(msync_cli_t *cli, int option, const char *value)
+{
+    switch (option) {
+
+    case 'd':
+        return cli_set(&cli->conf->database, msync_strdup(value));
+
+    case 'u':
+        cli->url = value;
+        return -1;
+
+    case 'n':
+        if (*value == '\0') {
+            return msync_cli_misused("--username is empty, it must name the "
+                                     "site");
+        }
+
+        cli->username = value;
+        return -1;
+
+    case 'p':
+        cli->password_file = value;
+        return -1;
+
+    case 't':
+        return cli_set(&cli->conf->tables, cli_absolute(value));
+
+    case 'H':
+        if (!msync_conf_is_hardware_id(value)) {
+            return msync_cli_misused("--hardware-id may have up to 64 "
+                                     "letters, digits and - _ . :");
+        }
+
+        return cli_set(&cli->conf->hardware_id, msync_strdup(value));
+
+    case 'F':
+        return cli_set(&cli->conf->hardware_id_file, msync_strdup(value));
+
+    default: /* 'e' */
+        cli->error = value;
+        return -1;
+    }
+}
+
+
+/* the one that is given last counts */
+
+static int
+cli_set(char **text, char *value)
+{
+    msync_free(text);
+    *text = value;
+
     return -1;
+}
+
+
+static int
+cli_flag(msync_cli_t *cli, int option)
+{
+    switch (option) {
+
+    case 'a':
+        cli->all = true;
+        return -1;
+
+    case 'i':
+        cli->dismissed = true;
+        return -1;
+
+    case 'j':
+        cli->json = true;
+        return -1;
+
+    case 'y':
+        cli->yes = true;
+        return -1;
+
+    case 'D':
+        cli->discard = true;
+        return -1;
+
+    case 'h':
+        fputs(cli_usage, stdout);
+        return 0;
+
+    case 'v':
+        printf("msync %s\n", MSYNC_VERSION);
+        return 0;
+
+    default:
+        fputs(cli_usage, stderr);
+        return 2;
+    }
 }
 
 
@@ -231,10 +321,10 @@ msync_cli(int argc, char **argv)
     msync_log_set_sink(msync_cli_log, &cli);
     msync_store_stop_readers(msync_cli_is_stopped);
 
-    status = parse_options(&cli, argc, argv);
+    status = cli_options(&cli, argc, argv);
 
     if (status == -1) {
-        status = run_command(&cli, argc - optind, argv + optind);
+        status = cli_command(&cli, argc - optind, argv + optind);
     }
 
     /* what did not reach its reader was not done */

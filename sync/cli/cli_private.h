@@ -12,13 +12,17 @@ typedef struct {
     msync_catalogue_t  *catalogue;
     msync_conf_t       *conf;
     msync_store_t      *store;
-    const char         *argument;      /* of the command, NULL: none */
+    const char *const  *arguments;     /* of the command, NULL at the end */
+    size_t              narguments;
     const char         *url;           /* of the options, NULL: not given */
     const char         *username;
     const char         *password_file;
     bool                json;
     bool                yes;
     bool                discard;
+    bool                all;
+    bool                dismissed;
+    const char         *error;         /* NULL: not given */
     bool                terminal;      /* stdout is one */
     int                 lock;
     msync_log_entry_t   shown;
@@ -33,10 +37,23 @@ int msync_cli_sync(msync_cli_t *cli);
 int msync_cli_history(msync_cli_t *cli);
 int msync_cli_errors(msync_cli_t *cli);
 int msync_cli_retry(msync_cli_t *cli);
+int msync_cli_dismiss(msync_cli_t *cli);
+int msync_cli_send(msync_cli_t *cli);
 int msync_cli_check(msync_cli_t *cli);
 int msync_cli_reinitialise(msync_cli_t *cli);
 int msync_cli_schema(msync_cli_t *cli);
 int msync_cli_backup(msync_cli_t *cli);
+
+/* opens the database; to write, also with the settings and a wait that a signal
+ * ends */
+int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);
+int msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err);
+
+/* takes the lock, or says who has it, and which endpoint does the same */
+int msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err);
+
+/* says what is wrong with the command line, returns 2 */
+int msync_cli_misused(const char *what);
 
 /* the catalogue of --tables, else the one that the database goes by; where
  * that cannot be had the built-in one, or an error if that is "strict" */

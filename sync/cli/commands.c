@@ -20,9 +20,11 @@
 #include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/refused.h"
+#include "store/send.h"
 #include "store/schema.h"
 
 
@@ -45,8 +47,8 @@ print_json(const char *text)
 }
 
 
-static int
-open_database(msync_cli_t *cli, unsigned flags, msync_err_t *err)
+int
+msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err)
 {
     cli->store = msync_store_open(cli->conf->database, cli->catalogue, flags,
                                   err);
@@ -56,8 +58,8 @@ open_database(msync_cli_t *cli, unsigned flags, msync_err_t *err)
 
 /* takes the lock, or says who has it */
 
-static int
-take_lock(msync_cli_t *cli, msync_err_t *err)
+int
+msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err)
 {
     int   rc;
     long  holder = 0;
@@ -66,9 +68,8 @@ take_lock(msync_cli_t *cli, msync_err_t *err)
 
     if (rc == MSYNC_AGAIN) {
         fprintf(stderr, "msync: process %ld syncs this database (nginx's "
-                "helper, most likely); use the button of the page or POST "
-                "to its \"trigger\" endpoint, or stop nginx first\n",
-                holder);
+                "helper, most likely); use the page or POST to its \"%s\" "
+                "endpoint, or stop nginx first\n", holder, endpoint);
         return MSYNC_ERROR;
     }
 
@@ -124,6 +125,10 @@ read_status(msync_cli_t *cli, msync_status_t *status, msync_err_t *err)
                              &status->queue, err) != MSYNC_OK
         || msync_store_failures(cli->store, &status->failed, err)
            != MSYNC_OK
+        || msync_store_dismissed(cli->store, &status->dismissed, err)
+           != MSYNC_OK
+        || msync_store_never_sent(cli->store, &status->never_sent, err)
+           != MSYNC_OK
         || msync_store_get_int(cli->store, MSYNC_KEY_PAUSED, &paused, err)
            != MSYNC_OK)
     {
@@ -147,7 +152,7 @@ msync_cli_status(msync_cli_t *cli)
 
     static const char *const  states[] = MSYNC_STATE_NAMES;
 
-    if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
+    if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
         || read_status(cli, &status, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
@@ -198,7 +203,7 @@ msync_cli_history(msync_cli_t *cli)
     char         *text;
     msync_err_t   err;
 
-    if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
+    if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
         return msync_cli_fail(&err);
     }
 
@@ -209,45 +214,6 @@ msync_cli_history(msync_cli_t *cli)
     }
 
     text = msync_status_history(cli->store, &err);
-    if (text == NULL) {
-        return msync_cli_fail(&err);
-    }
-
-    print_json(text);
-    msync_free(&text);
-
-    return 0;
-}
-
-
-static void
-show_error(void *data, const msync_failed_t *failed)
-{
-    (void) data;
-
-    printf("%s %s %s: %s (since %s, %lld tries)\n", failed->action,
-           failed->table, failed->record_id, failed->error,
-           failed->since ? failed->since : "?", (long long) failed->tries);
-}
-
-
-int
-msync_cli_errors(msync_cli_t *cli)
-{
-    char         *text;
-    msync_err_t   err;
-
-    if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
-        return msync_cli_fail(&err);
-    }
-
-    if (!cli->json) {
-        return msync_store_buffer_errors(cli->store, false, MSYNC_ERRORS_MAX,
-                                         show_error, NULL, &err) == MSYNC_OK
-               ? 0 : msync_cli_fail(&err);
-    }
-
-    text = msync_status_errors(cli->store, false, &err);
     if (text == NULL) {
         return msync_cli_fail(&err);
     }
@@ -283,12 +249,12 @@ interrupted(void *data, msync_err_t *err)
 }
 
 
-static int
-open_for_writing(msync_cli_t *cli, msync_err_t *err)
+int
+msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err)
 {
     int  interrupted_runs;
 
-    if (open_database(cli, MSYNC_STORE_CREATE, err) != MSYNC_OK) {
+    if (msync_cli_open(cli, MSYNC_STORE_CREATE, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -311,11 +277,11 @@ msync_cli_sync(msync_cli_t *cli)
     msync_run_t        run;
     msync_log_entry_t  entry;
 
-    if (take_lock(cli, &err) != MSYNC_OK) {
+    if (msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
         return 1;
     }
 
-    if (open_for_writing(cli, &err) != MSYNC_OK
+    if (msync_cli_open_writing(cli, &err) != MSYNC_OK
         || msync_conf_hardware_id(cli->conf, hardware_id, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
@@ -352,41 +318,6 @@ msync_cli_sync(msync_cli_t *cli)
 }
 
 
-int
-msync_cli_retry(msync_cli_t *cli)
-{
-    int64_t             refused;
-    msync_err_t         err;
-    msync_log_entry_t   success;
-    msync_integrated_t  result;
-
-    if (take_lock(cli, &err) != MSYNC_OK) {
-        return 1;
-    }
-
-    if (open_for_writing(cli, &err) != MSYNC_OK
-        || msync_store_log_last_success(cli->store, &success, &err)
-           != MSYNC_OK
-        || msync_store_buffer_wake_all(cli->store, &err) != MSYNC_OK
-        || msync_store_refused_requeue(cli->store, true, &err) != MSYNC_OK
-        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
-        || msync_integrate(cli->store, cli->catalogue, success.id != 0, NULL,
-                           NULL, &result, &err) != MSYNC_OK)
-    {
-        return msync_cli_fail(&err);
-    }
-
-    printf(cli->json ? "{\"integrated\":%lld,\"failed\":%lld,"
-                       "\"toBeSent\":%lld}\n"
-                     : "%lld integrated, %lld failed, %lld to be sent again "
-                       "with the next sync\n",
-           (long long) result.integrated, (long long) result.failed,
-           (long long) refused);
-
-    return 0;
-}
-
-
 static void
 add_finding(void *data, const char *text)
 {
@@ -404,7 +335,7 @@ msync_cli_check(msync_cli_t *cli)
 
     findings = cJSON_CreateArray();
 
-    if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
+    if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
         || msync_store_check(cli->store, add_finding, findings, &err)
            != MSYNC_OK)
     {
@@ -492,12 +423,12 @@ msync_cli_reinitialise(msync_cli_t *cli)
     int64_t      unsent, restored;
     msync_err_t  err;
 
-    if (cli->yes && take_lock(cli, &err) != MSYNC_OK) {
+    if (cli->yes && msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
         return 1;
     }
 
-    rc = cli->yes ? open_for_writing(cli, &err)
-                  : open_database(cli, MSYNC_STORE_READ_ONLY, &err);
+    rc = cli->yes ? msync_cli_open_writing(cli, &err)
+                  : msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err);
 
     if (rc != MSYNC_OK
         || count_unsent(cli->store, &unsent, &restored, &err) != MSYNC_OK
@@ -525,15 +456,15 @@ msync_cli_backup(msync_cli_t *cli)
     cJSON        *json;
     msync_err_t   err;
 
-    if (open_database(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
-        || msync_store_backup(cli->store, cli->argument, &err) != MSYNC_OK)
+    if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK
+        || msync_store_backup(cli->store, cli->arguments[0], &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }
 
     if (cli->json) {
         json = cJSON_CreateObject();
-        cJSON_AddStringToObject(json, "backup", cli->argument);
+        cJSON_AddStringToObject(json, "backup", cli->arguments[0]);
         text = cJSON_PrintUnformatted(json);
         print_json(text ? text : "{}");
         free(text);

@@ -1,0 +1,173 @@
+/*
+ * The commands about single records: errors, retry, dismiss, send.
+ */
+
+#include <stdio.h>
+
+#include "cli/cli_private.h"
+#include "run/integrate.h"
+#include "serve/status.h"
+#include "store/buffer.h"
+#include "store/dismiss.h"
+#include "store/refused.h"
+#include "store/send.h"
+
+
+static void records_show(void *data, const msync_failed_t *failed);
+static int records_open(msync_cli_t *cli, const char *endpoint,
+    msync_err_t *err);
+
+
+int
+msync_cli_errors(msync_cli_t *cli)
+{
+    char         *text;
+    msync_err_t   err;
+
+    if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
+        return msync_cli_fail(&err);
+    }
+
+    if (!cli->json) {
+        return msync_store_buffer_errors(cli->store, cli->dismissed,
+                                         MSYNC_ERRORS_MAX, records_show, NULL,
+                                         &err) == MSYNC_OK
+               ? 0 : msync_cli_fail(&err);
+    }
+
+    text = msync_status_errors(cli->store, cli->dismissed, &err);
+    if (text == NULL) {
+        return msync_cli_fail(&err);
+    }
+
+    puts(text);
+    msync_free(&text);
+
+    return 0;
+}
+
+
+static void
+records_show(void *data, const msync_failed_t *failed)
+{
+    (void) data;
+
+    printf("%s %s %s: %s (since %s, %lld tries)\n", failed->action,
+           failed->table, failed->record_id, failed->error,
+           failed->since ? failed->since : "?", (long long) failed->tries);
+}
+
+
+int
+msync_cli_retry(msync_cli_t *cli)
+{
+    int64_t             refused;
+    msync_err_t         err;
+    msync_log_entry_t   success;
+    msync_integrated_t  result;
+
+    if (records_open(cli, "retry", &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    if (msync_store_log_last_success(cli->store, &success, &err) != MSYNC_OK
+        || msync_store_buffer_wake_all(cli->store, &err) != MSYNC_OK
+        || msync_store_refused_requeue(cli->store, true, &err) != MSYNC_OK
+        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
+        || msync_integrate(cli->store, cli->catalogue, success.id != 0, NULL,
+                           NULL, &result, &err) != MSYNC_OK)
+    {
+        return msync_cli_fail(&err);
+    }
+
+    printf(cli->json ? "{\"integrated\":%lld,\"failed\":%lld,"
+                       "\"toBeSent\":%lld}\n"
+                     : "%lld integrated, %lld failed, %lld to be sent again "
+                       "with the next sync\n",
+           (long long) result.integrated, (long long) result.failed,
+           (long long) refused);
+
+    return 0;
+}
+
+
+int
+msync_cli_dismiss(msync_cli_t *cli)
+{
+    int64_t          n;
+    msync_err_t      err;
+    msync_dismiss_t  which;
+
+    which.table = cli->arguments[0];
+    which.record_id = cli->narguments == 2 ? cli->arguments[1] : NULL;
+    which.error = cli->error;
+
+    if (cli->narguments == 0
+        ? !cli->all || cli->error != NULL
+        : cli->all || (which.record_id == NULL) == (which.error == NULL))
+    {
+        return msync_cli_misused("say a TABLE and a RECORD, a TABLE and "
+                                 "--error TEXT, or --all");
+    }
+
+    if (records_open(cli, "errors/dismiss", &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    if (msync_store_dismiss(cli->store, &which, &n, &err) != MSYNC_OK) {
+        return msync_cli_fail(&err);
+    }
+
+    printf(cli->json ? "{\"dismissed\":%lld}\n"
+                     : "%lld dismissed: kept, no more counted, back when the "
+                       "record changes\n", (long long) n);
+
+    return 0;
+}
+
+
+int
+msync_cli_send(msync_cli_t *cli)
+{
+    int64_t       queued;
+    const char   *unknown;
+    msync_err_t   err;
+
+    if (cli->all == (cli->narguments > 0)) {
+        return msync_cli_misused("say which TABLEs, or --all");
+    }
+
+    if (records_open(cli, "send", &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    if (msync_store_send(cli->store, cli->arguments, cli->narguments, &queued,
+                         &unknown, &err) != MSYNC_OK)
+    {
+        return msync_cli_fail(&err);
+    }
+
+    printf(cli->json ? "{\"queued\":%lld}\n"
+                     : "%lld to be sent with the next sync\n",
+           (long long) queued);
+
+    return 0;
+}
+
+
+/* with the lock; says what is wrong */
+
+static int
+records_open(msync_cli_t *cli, const char *endpoint, msync_err_t *err)
+{
+    if (msync_cli_lock(cli, endpoint, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_cli_open_writing(cli, err) != MSYNC_OK) {
+        msync_cli_fail(err);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
