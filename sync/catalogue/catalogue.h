@@ -4,7 +4,7 @@
  * row of the site database.
  *
  * The built-in catalogue is catalogue.json, compiled in; its meaning is
- * told in the README.  Nothing here knows SQL or HTTP.
+ * told in docs/configuration.md.  Nothing here knows SQL or HTTP.
  */
 
 #ifndef MSYNC_CATALOGUE_H

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Measures; "make bench" calls it.  Parts by name, or all of them.  Prints the
-# table of the README and writes build/bench.json.
+# table of docs/performance.md and writes build/bench.json.
 
 use strict;
 use warnings;
