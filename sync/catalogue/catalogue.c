@@ -10,9 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <cjson/cJSON.h>
-
-#include "catalogue/catalogue.h"
+#include "catalogue/catalogue_private.h"
 
 
 /* the file sync/catalogue/catalogue.json, see the Makefile */
@@ -20,12 +18,26 @@ extern const char  msync_catalogue_json[];
 extern const uint64_t  msync_catalogue_json_length;
 
 
-static const char  *const type_names[] = {
-    "string", "number", "integer", "boolean", "date", "datetime", "time",
-    "object", NULL
-};
+static unsigned catalogue_side_mask(const cJSON *list);
+static void catalogue_set_soft_delete(msync_table_t *table);
+static void catalogue_set_push_condition(msync_table_t *table);
+static int catalogue_parse_fields(msync_table_t *table, const cJSON *json,
+    msync_err_t *err);
+static int catalogue_check_name(const char *name, msync_err_t *err);
+static int catalogue_parse_table(msync_table_t *table, const cJSON *json,
+    msync_err_t *err);
+static int catalogue_compare_names(const void *one, const void *two);
+static int catalogue_index_tables(msync_catalogue_t *catalogue,
+    msync_err_t *err);
+static int catalogue_resolve_references(const msync_catalogue_t *catalogue,
+    msync_table_t *table, msync_err_t *err);
+static int catalogue_resolve_store(const msync_catalogue_t *catalogue,
+    msync_table_t *table, const cJSON *json, msync_err_t *err);
+static int catalogue_parse_tables(msync_catalogue_t *catalogue,
+    const cJSON *json, msync_err_t *err);
 
-static const char  *const delete_names[] = {
+
+static const char  *const catalogue_delete_names[] = {
     "unhandled", "soft", "hard", "error", NULL
 };
 
@@ -39,7 +51,7 @@ static const struct {
     bool         is_local;
     bool         is_time;
     int          value;
-} soft_deletes[] = {
+} catalogue_soft_deletes[] = {
     { "item",                 "inactive",         true,  false, 1 },
     { "unit",                 "inactive",         true,  false, 1 },
     { "currency",             "inactive",         true,  false, 1 },
@@ -57,13 +69,14 @@ static const struct {
     const char  *table;
     const char  *field;
     const char  *value;
-} push_conditions[] = {
-    { "name", "type", "patient" }
+} catalogue_pushed_rows[] = {
+    { "name", "type", "patient" },
+    { NULL, NULL, NULL }
 };
 
 
-static int
-word_index(const char *const *words, const char *word)
+int
+msync_catalogue_word(const char *const *words, const char *word)
 {
     int  i;
 
@@ -77,58 +90,23 @@ word_index(const char *const *words, const char *word)
 }
 
 
-static const char *
-member_string(const cJSON *object, const char *name)
+const char *
+msync_catalogue_string(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object,
                                                                  name));
 }
 
 
-static bool
-member_bool(const cJSON *object, const char *name)
+bool
+msync_catalogue_bool(const cJSON *object, const char *name)
 {
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
 
-/* the encodings are sentences of catalogue.json; what they ask of us */
-
 static unsigned
-encoding_mask(const char *text, msync_type_e type)
-{
-    unsigned  mask = 0;
-
-    if (text == NULL) {
-        return 0;
-    }
-
-    if (strstr(text, "empty") != NULL) {
-        mask |= MSYNC_ENC_EMPTY_IS_NULL;
-    }
-
-    if (strstr(text, "push: YYYY-MM-DDT00:00:00") != NULL) {
-        mask |= MSYNC_ENC_PUSH_MIDNIGHT;
-    }
-
-    if (strstr(text, "; 0 reads as null") != NULL) {
-        mask |= MSYNC_ENC_ZERO_IS_NULL;
-    }
-
-    if (strstr(text, "serialised to a JSON string") != NULL) {
-        mask |= MSYNC_ENC_PUSH_AS_STRING;
-    }
-
-    if (type == MSYNC_TYPE_OBJECT && strstr(text, "any JSON") != NULL) {
-        mask |= MSYNC_ENC_ANY_JSON;
-    }
-
-    return mask;
-}
-
-
-static unsigned
-side_mask(const cJSON *list)
+catalogue_side_mask(const cJSON *list)
 {
     unsigned      mask = 0;
     const char   *word;
@@ -150,137 +128,52 @@ side_mask(const cJSON *list)
 
 
 static void
-parse_properties(msync_field_t *field, const cJSON *json)
-{
-    size_t        n = 0;
-    const char   *name, *encoding;
-    const cJSON  *properties, *property;
-
-    properties = cJSON_GetObjectItemCaseSensitive(json, "properties");
-    if (!cJSON_IsArray(properties)) {
-        return;
-    }
-
-    field->empties = msync_calloc(cJSON_GetArraySize(properties) + 1,
-                                  sizeof(char *));
-
-    cJSON_ArrayForEach(property, properties) {
-        name = member_string(property, "name");
-        encoding = member_string(property, "encoding");
-
-        if (name != NULL && (encoding_mask(encoding, MSYNC_TYPE_STRING)
-                             & MSYNC_ENC_EMPTY_IS_NULL))
-        {
-            field->empties[n++] = msync_strdup(name);
-        }
-    }
-}
-
-
-static int
-parse_field(msync_field_t *field, const cJSON *json, const char *table,
-    msync_err_t *err)
-{
-    int           type;
-    const char   *name, *references;
-    const cJSON  *fallback;
-
-    name = member_string(json, "name");
-    if (name == NULL || *name == '\0' || strlen(name) > 128
-        || strncmp(name, "msync_", 6) == 0)
-    {
-        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
-                             "catalogue: table \"%s\" has a field without "
-                             "a usable name", table);
-    }
-
-    type = word_index(type_names, member_string(json, "type"));
-    if (type < 0) {
-        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
-                             "catalogue: table \"%s\", field \"%s\": unknown "
-                             "type", table, name);
-    }
-
-    field->name = msync_strdup(name);
-    field->type = type;
-    field->encoding = encoding_mask(member_string(json, "encoding"), type);
-    field->nullable = member_bool(json, "nullable");
-    field->required = member_bool(json, "required");
-    field->local_only = member_bool(json, "local_only");
-    field->is_enum =
-        cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "enum"));
-    field->fk = member_bool(json, "fk");
-
-    parse_properties(field, json);
-
-    references = member_string(json, "references");
-    if (references != NULL) {
-        field->references = msync_strdup(references);
-        field->encoding |= MSYNC_ENC_EMPTY_IS_NULL;
-    }
-
-    fallback = cJSON_GetObjectItemCaseSensitive(json, "default");
-    if (cJSON_IsString(fallback) && strchr(fallback->valuestring, '\'') == NULL)
-    {
-        field->fallback = msync_alloc(strlen(fallback->valuestring) + 3);
-        strcpy(field->fallback, "'");
-        strcat(field->fallback, fallback->valuestring);
-        strcat(field->fallback, "'");
-
-    } else if (cJSON_IsNumber(fallback)) {
-        field->fallback = cJSON_PrintUnformatted(fallback);
-    }
-
-    return MSYNC_OK;
-}
-
-
-static void
-set_soft_delete(msync_table_t *table)
+catalogue_set_soft_delete(msync_table_t *table)
 {
     size_t  i;
 
-    for (i = 0; soft_deletes[i].table != NULL; i++) {
-        if (strcmp(soft_deletes[i].table, table->name) == 0) {
+    for (i = 0; catalogue_soft_deletes[i].table != NULL; i++) {
+        if (strcmp(catalogue_soft_deletes[i].table, table->name) == 0) {
             break;
         }
     }
 
-    table->soft_column = msync_strdup(soft_deletes[i].column);
-    table->soft_is_local = soft_deletes[i].is_local
+    table->soft_column = msync_strdup(catalogue_soft_deletes[i].column);
+    table->soft_is_local = catalogue_soft_deletes[i].is_local
                            && msync_table_field(table, table->soft_column)
                               == NULL;
-    table->soft_is_time = soft_deletes[i].is_time;
-    table->soft_value = soft_deletes[i].value;
+    table->soft_is_time = catalogue_soft_deletes[i].is_time;
+    table->soft_value = catalogue_soft_deletes[i].value;
 }
 
 
 static void
-set_push_condition(msync_table_t *table)
+catalogue_set_push_condition(msync_table_t *table)
 {
     size_t  i;
 
-    for (i = 0; i < sizeof(push_conditions) / sizeof(*push_conditions); i++)
-    {
-        if (strcmp(push_conditions[i].table, table->name) == 0
-            && msync_table_field(table, push_conditions[i].field) != NULL)
+    for (i = 0; catalogue_pushed_rows[i].table != NULL; i++) {
+        if (strcmp(catalogue_pushed_rows[i].table, table->name) == 0
+            && msync_table_field(table, catalogue_pushed_rows[i].field)
+               != NULL)
         {
-            table->push_field = push_conditions[i].field;
-            table->push_value = push_conditions[i].value;
+            table->push_field = catalogue_pushed_rows[i].field;
+            table->push_value = catalogue_pushed_rows[i].value;
         }
     }
 }
 
 
 static int
-parse_fields(msync_table_t *table, const cJSON *json, msync_err_t *err)
+catalogue_parse_fields(msync_table_t *table, const cJSON *json,
+    msync_err_t *err)
 {
     size_t        i, j;
     const char   *key;
     const cJSON  *fields, *field;
 
     fields = cJSON_GetObjectItemCaseSensitive(json, "fields");
-    key = member_string(json, "key");
+    key = msync_catalogue_string(json, "key");
 
     table->n = cJSON_GetArraySize(fields);
     table->fields = msync_calloc(table->n + 1, sizeof(msync_field_t));
@@ -288,7 +181,7 @@ parse_fields(msync_table_t *table, const cJSON *json, msync_err_t *err)
 
     i = 0;
     cJSON_ArrayForEach(field, fields) {
-        if (parse_field(&table->fields[i], field, table->name, err)
+        if (msync_field_read(&table->fields[i], field, table->name, err)
             != MSYNC_OK)
         {
             return MSYNC_ERROR;
@@ -323,7 +216,7 @@ parse_fields(msync_table_t *table, const cJSON *json, msync_err_t *err)
 
 
 static int
-check_name(const char *name, msync_err_t *err)
+catalogue_check_name(const char *name, msync_err_t *err)
 {
     if (name == NULL || *name == '\0' || strlen(name) > 128) {
         return msync_err_set(err, MSYNC_ERR_UNKNOWN,
@@ -348,16 +241,16 @@ check_name(const char *name, msync_err_t *err)
 
 
 static int
-parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
+catalogue_parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
 {
     int          on_delete;
     const char  *name, *sql;
 
-    name = member_string(json, "table");
-    sql = member_string(json, "rename");
+    name = msync_catalogue_string(json, "table");
+    sql = msync_catalogue_string(json, "rename");
 
-    if (check_name(name, err) != MSYNC_OK
-        || (sql != NULL && check_name(sql, err) != MSYNC_OK))
+    if (catalogue_check_name(name, err) != MSYNC_OK
+        || (sql != NULL && catalogue_check_name(sql, err) != MSYNC_OK))
     {
         return MSYNC_ERROR;
     }
@@ -365,35 +258,36 @@ parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
     table->name = msync_strdup(name);
     table->sql = msync_strdup(sql ? sql : name);
 
-    if (parse_fields(table, json, err) != MSYNC_OK) {
+    if (catalogue_parse_fields(table, json, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    on_delete = word_index(delete_names, member_string(json, "delete"));
+    on_delete = msync_catalogue_word(catalogue_delete_names,
+                                     msync_catalogue_string(json, "delete"));
     if (on_delete < 0) {
         return msync_err_set(err, MSYNC_ERR_UNKNOWN, "catalogue: table "
                              "\"%s\": unknown \"delete\"", name);
     }
 
     table->on_delete = on_delete;
-    table->push_delete = member_bool(json, "push_delete");
-    table->merge = member_bool(json, "merge");
-    table->pull = side_mask(cJSON_GetObjectItemCaseSensitive(json,
+    table->push_delete = msync_catalogue_bool(json, "push_delete");
+    table->merge = msync_catalogue_bool(json, "merge");
+    table->pull = catalogue_side_mask(cJSON_GetObjectItemCaseSensitive(json,
                                                              "pull_from"));
-    table->push = side_mask(cJSON_GetObjectItemCaseSensitive(json,
+    table->push = catalogue_side_mask(cJSON_GetObjectItemCaseSensitive(json,
                                                              "push_to"));
     if (on_delete == MSYNC_DELETE_SOFT) {
-        set_soft_delete(table);
+        catalogue_set_soft_delete(table);
     }
 
-    set_push_condition(table);
+    catalogue_set_push_condition(table);
 
     return MSYNC_OK;
 }
 
 
 static int
-compare_names(const void *one, const void *two)
+catalogue_compare_names(const void *one, const void *two)
 {
     const msync_table_t *const  *a = one, *const *b = two;
 
@@ -402,7 +296,7 @@ compare_names(const void *one, const void *two)
 
 
 static int
-index_tables(msync_catalogue_t *catalogue, msync_err_t *err)
+catalogue_index_tables(msync_catalogue_t *catalogue, msync_err_t *err)
 {
     size_t  i, j;
 
@@ -426,7 +320,7 @@ index_tables(msync_catalogue_t *catalogue, msync_err_t *err)
     }
 
     qsort(catalogue->by_name, catalogue->n, sizeof(msync_table_t *),
-          compare_names);
+          catalogue_compare_names);
 
     return MSYNC_OK;
 }
@@ -435,8 +329,8 @@ index_tables(msync_catalogue_t *catalogue, msync_err_t *err)
 /* foreign keys must point backwards: that is the order of integration */
 
 static int
-resolve_references(const msync_catalogue_t *catalogue, msync_table_t *table,
-    msync_err_t *err)
+catalogue_resolve_references(const msync_catalogue_t *catalogue,
+    msync_table_t *table, msync_err_t *err)
 {
     size_t          i;
     msync_field_t  *field;
@@ -464,8 +358,8 @@ resolve_references(const msync_catalogue_t *catalogue, msync_table_t *table,
 
 
 static int
-resolve_store(const msync_catalogue_t *catalogue, msync_table_t *table,
-    const cJSON *json, msync_err_t *err)
+catalogue_resolve_store(const msync_catalogue_t *catalogue,
+    msync_table_t *table, const cJSON *json, msync_err_t *err)
 {
     const char           *column, *via, *parent_name;
     const cJSON          *store;
@@ -476,13 +370,13 @@ resolve_store(const msync_catalogue_t *catalogue, msync_table_t *table,
         return MSYNC_OK;
     }
 
-    column = member_string(store, "column");
+    column = msync_catalogue_string(store, "column");
     if (column != NULL) {
         table->store_field = msync_table_field(table, column);
 
     } else {
-        via = member_string(store, "via");
-        parent_name = member_string(store, "parent");
+        via = msync_catalogue_string(store, "via");
+        parent_name = msync_catalogue_string(store, "parent");
         parent = parent_name ? msync_catalogue_find(catalogue, parent_name)
                              : NULL;
 
@@ -508,7 +402,7 @@ resolve_store(const msync_catalogue_t *catalogue, msync_table_t *table,
 
 
 static int
-parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
+catalogue_parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
     msync_err_t *err)
 {
     size_t        i;
@@ -519,20 +413,23 @@ parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
 
     i = 0;
     cJSON_ArrayForEach(table, json) {
-        if (parse_table(&catalogue->tables[i++], table, err) != MSYNC_OK) {
+        if (catalogue_parse_table(&catalogue->tables[i++], table, err)
+            != MSYNC_OK)
+        {
             return MSYNC_ERROR;
         }
     }
 
-    if (index_tables(catalogue, err) != MSYNC_OK) {
+    if (catalogue_index_tables(catalogue, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     i = 0;
     cJSON_ArrayForEach(table, json) {
-        if (resolve_references(catalogue, &catalogue->tables[i], err)
+        if (catalogue_resolve_references(catalogue, &catalogue->tables[i], err)
             != MSYNC_OK
-            || resolve_store(catalogue, &catalogue->tables[i], table, err)
+            || catalogue_resolve_store(catalogue, &catalogue->tables[i],
+                                       table, err)
                != MSYNC_OK)
         {
             return MSYNC_ERROR;
@@ -561,7 +458,7 @@ msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
 
     catalogue = msync_calloc(1, sizeof(msync_catalogue_t));
 
-    if (parse_tables(catalogue, json, err) != MSYNC_OK) {
+    if (catalogue_parse_tables(catalogue, json, err) != MSYNC_OK) {
         msync_catalogue_free(&catalogue);
     }
 
@@ -575,22 +472,6 @@ msync_catalogue_builtin(msync_err_t *err)
 {
     return msync_catalogue_parse(msync_catalogue_json,
                                  msync_catalogue_json_length, err);
-}
-
-
-static void
-free_field(msync_field_t *field)
-{
-    size_t  i;
-
-    for (i = 0; field->empties != NULL && field->empties[i] != NULL; i++) {
-        free(field->empties[i]);
-    }
-
-    free(field->empties);
-    free(field->name);
-    free(field->references);
-    free(field->fallback);
 }
 
 
@@ -609,7 +490,7 @@ msync_catalogue_free(msync_catalogue_t **catalogue_pt)
         table = &catalogue->tables[i];
 
         for (j = 0; table->fields != NULL && j < table->n; j++) {
-            free_field(&table->fields[j]);
+            msync_field_clear(&table->fields[j]);
         }
 
         free(table->fields);

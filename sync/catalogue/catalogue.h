@@ -18,9 +18,10 @@ typedef enum {
     MSYNC_TYPE_INTEGER,
     MSYNC_TYPE_BOOLEAN,
     MSYNC_TYPE_DATE,             /* YYYY-MM-DD */
-    MSYNC_TYPE_DATETIME,         /* as it came */
+    MSYNC_TYPE_DATETIME,         /* YYYY-MM-DDTHH:MM:SS in UTC, perhaps with
+                                    a fraction */
     MSYNC_TYPE_TIME,             /* HH:MM:SS here, seconds when pulled */
-    MSYNC_TYPE_OBJECT            /* JSON text here */
+    MSYNC_TYPE_OBJECT            /* JSON text, as it came */
 } msync_type_e;
 
 /* what an encoding of the catalogue says, a mask */
@@ -28,8 +29,8 @@ typedef enum {
 #define MSYNC_ENC_PUSH_MIDNIGHT    0x02   /* a date goes out with T00:00:00 */
 #define MSYNC_ENC_ZERO_IS_NULL     0x04
 #define MSYNC_ENC_PUSH_AS_STRING   0x08   /* JSON goes out inside a string */
-#define MSYNC_ENC_ANY_JSON         0x10   /* declared a string or object,
-                                             may be any JSON value */
+#define MSYNC_ENC_ANY_WORD         0x10   /* words are known, others may
+                                             stand there as well */
 
 typedef enum {
     MSYNC_DELETE_UNHANDLED = 0,
@@ -39,8 +40,9 @@ typedef enum {
 } msync_delete_e;
 
 typedef struct msync_table_s  msync_table_t;
+typedef struct msync_field_s  msync_field_t;
 
-typedef struct {
+struct msync_field_s {
     char                 *name;         /* owned, wire and column name */
     msync_type_e          type;
     unsigned              encoding;     /* mask of MSYNC_ENC_… */
@@ -53,10 +55,12 @@ typedef struct {
     const msync_table_t  *target;       /* that table, NULL: none */
     char                 *fallback;     /* owned, SQL literal of the default
                                            of a local field, NULL: NULL */
-    char                **empties;      /* owned, NULL-terminated: members of
-                                           an object whose empty string means
-                                           null; NULL: none */
-} msync_field_t;
+    char                **words;        /* owned, NULL-terminated: those of an
+                                           enum; NULL: it is none */
+    msync_field_t        *properties;   /* owned, the members that are known
+                                           of an object; NULL: any JSON */
+    size_t                nproperties;
+};
 
 struct msync_table_s {
     char            *name;              /* owned, on the wire */
@@ -128,14 +132,16 @@ typedef enum {
     MSYNC_VALUE_INTEGER,
     MSYNC_VALUE_REAL,
     MSYNC_VALUE_TEXT,
-    MSYNC_VALUE_BLOB             /* read from a database, never sent */
+    MSYNC_VALUE_BLOB             /* read from a database, sent only where it is
+                                    the text of a JSON document */
 } msync_value_e;
 
 typedef struct {
     msync_value_e  kind;
     int64_t        integer;
     double         real;
-    const char    *text;         /* borrowed from the row, NUL-terminated */
+    const char    *text;         /* borrowed from the row, NUL-terminated but
+                                    for a BLOB */
     size_t         length;
 } msync_value_t;
 
@@ -152,19 +158,25 @@ typedef struct {
     char                 *extra;        /* owned, NULL: none */
     char                 *memory;       /* owned, the texts of a record */
     size_t                used;         /* octets of it */
+    const msync_field_t  *lacking;      /* a field that did not come, may not
+                                           be null and has no neutral value:
+                                           the row can only change one that
+                                           is there; NULL: none */
     char                **texts;        /* owned, texts made here */
     size_t                ntexts;
 } msync_row_t;
 
 /*
  * Reads recordData of "side" into a row.  The record's id fills the key when
- * recordData lacks it.  INTEGRATION_ERROR names field and reason, "field"
- * (if not NULL) is set to the field at fault.  Free with msync_row_clear,
- * also after an error.
+ * recordData lacks it.  A field that did not come is null or neutral (0,
+ * false, "") and not "present".  MSYNC_DONE: Open mSupply drops this record
+ * by rule, and so do we; it counts as integrated.  INTEGRATION_ERROR names
+ * field and reason, "field" (if not NULL) is set to the field at fault.  Free
+ * with msync_row_clear, also after an error.
  */
 int msync_row_decode(msync_row_t *row, const msync_table_t *table,
-    const char *id, const char *data, const msync_field_t **field,
-    msync_err_t *err);
+    unsigned side, const char *id, const char *data,
+    const msync_field_t **field, msync_err_t *err);
 
 /*
  * What the catalogue has learnt since a row was kept: reads the fields of
@@ -177,8 +189,11 @@ const msync_field_t *msync_row_adopt(msync_row_t *row,
     const msync_table_t *table, const char *extra);
 
 /*
- * Writes a row as recordData in the wire's encodings; the caller frees the
- * text with msync_free.  NULL and err when a value cannot be sent.
+ * Writes a row as recordData in the wire's forms.  What an application wrote
+ * in another form is put into the wire's where it is clear what it means
+ * (docs/values.md); null where the wire does not take it is left out or
+ * neutral.  The caller frees the text with msync_free.  NULL, and err with
+ * the field and the reason, when a value cannot be sent.
  */
 char *msync_row_encode(const msync_row_t *row, size_t *length,
     msync_err_t *err);
@@ -188,11 +203,6 @@ void msync_row_init(msync_row_t *row, const msync_table_t *table);
 /* a copy of the text that lives as long as the row */
 const char *msync_row_text(msync_row_t *row, const char *text, size_t length);
 void msync_row_clear(msync_row_t *row);
-
-/* true where Open mSupply drops a record by rule, and so do we: it counts as
- * integrated.  "side" is where the record came from. */
-bool msync_row_ignored(const msync_table_t *table, unsigned side,
-    const char *data);
 
 /* true where an upsert means that the row is to be removed */
 bool msync_row_is_removal(const msync_row_t *row);

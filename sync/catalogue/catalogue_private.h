@@ -8,21 +8,38 @@
 #include <cjson/cJSON.h>
 
 #include "catalogue/catalogue.h"
+#include "base/json.h"
 
 /* the text of a tables file as an array of objects that were looked at;
  * cJSON_Delete it.  NULL and err when something is not as it has to be */
 cJSON *msync_catalogue_read_tables(const char *text, size_t length,
     msync_err_t *err);
 
+/* true where Open mSupply drops a record by rule; "slices" are its members by
+ * the fields of the table */
+bool msync_row_is_dropped(const msync_table_t *table, unsigned side,
+    const msync_json_slice_t *slices);
+
 /* a row takes over a text; it is returned */
 char *msync_row_own(msync_row_t *row, char *text);
 
-/*
- * The JSON of a field as it is written, but for the members whose empty
- * string means null: inside of oms_fields and the like.  The caller frees it;
- * NULL where the text is no JSON.
- */
-char *msync_row_object(const msync_field_t *field, const char *text,
-    size_t length);
+/* a field of catalogue.json, or a property of one; msync_field_clear it also
+ * after an error, which names the table */
+int msync_field_read(msync_field_t *field, const cJSON *json,
+    const char *table, msync_err_t *err);
+void msync_field_clear(msync_field_t *field);
+
+/* whether "" is a value of a field that may not be null: a text that names no
+ * row and no choice, or a row that need not be here */
+bool msync_field_takes_empty(const msync_field_t *field);
+/* a number or a flag */
+bool msync_field_is_counted(const msync_field_t *field);
+
+/* a member of an object, NULL or false where it is none of that kind */
+const char *msync_catalogue_string(const cJSON *object, const char *name);
+bool msync_catalogue_bool(const cJSON *object, const char *name);
+
+/* the index of a word in a list that ends with NULL; -1: not there */
+int msync_catalogue_word(const char *const *words, const char *word);
 
 #endif /* MSYNC_CATALOGUE_PRIVATE_H */

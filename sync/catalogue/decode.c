@@ -12,15 +12,61 @@
 #include <string.h>
 
 #include "catalogue/catalogue_private.h"
+#include "catalogue/moment.h"
 #include "base/json.h"
 
-#define SECONDS_A_DAY  86400
-#define DATE           10                   /* octets of YYYY-MM-DD */
-#define INTEGER_MAX    9007199254740992     /* 2^53, what JSON can carry */
+/* 2^53, what JSON can carry */
+#define DECODE_INTEGER_MAX  9007199254740992
+
+
+static void decode_set_text(msync_value_t *value, const char *text,
+    size_t length);
+static void decode_set_integer(msync_value_t *value, int64_t integer);
+static int decode_wrong_type(const msync_field_t *field, const char *expected,
+    msync_err_t *err);
+static char *decode_text_of(msync_row_t *row, const msync_json_slice_t *slice,
+    size_t *length);
+static int decode_text(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    msync_err_t *err);
+static int decode_date(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    msync_err_t *err);
+static int decode_datetime(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    msync_err_t *err);
+static void decode_time(msync_row_t *row, msync_value_t *value,
+    const msync_json_slice_t *slice);
+static int decode_number(msync_value_t *value, const msync_field_t *field,
+    const msync_json_slice_t *slice, msync_err_t *err);
+static int decode_object(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    msync_err_t *err);
+static int decode_value(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    msync_err_t *err);
+static bool decode_is_empty(const msync_json_slice_t *slice);
+static bool decode_is_null(const msync_field_t *field,
+    const msync_json_slice_t *slice);
+static void decode_set_neutral(msync_value_t *value,
+    const msync_field_t *field);
+static int decode_field(msync_row_t *row, size_t i,
+    const msync_json_slice_t *slice, msync_err_t *err);
+static size_t decode_field_at(const msync_table_t *table, const char *name,
+    size_t hint);
+static bool decode_members(const msync_table_t *table, const char *data,
+    size_t length, msync_json_slice_t *slices, bool *unknown);
+static bool decode_has_column(const msync_row_t *row, const char *name);
+static void decode_extra(msync_row_t *row, const char *data, size_t length);
+static bool decode_begin(msync_row_t *row, const msync_table_t *table,
+    const char *data, size_t length, msync_json_slice_t **slices,
+    bool *unknown);
+static int decode_key(msync_row_t *row, const msync_json_slice_t *slice,
+    const char *id, msync_err_t *err);
 
 
 static void
-set_text(msync_value_t *value, const char *text, size_t length)
+decode_set_text(msync_value_t *value, const char *text, size_t length)
 {
     value->kind = MSYNC_VALUE_TEXT;
     value->text = text;
@@ -29,7 +75,7 @@ set_text(msync_value_t *value, const char *text, size_t length)
 
 
 static void
-set_integer(msync_value_t *value, int64_t integer)
+decode_set_integer(msync_value_t *value, int64_t integer)
 {
     value->kind = MSYNC_VALUE_INTEGER;
     value->integer = integer;
@@ -37,7 +83,7 @@ set_integer(msync_value_t *value, int64_t integer)
 
 
 static int
-wrong_type(const msync_field_t *field, const char *expected,
+decode_wrong_type(const msync_field_t *field, const char *expected,
     msync_err_t *err)
 {
     return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
@@ -49,7 +95,8 @@ wrong_type(const msync_field_t *field, const char *expected,
  * C cannot hold */
 
 static char *
-text_of(msync_row_t *row, const msync_json_slice_t *slice, size_t *length)
+decode_text_of(msync_row_t *row, const msync_json_slice_t *slice,
+    size_t *length)
 {
     char  *text;
 
@@ -79,54 +126,14 @@ decode_text(msync_row_t *row, msync_value_t *value,
     size_t       length;
     const char  *text;
 
-    text = text_of(row, slice, &length);
+    text = decode_text_of(row, slice, &length);
 
     if (text == NULL) {
-        return wrong_type(field, "a string", err);
+        return decode_wrong_type(field, "a string", err);
     }
 
-    set_text(value, text, length);
+    decode_set_text(value, text, length);
     return MSYNC_OK;
-}
-
-
-/* the number that n digits say; -1 where others stand there */
-
-static int
-digits(const char *text, size_t n)
-{
-    int     number = 0;
-    size_t  i;
-
-    for (i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return -1;
-        }
-
-        number = number * 10 + (text[i] - '0');
-    }
-
-    return number;
-}
-
-
-/* a date, with or without a time behind it */
-
-static bool
-is_date(const char *text, size_t length)
-{
-    int  month, day;
-
-    if (length < DATE || digits(text, 4) < 0 || text[4] != '-'
-        || text[7] != '-' || (length > DATE && text[DATE] != 'T'))
-    {
-        return false;
-    }
-
-    month = digits(text + 5, 2);
-    day = digits(text + 8, 2);
-
-    return month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 
@@ -138,68 +145,93 @@ decode_date(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    char    *text;
-    size_t   length;
+    char             put[MSYNC_MOMENT_MAX];
+    size_t           length;
+    const char      *text;
+    msync_moment_t   moment;
 
-    text = text_of(row, slice, &length);
+    text = decode_text_of(row, slice, &length);
 
-    if (text != NULL && strncmp(text, "0000-00-00", DATE) == 0) {
+    if (text != NULL && msync_moment_is_none(text, length)) {
         return MSYNC_OK;
     }
 
-    if (text == NULL || !is_date(text, length)) {
-        return wrong_type(field, "a date (YYYY-MM-DD)", err);
+    if (text != NULL && !msync_moment_is_date(text, length)) {
+        length = msync_moment_read(&moment, text, length) && moment.has_date
+                 ? msync_moment_put_date(&moment, put) : 0;
+        text = length > 0 ? msync_row_text(row, put, length) : NULL;
     }
 
-    text[DATE] = '\0';
-    set_text(value, text, DATE);
+    if (text == NULL) {
+        return decode_wrong_type(field, "a date (YYYY-MM-DD)", err);
+    }
 
+    decode_set_text(value, text, length);
     return MSYNC_OK;
 }
 
 
 static int
-decode_time(msync_row_t *row, msync_value_t *value,
+decode_datetime(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    int          seconds = 0, hours, minutes;
-    char         text[16];
-    double       number;
-    size_t       length;
-    const char  *given;
+    char             put[MSYNC_MOMENT_MAX];
+    size_t           length;
+    const char      *text;
+    msync_moment_t   moment;
 
-    if (slice->type == MSYNC_JSON_STRING) {
-        given = text_of(row, slice, &length);
+    text = decode_text_of(row, slice, &length);
 
-        /* HH:MM:SS is what sites push and so what may come back */
-        /* NOLINTNEXTLINE(cert-err34-c): so few digits do not overflow */
-        if (given == NULL || sscanf(given, "%2d:%2d:%2d", &hours, &minutes,
-                                    &seconds) != 3)
-        {
-            return wrong_type(field, "a time", err);
-        }
-
-        seconds += hours * 3600 + minutes * 60;
-
-    } else if (slice->type == MSYNC_JSON_NUMBER) {
-        number = msync_json_real(slice);
-
-        if (number >= 0 && number < SECONDS_A_DAY) {
-            seconds = (int) number;
-        }
+    if (text != NULL && msync_moment_is_none(text, length)) {
+        return MSYNC_OK;
     }
 
-    /* "bad value becomes 0" */
-    if (seconds < 0 || seconds >= SECONDS_A_DAY) {
-        seconds = 0;
+    if (text != NULL && !msync_moment_is_datetime(text, length)) {
+        length = msync_moment_read(&moment, text, length) && moment.has_date
+                 ? msync_moment_put_datetime(&moment, put) : 0;
+        text = length > 0 ? msync_row_text(row, put, length) : NULL;
     }
 
-    snprintf(text, sizeof(text), "%02d:%02d:%02d", seconds / 3600,
-             seconds / 60 % 60, seconds % 60);
-    set_text(value, msync_row_text(row, text, 8), 8);
+    if (text == NULL) {
+        return decode_wrong_type(field, "a date and time "
+                                 "(YYYY-MM-DDTHH:MM:SS)", err);
+    }
 
+    decode_set_text(value, text, length);
     return MSYNC_OK;
+}
+
+
+/* seconds since midnight, or what sites push and so may come back; a bad
+ * value becomes 0, as Open mSupply takes it */
+
+static void
+decode_time(msync_row_t *row, msync_value_t *value,
+    const msync_json_slice_t *slice)
+{
+    char             put[MSYNC_MOMENT_MAX];
+    size_t           length;
+    const char      *text;
+    msync_moment_t   moment = { 0 };
+
+    if (slice->type == MSYNC_JSON_NUMBER) {
+        if (!msync_moment_read_number(&moment, msync_json_real(slice),
+                                      MSYNC_MOMENT_TIME))
+        {
+            moment.seconds = 0;
+        }
+
+    } else if (slice->type == MSYNC_JSON_STRING) {
+        text = decode_text_of(row, slice, &length);
+
+        if (text == NULL || !msync_moment_read(&moment, text, length)) {
+            moment.seconds = 0;
+        }
+    }
+
+    length = msync_moment_put_time(&moment, put);
+    decode_set_text(value, msync_row_text(row, put, length), length);
 }
 
 
@@ -211,23 +243,26 @@ decode_number(msync_value_t *value, const msync_field_t *field,
     int64_t  integer;
 
     if (slice->type != MSYNC_JSON_NUMBER) {
-        return wrong_type(field, "a number", err);
+        return decode_wrong_type(field, "a number", err);
     }
 
-    if (!msync_json_integer(slice, &integer) || integer > INTEGER_MAX
-        || integer < -INTEGER_MAX)
+    if (!msync_json_integer(slice, &integer) || integer > DECODE_INTEGER_MAX
+        || integer < -DECODE_INTEGER_MAX)
     {
         /* behind the number stands what ends it */
         number = msync_json_real(slice);
 
         if (!isfinite(number)) {
-            return wrong_type(field, "a number", err);
+            return decode_wrong_type(field, "a number that a row can hold",
+                                     err);
         }
 
-        if (number != floor(number) || fabs(number) > INTEGER_MAX) {
-
+        if (number < -DECODE_INTEGER_MAX || number > DECODE_INTEGER_MAX
+            || number != (double) (int64_t) number)
+        {
             if (field->type == MSYNC_TYPE_INTEGER) {
-                return wrong_type(field, "a whole number", err);
+                return decode_wrong_type(field, "a whole number that a row "
+                                         "can hold", err);
             }
 
             value->kind = MSYNC_VALUE_REAL;
@@ -241,7 +276,7 @@ decode_number(msync_value_t *value, const msync_field_t *field,
     if (integer != 0 || !(field->encoding & MSYNC_ENC_ZERO_IS_NULL)
         || !field->nullable)
     {
-        set_integer(value, integer);
+        decode_set_integer(value, integer);
     }
 
     return MSYNC_OK;
@@ -253,7 +288,8 @@ decode_object(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    char  *text;
+    char    *text;
+    size_t   length;
 
     /* a document that was serialised into a string on its way here */
     if ((field->encoding & MSYNC_ENC_PUSH_AS_STRING)
@@ -270,9 +306,8 @@ decode_object(msync_row_t *row, msync_value_t *value,
         return MSYNC_OK;
     }
 
-    text = msync_row_own(row, msync_row_object(field, slice->data,
-                                               slice->length));
-    set_text(value, text, strlen(text));
+    text = msync_row_own(row, msync_json_raw(slice, &length));
+    decode_set_text(value, text, length);
 
     return MSYNC_OK;
 }
@@ -288,9 +323,9 @@ decode_value(msync_row_t *row, msync_value_t *value,
     case MSYNC_TYPE_BOOLEAN:
         if (slice->type != MSYNC_JSON_TRUE && slice->type != MSYNC_JSON_FALSE)
         {
-            return wrong_type(field, "true or false", err);
+            return decode_wrong_type(field, "true or false", err);
         }
-        set_integer(value, slice->type == MSYNC_JSON_TRUE);
+        decode_set_integer(value, slice->type == MSYNC_JSON_TRUE);
         return MSYNC_OK;
 
     case MSYNC_TYPE_NUMBER:
@@ -300,8 +335,12 @@ decode_value(msync_row_t *row, msync_value_t *value,
     case MSYNC_TYPE_DATE:
         return decode_date(row, value, field, slice, err);
 
+    case MSYNC_TYPE_DATETIME:
+        return decode_datetime(row, value, field, slice, err);
+
     case MSYNC_TYPE_TIME:
-        return decode_time(row, value, field, slice, err);
+        decode_time(row, value, slice);
+        return MSYNC_OK;
 
     case MSYNC_TYPE_OBJECT:
         return decode_object(row, value, field, slice, err);
@@ -313,21 +352,22 @@ decode_value(msync_row_t *row, msync_value_t *value,
 
 
 static bool
-is_empty_string(const msync_json_slice_t *slice)
+decode_is_empty(const msync_json_slice_t *slice)
 {
     return slice->type == MSYNC_JSON_STRING && slice->length == 2;
 }
 
 
 static bool
-reads_as_null(const msync_field_t *field, const msync_json_slice_t *slice)
+decode_is_null(const msync_field_t *field, const msync_json_slice_t *slice)
 {
     if (slice->type == MSYNC_JSON_NONE || slice->type == MSYNC_JSON_NULL) {
         return field->type != MSYNC_TYPE_TIME;
     }
 
-    return is_empty_string(slice)
+    return decode_is_empty(slice)
            && ((field->encoding & MSYNC_ENC_EMPTY_IS_NULL)
+               || (field->nullable && field->properties != NULL)
                || field->type == MSYNC_TYPE_DATE
                || field->type == MSYNC_TYPE_DATETIME);
 }
@@ -336,23 +376,23 @@ reads_as_null(const msync_field_t *field, const msync_json_slice_t *slice)
 /* what a field that may not be null and did not come holds */
 
 static void
-set_neutral(msync_value_t *value, const msync_field_t *field)
+decode_set_neutral(msync_value_t *value, const msync_field_t *field)
 {
     switch (field->type) {
 
     case MSYNC_TYPE_BOOLEAN:
     case MSYNC_TYPE_NUMBER:
     case MSYNC_TYPE_INTEGER:
-        set_integer(value, 0);
+        decode_set_integer(value, 0);
         break;
 
     case MSYNC_TYPE_TIME:
-        set_text(value, "00:00:00", 8);
+        decode_set_text(value, "00:00:00", 8);
         break;
 
     case MSYNC_TYPE_STRING:
-        if (field->references == NULL && !field->is_enum) {
-            set_text(value, "", 0);
+        if (msync_field_takes_empty(field)) {
+            decode_set_text(value, "", 0);
         }
         break;
 
@@ -369,32 +409,35 @@ decode_field(msync_row_t *row, size_t i, const msync_json_slice_t *slice,
     msync_value_t        *value = &row->values[i];
     const msync_field_t  *field = &row->table->fields[i];
 
-    if (slice->type == MSYNC_JSON_NONE && field->required) {
-        return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
-                             "field \"%s\" is missing", field->name);
-    }
-
     row->present[i] = (slice->type != MSYNC_JSON_NONE);
 
-    if (!reads_as_null(field, slice)) {
-        return decode_value(row, value, field, slice, err);
+    if (!decode_is_null(field, slice)
+        && decode_value(row, value, field, slice, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
     }
 
-    if (field->nullable) {
+    if (value->kind != MSYNC_VALUE_NULL || field->nullable) {
         return MSYNC_OK;
     }
 
-    if (slice->type == MSYNC_JSON_NONE || is_empty_string(slice)) {
-        set_neutral(value, field);
+    if (slice->type != MSYNC_JSON_NULL || !field->required) {
+        decode_set_neutral(value, field);
     }
 
-    if (value->kind == MSYNC_VALUE_NULL && field->required) {
-        return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
-                             "field \"%s\" is empty and may not be",
-                             field->name);
+    if (value->kind != MSYNC_VALUE_NULL || !field->required) {
+        return MSYNC_OK;
     }
 
-    return MSYNC_OK;
+    /* a row that is there already has one */
+    if (slice->type == MSYNC_JSON_NONE) {
+        row->lacking = row->lacking ? row->lacking : field;
+        return MSYNC_OK;
+    }
+
+    return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                         "field \"%s\" is empty and may not be",
+                         field->name);
 }
 
 
@@ -402,7 +445,7 @@ decode_field(msync_row_t *row, size_t i, const msync_json_slice_t *slice,
  * same order again and again, so the one behind the last is looked at first */
 
 static size_t
-field_at(const msync_table_t *table, const char *name, size_t hint)
+decode_field_at(const msync_table_t *table, const char *name, size_t hint)
 {
     const msync_field_t  *field;
 
@@ -422,7 +465,7 @@ field_at(const msync_table_t *table, const char *name, size_t hint)
  */
 
 static bool
-read_members(const msync_table_t *table, const char *data, size_t length,
+decode_members(const msync_table_t *table, const char *data, size_t length,
     msync_json_slice_t *slices, bool *unknown)
 {
     char                key[MSYNC_JSON_KEY_MAX];
@@ -437,7 +480,7 @@ read_members(const msync_table_t *table, const char *data, size_t length,
     }
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
-        i = field_at(table, key, next);
+        i = decode_field_at(table, key, next);
 
         if (i == table->n) {
             *unknown = true;
@@ -455,7 +498,7 @@ read_members(const msync_table_t *table, const char *data, size_t length,
 /* whether a column of the row holds that member */
 
 static bool
-has_column(const msync_row_t *row, const char *name)
+decode_has_column(const msync_row_t *row, const char *name)
 {
     const msync_field_t  *field = msync_table_field(row->table, name);
 
@@ -468,7 +511,7 @@ has_column(const msync_row_t *row, const char *name)
  * more than we know, and want it back when the row is pushed */
 
 static void
-keep_extra(msync_row_t *row, const char *data, size_t length)
+decode_extra(msync_row_t *row, const char *data, size_t length)
 {
     char                key[MSYNC_JSON_KEY_MAX];
     msync_json_t        json;
@@ -480,7 +523,7 @@ keep_extra(msync_row_t *row, const char *data, size_t length)
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
 
-        if (!has_column(row, key)) {
+        if (!decode_has_column(row, key)) {
             msync_json_put(&out, out.length ? "," : "{", 1);
             msync_json_put_slice(&out, &json.key);
             msync_json_put(&out, ":", 1);
@@ -499,7 +542,7 @@ keep_extra(msync_row_t *row, const char *data, size_t length)
  * object.  Free the slices. */
 
 static bool
-open_row(msync_row_t *row, const msync_table_t *table, const char *data,
+decode_begin(msync_row_t *row, const msync_table_t *table, const char *data,
     size_t length, msync_json_slice_t **slices, bool *unknown)
 {
     msync_row_init(row, table);
@@ -513,7 +556,7 @@ open_row(msync_row_t *row, const msync_table_t *table, const char *data,
     *unknown = false;
     *slices = msync_calloc(table->n, sizeof(msync_json_slice_t));
 
-    return read_members(table, data, length, *slices, unknown);
+    return decode_members(table, data, length, *slices, unknown);
 }
 
 
@@ -527,8 +570,9 @@ decode_key(msync_row_t *row, const msync_json_slice_t *slice, const char *id,
     const char           *text;
     const msync_table_t  *table = row->table;
 
-    text = slice->type == MSYNC_JSON_STRING ? text_of(row, slice, &length)
-                                            : msync_row_text(row, id, length);
+    text = slice->type == MSYNC_JSON_STRING
+           ? decode_text_of(row, slice, &length)
+           : msync_row_text(row, id, length);
 
     if (text == NULL || strcmp(text, id) != 0) {
         return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
@@ -537,7 +581,7 @@ decode_key(msync_row_t *row, const msync_json_slice_t *slice, const char *id,
     }
 
     row->present[table->key] = true;
-    set_text(&row->values[table->key], text, length);
+    decode_set_text(&row->values[table->key], text, length);
 
     return MSYNC_OK;
 }
@@ -545,8 +589,8 @@ decode_key(msync_row_t *row, const msync_json_slice_t *slice, const char *id,
 
 int
 msync_row_decode(msync_row_t *row, const msync_table_t *table,
-    const char *id, const char *data, const msync_field_t **at,
-    msync_err_t *err)
+    unsigned side, const char *id, const char *data,
+    const msync_field_t **at, msync_err_t *err)
 {
     int                  rc = MSYNC_OK;
     bool                 unknown;
@@ -557,10 +601,14 @@ msync_row_decode(msync_row_t *row, const msync_table_t *table,
         *at = NULL;
     }
 
-    if (!open_row(row, table, data, length, &slices, &unknown)) {
+    if (!decode_begin(row, table, data, length, &slices, &unknown)) {
         free(slices);
         return msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
                              "recordData is not a JSON object");
+    }
+
+    if (msync_row_is_dropped(table, side, slices)) {
+        rc = MSYNC_DONE;
     }
 
     for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
@@ -571,13 +619,13 @@ msync_row_decode(msync_row_t *row, const msync_table_t *table,
         rc = i == table->key ? decode_key(row, &slices[i], id, err)
                              : decode_field(row, i, &slices[i], err);
 
-        if (rc != MSYNC_OK && at != NULL) {
+        if (rc == MSYNC_ERROR && at != NULL) {
             *at = &table->fields[i];
         }
     }
 
     if (rc == MSYNC_OK && unknown) {
-        keep_extra(row, data, length);
+        decode_extra(row, data, length);
     }
 
     free(slices);
@@ -595,7 +643,7 @@ msync_row_adopt(msync_row_t *row, const msync_table_t *table,
     msync_json_slice_t   *slices;
     const msync_field_t  *refused = NULL;
 
-    if (!open_row(row, table, extra, length, &slices, &unknown)) {
+    if (!decode_begin(row, table, extra, length, &slices, &unknown)) {
         free(slices);
         return NULL;
     }
@@ -613,7 +661,7 @@ msync_row_adopt(msync_row_t *row, const msync_table_t *table,
         }
     }
 
-    keep_extra(row, extra, length);
+    decode_extra(row, extra, length);
     free(slices);
 
     return refused;

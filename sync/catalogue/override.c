@@ -12,17 +12,32 @@
 
 #include "catalogue/catalogue_private.h"
 
-#define FILE_MAX  (4 * 1024 * 1024)    /* octets of a tables file */
+#define OVERRIDE_FILE_MAX  (4 * 1024 * 1024)  /* octets of a tables file */
 
-#define ADVICE    "Correct this file. The helper of nginx reads it again by " \
-                  "itself; a command of msync, when it is called again."
+#define OVERRIDE_ADVICE                                                       \
+    "Correct this file. The helper of nginx reads it again by itself; a "     \
+    "command of msync, when it is called again."
 
 extern const char  msync_catalogue_json[];
 extern const uint64_t  msync_catalogue_json_length;
 
 
+static char *override_read_file(const char *path, size_t *length,
+    msync_err_t *err);
+static cJSON *override_find_by(cJSON *array, const char *name,
+    const char *value);
+static void override_merge_members(cJSON *base, const cJSON *over,
+    const char *except);
+static void override_merge_fields(cJSON *base, const cJSON *over);
+static int override_merge_table(cJSON *tables, const cJSON *over,
+    msync_err_t *err);
+static void override_drop_references(cJSON *tables);
+static int override_merge_all(cJSON *tables, const cJSON *file,
+    msync_err_t *err);
+
+
 static char *
-read_file(const char *path, size_t *length, msync_err_t *err)
+override_read_file(const char *path, size_t *length, msync_err_t *err)
 {
     FILE  *file;
     char  *text;
@@ -34,12 +49,12 @@ read_file(const char *path, size_t *length, msync_err_t *err)
         return NULL;
     }
 
-    text = msync_alloc(FILE_MAX + 1);
-    *length = fread(text, 1, FILE_MAX + 1, file);
+    text = msync_alloc(OVERRIDE_FILE_MAX + 1);
+    *length = fread(text, 1, OVERRIDE_FILE_MAX + 1, file);
 
-    if (ferror(file) || *length > FILE_MAX) {
+    if (ferror(file) || *length > OVERRIDE_FILE_MAX) {
         msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: %s", path,
-                      *length > FILE_MAX ? "larger than 4 MB"
+                      *length > OVERRIDE_FILE_MAX ? "larger than 4 MB"
                                          : "cannot be read");
         msync_free(&text);
     }
@@ -52,7 +67,7 @@ read_file(const char *path, size_t *length, msync_err_t *err)
 /* the item of an array whose member "name" is "value", NULL if none */
 
 static cJSON *
-find_by(cJSON *array, const char *name, const char *value)
+override_find_by(cJSON *array, const char *name, const char *value)
 {
     cJSON       *item;
     const char  *text;
@@ -73,7 +88,7 @@ find_by(cJSON *array, const char *name, const char *value)
 /* lets the members of "over" replace those of "base" */
 
 static void
-merge_members(cJSON *base, const cJSON *over, const char *except)
+override_merge_members(cJSON *base, const cJSON *over, const char *except)
 {
     const cJSON  *member;
 
@@ -90,7 +105,7 @@ merge_members(cJSON *base, const cJSON *over, const char *except)
 
 
 static void
-merge_fields(cJSON *base, const cJSON *over)
+override_merge_fields(cJSON *base, const cJSON *over)
 {
     cJSON        *fields, *known;
     const char   *name;
@@ -103,10 +118,10 @@ merge_fields(cJSON *base, const cJSON *over)
     {
         name = cJSON_GetStringValue(
                    cJSON_GetObjectItemCaseSensitive(field, "name"));
-        known = find_by(fields, "name", name);
+        known = override_find_by(fields, "name", name);
 
         if (known != NULL) {
-            merge_members(known, field, NULL);
+            override_merge_members(known, field, NULL);
 
         } else {
             cJSON_AddItemToArray(fields, cJSON_Duplicate(field, true));
@@ -116,14 +131,14 @@ merge_fields(cJSON *base, const cJSON *over)
 
 
 static int
-merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
+override_merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
 {
     cJSON       *base;
     const char  *name;
 
     name = cJSON_GetStringValue(
                cJSON_GetObjectItemCaseSensitive(over, "table"));
-    base = find_by(tables, "table", name);
+    base = override_find_by(tables, "table", name);
 
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(over, "leave_out"))) {
         if (base == NULL) {
@@ -140,8 +155,8 @@ merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    merge_members(base, over, "fields");
-    merge_fields(base, over);
+    override_merge_members(base, over, "fields");
+    override_merge_fields(base, over);
 
     return MSYNC_OK;
 }
@@ -151,7 +166,7 @@ merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
  * plain columns */
 
 static void
-loosen_references(cJSON *tables)
+override_drop_references(cJSON *tables)
 {
     cJSON       *table, *field;
     const char  *references;
@@ -165,7 +180,7 @@ loosen_references(cJSON *tables)
                                                               "references"));
 
             if (references != NULL
-                && find_by(tables, "table", references) == NULL)
+                && override_find_by(tables, "table", references) == NULL)
             {
                 cJSON_ReplaceItemInObjectCaseSensitive(field, "fk",
                                                        cJSON_CreateFalse());
@@ -176,13 +191,13 @@ loosen_references(cJSON *tables)
 
 
 static int
-merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
+override_merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
 {
     bool          left_out = false;
     const cJSON  *over;
 
     cJSON_ArrayForEach(over, file) {
-        if (merge_table(tables, over, err) != MSYNC_OK) {
+        if (override_merge_table(tables, over, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
 
@@ -190,7 +205,7 @@ merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
     }
 
     if (left_out) {
-        loosen_references(tables);
+        override_drop_references(tables);
     }
 
     return MSYNC_OK;
@@ -205,9 +220,9 @@ msync_catalogue_load(const char *path, msync_err_t *err)
     size_t              length;
     msync_catalogue_t  *catalogue = NULL;
 
-    text = read_file(path, &length, err);
+    text = override_read_file(path, &length, err);
     if (text == NULL) {
-        err->advice = ADVICE;
+        err->advice = OVERRIDE_ADVICE;
         return NULL;
     }
 
@@ -215,7 +230,7 @@ msync_catalogue_load(const char *path, msync_err_t *err)
     tables = cJSON_ParseWithLength(msync_catalogue_json,
                                    msync_catalogue_json_length);
 
-    if (file != NULL && merge_all(tables, file, err) == MSYNC_OK) {
+    if (file != NULL && override_merge_all(tables, file, err) == MSYNC_OK) {
         merged = cJSON_PrintUnformatted(tables);
         catalogue = merged ? msync_catalogue_parse(merged, strlen(merged),
                                                    err)
@@ -228,7 +243,7 @@ msync_catalogue_load(const char *path, msync_err_t *err)
 
     } else {
         msync_err_context(err, path);
-        err->advice = ADVICE;
+        err->advice = OVERRIDE_ADVICE;
     }
 
     cJSON_Delete(tables);

@@ -6,20 +6,41 @@
 
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
-#include "catalogue/catalogue.h"
+#include "catalogue/catalogue_private.h"
 
 
-static bool
-is_member_in(const cJSON *json, const char *name, const char *const *words)
+static bool rules_is_text(const msync_table_t *table, const char *name,
+    const msync_json_slice_t *slices, const char *text);
+
+
+bool
+msync_row_is_dropped(const msync_table_t *table, unsigned side,
+    const msync_json_slice_t *slices)
 {
-    const char  *value;
+    size_t  i;
 
-    value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json,
-                                                                  name));
-    for (; value != NULL && *words != NULL; words++) {
-        if (strcmp(value, *words) == 0) {
+    static const char *const  nameless[] = {
+        "store", "name_tag_join", "list_master_name_join"
+    };
+    static const char *const  system_stores[] = { "HIS", "DRG", "SM" };
+
+    /* catalogue.md: legacy sends a table "property" of its own */
+    if (strcmp(table->name, "property") == 0) {
+        return side == MSYNC_LEGACY;
+    }
+
+    for (i = 0; i < sizeof(nameless) / sizeof(*nameless); i++) {
+        if (strcmp(table->name, nameless[i]) == 0
+            && rules_is_text(table, "name_ID", slices, ""))
+        {
+            return true;
+        }
+    }
+
+    for (i = 0; i < sizeof(system_stores) / sizeof(*system_stores); i++) {
+        if (strcmp(table->name, "store") == 0
+            && rules_is_text(table, "code", slices, system_stores[i]))
+        {
             return true;
         }
     }
@@ -28,35 +49,22 @@ is_member_in(const cJSON *json, const char *name, const char *const *words)
 }
 
 
-bool
-msync_row_ignored(const msync_table_t *table, unsigned side,
-    const char *data)
+static bool
+rules_is_text(const msync_table_t *table, const char *name,
+    const msync_json_slice_t *slices, const char *text)
 {
-    bool    ignored = false;
-    cJSON  *json;
+    size_t                     length = strlen(text);
+    const msync_field_t       *field = msync_table_field(table, name);
+    const msync_json_slice_t  *slice;
 
-    static const char *const  empty[] = { "", NULL };
-    static const char *const  system_stores[] = { "HIS", "DRG", "SM", NULL };
-
-    /* catalogue.md: legacy sends a table "property" of its own */
-    if (strcmp(table->name, "property") == 0) {
-        return side == MSYNC_LEGACY;
-    }
-
-    if (strcmp(table->name, "store") != 0
-        && strcmp(table->name, "name_tag_join") != 0
-        && strcmp(table->name, "list_master_name_join") != 0)
-    {
+    if (field == NULL) {
         return false;
     }
 
-    json = data ? cJSON_Parse(data) : NULL;
-    ignored = is_member_in(json, "name_ID", empty)
-              || (strcmp(table->name, "store") == 0
-                  && is_member_in(json, "code", system_stores));
-    cJSON_Delete(json);
+    slice = &slices[field - table->fields];
 
-    return ignored;
+    return slice->type == MSYNC_JSON_STRING && slice->length == length + 2
+           && memcmp(slice->data + 1, text, length) == 0;
 }
 
 

@@ -109,22 +109,21 @@ upsert(integration_t *in, const msync_pending_t *pending,
     bool         ours, missing = false;
     msync_row_t  row;
 
-    if (msync_row_ignored(in->table, pending->side, pending->data)) {
-        return MSYNC_OK;
-    }
-
-    if (!(in->table->pull & pending->side)) {
-        return refuse(err, "this server does not send this table");
-    }
-
     rc = is_ours(in, pending->record_id, &ours, err);
     if (rc != MSYNC_OK || ours) {
         return rc;
     }
 
-    rc = msync_row_decode(&row, in->table, pending->record_id,
+    rc = msync_row_decode(&row, in->table, pending->side, pending->record_id,
                           pending->data, field, err);
-    if (rc != MSYNC_OK) {
+    if (rc == MSYNC_DONE) {
+        rc = MSYNC_OK;
+
+    } else if (!(in->table->pull & pending->side)) {
+        rc = refuse(err, "this server does not send this table");
+        *field = NULL;
+
+    } else if (rc != MSYNC_OK) {
         err->scope = MSYNC_SCOPE_RECORD;
 
     } else if (msync_row_is_removal(&row)) {

@@ -222,6 +222,11 @@ read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
 
     case SQLITE_BLOB:
         value->kind = MSYNC_VALUE_BLOB;
+        value->text = sqlite3_column_blob(stmt, i);
+        value->length = sqlite3_column_bytes(stmt, i);
+
+        /* of no octets there are none */
+        value->text = value->text ? value->text : "";
         break;
 
     default:

@@ -12,8 +12,39 @@
 #include "base/clock.h"
 
 
+#define ROW_MASK_BITS  62        /* of an integer of SQLite's, without sign */
+
+typedef enum {
+    ROW_INSERT = 0,
+    ROW_UPSERT,
+    ROW_UPDATE
+} row_write_e;
+
+
+static bool row_is_wire_field(const msync_table_t *table, size_t i);
+static void row_blame(msync_store_t *store, msync_err_t *err);
+static int row_fault(msync_store_t *store, const char *what, msync_err_t *err);
+static sqlite3_stmt *row_prepare(msync_store_t *store, char *sql,
+    msync_err_t *err);
+static void row_put_insert(sqlite3_str *sql, const msync_table_t *table);
+static void row_put_changes(sqlite3_str *sql, const msync_table_t *table,
+    const char *from);
+static sqlite3_stmt *row_statement(msync_store_t *store,
+    const msync_table_t *table, row_write_e write, msync_err_t *err);
+static int row_explain_foreign_key(msync_store_t *store,
+    const msync_row_t *row, const msync_field_t **at, bool *missing,
+    msync_err_t *err);
+static int row_write(msync_store_t *store, const msync_row_t *row,
+    row_write_e write, msync_err_t *err);
+static void row_bind_masks(sqlite3_stmt *stmt, const msync_row_t *row);
+static int row_put(msync_store_t *store, const msync_row_t *row,
+    msync_err_t *err);
+static int row_put_carefully(msync_store_t *store, const msync_row_t *row,
+    msync_err_t *err);
+
+
 static bool
-is_wire_field(const msync_table_t *table, size_t i)
+row_is_wire_field(const msync_table_t *table, size_t i)
 {
     return !table->fields[i].local_only;
 }
@@ -27,7 +58,7 @@ is_wire_field(const msync_table_t *table, size_t i)
  */
 
 static void
-blame(msync_store_t *store, msync_err_t *err)
+row_blame(msync_store_t *store, msync_err_t *err)
 {
     int  code = sqlite3_errcode(store->db) & 0xff;
 
@@ -48,7 +79,7 @@ static int
 row_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
     msync_store_fault(store, what, err);
-    blame(store, err);
+    row_blame(store, err);
 
     return MSYNC_ERROR;
 }
@@ -57,7 +88,7 @@ row_fault(msync_store_t *store, const char *what, msync_err_t *err)
 /* a statement that writes rows, of a text that it takes over */
 
 static sqlite3_stmt *
-prepare(msync_store_t *store, char *sql, msync_err_t *err)
+row_prepare(msync_store_t *store, char *sql, msync_err_t *err)
 {
     bool           made = sql != NULL;
     sqlite3_stmt  *stmt;
@@ -65,7 +96,7 @@ prepare(msync_store_t *store, char *sql, msync_err_t *err)
     stmt = msync_store_prepare_own(store, sql, err);
 
     if (stmt == NULL && made) {
-        blame(store, err);
+        row_blame(store, err);
 
     } else if (stmt == NULL) {
         err->scope = MSYNC_SCOPE_RUN;
@@ -78,14 +109,14 @@ prepare(msync_store_t *store, char *sql, msync_err_t *err)
 /* SQL of an insert, with an argument for each field */
 
 static void
-put_insert(sqlite3_str *sql, const msync_table_t *table)
+row_put_insert(sqlite3_str *sql, const msync_table_t *table)
 {
     size_t  i;
 
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table->sql);
 
     for (i = 0; i < table->n; i++) {
-        if (is_wire_field(table, i)) {
+        if (row_is_wire_field(table, i)) {
             sqlite3_str_appendf(sql, "\"%w\", ", table->fields[i].name);
         }
     }
@@ -93,7 +124,7 @@ put_insert(sqlite3_str *sql, const msync_table_t *table)
     sqlite3_str_appendall(sql, "msync_extra) VALUES (");
 
     for (i = 0; i < table->n; i++) {
-        if (is_wire_field(table, i)) {
+        if (row_is_wire_field(table, i)) {
             sqlite3_str_appendf(sql, "?%d, ", (int) i + 1);
         }
     }
@@ -102,21 +133,32 @@ put_insert(sqlite3_str *sql, const msync_table_t *table)
 }
 
 
-/* … that leaves local fields of an existing row alone */
+/*
+ * … that leaves local fields of an existing row alone, and those that did not
+ * come: their bits are not set in the masks behind the values
+ */
 
 static void
-put_conflict(sqlite3_str *sql, const msync_table_t *table)
+row_put_changes(sqlite3_str *sql, const msync_table_t *table,
+    const char *from)
 {
-    size_t  i;
-
-    sqlite3_str_appendf(sql, " ON CONFLICT (\"%w\") DO UPDATE SET ",
-                        table->fields[table->key].name);
+    size_t       i;
+    const char  *name;
 
     for (i = 0; i < table->n; i++) {
-        if (is_wire_field(table, i) && i != table->key) {
-            sqlite3_str_appendf(sql, "\"%w\" = excluded.\"%w\", ",
-                                table->fields[i].name,
-                                table->fields[i].name);
+        if (row_is_wire_field(table, i) && i != table->key) {
+            name = table->fields[i].name;
+            sqlite3_str_appendf(sql, "\"%w\" = iif(?%d & %lld, ", name,
+                                (int) (table->n + 2 + i / ROW_MASK_BITS),
+                                1LL << i % ROW_MASK_BITS);
+
+            if (from != NULL) {
+                sqlite3_str_appendf(sql, "%s.\"%w\"", from, name);
+            } else {
+                sqlite3_str_appendf(sql, "?%d", (int) i + 1);
+            }
+
+            sqlite3_str_appendf(sql, ", \"%w\".\"%w\"), ", table->sql, name);
         }
     }
 
@@ -126,31 +168,46 @@ put_conflict(sqlite3_str *sql, const msync_table_t *table)
                             table->soft_is_time ? "NULL" : "0");
     }
 
-    sqlite3_str_appendall(sql, "msync_extra = excluded.msync_extra");
+    sqlite3_str_appendf(sql, "msync_extra = ?%d", (int) table->n + 1);
 }
 
 
 static sqlite3_stmt *
-row_statement(msync_store_t *store, const msync_table_t *table, bool upsert,
-    msync_err_t *err)
+row_statement(msync_store_t *store, const msync_table_t *table,
+    row_write_e write, msync_err_t *err)
 {
-    sqlite3_str           *sql;
-    sqlite3_stmt         **stmt;
-    msync_table_stmts_t   *stmts;
+    const char           *key = table->fields[table->key].name;
+    sqlite3_str          *sql;
+    sqlite3_stmt        **stmt;
+    msync_table_stmts_t  *stmts;
 
     stmts = &store->tables[table - store->catalogue->tables];
-    stmt = upsert ? &stmts->upsert : &stmts->insert;
+    stmt = write == ROW_INSERT ? &stmts->insert
+           : write == ROW_UPSERT ? &stmts->upsert : &stmts->update;
 
-    if (*stmt == NULL) {
-        sql = sqlite3_str_new(NULL);
-        put_insert(sql, table);
-
-        if (upsert) {
-            put_conflict(sql, table);
-        }
-
-        *stmt = prepare(store, sqlite3_str_finish(sql), err);
+    if (*stmt != NULL) {
+        return *stmt;
     }
+
+    sql = sqlite3_str_new(NULL);
+
+    if (write == ROW_UPDATE) {
+        sqlite3_str_appendf(sql, "UPDATE \"%w\" SET ", table->sql);
+        row_put_changes(sql, table, NULL);
+        sqlite3_str_appendf(sql, " WHERE \"%w\" = ?%d", key,
+                            (int) table->key + 1);
+
+    } else {
+        row_put_insert(sql, table);
+    }
+
+    if (write == ROW_UPSERT) {
+        sqlite3_str_appendf(sql, " ON CONFLICT (\"%w\") DO UPDATE SET ",
+                            key);
+        row_put_changes(sql, table, "excluded");
+    }
+
+    *stmt = row_prepare(store, sqlite3_str_finish(sql), err);
 
     return *stmt;
 }
@@ -208,7 +265,7 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 /* which parent is missing; SQLite itself does not tell */
 
 static int
-explain_foreign_key(msync_store_t *store, const msync_row_t *row,
+row_explain_foreign_key(msync_store_t *store, const msync_row_t *row,
     const msync_field_t **at, bool *missing, msync_err_t *err)
 {
     bool                  exists;
@@ -251,26 +308,30 @@ explain_foreign_key(msync_store_t *store, const msync_row_t *row,
 /* SQLITE_DONE, or SQLite's extended code with the fault in err */
 
 static int
-write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
+row_write(msync_store_t *store, const msync_row_t *row, row_write_e write,
     msync_err_t *err)
 {
     int            code;
     size_t         i;
     sqlite3_stmt  *stmt;
 
-    stmt = row_statement(store, row->table, upsert, err);
+    stmt = row_statement(store, row->table, write, err);
     if (stmt == NULL) {
         return SQLITE_ERROR;
     }
 
     for (i = 0; i < row->table->n; i++) {
-        if (is_wire_field(row->table, i)) {
+        if (row_is_wire_field(row->table, i)) {
             msync_store_bind(stmt, i + 1, &row->values[i]);
         }
     }
 
     sqlite3_bind_text(stmt, row->table->n + 1, row->extra, -1,
                       SQLITE_STATIC);
+
+    if (write != ROW_INSERT) {
+        row_bind_masks(stmt, row);
+    }
 
     code = sqlite3_step(stmt);
 
@@ -284,16 +345,61 @@ write_row(msync_store_t *store, const msync_row_t *row, bool upsert,
 }
 
 
+/* which fields came */
+
+static void
+row_bind_masks(sqlite3_stmt *stmt, const msync_row_t *row)
+{
+    size_t   i;
+    int64_t  mask = 0;
+
+    for (i = 0; i < row->table->n; i++) {
+        if (row->present[i]) {
+            mask |= INT64_C(1) << i % ROW_MASK_BITS;
+        }
+
+        if (i + 1 == row->table->n || (i + 1) % ROW_MASK_BITS == 0) {
+            sqlite3_bind_int64(stmt,
+                               (int) (row->table->n + 2 + i / ROW_MASK_BITS),
+                               mask);
+            mask = 0;
+        }
+    }
+}
+
+
 /* on a first sync a row is hardly ever there, and an insert alone is
  * cheaper */
 
 static int
-put_row(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
+row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 {
     int   code;
-    bool  first = msync_store_is_loose(store);
+    bool  exists, first = msync_store_is_loose(store);
 
-    code = write_row(store, row, !first, err);
+    /* what is not null in each row would be null in a new one */
+
+    if (row->lacking != NULL) {
+        if (msync_store_row_exists(store, row->table,
+                                   row->values[row->table->key].text, &exists,
+                                   err) != MSYNC_OK)
+        {
+            err->scope = MSYNC_SCOPE_RUN;
+            return SQLITE_ERROR;
+        }
+
+        if (exists) {
+            return row_write(store, row, ROW_UPDATE, err);
+        }
+
+        msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                      "field \"%s\" is missing", row->lacking->name);
+        err->scope = MSYNC_SCOPE_RECORD;
+
+        return SQLITE_CONSTRAINT_NOTNULL;
+    }
+
+    code = row_write(store, row, first ? ROW_INSERT : ROW_UPSERT, err);
 
     if (first
         && (code == SQLITE_CONSTRAINT_PRIMARYKEY
@@ -301,7 +407,7 @@ put_row(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
         && msync_store_in_transaction(store))
     {
         msync_err_clear(err);
-        code = write_row(store, row, true, err);
+        code = row_write(store, row, ROW_UPSERT, err);
     }
 
     return code;
@@ -309,7 +415,8 @@ put_row(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 
 
 static int
-put_carefully(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
+row_put_carefully(msync_store_t *store, const msync_row_t *row,
+    msync_err_t *err)
 {
     int   code;
     bool  owed;
@@ -318,7 +425,7 @@ put_carefully(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
         return SQLITE_ERROR;
     }
 
-    code = put_row(store, row, err);
+    code = row_put(store, row, err);
 
     if (msync_store_tried(store, owed, code == SQLITE_DONE ? MSYNC_OK
                                                            : MSYNC_ERROR,
@@ -362,16 +469,21 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     *at = NULL;
     *missing = false;
 
-    code = careful ? put_carefully(store, row, err)
-                   : put_row(store, row, err);
+    code = careful ? row_put_carefully(store, row, err)
+                   : row_put(store, row, err);
 
     if (code == SQLITE_DONE) {
         return store->never_sent ? forget_never_sent(store, row, err)
                                  : MSYNC_OK;
     }
 
+    if (code == SQLITE_CONSTRAINT_NOTNULL) {
+        *at = row->lacking;
+    }
+
     return code == SQLITE_CONSTRAINT_FOREIGNKEY
-           ? explain_foreign_key(store, row, at, missing, err) : MSYNC_ERROR;
+           ? row_explain_foreign_key(store, row, at, missing, err)
+           : MSYNC_ERROR;
 }
 
 
@@ -382,7 +494,7 @@ msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     int            rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
-    stmt = prepare(store, sql, err);
+    stmt = row_prepare(store, sql, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

@@ -410,6 +410,7 @@ msync_store_close(msync_store_t **store_pt)
         sqlite3_finalize(store->tables[i].select);
         sqlite3_finalize(store->tables[i].insert);
         sqlite3_finalize(store->tables[i].upsert);
+        sqlite3_finalize(store->tables[i].update);
         sqlite3_finalize(store->tables[i].exists);
     }
 

@@ -80,6 +80,7 @@ typedef struct {
     sqlite3_stmt  *select;          /* owned, made when first needed */
     sqlite3_stmt  *insert;
     sqlite3_stmt  *upsert;
+    sqlite3_stmt  *update;
     sqlite3_stmt  *exists;
 } msync_table_stmts_t;
 

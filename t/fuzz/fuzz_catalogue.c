@@ -27,7 +27,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n < size && catalogue->n > 0) {
         record = msync_strndup((const char *) data + n + 1, size - n - 1);
 
-        if (msync_row_decode(&row, &catalogue->tables[0], "id", record, &at,
+        if (msync_row_decode(&row, &catalogue->tables[0], MSYNC_LEGACY, "id",
+                             record, &at,
                              &err) == MSYNC_OK)
         {
             text = msync_row_encode(&row, &length, &err);

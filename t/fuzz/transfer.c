@@ -149,7 +149,8 @@ fuzz_take_batch(msync_batch_t *batch)
             abort();
         }
 
-        if (msync_row_decode(&row, table, record->id, record->data, &at,
+        if (msync_row_decode(&row, table, table->pull, record->id,
+                             record->data, &at,
                              &err) == MSYNC_OK)
         {
             text = msync_row_encode(&row, &length, &err);

@@ -34,7 +34,7 @@ one_bad_record_costs_one_record(void **state)
     site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
               UNIT("a"));
     site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
-              "{\"units\":\"b\"}");
+              "{\"units\":\"b\",\"comment\":5}");
     site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
               ITEM("nowhere"));
     site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
@@ -67,7 +67,8 @@ a_failed_record_waits_longer_with_each_try(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT, "{}");
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              "{\"units\":5}");
     assert_int_equal(integrate(site, true).failed, 1);
     assert_int_equal(integrate(site, true).failed, 0);
     assert_string_equal(site_get(site, "SELECT retry_at - last_tried FROM "
@@ -340,7 +341,7 @@ large_buffers_are_walked_to_the_end(void **state)
     for (i = 0; i < 2500; i++) {
         snprintf(id, sizeof(id), "%d", i * 7919 % 100003);
         site_record(&batch, "unit", id, MSYNC_ACTION_UPSERT,
-                    i % 100 ? UNIT("u") : "{}");
+                    i % 100 ? UNIT("u") : "{\"units\":5}");
     }
 
     assert_ok(msync_store_begin(site->store, &err));

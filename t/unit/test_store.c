@@ -206,7 +206,8 @@ changes_are_routed_and_counted_once(void **state)
     prepare(site);
     site_sql(site, LOCATION("L1", "S1"));
     site_sql(site, "INSERT INTO asset (id, store_id, created_datetime, "
-             "modified_datetime) VALUES ('a', 'S1', 'd', 'd')");
+             "modified_datetime) VALUES ('a', 'S1', '2026-05-01', "
+             "'2026-05-01')");
     site_sql(site, "UPDATE Location SET code = 'new' WHERE ID = 'L1'");
 
     assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10, 1 << 20,

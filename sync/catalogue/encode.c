@@ -1,0 +1,454 @@
+/*
+ * Rows of the site database as records of the wire.
+ *
+ * Promises: what was decoded and is encoded again says the same to central;
+ * nothing is sent that central cannot read, null among it.
+ */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "catalogue/encode_private.h"
+
+#define ENCODE_WORDS_MAX  240            /* octets of an enum in an error */
+
+
+static int encode_field(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value);
+static void encode_key(encode_t *encode, const char *name);
+static void encode_cut(encode_t *encode, size_t length);
+static bool encode_nothing(encode_t *encode, const msync_field_t *field);
+static const char *encode_expected(const msync_field_t *field,
+    char words[ENCODE_WORDS_MAX]);
+static encode_e encode_members(encode_t *encode, const msync_field_t *field,
+    const msync_json_slice_t *object);
+static encode_e encode_member(encode_t *encode, const msync_field_t *field,
+    const msync_json_slice_t *slice);
+static bool encode_as_it_stands(const msync_field_t *field,
+    const msync_json_slice_t *slice, const char *text);
+static const char *encode_unfit(const msync_field_t *field,
+    const msync_value_t *value);
+static int encode_extra(encode_t *encode, const msync_row_t *row);
+
+
+char *
+msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
+{
+    size_t     i;
+    encode_t   encode = { 0 };
+
+    encode.err = err;
+    encode.narrow = (row->table->push & MSYNC_OMSUPPLY) != 0;
+
+    for (i = 0; i < row->table->n; i++) {
+        if (!row->table->fields[i].local_only
+            && encode_field(&encode, &row->table->fields[i], &row->values[i])
+               != MSYNC_OK)
+        {
+            goto failed;
+        }
+    }
+
+    if (row->extra != NULL && encode_extra(&encode, row) != MSYNC_OK) {
+        goto failed;
+    }
+
+    msync_json_put(&encode.out, "}", 1);
+    *length = encode.out.length;
+
+    return encode.out.data;
+
+failed:
+
+    msync_json_out_free(&encode.out);
+    return NULL;
+}
+
+
+static int
+encode_field(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value)
+{
+    char         words[ENCODE_WORDS_MAX];
+    size_t       before = encode->out.length;
+    encode_e     result;
+    const char  *why;
+
+    why = encode_unfit(field, value);
+    if (why != NULL) {
+        return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
+                             "field \"%s\" holds %s and cannot be sent; "
+                             "correct it in the application", field->name,
+                             why);
+    }
+
+    encode_key(encode, field->name);
+    result = msync_encode_value(encode, field, value);
+
+    if (result == ENCODE_DONE
+        || (result == ENCODE_NONE && encode_nothing(encode, field)))
+    {
+        return MSYNC_OK;
+    }
+
+    if (result == ENCODE_UNCLEAR) {
+        return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
+                             "field \"%s\" holds what is not clearly %s and "
+                             "cannot be sent; correct it in the application",
+                             field->name, encode_expected(field, words));
+    }
+
+    if (field->required) {
+        return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
+                             "field \"%s\" is empty, which central refuses, "
+                             "and cannot be sent; fill it in in the "
+                             "application", field->name);
+    }
+
+    encode_cut(encode, before);
+    return MSYNC_OK;
+}
+
+
+static void
+encode_key(encode_t *encode, const char *name)
+{
+    msync_json_put(&encode->out, encode->out.length ? "," : "{", 1);
+    msync_json_put_string(&encode->out, name);
+    msync_json_put(&encode->out, ":", 1);
+}
+
+
+/* takes back what was put behind that length */
+
+static void
+encode_cut(encode_t *encode, size_t length)
+{
+    if (encode->out.data != NULL) {
+        encode->out.length = length;
+        encode->out.data[length] = '\0';
+    }
+}
+
+
+/* null, or what says the same where central refuses null; false: nothing
+ * does */
+
+static bool
+encode_nothing(encode_t *encode, const msync_field_t *field)
+{
+    const char  *text = NULL;
+
+    if (field->nullable) {
+        text = (field->encoding & MSYNC_ENC_ZERO_IS_NULL) ? "0" : "null";
+
+    } else if (field->type == MSYNC_TYPE_BOOLEAN) {
+        text = "false";
+
+    } else if (field->type == MSYNC_TYPE_NUMBER
+               || field->type == MSYNC_TYPE_INTEGER)
+    {
+        text = "0";
+
+    } else if (field->type == MSYNC_TYPE_TIME) {
+        text = "\"00:00:00\"";
+
+    } else if (msync_field_takes_empty(field)) {
+        text = "\"\"";
+    }
+
+    if (text != NULL) {
+        msync_json_put_text(&encode->out, text);
+    }
+
+    return text != NULL;
+}
+
+
+static const char *
+encode_expected(const msync_field_t *field, char words[ENCODE_WORDS_MAX])
+{
+    size_t  i, n;
+
+    static const char *const  expected[] = {
+        "a text", "a number", "a whole number that central can hold",
+        "true or false (1 or 0)", "a date (YYYY-MM-DD)",
+        "a date and time (YYYY-MM-DDTHH:MM:SS)", "a time (HH:MM:SS)", "JSON"
+    };
+
+    if (field->properties != NULL) {
+        return "a JSON object whose members central can read";
+    }
+
+    if (field->words == NULL) {
+        return expected[field->type];
+    }
+
+    n = (size_t) snprintf(words, ENCODE_WORDS_MAX, "one of");
+
+    for (i = 0; field->words[i] != NULL; i++) {
+        if (n + strlen(field->words[i]) + 6 > ENCODE_WORDS_MAX) {
+            (void) snprintf(words + n, ENCODE_WORDS_MAX - n, " …");
+            break;
+        }
+
+        n += (size_t) snprintf(words + n, ENCODE_WORDS_MAX - n, "%s %s",
+                               i ? "," : "", field->words[i]);
+    }
+
+    return words;
+}
+
+
+encode_e
+msync_encode_object(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value)
+{
+    char                text[MSYNC_ENCODE_NUMBER_MAX];
+    msync_json_t        json;
+    msync_json_slice_t  slice;
+
+    if (value->kind == MSYNC_VALUE_INTEGER
+        || value->kind == MSYNC_VALUE_REAL)
+    {
+        if (field->properties != NULL
+            || (field->encoding & MSYNC_ENC_PUSH_AS_STRING))
+        {
+            return ENCODE_UNCLEAR;
+        }
+
+        msync_json_put(&encode->out, text, value->kind == MSYNC_VALUE_REAL
+                       ? msync_encode_real(value->real, text)
+                       : (size_t) snprintf(text, sizeof(text), "%lld",
+                                           (long long) value->integer));
+        return ENCODE_DONE;
+    }
+
+    msync_json_init(&json, value->text, value->length);
+
+    if (!msync_json_skip(&json, &slice) || !msync_json_end(&json)) {
+        return ENCODE_UNCLEAR;
+    }
+
+    if (field->encoding & MSYNC_ENC_PUSH_AS_STRING) {
+        msync_json_put_string(&encode->out, value->text);
+        return ENCODE_DONE;
+    }
+
+    if (field->properties != NULL) {
+        return encode_members(encode, field, &slice);
+    }
+
+    if (slice.type == MSYNC_JSON_NULL) {
+        return ENCODE_NONE;
+    }
+
+    msync_json_put_slice(&encode->out, &slice);
+    return ENCODE_DONE;
+}
+
+
+/* members that are known in the form that central reads, others as they
+ * stand */
+
+static encode_e
+encode_members(encode_t *encode, const msync_field_t *field,
+    const msync_json_slice_t *object)
+{
+    char                 key[MSYNC_JSON_KEY_MAX];
+    size_t               i, before, begin = encode->out.length;
+    encode_e             result;
+    msync_json_t         json;
+    msync_json_slice_t   value;
+
+    if (object->type != MSYNC_JSON_OBJECT) {
+        return field->nullable && (object->type == MSYNC_JSON_NULL
+                                   || (object->type != MSYNC_JSON_NUMBER
+                                       && object->length == 2))
+               ? ENCODE_NONE : ENCODE_UNCLEAR;
+    }
+
+    msync_json_put(&encode->out, "{", 1);
+    msync_json_init(&json, object->data, object->length);
+    (void) msync_json_enter(&json, MSYNC_JSON_OBJECT);
+
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
+        before = encode->out.length;
+
+        if (before > begin + 1) {
+            msync_json_put(&encode->out, ",", 1);
+        }
+
+        msync_json_put_slice(&encode->out, &json.key);
+        msync_json_put(&encode->out, ":", 1);
+
+        for (i = 0; i < field->nproperties; i++) {
+            if (strcmp(field->properties[i].name, key) == 0) {
+                break;
+            }
+        }
+
+        if (i == field->nproperties) {
+            msync_json_put_slice(&encode->out, &value);
+            continue;
+        }
+
+        result = encode_member(encode, &field->properties[i], &value);
+
+        if (result == ENCODE_UNCLEAR) {
+            return result;
+        }
+
+        /* what is not there is what central itself takes for it */
+        if (result == ENCODE_NONE) {
+            encode_cut(encode, before);
+        }
+    }
+
+    msync_json_put(&encode->out, "}", 1);
+    return ENCODE_DONE;
+}
+
+
+static encode_e
+encode_member(encode_t *encode, const msync_field_t *field,
+    const msync_json_slice_t *slice)
+{
+    char           *text;
+    encode_e        result;
+    msync_value_t   value = { 0 };
+
+    text = slice->type == MSYNC_JSON_STRING
+           ? msync_json_text(slice, slice->length * 3) : NULL;
+
+    if (encode_as_it_stands(field, slice, text)) {
+        msync_json_put_slice(&encode->out, slice);
+        msync_free(&text);
+
+        return ENCODE_DONE;
+    }
+
+    if (text == NULL && slice->type == MSYNC_JSON_NUMBER) {
+        text = msync_strndup(slice->data, slice->length);
+
+    } else if (text == NULL && (slice->type == MSYNC_JSON_TRUE
+                                || slice->type == MSYNC_JSON_FALSE))
+    {
+        value.kind = MSYNC_VALUE_INTEGER;
+        value.integer = slice->type == MSYNC_JSON_TRUE;
+    }
+
+    if (text != NULL) {
+        value.kind = MSYNC_VALUE_TEXT;
+        value.text = text;
+        value.length = strlen(text);
+    }
+
+    result = value.kind == MSYNC_VALUE_NULL && slice->type != MSYNC_JSON_NULL
+             ? ENCODE_UNCLEAR : msync_encode_value(encode, field, &value);
+    msync_free(&text);
+
+    return result;
+}
+
+
+/* "text" is that of a string */
+
+static bool
+encode_as_it_stands(const msync_field_t *field,
+    const msync_json_slice_t *slice, const char *text)
+{
+    switch (slice->type) {
+
+    case MSYNC_JSON_NULL:
+        return field->nullable;
+
+    case MSYNC_JSON_NUMBER:
+        return field->type == MSYNC_TYPE_NUMBER;
+
+    case MSYNC_JSON_TRUE:
+    case MSYNC_JSON_FALSE:
+        return field->type == MSYNC_TYPE_BOOLEAN;
+
+    case MSYNC_JSON_OBJECT:
+    case MSYNC_JSON_ARRAY:
+        return field->type == MSYNC_TYPE_OBJECT;
+
+    default:
+        return text != NULL && field->type == MSYNC_TYPE_STRING
+               && (field->words == NULL
+                   || (*text == '\0' && field->nullable));
+    }
+}
+
+
+/* what no text of JSON can carry, in words; NULL: it can */
+
+static const char *
+encode_unfit(const msync_field_t *field, const msync_value_t *value)
+{
+    size_t  n, at;
+
+    if (value->kind == MSYNC_VALUE_REAL && !isfinite(value->real)) {
+        return "an infinite number";
+    }
+
+    /* some drivers write the octets of a JSON document */
+    if (value->kind == MSYNC_VALUE_BLOB && field->type != MSYNC_TYPE_OBJECT) {
+        return "octets that are no text (a BLOB)";
+    }
+
+    if (value->kind != MSYNC_VALUE_TEXT && value->kind != MSYNC_VALUE_BLOB) {
+        return NULL;
+    }
+
+    if (value->length > 0 && memchr(value->text, '\0', value->length) != NULL)
+    {
+        return "text with a NUL character in it";
+    }
+
+    for (at = 0; at < value->length; at += n) {
+        n = msync_utf8_char(value->text + at, value->length - at);
+
+        if (n == 0) {
+            return "text that is not UTF-8";
+        }
+    }
+
+    return NULL;
+}
+
+
+/* what the catalogue does not know goes back as it came; a column has what
+ * its field holds now */
+
+static int
+encode_extra(encode_t *encode, const msync_row_t *row)
+{
+    char                key[MSYNC_JSON_KEY_MAX];
+    bool                garbled = false;
+    msync_json_t        json;
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, row->extra, strlen(row->extra));
+    (void) msync_json_enter(&json, MSYNC_JSON_OBJECT);
+
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
+
+        if (msync_table_field(row->table, key) == NULL) {
+            msync_json_put(&encode->out, ",", 1);
+            msync_json_put_slice(&encode->out, &json.key);
+            msync_json_put(&encode->out, ":", 1);
+            msync_json_put_slice(&encode->out, &value);
+            garbled = garbled || json.key.garbled || value.garbled;
+        }
+    }
+
+    return msync_json_end(&json) && !garbled
+           ? MSYNC_OK
+           : msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
+                           "the column msync_extra was changed and is no JSON "
+                           "object any more, so the row cannot be sent; set "
+                           "it to what it was or to null");
+}

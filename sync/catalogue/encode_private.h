@@ -1,0 +1,36 @@
+/*
+ * What the files that encode rows share; nobody else includes this.
+ */
+
+#ifndef MSYNC_ENCODE_PRIVATE_H
+#define MSYNC_ENCODE_PRIVATE_H
+
+#include "catalogue/catalogue_private.h"
+
+#define MSYNC_ENCODE_NUMBER_MAX  40      /* octets of one */
+
+typedef enum {
+    ENCODE_DONE = 0,
+    ENCODE_NONE,             /* the value says that there is none */
+    ENCODE_UNCLEAR           /* … nothing, or more than one thing */
+} encode_e;
+
+typedef struct {
+    msync_json_out_t   out;
+    msync_err_t       *err;           /* borrowed */
+    bool               narrow;        /* integers have 32 bits */
+} encode_t;
+
+
+/* puts a value of a field, if it is ENCODE_DONE */
+encode_e msync_encode_value(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value);
+
+/* puts an object, the text of any JSON or a number */
+encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value);
+
+/* the shortest decimal that is read as this number; returns its length */
+size_t msync_encode_real(double real, char text[MSYNC_ENCODE_NUMBER_MAX]);
+
+#endif /* MSYNC_ENCODE_PRIVATE_H */

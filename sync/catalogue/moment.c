@@ -1,0 +1,558 @@
+/*
+ * Owns what a text or a number means as a date or a time.
+ *
+ * Promises: what can mean two days or two times is not read; no locale and no
+ * time zone of the machine has a say.
+ */
+
+#include "catalogue/moment.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY          86400
+#define SECONDS_MIN  1e7              /* below, it may be a year, a count of
+                                         days … */
+#define YEAR_1900    -2208988800.0    /* seconds since 1970 */
+#define YEAR_1980    315532800.0
+#define YEAR_2100    4102444800.0
+#define JULIAN_1900  2415020.5
+#define JULIAN_1970  2440587.5
+#define JULIAN_2100  2488069.5
+#define OFFSET_MAX   (18 * 3600)
+
+
+typedef struct {
+    const char  *pos;
+    const char  *end;
+} moment_text_t;
+
+
+static bool moment_date(msync_moment_t *moment, moment_text_t *text);
+static bool moment_clock(msync_moment_t *moment, moment_text_t *text);
+static bool moment_zone(msync_moment_t *moment, moment_text_t *text);
+static bool moment_offset(msync_moment_t *moment, moment_text_t *text);
+static void moment_zone_name(moment_text_t *text);
+static bool moment_digits(moment_text_t *text, int min, int max, int *n);
+static bool moment_octet(moment_text_t *text, const char *set);
+static void moment_spaces(moment_text_t *text);
+static bool moment_epoch(msync_moment_t *moment, double milliseconds);
+static bool moment_compact(msync_moment_t *moment, double number);
+static bool moment_day(int year, int month, int day, int64_t *days);
+static void moment_civil(int64_t days, int *year, int *month, int *day);
+
+
+bool
+msync_moment_is_date(const char *text, size_t length)
+{
+    int            year, month, day;
+    int64_t        days;
+    moment_text_t  at = { text, text + length };
+
+    return length == MSYNC_DATE_LENGTH
+           && moment_digits(&at, 4, 4, &year) && moment_octet(&at, "-")
+           && moment_digits(&at, 2, 2, &month) && moment_octet(&at, "-")
+           && moment_digits(&at, 2, 2, &day)
+           && moment_day(year, month, day, &days);
+}
+
+
+bool
+msync_moment_is_datetime(const char *text, size_t length)
+{
+    int            hour, minute, second, fraction;
+    moment_text_t  at = { text + MSYNC_DATE_LENGTH, text + length };
+
+    if (length < MSYNC_DATE_LENGTH + 1 + MSYNC_TIME_LENGTH
+        || !msync_moment_is_date(text, MSYNC_DATE_LENGTH)
+        || !moment_octet(&at, "T")
+        || !moment_digits(&at, 2, 2, &hour) || hour > 23
+        || !moment_octet(&at, ":")
+        || !moment_digits(&at, 2, 2, &minute) || minute > 59
+        || !moment_octet(&at, ":")
+        || !moment_digits(&at, 2, 2, &second) || second > 59)
+    {
+        return false;
+    }
+
+    return at.pos == at.end
+           || (moment_octet(&at, ".") && moment_digits(&at, 1, 9, &fraction)
+               && at.pos == at.end);
+}
+
+
+bool
+msync_moment_is_none(const char *text, size_t length)
+{
+    return length >= MSYNC_DATE_LENGTH
+           && memcmp(text, "0000-00-00", MSYNC_DATE_LENGTH) == 0;
+}
+
+
+bool
+msync_moment_read(msync_moment_t *moment, const char *text, size_t length)
+{
+    moment_text_t  at = { text, text + length };
+
+    memset(moment, 0, sizeof(msync_moment_t));
+
+    while (at.end > at.pos && at.end[-1] == ' ') {
+        at.end--;
+    }
+
+    moment_spaces(&at);
+
+    if (at.end - at.pos > 2 && (at.pos[1] == ':' || at.pos[2] == ':')) {
+        return moment_clock(moment, &at) && moment_zone(moment, &at);
+    }
+
+    if (!moment_date(moment, &at)) {
+        return false;
+    }
+
+    if (at.pos == at.end) {
+        return true;
+    }
+
+    if (!moment_octet(&at, "Tt ")) {
+        return false;
+    }
+
+    moment_spaces(&at);
+
+    return moment_clock(moment, &at) && moment_zone(moment, &at);
+}
+
+
+static bool
+moment_date(msync_moment_t *moment, moment_text_t *text)
+{
+    int   year, month, day;
+    char  between[2] = "";
+
+    if (!moment_digits(text, 4, 4, &year) || text->pos == text->end) {
+        return false;
+    }
+
+    between[0] = *text->pos;
+
+    if (!moment_octet(text, "-/") || !moment_digits(text, 1, 2, &month)
+        || !moment_octet(text, between) || !moment_digits(text, 1, 2, &day)
+        || !moment_day(year, month, day, &moment->days))
+    {
+        return false;
+    }
+
+    moment->has_date = true;
+    return true;
+}
+
+
+static bool
+moment_clock(msync_moment_t *moment, moment_text_t *text)
+{
+    int     hour, minute, second = 0;
+    size_t  n = 0;
+
+    if (!moment_digits(text, 1, 2, &hour) || hour > 23
+        || !moment_octet(text, ":")
+        || !moment_digits(text, 2, 2, &minute) || minute > 59)
+    {
+        return false;
+    }
+
+    if (moment_octet(text, ":")
+        && (!moment_digits(text, 2, 2, &second) || second > 59))
+    {
+        return false;
+    }
+
+    if (moment_octet(text, ".,")) {
+        for ( /* void */ ; text->pos < text->end
+              && isdigit((unsigned char) *text->pos); text->pos++)
+        {
+            if (n < sizeof(moment->fraction) - 1) {
+                moment->fraction[n++] = *text->pos;
+            }
+        }
+
+        if (n == 0) {
+            return false;
+        }
+    }
+
+    /* a fraction of nothing */
+    while (n > 0 && moment->fraction[n - 1] == '0') {
+        n--;
+    }
+
+    if (n == 0) {
+        moment->fraction[0] = '\0';
+    }
+
+    moment->seconds = hour * 3600 + minute * 60 + second;
+    moment->has_time = true;
+
+    return true;
+}
+
+
+/*
+ * What may follow a time: "Z", "UTC", "+02:00", and, as Go and Java add to
+ * it, a name of the zone and what a monotonic clock said.
+ */
+
+static bool
+moment_zone(msync_moment_t *moment, moment_text_t *text)
+{
+    moment_spaces(text);
+
+    if (text->pos == text->end) {
+        return true;
+    }
+
+    if (*text->pos == '+' || *text->pos == '-') {
+        if (!moment_offset(moment, text)) {
+            return false;
+        }
+
+        moment_zone_name(text);
+        return text->pos == text->end;
+    }
+
+    if (text->end - text->pos == 1) {
+        return moment_octet(text, "Zz");
+    }
+
+    return text->end - text->pos == 3
+           && (memcmp(text->pos, "UTC", 3) == 0
+               || memcmp(text->pos, "GMT", 3) == 0);
+}
+
+
+static bool
+moment_offset(msync_moment_t *moment, moment_text_t *text)
+{
+    int  hours, minutes = 0, sign = *text->pos++ == '-' ? -1 : 1;
+
+    if (!moment_digits(text, 2, 2, &hours)) {
+        return false;
+    }
+
+    if (moment_octet(text, ":")
+        || (text->pos < text->end && isdigit((unsigned char) *text->pos)))
+    {
+        if (!moment_digits(text, 2, 2, &minutes) || minutes > 59) {
+            return false;
+        }
+    }
+
+    moment->offset = sign * (hours * 3600 + minutes * 60);
+
+    return moment->offset <= OFFSET_MAX && moment->offset >= -OFFSET_MAX;
+}
+
+
+static void
+moment_zone_name(moment_text_t *text)
+{
+    const char  *close;
+
+    if (text->pos < text->end && *text->pos == '[') {
+        close = memchr(text->pos, ']', text->end - text->pos);
+        text->pos = close ? close + 1 : text->pos;
+        return;
+    }
+
+    moment_spaces(text);
+
+    while (text->pos < text->end
+           && (isalnum((unsigned char) *text->pos) || *text->pos == '+'
+               || *text->pos == '-'))
+    {
+        text->pos++;
+    }
+
+    moment_spaces(text);
+
+    if (text->end - text->pos > 2 && memcmp(text->pos, "m=", 2) == 0) {
+        text->pos = text->end;
+    }
+}
+
+
+static bool
+moment_digits(moment_text_t *text, int min, int max, int *n)
+{
+    int  i;
+
+    *n = 0;
+
+    for (i = 0; i < max && text->pos < text->end
+         && isdigit((unsigned char) *text->pos); i++)
+    {
+        *n = *n * 10 + (*text->pos++ - '0');
+    }
+
+    return i >= min;
+}
+
+
+static bool
+moment_octet(moment_text_t *text, const char *set)
+{
+    if (text->pos == text->end || *text->pos == '\0'
+        || strchr(set, *text->pos) == NULL)
+    {
+        return false;
+    }
+
+    text->pos++;
+    return true;
+}
+
+
+static void
+moment_spaces(moment_text_t *text)
+{
+    while (text->pos < text->end && *text->pos == ' ') {
+        text->pos++;
+    }
+}
+
+
+/*
+ * Seconds of 1900 to 2100 are, read as milliseconds, days around the first of
+ * January 1970: for a datetime that is no choice, for nothing was written
+ * then; a date of birth it may be, and then it is not clear.
+ */
+
+bool
+msync_moment_read_number(msync_moment_t *moment, double number,
+    msync_moment_e wanted)
+{
+    bool     midnight;
+    double   first = wanted == MSYNC_MOMENT_DATE ? YEAR_1900 : YEAR_1980;
+    int64_t  whole;
+
+    memset(moment, 0, sizeof(msync_moment_t));
+
+    if (!(number > -1e15 && number < 1e15)) {
+        return false;
+    }
+
+    whole = (int64_t) number;
+    midnight = whole % DAY == 0 && number == (double) whole;
+
+    if (wanted == MSYNC_MOMENT_TIME) {
+        /* below a second it is a part of a day, or of an hour */
+        moment->has_time = number == 0 || (number >= 1 && number < DAY);
+        moment->seconds = moment->has_time ? (int) number : 0;
+        return moment->has_time;
+    }
+
+    if (number >= first * 1000 && number < YEAR_2100 * 1000
+        && (number < YEAR_1900 || number >= YEAR_2100))
+    {
+        return moment_epoch(moment, number);
+    }
+
+    if (number >= JULIAN_1900 && number < JULIAN_2100) {
+        return (wanted == MSYNC_MOMENT_DATETIME || !midnight)
+               && moment_epoch(moment, (number - JULIAN_1970) * DAY * 1000);
+    }
+
+    if (moment_compact(moment, number)) {
+        return wanted == MSYNC_MOMENT_DATETIME || !midnight;
+    }
+
+    if (number < first || number >= YEAR_2100
+        || (number > -SECONDS_MIN && number < SECONDS_MIN)
+        || (wanted == MSYNC_MOMENT_DATE && midnight
+            && whole % (DAY * INT64_C(1000)) == 0))
+    {
+        return false;
+    }
+
+    return moment_epoch(moment, number * 1000);
+}
+
+
+static bool
+moment_epoch(msync_moment_t *moment, double milliseconds)
+{
+    int      fraction;
+    int64_t  whole;
+
+    whole = (int64_t) (milliseconds + (milliseconds < 0 ? -0.5 : 0.5));
+    moment->days = whole / (DAY * INT64_C(1000));
+
+    if (moment->days * DAY * 1000 > whole) {
+        moment->days--;
+    }
+
+    whole -= moment->days * DAY * 1000;
+    moment->seconds = (int) (whole / 1000);
+    moment->has_date = true;
+    moment->has_time = true;
+    fraction = (int) (whole % 1000);
+
+    if (fraction != 0) {
+        (void) snprintf(moment->fraction, sizeof(moment->fraction), "%03d",
+                        fraction);
+    }
+
+    return true;
+}
+
+
+/* YYYYMMDD */
+
+static bool
+moment_compact(msync_moment_t *moment, double number)
+{
+    int  day = (int) number;
+
+    if (number < 19000101 || number > 20991231 || number != day
+        || !moment_day(day / 10000, day / 100 % 100, day % 100,
+                       &moment->days))
+    {
+        return false;
+    }
+
+    moment->has_date = true;
+    return true;
+}
+
+
+/* the number of a day that exists */
+
+static bool
+moment_day(int year, int month, int day, int64_t *days)
+{
+    int  era, leap, long_year;
+
+    static const int  lengths[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+
+    long_year = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    leap = month == 2 && long_year;
+
+    if (year < 1 || month < 1 || month > 12 || day < 1
+        || day > lengths[month - 1] + leap)
+    {
+        return false;
+    }
+
+    /* years that begin in March have their odd day at the end */
+
+    if (month <= 2) {
+        year--;
+        month += 12;
+    }
+
+    era = year / 100;
+    *days = 365 * (int64_t) year + year / 4 - era + era / 4
+            + (153 * (month - 3) + 2) / 5 + day - 1 - 719468;
+
+    return true;
+}
+
+
+static void
+moment_civil(int64_t days, int *year, int *month, int *day)
+{
+    int64_t  first;
+
+    /* a guess, too early by a few years at most */
+    *year = (int) (days < 0 ? days / 365 + 1969 : days / 366 + 1970);
+    *year = *year < 1 ? 1 : *year;
+
+    for ( ;; ) {
+        (void) moment_day(*year + 1, 1, 1, &first);
+
+        if (first > days) {
+            break;
+        }
+
+        (*year)++;
+    }
+
+    for (*month = 12; *month > 1; (*month)--) {
+        (void) moment_day(*year, *month, 1, &first);
+
+        if (first <= days) {
+            break;
+        }
+    }
+
+    (void) moment_day(*year, *month, 1, &first);
+    *day = (int) (days - first) + 1;
+}
+
+
+size_t
+msync_moment_put_date(const msync_moment_t *moment,
+    char out[MSYNC_MOMENT_MAX])
+{
+    int  year, month, day;
+
+    moment_civil(moment->days, &year, &month, &day);
+
+    return (size_t) snprintf(out, MSYNC_MOMENT_MAX, "%04d-%02d-%02d",
+                             year % 10000, month % 100, day % 100);
+}
+
+
+size_t
+msync_moment_put_datetime(const msync_moment_t *moment,
+    char out[MSYNC_MOMENT_MAX])
+{
+    size_t          n;
+    msync_moment_t  utc = *moment;
+
+    static const int64_t  first = -719162, last = 2932896;
+
+    utc.seconds -= moment->offset;
+    utc.offset = 0;
+
+    if (utc.seconds < 0) {
+        utc.seconds += DAY;
+        utc.days--;
+
+    } else if (utc.seconds >= DAY) {
+        utc.seconds -= DAY;
+        utc.days++;
+    }
+
+    out[0] = '\0';
+
+    if (utc.days < first || utc.days > last) {
+        return 0;
+    }
+
+    n = msync_moment_put_date(&utc, out);
+    out[n++] = 'T';
+    n += msync_moment_put_time(&utc, out + n);
+
+    if (utc.fraction[0] != '\0') {
+        n += (size_t) snprintf(out + n, MSYNC_MOMENT_MAX - n, ".%s",
+                               utc.fraction);
+    }
+
+    return n;
+}
+
+
+size_t
+msync_moment_put_time(const msync_moment_t *moment,
+    char out[MSYNC_MOMENT_MAX])
+{
+    int  seconds = moment->seconds;
+
+    return (size_t) snprintf(out, MSYNC_TIME_LENGTH + 1, "%02d:%02d:%02d",
+                             seconds / 3600 % 24, seconds / 60 % 60,
+                             seconds % 60);
+}
