@@ -225,15 +225,17 @@ sub _meant {
     my ($name, $type) = @$f{qw(name type)};
     my $encoding = $f->{encoding} // '';
     my $value = $record->{$name};
-    my $empty = $f->{references} || $type =~ /\Adate/
-        || $encoding =~ $EMPTY;
+    # an empty id is a value where no row has to be there
+    my $empty = $f->{references} && ($f->{nullable} || $f->{fk})
+        || $type =~ /\Adate/ || $encoding =~ $EMPTY
+        || $type eq 'object' && $f->{nullable} && $f->{properties};
 
     if ($type eq 'object') {
         undef $value if $empty && defined $value
             && (!ref $value && $value eq ''
                 || ref $value eq 'HASH' && !%$value
                 || ref $value eq 'ARRAY' && !@$value);
-        return _held($f, _without_empty($f, $value));
+        return _held($f, $value);
     }
 
     undef $value if $empty && defined $value && $value eq '';
@@ -244,7 +246,7 @@ sub _meant {
     # what did not come, in a field that is never nothing
     if (!defined $value && !$f->{nullable} && $type ne 'object') {
         $value = $type =~ /boolean|number|integer/ ? 0
-            : $type eq 'string' && !$f->{references} && !$f->{enum} ? ''
+            : $type eq 'string' && !$f->{fk} && !$f->{enum} ? ''
             : undef;
     }
 
@@ -255,6 +257,7 @@ sub _meant {
     }
 
     $value = substr $value, 0, 10 if $type eq 'date' && defined $value;
+    $value =~ s/ /T/ if $type eq 'datetime' && defined $value;
     $value = $self->kept($value) if $f->{references} && defined $value;
 
     return _held($f, $value);
@@ -277,22 +280,6 @@ sub _held {
     }
 
     return $Canonical->encode($value);
-}
-
-
-# The members of which the catalogue says that an empty string is nothing.
-sub _without_empty {
-    my ($f, $value) = @_;
-
-    return $value if ref $value ne 'HASH';
-
-    my %empty = map { $_->{name} => 1 }
-        grep { ($_->{encoding} // '') =~ /empty/ }
-        @{ $f->{properties} // [] };
-
-    return { map { my $v = $value->{$_};
-                   ($_ => $empty{$_} && defined $v && $v eq '' ? undef : $v)
-             } keys %$value };
 }
 
 
