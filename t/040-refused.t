@@ -129,8 +129,8 @@ sub a_delete_after_the_refusal_is_sent {
     my ($id) = ids('asset_internal_location', 'id', 1);
 
     refuse($id);
-    query("UPDATE asset_internal_location SET location_id = location_id "
-          . "WHERE id = '$id'");
+    query("UPDATE asset_internal_location SET location_id = 'another' WHERE "
+          . "id = '$id'");
     run('sync');
     is(refused(), $id, 'an edit is refused');
 

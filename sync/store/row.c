@@ -262,30 +262,58 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 }
 
 
+/* whether the database insists on it: the application may have a foreign key
+ * where the catalogue has none, and none where that has one */
+
+static int
+row_has_key(msync_store_t *store, const msync_field_t *field,
+    const msync_table_t *table, bool *has, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_HAS_KEY, "SELECT 1 FROM "
+                            "pragma_foreign_key_list(?1) WHERE \"from\" = "
+                            "?2 COLLATE NOCASE", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, field->name, -1, SQLITE_STATIC);
+
+    return msync_store_found(store, stmt, has, "looking for a foreign key",
+                             err);
+}
+
+
 /* which parent is missing; SQLite itself does not tell */
 
 static int
 row_explain_foreign_key(msync_store_t *store, const msync_row_t *row,
     const msync_field_t **at, bool *missing, msync_err_t *err)
 {
-    bool                  exists;
+    bool                  exists, insists;
     size_t                i;
     const msync_field_t  *field;
 
     for (i = 0; i < row->table->n; i++) {
         field = &row->table->fields[i];
 
-        if (!field->fk || row->values[i].kind != MSYNC_VALUE_TEXT) {
+        if (field->target == NULL
+            || row->values[i].kind != MSYNC_VALUE_TEXT)
+        {
             continue;
         }
 
         if (msync_store_row_exists(store, field->target, row->values[i].text,
-                                   &exists, err) != MSYNC_OK)
+                                   &exists, err) != MSYNC_OK
+            || (!exists && row_has_key(store, field, row->table, &insists,
+                                       err) != MSYNC_OK))
         {
             return MSYNC_ERROR;
         }
 
-        if (!exists) {
+        if (!exists && insists) {
             *at = field;
             *missing = true;
             msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,

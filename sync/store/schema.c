@@ -104,13 +104,17 @@ add_table(sqlite3_str *sql, const msync_table_t *table)
 }
 
 
-/* a parent's key is looked up on each delete of a parent: index its
- * children; most references are empty, and nobody looks for those */
+/* children are looked up by their foreign key on each delete of a parent, and
+ * by any reference when a parent is merged; most references are empty, and
+ * nobody looks for those */
 
 bool
 msync_store_has_index(const msync_table_t *table, size_t i)
 {
-    return table->fields[i].fk && i != table->key;
+    const msync_field_t  *field = &table->fields[i];
+
+    return i != table->key && field->target != NULL
+           && (field->fk || field->target->merge);
 }
 
 

@@ -73,6 +73,7 @@ typedef enum {
     MSYNC_STMT_NEVER_SENT_ANY,
     MSYNC_STMT_NEVER_SENT_CLEAR,
     MSYNC_STMT_CHANGELOG_END,
+    MSYNC_STMT_HAS_KEY,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -202,6 +203,13 @@ int msync_store_take_tables(msync_store_t *store, bool known,
  */
 int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
 int msync_store_note_names(msync_store_t *store, msync_err_t *err);
+
+/*
+ * Takes away the foreign keys that an earlier catalogue had and this one has
+ * not; what waited in the buffer for a row is due then.  Inside a transaction,
+ * in which no statement of the store's is at work.
+ */
+int msync_store_ease_constraints(msync_store_t *store, msync_err_t *err);
 
 /*
  * Moves what the catalogue has learnt out of msync_extra into its columns;

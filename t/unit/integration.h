@@ -20,6 +20,9 @@
     "\"category_ID\":\"\",\"restricted_location_type_ID\":\"\","              \
     "\"volume_per_pack\":0,\"universalcodes_code\":\"\"}"
 
+#define DIRECTION(item)                                                       \
+    "{\"item_ID\":\"" item "\",\"directions\":\"d\",\"priority\":1}"
+
 
 static inline msync_integrated_t
 integrate(site_t *site, bool whole)

@@ -164,15 +164,15 @@ a_trigger_that_rolls_back_costs_its_record(void **state)
               UNIT("b"));
     site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
               UNIT("c"));
-    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
-              ITEM("nowhere"));
+    site_pull(site, MSYNC_LEGACY, "item_direction", "I",
+              MSYNC_ACTION_UPSERT, DIRECTION("nowhere"));
     site_pull(site, MSYNC_LEGACY, "abbreviation", "D", MSYNC_ACTION_DELETE,
               NULL);
     result = integrate(site, true);
     assert_int_equal(result.integrated, 2);
     assert_int_equal(result.failed, 3);
-    assert_failed(site, "bad the application says no,I field \"unit_ID\": "
-                  "there is no unit \"nowhere\" yet,D it stays");
+    assert_failed(site, "bad the application says no,I field \"item_ID\": "
+                  "there is no item \"nowhere\" yet,D it stays");
     assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM unit"),
                         "A,C");
     assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),

@@ -10,14 +10,15 @@ children_may_arrive_first(void **state)
     site_t              *site = *state;
     msync_integrated_t   result;
 
+    site_pull(site, MSYNC_LEGACY, "item_direction", "D",
+              MSYNC_ACTION_UPSERT, DIRECTION("I"));
     site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
               ITEM("U"));
-    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
-              UNIT("tab"));
     result = integrate(site, true);
     assert_int_equal(result.integrated, 2);
     assert_int_equal(result.failed, 0);
-    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"), "U");
+    assert_string_equal(site_get(site, "SELECT item_ID FROM item_direction"),
+                        "I");
     assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer "
                                  "WHERE integration_datetime IS NULL"), "0");
     assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
@@ -35,8 +36,8 @@ one_bad_record_costs_one_record(void **state)
               UNIT("a"));
     site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
               "{\"units\":\"b\",\"comment\":5}");
-    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
-              ITEM("nowhere"));
+    site_pull(site, MSYNC_LEGACY, "item_direction", "I",
+              MSYNC_ACTION_UPSERT, DIRECTION("nowhere"));
     site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
               UNIT("c"));
     result = integrate(site, true);
@@ -47,16 +48,16 @@ one_bad_record_costs_one_record(void **state)
                         "comment1");
     assert_string_equal(site_get(site, "SELECT integration_error FROM "
                                  "sync_buffer WHERE record_id = 'I'"),
-                        "field \"unit_ID\": there is no unit \"nowhere\" "
+                        "field \"item_ID\": there is no item \"nowhere\" "
                         "yet");
 
     /* the parent arrives */
-    site_pull(site, MSYNC_LEGACY, "unit", "nowhere", MSYNC_ACTION_UPSERT,
-              UNIT("n"));
+    site_pull(site, MSYNC_LEGACY, "item", "nowhere", MSYNC_ACTION_UPSERT,
+              ITEM("U"));
     result = integrate(site, true);
     assert_int_equal(result.integrated, 2);
     assert_int_equal(result.failed, 0);
-    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"),
+    assert_string_equal(site_get(site, "SELECT item_ID FROM item_direction"),
                         "nowhere");
 }
 

@@ -1,0 +1,352 @@
+/*
+ * Constraints of tables that are there.
+ *
+ * SQLite cannot alter a constraint.  Copying a table costs its size, and takes
+ * the views and triggers of the application along only with luck; so the SQL
+ * that SQLite has stored of it is edited, as its documentation describes for
+ * constraints.  No row is touched, and whoever has the database open reads the
+ * schema anew, for its version grows.
+ *
+ * Promises: only text that msync itself wrote is edited; what then is not the
+ * same table but for its constraints is an error, with which the transaction
+ * is rolled back.
+ */
+
+#include <string.h>
+
+#include "store/store_private.h"
+
+/* what schema versions up to 4 left out of tables that are msync's alone */
+static const struct {
+    const char  *table;
+    const char  *from;
+    const char  *to;
+} not_null[] = {
+    { "changelog", "cursor INTEGER PRIMARY KEY AUTOINCREMENT,",
+      "cursor INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL," },
+    { "sync_log", "id INTEGER PRIMARY KEY AUTOINCREMENT,",
+      "id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL," },
+    { "sync_buffer", "id INTEGER PRIMARY KEY,",
+      "id INTEGER PRIMARY KEY NOT NULL," },
+    { "msync_flag", "id INTEGER PRIMARY KEY CHECK",
+      "id INTEGER PRIMARY KEY NOT NULL CHECK" }
+};
+
+
+/* what has to stay the same of a table; owned by the caller */
+
+static int
+constraint_columns(msync_store_t *store, const char *table, char **columns,
+    msync_err_t *err)
+{
+    int            rc = MSYNC_OK;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    *columns = NULL;
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT group_concat(name || '|' || type || "
+                               "'|' || ifnull(dflt_value, '') || '|' || pk "
+                               "|| '|' || hidden) FROM pragma_table_xinfo(%Q)",
+                               table), err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        *columns = msync_strdup(text ? text : "");
+
+    } else {
+        rc = msync_store_fault(store, table, err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* the schema's version grows by one, so that everybody reads it anew, this
+ * connection too */
+
+static int
+constraint_publish(msync_store_t *store, msync_err_t *err)
+{
+    int            rc;
+    char          *sql;
+    int64_t        version;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "PRAGMA schema_version", err);
+    rc = msync_store_scalar(store, stmt, &version, "schema version", err);
+    sqlite3_finalize(stmt);
+
+    if (rc != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_mprintf("PRAGMA schema_version = %lld;"
+                          "PRAGMA writable_schema = RESET",
+                          (long long) version + 1);
+    if (sql == NULL) {
+        msync_out_of_memory();
+    }
+
+    rc = msync_store_exec(store, sql, err);
+    sqlite3_free(sql);
+
+    return rc;
+}
+
+
+static int
+constraint_write(msync_store_t *store, const char *table, const char *sql,
+    msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+
+    if (msync_store_exec(store, "PRAGMA writable_schema = ON", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    stmt = msync_store_prepare(store, "UPDATE sqlite_master SET sql = ?1 "
+                               "WHERE type = 'table' AND name = ?2 COLLATE "
+                               "NOCASE", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, sql, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
+    rc = msync_store_run(store, stmt, table, err);
+    sqlite3_finalize(stmt);
+
+    return rc == MSYNC_OK ? constraint_publish(store, err) : MSYNC_ERROR;
+}
+
+
+static int
+constraint_edit(msync_store_t *store, const char *table, const char *sql,
+    msync_err_t *err)
+{
+    int          rc;
+    char        *before, *after = NULL;
+    msync_err_t  ignored;
+
+    if (constraint_columns(store, table, &before, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = constraint_write(store, table, sql, err);
+
+    if (rc == MSYNC_OK) {
+        rc = constraint_columns(store, table, &after, err);
+    }
+
+    if (rc == MSYNC_OK && strcmp(before, after) != 0) {
+        rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": its "
+                           "constraints cannot be taken away", table);
+    }
+
+    if (rc != MSYNC_OK) {
+        (void) msync_store_exec(store, "PRAGMA writable_schema = OFF",
+                                &ignored);
+    }
+
+    msync_free(&before);
+    msync_free(&after);
+
+    return rc;
+}
+
+
+/* the SQL of a table, NULL: there is none; owned by the caller */
+
+static int
+constraint_sql(msync_store_t *store, const char *table, char **sql,
+    msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    *sql = NULL;
+    stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master WHERE "
+                               "type = 'table' AND name = ?1 COLLATE NOCASE",
+                               err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        *sql = text ? msync_strdup(text) : NULL;
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, table, err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* cuts what msync wrote of a reference out of the line of its column */
+
+static bool
+constraint_cut(char *sql, const msync_field_t *field)
+{
+    bool         cut = false;
+    char        *line, *reference, *end, *column, *words;
+    const msync_table_t  *target = field->target;
+
+    column = sqlite3_mprintf("\n  \"%w\" ", field->name);
+    words = sqlite3_mprintf(" REFERENCES \"%w\" (\"%w\")", target->sql,
+                            target->fields[target->key].name);
+
+    if (column == NULL || words == NULL) {
+        msync_out_of_memory();
+    }
+
+    line = strstr(sql, column);
+
+    if (line != NULL) {
+        reference = strstr(line + 1, words);
+        end = strchr(line + 1, '\n');
+
+        if (reference != NULL && end != NULL && reference < end) {
+            end = reference + strlen(words);
+            cut = *end == ',' || *end == '\n';
+        }
+    }
+
+    if (cut) {
+        memmove(reference, end, strlen(end) + 1);
+    }
+
+    sqlite3_free(column);
+    sqlite3_free(words);
+
+    return cut;
+}
+
+
+static int
+constraint_drop_references(msync_store_t *store, const msync_table_t *table,
+    bool *dropped, msync_err_t *err)
+{
+    int     rc = MSYNC_OK;
+    bool    cut = false;
+    char   *sql;
+    size_t  i;
+
+    if (constraint_sql(store, table->sql, &sql, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; sql != NULL && i < table->n; i++) {
+        if (table->fields[i].target != NULL && !table->fields[i].fk) {
+            cut = constraint_cut(sql, &table->fields[i]) || cut;
+        }
+    }
+
+    if (cut) {
+        rc = constraint_edit(store, table->sql, sql, err);
+        *dropped = true;
+    }
+
+    msync_free(&sql);
+    return rc;
+}
+
+
+static int
+constraint_add_not_null(msync_store_t *store, size_t i, msync_err_t *err)
+{
+    int    rc = MSYNC_OK;
+    char  *sql, *at, *text;
+
+    if (constraint_sql(store, not_null[i].table, &sql, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    at = sql ? strstr(sql, not_null[i].from) : NULL;
+
+    if (at != NULL) {
+        text = sqlite3_mprintf("%.*s%s%s", (int) (at - sql), sql,
+                               not_null[i].to,
+                               at + strlen(not_null[i].from));
+        if (text == NULL) {
+            msync_out_of_memory();
+        }
+
+        rc = constraint_edit(store, not_null[i].table, text, err);
+        sqlite3_free(text);
+    }
+
+    msync_free(&sql);
+    return rc;
+}
+
+
+/* the indexes of references that need none any more */
+
+static int
+constraint_drop_indexes(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    size_t        i;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    for (i = 0; i < table->n; i++) {
+        if (table->fields[i].target != NULL
+            && !msync_store_has_index(table, i))
+        {
+            sqlite3_str_appendf(sql, "DROP INDEX IF EXISTS "
+                                "\"msync_%w_%w\";\n", table->sql,
+                                table->fields[i].name);
+        }
+    }
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+int
+msync_store_ease_constraints(msync_store_t *store, msync_err_t *err)
+{
+    int     rc = MSYNC_OK;
+    bool    dropped = false;
+    size_t  i;
+
+    for (i = 0; rc == MSYNC_OK && i < sizeof(not_null) / sizeof(*not_null);
+         i++)
+    {
+        rc = constraint_add_not_null(store, i, err);
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        rc = constraint_drop_references(store, &store->catalogue->tables[i],
+                                        &dropped, err);
+
+        if (rc == MSYNC_OK) {
+            rc = constraint_drop_indexes(store, &store->catalogue->tables[i],
+                                         err);
+        }
+    }
+
+    /* what waited for a row that need not be there is due */
+    return rc == MSYNC_OK && dropped
+           ? msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL, "
+                              "missing_table = NULL, missing_id = NULL WHERE "
+                              "missing_id IS NOT NULL", err)
+           : rc;
+}

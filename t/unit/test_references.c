@@ -1,0 +1,217 @@
+/* References that Open mSupply does not insist on. */
+
+#include "integration.h"
+#include "site.h"
+#include "base/log.h"
+#include "store/check.h"
+
+/* the schema of 4, as its release made it, with what an application has added
+ * to it: a column, a view, an index, a trigger */
+#define ADDED                                                                 \
+    "ALTER TABLE item ADD COLUMN shelf TEXT DEFAULT 'a, b';"                  \
+    "CREATE VIEW shelves AS SELECT i.shelf, u.units FROM item AS i LEFT JOIN " \
+    "unit AS u ON u.ID = i.unit_ID;"                                          \
+    "CREATE INDEX by_shelf ON item (shelf);"                                  \
+    "CREATE TABLE note (text);"                                               \
+    "CREATE TRIGGER noted AFTER INSERT ON item BEGIN INSERT INTO note VALUES " \
+    "(NEW.shelf); END;"                                                       \
+    "INSERT INTO item (ID, item_name, code, type_of) VALUES ('I1', 'n', 'c', " \
+    "'general')"
+
+
+/* puts the database of version 4 in the place of that which site_open made */
+
+static void
+begin_release(site_t *site)
+{
+    char  command[256];
+
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    snprintf(command, sizeof(command), "rm '%s'* && sqlite3 '%s' < "
+             "t/unit/schema/4.sql", site->path, site->path);
+    assert_int_equal(system(command), 0);
+
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    sqlite3_busy_timeout(site->app, 5000);
+    site_sql(site, "INSERT INTO key_value_store (id, value_string) VALUES "
+             "('MSYNC_SCHEMA_SHA256', 'of another version');"
+             "INSERT INTO key_value_store (id, value_int) VALUES "
+             "('MSYNC_SCHEMA_VERSION', 4)");
+}
+
+
+static void
+note(void *data, const char *text)
+{
+    strcat(data, text);
+}
+
+
+static const char *
+found(site_t *site)
+{
+    msync_err_t  err;
+
+    static char  text[8192];
+
+    text[0] = '\0';
+    assert_ok(msync_store_check(site->store, note, text, &err));
+
+    return text;
+}
+
+
+static void
+an_id_without_its_row_is_kept(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
+              ITEM("nowhere"));
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"),
+                        "nowhere");
+    site_sql(site, "PRAGMA foreign_keys = ON;"
+             "UPDATE item SET unit_ID = 'elsewhere'");
+    assert_string_equal(found(site), "");
+}
+
+
+static void
+a_database_of_the_release_loses_the_constraints(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    begin_release(site);
+    site_sql(site, ADDED);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                        "AS m, pragma_foreign_key_list(m.name)"), "181");
+    assert_migrates(site, NULL);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                        "AS m, pragma_foreign_key_list(m.name)"), "108");
+
+    /* what the application has open and has made goes on */
+    site_sql(site, "PRAGMA foreign_keys = ON;"
+             "INSERT INTO item (ID, item_name, code, type_of, unit_ID) VALUES "
+             "('I2', 'n', 'c', 'general', 'nowhere')");
+    assert_string_equal(site_get(site, "SELECT group_concat(shelf) FROM "
+                                 "shelves"), "a, b,a, b");
+    assert_string_equal(site_get(site, "SELECT text FROM note LIMIT 1"),
+                        "a, b");
+    assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                                 "WHERE name = 'by_shelf'"), "1");
+    assert_string_equal(found(site), "");
+
+    /* another connection reads the same */
+    sqlite3_close(site->app);
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                        "AS m, pragma_foreign_key_list(m.name)"), "108");
+}
+
+
+static void
+what_waited_is_due_in_the_next_run(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    begin_release(site);
+    site_sql(site, "INSERT INTO sync_buffer (record_id, received_datetime, "
+             "table_name, action, data, side, integration_error, error_field, "
+             "first_failed_datetime, last_tried, retry_at, missing_table, "
+             "missing_id, tries) VALUES ('I', 't', 'item', 'UPSERT', '"
+             ITEM("nowhere") "', 1, 'there is no unit', 'unit_ID', 't', "
+             "1700000000000, 9000000000000, 'unit', 'nowhere', 9)");
+    assert_migrates(site, NULL);
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"),
+                        "nowhere");
+    assert_string_equal(found(site), "");
+}
+
+
+/* it is not msync's to take away, and what it makes wait says why */
+
+static void
+a_constraint_of_the_application_stays(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+
+    begin_release(site);
+    site_sql(site, "CREATE TABLE n (ID TEXT PRIMARY KEY NOT NULL, Description "
+             "TEXT, code TEXT, hold BOOLEAN, Volume REAL, store_ID TEXT, "
+             "\"type_ID\" TEXT NULL REFERENCES \"Location_type\" (\"ID\") "
+             "DEFERRABLE INITIALLY DEFERRED, msync_extra TEXT);"
+             "DROP TABLE Location; ALTER TABLE n RENAME TO Location");
+    assert_migrates(site, NULL);
+    assert_string_equal(site_get(site, "SELECT \"from\" FROM "
+                        "pragma_foreign_key_list('Location')"), "type_ID");
+
+    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
+              "{\"Description\":\"d\",\"code\":\"x\",\"hold\":false,"
+              "\"Volume\":0,\"store_ID\":\"S1\",\"type_ID\":\"T\"}");
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer"),
+                        "field \"type_ID\": there is no Location_type \"T\" "
+                        "yet");
+}
+
+
+static void
+merges_look_such_references_up_by_an_index(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    begin_release(site);
+    assert_migrates(site, NULL);
+    assert_non_null(strstr(site_get(site, "SELECT group_concat(name) FROM "
+                           "sqlite_master WHERE tbl_name = 'vaccination'"),
+                           "msync_vaccination_clinician_link_id"));
+    assert_null(strstr(site_get(site, "SELECT group_concat(name) FROM "
+                                "sqlite_master WHERE tbl_name = "
+                                "'vaccination'"),
+                       "msync_vaccination_invoice_id"));
+}
+
+
+static void
+keys_of_msyncs_own_tables_are_not_null(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    begin_release(site);
+    site_sql(site, "INSERT INTO changelog (table_name, record_id, row_action) "
+             "VALUES ('Location', 'L', 'UPSERT')");
+    assert_migrates(site, NULL);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
+                        "AS m, pragma_table_info(m.name) AS c WHERE m.type = "
+                        "'table' AND m.name NOT LIKE 'sqlite_%' AND c.pk AND "
+                        "NOT c.\"notnull\""), "0");
+    assert_string_equal(site_get(site, "SELECT cursor FROM changelog"), "1");
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(an_id_without_its_row_is_kept,
+                                        site_open, site_close),
+#define R(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+        R(a_database_of_the_release_loses_the_constraints),
+        R(what_waited_is_due_in_the_next_run),
+        R(a_constraint_of_the_application_stays),
+        R(merges_look_such_references_up_by_an_index),
+        R(keys_of_msyncs_own_tables_are_not_null)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
