@@ -39,7 +39,8 @@ my $Count = 0;
 
 # Settings: name, batch (size of all batches), records, command ("sync"),
 # rebuilds (central's queue may be built more than once), under (a command
-# that the helper is run by), and the code
+# that the helper is run by), program (another helper with fault points, which
+# does what "begin" asks for), and the code
 # "begin", which brings the site to where the run begins: it is called once,
 # with this object.
 sub new {
@@ -61,7 +62,7 @@ sub new {
     $self->{begin}->($self);
     $self->{central}->snapshot;
     $self->_keep;
-    $self->_refer;
+    $self->_refer($args{program});
 
     return $self;
 }
@@ -71,7 +72,8 @@ sub central  { $_[0]{central} }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
 
-# How many writes and requests an undisturbed run has.
+# How many writes and requests an undisturbed run has, of "program" if there
+# is one.
 sub writes   { $_[0]{counts}[0] }
 sub requests { $_[0]{counts}[1] }
 
@@ -92,10 +94,10 @@ sub paths {
 }
 
 
-# Runs the helper once; returns its exit status, 128 and the signal for a
-# killed one, and what it said.
+# Runs the helper once, or another one with fault points in its place; returns
+# its exit status, 128 and the signal for a killed one, and what it said.
 sub run {
-    my ($self, $fault) = @_;
+    my ($self, $fault, $program) = @_;
 
     my $out = "$self->{dir}/out";
     my $pid = fork() // croak "fork: $!";
@@ -106,7 +108,8 @@ sub run {
         $ENV{MSYNC_FAULT_COUNT} = "$self->{dir}/count";
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
-        exec @{ $self->{under} }, $ENV{TEST_NGINX_MSYNC_FAULTS},
+        exec @{ $self->{under} }, $program // $self->{program}
+                // $ENV{TEST_NGINX_MSYNC_FAULTS},
             '--database', $self->database, '--url', $self->central->url,
             '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", $self->{command}
@@ -123,8 +126,9 @@ sub run {
 # Disturbs one run and goes on.  The hash says how: "fault" of the helper,
 # "torn" (a fault of the central server), "again" (a fault of the run that
 # goes on), "says" (what a run that failed must say), "firm" (none may
-# fail), "excuses" (a pattern of differences in the end that are no fault of
-# ours).  Returns what is wrong.
+# fail), "program" (the helper of the disturbed run, with fault points),
+# "excuses" (a pattern of differences in the end that are no fault of ours).
+# Returns what is wrong.
 sub try {
     my ($self, %how) = @_;
 
@@ -137,12 +141,14 @@ sub try {
     for my $n (1 .. RUNS_MAX) {
         my $fault = shift @faults;
 
-        ($status, $said) = $self->run($fault);
+        ($status, $said) = $self->run($fault, $n == 1 ? $how{program} : ());
         last if $status == 0;
 
         push @wrong, $self->_damage;
 
         push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
+        push @wrong, "run $n is not disturbed ($status): $said"
+            if $n == 1 && $how{program} && $status != 128 + KILLED;
         next if $status == 128 + KILLED;
 
         push @wrong, "run $n crashes ($status): $said" if $status > 128;
@@ -232,14 +238,24 @@ sub _begin_again {
 
 # An undisturbed run, and one more that finds nothing to do.
 sub _refer {
-    my ($self) = @_;
+    my ($self, $program) = @_;
+
+    my $counts;
+
+    if ($program) {
+        $self->_put_back;
+        $self->run;
+        $counts = _slurp("$self->{dir}/count");
+        delete $self->{program};
+        $self->central->restore;
+    }
 
     $self->_put_back;
 
     my ($status, $said) = $self->run;
     croak "$self->{name}: the undisturbed run fails: $said" if $status != 0;
 
-    $self->{counts} = [split ' ', _slurp("$self->{dir}/count")];
+    $self->{counts} = [split ' ', $counts // _slurp("$self->{dir}/count")];
     $self->{received} = $self->central->state(1)->{receivedCount};
 
     ($status, $said) = $self->run;

@@ -1,0 +1,157 @@
+# A database of the release before is taken over whatever it was doing when it
+# was left: what the runs of this release make of it equals what they make of
+# an undisturbed one.
+#
+# The release before is built from the history of the clone.
+
+use strict;
+use warnings;
+
+use Msync::Resume;
+use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
+use Msync::Test qw(
+    decode_json project_root site_path sqlite start_central start_nginx
+    write_private
+);
+use POSIX qw(ceil);
+use Test::More;
+
+use constant {
+    BEFORE    => '1184fb2',
+    PROCESSES => 2,
+    SAMPLE    => 12,           # writes of one kind in one run
+    PASSWORD  => 'correct horse battery',
+
+    # A table that was migrated is declared in another order or with other
+    # spaces than a new one; what its columns hold is compared.
+    DECLARED  => 'here: schema\|',
+};
+
+my $before = release();
+
+my %sites = (
+    'a first sync'        => sub { Msync::Resume->new(name => 'first',
+        program => "$before/faults/msync",
+        begin => \&before_the_first_sync) },
+    'an operational sync' => sub { Msync::Resume->new(name => 'later',
+        program => "$before/faults/msync",
+        batch => 4, begin => \&before_a_later_sync) },
+);
+
+left_in_a_run_at_any_point();
+paused_and_restored();
+
+done_testing();
+
+
+sub release {
+    my $tool = project_root() . '/t/tools/build-release';
+    chomp(my $dir = qx(MAKEFLAGS= $tool @{[BEFORE]}));
+
+    plan(skip_all => 'the history of this clone does not reach back to '
+         . BEFORE) if $? >> 8 == 77;
+    BAIL_OUT('the release before does not build') if $? != 0;
+
+    return "$dir/build";
+}
+
+
+sub left_in_a_run_at_any_point {
+    my $groups = Msync::Resume->all(PROCESSES, sub {
+        map { tries($_, $sites{$_}->()) } sort keys %sites;
+    });
+
+    for my $group (sort keys %$groups) {
+        my ($n, $wrong) = @{ $groups->{$group} }{qw(tries wrong)};
+
+        is(scalar @$wrong, 0, "$group: $n tries")
+            or diag(join "\n", @$wrong[0 .. ($#$wrong < 4 ? $#$wrong : 4)]);
+    }
+}
+
+
+sub tries {
+    my ($name, $site) = @_;
+
+    my @before = (program => "$before/faults/msync", excuses => DECLARED);
+
+    return
+        ["$name, ended by the release before", $site, @before],
+        map({ ["$name, killed by a request of the release before", $site,
+               @before, fault => "kill-after $_"] } 1 .. $site->requests),
+        map { ["$name, killed in a write of the release before", $site,
+               @before, fault => "kill-write $_"] }
+            sample($site->writes);
+}
+
+
+# Numbers from 1 on, so many, evenly.
+sub sample {
+    my ($n) = @_;
+
+    my $step = ceil($n / SAMPLE) || 1;
+
+    return grep { $_ % $step == 0 } 1 .. $n;
+}
+
+
+# By nginx, as an administrator upgrades: the old module and helper end, the
+# new ones begin.
+sub paused_and_restored {
+    my $central = start_central(password => PASSWORD, records => 300);
+    my $database = site_path('clinic.sqlite');
+    my $password = write_private('password', PASSWORD . "\n");
+
+    my $nginx = nginx_of($before, $database, $central->url, $password);
+    ok(synced($nginx), 'the release before does the first sync');
+
+    $nginx->post('/api/pause');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }),
+       'and is paused');
+    ok($nginx->stop, 'its nginx ends');
+
+    $nginx = nginx_of(undef, $database, $central->url, $password);
+    is($nginx->wait_status(sub { $_->{state} ne 'stopped' })->{state},
+       'paused', 'this release is paused, too');
+    is($nginx->status->{initialisationStatus}, 'INITIALISED',
+       'and its first sync is done');
+
+    $nginx->post('/api/resume');
+    ok(synced($nginx), 'it goes on when it is resumed');
+    is(sqlite($database, 'PRAGMA foreign_key_check'), '',
+       'no row lacks what it refers to');
+}
+
+
+sub nginx_of {
+    my ($build, $database, $url, $password) = @_;
+
+    local $ENV{TEST_NGINX_LOAD_MODULES} =
+        "$build/ngx_http_msync_module.so" if $build;
+    my $helper = $build ? Msync::Test::stage("$build/msync", 'before/msync')
+        : $ENV{TEST_NGINX_MSYNC};
+
+    return start_nginx(http => "msync_site clinic {\n"
+        . "    database $database;\n    helper $helper;\n    url $url;\n"
+        . "    username 'Clinic 7';\n    password_file $password;\n"
+        . "    interval 0;\n}\n",
+        server => 'location /api/ { msync clinic; }');
+}
+
+
+# A run that was asked for ends well.
+sub synced {
+    my ($nginx) = @_;
+
+    my $runs = $nginx->runs_ended('clinic');
+
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+    $nginx->post('/api/trigger');
+
+    my $status = $nginx->wait_status(sub {
+        $nginx->runs_ended('clinic') > $runs && $_->{state} eq 'idle';
+    });
+
+    return !$status->{syncStatus}{error}
+        || diag($status->{syncStatus}{error}{fullError}) && 0;
+}
