@@ -30,6 +30,7 @@ an_error_has_a_line_of_its_own();
 what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
 what_has_the_name_of_a_backup_is_whole();
+every_command_speaks_json();
 
 done_testing();
 
@@ -438,4 +439,64 @@ sub an_error_has_a_line_of_its_own {
     like(slurp($said), qr/\e\[K\r?\nmsync: \[warn\]/,
          'a warning stands below the progress');
     like(slurp($said), qr/^msync: INVALID_RESPONSE:/m, 'and the error');
+}
+
+
+# Each command with --json: its exit status, and one document and nothing else
+# on standard output.  The settings are given on the command line throughout,
+# so the password file is read wherever it may be.
+sub every_command_speaks_json {
+    my $central = start_central(password => 'secret', records => 60);
+    my $password = write_private('every.password', "secret\n");
+    my $copy = stage_dir() . '/every-copy.sqlite';
+    my @site = ('--database', site_path('every.sqlite'), '--json', '--url',
+                $central->url, '--username', 'Clinic 7', '--password-file',
+                $password);
+
+    my @commands = (
+        [1, 'status'], [1, 'errors'], [1, 'history'], [1, 'check'],
+        [1, 'backup', $copy],
+        [0, 'schema'],
+        [0, 'sync'], [0, 'status'], [0, 'history'], [0, 'errors'],
+        [0, 'errors', '--dismissed'], [0, 'retry'], [0, 'dismiss', '--all'],
+        [0, 'dismiss', 'unit', 'x'], [0, 'dismiss', 'unit', '--error', 'x'],
+        [0, 'send', '--all'], [0, 'send', 'Location'], [0, 'check'],
+        [0, 'backup', $copy], [1, 'backup', $copy], [1, 'send', 'nothing'],
+        [1, 'reinitialise'], [0, 'reinitialise', '--yes'], [0, 'sync'],
+        [2, 'backup'], [2, 'dismiss'], [2, 'dismiss', 'unit'], [2, 'send'],
+        [2, 'status', 'more'], [2, 'nonsense'], [2],
+    );
+
+    for my $case (@commands) {
+        my ($expected, @command) = @$case;
+        my ($code, $out, $err) = run(@site, @command);
+
+        is($code, $expected, "msync --json @command ends with $expected")
+            or diag($err);
+
+        if ($expected == 0 || $out ne '') {
+            ok(eval { ref decode_json($out) eq 'HASH' }, '… its document')
+                or diag($out);
+        }
+
+        if ($expected != 0) {
+            like($err, qr/^msync: \S/m, '… the reason');
+        }
+    }
+
+    my ($code, $out) = run(@site, 'sync');
+    my $status = decode_json($out);
+    is($status->{state}, 'idle', 'sync tells the status');
+    is($status->{syncStatus}{error}, undef, 'of the run that went well');
+
+    $central->config(password => 'another');
+    ($code, $out, my $err) = run(@site, 'sync');
+    is($code, 1, 'a run that fails ends with 1');
+    like($err, qr/INCORRECT_PASSWORD/, '… and says why');
+
+    ($code, $out) = run(@site[0, 1], '--help');
+    is($code, 0, 'help is no failure');
+    like($out, qr/^  \Q$_\E\b/m, "help names $_")
+        for qw(status sync history errors retry dismiss send check
+               reinitialise schema backup);
 }

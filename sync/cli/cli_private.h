@@ -49,6 +49,17 @@ int msync_cli_backup(msync_cli_t *cli);
 int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);
 int msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err);
 
+/* those of the database, under those of the options; reads the password file
+ * that these name */
+int msync_cli_load_settings(msync_cli_t *cli, msync_err_t *err);
+
+/* a hook: MSYNC_ERR_CANCELLED once a signal has asked for the end */
+int msync_cli_interrupted(void *data, msync_err_t *err);
+
+/* shows the status of the open database, with the settings that were loaded;
+ * returns the exit status */
+int msync_cli_show_status(msync_cli_t *cli);
+
 /* takes the lock, or says who has it, and which endpoint does the same */
 int msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err);
 

@@ -1,0 +1,152 @@
+/*
+ * The commands that sync: sync, and reinitialise, which prepares one.
+ *
+ * Promises: both take the lock; sync confines the process once all is open.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_private.h"
+#include "confine/confine.h"
+#include "store/changelog.h"
+#include "store/check.h"
+#include "store/kv.h"
+#include "store/refused.h"
+
+
+static void sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent,
+    bool restored);
+static int sync_count_unsent(msync_store_t *store, int64_t *n,
+    int64_t *restored, msync_err_t *err);
+
+
+int
+msync_cli_sync(msync_cli_t *cli)
+{
+    char               hardware_id[MSYNC_HARDWARE_ID_MAX + 1];
+    msync_err_t        err;
+    msync_run_t        run;
+    msync_log_entry_t  entry;
+
+    if (msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    if (msync_cli_open_writing(cli, &err) != MSYNC_OK
+        || msync_conf_hardware_id(cli->conf, hardware_id, &err) != MSYNC_OK)
+    {
+        return msync_cli_fail(&err);
+    }
+
+    if (!msync_conf_complete(cli->conf)) {
+        fprintf(stderr, "msync: this site has no settings yet; give --url, "
+                "--username and --password-file\n");
+        return 1;
+    }
+
+    msync_confine(cli->conf->ssl_trusted_certificate);
+
+    memset(&run, 0, sizeof(run));
+    run.store = cli->store;
+    run.catalogue = cli->catalogue;
+    run.conf = cli->conf;
+    run.hardware_id = hardware_id;
+    run.fd = -1;
+    run.hook = msync_cli_interrupted;
+    run.report = msync_cli_progress;
+    run.report_data = cli;
+
+    if (msync_run(&run, &entry, &err) != MSYNC_OK) {
+        msync_cli_end_line(cli);
+        return msync_cli_fail(&err);
+    }
+
+    /* what is confined opens nothing again: neither the database nor the
+     * password file */
+    return cli->json ? msync_cli_show_status(cli) : 0;
+}
+
+
+static void
+sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent, bool restored)
+{
+    if (cli->json) {
+        printf("{\"reinitialised\":%s,\"unsent\":%lld,\"discarded\":%s,"
+               "\"centralRestored\":%s}\n", cli->yes ? "true" : "false",
+               (long long) unsent,
+               cli->yes && cli->discard ? "true" : "false",
+               restored ? "true" : "false");
+        return;
+    }
+
+    fprintf(cli->yes ? stdout : stderr,
+            "This forgets what was pulled from central and %s; rows stay "
+            "until central's replace them. The next run pulls everything "
+            "anew, which may take long. Unsent changes: %lld.%s\n",
+            cli->discard ? "DISCARDS unsent changes"
+                         : "keeps unsent changes, which are sent first",
+            (long long) unsent,
+            restored ? " Central was restored from a backup and may have "
+                       "lost what this site had sent, so these are all "
+                       "changes that were ever made here."
+                     : "");
+}
+
+
+/* what central refused is unsent as well, and all that a restored central may
+ * have lost */
+
+static int
+sync_count_unsent(msync_store_t *store, int64_t *n, int64_t *restored,
+    msync_err_t *err)
+{
+    int64_t  refused;
+
+    *restored = 0;
+
+    if (msync_store_get_int(store, MSYNC_KEY_RESTORED, restored, err)
+        != MSYNC_OK
+        || msync_store_refused_count(store, &refused, err) != MSYNC_OK
+        || msync_store_queue(store, *restored ? NULL : MSYNC_KEY_PUSH_CURSOR,
+                             n, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *n += *restored ? 0 : refused;
+    return MSYNC_OK;
+}
+
+
+int
+msync_cli_reinitialise(msync_cli_t *cli)
+{
+    int          rc;
+    int64_t      unsent, restored;
+    msync_err_t  err;
+
+    if (cli->yes && msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
+        return 1;
+    }
+
+    rc = cli->yes ? msync_cli_open_writing(cli, &err)
+                  : msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err);
+
+    if (rc != MSYNC_OK
+        || sync_count_unsent(cli->store, &unsent, &restored, &err) != MSYNC_OK
+        || (cli->yes && msync_store_reinitialise(cli->store, cli->discard,
+                                                 &err) != MSYNC_OK))
+    {
+        return msync_cli_fail(&err);
+    }
+
+    sync_say_reinitialise(cli, unsent, restored != 0);
+
+    if (!cli->yes) {
+        fprintf(stderr, "msync: nothing was done; say --yes to do it\n");
+        return 1;
+    }
+
+    return 0;
+}
