@@ -152,6 +152,8 @@ $(B)/faults/msync: $(FAULTS) $(wildcard t/faults/*.h) $(OBJ) $(B)/sync/main.o
 	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(SAN) -iquote sync -pie -fPIE \
 	    $(WRAPPED) -o $@ $(FAULTS) $(OBJ) $(B)/sync/main.o $(LIBS)
 
+$(B)/unit/test_owner: http/ngx_http_msync_owner.c http/ngx_http_msync_owner.h
+
 $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \

@@ -238,7 +238,7 @@ ngx_http_msync_init_module(ngx_cycle_t *cycle)
 
     for (i = 0; i < mcf->sites.nelts; i++) {
         ngx_http_msync_zone_inherit(site[i]);
-        ngx_http_msync_zone_announce(site[i]);
+        ngx_http_msync_zone_accept(site[i]);
     }
 
     return ngx_http_msync_doorbell_create(cycle);

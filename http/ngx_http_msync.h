@@ -18,6 +18,7 @@
 
 #include "../sync/channel/control.h"
 #include "../sync/channel/limits.h"
+#include "ngx_http_msync_owner.h"
 
 
 #ifndef MSYNC_HELPER_PATH
@@ -32,7 +33,7 @@
 #define NGX_HTTP_MSYNC_BODY_MAX       65536
 #define NGX_HTTP_MSYNC_WAIT_MAX       60             /* s, of a long poll */
 #define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms */
-#define NGX_HTTP_MSYNC_GONE           30000          /* ms without a helper */
+#define NGX_HTTP_MSYNC_STOPPED        30000          /* ms without a helper */
 
 /* of our own child: exec() failed, id: errno */
 #define NGX_HTTP_MSYNC_FRAME_FAILED   0
@@ -76,7 +77,7 @@ typedef enum {
 typedef struct {
     ngx_uint_t                state;
     uint64_t                  id;
-    uint64_t                  spawn;         /* the helper it was sent to */
+    uint64_t                  helper;        /* the one it was sent to */
     ngx_uint_t                tries;
     ngx_msec_t                expires;
     uint32_t                  request;       /* msync_request_e */
@@ -108,7 +109,6 @@ typedef struct {
     ngx_http_msync_text_t     documents[MSYNC_DOCUMENT_MAX];
     msync_status_frame_t      fields;        /* as last reported */
     msync_status_frame_t      totals;        /* counters of all helpers */
-    uint64_t                  counted;       /* the helper last counted */
     uint64_t                  starts;
 
     uint64_t                  sequence;      /* of the latest command */
@@ -119,15 +119,9 @@ typedef struct {
     uint64_t                  requests;      /* the latest id of a slot */
     ngx_http_msync_slot_t     slots[NGX_HTTP_MSYNC_SLOTS];
 
-    uint64_t                  owners;        /* worker 0s there have been */
-    uint64_t                  announced;     /* the latest that is to come */
-    uint64_t                  reporter;      /* the latest that reported */
-    uint64_t                  spawns;        /* helpers there have been */
-    uint64_t                  helper;        /* the one that runs, 0: none */
-    ngx_msec_t                gone;          /* since when there is none */
-    uint64_t                  left;          /* the latest that has left */
+    ngx_http_msync_owner_t    owner;
+    ngx_msec_t                ended;         /* when the last helper did */
     unsigned                  reported:1;    /* a helper has said a status */
-    unsigned                  moved:1;       /* another zone has the wishes */
     size_t                    reason_len;
     u_char                    reason[NGX_HTTP_MSYNC_REASON_MAX];
 } ngx_http_msync_shctx_t;
@@ -147,7 +141,8 @@ typedef struct {
 typedef struct {
     ngx_connection_t         *connection;    /* NULL: no helper */
     ngx_pid_t                 pid;
-    uint64_t                  spawn;
+    uint64_t                  id;            /* see _owner.h */
+    uint32_t                  spawns;        /* helpers there have been */
     uint64_t                  sent;          /* latest sequence forwarded */
     ngx_msec_t                started;
     ngx_msec_t                delay;         /* the next back-off */
@@ -195,7 +190,7 @@ struct ngx_http_msync_site_s {
     ngx_uint_t                created;       /* with this configuration */
 
     /* of this process alone */
-    uint64_t                  owner;         /* 0: not worker 0 */
+    uint64_t                  term;          /* as owner, 0: not worker 0 */
     ngx_http_msync_helper_t   helper;
     ngx_http_msync_doc_t     *doc;           /* the status, cached */
     ngx_atomic_uint_t         doc_version;
@@ -288,19 +283,17 @@ char *ngx_http_msync_check_site(ngx_conf_t *cf,
     ngx_http_msync_main_conf_t *mcf, ngx_http_msync_site_t *site);
 
 
-/* ngx_http_msync_zone.c: the zone and who owns it */
+/* ngx_http_msync_zone.c: the zone, and who owns it by _owner.c */
 
 char *ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site);
-void ngx_http_msync_zone_announce(ngx_http_msync_site_t *site);
-ngx_uint_t ngx_http_msync_zone_over(ngx_http_msync_shctx_t *sh);
-ngx_uint_t ngx_http_msync_zone_own(ngx_http_msync_site_t *site);
-void ngx_http_msync_zone_leave(ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_accept(ngx_http_msync_site_t *site);
+ngx_uint_t ngx_http_msync_zone_begin(ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_quit(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);
-uint64_t ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_started(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_ended(ngx_http_msync_site_t *site);
-ngx_uint_t ngx_http_msync_zone_gone(ngx_http_msync_site_t *site);
+ngx_uint_t ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_configured(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
     ngx_http_msync_text_t *text, char *what, u_char *data, size_t len);

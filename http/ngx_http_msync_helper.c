@@ -47,7 +47,7 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
 
     /* the helper of before may have a long batch to end, as its status says */
 
-    h->follows = ngx_http_msync_zone_own(site);
+    h->follows = ngx_http_msync_zone_begin(site);
 
     ngx_add_timer(&h->timer, delay);
     ngx_add_timer(&h->stale, h->follows ? NGX_HTTP_MSYNC_BATCH
@@ -82,7 +82,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
         return;
     }
 
-    h->spawn = ngx_http_msync_zone_spawn(site);
+    h->id = ngx_http_msync_owner_helper(site->term, ++h->spawns);
     h->sent = 0;
     h->started = ngx_current_msec;
     h->greeted = 0;
@@ -355,7 +355,7 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     h = &site->helper;
 
-    if (site->owner == 0) {
+    if (site->term == 0) {
         return;
     }
 
@@ -376,7 +376,7 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
      * it takes on, for the worker 0 that is to come.
      */
 
-    ngx_http_msync_zone_leave(site);
+    ngx_http_msync_zone_quit(site);
 
     if (h->connection && h->configured) {
         (void) ngx_http_msync_frame_command(site);

@@ -202,7 +202,7 @@ ngx_http_msync_sample(ngx_http_msync_site_t *site, ngx_http_msync_sample_t *s)
     s->fields = sh->fields;
     s->totals = sh->totals;
     s->starts = sh->starts;
-    s->up = (sh->helper != 0);
+    s->up = (sh->owner.helper != 0);
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 }

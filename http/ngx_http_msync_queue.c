@@ -45,7 +45,7 @@ ngx_http_msync_queue_command(ngx_http_msync_site_t *site, ngx_uint_t command,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (sh->moved || ngx_http_msync_zone_over(sh)) {
+    if (!ngx_http_msync_owner_takes(&sh->owner)) {
         rc = NGX_ABORT;
 
     } else if (patient) {
@@ -290,12 +290,12 @@ ngx_http_msync_slot_next(ngx_http_msync_site_t *site, ngx_uint_t *request,
 
         if ((slot->state == NGX_HTTP_MSYNC_SLOT_QUEUED
              || (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
-                 && slot->spawn < site->helper.spawn))
+                 && slot->helper < site->helper.id))
             && slot->tries < NGX_HTTP_MSYNC_TRIES)
         {
             slot->tries++;
             slot->state = NGX_HTTP_MSYNC_SLOT_SENT;
-            slot->spawn = site->helper.spawn;
+            slot->helper = site->helper.id;
 
             ngx_memcpy(body, slot->body.data, slot->body.len);
             *len = slot->body.len;
@@ -329,7 +329,7 @@ ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id)
         slot = &site->sh->slots[i];
 
         if (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
-            && slot->spawn == site->helper.spawn
+            && slot->helper == site->helper.id
             && (id == 0 || slot->id == id))
         {
             slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
@@ -399,7 +399,8 @@ ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
     }
 
     if (slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
-        rc = (site->sh->moved && ngx_exiting) ? NGX_ABORT : NGX_AGAIN;
+        rc = (site->sh->owner.state == NGX_HTTP_MSYNC_OWNER_MOVED
+              && ngx_exiting) ? NGX_ABORT : NGX_AGAIN;
         goto done;
     }
 

@@ -22,7 +22,7 @@ static u_char *ngx_http_msync_report_will(ngx_http_msync_site_t *site,
 static ngx_uint_t ngx_http_msync_report_same(ngx_http_msync_site_t *site,
     u_char *rest, u_char *last);
 static void ngx_http_msync_report_count(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields);
+    msync_status_frame_t *fields, ngx_uint_t another);
 
 
 char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
@@ -35,7 +35,7 @@ void
 ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     msync_status_frame_t *fields, u_char *doc, u_char *will)
 {
-    ngx_uint_t               news;
+    ngx_uint_t               news, another;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
@@ -44,21 +44,23 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
 
     /* a later worker 0 has a helper that knows better */
 
-    if (site->owner < sh->reporter) {
+    if (!ngx_http_msync_owner_hears(&sh->owner, site->term)) {
         ngx_shmtx_unlock(&site->shpool->mutex);
         return;
     }
 
-    sh->reporter = site->owner;
+    another = (sh->owner.reporter != site->helper.id);
+
+    sh->owner.reporter = site->helper.id;
     sh->reported = 1;
     sh->reason_len = 0;
 
-    news = (sh->counted != site->helper.spawn
+    news = (another
             || ngx_memcmp(&sh->fields, fields, sizeof(msync_status_frame_t))
                != 0);
 
     if (news) {
-        ngx_http_msync_report_count(site, fields);
+        ngx_http_msync_report_count(site, fields, another);
         sh->fields = *fields;
         sh->status_version++;
     }
@@ -89,7 +91,7 @@ ngx_http_msync_report_document(ngx_http_msync_site_t *site,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (site->owner >= sh->reporter
+    if (ngx_http_msync_owner_hears(&sh->owner, site->term)
         && (text->len != len || ngx_memcmp(text->data, data, len) != 0))
     {
         (void) ngx_http_msync_zone_set(site, text,
@@ -115,7 +117,7 @@ ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (site->owner == sh->owners) {
+    if (site->term == sh->owner.term) {
         sh->reason_len = ngx_min(ngx_strlen(reason), NGX_HTTP_MSYNC_REASON_MAX);
         ngx_memcpy(sh->reason, reason, sh->reason_len);
 
@@ -141,7 +143,7 @@ ngx_http_msync_report_stopped(ngx_http_msync_site_t *site, char *reason)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    if (site->owner < sh->owners) {
+    if (site->term < sh->owner.term) {
         ngx_shmtx_unlock(&site->shpool->mutex);
         return;
     }
@@ -290,19 +292,18 @@ ngx_http_msync_report_same(ngx_http_msync_site_t *site, u_char *rest,
 
 static void
 ngx_http_msync_report_count(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields)
+    msync_status_frame_t *fields, ngx_uint_t another)
 {
     msync_status_frame_t     last;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
 
-    if (sh->counted == site->helper.spawn) {
-        last = sh->fields;
+    if (another) {
+        ngx_memzero(&last, sizeof(msync_status_frame_t));
 
     } else {
-        ngx_memzero(&last, sizeof(msync_status_frame_t));
-        sh->counted = site->helper.spawn;
+        last = sh->fields;
     }
 
     sh->totals.runs += fields->runs - last.runs;

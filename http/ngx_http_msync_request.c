@@ -495,7 +495,7 @@ ngx_http_msync_patient(ngx_http_request_t *r, ngx_str_t *patient)
 static ngx_int_t
 ngx_http_msync_refuse(ngx_http_request_t *r, ngx_http_msync_site_t *site)
 {
-    if (ngx_http_msync_zone_gone(site)) {
+    if (ngx_http_msync_zone_stopped(site)) {
         return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
                                                "No helper is running.");
     }

@@ -1,6 +1,5 @@
 /*
- * The zone of a site: how it is made and kept, who owns it, and the texts in
- * it.
+ * The zone of a site: how it is made and handed on, and the texts in it.
  *
  * A zone is made by the master and kept over reloads.  It is never changed
  * in its init handler when it lives already, because the configuration that
@@ -18,7 +17,7 @@
 
 
 #define NGX_HTTP_MSYNC_ZONE_MAGIC   0x6d73796e
-#define NGX_HTTP_MSYNC_ZONE_LAYOUT  4
+#define NGX_HTTP_MSYNC_ZONE_LAYOUT  5
 
 
 static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,
@@ -127,7 +126,7 @@ ngx_http_msync_zone_create(ngx_http_msync_site_t *site)
     sh->layout = NGX_HTTP_MSYNC_ZONE_LAYOUT;
     sh->size = sizeof(ngx_http_msync_shctx_t);
     sh->generation = ngx_http_msync_zone_now();
-    sh->gone = ngx_current_msec;
+    sh->ended = ngx_current_msec;
 
     ngx_http_msync_zone_database(site, sh->database);
 
@@ -192,7 +191,8 @@ ngx_http_msync_zone_inherit(ngx_http_msync_site_t *site)
             ngx_shmtx_lock(&old->shpool->mutex);
 
             ngx_http_msync_zone_adopt(site, old->sh);
-            old->sh->moved = 1;
+            (void) ngx_http_msync_owner_event(&old->sh->owner,
+                                              NGX_HTTP_MSYNC_OWNER_MOVE);
 
             ngx_shmtx_unlock(&old->shpool->mutex);
         }
@@ -216,9 +216,9 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     sh->generation = ngx_max(sh->generation, old->generation + 1);
     sh->fields = old->fields;
     sh->totals = old->totals;
-    sh->counted = old->counted;
     sh->starts = old->starts;
-    sh->spawns = old->spawns;
+    sh->owner.term = old->owner.term;
+    sh->owner.reporter = old->owner.reporter;
     sh->reported = old->reported;
     sh->reason_len = old->reason_len;
     ngx_memcpy(sh->reason, old->reason, old->reason_len);
@@ -228,8 +228,8 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     ngx_memcpy(sh->done, old->done, sizeof(sh->done));
     ngx_memcpy(sh->patients, old->patients, sizeof(sh->patients));
 
-    if (old->helper == 0) {
-        sh->gone = old->gone;
+    if (old->owner.helper == 0) {
+        sh->ended = old->ended;
     }
 
     if (old->will.len) {
@@ -250,67 +250,58 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
 }
 
 
-/* another worker 0 is sure to come, however late: called by the master */
+/* a worker 0 is sure to come, however late: called by the master */
 
 void
-ngx_http_msync_zone_announce(ngx_http_msync_site_t *site)
+ngx_http_msync_zone_accept(ngx_http_msync_site_t *site)
 {
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    site->sh->announced = site->sh->owners + 1;
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-}
-
-
-/*
- * Whether the last worker 0 has left and none is to come, as far as this zone
- * knows; called with the mutex held.
- */
-
-ngx_uint_t
-ngx_http_msync_zone_over(ngx_http_msync_shctx_t *sh)
-{
-    return sh->left == sh->owners && sh->announced <= sh->owners;
-}
-
-
-/*
- * The latest worker 0 owns the site, an older one is on its way out.  Returns
- * whether that one's helper may not be over.
- */
-
-ngx_uint_t
-ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
-{
-    ngx_uint_t               pause, another, helper, left;
+    ngx_uint_t               effects;
     ngx_http_msync_shctx_t  *sh;
 
     sh = site->sh;
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    /* an upgrade that was taken back: meanwhile another zone was served */
+    effects = ngx_http_msync_owner_event(&sh->owner,
+                                         NGX_HTTP_MSYNC_OWNER_ACCEPT);
 
-    pause = ngx_http_msync_zone_over(sh);
-
-    if (pause) {
+    if (effects & NGX_HTTP_MSYNC_OWNER_RESUMED) {
         sh->generation = ngx_max(sh->generation, ngx_http_msync_zone_now());
     }
 
-    /* one that has left let go of its helper, which may have a batch to end */
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
 
-    left = (sh->owners && sh->left == sh->owners);
 
-    site->owner = ++sh->owners;
+/*
+ * This worker 0 owns the site, an older one is on its way out.  Returns whether
+ * that one's helper may not be over.
+ */
 
-    /* one that crashed could not say that its helper has gone */
+ngx_uint_t
+ngx_http_msync_zone_begin(ngx_http_msync_site_t *site)
+{
+    ngx_uint_t               another, helper, effects;
+    ngx_http_msync_shctx_t  *sh;
 
-    helper = (sh->helper != 0);
+    sh = site->sh;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    helper = (sh->owner.helper != 0);
+
+    effects = ngx_http_msync_owner_event(&sh->owner,
+                                         NGX_HTTP_MSYNC_OWNER_BEGIN);
+    site->term = sh->owner.term;
+
+    /* one that crashed could not say that its helper has ended */
 
     if (helper) {
-        sh->helper = 0;
-        sh->gone = ngx_current_msec;
+        sh->ended = ngx_current_msec;
+    }
+
+    if (effects & NGX_HTTP_MSYNC_OWNER_RESUMED) {
+        sh->generation = ngx_max(sh->generation, ngx_http_msync_zone_now());
     }
 
     another = ngx_http_msync_zone_of_another(site);
@@ -325,13 +316,13 @@ ngx_http_msync_zone_own(ngx_http_msync_site_t *site)
         ngx_http_msync_report_stopped(site, NULL);
         ngx_http_msync_ring();
 
-    } else if (pause) {
+    } else if (effects & NGX_HTTP_MSYNC_OWNER_RESUMED) {
         ngx_http_msync_report_compose(site, sh->fields.state,
                                       sh->status.data + sh->status_tail,
                                       sh->status.len - sh->status_tail);
     }
 
-    return helper || left;
+    return (effects & NGX_HTTP_MSYNC_OWNER_FOLLOWS) ? 1 : 0;
 }
 
 
@@ -388,7 +379,7 @@ ngx_http_msync_zone_forget(ngx_http_msync_site_t *site)
     ngx_memzero(&sh->fields, sizeof(sh->fields));
     ngx_memzero(&sh->patients, sizeof(sh->patients));
 
-    sh->reporter = site->owner;
+    sh->owner.reporter = ngx_http_msync_owner_helper(site->term, 0);
     sh->reported = 0;
     sh->reason_len = 0;
 }
@@ -414,11 +405,11 @@ ngx_http_msync_zone_clear(ngx_http_msync_site_t *site,
 /* this worker 0 shuts down */
 
 void
-ngx_http_msync_zone_leave(ngx_http_msync_site_t *site)
+ngx_http_msync_zone_quit(ngx_http_msync_site_t *site)
 {
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    site->sh->left = site->owner;
+    ngx_http_msync_owner_quit(&site->sh->owner, site->term);
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 }
@@ -431,26 +422,11 @@ ngx_http_msync_zone_owned(ngx_http_msync_site_t *site)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    owned = (site->owner == site->sh->owners);
+    owned = (site->term == site->sh->owner.term);
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 
     return owned;
-}
-
-
-uint64_t
-ngx_http_msync_zone_spawn(ngx_http_msync_site_t *site)
-{
-    uint64_t  spawn;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    spawn = ++site->sh->spawns;
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    return spawn;
 }
 
 
@@ -463,11 +439,7 @@ ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    /* of two workers during a reload, the older one may hear of its own later;
-     * that one's end would leave the site without a helper */
-
-    if (site->helper.spawn > sh->helper) {
-        sh->helper = site->helper.spawn;
+    if (ngx_http_msync_owner_hello(&sh->owner, site->helper.id)) {
         sh->status_version++;
     }
 
@@ -486,11 +458,8 @@ ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    /* there may be a later one already */
-
-    if (sh->helper == site->helper.spawn) {
-        sh->helper = 0;
-        sh->gone = ngx_current_msec;
+    if (ngx_http_msync_owner_end(&sh->owner, site->helper.id)) {
+        sh->ended = ngx_current_msec;
         sh->status_version++;
     }
 
@@ -501,19 +470,19 @@ ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 /* no helper has run for so long that nothing can be promised */
 
 ngx_uint_t
-ngx_http_msync_zone_gone(ngx_http_msync_site_t *site)
+ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site)
 {
-    ngx_uint_t  gone;
+    ngx_uint_t  stopped;
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    gone = (site->sh->helper == 0
-            && (ngx_msec_int_t) (ngx_current_msec - site->sh->gone)
-               > NGX_HTTP_MSYNC_GONE);
+    stopped = (site->sh->owner.helper == 0
+               && (ngx_msec_int_t) (ngx_current_msec - site->sh->ended)
+                  > NGX_HTTP_MSYNC_STOPPED);
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 
-    return gone;
+    return stopped;
 }
 
 
