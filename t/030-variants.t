@@ -345,14 +345,23 @@ sub progress {
          } });
     case('endless-v6', 'Open mSupply central promises more and sends nothing',
          INVALID_RESPONSE => qr/makes no progress/, calls => { pull => sub {
-             json($_[0], { data => { end_cursor => $_[1],
+             json($_[0], { data => { end_cursor => $_[1] + 1,
                  total_records => 5, is_last_batch => JSON::PP::false(),
                  records => [] } }) } });
     case('backwards', 'A cursor that goes backwards', INVALID_RESPONSE =>
          qr/makes no progress/, calls => { pull => sub {
-             json($_[0], { data => { end_cursor => $_[1] ? 3 : 50,
+             my ($cursor, %record) = ($_[1] ? 3 : 50, %{ unit(1) });
+             delete $record{ID};
+             json($_[0], { data => { end_cursor => $cursor,
                  total_records => 5, is_last_batch => JSON::PP::false(),
-                 records => [] } }) } });
+                 records => $_[1] ? [{ record => \%record }] : [] } }) } });
+    case('no-cursor', 'A cursor that no machine can count to',
+         INVALID_RESPONSE => qr/no whole number/,
+         calls => { central_records => body('{"maxCursor":1e400}') });
+    case('no-cursor-v6', 'Such a one of Open mSupply central',
+         INVALID_RESPONSE => qr/no whole number/, calls => { pull => body(
+             '{"data":{"end_cursor":1180591620717411303424,'
+             . '"total_records":0,"is_last_batch":true,"records":[]}}') });
     case('restored', 'Central has less than it had (a restored backup)',
          CENTRAL_RESTORED => qr/up to 5 only, it had 100/, runs => 2,
          calls => { central_records => sub {

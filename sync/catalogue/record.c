@@ -46,6 +46,18 @@ msync_batch_add(msync_batch_t *batch)
 
 
 void
+msync_batch_drop(msync_batch_t *batch)
+{
+    peer_record_clear(&batch->records[--batch->n]);
+
+    if (batch->n == 0) {
+        free(batch->records);
+        batch->records = NULL;
+    }
+}
+
+
+void
 msync_batch_clear(msync_batch_t *batch)
 {
     size_t  i;

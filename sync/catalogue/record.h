@@ -38,17 +38,23 @@ typedef struct {
 typedef struct {
     msync_record_t  *records;
     size_t           n;
-    int64_t          next;       /* cursor to ask for next */
+    int64_t          next;       /* cursor to ask for next in this step */
+    int64_t          had;        /* … and to keep: nothing up to it is
+                                    wanted again */
     int64_t          remaining;  /* records left, this batch included */
     int64_t          max;        /* the server's highest cursor, -1: not
-                                    said; below the cursor asked for on an
-                                    empty batch: it was restored */
+                                    said */
+    bool             short_of;   /* … which, being below one that it had
+                                    before, says that it was restored */
     bool             last;       /* nothing follows */
 } msync_batch_t;
 
 
 /* adds an empty record and returns it, valid until the next add */
 msync_record_t *msync_batch_add(msync_batch_t *batch);
+
+/* takes the record that was added last out again */
+void msync_batch_drop(msync_batch_t *batch);
 
 /* puts the records into the order of their cursors; equal ones stay as they
  * came */

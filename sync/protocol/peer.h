@@ -19,6 +19,8 @@ struct msync_peer_s {
     const char  *push_cursor;    /* key_value_store ids, NULL: none is kept */
     const char  *pull_cursor;
     const char  *pull_max;       /* … of the highest cursor seen there */
+    const char  *pull_mark;      /* … of a mark: the pull cursor is of the
+                                    present kind, see "adopt" */
     /* each push ends with an empty last batch, even when nothing waited */
     bool         push_end;
     void        *data;           /* borrowed, the protocol's own */
@@ -34,11 +36,20 @@ struct msync_peer_s {
 
     /*
      * Brings at most "limit" records from "cursor" on into an empty batch,
-     * which the caller frees; it is empty again after MSYNC_ERROR.  "next"
-     * and "last" are always set; when "last", n may still be > 0.
+     * which the caller frees; it is empty again after MSYNC_ERROR.  "had" is
+     * the cursor that is kept, of the last record that came, 0: none did;
+     * "cursor" lies behind it where an empty answer led on.
+     * "next", "had" and "last" are always set; when "last", n may still be
+     * > 0.
      */
-    int  (*pull)(msync_peer_t *peer, int64_t cursor, unsigned limit,
-             msync_batch_t *batch, msync_err_t *err);
+    int  (*pull)(msync_peer_t *peer, int64_t cursor, int64_t had,
+             unsigned limit, msync_batch_t *batch, msync_err_t *err);
+
+    /*
+     * Makes a cursor of the present kind of one that a former release has
+     * kept, 0: everything is asked for again; NULL: there is one kind only.
+     */
+    int  (*adopt)(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
 
     /* tells that the batch is committed here; NULL: not needed */
     int  (*ack)(msync_peer_t *peer, const msync_batch_t *batch,

@@ -316,12 +316,14 @@ v5_site_member(void *data, msync_json_t *json, const char *key)
     }
 
     if (strcmp(key, "siteId") == 0) {
-        (void) msync_json_integer(&value, &site->site_id);
+        return msync_wire_number(json, &value, &site->site_id);
+    }
 
-    } else if (strcmp(key, "mSupplyCentralSiteId") == 0) {
-        (void) msync_json_integer(&value, &site->central_site_id);
+    if (strcmp(key, "mSupplyCentralSiteId") == 0) {
+        return msync_wire_number(json, &value, &site->central_site_id);
+    }
 
-    } else if (strcmp(key, "isOmSupplyCentralServer") == 0) {
+    if (strcmp(key, "isOmSupplyCentralServer") == 0) {
         site->is_v6_central = (value.type == MSYNC_JSON_TRUE);
     }
 
@@ -366,11 +368,8 @@ v5_queue_member(void *data, msync_json_t *json, const char *key)
         return false;
     }
 
-    if (strcmp(key, "queueLength") == 0) {
-        (void) msync_json_integer(&value, data);
-    }
-
-    return true;
+    return strcmp(key, "queueLength") != 0
+           || msync_wire_number(json, &value, data);
 }
 
 

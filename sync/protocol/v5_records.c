@@ -29,12 +29,12 @@ typedef struct {
 } v5_answer_t;
 
 
-static int v5_central_pull(msync_peer_t *peer, int64_t cursor,
+static int v5_central_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err);
 static int v5_central_end(msync_v5_t *v5, int64_t cursor,
     const v5_answer_t *answer, msync_err_t *err);
-static int v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
-    msync_batch_t *batch, msync_err_t *err);
+static int v5_remote_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
+    unsigned limit, msync_batch_t *batch, msync_err_t *err);
 static int v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer,
     msync_err_t *err);
 static int v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
@@ -87,11 +87,13 @@ msync_v5_remote_peer(msync_v5_t *v5, msync_peer_t *peer)
 
 
 static int
-v5_central_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
-    msync_batch_t *batch, msync_err_t *err)
+v5_central_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
+    unsigned limit, msync_batch_t *batch, msync_err_t *err)
 {
     char          path[V5_PATH_MAX];
     v5_answer_t   answer;
+
+    (void) had;
 
     memset(&answer, 0, sizeof(answer));
     answer.batch = batch;
@@ -110,6 +112,8 @@ v5_central_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
         return MSYNC_ERROR;
     }
 
+    batch->had = batch->next;
+
     return MSYNC_OK;
 }
 
@@ -122,7 +126,8 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
 
     batch = answer->batch;
     msync_batch_sort(batch);
-    batch->max = answer->max < 0 ? -1 : answer->max;
+    batch->max = answer->max;
+    batch->short_of = answer->max < cursor;
     batch->next = answer->cursor;
     batch->remaining = (int64_t) batch->n;
 
@@ -172,8 +177,8 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
 
 
 static int
-v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
-    msync_batch_t *batch, msync_err_t *err)
+v5_remote_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
+    unsigned limit, msync_batch_t *batch, msync_err_t *err)
 {
     char          path[V5_PATH_MAX];
     v5_answer_t   answer;
@@ -194,6 +199,7 @@ v5_remote_pull(msync_peer_t *peer, int64_t cursor, unsigned limit,
 
     batch->max = -1;
     batch->next = cursor;
+    batch->had = had;
     batch->last = (answer.named == 0);
     batch->remaining = answer.queue > (int64_t) batch->n
                        ? answer.queue : (int64_t) batch->n;
@@ -425,10 +431,13 @@ v5_answer_member(void *data, msync_json_t *json, const char *key)
     }
 
     if (strcmp(key, "maxCursor") == 0) {
-        answer->seen |= msync_json_integer(&value, &answer->max);
+        answer->seen |= value.type != MSYNC_JSON_NULL;
+        return msync_wire_number(json, &value, &answer->max);
+    }
 
-    } else if (strcmp(key, "queueLength") == 0) {
-        answer->seen |= msync_json_integer(&value, &answer->queue);
+    if (strcmp(key, "queueLength") == 0) {
+        answer->seen |= value.type != MSYNC_JSON_NULL;
+        return msync_wire_number(json, &value, &answer->queue);
     }
 
     return true;
@@ -488,7 +497,13 @@ v5_record(v5_answer_t *answer, msync_record_t *record, msync_json_t *json)
             return false;
         }
 
-        if (strcmp(key, "ID") == 0 && msync_json_integer(&value, &id)) {
+        if (strcmp(key, "ID") == 0) {
+            id = record->cursor;
+
+            if (!msync_wire_number(json, &value, &id)) {
+                return false;
+            }
+
             record->cursor = id;
             answer->cursor = id > answer->cursor ? id : answer->cursor;
 

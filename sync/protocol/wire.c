@@ -60,6 +60,27 @@ msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
 
 
 bool
+msync_wire_number(msync_json_t *json, const msync_json_slice_t *value,
+    int64_t *number)
+{
+    int64_t  n;
+
+    if (value->type == MSYNC_JSON_NULL) {
+        return true;
+    }
+
+    if (!msync_json_integer(value, &n) || n < 0 || n == INT64_MAX) {
+        return msync_json_fail(json, "it has a cursor or a count that is no "
+                               "whole number");
+    }
+
+    *number = n;
+
+    return true;
+}
+
+
+bool
 msync_wire_record_member(msync_record_t *record, msync_json_t *json,
     const char *key, const msync_json_slice_t *value)
 {

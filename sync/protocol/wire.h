@@ -35,6 +35,13 @@ bool msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
     void *data);
 
 
+/*
+ * A cursor or a count, 0 or more; *number is left alone where there is null.
+ * Anything else cannot be gone on with: a fault of the whole answer.
+ */
+bool msync_wire_number(msync_json_t *json, const msync_json_slice_t *value,
+    int64_t *number);
+
 /* takes tableName, recordId, action or recordData; other keys are ignored */
 bool msync_wire_record_member(msync_record_t *record, msync_json_t *json,
     const char *key, const msync_json_slice_t *value);

@@ -130,6 +130,7 @@ ask_site(context_t *ctx, msync_err_t *err)
                               && ctx->steps.initialised, run->patient);
     msync_v6_peer(ctx->v6, &ctx->omsupply);
     ctx->omsupply.pull_max = run->patient ? NULL : MSYNC_KEY_PULL_V6_MAX;
+    ctx->omsupply.pull_mark = MSYNC_KEY_PULL_V6_MARK;
 
     return MSYNC_OK;
 }

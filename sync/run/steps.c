@@ -37,6 +37,16 @@ static const char  *const sizes[MSYNC_STEP_MAX] = {
     [MSYNC_STEP_PULL_V6] = "MSYNC_BATCH_PULL_V6"
 };
 
+typedef struct {
+    msync_steps_t  *steps;         /* borrowed, as is the peer */
+    msync_step_e    which;
+    msync_peer_t   *peer;
+    unsigned        limit;         /* records, the most of a batch */
+    unsigned        size;          /* … of the next one */
+    int64_t         cursor;        /* asked with next */
+    int64_t         had;           /* the one that is kept */
+} pulling_t;
+
 
 const char *
 msync_step_title(msync_step_e step)
@@ -188,118 +198,124 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
 /*
  * The highest cursor of a server only grows, unless the server was set up
  * anew or from a backup.  Going on would miss what it gives old numbers now.
+ * *max is -1 where it has not grown.
  */
 
 static int
-check_restored(msync_steps_t *steps, msync_peer_t *peer, int64_t cursor,
-    const msync_batch_t *batch, int64_t *max, msync_err_t *err)
+steps_check_restored(pulling_t *pull, const msync_batch_t *batch,
+    int64_t *max, msync_err_t *err)
 {
+    int64_t        before = -1;
+    msync_peer_t  *peer = pull->peer;
+
     *max = -1;
 
     if (batch->max < 0 || peer->pull_max == NULL) {
         return MSYNC_OK;
     }
 
-    if (msync_store_get_int(steps->store, peer->pull_max, max, err)
+    if (msync_store_get_int(pull->steps->store, peer->pull_max, &before, err)
         != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (batch->max < *max && batch->max < cursor) {
+    if (batch->max < before && batch->short_of) {
         return msync_err_set(err, MSYNC_ERR_CENTRAL_RESTORED,
                              "%s has records up to %lld only, it had %lld "
                              "before", peer->name, (long long) batch->max,
-                             (long long) *max);
+                             (long long) before);
     }
 
-    if (batch->max > *max) {
-        *max = batch->max;
-    }
-
+    *max = batch->max > before ? batch->max : -1;
     return MSYNC_OK;
 }
 
 
+/* "size" is kept for the next run, 0: it has not changed */
+
 static int
-store_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
-    const msync_batch_t *batch, int64_t max, unsigned size, msync_err_t *err)
+steps_store_batch(pulling_t *pull, const msync_batch_t *batch, int64_t max,
+    unsigned size, msync_err_t *err)
 {
-    msync_step_log_t  *step = &steps->entry->steps[which];
+    msync_peer_t      *peer = pull->peer;
+    msync_store_t     *store = pull->steps->store;
+    msync_step_log_t  *step = &pull->steps->entry->steps[pull->which];
 
     msync_step_count(step, batch->remaining, batch->n);
 
     /* without an acknowledgement, what a power cut takes is pulled again */
-    if ((peer->ack != NULL ? msync_store_begin(steps->store, err)
-                           : msync_store_begin_unsynced(steps->store, err))
+    if ((peer->ack != NULL ? msync_store_begin(store, err)
+                           : msync_store_begin_unsynced(store, err))
         != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_buffer_put(steps->store, batch, peer->side, err)
-        != MSYNC_OK
-        || (peer->pull_cursor != NULL
-            && msync_store_set_int(steps->store, peer->pull_cursor,
-                                   batch->next, err) != MSYNC_OK)
+    if (msync_store_buffer_put(store, batch, peer->side, err) != MSYNC_OK
+        || (peer->pull_cursor != NULL && batch->had != pull->had
+            && msync_store_set_int(store, peer->pull_cursor, batch->had, err)
+               != MSYNC_OK)
         || (max >= 0
-            && msync_store_set_int(steps->store, peer->pull_max, max, err)
+            && msync_store_set_int(store, peer->pull_max, max, err)
                != MSYNC_OK)
         || (size > 0
-            && msync_step_keep_size(steps, which, size, err) != MSYNC_OK)
-        || msync_store_log_update(steps->store, steps->entry, err)
-           != MSYNC_OK)
+            && msync_step_keep_size(pull->steps, pull->which, size, err)
+               != MSYNC_OK)
+        || msync_store_log_update(store, pull->steps->entry, err) != MSYNC_OK)
     {
-        msync_store_rollback(steps->store);
+        msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
-    return msync_store_commit(steps->store, err);
+    return msync_store_commit(store, err);
 }
 
 
 /* one batch; MSYNC_DONE after the last */
 
 static int
-pull_batch(msync_steps_t *steps, msync_step_e which, msync_peer_t *peer,
-    unsigned limit, unsigned *size, int64_t *cursor, msync_err_t *err)
+steps_pull_batch(pulling_t *pull, msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
     int64_t        max, began = msync_clock_monotonic();
-    unsigned       asked = *size;
+    unsigned       asked = pull->size;
+    msync_peer_t  *peer = pull->peer;
     msync_batch_t  batch = { 0 };
 
-    if (peer->pull(peer, *cursor, asked, &batch, err) != MSYNC_OK) {
-        goto done;
-    }
-
-    *size = msync_step_next_size(asked, limit, batch.n,
-                                 msync_clock_monotonic() - began);
-
-    if (check_restored(steps, peer, *cursor, &batch, &max, err)
+    if (peer->pull(peer, pull->cursor, pull->had, asked, &batch, err)
         != MSYNC_OK)
     {
         goto done;
     }
 
-    if (batch.n > 0 || batch.next != *cursor) {
-        if (store_batch(steps, which, peer, &batch, max,
-                        *size != asked ? *size : 0, err) != MSYNC_OK)
+    pull->size = msync_step_next_size(asked, pull->limit, batch.n,
+                                      msync_clock_monotonic() - began);
+
+    if (steps_check_restored(pull, &batch, &max, err) != MSYNC_OK) {
+        goto done;
+    }
+
+    if (batch.n > 0 || batch.had != pull->had || max >= 0) {
+        if (steps_store_batch(pull, &batch, max,
+                              pull->size != asked ? pull->size : 0, err)
+            != MSYNC_OK)
         {
             goto done;
         }
 
         /* only what is committed here may be dropped over there */
         if (batch.n > 0 && peer->ack != NULL
-            && (msync_store_check_file(steps->store, err) != MSYNC_OK
+            && (msync_store_check_file(pull->steps->store, err) != MSYNC_OK
                 || peer->ack(peer, &batch, err) != MSYNC_OK))
         {
             goto done;
         }
     }
 
-    steps->counters.pulled += batch.n;
-    *cursor = batch.next;
+    pull->steps->counters.pulled += batch.n;
+    pull->cursor = batch.next;
+    pull->had = batch.had;
     rc = batch.last ? MSYNC_DONE : MSYNC_OK;
 
 done:
@@ -309,35 +325,80 @@ done:
 }
 
 
+/* the cursor that was kept, made one of the present kind where it is not */
+
+static int
+steps_pull_cursor(pulling_t *pull, msync_err_t *err)
+{
+    int64_t         mark = 0;
+    msync_peer_t   *peer = pull->peer;
+    msync_store_t  *store = pull->steps->store;
+
+    if (peer->pull_cursor == NULL) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_get_int(store, peer->pull_cursor, &pull->had, err)
+        != MSYNC_OK
+        || (peer->adopt != NULL
+            && msync_store_get_int(store, peer->pull_mark, &mark, err)
+               != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (peer->adopt == NULL || mark != 0) {
+        return MSYNC_OK;
+    }
+
+    if ((pull->had > 0 && peer->adopt(peer, &pull->had, err) != MSYNC_OK)
+        || msync_store_begin(store, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_set_int(store, peer->pull_cursor, pull->had, err)
+        != MSYNC_OK
+        || msync_store_set_int(store, peer->pull_mark, 1, err) != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}
+
+
 int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
-    int       rc;
-    int64_t   cursor = 0;
-    unsigned  size, tries = 0;
+    int        rc;
+    unsigned   losses = 0;
+    pulling_t  pull = { 0 };
+
+    pull.steps = steps;
+    pull.which = which;
+    pull.peer = peer;
+    pull.limit = limit;
 
     if (msync_step_begin(steps, which, err) != MSYNC_OK
-        || msync_step_first_size(steps, which, limit, &size, err)
-           != MSYNC_OK)
+        || msync_step_first_size(steps, which, limit, &pull.size, err)
+           != MSYNC_OK
+        || steps_pull_cursor(&pull, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (peer->pull_cursor != NULL
-        && msync_store_get_int(steps->store, peer->pull_cursor, &cursor, err)
-           != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
+    pull.cursor = pull.had;
 
     do {
-        rc = pull_batch(steps, which, peer, limit, &size, &cursor, err);
+        rc = steps_pull_batch(&pull, err);
 
         if (rc == MSYNC_ERROR
-            && msync_step_smaller(steps, which, &size, &tries, err))
+            && msync_step_smaller(steps, which, &pull.size, &losses, err))
         {
-            limit = size;
+            pull.limit = pull.size;
             rc = MSYNC_OK;
         }
 

@@ -33,12 +33,13 @@ my %opt = (
     seed      => 1,
     gzip      => 1,
     catalogue => "$Bin/../../sync/catalogue/catalogue.json",
+    'central-version' => 2,
 );
 
 GetOptions(
     \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
     'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
-    'tls-key=s',   'print-ports', 'lifeline',  'help',
+    'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'help',
 ) or pod2usage(2);
 pod2usage(1) if $opt{help};
 pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
@@ -70,7 +71,11 @@ my $data = Central::Data->new(
     site_id   => $opt{'site-id'},
 );
 
-my %start = (password => $opt{password}, gzip_level => $opt{gzip});
+my %start = (
+    password        => $opt{password},
+    gzip_level      => $opt{gzip},
+    central_version => $opt{'central-version'},
+);
 my $state = Central::State->new(
     data    => $data,
     name    => $opt{name},
@@ -131,6 +136,7 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
     --gzip LEVEL         of compressed answers, default 1; 0: never compress
     --catalogue FILE     default sync/catalogue/catalogue.json of this tree
     --tls-cert, --tls-key FILE   speak HTTPS, both servers
+    --central-version N  the way of Open mSupply central with cursors, 2 or 3
     --lifeline           exit when stdin is closed
 
 =head1 DESCRIPTION
@@ -158,6 +164,11 @@ transfers whose store belongs to another site.
 While a server integrates what was pushed, v5 answers pulls with 503
 C<sync_is_running> and v6 answers pull and push with C<integrationInProgress>.
 
+Open mSupply central has two ways with the cursor of a pull, with the same
+version numbers.  That of 2.x begins with the record of the cursor and counts
+records.  That of 3.x begins behind it, and its C<total_records> is the distance
+to the end of its changelog, so it promises more than it has.
+
 Not emulated: C<download_file>, C<upload_file>.
 
 =head1 CONTROL
@@ -184,6 +195,11 @@ C<received>, C<requests> and C<changed>.  What tests ask is not counted.
 
 The record as central has it now, also what was pushed; 404 when there is none.
 
+=item GET /_test/left?cursor=N
+
+C<{"left"}>: how many records a v6 pull of an initialised site would bring that
+had all up to N.
+
 =item POST /_test/change
 
 C<{"tableName", "recordId", "action", "recordData", "channel"}> or a list of
@@ -191,6 +207,11 @@ them: central has a new version of the record for the site.  Action: upsert,
 insert, update, delete, merge.  Channel: C<central>, C<remote>, C<v6>, or
 C<patient> (v6, seen by patient-pull only); default: where the table comes from.
 Tables that the catalogue does not know are allowed.
+
+=item POST /_test/meanwhile
+
+The same, while the next pull from v6 is answered: behind the look at the
+records and before the look at the end of the changelog.
 
 =item POST /_test/fault
 
@@ -221,7 +242,7 @@ push: polls answered busy, time), C<initialise_ms>, C<page_delay_ms>,
 C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
 C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
 that much too low), C<gzip_level>, C<accept_gzip> (says C<Accept-Encoding:
-gzip> and takes compressed requests; else they are a 415), C<refuse> (ids of
+gzip> and takes compressed requests; else they are a 415), C<central_version> (2 or 3), C<refuse> (ids of
 records: a push with one of them is answered with an error), C<carries> (octets:
 a request or an answer with more tears the connection; 0: none does).
 

@@ -444,6 +444,50 @@ subtest 'v6 pull counts and pages' => sub {
     ok $end->{end_cursor} >= $all->{end_cursor}, 'the cursor does not go back';
 };
 
+subtest 'v6 pull as a central of generation 3 pages' => sub {
+    fresh();
+    my $all   = pull(0, 100_000)->{data};
+    my $total = @{$all->{records}};
+    my $end   = $all->{end_cursor};
+
+    control(config => {central_version => 3});
+    my $page = pull(0, 10)->{data};
+    is $page->{is_last_batch}, false, 'more follows';
+    is $page->{total_records}, $end - $page->{end_cursor}, 'the total is a distance of cursors';
+    my $next = pull($page->{end_cursor}, 10)->{data};
+    is_deeply $next->{records}[0], $all->{records}[10], 'the next page starts behind the cursor';
+
+    my $rest = pull($page->{end_cursor}, 100_000)->{data};
+    is_deeply [scalar @{$rest->{records}}, @$rest{qw(total_records is_last_batch)}], [$total - 10, 0, true],
+      'all that is left is the end';
+    is_deeply pull($end)->{data}, {records => [], total_records => 0, is_last_batch => true, end_cursor => $end},
+      'nothing left';
+    is pull($end + 1)->{data}{end_cursor}, $end, 'the end is one less than what was asked for';
+
+    my ($shot) = map { $_->{record}{recordData} } grep { $_->{record}{tableName} eq 'vaccination' } @{$all->{records}};
+    my $patient = v6('patient-pull' => {cursor => 0, batchSize => 100, fetchPatientId => $shot->{patient_id}})->json;
+    is_deeply [@{$patient->{data}}{qw(total_records is_last_batch)}], [$end, false],
+      'a patient is said to have the whole changelog';
+};
+
+subtest 'what is written while a pull is answered' => sub {
+    for my $generation (2, 3) {
+        fresh();
+        control(config => {central_version => $generation});
+        my $all  = pull(0, 100_000)->{data};
+        my @classes = map { $_->{record}{recordData} }
+          grep { $_->{record}{tableName} eq 'asset_class' } @{$all->{records}};
+        my $asked = $all->{end_cursor} + 1;
+
+        control(meanwhile => update(asset_class => {%{$classes[0]}, id => 'NEW'}));
+        my $empty = pull($asked)->{data};
+        is_deeply [scalar @{$empty->{records}}, $empty->{is_last_batch}], [0, true], 'is not among its records';
+        is !!($empty->{end_cursor} >= $asked), $generation == 2,
+          "of generation $generation: whether its end lies behind it";
+        is report()->{counts}{asset_class}, 1 + @classes, 'and is there';
+    }
+};
+
 subtest 'what is pushed over v5 is kept and not sent back' => sub {
     fresh();
     my ($rows) = pull_all();

@@ -22,7 +22,7 @@ pull(msync_v5_t *v5, uint8_t call)
         msync_v5_remote_peer(v5, &peer);
     }
 
-    if (peer.pull(&peer, 7, 10, &batch, &err) != MSYNC_OK) {
+    if (peer.pull(&peer, 7, 7, 10, &batch, &err) != MSYNC_OK) {
         if (batch.n != 0) {
             abort();
         }

@@ -61,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void) peer.busy(&peer, &busy, &err);
         break;
     default:
-        if (peer.pull(&peer, 7, 10, &batch, &err) != MSYNC_OK
+        if (peer.pull(&peer, 7, 7, 10, &batch, &err) != MSYNC_OK
             && batch.n != 0)
         {
             abort();

@@ -61,7 +61,7 @@ pull(test_t *t, msync_peer_t *peer, int64_t cursor, const char *answer)
     server_json(t->c->server, 200, answer);
     msync_batch_clear(&t->batch);
 
-    return peer->pull(peer, cursor, 2, &t->batch, &t->err);
+    return peer->pull(peer, cursor, cursor, 2, &t->batch, &t->err);
 }
 
 
@@ -251,6 +251,44 @@ test_central_records_end(void **state)
     assert_true(t->batch.last);
     assert_int_equal(t->batch.max, 3);
     assert_int_equal(t->batch.next, 8);
+}
+
+
+static void
+a_number_that_is_none_is_an_error_with_words(void **state)
+{
+    size_t           i;
+    char             body[512];
+    test_t          *t = *state;
+    msync_v5_site_t  site;
+
+    static const char  *numbers[] = {
+        "1e400", "1180591620717411303424", "-1", "1.5", "true", "[]",
+        "9223372036854775807"
+    };
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        snprintf(body, sizeof(body), "{\"maxCursor\":%s,\"data\":[]}",
+                 numbers[i]);
+        assert_failed(pull(t, &t->central, 0, body), t->err,
+                      INVALID_RESPONSE, "no whole number");
+
+        snprintf(body, sizeof(body), "{\"maxCursor\":1,\"data\":[{\"ID\":%s,"
+                 "\"tableName\":\"x\",\"recordId\":\"A\"}]}", numbers[i]);
+        assert_failed(pull(t, &t->central, 0, body), t->err,
+                      INVALID_RESPONSE, "no whole number");
+
+        snprintf(body, sizeof(body), "{\"queueLength\":%s,\"data\":[]}",
+                 numbers[i]);
+        assert_failed(pull(t, &t->remote, 0, body), t->err,
+                      INVALID_RESPONSE, "no whole number");
+
+        snprintf(body, sizeof(body), "{\"id\":\"U\",\"siteId\":%s}",
+                 numbers[i]);
+        server_json(t->c->server, 200, body);
+        assert_failed(msync_v5_site(t->v5, &site, &t->err), t->err,
+                      INVALID_RESPONSE, "no whole number");
+    }
 }
 
 
@@ -622,6 +660,7 @@ main(void)
         t(test_site_status),
         t(test_central_records),
         t(test_central_records_end),
+        t(a_number_that_is_none_is_an_error_with_words),
         t(test_no_progress),
         t(test_records_that_cannot_be_acknowledged),
         t(test_odd_records_do_not_stop_others),

@@ -83,7 +83,7 @@ pull(test_t *t, int64_t cursor, const char *answer)
     server_json(t->c->server, 200, answer);
     msync_batch_clear(&t->batch);
 
-    return t->peer.pull(&t->peer, cursor, 500, &t->batch, &t->err);
+    return t->peer.pull(&t->peer, cursor, cursor, 500, &t->batch, &t->err);
 }
 
 
@@ -122,9 +122,202 @@ test_pull(void **state)
     assert_int_equal(r[2].action, MSYNC_ACTION_UNKNOWN);
     assert_string_equal(r[3].table, "");
 
-    assert_int_equal(t->batch.next, 21);
-    assert_int_equal(t->batch.remaining, 7);
+    assert_int_equal(t->batch.next, 20);
+    assert_int_equal(t->batch.had, 20);
     assert_false(t->batch.last);
+}
+
+
+/* "cursor" is asked with where "had" is the last one that came */
+
+static int
+pull_behind(test_t *t, int64_t cursor, int64_t had, const char *answer)
+{
+    server_json(t->c->server, 200, answer);
+    msync_batch_clear(&t->batch);
+
+    return t->peer.pull(&t->peer, cursor, had, 500, &t->batch, &t->err);
+}
+
+
+#define RECORD(cursor)                                                        \
+    "{\"cursor\":" cursor ",\"record\":{\"tableName\":\"x\",\"recordId\":\"A"   \
+    cursor "\",\"action\":\"upsert\",\"recordData\":{}}}"
+
+static void
+what_was_had_is_left_out(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":14,"
+        "\"total_records\":9,\"is_last_batch\":false,\"records\":["
+        RECORD("12") "," RECORD("14") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.n, 1);
+    assert_string_equal(t->batch.records[0].id, "A14");
+    assert_int_equal(t->batch.next, 14);
+    assert_int_equal(t->batch.had, 14);
+
+    /* it gives records twice, so it counts records: that one is none */
+    assert_int_equal(t->batch.remaining, 8);
+
+    /* nothing but that one, and more to follow: one further */
+    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":14,"
+        "\"total_records\":8,\"is_last_batch\":false,\"records\":["
+        RECORD("14") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.n, 0);
+    assert_int_equal(t->batch.next, 15);
+    assert_int_equal(t->batch.had, 14);
+    assert_false(t->batch.last);
+}
+
+
+static void
+the_end_of_an_empty_answer_is_not_kept(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":90,"
+        "\"total_records\":0,\"is_last_batch\":true,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_int_equal(t->batch.had, 12);
+    assert_int_equal(t->batch.max, 90);
+
+    /* it leads on within the step, and what is there was not had */
+    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":90,"
+        "\"total_records\":9,\"is_last_batch\":false,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_int_equal(t->batch.had, 12);
+    assert_int_equal(t->batch.next, 90);
+    assert_int_equal(pull_behind(t, 90, 12, "{\"data\":{\"end_cursor\":90,"
+        "\"total_records\":1,\"is_last_batch\":true,\"records\":["
+        RECORD("90") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.n, 1);
+    assert_int_equal(t->batch.had, 90);
+}
+
+
+/* as servers of 3.0 answer */
+
+static void
+a_distance_of_cursors_is_no_count_of_records(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":14,"
+        "\"total_records\":70000,\"is_last_batch\":false,\"records\":["
+        RECORD("9") "," RECORD("14") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.remaining, 2);
+
+    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":70014,"
+        "\"total_records\":0,\"is_last_batch\":true,\"records\":["
+        RECORD("15") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.remaining, 1);
+    assert_int_equal(t->batch.had, 15);
+}
+
+
+static void
+an_answer_that_says_there_is_more_and_has_no_more_ends(void **state)
+{
+    test_t  *t = *state;
+
+    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":14,"
+        "\"total_records\":70000,\"is_last_batch\":false,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_true(t->batch.last);
+    assert_int_equal(t->batch.had, 14);
+
+    /* one less is the end as well, and no server that was restored */
+    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":13,"
+        "\"is_last_batch\":false,\"records\":[]}}"), MSYNC_OK);
+    assert_true(t->batch.last);
+    assert_int_equal(t->batch.max, 14);
+    assert_int_equal(t->batch.next, 14);
+}
+
+
+static void
+a_cursor_that_is_none_is_an_error_with_words(void **state)
+{
+    size_t   i;
+    char     body[512];
+    test_t  *t = *state;
+
+    static const char  *numbers[] = {
+        "1e400", "1180591620717411303424", "-1", "1.5", "true", "\"x\"", "[]",
+        "9223372036854775807"
+    };
+    static const char  *answers[] = {
+        "{\"data\":{\"end_cursor\":%s,\"is_last_batch\":true}}",
+        "{\"data\":{\"end_cursor\":1,\"total_records\":%s,"
+        "\"is_last_batch\":true}}",
+        "{\"data\":{\"end_cursor\":1,\"is_last_batch\":true,\"records\":["
+        "{\"cursor\":%s,\"record\":{\"tableName\":\"x\",\"recordId\":\"A\","
+        "\"action\":\"upsert\",\"recordData\":{}}}]}}"
+    };
+
+    for (i = 0; i < 8 * 3; i++) {
+        snprintf(body, sizeof(body), answers[i % 3], numbers[i / 3]);
+        assert_failed(pull(t, 0, body), t->err, INVALID_RESPONSE,
+                      "a cursor or a count that is no whole number");
+    }
+
+    for (i = 0; i < 8; i++) {
+        snprintf(body, sizeof(body), "{\"data\":{\"records_pushed\":%s}}",
+                 numbers[i]);
+        server_json(t->c->server, 200, body);
+        msync_batch_clear(&t->batch);
+        t->batch.last = true;
+        assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
+                      INVALID_RESPONSE, "no whole number");
+    }
+}
+
+
+static int
+adopt(test_t *t, const char *first, const char *second, int64_t *cursor)
+{
+    server_json(t->c->server, 200, first);
+
+    if (second) {
+        server_json(t->c->server, 200, second);
+    }
+
+    return t->peer.adopt(&t->peer, cursor, &t->err);
+}
+
+
+#define FIRST  "{\"data\":{\"end_cursor\":3,\"total_records\":9,"           \
+    "\"is_last_batch\":false,\"records\":[" RECORD("3") "]}}"
+
+static void
+a_cursor_of_a_former_release_is_adopted(void **state)
+{
+    int64_t  cursor = 31;
+    test_t  *t = *state;
+
+    /* the same record again: one before what was asked with is the last */
+    assert_int_equal(adopt(t, FIRST, FIRST, &cursor), MSYNC_OK);
+    assert_int_equal(cursor, 30);
+    assert_has(server_body(t->c->server, 0), "{\"cursor\":0,\"batchSize\":1,");
+    assert_has(server_body(t->c->server, 1), "{\"cursor\":3,\"batchSize\":1,");
+
+    /* the next one, or none: everything is asked for again */
+    assert_int_equal(adopt(t, FIRST, "{\"data\":{\"end_cursor\":5,"
+        "\"total_records\":4,\"is_last_batch\":false,\"records\":["
+        RECORD("5") "]}}", &cursor), MSYNC_OK);
+    assert_int_equal(cursor, 0);
+
+    cursor = 31;
+    assert_int_equal(adopt(t, FIRST, "{\"data\":{\"end_cursor\":3,"
+        "\"total_records\":0,\"is_last_batch\":true,\"records\":[]}}",
+        &cursor), MSYNC_OK);
+    assert_int_equal(cursor, 0);
+
+    cursor = 31;
+    assert_int_equal(adopt(t, "{\"error\":\"boom\"}", NULL, &cursor),
+                     MSYNC_ERROR);
+    assert_int_equal(cursor, 31);
 }
 
 
@@ -166,7 +359,7 @@ test_empty_answers_without_end(void **state)
 
     for (i = 0; rc == MSYNC_OK && i < MSYNC_V6_EMPTY_MAX + 5; i++) {
         snprintf(body, sizeof(body), "{\"data\":{\"end_cursor\":%d,"
-                 "\"is_last_batch\":false,\"records\":[]}}", i);
+                 "\"is_last_batch\":false,\"records\":[]}}", i + 1);
         rc = pull(t, i, body);
     }
 
@@ -181,7 +374,7 @@ test_cursors(void **state)
     test_t  *t = *state;
 
     assert_failed(pull(t, 30, "{\"data\":{\"end_cursor\":29,"
-                       "\"is_last_batch\":false,\"records\":[]}}"), t->err,
+                       "\"is_last_batch\":false,\"records\":[{}]}}"), t->err,
                   INVALID_RESPONSE, "makes no progress");
 
     /* at the end it may lie before ours, which does not go back */
@@ -189,7 +382,9 @@ test_cursors(void **state)
                           "\"is_last_batch\":true,\"records\":[]}}"),
                      MSYNC_OK);
     assert_int_equal(t->batch.next, 30);
+    assert_int_equal(t->batch.had, 30);
     assert_int_equal(t->batch.max, 3);
+    assert_true(t->batch.short_of);
     assert_true(t->batch.last);
 
     assert_failed(pull(t, 0, "{\"data\":{\"is_last_batch\":true}}"), t->err,
@@ -198,9 +393,6 @@ test_cursors(void **state)
                   INVALID_RESPONSE, "lacks \"is_last_batch\"");
     assert_failed(pull(t, 0, "{\"data\":null}"), t->err, INVALID_RESPONSE,
                   "lacks \"end_cursor\"");
-    assert_failed(pull(t, 0, "{\"data\":{\"end_cursor\":9223372036854775807,"
-                       "\"is_last_batch\":false}}"), t->err,
-                  INVALID_RESPONSE, "lacks \"end_cursor\"");
 }
 
 
@@ -366,7 +558,7 @@ test_busy_for_too_long(void **state)
                     "{\"error\":\"integrationInProgress\"}");
     }
 
-    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+    assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "still integrating");
     assert_int_equal(t->err.remedy, MSYNC_REMEDY_WAIT);
 }
@@ -380,7 +572,7 @@ test_error_with_a_status(void **state)
 
     server_json(t->c->server, 500, "{\"error\":{\"otherServerError\":"
                 "\"SiteNameNotFound\"}}");
-    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+    assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   SITE_NAME_NOT_FOUND, "no site of this name");
     assert_int_equal(t->err.http_status, 500);
 
@@ -389,12 +581,12 @@ test_error_with_a_status(void **state)
                       "<html>Bad Gateway", 0);
     }
 
-    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+    assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   HTTP_ERROR, "a proxy in front of the server");
 
     /* the serde error of a server may quote what was sent */
     server_json(t->c->server, 400, "invalid: " HASH);
-    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+    assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   HTTP_ERROR, "invalid: ****");
 }
 
@@ -405,7 +597,7 @@ test_address_that_is_none(void **state)
     test_t  *t = *state;
 
     reopen(t, "om.example.org", true, NULL);
-    assert_failed(t->peer.pull(&t->peer, 0, 1, &t->batch, &t->err), t->err,
+    assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   INVALID_URL, "must begin with https://");
     assert_int_equal(server_n(t->c->server), 0);
 }
@@ -421,6 +613,12 @@ main(void)
         t(test_first_and_patient_pull),
         t(test_cursors),
         t(test_empty_answers_without_end),
+        t(what_was_had_is_left_out),
+        t(the_end_of_an_empty_answer_is_not_kept),
+        t(a_distance_of_cursors_is_no_count_of_records),
+        t(an_answer_that_says_there_is_more_and_has_no_more_ends),
+        t(a_cursor_that_is_none_is_an_error_with_words),
+        t(a_cursor_of_a_former_release_is_adopted),
         t(test_push),
         t(test_site_status),
         t(test_errors),

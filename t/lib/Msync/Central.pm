@@ -127,6 +127,12 @@ sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
 sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
 
+# How many records of v6 a site still gets that is initialised and had one of
+# this cursor.
+sub left { $_[0]->_call(GET => "left?cursor=$_[1]")->{left} }
+
+sub meanwhile { my $self = shift; $self->_call(POST => 'meanwhile', [@_]) }
+
 sub snapshot     { $_[0]->_call(POST => 'snapshot') }
 sub restore      { $_[0]->_call(POST => 'restore') }
 sub clear_faults { $_[0]->_call(POST => 'clear_faults') }

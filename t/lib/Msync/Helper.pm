@@ -70,18 +70,19 @@ sub pid { $_[0]{pid} }
 sub log { @{ $_[0]{log} } }
 
 
-# One run, and its end: returns how many have failed so far, or undef.
+# One run, for a patient where one is named, and its end: returns how many have
+# failed so far, or undef.
 sub run {
-    my ($self) = @_;
+    my ($self, $patient) = @_;
 
-    $self->_done(TRIGGER, $self->trigger) or return;
+    $self->_done(TRIGGER, $self->trigger($patient)) or return;
 
     return $self->{status}{runs_failed};
 }
 
 
 # Asks for a run without waiting for its end.
-sub trigger { $_[0]->_command(TRIGGER) }
+sub trigger { $_[0]->_command(TRIGGER, $_[1]) }
 
 sub cancel  { $_[0]->_command(CANCEL) }
 
@@ -121,9 +122,11 @@ sub is_resumed { $_[0]{status}{state} != PAUSED }
 
 
 sub _command {
-    my ($self, $command) = @_;
+    my ($self, $command, $patient) = @_;
 
-    $self->_send(COMMAND, ++$self->{sequence}, pack 'LL', $command, 0);
+    $patient //= '';
+    $self->_send(COMMAND, ++$self->{sequence},
+                 pack('LL', $command, length $patient) . $patient);
 
     return $self->{sequence};
 }

@@ -322,18 +322,18 @@ sub _dump_sql {
 }
 
 
-# The database as lines.  Cursors count from the end of what central has:
-# what it was sent twice moved that end.  A time of today is the clock's.
+# The database as lines.  A cursor counts what central still has behind it: what
+# it was sent twice moved all that came later.  A time of today is the clock's.
 sub _dump {
     my ($self) = @_;
 
     my $text = sqlite($self->database, @{ $self->{dump_sql} });
-    my $latest = $self->central->state(1)->{latest}{v6};
     my $today = join '|', map { POSIX::strftime('%Y-%m-%d', gmtime $_) }
         $^T, time;
 
-    $text =~ s/^(key_value_store\|(?:SYNC_PULL_CURSOR_V6|MSYNC_PULL_V6_MAX)
-               \|[^|]*\|)(\d+)/$1 . ($2 - $latest)/gemx;
+    $text =~ s/^(key_value_store\|SYNC_PULL_CURSOR_V6\|[^|]*\|)(\d+)/
+               $1 . $self->central->left($2)/gemx;
+    $text =~ s/^key_value_store\|MSYNC_PULL_V6_MAX.*\n//gm;
     $text =~ s/^key_value_store\|MSYNC_BATCH_.*\n//gm;
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
 

@@ -19,6 +19,9 @@ sub add_control ($server) {
     $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
     $r->get('/records' => sub ($c) { _answer($c, 200, $state->records) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
+    $r->get('/left' => sub ($c) {
+        _answer($c, 200, {left => $state->v6_left($c->param('cursor'))});
+    });
     $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
     $r->post('/snapshot' => sub ($c) { $state->snapshot; _done($c) });
     $r->post('/restore' => sub ($c) {
@@ -26,6 +29,7 @@ sub add_control ($server) {
     });
     $r->post('/clear_faults' => sub ($c) { $state->{faults} = []; _done($c) });
     $r->post('/change' => sub ($c) { _posted($c, sub ($body) { _change($state, $body) }) });
+    $r->post('/meanwhile' => sub ($c) { _posted($c, sub ($body) { _meanwhile($state, $body) }) });
     $r->post('/fault' => sub ($c) { _posted($c, sub ($body) { _fault($state, $body) }) });
     $r->post('/config' => sub ($c) { _posted($c, sub ($body) { _config($state, $body) }) });
 
@@ -57,6 +61,17 @@ sub _record ($c, $state) {
 
 # one change or a list of them
 sub _change ($state, $body) {
+    return _changes($state, $body, sub (@change) { $state->change(@change) });
+}
+
+# the same, while the next v6 pull is answered
+sub _meanwhile ($state, $body) {
+    return _changes($state, $body, sub (@change) {
+        push @{$state->config->{meanwhile}}, [@change];
+    });
+}
+
+sub _changes ($state, $body, $do) {
     my @changes = ref $body eq 'ARRAY' ? @$body : ($body);
 
     for my $b (@changes) {
@@ -74,7 +89,7 @@ sub _change ($state, $body) {
         $action = 'Update' if lc $action eq 'upsert';
 
         my $text = ref $b->{recordData} ? encode_json($b->{recordData}) : undef;
-        $state->change($channel, $table, $id, $action, $text);
+        $do->($channel, $table, $id, $action, $text);
     }
 
     return undef;

@@ -27,7 +27,7 @@ my %CONFIG = (
     v5_url => '', v6_url => '', version => 14, v6_version => 5,
     is_v6_central => 0, max_cursor_short => 0, gzip_level => 1,
     initialisation_status => 'new', site_uuid => undef, accept_gzip => 0,
-    refuse => [], carries => 0,
+    refuse => [], carries => 0, central_version => 2, meanwhile => [],
 );
 
 # requests kept in the log; a soak test must not fill the memory
@@ -367,14 +367,18 @@ sub _max_central ($self) {
     return $k < 0 ? 0 : $self->_cursor(central => $k);
 }
 
-# Changes from the cursor on, as "data" of a v6 pull.  A site that is not
-# initialised yet is also given what it pushed itself, for it may have lost it.
+# Changes from the cursor on, with central_version 3 those behind it, as "data"
+# of a v6 pull.  A site that is not initialised yet is also given what it pushed
+# itself, for it may have lost it.
 sub v6_batch ($self, $cursor, $limit, $initialised, $patient = undef) {
+    my $three = $self->{config}{central_version} >= 3;
+    my $from  = $three ? $cursor + 1 : $cursor;
     my $n = $self->_slots('v6');
-    my $k = $self->_slot_after(v6 => $cursor - 1);
+    my $k = $self->_slot_after(v6 => $from - 1);
+    my $latest = $self->_latest('v6');
     my (@out, $total, $end);
 
-    my @extra = grep { $_->{cursor} >= $cursor && !$_->{replaced} } @{$self->{extra}{v6}};
+    my @extra = grep { $_->{cursor} >= $from && !$_->{replaced} } @{$self->{extra}{v6}};
 
     if (defined $patient) {
         my $moved = $self->{moved}{v6};
@@ -405,8 +409,35 @@ sub v6_batch ($self, $cursor, $limit, $initialised, $patient = undef) {
         push @out, sprintf '{"cursor":%d,"record":{%s}}', $end, $self->_entry_text($e);
     }
 
+    # between the look at the records and the one at the end of the changelog
+    my @meanwhile = splice @{$self->{config}{meanwhile}};
+    $self->change(@$_) for @meanwhile;
+
+    my $last = $total <= @out;
+
+    if ($three) {
+        # the end was looked up first, and what is left is a distance of
+        # cursors; a patient's is that of all that central has
+        $end = $latest if @out < $limit;
+        $end //= $latest;
+        $total = $latest - (defined $patient ? $cursor : $end);
+        $total = 0 if $total < 0;
+        $last = defined $patient ? $total <= $limit : !$total;
+    }
+
     return sprintf '{"end_cursor":%d,"total_records":%d,"is_last_batch":%s,"records":[%s]}',
-      $end // $self->_latest('v6'), $total, $total <= @out ? 'true' : 'false', join ',', @out;
+      $end // $self->_latest('v6'), $total, $last ? 'true' : 'false', join ',', @out;
+}
+
+# how many records are behind a cursor, for a site that is initialised
+sub v6_left ($self, $cursor) {
+    my $n = $self->_slots('v6');
+    my $k = $self->_slot_after(v6 => $cursor);
+    my @extra = grep {
+        $_->{cursor} > $cursor && !$_->{replaced} && !$_->{patient_only} && $_->{source} ne 'site'
+    } @{$self->{extra}{v6}};
+
+    return $n - $k + @extra - grep { $_ >= $k } keys %{$self->{moved}{v6}};
 }
 
 sub _is_patients ($self, $k, $patient) {
