@@ -1,5 +1,5 @@
 /*
- * What v6.c and v6_error.c share.
+ * What the files of v6 share.
  */
 
 #ifndef MSYNC_V6_PRIVATE_H
@@ -10,6 +10,37 @@
 
 #define MSYNC_V6_NAME  "Open mSupply central"
 
+
+struct msync_v6_s {
+    msync_transfer_t  *http;       /* borrowed */
+    char              *url;        /* owned, without final slashes */
+    char              *patient;    /* owned, NULL: none */
+    msync_json_out_t   settings;   /* "syncV5Settings":{…}, a secret */
+    bool               initialised;
+    bool               inclusive;  /* a record of before came once more */
+    bool               pushed;     /* since the end there was looked at */
+    unsigned           empty;      /* answers without a new record in a row */
+};
+
+
+int msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
+    unsigned limit, msync_batch_t *batch, msync_err_t *err);
+int msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
+
+/*
+ * One call; completes the body and frees it.  MSYNC_OK: a 2xx answer without
+ * an error in it, which the caller clears.
+ */
+int msync_v6_call(msync_v6_t *v6, const char *call, msync_json_out_t *body,
+    msync_transfer_response_t *res, msync_err_t *err);
+
+/* the text and a quoted value, "" for NULL */
+void msync_v6_put_pair(msync_json_out_t *out, const char *text,
+    const char *value);
+
+/* the members of "data"; other members are skipped */
+bool msync_v6_data(void *data, msync_json_t *json, const char *key,
+    msync_wire_member_pt member);
 
 /* MSYNC_OK when the answer holds no error; the answer is not freed */
 int msync_v6_error(const msync_transfer_response_t *res, msync_err_t *err);

@@ -141,7 +141,7 @@ pull_behind(test_t *t, int64_t cursor, int64_t had, const char *answer)
 
 
 #define RECORD(cursor)                                                        \
-    "{\"cursor\":" cursor ",\"record\":{\"tableName\":\"x\",\"recordId\":\"A"   \
+    "{\"cursor\":" cursor ",\"record\":{\"tableName\":\"x\",\"recordId\":\"A"  \
     cursor "\",\"action\":\"upsert\",\"recordData\":{}}}"
 
 static void
