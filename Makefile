@@ -29,7 +29,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: all always deps module helper faults run test check unit unit-build \
-        variants soak test-matrix sanitize lint fuzz fuzz-build \
+        variants states soak test-matrix sanitize lint fuzz fuzz-build \
         browser-test screenshots bench bench-long install clean
 
 all: deps
@@ -122,6 +122,11 @@ lint:
 
 variants: all faults
 	MSYNC_VARIANTS_WRITE=1 prove -It/lib t/030-variants.t
+
+# the table of a site's life, as the test that visits its cells prints it
+
+states: $(B)/unit/test_site
+	MSYNC_STATES_WRITE=1 $(B)/unit/test_site
 
 unit-build: $(UNIT:%=$(B)/unit/%) ; @:
 

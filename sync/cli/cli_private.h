@@ -60,6 +60,9 @@ int msync_cli_interrupted(void *data, msync_err_t *err);
  * returns the exit status */
 int msync_cli_show_status(msync_cli_t *cli);
 
+/* a run that a signal cancels, without hardware id and report */
+void msync_cli_prepare(msync_cli_t *cli, msync_run_t *run, msync_does_e does);
+
 /* takes the lock, or says who has it, and which endpoint does the same */
 int msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err);
 

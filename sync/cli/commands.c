@@ -85,8 +85,6 @@ msync_cli_show_status(msync_cli_t *cli)
 static int
 commands_read_status(msync_cli_t *cli, msync_status_t *status, msync_err_t *err)
 {
-    int64_t  paused = 0;
-
     memset(status, 0, sizeof(msync_status_t));
 
     if (msync_store_log_last(cli->store, &status->entry, err) != MSYNC_OK
@@ -100,14 +98,12 @@ commands_read_status(msync_cli_t *cli, msync_status_t *status, msync_err_t *err)
            != MSYNC_OK
         || msync_store_never_sent(cli->store, &status->never_sent, err)
            != MSYNC_OK
-        || msync_store_get_int(cli->store, MSYNC_KEY_PAUSED, &paused, err)
-           != MSYNC_OK)
+        || msync_store_site_get(cli->store, &status->site, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     status->interval = cli->conf->interval;
-    status->paused = paused != 0;
     status->running = status->entry.id != 0 && status->entry.finished == 0;
 
     return MSYNC_OK;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "cli/cli_private.h"
-#include "run/integrate.h"
 #include "serve/status.h"
 #include "store/buffer.h"
 #include "store/dismiss.h"
@@ -61,21 +60,20 @@ records_show(void *data, const msync_failed_t *failed)
 int
 msync_cli_retry(msync_cli_t *cli)
 {
-    int64_t             refused;
-    msync_err_t         err;
-    msync_log_entry_t   success;
-    msync_integrated_t  result;
+    int64_t            refused;
+    msync_err_t        err;
+    msync_run_t        run;
+    msync_log_entry_t  entry;
 
     if (records_open(cli, "retry", &err) != MSYNC_OK) {
         return 1;
     }
 
-    if (msync_store_log_last_success(cli->store, &success, &err) != MSYNC_OK
-        || msync_store_buffer_wake_all(cli->store, &err) != MSYNC_OK
-        || msync_store_refused_requeue(cli->store, true, &err) != MSYNC_OK
-        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK
-        || msync_integrate(cli->store, cli->catalogue, success.id != 0, NULL,
-                           NULL, &result, &err) != MSYNC_OK)
+    msync_cli_prepare(cli, &run, MSYNC_DOES_RETRY);
+    run.offline = true;
+
+    if (msync_run(&run, &entry, &err) != MSYNC_OK
+        || msync_store_refused_count(cli->store, &refused, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }
@@ -84,7 +82,8 @@ msync_cli_retry(msync_cli_t *cli)
                        "\"toBeSent\":%lld}\n"
                      : "%lld integrated, %lld failed, %lld to be sent again "
                        "with the next sync\n",
-           (long long) result.integrated, (long long) result.failed,
+           (long long) run.counters.integrated,
+           (long long) run.counters.failed,
            (long long) refused);
 
     return 0;

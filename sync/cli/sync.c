@@ -10,7 +10,6 @@
 #include "cli/cli_private.h"
 #include "confine/confine.h"
 #include "store/changelog.h"
-#include "store/check.h"
 #include "store/kv.h"
 #include "store/refused.h"
 
@@ -18,7 +17,7 @@
 static void sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent,
     bool restored);
 static int sync_count_unsent(msync_store_t *store, int64_t *n,
-    int64_t *restored, msync_err_t *err);
+    bool *restored, msync_err_t *err);
 
 
 int
@@ -47,13 +46,8 @@ msync_cli_sync(msync_cli_t *cli)
 
     msync_confine(cli->conf->ssl_trusted_certificate);
 
-    memset(&run, 0, sizeof(run));
-    run.store = cli->store;
-    run.catalogue = cli->catalogue;
-    run.conf = cli->conf;
+    msync_cli_prepare(cli, &run, MSYNC_DOES_SYNC);
     run.hardware_id = hardware_id;
-    run.fd = -1;
-    run.hook = msync_cli_interrupted;
     run.report = msync_cli_progress;
     run.report_data = cli;
 
@@ -65,6 +59,19 @@ msync_cli_sync(msync_cli_t *cli)
     /* what is confined opens nothing again: neither the database nor the
      * password file */
     return cli->json ? msync_cli_show_status(cli) : 0;
+}
+
+
+void
+msync_cli_prepare(msync_cli_t *cli, msync_run_t *run, msync_does_e does)
+{
+    memset(run, 0, sizeof(msync_run_t));
+    run->store = cli->store;
+    run->catalogue = cli->catalogue;
+    run->conf = cli->conf;
+    run->does = does;
+    run->fd = -1;
+    run->hook = msync_cli_interrupted;
 }
 
 
@@ -98,16 +105,19 @@ sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent, bool restored)
  * have lost */
 
 static int
-sync_count_unsent(msync_store_t *store, int64_t *n, int64_t *restored,
+sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     msync_err_t *err)
 {
-    int64_t  refused;
+    int64_t       refused;
+    msync_site_t  site;
 
-    *restored = 0;
+    if (msync_store_site_get(store, &site, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
 
-    if (msync_store_get_int(store, MSYNC_KEY_RESTORED, restored, err)
-        != MSYNC_OK
-        || msync_store_refused_count(store, &refused, err) != MSYNC_OK
+    *restored = site.restored != 0;
+
+    if (msync_store_refused_count(store, &refused, err) != MSYNC_OK
         || msync_store_queue(store, *restored ? NULL : MSYNC_KEY_PUSH_CURSOR,
                              n, err) != MSYNC_OK)
     {
@@ -123,7 +133,8 @@ int
 msync_cli_reinitialise(msync_cli_t *cli)
 {
     int          rc;
-    int64_t      unsent, restored;
+    bool         restored;
+    int64_t      unsent;
     msync_err_t  err;
 
     if (cli->yes && msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
@@ -135,13 +146,14 @@ msync_cli_reinitialise(msync_cli_t *cli)
 
     if (rc != MSYNC_OK
         || sync_count_unsent(cli->store, &unsent, &restored, &err) != MSYNC_OK
-        || (cli->yes && msync_store_reinitialise(cli->store, cli->discard,
-                                                 &err) != MSYNC_OK))
+        || (cli->yes
+            && msync_run_reinitialise(cli->store, cli->discard, &err)
+               != MSYNC_OK))
     {
         return msync_cli_fail(&err);
     }
 
-    sync_say_reinitialise(cli, unsent, restored != 0);
+    sync_say_reinitialise(cli, unsent, restored);
 
     if (!cli->yes) {
         fprintf(stderr, "msync: nothing was done; say --yes to do it\n");

@@ -59,21 +59,23 @@ put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
 static void
 put_cancel(msync_queue_t *queue, uint64_t sequence)
 {
-    size_t  i, kept = 0;
+    size_t           i, n = 0;
+    msync_trigger_t  last = { 0 };
 
     queue->cancel = true;
     queue->done[MSYNC_COMMAND_CANCEL] = sequence;
 
     for (i = 0; i < queue->n; i++) {
         if (queue->triggers[i].sequence > sequence) {
-            queue->triggers[kept++] = queue->triggers[i];
+            queue->triggers[n++] = queue->triggers[i];
 
-        } else {
-            msync_queue_done(queue, &queue->triggers[i]);
+        } else if (queue->triggers[i].sequence > last.sequence) {
+            last = queue->triggers[i];
         }
     }
 
-    queue->n = kept;
+    queue->n = n;
+    msync_queue_done(queue, &last);
 }
 
 
@@ -123,15 +125,42 @@ msync_queue_put(msync_queue_t *queue, uint64_t sequence,
 }
 
 
-bool
-msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger)
+static size_t
+find(const msync_queue_t *queue, bool patients, uint64_t from)
 {
-    if (queue->n == 0) {
+    size_t  i;
+
+    for (i = 0; i < queue->n; i++) {
+        if (queue->triggers[i].sequence >= from
+            && (patients || queue->triggers[i].patient[0] == '\0'))
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+bool
+msync_queue_has(const msync_queue_t *queue, bool patients, uint64_t from)
+{
+    return find(queue, patients, from) < queue->n;
+}
+
+
+bool
+msync_queue_next(msync_queue_t *queue, bool patients, uint64_t from,
+    msync_trigger_t *trigger)
+{
+    size_t  i = find(queue, patients, from);
+
+    if (i == queue->n) {
         return false;
     }
 
-    *trigger = queue->triggers[0];
-    take_out(queue, 0);
+    *trigger = queue->triggers[i];
+    take_out(queue, i);
 
     return true;
 }
@@ -208,18 +237,51 @@ msync_queue_pause_kept(msync_queue_t *queue)
 }
 
 
-void
-msync_queue_retry_kept(msync_queue_t *queue)
+bool
+msync_queue_retry(msync_queue_t *queue, uint64_t *taken)
 {
+    bool  retry = queue->retry;
+
+    *taken = queue->seen[MSYNC_COMMAND_RETRY];
     queue->retry = false;
-    queue->done[MSYNC_COMMAND_RETRY] = queue->seen[MSYNC_COMMAND_RETRY];
+
+    return retry;
 }
 
 
 void
+msync_queue_retry_done(msync_queue_t *queue, uint64_t taken)
+{
+    if (taken > queue->done[MSYNC_COMMAND_RETRY]) {
+        queue->done[MSYNC_COMMAND_RETRY] = taken;
+    }
+}
+
+
+/* the highest that is done and has nothing undone below it; what has no
+ * sequence is not nginx's */
+
+void
 msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger)
 {
-    if (trigger->sequence > queue->done[MSYNC_COMMAND_TRIGGER]) {
-        queue->done[MSYNC_COMMAND_TRIGGER] = trigger->sequence;
+    size_t    i;
+    uint64_t  done;
+
+    if (trigger->sequence > queue->ended) {
+        queue->ended = trigger->sequence;
+    }
+
+    done = queue->ended;
+
+    for (i = 0; i < queue->n; i++) {
+        if (queue->triggers[i].sequence != 0
+            && queue->triggers[i].sequence <= done)
+        {
+            done = queue->triggers[i].sequence - 1;
+        }
+    }
+
+    if (done > queue->done[MSYNC_COMMAND_TRIGGER]) {
+        queue->done[MSYNC_COMMAND_TRIGGER] = done;
     }
 }

@@ -27,6 +27,8 @@ typedef struct {
 typedef struct {
     msync_trigger_t  triggers[MSYNC_QUEUE_MAX];  /* in order of sequence */
     size_t           n;
+    uint64_t         ended;                      /* highest sequence of a
+                                                    trigger whose run ended */
     uint64_t         seen[MSYNC_COMMAND_MAX];    /* highest taken */
     uint64_t         done[MSYNC_COMMAND_MAX];    /* highest done */
     bool             cancel;                     /* what waits to be done */
@@ -39,8 +41,14 @@ typedef struct {
 void msync_queue_put(msync_queue_t *queue, uint64_t sequence,
     msync_command_e command, const char *patient, size_t length);
 
-/* takes the next trigger out, false when none waits */
-bool msync_queue_next(msync_queue_t *queue, msync_trigger_t *trigger);
+/*
+ * Whether one waits, and takes it out.  One for a patient counts only with
+ * "patients", and none whose sequence is below "from".
+ */
+bool msync_queue_has(const msync_queue_t *queue, bool patients,
+    uint64_t from);
+bool msync_queue_next(msync_queue_t *queue, bool patients, uint64_t from,
+    msync_trigger_t *trigger);
 
 /* puts one that was taken out, and is not done, before all others */
 void msync_queue_back(msync_queue_t *queue, const msync_trigger_t *trigger);
@@ -54,13 +62,15 @@ void msync_queue_write(const msync_queue_t *queue,
     char text[MSYNC_QUEUE_TEXT]);
 void msync_queue_read(msync_queue_t *queue, const char *text);
 
-/* the run of that trigger has ended, well or not */
+/* the run of that trigger has ended, well or not; nothing that waits before it
+ * is told to be done */
 void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);
 
 /* what was said of pausing is in the database and outlives this helper */
 void msync_queue_pause_kept(msync_queue_t *queue);
 
-/* so is that the failed records are due at once */
-void msync_queue_retry_kept(msync_queue_t *queue);
+/* takes a retry out, and says that the one that "taken" stands for is done */
+bool msync_queue_retry(msync_queue_t *queue, uint64_t *taken);
+void msync_queue_retry_done(msync_queue_t *queue, uint64_t taken);
 
 #endif /* MSYNC_QUEUE_H */

@@ -13,7 +13,11 @@ typedef struct {
     const msync_catalogue_t  *catalogue;
     const msync_conf_t       *conf;         /* complete */
     const char               *hardware_id;
-    const char               *patient;      /* patient-pull, NULL: none */
+    msync_does_e              does;         /* SYNC, PATIENT or RETRY */
+    const char               *patient;      /* of PATIENT, else NULL */
+    bool                      offline;      /* of RETRY: nothing is sent */
+    msync_log_entry_t        *before;       /* of the latest run, NULL: not
+                                               known */
     /* the control channel, served during transfers; -1 and NULL: none */
     int                       fd;
     msync_hook_pt             hook;
@@ -29,8 +33,17 @@ typedef struct {
 
 /*
  * Runs once and writes the log entry, whose variant and text tell how it
- * ended.  MSYNC_ERROR when the run failed; err says why.
+ * ended.  MSYNC_ERROR when the run failed; err says why.  A run that cannot
+ * be written to the log has the id -1; one whose end cannot be is marked as
+ * unwritten, and the next run, which has it as "before", writes it.
  */
 int msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err);
+
+/*
+ * Makes the next runs bring everything anew, what waits is sent before.  With
+ * "discard" that is forgotten.  Not while a run is at work.
+ */
+int msync_run_reinitialise(msync_store_t *store, bool discard,
+    msync_err_t *err);
 
 #endif /* MSYNC_RUN_H */

@@ -23,7 +23,9 @@ msync_sched_next(const msync_sched_t *sched)
         return sched->now;
     }
 
-    if (sched->due == MSYNC_DUE_NEVER || sched->interval <= 0) {
+    if (sched->due == MSYNC_DUE_NEVER
+        || (sched->interval <= 0 && sched->due != MSYNC_DUE_LATER))
+    {
         return 0;
     }
 
@@ -46,6 +48,10 @@ sched_interval(const msync_sched_t *sched)
 {
     unsigned  i;
     int64_t   seconds = sched->interval;
+
+    if (seconds <= 0) {
+        seconds = MSYNC_SCHED_PAUSE;
+    }
 
     if (sched->due == MSYNC_DUE_LONGER) {
         for (i = 1; i < sched->failures && seconds < MSYNC_SCHED_LONGEST;

@@ -12,6 +12,8 @@ typedef enum {
     MSYNC_DUE_NEVER = 0,       /* only somebody who asks starts a run */
     MSYNC_DUE_NOW,
     MSYNC_DUE_INTERVAL,        /* an interval after the latest run */
+    MSYNC_DUE_LATER,           /* the same, and where there is no schedule
+                                  after MSYNC_SCHED_PAUSE all the same */
     MSYNC_DUE_LONGER           /* the interval doubled with each failure that
                                   somebody has to mend */
 } msync_due_e;
@@ -44,6 +46,7 @@ int64_t msync_sched_next(const msync_sched_t *sched);
 int64_t msync_sched_ended(int64_t wall, int64_t wall_now, int64_t now);
 
 #define MSYNC_SCHED_JITTER   10    /* s, or a tenth of a shorter interval */
+#define MSYNC_SCHED_PAUSE    300   /* s */
 #define MSYNC_SCHED_LONGEST  21600 /* s that failures can make of an interval */
 
 #endif /* MSYNC_SCHED_H */

@@ -143,7 +143,8 @@ int
 msync_step_first_size(msync_steps_t *steps, msync_step_e which,
     unsigned limit, unsigned *size, msync_err_t *err)
 {
-    int64_t  kept = limit;
+    int64_t   kept = limit;
+    unsigned  half;
 
     if (msync_store_get_int(steps->store, sizes[which], &kept, err)
         != MSYNC_OK)
@@ -152,6 +153,14 @@ msync_step_first_size(msync_steps_t *steps, msync_step_e which,
     }
 
     *size = kept > 0 && kept < (int64_t) limit ? (unsigned) kept : limit;
+
+    for (half = 0; half < steps->plan->smaller
+                   && *size > MSYNC_STEP_BATCH_MIN; half++)
+    {
+        *size = *size / 2 > MSYNC_STEP_BATCH_MIN ? *size / 2
+                                                 : MSYNC_STEP_BATCH_MIN;
+    }
+
     return MSYNC_OK;
 }
 
@@ -446,8 +455,8 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
      * records */
     if ((step->total > 0 || msync_store_is_loose(steps->store))
         && msync_integrate(steps->store, steps->catalogue,
-                           steps->whole, while_integrating, steps, result, err)
-           != MSYNC_OK)
+                           steps->plan->whole, while_integrating, steps,
+                           result, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

@@ -11,6 +11,7 @@
 
 #include "transfer/transfer.h"
 #include "run/integrate.h"
+#include "run/site.h"
 #include "protocol/peer.h"
 #include "store/store.h"
 #include "store/log.h"
@@ -29,8 +30,7 @@ typedef struct {
     msync_transfer_t             *http;        /* for its pauses */
     msync_log_entry_t        *entry;
     msync_step_counters_t     counters;
-    bool                      initialised;
-    bool                      whole;       /* integrate in one transaction */
+    const msync_plan_t       *plan;
     msync_integrated_t        integrating; /* of the step that integrates */
     bool                      changed;     /* a step began or ended since the
                                               hook was called last */

@@ -129,26 +129,33 @@ answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
     int               status;
     msync_err_t       err;
     msync_settings_t  settings;
+    msync_trigger_t   plain = { 0 };
 
     settings.store = serve->store;
     settings.conf = serve->conf;
     settings.hardware_id = serve->hardware_id;
-    settings.initialised = serve->status.success.id != 0;
+    settings.initialised = msync_store_site_in_use(serve->status.site.state);
     settings.came = request->came;
     settings.fd = msync_channel_fd(serve->channel);
     settings.hook = while_asking;
     settings.hook_data = serve;
 
+    serve->give_up = request->came + MSYNC_SETTINGS_LATE;
+
     status = msync_settings_answer(&settings, request->request,
                                    request->body, request->length, body);
+
+    serve->give_up = 0;
 
     if (status < 300 && request->request != MSYNC_REQUEST_TEST) {
         if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
             msync_log_err(&err, "settings");
         }
 
+        msync_serve_event(serve, MSYNC_EVENT_SAVED);
+
         if (request->request == MSYNC_REQUEST_INITIALISE) {
-            serve->wanted = true;
+            msync_queue_back(&serve->queue, &plain);
         }
 
         msync_serve_refresh(serve);
@@ -373,18 +380,31 @@ msync_serve_receive(msync_serve_t *serve)
 }
 
 
-static void
-keep_pause(msync_serve_t *serve)
-{
-    msync_err_t  err;
+/* what was said of pausing, into the database; the state may have been changed
+ * by the run that is at work */
 
-    if (msync_store_set_int(serve->store, MSYNC_KEY_PAUSED,
-                            serve->queue.paused, &err) != MSYNC_OK)
-    {
+static void
+save_pause(msync_serve_t *serve)
+{
+    bool          paused = serve->queue.paused;
+    msync_err_t   err;
+    msync_site_t  site;
+
+    if (msync_store_site_get(serve->store, &site, &err) != MSYNC_OK) {
         msync_log_err(&err, "pause");
+
+    } else {
+        site.paused = paused;
+
+        if (msync_store_site_set(serve->store, &site, &err) != MSYNC_OK) {
+            msync_log_err(&err, "pause");
+        }
     }
 
-    msync_queue_pause_kept(&serve->queue);
+    /* more may have been said while the database was locked */
+    if (serve->queue.paused == paused) {
+        msync_queue_pause_kept(&serve->queue);
+    }
 }
 
 
@@ -396,9 +416,9 @@ msync_serve_attend(msync_serve_t *serve)
     }
 
     if (serve->queue.pause_known) {
-        serve->status.paused = serve->queue.paused;
-
-        keep_pause(serve);
+        msync_serve_event(serve, serve->queue.paused ? MSYNC_EVENT_PAUSE
+                                                     : MSYNC_EVENT_RESUME);
+        save_pause(serve);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
     }
@@ -473,25 +493,19 @@ while_leaving(void *data, msync_err_t *err)
 void
 msync_serve_leave(msync_serve_t *serve)
 {
-    msync_err_t      err;
-    msync_trigger_t  plain;
+    msync_err_t  err;
 
     serve->leave_by = msync_clock_monotonic() + LEAVE_WAIT;
     msync_store_set_hook(serve->store, while_leaving, serve);
 
     if (serve->queue.pause_known) {
-        keep_pause(serve);
+        save_pause(serve);
     }
 
     if (serve->queue.retry
         && msync_store_buffer_wake_all(serve->store, &err) != MSYNC_OK)
     {
         msync_log_err(&err, "retry");
-    }
-
-    if (serve->wanted || serve->resume) {
-        memset(&plain, 0, sizeof(plain));
-        msync_queue_back(&serve->queue, &plain);
     }
 
     msync_serve_keep(serve);

@@ -137,17 +137,6 @@ msync_serve_report(msync_serve_t *serve, bool now)
 }
 
 
-/* a first sync that was asked for and could not go on, for a reason that may
- * pass: nobody has to ask again */
-
-static bool
-broke_off(const msync_log_entry_t *entry)
-{
-    return entry->id > 0 && entry->finished != 0
-           && msync_err_may_pass(entry->variant);
-}
-
-
 /* when the next run is due, and its date, which moves with the wall clock */
 
 static void
@@ -162,9 +151,8 @@ plan_next(msync_serve_t *serve)
     sched.ended = serve->ended;
     sched.interval = serve->conf->interval;
     sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
-    sched.due = !status->paused && (status->success.id != 0
-                                    || broke_off(&status->entry))
-                ? MSYNC_DUE_INTERVAL : MSYNC_DUE_NEVER;
+    sched.due = serve->when;
+    sched.failures = serve->failures;
 
     serve->due = status->running || !status->configured
                  ? 0 : msync_sched_next(&sched);
@@ -195,8 +183,11 @@ msync_serve_refresh(msync_serve_t *serve)
 
     msync_err_clear(&err);
 
-    if (msync_store_queue(serve->store, MSYNC_KEY_PUSH_CURSOR,
-                          &status->queue, &err) != MSYNC_OK
+    status->locked_since = 0;
+
+    if (msync_store_site_get(serve->store, &status->site, &err) != MSYNC_OK
+        || msync_store_queue(serve->store, MSYNC_KEY_PUSH_CURSOR,
+                             &status->queue, &err) != MSYNC_OK
         || msync_store_failures(serve->store, &status->failed, &err)
            != MSYNC_OK
         || msync_store_dismissed(serve->store, &status->dismissed, &err)

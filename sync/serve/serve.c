@@ -14,16 +14,11 @@
 #include <unistd.h>
 
 #include "confine/confine.h"
-#include "run/run.h"
-#include "run/sched.h"
 #include "serve/serve.h"
 #include "serve/serve_private.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/buffer.h"
-#include "store/kv.h"
 #include "store/lock.h"
-#include "store/refused.h"
 
 #define OPEN_PAUSE     5000        /* ms until a database is tried again */
 #define LOCK_PAUSE     100         /* ms until its lock is */
@@ -55,171 +50,6 @@ log_to_nginx(void *data, int level, const char *line)
 }
 
 
-/* the hook of a run: called while it waits and between batches */
-
-static int
-during_run(void *data, msync_err_t *err)
-{
-    msync_serve_t  *serve = data;
-
-    msync_serve_receive(serve);
-
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
-    }
-
-    if (serve->queue.cancel) {
-        return msync_err_set(err, MSYNC_ERR_CANCELLED,
-                             "the run was cancelled");
-    }
-
-    msync_serve_attend(serve);
-
-    if (serve->dirty) {
-        msync_serve_report(serve, false);
-    }
-
-    return MSYNC_OK;
-}
-
-
-/* another program holds the database locked: only what needs no database */
-
-static int
-while_locked(void *data, msync_err_t *err)
-{
-    msync_serve_t  *serve = data;
-
-    msync_serve_receive(serve);
-
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
-    }
-
-    if (serve->status.running && serve->queue.cancel) {
-        return msync_err_set(err, MSYNC_ERR_CANCELLED,
-                             "the run was cancelled");
-    }
-
-    return MSYNC_OK;
-}
-
-
-static void
-run_changed(void *data, const msync_log_entry_t *entry, bool step)
-{
-    msync_serve_t  *serve = data;
-
-    serve->status.entry = *entry;
-
-    if (step && !msync_store_in_transaction(serve->store)) {
-        msync_serve_refresh(serve);
-    }
-
-    msync_serve_report(serve, step);
-}
-
-
-static void
-add_totals(msync_serve_t *serve, const msync_run_t *run, int rc)
-{
-    msync_status_frame_t  *totals = &serve->totals;
-
-    totals->runs++;
-    totals->runs_failed += rc != MSYNC_OK;
-    totals->records_pushed += run->counters.pushed;
-    totals->records_pulled += run->counters.pulled;
-    totals->records_integrated += run->counters.integrated;
-    totals->requests += run->traffic.requests;
-    totals->bytes_sent += run->traffic.bytes_sent;
-    totals->bytes_received += run->traffic.bytes_received;
-}
-
-
-static void
-execute(msync_serve_t *serve, const char *patient)
-{
-    int                rc;
-    msync_err_t        err;
-    msync_run_t        run;
-    msync_log_entry_t  entry;
-
-    memset(&run, 0, sizeof(run));
-    run.store = serve->store;
-    run.catalogue = serve->catalogue;
-    run.conf = serve->run_conf = serve->conf;
-    run.hardware_id = serve->hardware_id;
-    run.patient = patient && *patient ? patient : NULL;
-    run.fd = msync_channel_fd(serve->channel);
-    run.hook = during_run;
-    run.hook_data = serve;
-    run.report = run_changed;
-    run.report_data = serve;
-
-    serve->queue.cancel = false;
-    serve->status.running = true;
-
-    rc = msync_run(&run, &entry, &err);
-
-    serve->ended = msync_clock_monotonic();
-    serve->status.running = false;
-    serve->status.entry = entry;
-    serve->queue.cancel = false;
-
-    if (serve->run_conf != serve->conf) {
-        msync_conf_free(&serve->run_conf);
-    }
-
-    serve->run_conf = NULL;
-    add_totals(serve, &run, rc);
-
-    if (rc == MSYNC_OK) {
-        serve->status.success = entry;
-    }
-}
-
-
-/* the records that failed, on request and without a run */
-
-static void
-retry(msync_serve_t *serve)
-{
-    int                 rc;
-    int64_t             refused;
-    msync_err_t         err;
-    msync_integrated_t  result;
-
-    /* what central refused goes out by a run */
-    if (msync_store_refused_count(serve->store, &refused, &err) != MSYNC_OK
-        || msync_store_refused_requeue(serve->store, true, &err) != MSYNC_OK)
-    {
-        msync_log_err(&err, "retry");
-
-    } else if (refused > 0) {
-        serve->wanted = true;
-    }
-
-    rc = msync_store_buffer_wake_all(serve->store, &err);
-
-    /* from here the next run does it, if this process does not */
-    msync_queue_retry_kept(&serve->queue);
-
-    if (rc != MSYNC_OK
-        || msync_integrate(serve->store, serve->catalogue,
-                           serve->status.success.id != 0, NULL, NULL,
-                           &result, &err) != MSYNC_OK)
-    {
-        msync_log_err(&err, "retry");
-    }
-
-    msync_serve_refresh(serve);
-    msync_serve_send_lists(serve);
-    msync_serve_report(serve, true);
-}
-
-
 static int
 load_catalogue(msync_serve_t *serve, msync_err_t *err)
 {
@@ -240,9 +70,8 @@ load_catalogue(msync_serve_t *serve, msync_err_t *err)
 static int
 open_store(msync_serve_t *serve, msync_err_t *err)
 {
-    int      rc, interrupted;
-    long     holder;
-    int64_t  paused = 0;
+    int   rc, interrupted;
+    long  holder;
 
     if (load_catalogue(serve, err) != MSYNC_OK
         || (serve->hardware_id[0] == '\0'
@@ -268,7 +97,7 @@ open_store(msync_serve_t *serve, msync_err_t *err)
            != MSYNC_OK
         || msync_store_log_last_success(serve->store, &serve->status.success,
                                         err) != MSYNC_OK
-        || msync_store_get_int(serve->store, MSYNC_KEY_PAUSED, &paused, err)
+        || msync_store_site_get(serve->store, &serve->status.site, err)
            != MSYNC_OK
         || msync_serve_take_kept(serve, err) != MSYNC_OK)
     {
@@ -279,12 +108,8 @@ open_store(msync_serve_t *serve, msync_err_t *err)
     /* all is open, nothing was said to the network yet */
     msync_confine(serve->conf->ssl_trusted_certificate);
 
-    msync_store_set_hook(serve->store, while_locked, serve);
-    serve->status.paused = paused != 0;
-    serve->resume = interrupted > 0;
-    serve->ended = msync_sched_ended(serve->status.entry.finished,
-                                     msync_clock_wall(),
-                                     msync_clock_monotonic());
+    msync_store_set_hook(serve->store, msync_serve_while_locked, serve);
+    msync_serve_resume(serve, interrupted > 0);
 
     return MSYNC_OK;
 }
@@ -351,83 +176,6 @@ try_open(msync_serve_t *serve)
 }
 
 
-/* a run that nobody has asked nginx for */
-
-static bool
-is_due(const msync_serve_t *serve)
-{
-    return serve->status.configured
-           && (serve->resume || serve->wanted
-               || (serve->due != 0
-                   && serve->due <= msync_clock_monotonic()));
-}
-
-
-static void
-start_run(msync_serve_t *serve, const msync_trigger_t *trigger)
-{
-    if (msync_confine_is_stale()) {
-        msync_log(MSYNC_LOG_NOTICE, "the name service's or the certificates' "
-                  "file was replaced: a new helper reads it");
-        serve->closed = true;
-        return;
-    }
-
-    serve->resume = false;
-    serve->wanted = false;
-
-    execute(serve, trigger->patient);
-
-    if (serve->closed) {
-        return;
-    }
-
-    msync_queue_done(&serve->queue, trigger);
-
-    if (serve->kept) {
-        msync_serve_keep(serve);
-    }
-
-    msync_serve_refresh(serve);
-    msync_serve_send_lists(serve);
-    msync_serve_send_settings(serve);
-    msync_serve_report(serve, true);
-}
-
-
-static void
-work(msync_serve_t *serve)
-{
-    bool             asked;
-    msync_trigger_t  trigger;
-
-    msync_serve_attend(serve);
-
-    if (serve->closed) {
-        return;
-    }
-
-    if (serve->queue.retry) {
-        retry(serve);
-    }
-
-    memset(&trigger, 0, sizeof(msync_trigger_t));
-    asked = serve->status.configured
-            && msync_queue_next(&serve->queue, &trigger);
-
-    if (asked || is_due(serve)) {
-        start_run(serve, &trigger);
-
-        /* an interrupted trigger is not done: the next helper gets it */
-        if (asked && serve->closed) {
-            msync_queue_back(&serve->queue, &trigger);
-        }
-    }
-
-    serve->queue.cancel = false;
-}
-
-
 static int
 next_wait(const msync_serve_t *serve)
 {
@@ -443,10 +191,7 @@ next_wait(const msync_serve_t *serve)
         wait = serve->due - now;
     }
 
-    if (serve->store != NULL
-        && (serve->nrequests > 0
-            || (serve->queue.n > 0 && serve->status.configured)))
-    {
+    if (serve->store != NULL && msync_serve_has_work(serve)) {
         wait = 0;
     }
 
@@ -570,7 +315,7 @@ msync_serve(int fd)
         }
 
         if (serve->store != NULL && !serve->closed) {
-            work(serve);
+            msync_serve_work(serve);
         }
 
         if (serve->closed) {

@@ -7,6 +7,7 @@
 
 #include "channel/channel.h"
 #include "run/queue.h"
+#include "run/run.h"
 #include "serve/status.h"
 
 #define REPORT_PAUSE   100         /* ms between two status frames */
@@ -46,17 +47,20 @@ typedef struct {
     int64_t             watched;
     int64_t             ended;     /* the latest run */
     int64_t             due;       /* the next scheduled run, 0: none */
+    int64_t             give_up;   /* the request at work, 0: none is */
+    msync_event_e       latest;    /* how the latest run ended */
+    msync_due_e         when;      /* what decides when the next is due */
+    unsigned            failures;  /* in a row that somebody has to mend */
+    uint64_t            resent;    /* triggers below wait for what is due */
     int64_t             version;   /* of the database's content */
     bool                written;   /* it had changed at the last look */
-    bool                resume;    /* a run was interrupted */
-    bool                wanted;    /* initialise asks for a run */
     bool                kept;      /* the database has what waits */
     bool                dirty;     /* the status is to be sent */
     bool                closed;
 } msync_serve_t;
 
 
-/* serve_report.c: what nginx is told */
+/* report.c: what nginx is told */
 
 /* counts what waits and what failed, and when the next run is due */
 void msync_serve_refresh(msync_serve_t *serve);
@@ -70,7 +74,7 @@ void msync_serve_send_settings(msync_serve_t *serve);
 void msync_serve_send_lists(msync_serve_t *serve);
 
 
-/* serve_input.c: what nginx tells */
+/* input.c: what nginx tells */
 
 /* the settings in force: the CONFIG frame and what the database says */
 int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
@@ -90,6 +94,20 @@ void msync_serve_keep(msync_serve_t *serve);
 int msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err);
 /* this helper goes: keeps whatever was taken and is not done */
 void msync_serve_leave(msync_serve_t *serve);
+
+/* work.c: runs */
+
+/* what has happened to the site */
+void msync_serve_event(msync_serve_t *serve, msync_event_e event);
+/* the database is open: goes on from what it says; "interrupted": of a run */
+void msync_serve_resume(msync_serve_t *serve, bool interrupted);
+/* does what waits and what is due, one thing of it */
+void msync_serve_work(msync_serve_t *serve);
+/* whether something waits that can be done by now */
+bool msync_serve_has_work(const msync_serve_t *serve);
+/* a hook of the store, see msync_store_set_hook */
+int msync_serve_while_locked(void *data, msync_err_t *err);
+
 
 /* serve.c */
 bool msync_serve_is_stopped(void);

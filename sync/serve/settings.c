@@ -433,18 +433,66 @@ answer_test(const msync_v5_site_t *site, char **reply)
 }
 
 
+/* asks for the first sync in the same transaction; nothing is committed that
+ * nobody waits for any more */
+
+static int
+save_all(wish_t *wish, const msync_v5_site_t *site)
+{
+    msync_err_t     *err = &wish->err;
+    msync_site_t     self;
+    msync_effect_t   effect;
+    msync_store_t   *store = wish->settings->store;
+
+    if (msync_store_save_settings(store, wish->conf, err) != MSYNC_OK
+        || (site->name != NULL
+            && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
+                                      err) != MSYNC_OK)
+        || msync_store_site_get(store, &self, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (wish->request == MSYNC_REQUEST_INITIALISE) {
+        msync_site_event(&self, MSYNC_EVENT_TRIGGER, MSYNC_EVENT_DONE,
+                         &effect);
+
+        if (msync_store_site_set(store, &effect.next, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+        return msync_err_set(err, MSYNC_ERR_TIMEOUT, "the settings could not "
+                             "be saved in time");
+    }
+
+    return MSYNC_OK;
+}
+
+
 static int
 save(wish_t *wish, const msync_v5_site_t *site, char **reply)
 {
+    int             rc;
     msync_store_t  *store = wish->settings->store;
 
-    if (msync_store_save_settings(store, wish->conf, &wish->err) != MSYNC_OK
-        || (site->name != NULL
-            && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
-                                      &wish->err) != MSYNC_OK))
-    {
+    rc = msync_store_begin(store, &wish->err);
+
+    if (rc == MSYNC_OK) {
+        rc = save_all(wish, site);
+
+        if (rc != MSYNC_OK) {
+            msync_store_rollback(store);
+
+        } else {
+            rc = msync_store_commit(store, &wish->err);
+        }
+    }
+
+    if (rc != MSYNC_OK) {
         *reply = msync_status_error(&wish->err);
-        return 500;
+        return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
     }
 
     if (wish->request == MSYNC_REQUEST_INITIALISE) {

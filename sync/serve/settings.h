@@ -32,7 +32,8 @@ typedef struct {
  * JSON of the answer (msync_free it).  200 to SETTINGS and 202 to INITIALISE
  * mean that new settings are in the database.  Asks central where needed,
  * which takes up to MSYNC_SETTINGS_WAIT; 504 when it has not answered by then,
- * and to a request that is MSYNC_SETTINGS_LATE old.  The body is zeroed.
+ * and to a request that is MSYNC_SETTINGS_LATE old: nothing is saved then,
+ * however long the database was locked.  The body is zeroed.
  */
 int msync_settings_answer(const msync_settings_t *settings,
     msync_request_e request, char *body, size_t length, char **reply);

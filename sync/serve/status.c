@@ -20,6 +20,9 @@
 #define WARNING_DAYS  1            /* Open mSupply's defaults */
 #define ERROR_DAYS    3
 
+#define PROTOCOL      "v6"         /* what the server at the site's address
+                                      leads to */
+
 #define LIST_HEAD     64           /* octets around a list's members */
 
 typedef struct {
@@ -178,25 +181,9 @@ sync_status(const msync_log_entry_t *entry, const msync_log_entry_t *success,
 msync_state_e
 msync_status_state(const msync_status_t *status)
 {
-    if (status->running) {
-        return status->success.id ? MSYNC_STATE_SYNCING
-                                  : MSYNC_STATE_INITIALISING;
-    }
-
-    if (status->paused) {
-        return MSYNC_STATE_PAUSED;
-    }
-
-    if (status->entry.id != 0 && status->entry.variant != MSYNC_ERR_NONE) {
-        return MSYNC_STATE_ERROR;
-    }
-
-    if (status->success.id != 0) {
-        return MSYNC_STATE_IDLE;
-    }
-
-    return status->entry.id != 0 ? MSYNC_STATE_INITIALISING
-                                 : MSYNC_STATE_PRE_INITIALISATION;
+    return msync_site_shows(&status->site, status->running,
+                            status->entry.id != 0
+                            && status->entry.variant != MSYNC_ERR_NONE);
 }
 
 
@@ -209,9 +196,7 @@ msync_status_document(const msync_status_t *status, bool will)
     json = cJSON_CreateObject();
 
     cJSON_AddStringToObject(json, "initialisationStatus",
-                            status->success.id ? "INITIALISED"
-                            : status->entry.id > 0 ? "INITIALISING"
-                                               : "PRE_INITIALISATION");
+                            msync_site_initialisation(&status->site));
     cJSON_AddNumberToObject(json, "numberOfRecordsInPushQueue",
                             status->queue);
     cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
@@ -219,7 +204,7 @@ msync_status_document(const msync_status_t *status, bool will)
     add_time(json, "nextSync", will ? 0 : status->next_sync);
     add_time(json, "databaseLockedSince", will ? 0 : status->locked_since);
     cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
-    cJSON_AddStringToObject(json, "protocol", "v6");
+    cJSON_AddStringToObject(json, "protocol", PROTOCOL);
 
     if (status->entry.id == 0) {
         cJSON_AddNullToObject(json, "syncStatus");
@@ -268,6 +253,12 @@ add_run(void *data, const msync_log_entry_t *entry)
 
     json = sync_status(entry, NULL, entry->finished == 0, false);
     cJSON_AddNumberToObject(json, "id", entry->id);
+
+    if (entry->repeated > 1) {
+        cJSON_AddNumberToObject(json, "repeated", entry->repeated);
+        add_time(json, "firstStarted", entry->first_started);
+    }
+
     list_add(data, json);
 }
 

@@ -6,6 +6,7 @@
 #define MSYNC_STATUS_H
 
 #include "channel/control.h"
+#include "run/site.h"
 #include "store/store.h"
 #include "store/log.h"
 
@@ -24,7 +25,7 @@ typedef struct {
     msync_log_entry_t  success;    /* the latest that succeeded */
     bool               running;
     bool               configured;
-    bool               paused;
+    msync_site_t       site;
     int64_t            queue;
     int64_t            failed;     /* records that failed to integrate */
     int64_t            dismissed;  /* … and were dismissed, not among those */

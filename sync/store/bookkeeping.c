@@ -94,6 +94,8 @@ static const char *const  sync_log[] = {
     "error_message TEXT",
     "error_code TEXT",
     "duration_in_seconds INTEGER",
+    "repeated INTEGER NOT NULL DEFAULT 1",
+    "first_started_datetime TEXT",
     NULL
 };
 

@@ -353,7 +353,7 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
 
 
 int
-msync_store_reinitialise(msync_store_t *store, bool discard,
+msync_store_forget(msync_store_t *store, bool discard, bool restored,
     msync_err_t *err)
 {
     static const char  forget[] =
@@ -361,7 +361,8 @@ msync_store_reinitialise(msync_store_t *store, bool discard,
         "DELETE FROM key_value_store WHERE id IN ("
         "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
         "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
-        "'" MSYNC_KEY_PREPARED "', '" MSYNC_KEY_SITE_UUID "');";
+        "'" MSYNC_KEY_SITE_UUID "');"
+        "DELETE FROM msync_merged;";
 
     static const char  discard_unsent[] =
         "DELETE FROM changelog; DELETE FROM msync_refused;";
@@ -369,21 +370,12 @@ msync_store_reinitialise(msync_store_t *store, bool discard,
     /* a central that was restored has older copies of what it had taken */
     static const char  send_all[] =
         "UPDATE key_value_store SET value_int = 0 WHERE id IN ("
-        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
-        "EXISTS (SELECT 1 FROM key_value_store WHERE id = "
-        "'" MSYNC_KEY_RESTORED "' AND value_int <> 0);";
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "');";
 
-    if (msync_store_begin(store, err) != MSYNC_OK) {
+    if (msync_store_exec(store, forget, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_exec(store, forget, err) != MSYNC_OK
-        || msync_store_exec(store, discard ? discard_unsent : send_all, err)
-           != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
-    }
-
-    return msync_store_commit(store, err);
+    return discard ? msync_store_exec(store, discard_unsent, err)
+           : restored ? msync_store_exec(store, send_all, err) : MSYNC_OK;
 }

@@ -17,12 +17,12 @@ int msync_store_check(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err);
 
 /*
- * Forgets what was pulled and where: the next run sends what waits and then
- * pulls everything anew.  Rows stay until central's arrive.  With "discard"
- * unsent changes are forgotten instead of sent.  While MSYNC_KEY_RESTORED is
- * not 0, whatever the changelog has is unsent.
+ * Forgets what was pulled and where, and which records were merged, so that
+ * everything can come anew; rows stay until central's arrive.  With "discard"
+ * unsent changes are forgotten as well, else "restored" makes all that the
+ * changelog has unsent.  Inside a transaction: msync_run_reinitialise has it.
  */
-int msync_store_reinitialise(msync_store_t *store, bool discard,
+int msync_store_forget(msync_store_t *store, bool discard, bool restored,
     msync_err_t *err);
 
 #endif /* MSYNC_STORE_CHECK_H */

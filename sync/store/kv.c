@@ -205,10 +205,6 @@ int
 msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
     msync_err_t *err)
 {
-    if (msync_store_begin(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
     if ((conf->url != NULL
          && msync_store_set_string(store, MSYNC_KEY_URL, conf->url, err)
             != MSYNC_OK)
@@ -218,13 +214,11 @@ msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
         || (conf->password_sha256[0] != '\0'
             && msync_store_set_string(store, MSYNC_KEY_PASSWORD_SHA256,
                                       conf->password_sha256, err)
-               != MSYNC_OK)
-        || msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
-                               conf->interval, err) != MSYNC_OK)
+               != MSYNC_OK))
     {
-        msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
-    return msync_store_commit(store, err);
+    return msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
+                               conf->interval, err);
 }

@@ -25,9 +25,10 @@
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
-#define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"
-#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
-#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
+#define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */
+#define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* that of central,
+                                                              a blank, and
+                                                              where its v6 is */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 
@@ -47,6 +48,7 @@ int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 /* what was saved by the settings page wins over conf */
 int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
     msync_err_t *err);
+/* inside a transaction */
 int msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
     msync_err_t *err);
 

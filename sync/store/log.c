@@ -2,7 +2,9 @@
  * The sync log: one row a run, with Open mSupply's column names.
  *
  * Promises: a run that ended has finished_datetime, well or not; one that
- * was interrupted has none until the next start of a helper closes it.
+ * was interrupted has none until the next start of a helper closes it.  Equal
+ * failures in a row are one row, so a week without a line pushes neither the
+ * last success nor another failure out.
  */
 
 #include <stdio.h>
@@ -27,7 +29,14 @@ static const struct {
     { "integration",     true }
 };
 
-#define FIRST_STEP_COLUMN  6       /* behind id … duration_in_seconds */
+#define FIRST_STEP_COLUMN  8       /* behind id … duration_in_seconds */
+
+/* a run that asked central; what only tries failed records does not */
+#define SQL_SUCCESS  "finished_datetime IS NOT NULL AND error_code IS NULL "   \
+                     "AND pull_central_started_datetime IS NOT NULL"
+
+#define MEASURE      4             /* digits and more are a measure of this
+                                      one failure, fewer say what it was */
 
 
 /* the columns in the order that read_entry and log_update count on */
@@ -117,15 +126,17 @@ read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
     memset(entry, 0, sizeof(msync_log_entry_t));
 
     entry->id = sqlite3_column_int64(stmt, 0);
-    entry->started = read_time(stmt, 1);
-    entry->finished = read_time(stmt, 2);
+    entry->repeated = sqlite3_column_int64(stmt, 1);
+    entry->first_started = read_time(stmt, 2);
+    entry->started = read_time(stmt, 3);
+    entry->finished = read_time(stmt, 4);
 
-    text = (const char *) sqlite3_column_text(stmt, 3);
+    text = (const char *) sqlite3_column_text(stmt, 5);
     if (text != NULL) {
         entry->variant = msync_err_by_name(text);
     }
 
-    text = (const char *) sqlite3_column_text(stmt, 4);
+    text = (const char *) sqlite3_column_text(stmt, 6);
     snprintf(entry->text, sizeof(entry->text), "%s", text ? text : "");
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
@@ -142,6 +153,15 @@ read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
 }
 
 
+/* whoever only reads may find the log of an earlier version */
+
+static bool
+is_counted(msync_store_t *store)
+{
+    return msync_store_has_column(store, "sync_log", "repeated");
+}
+
+
 /* reads rows that "tail" selects; each may be NULL, entry the last one */
 
 static int
@@ -154,7 +174,9 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
     sqlite3_stmt  *stmt;
 
     sql = sqlite3_str_new(store->db);
-    sqlite3_str_appendall(sql, "SELECT id, ");
+    sqlite3_str_appendall(sql, is_counted(store)
+                          ? "SELECT id, repeated, first_started_datetime, "
+                          : "SELECT id, 1, NULL, ");
     add_columns(sql, "");
     sqlite3_str_appendf(sql, " FROM sync_log %s ORDER BY id DESC LIMIT %u",
                         tail, limit);
@@ -216,6 +238,7 @@ msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 
     memset(entry, 0, sizeof(msync_log_entry_t));
     entry->started = msync_clock_wall();
+    entry->repeated = 1;
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         entry->steps[i].total = -1;
@@ -338,15 +361,92 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
 }
 
 
+/* whether two texts are the same but for measures */
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+    size_t  n, m;
+
+    for ( ;; ) {
+        n = strspn(a, "0123456789");
+        m = strspn(b, "0123456789");
+
+        if (n >= MEASURE && m >= MEASURE) {
+            a += n;
+            b += m;
+        }
+
+        if (*a != *b) {
+            return false;
+        }
+
+        if (*a == '\0') {
+            return true;
+        }
+
+        a++;
+        b++;
+    }
+}
+
+
+/* counts the run before this one, if it failed in the same way */
+
+static int
+log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
+{
+    int                 rc;
+    char                tail[64], time[32], *sql;
+    msync_log_entry_t   before;
+
+    memset(&before, 0, sizeof(msync_log_entry_t));
+    snprintf(tail, sizeof(tail), "WHERE id < %lld", (long long) entry->id);
+
+    if (read_entries(store, tail, 1, NULL, NULL, &before, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (entry->variant == MSYNC_ERR_NONE || before.id == 0
+        || before.finished == 0 || before.variant != entry->variant
+        || !is_same_text(before.text, entry->text))
+    {
+        return MSYNC_OK;
+    }
+
+    entry->repeated += before.repeated;
+    entry->first_started = before.first_started ? before.first_started
+                                                : before.started;
+
+    sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id = %lld; UPDATE "
+                          "sync_log SET repeated = %lld, "
+                          "first_started_datetime = %Q WHERE id = %lld",
+                          (long long) before.id, (long long) entry->repeated,
+                          print_time(entry->first_started, time),
+                          (long long) entry->id);
+    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
+    sqlite3_free(sql);
+
+    return rc;
+}
+
+
 int
-msync_store_log_close_interrupted(msync_store_t *store, int *n,
+msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err)
 {
-    int            rc;
-    char           now[32];
-    sqlite3_stmt  *stmt;
+    return msync_store_log_update(store, entry, err) == MSYNC_OK
+           ? log_merge(store, entry, err) : MSYNC_ERROR;
+}
 
-    *n = 0;
+
+static int
+close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
+{
+    int                rc;
+    char               now[32];
+    sqlite3_stmt      *stmt;
+    msync_log_entry_t  entry;
 
     stmt = msync_store_prepare(store,
         "UPDATE sync_log SET finished_datetime = ?1, error_code = ?2, "
@@ -367,7 +467,31 @@ msync_store_log_close_interrupted(msync_store_t *store, int *n,
     *n = sqlite3_changes(store->db);
     sqlite3_finalize(stmt);
 
-    return rc;
+    if (rc != MSYNC_OK || *n == 0) {
+        return rc;
+    }
+
+    return msync_store_log_last(store, &entry, err) == MSYNC_OK
+           ? log_merge(store, &entry, err) : MSYNC_ERROR;
+}
+
+
+int
+msync_store_log_close_interrupted(msync_store_t *store, int *n,
+    msync_err_t *err)
+{
+    *n = 0;
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (close_interrupted(store, n, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
 }
 
 
@@ -377,7 +501,9 @@ msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
 {
     memset(entry, 0, sizeof(msync_log_entry_t));
 
-    return read_entries(store, "", 1, NULL, NULL, entry, err);
+    return read_entries(store, "WHERE " SQL_SUCCESS " OR error_code IS NOT "
+                        "NULL OR finished_datetime IS NULL", 1, NULL, NULL,
+                        entry, err);
 }
 
 
@@ -387,8 +513,8 @@ msync_store_log_last_success(msync_store_t *store, msync_log_entry_t *entry,
 {
     memset(entry, 0, sizeof(msync_log_entry_t));
 
-    return read_entries(store, "WHERE finished_datetime IS NOT NULL AND "
-                        "error_code IS NULL", 1, NULL, NULL, entry, err);
+    return read_entries(store, "WHERE " SQL_SUCCESS, 1, NULL, NULL, entry,
+                        err);
 }
 
 
@@ -410,8 +536,7 @@ msync_store_log_trim(msync_store_t *store, unsigned keep, msync_err_t *err)
 
     sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT max(id) "
                           "FROM sync_log) - %u AND id IS NOT (SELECT max(id) "
-                          "FROM sync_log WHERE finished_datetime IS NOT NULL "
-                          "AND error_code IS NULL)", keep);
+                          "FROM sync_log WHERE " SQL_SUCCESS ")", keep);
     rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
     sqlite3_free(sql);
 

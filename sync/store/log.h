@@ -27,11 +27,16 @@ typedef struct {
     int64_t  done;
 } msync_step_log_t;
 
-/* one row of sync_log */
+/* one row of sync_log: a run, or failures in a row that were equal */
 typedef struct {
     int64_t           id;
+    int64_t           repeated;    /* how many runs it stands for; what is
+                                      said below is of the last one */
+    int64_t           first_started;   /* ms, of the first one; 0: it is the
+                                          only one */
     int64_t           started;
     int64_t           finished;    /* 0: it runs, or was interrupted */
+    bool              unwritten;   /* its end is not in the database yet */
     msync_step_log_t  steps[MSYNC_STEP_MAX];
     msync_variant_e   variant;     /* NONE: no error */
     char              text[MSYNC_ERR_TEXT_MAX + 512];  /* with advice */
@@ -43,11 +48,19 @@ int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 int msync_store_log_update(msync_store_t *store,
     const msync_log_entry_t *entry, msync_err_t *err);
 
+/*
+ * The same of a run that has ended; inside a transaction.  A failure equal to
+ * that of the run before takes the place of its row and counts it.
+ */
+int msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+
 /* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them */
 int msync_store_log_close_interrupted(msync_store_t *store, int *n,
     msync_err_t *err);
 
-/* the latest run, and the latest that succeeded; id 0: there is none */
+/* the latest run, and the latest that succeeded; one that only tried failed
+ * records and went well is neither; id 0: there is none */
 int msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 int msync_store_log_last_success(msync_store_t *store,

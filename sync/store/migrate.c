@@ -33,7 +33,8 @@ static const struct {
     { 3, "" },
     /* a first sync marked what is a row, it is ended by migrate() */
     { 4, "" },
-    /* rows that were never sent had no list */
+    /* rows that were never sent had no list, what a site is in the middle of
+     * was several facts: see migrate() */
     { 5, "" }
 };
 
@@ -342,19 +343,19 @@ resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
 {
     int                 rc = MSYNC_OK;
     size_t              i;
-    int64_t             site = -1;
-    msync_log_entry_t   success;
+    int64_t             id = -1;
+    msync_site_t        site;
 
-    if (msync_store_log_last_success(store, &success, err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+    if (msync_store_site_get(store, &site, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        if (success.id != 0 && triggers[i]) {
-            rc = resend_table(store, &store->catalogue->tables[i], site, err);
+        if (msync_store_site_in_use(site.state) && triggers[i]) {
+            rc = resend_table(store, &store->catalogue->tables[i], id, err);
         }
     }
 
@@ -449,6 +450,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
     if (msync_store_know_loose(store, err) != MSYNC_OK
         || msync_store_settle_buffer(store, err) != MSYNC_OK
         || migrate_bookkeeping(store, err) != MSYNC_OK
+        || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
         || note_tables_file(store, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)

@@ -143,20 +143,20 @@ msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
 static int
 send_begin(msync_store_t *store, bool *any, int64_t *site, msync_err_t *err)
 {
-    msync_log_entry_t  success;
+    msync_site_t  self;
 
     *any = false;
     *site = -1;
 
-    if (msync_store_log_last_success(store, &success, err) != MSYNC_OK
+    if (msync_store_site_get(store, &self, err) != MSYNC_OK
         || msync_store_get_int(store, MSYNC_KEY_SITE_ID, site, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    return success.id == 0 ? MSYNC_OK
-                           : msync_store_any_never_sent(store, any, err);
+    return msync_store_site_in_use(self.state)
+           ? msync_store_any_never_sent(store, any, err) : MSYNC_OK;
 }
 
 

@@ -221,6 +221,21 @@ msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt, int64_t *value,
 
 
 int
+msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
+    msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, sql, err);
+    rc = msync_store_scalar(store, stmt, value, "database", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+int
 msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err)
 {
@@ -296,6 +311,13 @@ msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
 {
     store->hook = hook;
     store->hook_data = data;
+}
+
+
+int64_t
+msync_store_locked_for(const msync_store_t *store)
+{
+    return msync_clock_monotonic() - store->busy_since;
 }
 
 

@@ -47,6 +47,9 @@ int msync_store_renew(msync_store_t *store, msync_err_t *err);
 void msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data);
 
+/* ms that the call at work has waited for the lock; for that hook */
+int64_t msync_store_locked_for(const msync_store_t *store);
+
 /*
  * Whoever only reads may be stopped in the middle of a statement: stores that
  * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as

@@ -23,6 +23,7 @@
 #include "store/row.h"
 #include "store/schema.h"
 #include "store/send.h"
+#include "store/site.h"
 #include "store/store.h"
 
 /* what tells a merge from another one of the same record, "" if it is none */
@@ -41,6 +42,8 @@ typedef enum {
     MSYNC_STMT_KV_SET_INT,
     MSYNC_STMT_KV_SET_STRING,
     MSYNC_STMT_KV_UNSET,
+    MSYNC_STMT_SITE_GET,
+    MSYNC_STMT_SITE_SET,
     MSYNC_STMT_FLAG,
     MSYNC_STMT_TRIGGERS,
     MSYNC_STMT_QUEUE,
@@ -152,6 +155,9 @@ int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
 /* the first column of the first row as an integer, 0 without a row */
 int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
     int64_t *value, const char *what, msync_err_t *err);
+/* the same of a statement that is needed once */
+int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
+    msync_err_t *err);
 /* the same, whether it is there and not 0 */
 int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err);
@@ -203,6 +209,10 @@ int msync_store_take_tables(msync_store_t *store, bool known,
  */
 int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
 int msync_store_note_names(msync_store_t *store, msync_err_t *err);
+
+/* the state of a site that an earlier version kept as several facts; inside a
+ * transaction */
+int msync_store_site_adopt(msync_store_t *store, msync_err_t *err);
 
 /*
  * Takes away the foreign keys that an earlier catalogue had and this one has

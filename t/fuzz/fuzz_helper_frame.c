@@ -69,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= n;
     }
 
-    while (msync_queue_next(&serve.queue, &trigger)) {
+    while (msync_queue_next(&serve.queue, true, 0, &trigger)) {
         msync_queue_done(&serve.queue, &trigger);
     }
 

@@ -21,6 +21,7 @@
 #include "store/store.h"
 #include "store/buffer.h"
 #include "store/kv.h"
+#include "store/site.h"
 
 #define SITE_ID  7
 
@@ -186,6 +187,18 @@ site_mode(const char *path)
 
     assert_int_equal(stat(path, &st), 0);
     return st.st_mode & 07777;
+}
+
+
+/* the first sync is over */
+
+static inline void
+site_initialise(site_t *site)
+{
+    msync_err_t   err;
+    msync_site_t  self = { .state = MSYNC_SITE_INITIALISED };
+
+    assert_ok(msync_store_site_set(site->store, &self, &err));
 }
 
 

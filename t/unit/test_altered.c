@@ -60,13 +60,8 @@ assert_check(site_t *site, const char *words)
 static void
 initialise(site_t *site)
 {
-    msync_err_t        err;
-    msync_log_entry_t  entry;
-
     prepare(site);
-    assert_ok(msync_store_log_begin(site->store, &entry, &err));
-    entry.finished = entry.started;
-    assert_ok(msync_store_log_update(site->store, &entry, &err));
+    site_initialise(site);
 }
 
 

@@ -29,8 +29,8 @@ plain_triggers_become_one(void **state)
     trigger(&queue, 1, "");
     trigger(&queue, 2, "");
     trigger(&queue, 3, "");
-    assert_true(msync_queue_next(&queue, &next));
-    assert_false(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
     assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 0);
     msync_queue_done(&queue, &next);
     assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 3);
@@ -48,14 +48,14 @@ patients_keep_their_order(void **state)
     trigger(&queue, 2, "");
     trigger(&queue, 3, "b");
     trigger(&queue, 4, "b");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "a");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "b");
     assert_int_equal(next.sequence, 4);
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -80,17 +80,17 @@ patients_asked_for_in_turn_do_not_fill_it(void **state)
     trigger(&queue, sequence, "c");
     trigger(&queue, sequence + 1, "a");
 
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "b");
     assert_int_equal(next.sequence, sequence - 1);
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "c");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     assert_string_equal(next.patient, "a");
     assert_int_equal(next.sequence, sequence + 1);
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -102,9 +102,9 @@ a_command_that_comes_again_is_ignored(void **state)
 
     (void) state;
     trigger(&queue, 5, "");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
     trigger(&queue, 5, "");
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -121,9 +121,9 @@ a_cancel_takes_back_what_came_before(void **state)
     assert_true(queue.cancel);
     assert_int_equal(queue.done[MSYNC_COMMAND_CANCEL], 3);
     assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], 2);
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
     trigger(&queue, 4, "");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -150,15 +150,18 @@ the_later_of_pause_and_resume_counts(void **state)
 
 
 static void
-a_retry_is_done_when_the_database_has_it(void **state)
+a_retry_is_done_when_its_run_has_ended(void **state)
 {
+    uint64_t       taken;
     msync_queue_t  queue = { 0 };
 
     (void) state;
     msync_queue_put(&queue, 4, MSYNC_COMMAND_RETRY, "", 0);
     assert_true(queue.retry);
     assert_int_equal(queue.done[MSYNC_COMMAND_RETRY], 0);
-    msync_queue_retry_kept(&queue);
+    assert_true(msync_queue_retry(&queue, &taken));
+    assert_false(msync_queue_retry(&queue, &taken));
+    msync_queue_retry_done(&queue, taken);
     assert_false(queue.retry);
     assert_int_equal(queue.done[MSYNC_COMMAND_RETRY], 4);
 }
@@ -180,14 +183,14 @@ what_does_not_fit_is_not_acknowledged(void **state)
     }
 
     for (i = 1; i <= MSYNC_QUEUE_MAX; i++) {
-        assert_true(msync_queue_next(&queue, &next));
+        assert_true(msync_queue_next(&queue, true, 0, &next));
         msync_queue_done(&queue, &next);
     }
 
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
     assert_int_equal(queue.done[MSYNC_COMMAND_TRIGGER], MSYNC_QUEUE_MAX);
     trigger(&queue, MSYNC_QUEUE_MAX + 1, "again");
-    assert_true(msync_queue_next(&queue, &next));
+    assert_true(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -205,7 +208,7 @@ what_waits_outlives_the_helper(void **state)
     trigger(&queue, 1, "a");
     trigger(&queue, 2, "");
     trigger(&queue, 3, "b");
-    assert_true(msync_queue_next(&queue, &running));
+    assert_true(msync_queue_next(&queue, true, 0, &running));
     msync_queue_back(&queue, &running);
     msync_queue_write(&queue, text);
     assert_string_equal(text, "a\n\nb\n");
@@ -215,16 +218,16 @@ what_waits_outlives_the_helper(void **state)
     msync_queue_read(&next, text);
     trigger(&next, 4, "a");
 
-    assert_true(msync_queue_next(&next, &taken));
+    assert_true(msync_queue_next(&next, true, 0, &taken));
     assert_string_equal(taken.patient, "");
     msync_queue_done(&next, &taken);
     assert_int_equal(next.done[MSYNC_COMMAND_TRIGGER], 0);
-    assert_true(msync_queue_next(&next, &taken));
+    assert_true(msync_queue_next(&next, true, 0, &taken));
     assert_int_equal(taken.sequence, 3);
-    assert_true(msync_queue_next(&next, &taken));
+    assert_true(msync_queue_next(&next, true, 0, &taken));
     assert_string_equal(taken.patient, "a");
     assert_int_equal(taken.sequence, 4);
-    assert_false(msync_queue_next(&next, &taken));
+    assert_false(msync_queue_next(&next, true, 0, &taken));
 }
 
 
@@ -271,7 +274,7 @@ nonsense_is_ignored(void **state)
     msync_queue_put(&queue, 1, MSYNC_COMMAND_TRIGGER, patient,
                     MSYNC_PATIENT_MAX + 1);
     msync_queue_put(&queue, 2, 99, "", 0);
-    assert_false(msync_queue_next(&queue, &next));
+    assert_false(msync_queue_next(&queue, true, 0, &next));
 }
 
 
@@ -285,7 +288,7 @@ main(void)
         cmocka_unit_test(a_command_that_comes_again_is_ignored),
         cmocka_unit_test(a_cancel_takes_back_what_came_before),
         cmocka_unit_test(the_later_of_pause_and_resume_counts),
-        cmocka_unit_test(a_retry_is_done_when_the_database_has_it),
+        cmocka_unit_test(a_retry_is_done_when_its_run_has_ended),
         cmocka_unit_test(what_does_not_fit_is_not_acknowledged),
         cmocka_unit_test(what_waits_outlives_the_helper),
         cmocka_unit_test(a_text_that_is_none_does_no_harm),

@@ -53,6 +53,20 @@ there_is_none_when_there_should_be_none(void **state)
 
 
 static void
+what_is_due_later_waits_without_a_schedule_too(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.due = MSYNC_DUE_LATER;
+    assert_int_equal(msync_sched_next(&sched), NOW + 240 * 1000);
+    sched.interval = 0;
+    assert_int_equal(msync_sched_next(&sched),
+                     NOW + (MSYNC_SCHED_PAUSE - 60) * 1000);
+}
+
+
+static void
 what_is_due_now_waits_for_no_interval(void **state)
 {
     msync_sched_t  sched = site();
@@ -160,6 +174,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(the_next_run_is_an_interval_after_the_last),
         cmocka_unit_test(there_is_none_when_there_should_be_none),
+        cmocka_unit_test(what_is_due_later_waits_without_a_schedule_too),
         cmocka_unit_test(what_is_due_now_waits_for_no_interval),
         cmocka_unit_test(a_missed_run_is_due_once_soon_after_the_start),
         cmocka_unit_test(

@@ -3,6 +3,7 @@
 #include "site.h"
 
 #include <sys/stat.h>
+#include "run/run.h"
 #include "store/changelog.h"
 #include "store/check.h"
 #include "store/log.h"
@@ -590,7 +591,9 @@ saved_settings_win(void **state)
     assert_ok(msync_conf_set_url(conf, "http://a.example", &err));
     conf->username = msync_strdup("saved");
     conf->interval = 77;
+    assert_ok(msync_store_begin(site->store, &err));
     assert_ok(msync_store_save_settings(site->store, conf, &err));
+    assert_ok(msync_store_commit(site->store, &err));
     msync_conf_free(&conf);
 
     conf = msync_conf_create();
@@ -639,12 +642,12 @@ beginning_again_keeps_unsent_changes_unless_told(void **state)
     site_sql(site, LOCATION("L1", "S1"));
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PULL_V6_CURSOR, 9,
                                   &err));
-    assert_ok(msync_store_reinitialise(site->store, false, &err));
+    assert_ok(msync_run_reinitialise(site->store, false, &err));
     assert_ok(msync_store_get_int(site->store, MSYNC_KEY_PULL_V6_CURSOR,
                                   &cursor, &err));
     assert_int_equal(cursor, 5);
     assert_int_equal(waiting(site), 1);
-    assert_ok(msync_store_reinitialise(site->store, true, &err));
+    assert_ok(msync_run_reinitialise(site->store, true, &err));
     assert_int_equal(waiting(site), 0);
 }
 
