@@ -127,6 +127,17 @@ static const char *const  never_sent[] = {
     NULL
 };
 
+/* see replace.c; columns are those of a change in the changelog */
+static const char *const  replaced[] = {
+    "id INTEGER PRIMARY KEY NOT NULL",
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    "row_action TEXT NOT NULL",
+    "store_id TEXT",
+    "parent_id TEXT",
+    NULL
+};
+
 static const char *const  flag[] = {
     "id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1)",
     "integrating BOOLEAN NOT NULL",
@@ -145,6 +156,7 @@ static const struct {
     { "msync_refused",    refused,         "table_name, record_id, side" },
     { "msync_merged",     merged,          "table_name, record_id" },
     { "msync_never_sent", never_sent,      "table_name, record_id" },
+    { "msync_replaced",   replaced,        NULL },
     { "msync_flag",       flag,            NULL }
 };
 
@@ -210,6 +222,16 @@ msync_store_put_bookkeeping(sqlite3_str *sql)
 
     sqlite3_str_appendall(sql, "INSERT OR IGNORE INTO msync_flag (id, "
                           "integrating) VALUES (1, 0);\n");
+
+    /* what comes into a changelog that was made again is not behind a cursor
+     * that has passed the former one */
+    sqlite3_str_appendall(sql, "INSERT INTO sqlite_sequence (name, seq) "
+        "SELECT 'changelog', 0 WHERE NOT EXISTS (SELECT 1 FROM "
+        "sqlite_sequence WHERE name = 'changelog');\n"
+        "UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT "
+        "max(value_int) - 1 FROM key_value_store WHERE id IN ("
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "typeof(value_int) = 'integer'), 0)) WHERE name = 'changelog';\n");
 }
 
 

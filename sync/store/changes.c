@@ -15,18 +15,15 @@
 
 #include "store/store_private.h"
 
-#define CHANGE    "table_name, record_id, row_action, store_id, parent_id"
-#define SPEAKING  "NOT EXISTS (SELECT 1 FROM msync_flag WHERE integrating)"
-
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
 };
 
 
-/* the expressions of a change of "row", in the order of CHANGE */
+/* the expressions of a change of "row", in the order of MSYNC_SQL_CHANGE */
 
-static void
-changes_add_values(sqlite3_str *sql, const msync_table_t *table,
+void
+msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action)
 {
     sqlite3_str_appendf(sql, "%Q, %s.\"%w\", %Q, ", table->name, row,
@@ -73,9 +70,9 @@ static void
 changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
     const char *action, bool key_changed)
 {
-    sqlite3_str_appendall(sql, "  INSERT INTO changelog (" CHANGE ")\n"
-                          "  SELECT ");
-    changes_add_values(sql, table, row, action);
+    sqlite3_str_appendall(sql, "  INSERT INTO changelog (" MSYNC_SQL_CHANGE
+                          ")\n  SELECT ");
+    msync_store_put_change(sql, table, row, action);
     changes_add_condition(sql, table, row, key_changed);
     sqlite3_str_appendall(sql, ";\n");
 }
@@ -113,8 +110,8 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     bool  is_update = strcmp(event, "UPDATE") == 0;
 
     sqlite3_str_appendf(sql, "CREATE TRIGGER \"msync_%w_%s\" AFTER %s ON "
-                        "\"%w\"\nWHEN " SPEAKING, table->sql, event, event,
-                        table->sql);
+                        "\"%w\"\nWHEN " MSYNC_SQL_SPEAKING, table->sql,
+                        event, event, table->sql);
 
     if (is_update) {
         sqlite3_str_appendall(sql, "\n  AND ");
@@ -141,9 +138,9 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 static void
 changes_add_rows(sqlite3_str *sql, const msync_table_t *table)
 {
-    sqlite3_str_appendall(sql, "WITH msync_change (" CHANGE ", "
+    sqlite3_str_appendall(sql, "WITH msync_change (" MSYNC_SQL_CHANGE ", "
                           "is_sync_update) AS (SELECT ");
-    changes_add_values(sql, table, "t", "UPSERT");
+    msync_store_put_change(sql, table, "t", "UPSERT");
     sqlite3_str_appendf(sql, ", 0 FROM \"%w\" AS t", table->sql);
     changes_add_condition(sql, table, "t", false);
     sqlite3_str_appendall(sql, ") ");
@@ -155,8 +152,9 @@ msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
     const char *filter)
 {
     changes_add_rows(sql, table);
-    sqlite3_str_appendf(sql, "INSERT INTO changelog (" CHANGE ") SELECT "
-                        CHANGE " FROM msync_change WHERE %s", filter);
+    sqlite3_str_appendf(sql, "INSERT INTO changelog (" MSYNC_SQL_CHANGE
+                        ") SELECT " MSYNC_SQL_CHANGE " FROM msync_change "
+                        "WHERE %s", filter);
 }
 
 

@@ -62,7 +62,7 @@ msync_store_check_object(const msync_look_t *look,
     code = sqlite3_step(stmt);
 
     if (code == SQLITE_DONE) {
-        fault = "is missing";
+        fault = expected == NULL || *expected != '\0' ? "is missing" : NULL;
 
     } else if (code != SQLITE_ROW) {
         rc = msync_store_fault(look->store, "checking", err);
@@ -80,7 +80,7 @@ msync_store_check_object(const msync_look_t *look,
         snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
                  "it again when it starts", type, name, fault);
 
-        if (strcmp(type, "trigger") == 0) {
+        if (table != NULL && strcmp(type, "trigger") == 0) {
             lost.what = MSYNC_LOST_TRIGGER;
         }
 
@@ -246,7 +246,8 @@ check_table(const msync_look_t *look, const msync_table_t *table,
              ? check_trigger(look, table, msync_store_events[i], err) : rc;
     }
 
-    return rc;
+    return rc == MSYNC_OK && table->push != 0
+           ? msync_store_check_replace(look, table, err) : rc;
 }
 
 
@@ -337,7 +338,8 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
 
     if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
         || msync_store_check_schema(store, set_up, report_lost, &report, err)
-           != MSYNC_OK)
+           != MSYNC_OK
+        || msync_store_check_expressions(store, each, data, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

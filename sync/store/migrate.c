@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/store_private.h"
 #include "base/log.h"
@@ -38,6 +39,10 @@ static const struct {
     { 5, "" }
 };
 
+/* a table that is missing is made again when it is still missing then */
+#define TABLE_PAUSE  100           /* ms */
+#define TABLE_TRIES  20
+
 #define VERSION_STALE_EXTRA  2
 #define VERSION_NO_LIST      4
 
@@ -50,6 +55,7 @@ typedef struct {
     bool           *triggers;      /* owned, of which table of the catalogue;
                                       NULL: only looked for, nothing said */
     bool            any;
+    bool            table;         /* one of the catalogue is not there */
     bool            refused;       /* why is in err */
     msync_err_t    *err;           /* borrowed */
 } losses_t;
@@ -234,6 +240,9 @@ note_lost(void *data, const msync_lost_t *lost)
     losses_t  *losses = data;
 
     losses->any = true;
+    losses->table = losses->table
+                    || (lost->table != NULL
+                        && strcmp(lost->type, "table") == 0);
 
     if (lost->what == MSYNC_LOST_FIELD) {
         if (!losses->refused) {
@@ -264,6 +273,62 @@ find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
 
     return msync_store_check_schema(store, true, note_lost, losses, err)
            == MSYNC_OK && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+/*
+ * An application that rebuilds a table outside of a transaction has none for a
+ * moment, and could not give the new one its name if it were made meanwhile.
+ */
+
+static int
+find_lasting_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
+{
+    int              rc, tries;
+    struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
+
+    for (tries = 0; ; tries++) {
+        memset(losses, 0, sizeof(losses_t));
+        rc = find_losses(store, losses, err);
+
+        if (rc != MSYNC_OK || !losses->table || tries == TABLE_TRIES) {
+            return rc;
+        }
+
+        (void) nanosleep(&pause, NULL);
+    }
+}
+
+
+/* who silenced the changelog for good has changed what nobody knows of; it is
+ * not repeated by sending everything */
+
+static int
+mend_flag(msync_store_t *store, msync_err_t *err)
+{
+    int64_t        silent;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_FLAG_SET,
+                            "SELECT 1 FROM msync_flag WHERE integrating",
+                            err);
+
+    if (msync_store_scalar(store, stmt, &silent, "msync_flag", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (silent == 0) {
+        return MSYNC_OK;
+    }
+
+    msync_log(MSYNC_LOG_WARN, "somebody has silenced the changelog "
+              "(msync_flag); it is not silent any more, but what was changed "
+              "meanwhile is not sent");
+
+    return msync_store_exec(store, "UPDATE msync_flag SET integrating = 0",
+                            err);
 }
 
 
@@ -421,6 +486,7 @@ migrate_tables(msync_store_t *store, int64_t version, const char *schema,
      */
     if (msync_store_take_tables(store, known, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
+        || msync_store_mend_replace(store, err) != MSYNC_OK
         || msync_store_end_early(store, err) != MSYNC_OK
         || (version != 0
             && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
@@ -511,13 +577,14 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     if (schema_version(store, &seen, err) != MSYNC_OK
         || msync_store_know_loose(store, err) != MSYNC_OK
         || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
-        || (set_up && find_losses(store, &losses, err) != MSYNC_OK))
+        || (set_up && find_lasting_losses(store, &losses, err) != MSYNC_OK))
     {
         goto done;
     }
 
     if (set_up && !losses.any) {
-        rc = note_tables_file(store, err);
+        rc = mend_flag(store, err) == MSYNC_OK ? note_tables_file(store, err)
+                                               : MSYNC_ERROR;
         goto done;
     }
 
@@ -560,7 +627,7 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
     }
 
     if (seen == store->schema) {
-        return MSYNC_OK;
+        return mend_flag(store, err);
     }
 
     return msync_store_identify(store, &version, err) == MSYNC_OK

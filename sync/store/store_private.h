@@ -77,6 +77,7 @@ typedef enum {
     MSYNC_STMT_NEVER_SENT_CLEAR,
     MSYNC_STMT_CHANGELOG_END,
     MSYNC_STMT_HAS_KEY,
+    MSYNC_STMT_FLAG_SET,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -264,6 +265,24 @@ extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
 void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event);
 
+/* the columns of a change, and SQL expressions of that of "row" in their
+ * order; and the condition that the helper is not at work */
+#define MSYNC_SQL_CHANGE                                                      \
+    "table_name, record_id, row_action, store_id, parent_id"
+#define MSYNC_SQL_SPEAKING                                                    \
+    "NOT EXISTS (SELECT 1 FROM msync_flag WHERE integrating)"
+
+void msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, const char *action);
+
+/* makes the triggers that notice rows which REPLACE removes, as the indexes of
+ * their tables are now; inside a transaction */
+int msync_store_mend_replace(msync_store_t *store, msync_err_t *err);
+
+/* tells of indexes that these do not look at */
+int msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
+
 /* SQL that puts every row of a table that this site (?1 is its id) may send
  * into the changelog; "filter" is that of msync_store_changes_filter, and
  * what may follow it */
@@ -328,7 +347,8 @@ typedef struct {
     void           *data;
 } msync_look_t;
 
-/* "expected": its SQL as sqlite_master has it, NULL: whatever it is */
+/* "expected": its SQL as sqlite_master has it, NULL: whatever it is, "": it is
+ * not to be there */
 int msync_store_check_object(const msync_look_t *look,
     const msync_table_t *table, const char *type, const char *name,
     const char *expected, msync_err_t *err);
@@ -336,6 +356,8 @@ void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
 int msync_store_check_bookkeeping(const msync_look_t *look,
     msync_err_t *err);
+int msync_store_check_replace(const msync_look_t *look,
+    const msync_table_t *table, msync_err_t *err);
 
 /* whether that is so */
 int msync_store_is_set_up(msync_store_t *store, bool *set_up,

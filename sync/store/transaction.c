@@ -123,9 +123,9 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
     sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
     put_tables(sql, store->catalogue, false);
     sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
-        "WHERE type = 'trigger' AND (name COLLATE NOCASE NOT IN ('msync_' || "
-        "tbl_name || '_INSERT', 'msync_' || tbl_name || '_UPDATE', 'msync_' "
-        "|| tbl_name || '_DELETE') OR tbl_name COLLATE NOCASE NOT IN ");
+        "WHERE type = 'trigger' AND (substr(name, 1, length(tbl_name) + 7) "
+        "COLLATE NOCASE <> 'msync_' || tbl_name || '_' OR tbl_name COLLATE "
+        "NOCASE NOT IN ");
     put_tables(sql, store->catalogue, true);
     sqlite3_str_appendall(sql, ") ORDER BY 1 DESC LIMIT 1");
     *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);

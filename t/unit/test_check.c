@@ -93,6 +93,112 @@ opening_makes_triggers_and_tables_good(void **state)
 }
 
 
+/* each is missed and made again, and nothing else is touched */
+
+static void
+every_object_of_msyncs_is_missed_and_made_again(void **state)
+{
+    int          n = 0;
+    char         found[8192], names[65536], *sql, *name, *rest, *row;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    static const char  list[] =
+        "SELECT group_concat(type || ' \"' || name || '\"', ';') FROM "
+        "sqlite_master WHERE type IN ('index', 'trigger') AND name NOT LIKE "
+        "'sqlite_%' AND (tbl_name IN ('Location', 'trans_line', 'changelog', "
+        "'sync_buffer') OR name LIKE 'msync_vaccination%') OR type = 'table' "
+        "AND name LIKE 'msync\\_%' ESCAPE '\\' OR name IN ('changelog', "
+        "'sync_buffer', 'sync_log')";
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    snprintf(names, sizeof(names), "%s", site_get(site, list));
+
+    for (row = strtok_r(names, ";", &rest); row != NULL;
+         row = strtok_r(NULL, ";", &rest))
+    {
+        sql = sqlite3_mprintf("DROP %s", row);
+        site_sql(site, sql);
+        found[0] = '\0';
+        (void) msync_store_check(site->store, note, found, &err);
+        name = strchr(row, '"');
+
+        if (strcmp(name, "\"msync_refused\"") != 0
+            && strcmp(name, "\"sync_buffer\"") != 0
+            && strcmp(name, "\"msync_flag\"") != 0)
+        {
+            assert_non_null(strstr(found, name));
+        }
+
+        assert_ok(msync_store_renew(site->store, &err));
+        found[0] = '\0';
+        assert_ok(msync_store_check(site->store, note, found, &err));
+        assert_string_equal(found, "");
+        sqlite3_free(sql);
+        n++;
+    }
+
+    assert_true(n > 20);
+}
+
+
+static void
+a_changelog_that_is_made_again_goes_on_behind_the_cursors(void **state)
+{
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 500,
+                                  &err));
+    site_sql(site, "DROP TABLE changelog");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+    site_sql(site, "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L', 'd', 'c', 'S')");
+    assert_string_equal(site_get(site, "SELECT cursor FROM changelog"),
+                        "500");
+}
+
+
+static void
+columns_of_msyncs_own_tables_come_back(void **state)
+{
+    char         found[8192] = "";
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "ALTER TABLE sync_log DROP COLUMN error_code;"
+             "ALTER TABLE changelog DROP COLUMN name_link_id");
+    (void) msync_store_check(site->store, note, found, &err);
+    assert_non_null(strstr(found, "column \"error_code\" of table "
+                           "\"sync_log\" is missing"));
+    assert_ok(msync_store_renew(site->store, &err));
+    found[0] = '\0';
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_string_equal(found, "");
+}
+
+
+static void
+a_changelog_that_was_silenced_speaks_again(void **state)
+{
+    char         found[8192] = "";
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "UPDATE msync_flag SET integrating = 1");
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_non_null(strstr(found, "silenced"));
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT integrating FROM msync_flag"),
+                        "0");
+}
+
+
 static void
 renamed_tables_have_their_triggers(void **state)
 {
@@ -148,6 +254,10 @@ main(void)
         T(a_cursor_that_is_no_whole_number_is_found),
         T(a_trigger_that_says_something_else_is_found),
         T(opening_makes_triggers_and_tables_good),
+        T(every_object_of_msyncs_is_missed_and_made_again),
+        T(a_changelog_that_is_made_again_goes_on_behind_the_cursors),
+        T(columns_of_msyncs_own_tables_come_back),
+        T(a_changelog_that_was_silenced_speaks_again),
         T(renamed_tables_have_their_triggers),
         T(a_large_catalogue_is_checked)
     };

@@ -1,0 +1,272 @@
+/* Rows that go without a DELETE, and changes that change nothing. */
+
+#include "site.h"
+#include "base/log.h"
+#include "store/check.h"
+
+#define LOCATION(id, code)                                                    \
+    "INTO Location (ID, Description, code, store_ID) VALUES ('" id "', 'd', " \
+    "'" code "', 'S1')"
+
+
+static void
+note(void *data, const char *text)
+{
+    strcat(data, text);
+    strcat(data, ";");
+}
+
+
+static void
+assert_check(site_t *site, const char *expected)
+{
+    char         found[8192] = "";
+    msync_err_t  err;
+
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_string_equal(found, expected);
+}
+
+
+/* the latest change of each record, and no DELETE twice; they are forgotten
+ * then */
+
+static const char *
+changes(site_t *site)
+{
+    static char  text[4096];
+
+    assert_string_equal(site_get(site, "SELECT record_id FROM changelog WHERE "
+                                 "row_action = 'DELETE' GROUP BY record_id "
+                                 "HAVING count(*) > 1"), "");
+    snprintf(text, sizeof(text), "%s",
+             site_get(site, "SELECT group_concat(record_id || ' ' || "
+                      "row_action) FROM (SELECT max(cursor), record_id, "
+                      "row_action FROM changelog GROUP BY record_id ORDER BY "
+                      "row_action, record_id)"));
+    site_sql(site, "DELETE FROM changelog");
+
+    return text;
+}
+
+
+/* an index of the application's, which msync has seen */
+
+static void
+begin(site_t *site, const char *sql)
+{
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, sql);
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_check(site, "");
+}
+
+
+static void
+what_a_replace_removes_is_deleted_once(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const struct {
+        const char  *sql;
+        const char  *changes;
+    } cases[] = {
+        { "INSERT OR REPLACE " LOCATION("B", "a"), "A DELETE,B UPSERT" },
+        { "REPLACE " LOCATION("C", "a"), "B DELETE,C UPSERT" },
+        { "REPLACE " LOCATION("C", "a"), "C UPSERT" },
+        { "INSERT " LOCATION("D", "d"), "D UPSERT" },
+        { "UPDATE OR REPLACE Location SET code = 'a' WHERE ID = 'D'",
+          "C DELETE,D UPSERT" },
+        { "INSERT " LOCATION("E", "e"), "E UPSERT" },
+        { "UPDATE OR REPLACE Location SET ID = 'E' WHERE ID = 'D'",
+          "D DELETE,E UPSERT" },
+        { "INSERT OR REPLACE INTO Location (ID, Description, code, store_ID) "
+          "SELECT 'F', 'd', 'a', 'S1' UNION ALL SELECT 'G', 'd', 'a', 'S1'",
+          "E DELETE,F DELETE,G UPSERT" },
+
+        /* what stays is not deleted, now or later */
+        { "INSERT OR IGNORE " LOCATION("H", "a"), "" },
+        { "INSERT " LOCATION("H", "a") " ON CONFLICT DO NOTHING", "" },
+        { "INSERT " LOCATION("H", "a") " ON CONFLICT (code) DO UPDATE SET "
+          "Description = 'x'", "G UPSERT" },
+        { "UPDATE OR IGNORE Location SET code = 'a'", "" },
+        { "INSERT " LOCATION("I", "i"), "I UPSERT" },
+        { "INSERT OR IGNORE " LOCATION("J", "a") ";"
+          "DELETE FROM Location WHERE ID = 'G'; INSERT " LOCATION("J", "j"),
+          "G DELETE,J UPSERT" }
+    };
+
+    begin(site, "CREATE UNIQUE INDEX by_code ON Location (code)");
+    site_sql(site, "INSERT " LOCATION("A", "a"));
+    (void) changes(site);
+
+    for (i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+        if (i == sizeof(cases) / sizeof(*cases)) {
+            site_sql(site, "PRAGMA recursive_triggers = ON;"
+                     "DELETE FROM Location; INSERT " LOCATION("A", "a"));
+            (void) changes(site);
+        }
+
+        site_sql(site, cases[i % (sizeof(cases) / sizeof(*cases))].sql);
+        assert_string_equal(changes(site),
+                            cases[i % (sizeof(cases) / sizeof(*cases))]
+                                .changes);
+    }
+}
+
+
+static void
+every_manner_of_unique_is_looked_at(void **state)
+{
+    site_t  *site = *state;
+
+    begin(site, "CREATE TABLE n (number INTEGER PRIMARY KEY, ID TEXT UNIQUE, "
+          "Description TEXT, code TEXT COLLATE NOCASE, hold BOOLEAN, Volume "
+          "REAL, store_ID TEXT, type_ID TEXT, msync_extra TEXT, slug TEXT, "
+          "UNIQUE (slug, store_ID) ON CONFLICT REPLACE);"
+          "DROP TABLE Location; ALTER TABLE n RENAME TO Location;"
+          "CREATE UNIQUE INDEX by_code ON Location (code) WHERE hold IS NULL "
+          "AND Description <> ') WHERE';");
+
+    site_sql(site, "INSERT INTO Location (number, ID, code) VALUES (1, 'A', "
+             "'a'), (2, 'B', 'b'), (3, 'C', 'c')");
+    (void) changes(site);
+    site_sql(site, "REPLACE INTO Location (number, ID, code) VALUES (1, 'D', "
+             "'d')");
+    assert_string_equal(changes(site), "A DELETE,D UPSERT");
+
+    site_sql(site, "UPDATE Location SET Description = 'd'");
+    (void) changes(site);
+    site_sql(site, "REPLACE INTO Location (ID, code, Description) VALUES "
+             "('E', 'B', 'd')");
+    assert_string_equal(changes(site), "B DELETE,E UPSERT");
+    site_sql(site, "REPLACE INTO Location (ID, code) VALUES ('F', 'B')");
+    assert_string_equal(changes(site), "F UPSERT");
+
+    site_sql(site, "UPDATE Location SET slug = 's', store_ID = 'S' WHERE ID "
+             "= 'C'");
+    (void) changes(site);
+    site_sql(site, "INSERT INTO Location (ID, slug, store_ID) VALUES ('G', "
+             "'s', 'S')");
+    assert_string_equal(changes(site), "C DELETE,G UPSERT");
+    site_sql(site, "INSERT INTO Location (ID, slug, store_ID) VALUES ('H', "
+             "'s', 'T')");
+    assert_string_equal(changes(site), "H UPSERT");
+}
+
+
+static void
+an_index_of_expressions_is_told_of(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "CREATE UNIQUE INDEX by_code ON Location (lower(code))");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_check(site, "table \"Location\": it has a UNIQUE index of an "
+                 "expression; a row that INSERT OR REPLACE removes by that is "
+                 "not deleted at central;");
+    site_sql(site, "INSERT " LOCATION("A", "a"));
+}
+
+
+/* such a table has no triggers that it does not need */
+
+static void
+the_triggers_come_and_go_with_the_index(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char  count[] = "SELECT count(*) FROM sqlite_master WHERE "
+                                 "type = 'trigger' AND tbl_name = 'Location'";
+
+    assert_string_equal(site_get(site, count), "3");
+    begin(site, "CREATE UNIQUE INDEX by_code ON Location (code)");
+    assert_string_equal(site_get(site, count), "8");
+    site_sql(site, "INSERT " LOCATION("A", "a"));
+    assert_string_equal(changes(site), "A UPSERT");
+
+    site_sql(site, "DROP INDEX by_code");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, count), "3");
+    assert_string_equal(changes(site), "");
+}
+
+
+static void
+only_what_goes_on_the_wire_is_a_change(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const struct {
+        const char  *sql;
+        const char  *changes;
+    } cases[] = {
+        { "UPDATE Location SET code = code, hold = hold, Volume = 1", "" },
+        { "UPDATE Location SET own = 'x'", "" },
+        { "UPDATE Location SET Volume = 1.0", "" },
+        { "UPDATE Location SET code = 'CODE'", "A UPSERT" },
+        { "UPDATE Location SET Volume = NULL", "A UPSERT" },
+        { "UPDATE Location SET Volume = NULL", "" },
+        { "UPDATE Location SET Volume = 2", "A UPSERT" },
+        { "UPDATE Location SET msync_extra = '{\"x\":1}'", "A UPSERT" },
+        { "UPDATE Location SET ID = 'B'", "A DELETE,B UPSERT" },
+        { "UPDATE Location SET ID = 'b'", "B DELETE,b UPSERT" },
+        { "UPDATE Location SET store_ID = 'S2'", "b UPSERT" }
+    };
+
+    begin(site, "CREATE TABLE n (ID TEXT COLLATE NOCASE PRIMARY KEY, "
+          "Description TEXT, code TEXT COLLATE NOCASE, hold BOOLEAN, Volume, "
+          "store_ID TEXT, type_ID TEXT, msync_extra TEXT, own TEXT);"
+          "DROP TABLE Location; ALTER TABLE n RENAME TO Location;"
+          "INSERT INTO Location (ID, code, Volume, store_ID) VALUES ('A', "
+          "'code', 1, 'S1')");
+    (void) changes(site);
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        site_sql(site, cases[i].sql);
+        assert_string_equal(changes(site), cases[i].changes);
+    }
+}
+
+
+static void
+without_the_row_of_the_flag_changes_are_written(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "DELETE FROM msync_flag; INSERT " LOCATION("A", "a"));
+    assert_string_equal(changes(site), "A UPSERT");
+
+    /* and the helper is silent none the less */
+    site_sql(site, "CREATE TABLE note (x); CREATE TRIGGER mine AFTER INSERT "
+             "ON unit BEGIN INSERT INTO note VALUES (1); END");
+    assert_ok(msync_store_begin_integration(site->store, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT integrating FROM msync_flag"),
+                        "0");
+}
+
+
+int
+main(void)
+{
+#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        T(what_a_replace_removes_is_deleted_once),
+        T(every_manner_of_unique_is_looked_at),
+        T(an_index_of_expressions_is_told_of),
+        T(the_triggers_come_and_go_with_the_index),
+        T(only_what_goes_on_the_wire_is_a_change),
+        T(without_the_row_of_the_flag_changes_are_written)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
