@@ -65,6 +65,8 @@ typedef struct {
     msync_remedy_e   remedy;
     int              http_status;     /* of the answer, 0: there was none */
     long             retry_after;     /* seconds asked for, 0: not said */
+    bool             note;            /* of a record that is not used: nobody
+                                         has to mend anything */
     const char      *advice;          /* static, better than the variant's
                                          own here; NULL: that */
     char             text[MSYNC_ERR_TEXT_MAX];  /* what happened, one line,

@@ -123,6 +123,14 @@ void msync_catalogue_free(msync_catalogue_t **catalogue);
 const msync_table_t *msync_catalogue_find(const msync_catalogue_t *catalogue,
     const char *name);
 
+/* a table of servers that are newer than the catalogue, of which a site needs
+ * nothing */
+bool msync_catalogue_is_later(const char *name);
+
+/* whether this server may only send such rows of this site's stores as are not
+ * here yet: the site alone changes them */
+bool msync_table_is_own(const msync_table_t *table, unsigned side);
+
 const msync_field_t *msync_table_field(const msync_table_t *table,
     const char *name);
 

@@ -49,6 +49,22 @@ msync_row_is_dropped(const msync_table_t *table, unsigned side,
 }
 
 
+bool
+msync_catalogue_is_later(const char *name)
+{
+    static const char *const  later[] = { "site", "user_store", NULL };
+
+    return msync_catalogue_word(later, name) >= 0;
+}
+
+
+bool
+msync_table_is_own(const msync_table_t *table, unsigned side)
+{
+    return side == MSYNC_LEGACY && strcmp(table->name, "transact") == 0;
+}
+
+
 static bool
 rules_is_text(const msync_table_t *table, const char *name,
     const msync_json_slice_t *slices, const char *text)

@@ -33,6 +33,7 @@ typedef struct {
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
     bool                      bulk;        /* first sync: marked ahead */
+    bool                      whole;       /* an initialised site */
     bool                      unsent;      /* this site has changes to send */
     bool                      refused;     /* … and such that central did not
                                               take */
@@ -106,7 +107,7 @@ upsert(integration_t *in, const msync_pending_t *pending,
     const msync_field_t **field, msync_err_t *err)
 {
     int          rc;
-    bool         ours, missing = false;
+    bool         ours, missing = false, foreign = false;
     msync_row_t  row;
 
     rc = is_ours(in, pending->record_id, &ours, err);
@@ -129,6 +130,17 @@ upsert(integration_t *in, const msync_pending_t *pending,
     } else if (msync_row_is_removal(&row)) {
         rc = msync_store_row_delete(in->store, in->table,
                                     pending->record_id, err);
+
+    } else if (in->whole && msync_table_is_own(in->table, pending->side)
+               && msync_store_row_differs(in->store, &row, &foreign, err)
+                  != MSYNC_OK)
+    {
+        rc = MSYNC_ERROR;
+
+    } else if (foreign) {
+        rc = refuse(err, "it belongs to this site, which alone changes it; "
+                         "what central has sent of it is not taken");
+        err->note = true;
 
     } else if (!in->merged
                || msync_store_follow_merges(in->store, &row, err) == MSYNC_OK)
@@ -154,17 +166,15 @@ upsert(integration_t *in, const msync_pending_t *pending,
 static int
 delete(integration_t *in, const msync_pending_t *pending, msync_err_t *err)
 {
-    switch (in->table->on_delete) {
-
-    case MSYNC_DELETE_HARD:
-        return msync_store_row_delete(in->store, in->table,
-                                      pending->record_id, err);
-    case MSYNC_DELETE_SOFT:
+    if (in->table->on_delete == MSYNC_DELETE_SOFT) {
         return msync_store_row_soft_delete(in->store, in->table,
                                            pending->record_id, err);
-    default:
-        return refuse(err, "records of this table cannot be deleted");
     }
+
+    /* where Open mSupply handles no delete, a row that nothing refers to is
+     * missed by nobody */
+    return msync_store_row_delete(in->store, in->table, pending->record_id,
+                                  err);
 }
 
 
@@ -313,8 +323,11 @@ integrate_record(void *data, const msync_pending_t *pending,
         return MSYNC_ERROR;
     }
 
-    return fail(in, pending->rowid, field ? field->name : NULL, fault.text,
-                err);
+    rc = fail(in, pending->rowid, field ? field->name : NULL, fault.text,
+              err);
+
+    return rc == MSYNC_OK && fault.note
+           ? msync_store_buffer_note(in->store, pending->rowid, err) : rc;
 }
 
 
@@ -570,6 +583,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.store = store;
     in.catalogue = catalogue;
     in.limit = whole ? INT64_MAX : TRANSACTION;
+    in.whole = whole;
     in.hook = hook;
     in.data = data;
     in.result = result;

@@ -277,6 +277,25 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
 
 
 int
+msync_store_buffer_note(msync_store_t *store, int64_t rowid,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_NOTE,
+                            "UPDATE sync_buffer SET dismissed = 1 WHERE id = "
+                            "?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, rowid);
+
+    return msync_store_run(store, stmt, "noting a record", err);
+}
+
+
+int
 msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
@@ -388,25 +407,29 @@ fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     sqlite3_stmt  *stmt;
 
     bool  known = msync_catalogue_find(store->catalogue, table) != NULL;
+    bool  later = !known && msync_catalogue_is_later(table);
 
     stmt = msync_store_prepare(store,
         "UPDATE sync_buffer SET integration_error = ?2, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
-        "last_tried = ?7, retry_at = ?7 + " PAUSE_SQL ", tries = tries + 1 "
-        "WHERE table_name = ?1 AND " DUE " AND (?5 OR action NOT IN "
-        "('UPSERT', 'DELETE', 'MERGE'))", err);
+        "last_tried = ?7, retry_at = ?7 + " PAUSE_SQL ", tries = tries + 1, "
+        "dismissed = max(dismissed, ?6) WHERE table_name = ?1 AND " DUE " "
+        "AND (?5 OR action NOT IN ('UPSERT', 'DELETE', 'MERGE'))", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(stmt, 2, known ? "the action is none that is known"
+                               : later ? "only servers of a later version "
+                                         "have this table"
                                : "the catalogue does not know this table",
                       -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 3, msync_clock_format(store->batch_start, now), -1,
                       SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
     sqlite3_bind_int(stmt, 5, !known);
+    sqlite3_bind_int(stmt, 6, later);
 
     if (msync_store_run(store, stmt, "marking unknown tables", err)
         != MSYNC_OK)

@@ -55,6 +55,11 @@ int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     const char *field, const char *reason, const msync_table_t *missing,
     const char *missing_id, msync_err_t *err);
 
+/* one that was marked as failed needs nobody: it is listed with those that
+ * were dismissed, and not counted (dismiss.h) */
+int msync_store_buffer_note(msync_store_t *store, int64_t rowid,
+    msync_err_t *err);
+
 /* a row has come: records that failed for want of it are due */
 int msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
@@ -75,7 +80,8 @@ int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
 
 /* marks as failed all pending records whose table the catalogue does not
- * have, or whose action is none that we know */
+ * have, or whose action is none that we know; those of tables that only later
+ * servers have need nobody */
 int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
 
 /* calls each with the first "limit" records that failed in either direction

@@ -225,5 +225,10 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
         rc = remember(store, table, lose, keep, err);
     }
 
-    return msync_store_tried(store, owed, rc, err);
+    rc = msync_store_tried(store, owed, rc, err);
+
+    /* references of the application's own still name the loser */
+    err->note = false;
+
+    return rc;
 }

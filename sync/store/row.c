@@ -286,6 +286,69 @@ row_has_key(msync_store_t *store, const msync_field_t *field,
 }
 
 
+/* one statement for each question: few records ask it */
+
+int
+msync_store_row_differs(msync_store_t *store, const msync_row_t *row,
+    bool *differs, msync_err_t *err)
+{
+    int                   rc;
+    size_t                i;
+    int64_t               site = -1;
+    sqlite3_str          *sql;
+    sqlite3_stmt         *stmt;
+    const msync_table_t  *table = row->table, *stores;
+
+    *differs = false;
+    stores = msync_catalogue_find(store->catalogue, "store");
+
+    if (stores == NULL || table->store_field == NULL
+        || table->store_via != NULL)
+    {
+        return MSYNC_OK;
+    }
+
+    sql = sqlite3_str_new(NULL);
+    sqlite3_str_appendf(sql, "SELECT 1 FROM \"%w\" AS t, \"%w\" AS s WHERE "
+                        "t.\"%w\" = ?%d AND s.\"%w\" = t.\"%w\" AND "
+                        "s.\"sync_id_remote_site\" = ?%d AND NOT (1",
+                        table->sql, stores->sql,
+                        table->fields[table->key].name, (int) table->key + 1,
+                        stores->fields[stores->key].name,
+                        table->store_field->name, (int) table->n + 1);
+
+    for (i = 0; i < table->n; i++) {
+        if (row->present[i]) {
+            sqlite3_str_appendf(sql, " AND t.\"%w\" IS ?%d",
+                                table->fields[i].name, (int) i + 1);
+        }
+    }
+
+    sqlite3_str_appendall(sql, ")");
+    stmt = row_prepare(store, sqlite3_str_finish(sql), err);
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        sqlite3_finalize(stmt);
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        if (row->present[i]) {
+            msync_store_bind(stmt, (int) i + 1, &row->values[i]);
+        }
+    }
+
+    sqlite3_bind_int64(stmt, (int) table->n + 1, site);
+    rc = msync_store_found(store, stmt, differs, table->name, err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
 /* which parent is missing; SQLite itself does not tell */
 
 static int
@@ -566,6 +629,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
 
     if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD && referred) {
         msync_err_context(err, "other records still refer to it");
+        err->note = true;
     }
 
     return rc;

@@ -158,18 +158,6 @@ soft_deletes_mark_and_an_upsert_revives(void **state)
 
 
 static void
-a_delete_that_is_not_handled_is_kept_with_its_reason(void **state)
-{
-    site_t              *site = *state;
-    msync_integrated_t   result;
-
-    site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_DELETE, NULL);
-    result = integrate(site, true);
-    assert_int_equal(result.failed, 1);
-}
-
-
-static void
 an_unsent_edit_is_not_overwritten(void **state)
 {
     site_t       *site = *state;
@@ -500,7 +488,6 @@ main(void)
         T(unknown_tables_are_kept_and_reported),
         T(deletes_go_children_first),
         T(soft_deletes_mark_and_an_upsert_revives),
-        T(a_delete_that_is_not_handled_is_kept_with_its_reason),
         T(an_unsent_edit_is_not_overwritten),
         T(a_refused_edit_is_not_overwritten),
         T(an_inactive_join_is_removed),
@@ -515,7 +502,6 @@ main(void)
         LOOSE(unknown_tables_are_kept_and_reported),
         LOOSE(deletes_go_children_first),
         LOOSE(soft_deletes_mark_and_an_upsert_revives),
-        LOOSE(a_delete_that_is_not_handled_is_kept_with_its_reason),
         LOOSE(an_unsent_edit_is_not_overwritten),
         LOOSE(an_inactive_join_is_removed),
         LOOSE(local_fields_keep_their_values),
