@@ -1,0 +1,554 @@
+/*
+ * Records as the genuine servers send and take them, from a file that the
+ * environment names (MSYNC_WIRE_SAMPLES) and that is no part of the project:
+ * a JSON array of {table, recordId, action, direction, recordData}.
+ *
+ * What is different on purpose is told in docs/wire-differences.md.
+ */
+
+#include "site.h"
+
+#include <cjson/cJSON.h>
+
+#include "run/integrate.h"
+#include "store/changelog.h"
+
+
+static cJSON  *samples;
+
+
+static int
+open_samples(void **state)
+{
+    FILE        *file;
+    long         size;
+    char        *text;
+    const char  *path = getenv("MSYNC_WIRE_SAMPLES");
+
+    (void) state;
+
+    if (path == NULL || *path == '\0') {
+        return 0;
+    }
+
+    file = fopen(path, "re");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    size = ftell(file);
+    rewind(file);
+    text = malloc(size + 1);
+    assert_int_equal(fread(text, 1, size, file), size);
+    fclose(file);
+    text[size] = '\0';
+    samples = cJSON_Parse(text);
+    free(text);
+    assert_true(cJSON_IsArray(samples));
+
+    return 0;
+}
+
+
+static int
+close_samples(void **state)
+{
+    (void) state;
+    cJSON_Delete(samples);
+    return 0;
+}
+
+
+static const char *
+member(const cJSON *sample, const char *name)
+{
+    const char  *text;
+
+    text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(sample,
+                                                                 name));
+    return text ? text : "";
+}
+
+
+/* a row that others refer to, with something in each field that has to have
+ * something; stores are this site's */
+
+static void
+put_parent(site_t *site, const msync_table_t *table, const char *id)
+{
+    char                 *sql;
+    size_t                i;
+    sqlite3_str          *columns = sqlite3_str_new(NULL);
+    sqlite3_str          *values = sqlite3_str_new(NULL);
+    const msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (i == table->key || field->nullable || field->local_only
+            || !field->required)
+        {
+            continue;
+        }
+
+        sqlite3_str_appendf(columns, ", \"%w\"", field->name);
+        sqlite3_str_appendf(values, ", %Q",
+                            field->type == MSYNC_TYPE_DATE ? "2026-01-01"
+                            : field->type == MSYNC_TYPE_DATETIME
+                            ? "2026-01-01T00:00:00"
+                            : field->type == MSYNC_TYPE_STRING ? "" : "0");
+    }
+
+    if (strcmp(table->name, "store") == 0) {
+        sqlite3_str_appendall(columns, ", sync_id_remote_site");
+        sqlite3_str_appendf(values, ", %d", SITE_ID);
+    }
+
+    sql = sqlite3_mprintf("INSERT OR IGNORE INTO \"%w\" (\"%w\"%s) VALUES "
+                          "(%Q%s)", table->sql,
+                          table->fields[table->key].name,
+                          sqlite3_str_value(columns)
+                          ? sqlite3_str_value(columns) : "", id,
+                          sqlite3_str_value(values)
+                          ? sqlite3_str_value(values) : "");
+    site_sql(site, sql);
+    sqlite3_free(sql);
+    sqlite3_free(sqlite3_str_finish(columns));
+    sqlite3_free(sqlite3_str_finish(values));
+}
+
+
+static void
+put_parents(site_t *site, const msync_table_t *table, const cJSON *data)
+{
+    size_t                i;
+    const char           *id = member(data, "mergeIdToKeep");
+    const msync_field_t  *field;
+
+    if (*id != '\0') {
+        put_parent(site, table, id);
+    }
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+        id = member(data, field->name);
+
+        if (field->fk && *id != '\0') {
+            put_parent(site, field->target, id);
+        }
+    }
+}
+
+
+static bool
+is_empty(const cJSON *value)
+{
+    return value == NULL || cJSON_IsNull(value)
+           || (cJSON_IsString(value) && value->valuestring[0] == '\0')
+           || ((cJSON_IsObject(value) || cJSON_IsArray(value))
+               && value->child == NULL);
+}
+
+
+/* whether a column holds what a record says */
+
+static bool
+holds(const msync_field_t *field, const cJSON *value, sqlite3_stmt *stmt,
+    int i)
+{
+    int          seconds;
+    bool         same;
+    char         text[64];
+    cJSON       *json;
+    const char  *here = (const char *) sqlite3_column_text(stmt, i);
+
+    if (is_empty(value) && here == NULL) {
+        return field->nullable;
+    }
+
+    switch (field->type) {
+
+    case MSYNC_TYPE_BOOLEAN:
+        return here != NULL
+               && sqlite3_column_int(stmt, i) == cJSON_IsTrue(value);
+
+    case MSYNC_TYPE_NUMBER:
+    case MSYNC_TYPE_INTEGER:
+        return here != NULL ? sqlite3_column_double(stmt, i)
+                              == cJSON_GetNumberValue(value)
+               : (field->encoding & MSYNC_ENC_ZERO_IS_NULL)
+                 && cJSON_GetNumberValue(value) == 0;
+
+    case MSYNC_TYPE_DATE:
+        return strncmp(cJSON_GetStringValue(value), here ? here
+                                                         : "0000-00-00", 10)
+               == 0;
+
+    case MSYNC_TYPE_TIME:
+        if (cJSON_IsNumber(value)) {
+            seconds = value->valueint;
+            snprintf(text, sizeof(text), "%02d:%02d:%02d", seconds / 3600,
+                     seconds / 60 % 60, seconds % 60);
+            return strcmp(text, here) == 0;
+        }
+        return strncmp(here, is_empty(value) ? "00:00:00"
+                                             : value->valuestring, 8) == 0;
+
+    case MSYNC_TYPE_OBJECT:
+        if ((field->encoding & MSYNC_ENC_PUSH_AS_STRING)
+            && cJSON_IsString(value))
+        {
+            return strcmp(here, value->valuestring) == 0;
+        }
+        json = cJSON_Parse(here);
+        same = cJSON_Compare(json, value, true);
+        cJSON_Delete(json);
+        return same;
+
+    default:
+        return here != NULL && cJSON_IsString(value)
+               && strcmp(here, value->valuestring) == 0;
+    }
+}
+
+
+/* a statement about the row of a sample */
+
+static sqlite3_stmt *
+about(site_t *site, const msync_table_t *table, const cJSON *sample,
+    const char *column)
+{
+    char          *sql;
+    sqlite3_stmt  *stmt;
+
+    sql = sqlite3_mprintf("SELECT \"%w\" FROM \"%w\" WHERE \"%w\" = %Q",
+                          column, table->sql,
+                          table->fields[table->key].name,
+                          member(sample, "recordId"));
+    assert_int_equal(sqlite3_prepare_v2(site->app, sql, -1, &stmt, NULL),
+                     SQLITE_OK);
+    sqlite3_free(sql);
+    (void) sqlite3_step(stmt);
+
+    return stmt;
+}
+
+
+/* how many members of a sample the row does not have as they are there */
+
+static int
+compare_row(site_t *site, const msync_table_t *table, const cJSON *sample,
+    const cJSON *data)
+{
+    int            wrong = 0;
+    bool           held;
+    cJSON         *extra;
+    const cJSON   *value;
+    const char    *text;
+    sqlite3_stmt  *stmt;
+
+    const msync_field_t  *field;
+
+    stmt = about(site, table, sample, "msync_extra");
+    text = (const char *) sqlite3_column_text(stmt, 0);
+    extra = text ? cJSON_Parse(text) : NULL;
+    sqlite3_finalize(stmt);
+
+    cJSON_ArrayForEach(value, data) {
+        field = msync_table_field(table, value->string);
+
+        if (field == NULL || field->local_only) {
+            held = cJSON_Compare(cJSON_GetObjectItemCaseSensitive(extra,
+                                     value->string), value, true);
+
+        } else {
+            stmt = about(site, table, sample, field->name);
+            held = holds(field, value, stmt, 0);
+            sqlite3_finalize(stmt);
+        }
+
+        if (!held) {
+            print_message("%s %s: \"%s\" is another\n", table->name,
+                          member(sample, "recordId"), value->string);
+            wrong++;
+        }
+    }
+
+    cJSON_Delete(extra);
+    return wrong;
+}
+
+
+/* what Open mSupply drops, or takes for another record than its envelope
+ * says, becomes no row */
+
+static bool
+is_dropped(const msync_table_t *table, unsigned side, const cJSON *sample,
+    const cJSON *data)
+{
+    int           rc;
+    char         *text = cJSON_PrintUnformatted(data);
+    msync_row_t   row;
+    msync_err_t   err;
+
+    const msync_field_t  *at = NULL;
+
+    rc = msync_row_decode(&row, table, side, member(sample, "recordId"),
+                          text, &at, &err);
+    msync_row_clear(&row);
+    free(text);
+
+    return rc == MSYNC_DONE || at == &table->fields[table->key];
+}
+
+
+/* tables that only sites send come here as central has them */
+
+static unsigned
+side_of(const msync_table_t *table)
+{
+    if (table != NULL && table->pull == 0) {
+        ((msync_table_t *) table)->pull = table->push;
+    }
+
+    return table != NULL && !(table->pull & MSYNC_LEGACY) ? MSYNC_OMSUPPLY
+                                                          : MSYNC_LEGACY;
+}
+
+
+/* each sample meets a database without what the one before left there */
+
+static void
+begin_sample(site_t *site)
+{
+    site_sql(site, "DELETE FROM sync_buffer; DELETE FROM changelog; "
+             "DELETE FROM msync_refused; DELETE FROM msync_merged");
+}
+
+
+static msync_integrated_t
+pull(site_t *site, const cJSON *sample, unsigned side)
+{
+    char                *data;
+    msync_err_t          err;
+    const cJSON         *record;
+    msync_action_e       action;
+    msync_integrated_t   result;
+
+    record = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
+    data = cJSON_IsNull(record) ? NULL : cJSON_PrintUnformatted(record);
+    action = strcmp(member(sample, "action"), "Delete") == 0
+             ? MSYNC_ACTION_DELETE
+             : strcmp(member(sample, "action"), "Merge") == 0
+             ? MSYNC_ACTION_MERGE : MSYNC_ACTION_UPSERT;
+
+    site_pull(site, side, member(sample, "table"),
+              member(sample, "recordId"), action, data);
+    free(data);
+    assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
+                              &result, &err));
+    return result;
+}
+
+
+static int
+pull_sample(site_t *site, const cJSON *sample)
+{
+    unsigned              side;
+    const cJSON          *data;
+    const msync_table_t  *table;
+
+    begin_sample(site);
+    data = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
+    table = msync_catalogue_find(site->catalogue, member(sample, "table"));
+    side = side_of(table);
+
+    if (table == NULL) {
+        (void) pull(site, sample, side);
+        return !msync_catalogue_is_later(member(sample, "table"));
+    }
+
+    if (strcmp(member(sample, "action"), "Update") == 0
+        && is_dropped(table, side, sample, data))
+    {
+        return 0;
+    }
+
+    put_parents(site, table, data);
+
+    /* what others refer to stays: the samples before have left something */
+    if (pull(site, sample, side).failed > 0
+        && strcmp(member(sample, "action"), "Delete") != 0)
+    {
+        print_message("%s %s %s: %s\n", member(sample, "action"),
+                      table->name, member(sample, "recordId"),
+                      site_get(site, "SELECT integration_error FROM "
+                               "sync_buffer"));
+        return 1;
+    }
+
+    return strcmp(member(sample, "action"), "Update") == 0
+           ? compare_row(site, table, sample, data) : 0;
+}
+
+
+static void
+each_sample_that_is_pulled_becomes_the_row_that_it_says(void **state)
+{
+    int           n = 0, wrong = 0;
+    site_t       *site = *state;
+    const cJSON  *sample;
+
+    if (samples == NULL) {
+        print_message("MSYNC_WIRE_SAMPLES names no file of records: "
+                      "skipped\n");
+        skip();
+    }
+
+    site_sql(site, "PRAGMA foreign_keys = OFF");
+
+    cJSON_ArrayForEach(sample, samples) {
+        if (strcmp(member(sample, "direction"), "push") != 0) {
+            wrong += pull_sample(site, sample);
+            n++;
+        }
+    }
+
+    assert_true(n > 0);
+    assert_int_equal(wrong, 0);
+}
+
+
+/* what goes out for a row, NULL: nothing; to be freed */
+
+static cJSON *
+pushed(site_t *site, unsigned side, const char *table, const char *id)
+{
+    char           *sql;
+    cJSON          *json = NULL;
+    size_t          i;
+    int64_t         processed;
+    msync_err_t     err;
+    msync_batch_t   batch = { 0 };
+
+    sql = sqlite3_mprintf("INSERT INTO changelog (table_name, record_id, "
+                          "row_action) VALUES (%Q, %Q, 'UPSERT')", table,
+                          id);
+    site_sql(site, sql);
+    sqlite3_free(sql);
+    assert_ok(msync_store_changes(site->store, side, 0, 100, 1 << 20, &batch,
+                                  &processed, &err));
+
+    for (i = 0; i < batch.n; i++) {
+        if (strcmp(batch.records[i].id, id) == 0) {
+            json = cJSON_Parse(batch.records[i].data);
+        }
+    }
+
+    msync_batch_clear(&batch);
+    return json;
+}
+
+
+/* 0 says the same as null, and is read by those who refuse null */
+
+static bool
+is_same(const msync_field_t *field, const cJSON *sent, const cJSON *value)
+{
+    return cJSON_Compare(sent, value, true)
+           || (field != NULL && (field->encoding & MSYNC_ENC_ZERO_IS_NULL)
+               && cJSON_IsNull(value) && cJSON_IsNumber(sent)
+               && cJSON_GetNumberValue(sent) == 0);
+}
+
+
+static int
+push_sample(site_t *site, const cJSON *sample)
+{
+    int                   wrong = 0;
+    char                 *here, *there;
+    cJSON                *json;
+    unsigned              side;
+    const cJSON          *data, *value, *sent;
+    const msync_table_t  *table;
+
+    begin_sample(site);
+    data = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
+    table = msync_catalogue_find(site->catalogue, member(sample, "table"));
+    assert_non_null(table);
+
+    /* central alone has these */
+    if (table->push == 0) {
+        return 0;
+    }
+
+    side = side_of(table);
+    put_parents(site, table, data);
+    site_sql(site, "DELETE FROM changelog");
+    assert_int_equal(pull(site, sample, side).failed, 0);
+    json = pushed(site, table->push & side ? side : table->push,
+                  table->name, member(sample, "recordId"));
+
+    if (json == NULL) {
+        print_message("%s %s is not pushed: %s\n", table->name,
+                      member(sample, "recordId"),
+                      site_get(site, "SELECT error FROM msync_refused"));
+        return 1;
+    }
+
+    cJSON_ArrayForEach(value, data) {
+        sent = cJSON_GetObjectItemCaseSensitive(json, value->string);
+
+        if (!is_same(msync_table_field(table, value->string), sent, value)) {
+            here = sent ? cJSON_PrintUnformatted(sent) : NULL;
+            there = cJSON_PrintUnformatted(value);
+            print_message("%s %s: \"%s\" is sent as %s, not %s\n",
+                          table->name, member(sample, "recordId"),
+                          value->string, here ? here : "nothing", there);
+            free(here);
+            free(there);
+            wrong++;
+        }
+    }
+
+    cJSON_Delete(json);
+    return wrong;
+}
+
+
+static void
+each_row_is_pushed_as_the_sample_says(void **state)
+{
+    int           n = 0, wrong = 0;
+    site_t       *site = *state;
+    const cJSON  *sample;
+
+    if (samples == NULL) {
+        skip();
+    }
+
+    site_sql(site, "PRAGMA foreign_keys = OFF");
+
+    cJSON_ArrayForEach(sample, samples) {
+        if (strcmp(member(sample, "direction"), "push") == 0) {
+            wrong += push_sample(site, sample);
+            n++;
+        }
+    }
+
+    assert_true(n > 0);
+    assert_int_equal(wrong, 0);
+}
+
+
+#define S(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        S(each_sample_that_is_pulled_becomes_the_row_that_it_says),
+        S(each_row_is_pushed_as_the_sample_says)
+    };
+
+    return cmocka_run_group_tests(tests, open_samples, close_samples);
+}
