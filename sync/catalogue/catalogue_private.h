@@ -20,6 +20,10 @@ cJSON *msync_catalogue_read_tables(const char *text, size_t length,
 bool msync_row_is_dropped(const msync_table_t *table, unsigned side,
     const msync_json_slice_t *slices);
 
+/* whether central can read the values of the row together; names those that
+ * are missing */
+int msync_row_check(const msync_row_t *row, msync_err_t *err);
+
 /* a row takes over a text; it is returned */
 char *msync_row_own(msync_row_t *row, char *text);
 

@@ -50,7 +50,9 @@ msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
         }
     }
 
-    if (row->extra != NULL && encode_extra(&encode, row) != MSYNC_OK) {
+    if (msync_row_check(row, err) != MSYNC_OK
+        || (row->extra != NULL && encode_extra(&encode, row) != MSYNC_OK))
+    {
         goto failed;
     }
 

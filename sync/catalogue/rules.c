@@ -9,6 +9,7 @@
 #include "catalogue/catalogue_private.h"
 
 
+static bool rules_has(const msync_row_t *row, const char *name);
 static bool rules_is_text(const msync_table_t *table, const char *name,
     const msync_json_slice_t *slices, const char *text);
 
@@ -81,6 +82,62 @@ rules_is_text(const msync_table_t *table, const char *name,
 
     return slice->type == MSYNC_JSON_STRING && slice->length == length + 2
            && memcmp(slice->data + 1, text, length) == 0;
+}
+
+
+int
+msync_row_check(const msync_row_t *row, msync_err_t *err)
+{
+    size_t  i;
+
+    /* where "given" is, or always, one of two has to be */
+    static const struct {
+        const char  *table;
+        const char  *given;
+        const char  *one;
+        const char  *other;
+    } rules[] = {
+        { "requisition", "om_created_datetime", "om_status", "om_status" },
+        { "temperature_log", NULL, "om_datetime", "date" },
+        { "temperature_breach", NULL, "om_start_datetime", "start_date" }
+    };
+
+    for (i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+        if (strcmp(rules[i].table, row->table->name) == 0
+            && (rules[i].given == NULL || rules_has(row, rules[i].given))
+            && !rules_has(row, rules[i].one)
+            && !rules_has(row, rules[i].other))
+        {
+            return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                                 "field \"%s\" is empty, as is what could "
+                                 "stand for it, and central refuses the row, "
+                                 "so it cannot be sent; fill it in in the "
+                                 "application", rules[i].one);
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* true also for a field that a tables file took away */
+
+static bool
+rules_has(const msync_row_t *row, const char *name)
+{
+    const msync_field_t  *field = msync_table_field(row->table, name);
+    const msync_value_t  *value;
+
+    if (field == NULL) {
+        return true;
+    }
+
+    value = &row->values[field - row->table->fields];
+
+    return value->kind != MSYNC_VALUE_NULL
+           && (value->kind != MSYNC_VALUE_TEXT
+               || (value->length > 0
+                   && strncmp(value->text, "0000-00-00", 10) != 0));
 }
 
 

@@ -10,6 +10,7 @@ use warnings;
 use Carp qw(croak);
 use JSON::PP ();
 
+use Msync::Forms qw(clear);
 use Msync::Test qw(decode_json sqlite);
 
 my $Canonical = JSON::PP->new->canonical->allow_nonref;
@@ -201,7 +202,7 @@ sub _compare {
         # the id that a record lacks is its envelope's
         my $there = $name eq $t->{key} ? _held($f, $id)
             : $self->_meant($t, $f, $record);
-        my $here = _held($f, $row->{$name});
+        my $here = _held($f, clear($f, $row->{$name}));
         push @wrong, "$t->{table} $id $name: there $there, here $here"
             if $there ne $here;
     }

@@ -18,6 +18,7 @@ use Time::HiRes qw(sleep);
 
 use Msync::Central;
 use Msync::Equal;
+use Msync::Forms qw(has_forms written);
 use Msync::Helper;
 use Msync::Test qw(decode_json project_root sqlite stage_dir);
 
@@ -49,9 +50,8 @@ my @KINDS = (
         'led elsewhere'),
     map({ "merged $_" } sort keys %MERGED),
     map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
-    'refused', 'synced', 'synced while paused', 'paused', 'resumed',
-    'helper killed',
-    'helper restarted',
+    'written as applications do', 'refused', 'synced', 'synced while paused',
+    'paused', 'resumed', 'helper killed', 'helper restarted',
 );
 
 
@@ -115,6 +115,11 @@ sub _read_catalogue {
                 && $_->{name} ne $t->{key} && $_->{name} ne 'type'
         } @{ $t->{fields} }];
         $t->{soft} = Msync::Equal::is_soft($t);
+
+        # what an application writes in more forms than one
+        $t->{forms} = [grep { !$_->{local_only} && has_forms($_)
+                              && $_->{name} !~ /active|deleted/i }
+                       @{ $t->{fields} }];
 
         $t->{leads} = $FIRM{ $t->{table} } ? [] : [grep {
             $MERGED{ $_->{references} // '' } && $_->{name} ne $t->{key}
@@ -252,7 +257,14 @@ sub _edit_here {
     return if $t->{soft} && $self->{dead}{$id};
 
     my $field = _one(@{ $t->{words} });
-    my $value = _value($field);
+    my $sql = _quoted(_value($field));
+
+    if (@{ $t->{forms} } && rand 2 < 1) {
+        $field = _one(@{ $t->{forms} });
+        $sql = written($field);
+        $self->_took('written as applications do');
+    }
+
     my $lead = $leads ? _one(@{ $t->{leads} }) : undef;
     my $to = $lead ? $self->_lead($lead) : undef;
 
@@ -260,12 +272,12 @@ sub _edit_here {
     if (defined $to && $self->query(qq{SELECT 1 FROM "$lead->{references}" }
         . qq{WHERE "$self->{table}{ $lead->{references} }{key}" = '$to'}))
     {
-        ($field, $value) = ($lead, $to);
+        ($field, $sql) = ($lead, _quoted($to));
         $self->_took('led elsewhere here');
     }
 
-    $self->query(qq{UPDATE "$t->{table}" SET "$field->{name}" = }
-        . _quoted($value) . qq{ WHERE "$t->{key}" = '$id'});
+    $self->query(qq{UPDATE "$t->{table}" SET "$field->{name}" = $sql }
+        . qq{WHERE "$t->{key}" = '$id'});
     $self->_took('edited here');
 }
 
@@ -367,6 +379,11 @@ sub _edit_there {
     my $id = $self->_any_there($t) // return;
     my $data = $self->_record($t, $id);
     return if !$data || $data->{error};
+
+    # a site alone changes its invoices
+    return if $t->{table} eq 'transact'
+        && ($self->_known->{store}{ $data->{store_ID} }{sync_id_remote_site}
+            // 0) == SITE_ID;
 
     my $field = _one(@{ $t->{words} });
     $data->{ $field->{name} } = _value($field);
