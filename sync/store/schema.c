@@ -9,8 +9,15 @@
 
 #include "store/store_private.h"
 
+/*
+ * Names by which frameworks know dates and times.  SQLite gives these columns
+ * the affinity NUMERIC, which changes no text that is none but a number, and
+ * so no date or time.  JSON may be a number, and as text it is kept octet by
+ * octet.
+ */
+
 const char *
-msync_store_column_type(const msync_field_t *field)
+msync_store_column_type(const msync_field_t *field, bool strict)
 {
     switch (field->type) {
     case MSYNC_TYPE_NUMBER:
@@ -18,10 +25,28 @@ msync_store_column_type(const msync_field_t *field)
     case MSYNC_TYPE_INTEGER:
         return "INTEGER";
     case MSYNC_TYPE_BOOLEAN:
-        return "BOOLEAN";
+        return strict ? "INTEGER" : "BOOLEAN";
+    case MSYNC_TYPE_DATE:
+        return strict ? "TEXT" : "DATE";
+    case MSYNC_TYPE_DATETIME:
+        return strict ? "TEXT" : "DATETIME";
+    case MSYNC_TYPE_TIME:
+        return strict ? "TEXT" : "TIME";
     default:
         return "TEXT";
     }
+}
+
+
+const char *
+msync_store_soft_type(const msync_table_t *table, bool strict)
+{
+    if (table->soft_is_time) {
+        return strict ? "TEXT" : "DATETIME";
+    }
+
+    return strict ? "INTEGER NOT NULL DEFAULT 0"
+                  : "BOOLEAN NOT NULL DEFAULT 0";
 }
 
 
@@ -56,7 +81,7 @@ add_column(sqlite3_str *sql, const msync_table_t *table,
     const msync_table_t  *target = field->target;
 
     sqlite3_str_appendf(sql, "\"%w\" %s", field->name,
-                        msync_store_column_type(field));
+                        msync_store_column_type(field, false));
 
     if (field == &table->fields[table->key]) {
         sqlite3_str_appendall(sql, " PRIMARY KEY NOT NULL");
@@ -96,8 +121,7 @@ add_table(sqlite3_str *sql, const msync_table_t *table)
 
     if (table->soft_is_local) {
         sqlite3_str_appendf(sql, "  \"%w\" %s,\n", table->soft_column,
-                            table->soft_is_time
-                            ? "TEXT" : "BOOLEAN NOT NULL DEFAULT 0");
+                            msync_store_soft_type(table, false));
     }
 
     sqlite3_str_appendall(sql, "  msync_extra TEXT\n);\n");

@@ -194,7 +194,11 @@ int msync_store_identify(msync_store_t *store, int64_t *version,
     msync_err_t *err);
 int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
-const char *msync_store_column_type(const msync_field_t *field);
+
+/* the type of a column, and of that which marks a soft delete with what
+ * follows it; "strict": for a STRICT table */
+const char *msync_store_column_type(const msync_field_t *field, bool strict);
+const char *msync_store_soft_type(const msync_table_t *table, bool strict);
 
 /*
  * Refuses tables of the application that cannot be the catalogue's, then adds

@@ -123,25 +123,20 @@ check_tables(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* the name of a type that a table knows */
+/* a table that knows but SQLite's own names of types */
 
 static int
-type_of_booleans(msync_store_t *store, const msync_table_t *table,
-    const char **name, msync_err_t *err)
+is_strict(msync_store_t *store, const msync_table_t *table, bool *strict,
+    msync_err_t *err)
 {
     int            rc;
-    bool           strict;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare_own(store,
                sqlite3_mprintf("SELECT strict FROM pragma_table_list(%Q) "
                                "WHERE schema = 'main'", table->sql), err);
-    rc = msync_store_found(store, stmt, &strict, "reading the schema", err);
+    rc = msync_store_found(store, stmt, strict, "reading the schema", err);
     sqlite3_finalize(stmt);
-
-    if (rc == MSYNC_OK) {
-        *name = strict ? "INTEGER" : "BOOLEAN";
-    }
 
     return rc;
 }
@@ -155,7 +150,7 @@ type_of_booleans(msync_store_t *store, const msync_table_t *table,
 
 static void
 add_missing_columns(msync_store_t *store, const msync_table_t *table,
-    const char *boolean, sqlite3_str *sql)
+    bool strict, sqlite3_str *sql)
 {
     size_t                i;
     const msync_field_t  *field;
@@ -166,8 +161,7 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
         if (!msync_store_has_column(store, table->sql, field->name)) {
             sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
                                 "%s;\n", table->sql, field->name,
-                                field->type == MSYNC_TYPE_BOOLEAN
-                                ? boolean : msync_store_column_type(field));
+                                msync_store_column_type(field, strict));
         }
     }
 
@@ -175,9 +169,8 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
         && !msync_store_has_column(store, table->sql, table->soft_column))
     {
         sqlite3_str_appendf(sql, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" "
-                            "%s%s;\n", table->sql, table->soft_column,
-                            table->soft_is_time ? "TEXT" : boolean,
-                            table->soft_is_time ? "" : " NOT NULL DEFAULT 0");
+                            "%s;\n", table->sql, table->soft_column,
+                            msync_store_soft_type(table, strict));
     }
 
     if (!msync_store_has_column(store, table->sql, "msync_extra")) {
@@ -191,18 +184,18 @@ static int
 take_table(msync_store_t *store, const msync_table_t *table, bool known,
     msync_err_t *err)
 {
-    const char   *boolean;
+    bool          strict;
     sqlite3_str  *sql;
 
     known = known || table->push == 0
             || msync_store_has_column(store, table->sql, "msync_extra");
 
-    if (type_of_booleans(store, table, &boolean, err) != MSYNC_OK) {
+    if (is_strict(store, table, &strict, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     sql = sqlite3_str_new(store->db);
-    add_missing_columns(store, table, boolean, sql);
+    add_missing_columns(store, table, strict, sql);
 
     if (msync_store_exec_str(store, sql, err) != MSYNC_OK) {
         return MSYNC_ERROR;
