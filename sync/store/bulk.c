@@ -28,9 +28,9 @@
 
 #define CACHE_KIB         2048         /* page cache of an initialised site */
 #define CACHE_BULK_KIB    49152        /* and of a first sync */
-#define CHECKPOINT        1000         /* pages of the log before it is
+#define CHECKPOINT        8192000      /* octets of the log before it is
                                           emptied */
-#define CHECKPOINT_BULK   16000        /* 125 MiB of a database of ours */
+#define CHECKPOINT_BULK   131072000
 #define LOG_OCTETS        16777216     /* more is not kept between runs */
 
 
@@ -67,15 +67,28 @@ set_cache(msync_store_t *store, int kib, msync_err_t *err)
 int
 msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 {
-    char  sql[128];
+    int            rc;
+    char           sql[128];
+    int64_t        page;
+    sqlite3_stmt  *stmt;
+
+    /* an application may have made the database, with pages of any size */
+    stmt = msync_store_prepare(store, "PRAGMA page_size", err);
+    rc = msync_store_scalar(store, stmt, &page, "page size", err);
+    sqlite3_finalize(stmt);
+
+    if (rc != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
 
     /* What a first sync needed of the disk is given back, when the log begins
      * anew the next time.  What is deleted is overwritten, for it may be a
      * patient's; a first sync deletes only what it has more than once. */
-    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %d;"
+    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %lld;"
              "PRAGMA journal_size_limit = %d;PRAGMA secure_delete = %s",
-             on ? CHECKPOINT_BULK : CHECKPOINT, on ? -1 : LOG_OCTETS,
-             on ? "OFF" : "ON");
+             (long long) ((on ? CHECKPOINT_BULK : CHECKPOINT)
+                          / (page > 0 ? page : 512)),
+             on ? -1 : LOG_OCTETS, on ? "OFF" : "ON");
 
     return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
            ? msync_store_exec(store, sql, err) : MSYNC_ERROR;

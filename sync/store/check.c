@@ -344,6 +344,8 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
         return MSYNC_ERROR;
     }
 
+    msync_store_check_disk(store, each, data);
+
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
         if (report_rows(store, &report, queries[i], err) != MSYNC_OK) {
             return MSYNC_ERROR;

@@ -187,7 +187,18 @@ msync_store_check_file(msync_store_t *store, msync_err_t *err)
 void
 msync_store_leave_log(msync_store_t *store)
 {
-    if (store->db == NULL || !has_moved(store)) {
+    bool  another;
+
+    if (store->db == NULL) {
+        return;
+    }
+
+    if (msync_store_log_is_gone(store, &another) && another) {
+        (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                                 1, NULL);
+    }
+
+    if (!has_moved(store)) {
         return;
     }
 

@@ -622,7 +622,9 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
 {
     int64_t  seen, version;
 
-    if (schema_version(store, &seen, err) != MSYNC_OK) {
+    if (msync_store_watch_disk(store, err) != MSYNC_OK
+        || schema_version(store, &seen, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

@@ -69,6 +69,38 @@ is_stopped(void *data)
 }
 
 
+/* SQLite's words say that a write failed, the system's why */
+
+static int
+fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
+{
+    int  reason = sqlite3_system_errno(store->db);
+    int  code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_READONLY
+        || ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
+            && reason == EROFS))
+    {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: the database "
+                      "cannot be written: %s", what,
+                      sqlite3_errmsg(store->db));
+        err->advice = "Its disk was mounted read-only, as the system does "
+                      "with one that fails (see dmesg), or the rights of the "
+                      "file or its directory were changed.";
+        return MSYNC_ERROR;
+    }
+
+    if (code == SQLITE_IOERR && reason != 0) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s (%s)",
+                             what, sqlite3_errmsg(store->db),
+                             strerror(reason));
+    }
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what,
+                         sqlite3_errmsg(store->db));
+}
+
+
 int
 msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
@@ -90,8 +122,7 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
                              sqlite3_errmsg(store->db));
     }
 
-    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what,
-                         sqlite3_errmsg(store->db));
+    return fault_of_disk(store, what, err);
 }
 
 
@@ -408,6 +439,10 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
         msync_err_context(err, path);
         msync_store_close(&store);
         return NULL;
+    }
+
+    if (flags & MSYNC_STORE_CREATE) {
+        msync_store_know_disk(store);
     }
 
     return store;

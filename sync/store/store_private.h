@@ -14,6 +14,7 @@
 #include "store/bulk.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/disk.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/lock.h"
@@ -101,6 +102,8 @@ struct msync_store_s {
     bool                      integrating;
     bool                      never_sent;      /* there are such rows, while
                                                   integrating */
+    ino_t                     log_file;        /* of -wal, 0: unknown */
+    bool                      log_told;        /* that it is large */
     bool                      warned;          /* of the application's
                                                   triggers */
     bool                      unsynced;        /* synchronous is NORMAL */
@@ -126,6 +129,12 @@ int msync_store_create_file(const char *path, msync_err_t *err);
 /* before closing: empties the log of a file that is gone.  It has the name of
  * the other one's, and whoever opens that would take it for its own */
 void msync_store_leave_log(msync_store_t *store);
+
+/* after opening; then, before work, whether the log is still there */
+void msync_store_know_disk(msync_store_t *store);
+int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
+/* "another": a file of its name is there */
+bool msync_store_log_is_gone(msync_store_t *store, bool *another);
 
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */

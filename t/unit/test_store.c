@@ -104,46 +104,6 @@ every_table_of_the_catalogue_exists(void **state)
 }
 
 
-/* whatever a framework reads of the schema */
-
-static void
-dates_and_times_have_types_that_change_no_value(void **state)
-{
-    size_t   i;
-    char     sql[256];
-    site_t  *site = *state;
-
-    static const char *const  values[] = {
-        "2026-05-01", "2026-05-01T08:00:00", "2026-05-01 08:00:00.123",
-        "2026-05-01T08:00:00Z", "00:00:00", "23:59:59", "-2026-05-01",
-        "0000-00-00", ""
-    };
-
-    assert_string_equal(site_get(site, "SELECT group_concat(type) FROM "
-                        "pragma_table_info('transact') WHERE name IN "
-                        "('entry_date', 'entry_time', 'om_created_datetime')"
-                        " ORDER BY name"), "DATE,TIME,DATETIME");
-
-    for (i = 0; i < sizeof(values) / sizeof(*values); i++) {
-        snprintf(sql, sizeof(sql), "REPLACE INTO asset_log (id, asset_id, "
-                 "user_id, log_datetime) VALUES ('l', 'a', 'u', '%s')",
-                 values[i]);
-        site_sql(site, sql);
-        assert_string_equal(site_get(site, "SELECT log_datetime FROM "
-                                     "asset_log"), values[i]);
-        assert_string_equal(site_get(site, "SELECT typeof(log_datetime) FROM "
-                                     "asset_log"), "text");
-    }
-
-    /* no other name is there */
-    assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                        "AS m, pragma_table_info(m.name) AS c WHERE c.type "
-                        "NOT IN ('TEXT', 'REAL', 'INTEGER', 'BOOLEAN', "
-                        "'DATE', 'DATETIME', 'TIME', 'BIGINT', 'DOUBLE', "
-                        "'')"), "0");
-}
-
-
 static void
 any_connection_fills_the_changelog(void **state)
 {
@@ -701,7 +661,6 @@ main(void)
         T(new_database_is_closed_to_others),
         T(new_database_in_a_shared_directory_is_open_to_its_group),
         T(every_table_of_the_catalogue_exists),
-        T(dates_and_times_have_types_that_change_no_value),
         T(any_connection_fills_the_changelog),
         T(a_line_belongs_to_the_store_of_its_parent),
         T(a_record_that_changes_its_id_is_deleted_and_new),

@@ -1,0 +1,207 @@
+/*
+ * Where the database lies, and the write-ahead log beside it.
+ *
+ * Promises: a disk on which SQLite's locks do not hold, a log that grows and a
+ * log that was removed are told of in words; what only a removed log has is
+ * brought into the database as long as nobody has begun another one.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "base/log.h"
+#include "store/store_private.h"
+
+/* linux/magic.h and the manual page of statfs(2) */
+static const struct {
+    uint32_t     type;
+    const char  *name;
+} disk_remote[] = {
+    { 0x6969,     "NFS" },
+    { 0x517b,     "SMB" },
+    { 0xff534d42, "SMB (CIFS)" },
+    { 0xfe534d42, "SMB" },
+    { 0x01021997, "9P" },
+    { 0x5346414f, "AFS" },
+    { 0x6b414653, "AFS" },
+    { 0x00c36400, "CephFS" },
+    { 0x73757245, "Coda" },
+    { 0x564c,     "NCP" }
+};
+
+
+/* the name of a network's file system, NULL: it is none */
+
+static const char *
+disk_remote_name(msync_store_t *store)
+{
+    size_t          i;
+    const char     *path = sqlite3_db_filename(store->db, "main");
+    struct statfs   disk;
+
+    if (path == NULL || statfs(path, &disk) == -1) {
+        return NULL;
+    }
+
+    for (i = 0; i < sizeof(disk_remote) / sizeof(*disk_remote); i++) {
+        if ((uint32_t) disk.f_type == disk_remote[i].type) {
+            return disk_remote[i].name;
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+disk_stat_log(msync_store_t *store, struct stat *st)
+{
+    bool   there;
+    char  *name;
+
+    name = sqlite3_mprintf("%s-wal", sqlite3_db_filename(store->db, "main"));
+
+    if (name == NULL) {
+        msync_out_of_memory();
+    }
+
+    there = stat(name, st) == 0;
+    sqlite3_free(name);
+
+    return there;
+}
+
+
+int64_t
+msync_store_log_octets(msync_store_t *store)
+{
+    struct stat  st;
+
+    return disk_stat_log(store, &st) ? (int64_t) st.st_size : 0;
+}
+
+
+static void
+disk_log_text(int64_t octets, char *text, size_t size)
+{
+    snprintf(text, size, "the log of the database (-wal) has %lld MB: some "
+             "program reads for very long, or has begun to read and never "
+             "ended, and the log grows until it does; end that program's "
+             "transaction, or start it anew",
+             (long long) (octets / 1000000));
+}
+
+
+static void
+disk_remote_text(const char *name, char *text, size_t size)
+{
+    snprintf(text, size, "the database lies on a network file system (%s): "
+             "SQLite's locks and its log do not hold there, and the database "
+             "may be damaged at any time; put it on a disk of this machine",
+             name);
+}
+
+
+void
+msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
+    void *data)
+{
+    char         text[512];
+    int64_t      octets = msync_store_log_octets(store);
+    const char  *name = disk_remote_name(store);
+
+    if (name != NULL) {
+        disk_remote_text(name, text, sizeof(text));
+        each(data, text);
+    }
+
+    if (octets >= MSYNC_STORE_LOG_LARGE) {
+        disk_log_text(octets, text, sizeof(text));
+        each(data, text);
+    }
+}
+
+
+void
+msync_store_know_disk(msync_store_t *store)
+{
+    char         text[512];
+    const char  *name = disk_remote_name(store);
+    struct stat  st;
+
+    if (name != NULL) {
+        disk_remote_text(name, text, sizeof(text));
+        msync_log(MSYNC_LOG_ERR, "%s", text);
+    }
+
+    if (disk_stat_log(store, &st)) {
+        store->log_file = st.st_ino;
+    }
+}
+
+
+/* whether the log that is open is not the one of its name any more */
+
+bool
+msync_store_log_is_gone(msync_store_t *store, bool *another)
+{
+    struct stat  st;
+
+    *another = false;
+
+    if (store->log_file == 0) {
+        return false;
+    }
+
+    if (!disk_stat_log(store, &st)) {
+        return true;
+    }
+
+    *another = st.st_ino != store->log_file;
+    return *another;
+}
+
+
+static void
+disk_watch_size(msync_store_t *store)
+{
+    char     text[512];
+    int64_t  octets = msync_store_log_octets(store);
+    bool     large = octets >= MSYNC_STORE_LOG_LARGE;
+
+    if (large && !store->log_told) {
+        disk_log_text(octets, text, sizeof(text));
+        msync_log(MSYNC_LOG_WARN, "%s", text);
+    }
+
+    store->log_told = large;
+}
+
+
+int
+msync_store_watch_disk(msync_store_t *store, msync_err_t *err)
+{
+    bool  another;
+
+    disk_watch_size(store);
+
+    if (!msync_store_log_is_gone(store, &another)) {
+        return MSYNC_OK;
+    }
+
+    /* with another one beside it, pages of both would be mixed */
+    if (!another) {
+        (void) sqlite3_wal_checkpoint_v2(store->db, "main",
+                                         SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                         NULL);
+    }
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s-wal was removed "
+                         "while the database was open; whoever opens it now "
+                         "and whoever has it open would damage each other's "
+                         "work. Stop the application and nginx, run \"msync "
+                         "check\", then start both again",
+                         sqlite3_db_filename(store->db, "main"));
+}

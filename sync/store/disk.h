@@ -1,0 +1,21 @@
+/*
+ * Where the database lies, and the write-ahead log beside it.
+ */
+
+#ifndef MSYNC_STORE_DISK_H
+#define MSYNC_STORE_DISK_H
+
+#include "store/check.h"
+
+/* octets of the log that only a reader which never ends explains: SQLite
+ * cannot begin the log anew while one looks at what is in it */
+#define MSYNC_STORE_LOG_LARGE  268435456
+
+/* the size of the log, 0 where there is none */
+int64_t msync_store_log_octets(msync_store_t *store);
+
+/* calls "each" with a sentence for what is wrong with the disk or the log */
+void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
+    void *data);
+
+#endif /* MSYNC_STORE_DISK_H */
