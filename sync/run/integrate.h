@@ -33,4 +33,12 @@ int msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     bool whole, msync_hook_pt hook, void *data,
     msync_integrated_t *result, msync_err_t *err);
 
+/*
+ * While tables are being filled (bulk.h): what is pending and can become a row
+ * in any order, which makes room in the buffer.
+ */
+int msync_integrate_fill(msync_store_t *store,
+    const msync_catalogue_t *catalogue, msync_hook_pt hook, void *data,
+    msync_integrated_t *result, msync_err_t *err);
+
 #endif /* MSYNC_INTEGRATE_H */

@@ -33,6 +33,7 @@ static int run_begin(msync_run_context_t *ctx, msync_err_t *err);
 static int run_refuse(msync_run_context_t *ctx, msync_err_t *err);
 static int run_open(msync_run_context_t *ctx, msync_err_t *err);
 static int run_open_network(msync_run_context_t *ctx, msync_err_t *err);
+static int run_fill(msync_run_context_t *ctx, msync_err_t *err);
 static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
@@ -240,7 +241,24 @@ run_open(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return ctx->plan.first ? msync_store_loosen(run->store, err) : MSYNC_OK;
+    return ctx->plan.first ? run_fill(ctx, err) : MSYNC_OK;
+}
+
+
+static int
+run_fill(msync_run_context_t *ctx, msync_err_t *err)
+{
+    msync_run_t  *run = ctx->run;
+
+    if (msync_store_fill_begin(run->store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_is_filling(run->store)) {
+        ctx->steps.fill = msync_fill_create(run->store, run->catalogue);
+    }
+
+    return MSYNC_OK;
 }
 
 
@@ -454,6 +472,7 @@ run_close(msync_run_context_t *ctx)
 
     ctx->run->counters = ctx->steps.counters;
 
+    msync_fill_free(&ctx->steps.fill);
     msync_v6_free(&ctx->v6);
     msync_v5_free(&ctx->v5);
     msync_transfer_free(&ctx->http);

@@ -28,6 +28,9 @@ static const char  *const titles[MSYNC_STEP_MAX] = {
     "integrate"
 };
 
+#define BUFFERED_MAX  50000        /* records that a first sync leaves in the
+                                      buffer until they become rows */
+
 /* key_value_store ids of the sizes that batches have come to */
 static const char  *const sizes[MSYNC_STEP_MAX] = {
     [MSYNC_STEP_PUSH_V6] = "MSYNC_BATCH_PUSH_V6",
@@ -38,13 +41,18 @@ static const char  *const sizes[MSYNC_STEP_MAX] = {
 };
 
 typedef struct {
-    msync_steps_t  *steps;         /* borrowed, as is the peer */
-    msync_step_e    which;
-    msync_peer_t   *peer;
-    unsigned        limit;         /* records, the most of a batch */
-    unsigned        size;          /* … of the next one */
-    int64_t         cursor;        /* asked with next */
-    int64_t         had;           /* the one that is kept */
+    msync_steps_t     *steps;      /* borrowed, as is the peer */
+    msync_step_e       which;
+    msync_peer_t      *peer;
+    unsigned           limit;      /* records, the most of a batch */
+    unsigned           size;       /* … of the next one */
+    int64_t            cursor;     /* asked with next */
+    int64_t            had;        /* the one that is kept, which the database
+                                      has together with the records */
+    int64_t            max;        /* the server's, to be kept; -1: it has not
+                                      grown */
+    bool               resized;    /* "size" is to be kept */
+    msync_step_log_t   written;    /* the step, as it was kept last */
 } pulling_t;
 
 
@@ -241,47 +249,167 @@ steps_check_restored(pulling_t *pull, const msync_batch_t *batch,
 }
 
 
-/* "size" is kept for the next run, 0: it has not changed */
+/* what belongs into the transaction of the records that have come */
 
 static int
-steps_store_batch(pulling_t *pull, const msync_batch_t *batch, int64_t max,
-    unsigned size, msync_err_t *err)
+steps_keep_cursor(pulling_t *pull, int64_t had, msync_err_t *err)
 {
-    msync_peer_t      *peer = pull->peer;
-    msync_store_t     *store = pull->steps->store;
-    msync_step_log_t  *step = &pull->steps->entry->steps[pull->which];
+    msync_peer_t   *peer = pull->peer;
+    msync_store_t  *store = pull->steps->store;
 
-    msync_step_count(step, batch->remaining, batch->n);
+    if ((peer->pull_cursor != NULL
+         && msync_store_set_int(store, peer->pull_cursor, had, err)
+            != MSYNC_OK)
+        || (pull->max >= 0
+            && msync_store_set_int(store, peer->pull_max, pull->max, err)
+               != MSYNC_OK)
+        || (pull->resized
+            && msync_step_keep_size(pull->steps, pull->which, pull->size, err)
+               != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_log_update(store, pull->steps->entry, err);
+}
+
+
+static int
+steps_store_batch(pulling_t *pull, const msync_batch_t *batch,
+    msync_err_t *err)
+{
+    msync_store_t  *store = pull->steps->store;
 
     /* without an acknowledgement, what a power cut takes is pulled again */
-    if ((peer->ack != NULL ? msync_store_begin(store, err)
-                           : msync_store_begin_unsynced(store, err))
+    if ((pull->peer->ack != NULL ? msync_store_begin(store, err)
+                                 : msync_store_begin_unsynced(store, err))
         != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_buffer_put(store, batch, peer->side, err) != MSYNC_OK
-        || (peer->pull_cursor != NULL && batch->had != pull->had
-            && msync_store_set_int(store, peer->pull_cursor, batch->had, err)
-               != MSYNC_OK)
-        || (max >= 0
-            && msync_store_set_int(store, peer->pull_max, max, err)
-               != MSYNC_OK)
-        || (size > 0
-            && msync_step_keep_size(pull->steps, pull->which, size, err)
-               != MSYNC_OK)
-        || msync_store_log_update(store, pull->steps->entry, err) != MSYNC_OK)
+    if (msync_store_buffer_put(store, batch, pull->peer->side, err)
+        != MSYNC_OK
+        || steps_keep_cursor(pull, batch->had, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
-    return msync_store_commit(store, err);
+    if (msync_store_commit(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    pull->steps->buffered += batch->n;
+
+    return MSYNC_OK;
 }
 
 
-/* one batch; MSYNC_DONE after the last */
+/* a first sync does not keep all that it brings in the buffer */
+
+static int
+steps_empty_buffer(msync_steps_t *steps, msync_err_t *err)
+{
+    msync_integrated_t  filled;
+
+    if (steps->fill == NULL || steps->buffered < BUFFERED_MAX) {
+        return MSYNC_OK;
+    }
+
+    steps->buffered = 0;
+
+    if (msync_integrate_fill(steps->store, steps->catalogue, steps->hook,
+                             steps->data, &filled, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    steps->counters.integrated += filled.integrated;
+    return MSYNC_OK;
+}
+
+
+/*
+ * Writes what a first sync has taken, with the cursor behind it.  MSYNC_AGAIN:
+ * it has to be pulled once more, from the cursor that is kept.
+ */
+
+static int
+steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
+{
+    int             rc;
+    uint64_t        rows;
+    msync_steps_t  *steps = pull->steps;
+
+    if (steps->fill == NULL || msync_fill_is_empty(steps->fill)) {
+        return MSYNC_OK;
+    }
+
+    rc = msync_fill_write(steps->fill, &rows, err);
+
+    if (rc != MSYNC_OK) {
+        steps->entry->steps[pull->which] = pull->written;
+        return rc;
+    }
+
+    if (steps_keep_cursor(pull, had, err) != MSYNC_OK) {
+        msync_store_rollback(steps->store);
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_commit(steps->store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    msync_fill_written(steps->fill);
+    steps->counters.integrated += rows;
+    pull->written = steps->entry->steps[pull->which];
+
+    return MSYNC_OK;
+}
+
+
+/* in a first sync what comes fast goes straight into its tables; what is
+ * acknowledged batch by batch would make small transactions */
+
+static int
+steps_take_batch(pulling_t *pull, msync_batch_t *batch, msync_err_t *err)
+{
+    int             rc;
+    msync_steps_t  *steps = pull->steps;
+
+    if (steps->fill == NULL || pull->peer->ack != NULL
+        || msync_fill_is_slow(steps->fill))
+    {
+        rc = steps_write_taken(pull, pull->had, err);
+
+        if (rc == MSYNC_OK) {
+            msync_step_count(&steps->entry->steps[pull->which],
+                             batch->remaining, batch->n);
+            rc = steps_store_batch(pull, batch, err);
+        }
+
+        return rc;
+    }
+
+    msync_step_count(&steps->entry->steps[pull->which], batch->remaining,
+                     batch->n);
+    msync_fill_put(steps->fill, batch, pull->peer->side);
+
+    if (!msync_fill_is_due(steps->fill) && !batch->last) {
+        return MSYNC_OK;
+    }
+
+    /* a batch that brought nothing has only a cursor */
+    return msync_fill_is_empty(steps->fill)
+           ? steps_store_batch(pull, batch, err)
+           : steps_write_taken(pull, batch->had, err);
+}
+
+
+/* one batch; MSYNC_DONE after the last, MSYNC_AGAIN: all since the cursor that
+ * is kept has to come once more */
 
 static int
 steps_pull_batch(pulling_t *pull, msync_err_t *err)
@@ -300,24 +428,33 @@ steps_pull_batch(pulling_t *pull, msync_err_t *err)
 
     pull->size = msync_step_next_size(asked, pull->limit, batch.n,
                                       msync_clock_monotonic() - began);
+    pull->resized |= pull->size != asked;
 
     if (steps_check_restored(pull, &batch, &max, err) != MSYNC_OK) {
         goto done;
     }
 
+    if (max >= 0) {
+        pull->max = max;
+    }
+
     if (batch.n > 0 || batch.had != pull->had || max >= 0) {
-        if (steps_store_batch(pull, &batch, max,
-                              pull->size != asked ? pull->size : 0, err)
-            != MSYNC_OK)
-        {
+        rc = steps_take_batch(pull, &batch, err);
+        if (rc != MSYNC_OK) {
             goto done;
         }
+
+        rc = MSYNC_ERROR;
 
         /* only what is committed here may be dropped over there */
         if (batch.n > 0 && peer->ack != NULL
             && (msync_store_check_file(pull->steps->store, err) != MSYNC_OK
                 || peer->ack(peer, &batch, err) != MSYNC_OK))
         {
+            goto done;
+        }
+
+        if (steps_empty_buffer(pull->steps, err) != MSYNC_OK) {
             goto done;
         }
     }
@@ -382,9 +519,10 @@ int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
-    int        rc;
-    unsigned   losses = 0;
-    pulling_t  pull = { 0 };
+    int          rc;
+    unsigned     losses = 0;
+    pulling_t    pull = { 0 };
+    msync_err_t  fault;
 
     pull.steps = steps;
     pull.which = which;
@@ -400,9 +538,17 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
     }
 
     pull.cursor = pull.had;
+    pull.max = -1;
+    pull.written = steps->entry->steps[which];
 
     do {
         rc = steps_pull_batch(&pull, err);
+
+        if (rc == MSYNC_AGAIN) {
+            pull.had = 0;
+            rc = steps_pull_cursor(&pull, err);
+            pull.cursor = pull.had;
+        }
 
         if (rc == MSYNC_ERROR
             && msync_step_smaller(steps, which, &pull.size, &losses, err))
@@ -416,7 +562,10 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         }
     } while (rc == MSYNC_OK);
 
+    /* what has come before an error does not have to come again */
     if (rc != MSYNC_DONE) {
+        msync_err_clear(&fault);
+        (void) steps_write_taken(&pull, pull.had, &fault);
         return MSYNC_ERROR;
     }
 
@@ -441,19 +590,20 @@ while_integrating(void *data, msync_err_t *err)
 int
 msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
 {
+    bool                filling;
     msync_step_log_t   *step = &steps->entry->steps[MSYNC_STEP_INTEGRATE];
     msync_integrated_t *result = &steps->integrating;
 
     if (msync_store_buffer_pending(steps->store, &step->total, err)
         != MSYNC_OK
+        || msync_store_fill_begun(steps->store, &filling, err) != MSYNC_OK
         || msync_step_begin(steps, MSYNC_STEP_INTEGRATE, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    /* a first sync that ended just before its indexes were back has no more
-     * records */
-    if ((step->total > 0 || msync_store_is_loose(steps->store))
+    /* a first sync may have left nothing in the buffer */
+    if ((step->total > 0 || filling)
         && msync_integrate(steps->store, steps->catalogue,
                            steps->plan->whole, while_integrating, steps,
                            result, err) != MSYNC_OK)
@@ -461,11 +611,15 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (step->total > 0) {
-        steps->counters.integrated += result->integrated;
-        steps->counters.failed += result->failed;
-        step->done = step->total;
+    if (step->total > 0 || filling) {
+        steps->counters.integrated += (uint64_t) result->integrated;
+        steps->counters.failed += (uint64_t) result->failed;
     }
+
+    /* with the rows that came straight from an answer */
+    step->total = (int64_t) (steps->counters.integrated
+                             + steps->counters.failed);
+    step->done = step->total;
 
     return msync_step_end(steps, MSYNC_STEP_INTEGRATE, err);
 }

@@ -279,11 +279,6 @@ bookkeeping_check_indexes(const msync_look_t *look, msync_err_t *err)
     size_t        i;
     sqlite3_str  *sql;
 
-    /* a first sync works without some of them */
-    if (msync_store_is_loose(look->store)) {
-        return MSYNC_OK;
-    }
-
     for (i = 0; rc == MSYNC_OK && i < NINDEXES; i++) {
         sql = sqlite3_str_new(look->store->db);
         bookkeeping_add_index(sql, i, "");

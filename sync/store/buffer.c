@@ -2,8 +2,8 @@
  * The sync buffer: what was pulled and is not yet, or could not be, a row.
  *
  * Promises: the same record again replaces itself; a record that failed
- * keeps its reason, its first failure and its tries until it is integrated;
- * nothing is ever removed from here.
+ * keeps its reason, its first failure and its tries; a record leaves in the
+ * transaction that makes it a row, or that learns that it is out of date.
  */
 
 #include <string.h>
@@ -32,49 +32,6 @@ action_name(msync_action_e action)
 }
 
 
-#define PUT_SQL                                                               \
-    "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "     \
-    "action, data, source_site_id, side, integration_datetime) VALUES "       \
-    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-
-
-static sqlite3_stmt *
-put_statement(msync_store_t *store, size_t n, msync_err_t *err)
-{
-    if (msync_store_appends(store, n)) {
-        return msync_store_stmt(store, MSYNC_STMT_BUFFER_APPEND, PUT_SQL,
-                                err);
-    }
-
-    if (msync_store_settle_buffer(store, err) != MSYNC_OK) {
-        return NULL;
-    }
-
-    return msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
-        PUT_SQL " ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
-        "UPDATE SET received_datetime = excluded.received_datetime, "
-        "action = excluded.action, data = excluded.data, "
-        "source_site_id = excluded.source_site_id, side = excluded.side, "
-        "integration_datetime = excluded.integration_datetime, "
-        "integration_error = NULL, error_field = NULL, "
-        "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
-        "missing_table = NULL, missing_id = NULL, tries = 0, "
-        "dismissed = dismissed AND action = excluded.action AND data IS "
-        "excluded.data", err);
-}
-
-
-/* deletes, merges and what nobody knows are marked as in any sync */
-
-static bool
-is_ahead(const msync_store_t *store, const msync_record_t *record)
-{
-    return msync_store_is_loose(store)
-           && record->action == MSYNC_ACTION_UPSERT
-           && msync_catalogue_find(store->catalogue, record->table) != NULL;
-}
-
-
 int
 msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     unsigned side, msync_err_t *err)
@@ -85,7 +42,19 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     sqlite3_stmt          *stmt;
     const msync_record_t  *record;
 
-    stmt = put_statement(store, batch->n, err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
+        "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
+        "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7) ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
+        "UPDATE SET received_datetime = excluded.received_datetime, "
+        "action = excluded.action, data = excluded.data, "
+        "source_site_id = excluded.source_site_id, side = excluded.side, "
+        "integration_datetime = NULL, "
+        "integration_error = NULL, error_field = NULL, "
+        "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
+        "missing_table = NULL, missing_id = NULL, tries = 0, "
+        "dismissed = dismissed AND action = excluded.action AND data IS "
+        "excluded.data", err);
     if (stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
            != MSYNC_OK)
@@ -114,8 +83,6 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         sqlite3_bind_text(stmt, 5, record->data,
                           record->data ? (int) record->data_length : -1,
                           SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 8, is_ahead(store, record) ? now : NULL, -1,
-                          SQLITE_STATIC);
 
         if (msync_store_run(store, stmt, "storing a pulled record", err)
             != MSYNC_OK)
@@ -133,19 +100,7 @@ int
 msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err)
 {
-    int64_t        ahead = 0;
     sqlite3_stmt  *stmt;
-
-    if (msync_store_is_loose(store)
-        && msync_store_scalar(store,
-               msync_store_stmt(store, MSYNC_STMT_BUFFER_AHEAD,
-                                "SELECT count(*) FROM sync_buffer INDEXED BY "
-                                "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD,
-                                err),
-               &ahead, "counting the buffer", err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
                             "SELECT count(*) FROM sync_buffer INDEXED BY "
@@ -154,14 +109,7 @@ msync_store_buffer_pending(msync_store_t *store, int64_t *n,
         sqlite3_bind_int64(stmt, 7, msync_clock_wall());
     }
 
-    if (msync_store_scalar(store, stmt, n, "counting the buffer", err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *n += ahead;
-    return MSYNC_OK;
+    return msync_store_scalar(store, stmt, n, "counting the buffer", err);
 }
 
 
@@ -178,32 +126,6 @@ msync_store_buffer_failed(msync_store_t *store, int64_t *n,
 }
 
 
-static sqlite3_stmt *
-walk_statement(msync_store_t *store, msync_action_e action, msync_err_t *err)
-{
-    sqlite3_stmt  *stmt;
-
-    if (action == MSYNC_ACTION_UPSERT && msync_store_is_loose(store)) {
-        return msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK_AHEAD,
-            "SELECT id, record_id, data, side FROM sync_buffer "
-            "INDEXED BY sync_buffer_ahead WHERE table_name = ?1 AND "
-            MSYNC_SQL_AHEAD " AND id > ?3 ORDER BY id LIMIT ?4", err);
-    }
-
-    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
-        "SELECT id, record_id, data, side FROM sync_buffer "
-        "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
-        "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
-
-    if (stmt != NULL) {
-        sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 7, store->batch_start);
-    }
-
-    return stmt;
-}
-
-
 int
 msync_store_buffer_walk(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, unsigned limit, int64_t *last,
@@ -215,14 +137,19 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
 
     *last = after;
 
-    stmt = walk_statement(store, action, err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
+        "SELECT id, record_id, data, side FROM sync_buffer "
+        "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
+        "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int(stmt, 4, limit);
+    sqlite3_bind_int64(stmt, 7, store->batch_start);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         pending.rowid = sqlite3_column_int64(stmt, 0);
@@ -252,8 +179,7 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_FAIL,
-        "UPDATE sync_buffer SET integration_datetime = NULL, "
-        "integration_error = ?2, error_field = ?3, "
+        "UPDATE sync_buffer SET integration_error = ?2, error_field = ?3, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
         "last_tried = ?5, missing_table = ?6, missing_id = ?7, retry_at = "
         "?5 + " PAUSE_SQL ", tries = tries + 1 WHERE id = ?1", err);
@@ -296,6 +222,26 @@ msync_store_buffer_note(msync_store_t *store, int64_t rowid,
 
 
 int
+msync_store_buffer_postpone(msync_store_t *store, int64_t rowid,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_POSTPONE,
+        "UPDATE sync_buffer SET last_tried = ?2, retry_at = "
+        "9223372036854775807 WHERE id = ?1", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, rowid);
+    sqlite3_bind_int64(stmt, 2, store->batch_start);
+
+    return msync_store_run(store, stmt, "postponing a record", err);
+}
+
+
+int
 msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
@@ -316,49 +262,54 @@ msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
 
 
 int
-msync_store_buffer_supersede(msync_store_t *store,
-    const msync_batch_t *batch, msync_err_t *err)
+msync_store_buffer_any(msync_store_t *store, bool *any, msync_err_t *err)
 {
-    char           now[32];
-    size_t         i;
-    int64_t        any;
+    return msync_store_found(store,
+        msync_store_stmt(store, MSYNC_STMT_BUFFER_ANY,
+                         "SELECT EXISTS (SELECT 1 FROM sync_buffer)", err),
+        any, "looking into the buffer", err);
+}
+
+
+int
+msync_store_buffer_remove(msync_store_t *store, const char *table,
+    const char *id, msync_err_t *err)
+{
     sqlite3_stmt  *stmt;
 
-    if (msync_store_scalar(store,
-            msync_store_stmt(store, MSYNC_STMT_BUFFER_ANY,
-                             "SELECT 1 FROM sync_buffer INDEXED BY "
-                             "sync_buffer_pending WHERE "
-                             "integration_datetime IS NULL LIMIT 1", err),
-            &any, "looking into the buffer", err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_SUPERSEDE,
-        "UPDATE sync_buffer SET integration_datetime = ?1, "
-        "integration_error = NULL, error_field = NULL, missing_id = NULL "
-        "WHERE record_id = ?2 AND table_name = ?3 AND action <> 'MERGE' AND "
-        "integration_datetime IS NULL", err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_REMOVE,
+        "DELETE FROM sync_buffer WHERE record_id = ?1 AND table_name = ?2 "
+        "AND " MSYNC_SQL_MERGE " = '' AND action <> 'MERGE'", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
-    msync_clock_format(msync_clock_wall(), now);
-    sqlite3_bind_text(stmt, 1, now, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
+
+    return msync_store_run(store, stmt, "removing a pulled record", err);
+}
+
+
+int
+msync_store_buffer_supersede(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err)
+{
+    bool    any;
+    size_t  i;
+
+    if (msync_store_buffer_any(store, &any, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
 
     for (i = 0; any && i < batch->n; i++) {
-        sqlite3_bind_text(stmt, 2, batch->records[i].id, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 3, batch->records[i].table, -1,
-                          SQLITE_STATIC);
-
-        if (msync_store_run(store, stmt, "a record that was pushed", err)
-            != MSYNC_OK)
+        if (msync_store_buffer_remove(store, batch->records[i].table,
+                                      batch->records[i].id, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
     }
 
-    sqlite3_clear_bindings(stmt);
     return MSYNC_OK;
 }
 
@@ -368,7 +319,7 @@ msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err)
 {
     return msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL "
                             "WHERE integration_datetime IS NULL AND "
-                            "integration_error IS NOT NULL", err);
+                            "retry_at IS NOT NULL", err);
 }
 
 
@@ -376,27 +327,23 @@ int
 msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err)
 {
-    char           now[32];
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE,
-        "UPDATE sync_buffer INDEXED BY sync_buffer_pending SET "
-        "integration_datetime = ?1, integration_error = NULL, "
-        "error_field = NULL WHERE table_name = ?2 AND action = ?3 AND "
-        DUE " AND id > ?4 AND id <= ?5 AND last_tried IS NOT ?7", err);
+        "DELETE FROM sync_buffer INDEXED BY sync_buffer_pending WHERE "
+        "table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 AND "
+        "id <= ?4 AND last_tried IS NOT ?7", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, msync_clock_format(store->batch_start, now), -1,
-                      SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, action_name(action), -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, after);
-    sqlite3_bind_int64(stmt, 5, last);
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, after);
+    sqlite3_bind_int64(stmt, 4, last);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
 
-    return msync_store_run(store, stmt, "marking integrated records", err);
+    return msync_store_run(store, stmt, "removing integrated records", err);
 }
 
 
@@ -443,41 +390,11 @@ fail_table(msync_store_t *store, const char *table, msync_err_t *err)
 }
 
 
-/* a table may leave the catalogue while its records are marked ahead */
-
-static int
-unmark_unknown(msync_store_t *store, msync_err_t *err)
-{
-    size_t        i;
-    sqlite3_str  *sql = sqlite3_str_new(NULL);
-
-    sqlite3_str_appendall(sql, "UPDATE sync_buffer SET integration_datetime "
-                          "= NULL WHERE " MSYNC_SQL_AHEAD " AND table_name "
-                          "IN (SELECT table_name FROM sync_buffer INDEXED BY "
-                          "sync_buffer_ahead WHERE " MSYNC_SQL_AHEAD
-                          " EXCEPT VALUES (NULL)");
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        sqlite3_str_appendf(sql, ", (%Q)", store->catalogue->tables[i].name);
-    }
-
-    sqlite3_str_appendall(sql, ")");
-
-    return msync_store_exec_str(store, sql, err);
-}
-
-
 int
 msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
-
-    if (msync_store_is_loose(store)
-        && unmark_unknown(store, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
 
     stmt = msync_store_prepare(store, "SELECT DISTINCT table_name FROM "
                                "sync_buffer INDEXED BY sync_buffer_pending "

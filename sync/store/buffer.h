@@ -1,5 +1,5 @@
 /*
- * sync_buffer: what was pulled and is not a row yet.
+ * sync_buffer: what was pulled and is not a row, and nothing else.
  */
 
 #ifndef MSYNC_STORE_BUFFER_H
@@ -60,21 +60,34 @@ int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
 int msync_store_buffer_note(msync_store_t *store, int64_t rowid,
     msync_err_t *err);
 
+/* a record waits, without a reason, until msync_store_buffer_wake_all */
+int msync_store_buffer_postpone(msync_store_t *store, int64_t rowid,
+    msync_err_t *err);
+
 /* a row has come: records that failed for want of it are due */
 int msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 
+/* whether there is anything at all */
+int msync_store_buffer_any(msync_store_t *store, bool *any,
+    msync_err_t *err);
+
+/* takes out what is there of a record but for its merges: something newer of
+ * it has become the row */
+int msync_store_buffer_remove(msync_store_t *store, const char *table,
+    const char *id, msync_err_t *err);
+
 /*
  * Central took these records of ours: what it had sent of them before, and
- * what is not a row yet, is older and will not become one.
+ * what is not a row yet, is older and is removed.
  */
 int msync_store_buffer_supersede(msync_store_t *store,
     const msync_batch_t *batch, msync_err_t *err);
 
-/* all failed records are due */
+/* all records that wait are due */
 int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
 
-/* marks as integrated what stands behind "after" up to "last", but for the
+/* removes what is due and stands behind "after" up to "last", but for the
  * records that were marked as failed since the transaction began */
 int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);

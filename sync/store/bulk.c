@@ -1,59 +1,146 @@
 /*
- * The first sync: an empty database is filled at once.
+ * The first sync: tables that are empty are filled.
  *
- * An index that grows with each record of random ids costs more than the
- * record, one made of what is there costs a sort.  So those that a first
- * sync does not need are away while it runs: the buffer's, whose duplicates
- * are removed when it comes back, and those of references, which only
- * deletes and merges look at.
- *
- * Marking each record of the buffer when its row is there would write the
- * whole buffer twice.  So an upsert is marked ahead, with the time at which
- * it was received, and sync_buffer_ahead lists those; that the first sync is
- * at work (MSYNC_KEY_LOOSE) says that they wait.  One that cannot become a
- * row loses its mark, and all do when the indexes come back early.
- *
- * Promises: what is away, and that marks are ahead, is written in the
- * transaction that changes it, so a kill at any point leaves a database that
- * knows; nothing but a first sync ever works like this.
+ * Promises: that a database is being filled is written in the transaction that
+ * takes the first index away, and forgotten when every index is there and
+ * every reference of central's rows leads to a row; a row of the application,
+ * or one with a change of this site, is never taken away.
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/log.h"
 #include "store/store_private.h"
 
-/* MSYNC_KEY_LOOSE */
-#define LOOSE_REFERENCES  1
-#define LOOSE_BUFFER      2            /* and those of references */
-
 #define CACHE_KIB         2048         /* page cache of an initialised site */
-#define CACHE_BULK_KIB    49152        /* and of a first sync */
+#define CACHE_BULK_KIB    24576        /* and of a first sync */
 #define CHECKPOINT        8192000      /* octets of the log before it is
                                           emptied */
 #define CHECKPOINT_BULK   131072000
 #define LOG_OCTETS        16777216     /* more is not kept between runs */
 
+#define LARGE             300000       /* rows of a table whose index is sorted
+                                          in a quarter of a second; it also
+                                          fits into the helper's memory */
+#define HOLD              100          /* ms of a transaction that makes
+                                          indexes, unless one takes longer */
+#define MOVE              1000         /* rows of one that takes some away */
+#define PASSES            16           /* over all references; more than the
+                                          catalogue has generations */
 
-/*
- * SQLite sorts in memory, and the helper's is bounded: what is larger grows
- * with its index.
- */
-#define SORT_MAX          500000       /* rows */
-#define CACHE_SORT_KIB    2048         /* beside them */
+/* rows of one table that refer to nothing */
+typedef struct {
+    int64_t  *rowids;                  /* owned */
+    size_t    n;
+    size_t    size;
+} orphans_t;
 
-/* the last one of each record counts, as it would have replaced the others */
+static int bulk_note_log(void *data, sqlite3 *db, const char *name,
+    int pages);
+static int bulk_set_cache(msync_store_t *store, int kib, msync_err_t *err);
+static int bulk_can_fill(msync_store_t *store, bool *can, msync_err_t *err);
+static int bulk_has_orphans(msync_store_t *store, const msync_table_t *table,
+    bool *has, msync_err_t *err);
+static int bulk_is_empty(msync_store_t *store, const msync_table_t *table,
+    bool *empty, msync_err_t *err);
+static int bulk_drop_indexes(msync_store_t *store, msync_err_t *err);
+static int bulk_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err);
+static int bulk_make_indexes(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err);
+static int bulk_check_references(msync_store_t *store, msync_hook_pt hook,
+    void *data, int64_t *moved, msync_err_t *err);
+static int bulk_find_orphans(msync_store_t *store, const msync_table_t *table,
+    orphans_t *orphans, msync_err_t *err);
+static int bulk_move_orphans(msync_store_t *store, const msync_table_t *table,
+    const orphans_t *orphans, int64_t *moved, msync_err_t *err);
+static int bulk_move_orphan(msync_store_t *store, const msync_table_t *table,
+    int64_t rowid, int64_t *moved, msync_err_t *err);
+static int bulk_move_row(msync_store_t *store, const msync_table_t *table,
+    const char *id, int64_t *moved, msync_err_t *err);
+static int bulk_scalar(msync_store_t *store, char *sql, int64_t *value,
+    msync_err_t *err);
 
-static const char  deduplicate[] =
-"CREATE INDEX msync_duplicates ON sync_buffer"
-" (record_id, table_name, " MSYNC_SQL_MERGE ", id);"
-"DELETE FROM sync_buffer WHERE id NOT IN (SELECT max(id) FROM sync_buffer"
-" INDEXED BY msync_duplicates GROUP BY record_id, table_name, "
-MSYNC_SQL_MERGE ");"
-"DROP INDEX msync_duplicates;";
+
+int
+msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
+{
+    char     sql[128];
+    int64_t  page;
+
+    /* an application may have made the database, with pages of any size */
+    if (bulk_scalar(store, sqlite3_mprintf("PRAGMA page_size"), &page, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    page = page > 0 ? page : 512;
+
+    /* what a first sync needed of the disk is given back, when the log begins
+     * anew the next time; what is deleted is overwritten, for it may be a
+     * patient's */
+    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %lld;"
+             "PRAGMA journal_size_limit = %d;PRAGMA secure_delete = ON",
+             (long long) (CHECKPOINT / page), on ? -1 : LOG_OCTETS);
+
+    store->log_max = on ? (int) (CHECKPOINT_BULK / page) : 0;
+
+    if (store->filling && !on) {
+        store->filling = false;
+
+        if (msync_store_exec(store, "PRAGMA foreign_keys = ON", err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (bulk_set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err)
+        != MSYNC_OK
+        || msync_store_exec(store, sql, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (on) {
+        (void) sqlite3_wal_hook(store->db, bulk_note_log, store);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* SQLite would empty the log while the commit seems to last */
+
+static int
+bulk_note_log(void *data, sqlite3 *db, const char *name, int pages)
+{
+    msync_store_t  *store = data;
+
+    (void) db;
+    (void) name;
+    store->log_pages = pages;
+
+    return SQLITE_OK;
+}
+
+
+void
+msync_store_checkpoint(msync_store_t *store)
+{
+    if (store->log_max > 0 && store->log_pages >= store->log_max) {
+        store->log_pages = 0;
+        (void) sqlite3_wal_checkpoint_v2(store->db, "main",
+                                         SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                         NULL);
+    }
+}
 
 
 static int
-set_cache(msync_store_t *store, int kib, msync_err_t *err)
+bulk_set_cache(msync_store_t *store, int kib, msync_err_t *err)
 {
     char  sql[64];
 
@@ -64,84 +151,102 @@ set_cache(msync_store_t *store, int kib, msync_err_t *err)
 }
 
 
+bool
+msync_store_is_filling(const msync_store_t *store)
+{
+    return store->filling;
+}
+
+
 int
-msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
+msync_store_fill_begun(msync_store_t *store, bool *begun, msync_err_t *err)
 {
-    int            rc;
-    char           sql[128];
-    int64_t        page;
-    sqlite3_stmt  *stmt;
+    int64_t  value = 0;
 
-    /* an application may have made the database, with pages of any size */
-    stmt = msync_store_prepare(store, "PRAGMA page_size", err);
-    rc = msync_store_scalar(store, stmt, &page, "page size", err);
-    sqlite3_finalize(stmt);
-
-    if (rc != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    /* What a first sync needed of the disk is given back, when the log begins
-     * anew the next time.  What is deleted is overwritten, for it may be a
-     * patient's; a first sync deletes only what it has more than once. */
-    snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint = %lld;"
-             "PRAGMA journal_size_limit = %d;PRAGMA secure_delete = %s",
-             (long long) ((on ? CHECKPOINT_BULK : CHECKPOINT)
-                          / (page > 0 ? page : 512)),
-             on ? -1 : LOG_OCTETS, on ? "OFF" : "ON");
-
-    return set_cache(store, on ? CACHE_BULK_KIB : CACHE_KIB, err) == MSYNC_OK
-           ? msync_store_exec(store, sql, err) : MSYNC_ERROR;
-}
-
-
-/* asks once; takes over the statement */
-
-static int
-number(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
-    msync_err_t *err)
-{
-    int  rc;
-
-    rc = msync_store_scalar(store, stmt, n, "sync buffer", err);
-    sqlite3_finalize(stmt);
-
-    return rc;
-}
-
-
-static int
-set_loose(msync_store_t *store, int64_t loose, msync_err_t *err)
-{
-    if (msync_store_set_int(store, MSYNC_KEY_LOOSE, loose, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    store->loose = loose;
-    return MSYNC_OK;
-}
-
-
-/* runs a change of indexes in a transaction of its own, unless there is one */
-
-static int
-change_indexes(msync_store_t *store, int64_t loose,
-    int (*change)(msync_store_t *store, msync_err_t *err), msync_err_t *err)
-{
-    bool  open = msync_store_in_transaction(store);
-
-    if (!open && msync_store_begin(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    if (change(store, err) != MSYNC_OK
-        || set_loose(store, loose, err) != MSYNC_OK
-        || (!open && msync_store_commit(store, err) != MSYNC_OK))
+    /* a new database, or one that somebody has damaged */
+    if (msync_store_has_column(store, "key_value_store", "value_int")
+        && msync_store_get_int(store, MSYNC_KEY_FILLING, &value, err)
+           != MSYNC_OK)
     {
-        if (!open) {
-            msync_store_rollback(store);
-        }
         return MSYNC_ERROR;
+    }
+
+    *begun = value != 0;
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_fill_begin(msync_store_t *store, msync_err_t *err)
+{
+    bool  begun, can = true;
+
+    if (msync_store_fill_begun(store, &begun, err) != MSYNC_OK
+        || (!begun && bulk_can_fill(store, &can, err) != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (!can) {
+        return MSYNC_OK;
+    }
+
+    if (!begun) {
+        if (msync_store_begin(store, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (bulk_drop_indexes(store, err) != MSYNC_OK
+            || msync_store_set_int(store, MSYNC_KEY_FILLING, 1, err)
+               != MSYNC_OK)
+        {
+            msync_store_rollback(store);
+            return MSYNC_ERROR;
+        }
+
+        if (msync_store_commit(store, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (msync_store_exec(store, "PRAGMA foreign_keys = OFF", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    store->filling = true;
+    return MSYNC_OK;
+}
+
+
+/*
+ * A row that refers to nothing before anything has come is the application's,
+ * and could not be told from central's in the end; a row is found again by its
+ * rowid.
+ */
+
+static int
+bulk_can_fill(msync_store_t *store, bool *can, msync_err_t *err)
+{
+    bool           orphans;
+    size_t         i;
+    int64_t        wr;
+    const char    *name;
+
+    for (i = 0, *can = true; *can && i < store->catalogue->n; i++) {
+        name = store->catalogue->tables[i].sql;
+
+        if (bulk_scalar(store, sqlite3_mprintf("SELECT wr FROM "
+                            "pragma_table_list(%Q) WHERE schema = 'main'",
+                            name), &wr, err) != MSYNC_OK
+            || bulk_has_orphans(store, &store->catalogue->tables[i], &orphans,
+                                err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        *can = !wr && !orphans;
     }
 
     return MSYNC_OK;
@@ -149,161 +254,119 @@ change_indexes(msync_store_t *store, int64_t loose,
 
 
 static int
-run_indexes(msync_store_t *store, const msync_table_t *table, bool make,
+bulk_has_orphans(msync_store_t *store, const msync_table_t *table, bool *has,
     msync_err_t *err)
 {
-    sqlite3_str  *sql = sqlite3_str_new(store->db);
+    int64_t  value;
 
-    msync_store_put_indexes(sql, table, make);
+    if (bulk_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                        "pragma_foreign_key_check(%Q))", table->sql),
+                    &value, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *has = value != 0;
+    return MSYNC_OK;
+}
+
+
+static int
+bulk_is_empty(msync_store_t *store, const msync_table_t *table, bool *empty,
+    msync_err_t *err)
+{
+    int64_t  value;
+
+    if (bulk_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                        "\"%w\")", table->sql), &value, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *empty = value == 0;
+    return MSYNC_OK;
+}
+
+
+static int
+bulk_drop_indexes(msync_store_t *store, msync_err_t *err)
+{
+    bool          empty;
+    size_t        i;
+    sqlite3_str  *sql = sqlite3_str_new(NULL);
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (bulk_is_empty(store, &store->catalogue->tables[i], &empty, err)
+            != MSYNC_OK)
+        {
+            sqlite3_free(sqlite3_str_finish(sql));
+            return MSYNC_ERROR;
+        }
+
+        if (empty) {
+            msync_store_put_indexes(sql, &store->catalogue->tables[i], false);
+        }
+    }
 
     return msync_store_exec_str(store, sql, err);
 }
 
 
-static int
-drop_all(msync_store_t *store, msync_err_t *err)
-{
-    size_t  i;
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        if (run_indexes(store, &store->catalogue->tables[i], false, err)
-            != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-    }
-
-    return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_key;"
-                            "CREATE INDEX IF NOT EXISTS sync_buffer_ahead "
-                            "ON sync_buffer (table_name, id) WHERE "
-                            MSYNC_SQL_AHEAD, err);
-}
-
+/* asks once; takes over the text */
 
 static int
-make_buffer(msync_store_t *store, msync_err_t *err)
+bulk_scalar(msync_store_t *store, char *sql, int64_t *value,
+    msync_err_t *err)
 {
-    if (sqlite3_exec(store->db, MSYNC_STORE_BUFFER_INDEX, NULL, NULL, NULL)
-        == SQLITE_OK)
-    {
-        return MSYNC_OK;
-    }
-
-    if (sqlite3_errcode(store->db) != SQLITE_CONSTRAINT) {
-        return msync_store_fault(store, "sync buffer", err);
-    }
-
-    return msync_store_exec(store, deduplicate, err) == MSYNC_OK
-           ? msync_store_exec(store, MSYNC_STORE_BUFFER_INDEX, err)
-           : MSYNC_ERROR;
-}
-
-
-static int
-make_references(msync_store_t *store, msync_err_t *err)
-{
-    size_t  i;
-
-    if (msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_ahead",
-                         err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    for (i = 0; i < store->catalogue->n; i++) {
-        if (run_indexes(store, &store->catalogue->tables[i], true, err)
-            != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-    }
-
-    return MSYNC_OK;
-}
-
-
-int
-msync_store_loosen(msync_store_t *store, msync_err_t *err)
-{
-    int64_t  filled;
-
-    if (msync_store_know_loose(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    if (store->loose != 0) {
-        return MSYNC_OK;
-    }
-
-    if (number(store, msync_store_prepare(store, "SELECT EXISTS (SELECT 1 "
-                                          "FROM sync_buffer)", err),
-               &filled, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    return filled ? MSYNC_OK
-                  : change_indexes(store, LOOSE_BUFFER, drop_all, err);
-}
-
-
-/* those of large tables grow with the rows that are about to come */
-
-static int
-make_large(msync_store_t *store, msync_err_t *err)
-{
-    int            rc = MSYNC_OK;
-    size_t         i;
-    int64_t        n;
+    int            rc;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_prepare(store, "SELECT count(*) FROM (SELECT 1 FROM "
-                               "sync_buffer INDEXED BY sync_buffer_ahead "
-                               "WHERE " MSYNC_SQL_AHEAD " AND table_name = "
-                               "?1 LIMIT ?2)", err);
-
-    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        if (stmt != NULL) {
-            sqlite3_bind_text(stmt, 1, store->catalogue->tables[i].name, -1,
-                              SQLITE_STATIC);
-            sqlite3_bind_int(stmt, 2, SORT_MAX);
-        }
-
-        rc = msync_store_scalar(store, stmt, &n, "sync buffer", err);
-
-        if (rc == MSYNC_OK && n == SORT_MAX) {
-            rc = run_indexes(store, &store->catalogue->tables[i], true, err);
-        }
-    }
-
+    stmt = msync_store_prepare_own(store, sql, err);
+    rc = msync_store_scalar(store, stmt, value, "reading a table", err);
     sqlite3_finalize(stmt);
+
     return rc;
 }
 
 
-/* an index costs a scan of the whole table to find that a reference is never
- * used, and nothing when it is made before; most references are such */
+/* an index of a reference that is never used costs a scan of the whole table
+ * in the end, and nothing when it is made before; most references are such */
 
 int
-msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
+msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    size_t         i;
-    int64_t        used;
-    sqlite3_str   *sql = sqlite3_str_new(store->db);
-    sqlite3_stmt  *stmt;
+    size_t        i;
+    int64_t       last, used;
+    sqlite3_str  *sql;
+
+    if (!store->filling) {
+        return MSYNC_OK;
+    }
+
+    if (bulk_scalar(store, sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"",
+                                           table->sql), &last, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (last >= LARGE) {
+        return bulk_make_indexes(store, table, err);
+    }
+
+    sql = sqlite3_str_new(NULL);
 
     for (i = 0; i < table->n; i++) {
         if (!msync_store_has_index(table, i)) {
             continue;
         }
 
-        stmt = msync_store_prepare_own(store,
-            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" AS t "
-                            "WHERE t.\"%w\" IS NOT NULL)", table->sql,
-                            table->fields[i].name), err);
-
-        if (number(store, stmt, &used, err) != MSYNC_OK) {
+        if (bulk_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                            "\"%w\" AS t WHERE t.\"%w\" IS NOT NULL)",
+                            table->sql, table->fields[i].name), &used, err)
+            != MSYNC_OK)
+        {
             sqlite3_free(sqlite3_str_finish(sql));
             return MSYNC_ERROR;
         }
@@ -319,102 +382,318 @@ msync_store_settle_empty(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* sorts instead of keeping pages at hand */
-
-static int
-sort_indexes(msync_store_t *store, int64_t loose,
-    int (*make)(msync_store_t *store, msync_err_t *err), msync_err_t *err)
+int
+msync_store_fill_end(msync_store_t *store, msync_hook_pt hook, void *data,
+    int64_t *moved, msync_err_t *err)
 {
-    int          rc;
-    msync_err_t  ignored;
+    bool  begun;
 
-    if (set_cache(store, CACHE_SORT_KIB, err) != MSYNC_OK) {
+    *moved = 0;
+
+    if (msync_store_fill_begun(store, &begun, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    rc = change_indexes(store, loose, make, err);
-    (void) set_cache(store, CACHE_BULK_KIB, &ignored);
+    if (begun) {
+        if (bulk_make_all(store, hook, data, err) != MSYNC_OK
+            || bulk_check_references(store, hook, data, moved, err)
+               != MSYNC_OK
+            || msync_store_begin(store, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
 
+        if (msync_store_buffer_wake_all(store, err) != MSYNC_OK
+            || msync_store_unset(store, MSYNC_KEY_FILLING, err) != MSYNC_OK
+            || msync_store_commit(store, err) != MSYNC_OK)
+        {
+            msync_store_rollback(store);
+            return MSYNC_ERROR;
+        }
+    }
+
+    store->filling = false;
+
+    return msync_store_exec(store, "PRAGMA foreign_keys = ON", err);
+}
+
+
+/* one index at a time, for the application waits for each */
+
+static int
+bulk_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err)
+{
+    size_t                i, j;
+    sqlite3_str          *sql;
+    const msync_table_t  *table;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        for (j = 0; j < table->n; j++) {
+            if (!msync_store_has_index(table, j)) {
+                continue;
+            }
+
+            if (!msync_store_in_transaction(store)
+                && msync_store_begin(store, err) != MSYNC_OK)
+            {
+                return MSYNC_ERROR;
+            }
+
+            sql = sqlite3_str_new(NULL);
+            msync_store_put_index(sql, table, &table->fields[j],
+                                  "IF NOT EXISTS ");
+
+            if (msync_store_exec_str(store, sql, err) != MSYNC_OK
+                || (msync_store_held(store) >= HOLD
+                    && (msync_store_commit(store, err) != MSYNC_OK
+                        || msync_store_rest(store, err) != MSYNC_OK
+                        || (hook != NULL && hook(data, err) != MSYNC_OK))))
+            {
+                msync_store_rollback(store);
+                return MSYNC_ERROR;
+            }
+        }
+    }
+
+    return msync_store_in_transaction(store)
+           ? msync_store_commit(store, err) : MSYNC_OK;
+}
+
+
+static int
+bulk_make_indexes(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    sqlite3_str  *sql = sqlite3_str_new(NULL);
+
+    msync_store_put_indexes(sql, table, true);
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
+/* a row that goes back into the buffer may be the parent of another one */
+
+static int
+bulk_check_references(msync_store_t *store, msync_hook_pt hook, void *data,
+    int64_t *moved, msync_err_t *err)
+{
+    int        rc;
+    size_t     i;
+    int64_t    before, passes = 0;
+    orphans_t  orphans = { 0 };
+
+    do {
+        before = *moved;
+
+        for (i = 0; i < store->catalogue->n; i++) {
+            rc = bulk_find_orphans(store, &store->catalogue->tables[i],
+                                   &orphans, err);
+
+            if (rc == MSYNC_OK && orphans.n > 0) {
+                rc = bulk_move_orphans(store, &store->catalogue->tables[i],
+                                       &orphans, moved, err);
+            }
+
+            free(orphans.rowids);
+            orphans = (orphans_t) { 0 };
+
+            if (rc != MSYNC_OK
+                || (hook != NULL && hook(data, err) != MSYNC_OK))
+            {
+                return MSYNC_ERROR;
+            }
+        }
+    } while (*moved > before && ++passes < PASSES);
+
+    return MSYNC_OK;
+}
+
+
+static int
+bulk_find_orphans(msync_store_t *store, const msync_table_t *table,
+    orphans_t *orphans, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT rowid FROM "
+                               "pragma_foreign_key_check(%Q)", table->sql),
+               err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (orphans->n == orphans->size) {
+            orphans->size = orphans->size ? orphans->size * 2 : 64;
+            orphans->rowids = realloc(orphans->rowids, orphans->size
+                                                       * sizeof(int64_t));
+            if (orphans->rowids == NULL) {
+                msync_out_of_memory();
+            }
+        }
+
+        orphans->rowids[orphans->n++] = sqlite3_column_int64(stmt, 0);
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "looking at references", err);
+    }
+
+    sqlite3_finalize(stmt);
     return rc;
 }
 
 
-int
-msync_store_settle_buffer(msync_store_t *store, msync_err_t *err)
+static int
+bulk_move_orphans(msync_store_t *store, const msync_table_t *table,
+    const orphans_t *orphans, int64_t *moved, msync_err_t *err)
 {
-    return store->loose == LOOSE_BUFFER
-           ? sort_indexes(store, LOOSE_REFERENCES, make_buffer, err)
-           : MSYNC_OK;
-}
+    size_t  i;
 
+    for (i = 0; i < orphans->n; i++) {
+        if (i % MOVE == 0
+            && ((i > 0 && (msync_store_commit(store, err) != MSYNC_OK
+                           || msync_store_rest(store, err) != MSYNC_OK))
+                || msync_store_begin_integration(store, err) != MSYNC_OK))
+        {
+            return MSYNC_ERROR;
+        }
 
-int
-msync_store_settle_large(msync_store_t *store, msync_err_t *err)
-{
-    return store->loose == LOOSE_REFERENCES
-           ? change_indexes(store, LOOSE_REFERENCES, make_large, err)
-           : MSYNC_OK;
-}
-
-
-int
-msync_store_settle_references(msync_store_t *store, msync_err_t *err)
-{
-    return store->loose == LOOSE_REFERENCES
-           ? sort_indexes(store, 0, make_references, err)
-           : MSYNC_OK;
-}
-
-
-int
-msync_store_end_early(msync_store_t *store, msync_err_t *err)
-{
-    if (store->loose == 0) {
-        return MSYNC_OK;
+        if (bulk_move_orphan(store, table, orphans->rowids[i], moved, err)
+            != MSYNC_OK)
+        {
+            msync_store_rollback(store);
+            return MSYNC_ERROR;
+        }
     }
 
-    return msync_store_exec(store, "UPDATE sync_buffer SET "
-                            "integration_datetime = NULL WHERE "
-                            MSYNC_SQL_AHEAD, err) == MSYNC_OK
-           ? msync_store_settle_references(store, err) : MSYNC_ERROR;
+    return msync_store_commit(store, err);
 }
 
 
-bool
-msync_store_is_loose(const msync_store_t *store)
+/*
+ * One that the application has made or changed stays.  Several references of a
+ * row may lead nowhere: then it has been moved already.
+ */
+
+static int
+bulk_move_orphan(msync_store_t *store, const msync_table_t *table,
+    int64_t rowid, int64_t *moved, msync_err_t *err)
 {
-    return store->loose != 0;
+    int            rc = MSYNC_OK;
+    char          *id = NULL;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT t.\"%w\" FROM \"%w\" AS t WHERE "
+                               "t.rowid = %lld AND NOT EXISTS (SELECT 1 FROM "
+                               "changelog AS c WHERE c.record_id = t.\"%w\" "
+                               "AND c.table_name = %Q)",
+                               table->fields[table->key].name, table->sql,
+                               (long long) rowid,
+                               table->fields[table->key].name, table->name),
+               err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    if (sqlite3_step(stmt) == SQLITE_ROW
+        && sqlite3_column_type(stmt, 0) == SQLITE_TEXT)
+    {
+        id = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
+    }
+
+    sqlite3_finalize(stmt);
+
+    if (id != NULL) {
+        rc = bulk_move_row(store, table, id, moved, err);
+    }
+
+    msync_free(&id);
+    return rc;
 }
 
 
-bool
-msync_store_appends(msync_store_t *store, size_t n)
+/* what cannot be moved, for a trigger of the application says no, stays;
+ * "msync check" finds it */
+
+static int
+bulk_move_row(msync_store_t *store, const msync_table_t *table,
+    const char *id, int64_t *moved, msync_err_t *err)
 {
-    store->appended += (int64_t) n;
+    int              rc;
+    msync_batch_t    batch = { 0 };
+    msync_record_t  *record;
 
-    return store->loose == LOOSE_BUFFER && store->appended <= SORT_MAX;
+    record = msync_batch_add(&batch);
+    record->table = msync_strdup(table->name);
+    record->id = msync_strdup(id);
+    record->action = MSYNC_ACTION_UPSERT;
+
+    rc = msync_store_row_read(store, table, id, &record->data,
+                              &record->data_length, err);
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_row_delete(store, table, id, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        ++*moved;
+        rc = msync_store_buffer_put(store, &batch,
+                                    table->pull & MSYNC_LEGACY
+                                    ? MSYNC_LEGACY : MSYNC_OMSUPPLY, err);
+
+    } else if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
+        msync_log(MSYNC_LOG_WARN, "%s \"%s\" refers to a record that has not "
+                  "come, and stays: %s", table->name, id, err->text);
+
+        rc = msync_store_in_transaction(store)
+             ? MSYNC_OK : msync_store_begin_integration(store, err);
+
+    } else if (rc == MSYNC_DONE) {
+        rc = MSYNC_OK;
+    }
+
+    msync_batch_clear(&batch);
+    return rc;
 }
+
+
+/* the last one of each record counts, as it would have replaced the others */
+
+static const char  bulk_deduplicate[] =
+"CREATE INDEX msync_duplicates ON sync_buffer"
+" (record_id, table_name, " MSYNC_SQL_MERGE ", id);"
+"DELETE FROM sync_buffer WHERE id NOT IN (SELECT max(id) FROM sync_buffer"
+" INDEXED BY msync_duplicates GROUP BY record_id, table_name, "
+MSYNC_SQL_MERGE ");"
+"DROP INDEX msync_duplicates;";
 
 
 int
-msync_store_know_loose(msync_store_t *store, msync_err_t *err)
+msync_store_end_loose(msync_store_t *store, msync_err_t *err)
 {
-    int64_t  loose = 0, appended = 0;
+    int64_t  loose = 0;
 
-    /* a database that is not ours yet has none of this */
-    if (msync_store_has_column(store, "sync_buffer", "id")
-        && (msync_store_get_int(store, MSYNC_KEY_LOOSE, &loose, err)
-            != MSYNC_OK
-            || (loose == LOOSE_BUFFER
-                && number(store, msync_store_prepare(store,
-                              "SELECT ifnull(max(id), 0) FROM sync_buffer",
-                              err), &appended, err) != MSYNC_OK)))
+    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &loose, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    store->loose = loose;
-    store->appended = appended;
+    if (loose == 0) {
+        return MSYNC_OK;
+    }
 
-    return MSYNC_OK;
+    return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_ahead;"
+                            "UPDATE sync_buffer SET integration_datetime = "
+                            "NULL WHERE integration_datetime IS NOT NULL",
+                            err) == MSYNC_OK
+           && msync_store_exec(store, bulk_deduplicate, err) == MSYNC_OK
+           ? msync_store_unset(store, MSYNC_KEY_LOOSE, err) : MSYNC_ERROR;
 }

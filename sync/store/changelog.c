@@ -242,11 +242,9 @@ read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
 }
 
 
-/* the row as recordData; NULL with MSYNC_DONE when there is none */
-
-static int
-read_row(msync_store_t *store, const msync_table_t *table, const char *id,
-    char **data, size_t *length, msync_err_t *err)
+int
+msync_store_row_read(msync_store_t *store, const msync_table_t *table,
+    const char *id, char **data, size_t *length, msync_err_t *err)
 {
     int            code, rc = MSYNC_DONE;
     size_t         i;
@@ -380,7 +378,7 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
     }
 
     if (action == MSYNC_ACTION_UPSERT) {
-        rc = read_row(store, table, id, &data, &length, err);
+        rc = msync_store_row_read(store, table, id, &data, &length, err);
 
         if (rc == MSYNC_DONE) {
             add_record(&reading->gone, changes, action);

@@ -191,14 +191,17 @@ static int
 check_indexes(const msync_look_t *look, const msync_table_t *table,
     msync_err_t *err)
 {
-    int           rc = MSYNC_OK;
+    int           rc;
+    bool          filling;
     char         *name, *expected;
     size_t        i;
     sqlite3_str  *sql;
 
-    /* a first sync works without them */
-    if (msync_store_is_loose(look->store)) {
-        return MSYNC_OK;
+    /* a first sync works without them, and makes them in the end */
+    rc = msync_store_fill_begun(look->store, &filling, err);
+
+    if (rc != MSYNC_OK || filling) {
+        return rc;
     }
 
     for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
@@ -307,7 +310,9 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
 
         "SELECT 'foreign key: a row of \"' || \"table\" || '\" (rowid ' || "
         "ifnull(rowid, '?') || ') refers to a row of \"' || parent || '\" "
-        "that is not there' FROM pragma_foreign_key_check",
+        "that is not there' FROM pragma_foreign_key_check WHERE NOT EXISTS "
+        "(SELECT 1 FROM key_value_store WHERE id = '" MSYNC_KEY_FILLING "' "
+        "AND value_int <> 0)",
 
         /* a cursor beyond the changelog would skip what comes next */
         "SELECT 'cursor: ' || id || ' is ' || value_int || ', beyond the "

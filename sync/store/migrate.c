@@ -32,10 +32,11 @@ static const struct {
     { 2, "DROP INDEX IF EXISTS sync_buffer_record;" },
     /* msync_extra held fields of the catalogue, too: see migrate() */
     { 3, "" },
-    /* a first sync marked what is a row, it is ended by migrate() */
+    /* a first sync marked what is a row */
     { 4, "" },
     /* rows that were never sent had no list, what a site is in the middle of
-     * was several facts: see migrate() */
+     * was several facts, a first sync marked records before they were rows:
+     * see migrate() */
     { 5, "" }
 };
 
@@ -479,15 +480,9 @@ migrate_tables(msync_store_t *store, int64_t version, const char *schema,
         return MSYNC_ERROR;
     }
 
-    /*
-     * The schema comes again for another catalogue, too.  It makes the
-     * indexes of references, so a first sync without them ends when it has: a
-     * table or column of theirs may be new.
-     */
     if (msync_store_take_tables(store, known, err) != MSYNC_OK
         || msync_store_exec(store, schema, err) != MSYNC_OK
         || msync_store_mend_replace(store, err) != MSYNC_OK
-        || msync_store_end_early(store, err) != MSYNC_OK
         || (version != 0
             && msync_store_adopt_extra(store, version <= VERSION_STALE_EXTRA,
                                        err) != MSYNC_OK))
@@ -513,8 +508,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         }
     }
 
-    if (msync_store_know_loose(store, err) != MSYNC_OK
-        || msync_store_settle_buffer(store, err) != MSYNC_OK
+    if ((version != 0 && msync_store_end_loose(store, err) != MSYNC_OK)
         || migrate_bookkeeping(store, err) != MSYNC_OK
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
@@ -575,7 +569,6 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     schema = make_schema(store, hash);
 
     if (schema_version(store, &seen, err) != MSYNC_OK
-        || msync_store_know_loose(store, err) != MSYNC_OK
         || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
         || (set_up && find_lasting_losses(store, &losses, err) != MSYNC_OK))
     {

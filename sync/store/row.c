@@ -466,7 +466,7 @@ static int
 row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 {
     int   code;
-    bool  exists, first = msync_store_is_loose(store);
+    bool  exists, first = store->filling;
 
     /* what is not null in each row would be null in a new one */
 

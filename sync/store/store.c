@@ -433,8 +433,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     if (msync_store_identify(store, &version, err) != MSYNC_OK
         || configure(store, flags, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
-            && msync_store_migrate(store, version, err) != MSYNC_OK)
-        || msync_store_know_loose(store, err) != MSYNC_OK)
+            && msync_store_migrate(store, version, err) != MSYNC_OK))
     {
         msync_err_context(err, path);
         msync_store_close(&store);

@@ -70,9 +70,21 @@ int msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err);
  * end of the transaction
  */
 int msync_store_begin_integration(msync_store_t *store, msync_err_t *err);
+int msync_store_begin_integration_unsynced(msync_store_t *store,
+    msync_err_t *err);
 int msync_store_commit(msync_store_t *store, msync_err_t *err);
 /* also where SQLite has undone the transaction by itself */
 void msync_store_rollback(msync_store_t *store);
+
+/*
+ * Ms since the open transaction began, or from the begin of the last one to
+ * its commit: for as long the application may have waited.  Before the next
+ * one of several, "rest" waits until the application has had its turn since
+ * the last, longer where it has written a moment ago.
+ */
+int64_t msync_store_held(const msync_store_t *store);
+int64_t msync_store_held_last(const msync_store_t *store);
+int msync_store_rest(msync_store_t *store, msync_err_t *err);
 
 bool msync_store_in_transaction(const msync_store_t *store);
 /* whether a deferred foreign key is not met by now, which a commit refuses */

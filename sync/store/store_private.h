@@ -31,10 +31,6 @@
 #define MSYNC_SQL_MERGE                                                       \
     "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
 
-/* records of a first sync that are marked before their rows are there, see
- * store_bulk.c */
-#define MSYNC_SQL_AHEAD  "integration_datetime IS NOT NULL"
-
 /* the statements that are kept prepared for the life of the store */
 typedef enum {
     MSYNC_STMT_BEGIN = 0,
@@ -52,18 +48,16 @@ typedef enum {
     MSYNC_STMT_UNSENT,
     MSYNC_STMT_UNSENT_ANY,
     MSYNC_STMT_BUFFER_PUT,
-    MSYNC_STMT_BUFFER_APPEND,
     MSYNC_STMT_BUFFER_WALK,
     MSYNC_STMT_BUFFER_FAIL,
     MSYNC_STMT_BUFFER_DONE,
-    MSYNC_STMT_BUFFER_AHEAD,
-    MSYNC_STMT_BUFFER_WALK_AHEAD,
     MSYNC_STMT_BUFFER_PENDING,
     MSYNC_STMT_BUFFER_FAILED,
     MSYNC_STMT_BUFFER_NOTE,
     MSYNC_STMT_BUFFER_WAKE,
     MSYNC_STMT_BUFFER_ANY,
-    MSYNC_STMT_BUFFER_SUPERSEDE,
+    MSYNC_STMT_BUFFER_POSTPONE,
+    MSYNC_STMT_BUFFER_REMOVE,
     MSYNC_STMT_REFUSED_PUT,
     MSYNC_STMT_REFUSED_CLEAR,
     MSYNC_STMT_REFUSED_COUNT,
@@ -109,9 +103,18 @@ struct msync_store_s {
     bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
-    int64_t                   loose;           /* which indexes are away,
-                                                  see store_bulk.c */
-    int64_t                   appended;        /* rows of a buffer without */
+    bool                      filling;         /* see bulk.h */
+    int                       log_pages;       /* of the log, when it was
+                                                  written to last */
+    int                       log_max;         /* … before a commit empties
+                                                  it; 0: SQLite sees to it */
+    int64_t                   began;           /* monotonic ms, the latest
+                                                  transaction */
+    int64_t                   held;            /* ms, the latest that was
+                                                  committed */
+    int64_t                   seen_version;    /* of data, see rest */
+    int64_t                   company;         /* monotonic ms until which
+                                                  others are thought to write */
     msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *hook_data;
     bool                    (*stopped)(void);  /* NULL: nobody stops it */
@@ -377,11 +380,20 @@ int msync_store_check_replace(const msync_look_t *look,
 int msync_store_is_set_up(msync_store_t *store, bool *set_up,
     msync_err_t *err);
 
-/* reads which indexes are away, after opening and after a rollback */
-int msync_store_know_loose(msync_store_t *store, msync_err_t *err);
+/* behind a commit: empties a log that has grown, where the store does that
+ * itself */
+void msync_store_checkpoint(msync_store_t *store);
 
-/* whether so many more records are put without looking for their like */
-bool msync_store_appends(msync_store_t *store, size_t n);
+/*
+ * Inside a migration, before the schema comes: the buffer of an earlier
+ * version's first sync gets its index back, and its marks go.
+ */
+int msync_store_end_loose(msync_store_t *store, msync_err_t *err);
+
+/* a row as recordData, owned by the caller; MSYNC_DONE: there is none.  Errors
+ * have the scope RECORD or RUN */
+int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
+    const char *id, char **data, size_t *length, msync_err_t *err);
 
 /* the condition on rows of changelog that this site may send, see there */
 char *msync_store_changes_filter(const msync_catalogue_t *catalogue);

@@ -6,22 +6,35 @@
  * ends.
  */
 
+#include <time.h>
+
 #include "store/store_private.h"
 #include "base/clock.h"
+
+#define COMPANY   10000    /* ms for which whoever has written is waited for */
+#define REST_MAX  1000     /* ms */
 #include "base/log.h"
+
+
+static int begin_silent(msync_store_t *store, msync_err_t *err);
 
 
 static int
 begin(msync_store_t *store, msync_err_t *err)
 {
+    int  rc;
+
     store->batch_start = msync_clock_wall();
 
     /* IMMEDIATE: wait for the write lock here, where waiting is possible,
      * and not in the middle, where SQLite must refuse */
-    return msync_store_run(store,
-                           msync_store_stmt(store, MSYNC_STMT_BEGIN,
-                                            "BEGIN IMMEDIATE", err),
-                           "beginning a transaction", err);
+    rc = msync_store_run(store,
+                         msync_store_stmt(store, MSYNC_STMT_BEGIN,
+                                          "BEGIN IMMEDIATE", err),
+                         "beginning a transaction", err);
+    store->began = msync_clock_monotonic();
+
+    return rc;
 }
 
 
@@ -203,10 +216,23 @@ end_integration(msync_store_t *store)
 int
 msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
 {
-    if (msync_store_begin(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
+    return msync_store_begin(store, err) == MSYNC_OK
+           ? begin_silent(store, err) : MSYNC_ERROR;
+}
 
+
+int
+msync_store_begin_integration_unsynced(msync_store_t *store,
+    msync_err_t *err)
+{
+    return msync_store_begin_unsynced(store, err) == MSYNC_OK
+           ? begin_silent(store, err) : MSYNC_ERROR;
+}
+
+
+static int
+begin_silent(msync_store_t *store, msync_err_t *err)
+{
     if (msync_store_silence(store, true, err) != MSYNC_OK
         || switch_triggers(store, err) != MSYNC_OK
         || msync_store_any_never_sent(store, &store->never_sent, err)
@@ -241,8 +267,66 @@ msync_store_commit(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
+    store->held = msync_clock_monotonic() - store->began;
     end_integration(store);
+    msync_store_checkpoint(store);
+
     return set_unsynced(store, false, err);
+}
+
+
+int64_t
+msync_store_held(const msync_store_t *store)
+{
+    return msync_clock_monotonic() - store->began;
+}
+
+
+int64_t
+msync_store_held_last(const msync_store_t *store)
+{
+    return store->held;
+}
+
+
+/*
+ * SQLite's lock is not fair: whoever waits for it looks again after pauses
+ * that grow to a tenth of a second, and finds it taken where the next
+ * transaction begins at once.
+ */
+
+int
+msync_store_rest(msync_store_t *store, msync_err_t *err)
+{
+    int64_t          version, pause, now = msync_clock_monotonic();
+    struct timespec  ts;
+
+    if (msync_store_data_version(store, &version, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (version != store->seen_version) {
+        store->seen_version = version;
+        store->company = now + COMPANY;
+    }
+
+    pause = now < store->company ? store->held * 3 : store->held / 5;
+
+    if (pause > REST_MAX) {
+        pause = REST_MAX;
+    }
+
+    pause -= now - (store->began + store->held);
+
+    if (pause <= 0) {
+        return MSYNC_OK;
+    }
+
+    ts.tv_sec = pause / 1000;
+    ts.tv_nsec = pause % 1000 * 1000000;
+    (void) nanosleep(&ts, NULL);
+
+    return MSYNC_OK;
 }
 
 
@@ -258,9 +342,6 @@ msync_store_rollback(msync_store_t *store)
     }
 
     (void) set_unsynced(store, false, &ignored);
-
-    /* on a full disk SQLite undoes a transaction by itself, too */
-    (void) msync_store_know_loose(store, &ignored);
 }
 
 

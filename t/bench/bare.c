@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/peer.h"
+#include "peer.h"
 
 static const struct {
     const char  *path;

@@ -22,7 +22,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "protocol/peer.h"
+#include "peer.h"
 
 #define BATCH  500
 

@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "protocol/peer.h"
+#include "peer.h"
 
 
 void

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "protocol/peer.h"
+#include "peer.h"
 
 #define TIMES_MAX  1000000
 

@@ -36,7 +36,7 @@ integrate(site_t *site, bool whole)
 }
 
 
-/* how many of these there are: both are away while a first sync is at work */
+/* how many of these there are: one is away while a first sync is at work */
 
 static inline const char *
 indexes(site_t *site)
@@ -47,17 +47,18 @@ indexes(site_t *site)
 }
 
 
-/* the database as a first sync fills it */
+/* a database that is being filled by a first sync */
 
 static inline int
-open_loose(void **state)
+open_filling(void **state)
 {
     site_t      *site;
     msync_err_t  err;
 
     assert_int_equal(site_open(state), 0);
     site = *state;
-    assert_ok(msync_store_loosen(site->store, &err));
+    assert_ok(msync_store_fill_begin(site->store, &err));
+    assert_true(msync_store_is_filling(site->store));
 
     return 0;
 }
@@ -65,7 +66,7 @@ open_loose(void **state)
 
 #define T(name)                                                               \
     cmocka_unit_test_setup_teardown(name, site_open, site_close)
-#define LOOSE(name)                                                           \
-    { "loose: " #name, name, open_loose, site_close, NULL }
+#define FILLING(name)                                                         \
+    { "filling: " #name, name, open_filling, site_close, NULL }
 
 #endif /* MSYNC_TEST_INTEGRATION_H */

@@ -1,85 +1,334 @@
-/* A first sync: what is marked ahead, and what becomes of it in the end. */
+/* A first sync: from the answer straight into the tables. */
 
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "integration.h"
+#include "run/fill.h"
 
-#define RENAMED(table)                                                        \
-    "[{\"table\":\"" table "\",\"rename\":\"mine\",\"key\":\"id\","         \
-    "\"delete\":\"hard\",\"pull_from\":[\"legacy\"],\"push_to\":[],"        \
-    "\"fields\":[{\"name\":\"id\",\"type\":\"string\"}]}]"
+#define ITEM_IN(category)                                                     \
+    "{\"item_name\":\"i\",\"code\":\"c\",\"unit_ID\":\"\","                  \
+    "\"type_of\":\"general\",\"default_pack_size\":1,\"is_vaccine\":false,"   \
+    "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
+    "\"category_ID\":\"" category "\",\"volume_per_pack\":0,"                \
+    "\"restricted_location_type_ID\":\"\",\"universalcodes_code\":\"\"}"
+#define LOCATION                                                              \
+    "{\"Description\":\"central's\",\"code\":\"c\",\"store_ID\":\"S\","         \
+    "\"hold\":false,\"type_ID\":\"\",\"Volume\":0}"
 
 
-/* a record that failed before a kill, and a parent that came after it */
+typedef struct {
+    const char      *table;
+    const char      *id;
+    msync_action_e   action;
+    const char      *data;
+    unsigned         side;
+} pulled_t;
+
+
+/* one transaction with these records, its result; "taken" may be NULL */
+
+static int
+fill_with(site_t *site, const pulled_t *pulled, size_t n)
+{
+    int             rc;
+    size_t          i;
+    uint64_t        rows;
+    msync_err_t     err;
+    msync_fill_t   *fill;
+    msync_batch_t   batch;
+
+    fill = msync_fill_create(site->store, site->catalogue);
+
+    for (i = 0; i < n; i++) {
+        batch = (msync_batch_t) { 0 };
+        site_record(&batch, pulled[i].table, pulled[i].id, pulled[i].action,
+                    pulled[i].data);
+        msync_fill_put(fill, &batch, pulled[i].side ? pulled[i].side
+                                                    : MSYNC_LEGACY);
+        msync_batch_clear(&batch);
+    }
+
+    msync_err_clear(&err);
+    rc = msync_fill_write(fill, &rows, &err);
+
+    if (rc == MSYNC_OK) {
+        assert_ok(msync_store_commit(site->store, &err));
+        msync_fill_written(fill);
+        assert_true(msync_fill_is_empty(fill));
+
+    } else if (rc == MSYNC_ERROR) {
+        assert_false(msync_store_in_transaction(site->store));
+    }
+
+    msync_fill_free(&fill);
+    return rc;
+}
+
+#define fill(site, ...)                                                       \
+    fill_with(site, (const pulled_t[]) { __VA_ARGS__ },                       \
+              sizeof((const pulled_t[]) { __VA_ARGS__ }) / sizeof(pulled_t))
+#define upsert(table, id, data)  { table, id, MSYNC_ACTION_UPSERT, data, 0 }
+#define removal(table, id)       { table, id, MSYNC_ACTION_DELETE, NULL, 0 }
+
 
 static void
-what_a_kill_left_is_tried_when_its_parent_came(void **state)
+a_record_is_a_row_and_never_in_the_buffer(void **state)
+{
+    site_t  *site = *state;
+
+    assert_string_equal(indexes(site), "1");
+    assert_int_equal(fill(site, upsert("item", "I", ITEM_IN("K"))), MSYNC_OK);
+    assert_int_equal(fill(site, upsert("item_category", "K", CATEGORY)),
+                     MSYNC_OK);
+    assert_string_equal(site_get(site, "SELECT Description || category_ID "
+                                 "FROM item_category, item"), "cK");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "0");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+
+    integrate(site, false);
+    assert_string_equal(indexes(site), "2");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM key_value_store "
+                                 "WHERE id = 'MSYNC_FILLING'"), "0");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM item"), "1");
+}
+
+
+/* all that it held is there again when the parent has come */
+
+static void
+a_row_without_its_parent_waits_for_it_in_the_buffer(void **state)
+{
+    char                 before[4096];
+    site_t              *site = *state;
+    msync_integrated_t   result;
+
+    static const char  all[] = "SELECT group_concat(quote(item_name) || "
+        "quote(is_vaccine) || quote(volume_per_pack) || quote(category_ID) "
+        "|| quote(unit_ID) || quote(msync_extra)) FROM item";
+
+    assert_int_equal(fill(site, upsert("item", "I",
+        "{\"item_name\":\"\u00e9\\\"\",\"code\":\"c\",\"unit_ID\":\"\","
+        "\"type_of\":\"general\",\"default_pack_size\":1.5,"
+        "\"is_vaccine\":true,\"VEN_category\":\"\",\"strength\":\"\","
+        "\"doses\":0,\"category_ID\":\"K\",\"universalcodes_code\":\"\","
+        "\"restricted_location_type_ID\":\"\",\"volume_per_pack\":0.25,"
+        "\"newer\":{\"a\":[1,\"\",null]}}")), MSYNC_OK);
+    snprintf(before, sizeof(before), "%s", site_get(site, all));
+    assert_true(strlen(before) > 40);
+
+    result = integrate(site, false);
+    assert_int_equal(result.failed, 1);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM item"), "0");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer"),
+                        "field \"category_ID\": there is no item_category "
+                        "\"K\" yet");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+
+    site_pull(site, MSYNC_LEGACY, "item_category", "K", MSYNC_ACTION_UPSERT,
+              CATEGORY);
+    integrate(site, true);
+    assert_string_equal(site_get(site, all), before);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "0");
+}
+
+
+static void
+the_children_of_a_row_that_waits_wait_with_it(void **state)
 {
     site_t              *site = *state;
     msync_integrated_t   result;
 
-    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT,
-              ITEM("U"));
-    site_sql(site, "UPDATE sync_buffer SET integration_datetime = NULL, "
-             "integration_error = 'no unit', missing_table = 'unit', "
-             "missing_id = 'U', retry_at = 9000000000000");
-    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
-              UNIT("box"));
+    assert_int_equal(fill(site, upsert("item", "I", ITEM_IN("nowhere")),
+        upsert("barcode", "B", "{\"barcode\":\"1\",\"itemID\":\"I\","
+               "\"manufacturerID\":\"\",\"parentID\":\"\"}")),
+        MSYNC_OK);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM barcode"), "1");
     result = integrate(site, false);
-    assert_int_equal(result.integrated, 2);
-    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"), "U");
+    assert_int_equal(result.failed, 2);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT * FROM sync_buffer ORDER BY "
+                                 "record_id)"), "B,I");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM "
+                                 "pragma_foreign_key_check"), "0");
 }
 
 
-/* marked ahead, they are counted, and are rows at the end */
-
 static void
-what_is_marked_ahead_waits(void **state)
+of_several_versions_the_last_one_counts(void **state)
 {
-    int64_t      n;
-    site_t      *site = *state;
-    msync_err_t  err;
+    site_t  *site = *state;
 
-    site_pull(site, MSYNC_LEGACY, "unit", "a", MSYNC_ACTION_UPSERT,
-              UNIT("first"));
-    site_pull(site, MSYNC_LEGACY, "unit", "b", MSYNC_ACTION_DELETE, NULL);
-    site_pull(site, MSYNC_LEGACY, "strange", "c", MSYNC_ACTION_UPSERT, "{}");
-    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
-                                 "(SELECT * FROM sync_buffer WHERE "
-                                 "integration_datetime IS NULL ORDER BY id)"),
-                        "b,c");
-    assert_ok(msync_store_buffer_pending(site->store, &n, &err));
-    assert_int_equal(n, 3);
+    /* at once */
+    assert_int_equal(fill(site, upsert("unit", "A", UNIT("first")),
+        upsert("unit", "A", UNIT("second")),
+        upsert("unit", "B", "{\"units\":1}"), upsert("unit", "B", UNIT("b")),
+        upsert("unit", "C", UNIT("c")), removal("unit", "C"),
+        removal("unit", "D"), upsert("unit", "D", UNIT("d")),
+        upsert("unit", "E", UNIT("e")), upsert("unit", "E", "{\"units\":1}")),
+        MSYNC_OK);
 
+    /* and one after the other */
+    assert_int_equal(fill(site, upsert("unit", "F", "{\"units\":1}"),
+        removal("unit", "G"), upsert("unit", "H", UNIT("h")),
+        upsert("unit", "I", UNIT("i"))), MSYNC_OK);
+    assert_int_equal(fill(site, upsert("unit", "F", UNIT("f")),
+        upsert("unit", "G", UNIT("g")), removal("unit", "H"),
+        upsert("unit", "I", UNIT("later"))), MSYNC_OK);
+
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                                 "action) FROM (SELECT * FROM sync_buffer "
+                                 "ORDER BY record_id)"),
+                        "CDELETE,EUPSERT,HDELETE");
     integrate(site, false);
-    assert_ok(msync_store_buffer_pending(site->store, &n, &err));
-    assert_int_equal(n, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(units || "
+                                 "inactive) FROM (SELECT * FROM unit ORDER "
+                                 "BY ID)"),
+                        "second0,b0,c1,d0,e0,f0,g0,h1,later0");
     assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
-                                 "sync_buffer WHERE integration_datetime IS "
-                                 "NULL"), "c");
+                                 "sync_buffer"), "E");
 }
 
 
-/* a table of the application, whose schema is the same under both names */
+static void
+what_cannot_be_a_row_is_kept_with_its_reason(void **state)
+{
+    site_t  *site = *state;
+
+    assert_int_equal(fill(site, upsert("strange", "S", "{}"),
+        { "unit", "W", MSYNC_ACTION_UPSERT, UNIT("w"), MSYNC_OMSUPPLY },
+        { "unit", "X", MSYNC_ACTION_UNKNOWN, UNIT("x"), 0 },
+        { "property", "P", MSYNC_ACTION_UPSERT, "{}", MSYNC_LEGACY }),
+        MSYNC_OK);
+    integrate(site, false);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || ' ' "
+                                 "|| integration_error) FROM (SELECT * FROM "
+                                 "sync_buffer ORDER BY record_id)"),
+                        "S the catalogue does not know this table,"
+                        "W this server does not send this table,"
+                        "X the action is none that is known");
+}
+
 
 static void
-a_table_that_leaves_the_catalogue_leaves_a_reason(void **state)
+what_the_application_refuses_waits_with_its_words(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "CREATE TRIGGER no BEFORE INSERT ON unit WHEN NEW.ID = "
+             "'bad' BEGIN SELECT raise(ABORT, 'not here'); END");
+    assert_int_equal(fill(site, upsert("unit", "a", UNIT("a")),
+        upsert("unit", "bad", UNIT("b")), upsert("unit", "c", UNIT("c"))),
+        MSYNC_OK);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "2");
+    integrate(site, false);
+    assert_string_equal(site_get(site, "SELECT record_id || "
+                                 "integration_error FROM sync_buffer"),
+                        "badnot here");
+}
+
+
+/* nothing is known of it then, so it has to be asked for again */
+
+static void
+what_the_application_undoes_comes_by_way_of_the_buffer(void **state)
+{
+    uint64_t        rows;
+    site_t         *site = *state;
+    msync_err_t     err;
+    msync_fill_t   *fill;
+    msync_batch_t   batch = { 0 };
+
+    site_sql(site, "CREATE TRIGGER no BEFORE INSERT ON unit WHEN NEW.ID = "
+             "'bad' BEGIN SELECT raise(ROLLBACK, 'not here'); END");
+    site_record(&batch, "unit", "bad", MSYNC_ACTION_UPSERT, UNIT("b"));
+    fill = msync_fill_create(site->store, site->catalogue);
+    msync_fill_put(fill, &batch, MSYNC_LEGACY);
+    assert_int_equal(msync_fill_write(fill, &rows, &err), MSYNC_AGAIN);
+    assert_false(msync_store_in_transaction(site->store));
+    assert_true(msync_fill_is_empty(fill));
+    assert_true(msync_fill_is_slow(fill));
+    msync_fill_free(&fill);
+    msync_batch_clear(&batch);
+}
+
+
+static void
+an_edit_of_this_site_is_not_overwritten(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
+             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
+             "('L', 'mine', 'c', 'S')");
+    assert_int_equal(fill(site, upsert("Location", "L", LOCATION),
+        upsert("Location", "M", LOCATION)), MSYNC_OK);
+    assert_string_equal(site_get(site, "SELECT group_concat(Description) "
+                                 "FROM (SELECT * FROM Location ORDER BY ID)"),
+                        "mine,central's");
+}
+
+
+/* made by an application without foreign keys, while others were filled */
+
+static void
+a_row_of_this_site_stays_whatever_it_refers_to(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; INSERT INTO Location (ID, "
+             "code, store_ID) VALUES ('L', 'mine', 'nowhere')");
+    integrate(site, false);
+    assert_string_equal(site_get(site, "SELECT code FROM Location"), "mine");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "0");
+}
+
+
+static void
+a_database_with_references_to_nothing_is_not_filled(void **state)
 {
     site_t      *site = *state;
     msync_err_t  err;
 
-    assert_migrates(site, RENAMED("one"));
-    assert_ok(msync_store_loosen(site->store, &err));
-    site_pull(site, MSYNC_LEGACY, "one", "a", MSYNC_ACTION_UPSERT, "{}");
-    assert_migrates(site, RENAMED("other"));
-    assert_true(msync_store_is_loose(site->store));
-    integrate(site, false);
-    assert_string_equal(site_get(site, "SELECT integration_error FROM "
-                                 "sync_buffer WHERE integration_datetime IS "
-                                 "NULL"),
-                        "the catalogue does not know this table");
+    site_sql(site, "PRAGMA foreign_keys = OFF; INSERT INTO Location (ID, "
+             "code, store_ID) VALUES ('L', 'mine', 'nowhere')");
+    assert_ok(msync_store_fill_begin(site->store, &err));
+    assert_false(msync_store_is_filling(site->store));
+    assert_string_equal(indexes(site), "2");
+}
+
+
+static void
+who_opens_the_database_next_ends_the_filling(void **state)
+{
+    bool         begun;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_int_equal(fill(site, upsert("item", "I", ITEM_IN("K"))), MSYNC_OK);
+    msync_store_close(&site->store);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_non_null(site->store);
+    assert_string_equal(indexes(site), "1");
+    assert_false(msync_store_is_filling(site->store));
+
+    integrate(site, true);
+    assert_string_equal(indexes(site), "2");
+    assert_string_equal(site_get(site, "SELECT record_id FROM sync_buffer"),
+                        "I");
+    assert_ok(msync_store_fill_begun(site->store, &begun, &err));
+    assert_false(begun);
 }
 
 
@@ -98,66 +347,47 @@ let_writes_fail(bool fail)
 
 
 static void
-assert_goes_on(site_t *site)
+an_index_whose_commit_failed_is_made_again(void **state)
 {
     int                  rc;
+    site_t              *site = *state;
     msync_err_t          err;
     msync_integrated_t   result;
 
+    assert_int_equal(fill(site, upsert("item", "I", ITEM("U")),
+        upsert("unit", "U", UNIT("box"))), MSYNC_OK);
     let_writes_fail(true);
     rc = msync_integrate(site->store, site->catalogue, false, NULL, NULL,
                          &result, &err);
     let_writes_fail(false);
     assert_int_equal(rc, MSYNC_ERROR);
-    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
+    assert_string_equal(indexes(site), "1");
 
     integrate(site, false);
-    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
     assert_string_equal(indexes(site), "2");
+    assert_string_equal(site_get(site, "SELECT unit_ID FROM item"), "U");
 }
 
 
 static void
-rows_whose_commit_failed_are_written_again(void **state)
-{
-    site_t       *site = *state;
-    msync_err_t   err;
-
-    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
-              UNIT("box"));
-    assert_ok(msync_store_settle_buffer(site->store, &err));
-    assert_goes_on(site);
-}
-
-
-static void
-an_index_whose_commit_failed_is_made_again(void **state)
-{
-    site_t  *site = *state;
-
-    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
-              UNIT("box"));
-    assert_goes_on(site);
-}
-
-
-static void
-a_first_sync_that_could_not_begin_begins_again(void **state)
+a_filling_that_could_not_begin_begins_again(void **state)
 {
     int          rc;
+    bool         begun;
     site_t      *site = *state;
     msync_err_t  err;
 
     let_writes_fail(true);
-    rc = msync_store_loosen(site->store, &err);
+    rc = msync_store_fill_begin(site->store, &err);
     let_writes_fail(false);
     assert_int_equal(rc, MSYNC_ERROR);
-    assert_false(msync_store_is_loose(site->store));
+    assert_false(msync_store_is_filling(site->store));
+    assert_ok(msync_store_fill_begun(site->store, &begun, &err));
+    assert_false(begun);
+    assert_string_equal(indexes(site), "2");
 
-    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
-              UNIT("box"));
-    assert_int_equal(integrate(site, false).integrated, 1);
-    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+    assert_ok(msync_store_fill_begin(site->store, &err));
+    assert_true(msync_store_is_filling(site->store));
 }
 
 
@@ -196,12 +426,19 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        LOOSE(what_a_kill_left_is_tried_when_its_parent_came),
-        LOOSE(what_is_marked_ahead_waits),
-        T(a_table_that_leaves_the_catalogue_leaves_a_reason),
-        LOOSE(rows_whose_commit_failed_are_written_again),
-        LOOSE(an_index_whose_commit_failed_is_made_again),
-        T(a_first_sync_that_could_not_begin_begins_again),
+        FILLING(a_record_is_a_row_and_never_in_the_buffer),
+        FILLING(a_row_without_its_parent_waits_for_it_in_the_buffer),
+        FILLING(the_children_of_a_row_that_waits_wait_with_it),
+        FILLING(of_several_versions_the_last_one_counts),
+        FILLING(what_cannot_be_a_row_is_kept_with_its_reason),
+        FILLING(what_the_application_refuses_waits_with_its_words),
+        FILLING(what_the_application_undoes_comes_by_way_of_the_buffer),
+        FILLING(an_edit_of_this_site_is_not_overwritten),
+        FILLING(a_row_of_this_site_stays_whatever_it_refers_to),
+        T(a_database_with_references_to_nothing_is_not_filled),
+        FILLING(who_opens_the_database_next_ends_the_filling),
+        FILLING(an_index_whose_commit_failed_is_made_again),
+        T(a_filling_that_could_not_begin_begins_again),
         T(the_log_of_a_first_sync_is_not_kept)
     };
 

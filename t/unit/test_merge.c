@@ -171,13 +171,13 @@ main(void)
         T(a_merge_of_records_of_others_is_none_of_ours),
         T(a_merge_waits_for_the_record_that_is_kept),
         T(a_later_reference_to_the_loser_is_led_to_the_kept_one),
-        LOOSE(a_merge_repoints_and_marks_the_loser),
-        LOOSE(a_merge_leaves_one_join_a_pair),
-        LOOSE(a_merge_is_done_whole_or_not_at_all),
-        LOOSE(merges_of_one_record_do_not_replace_each_other),
-        LOOSE(a_merge_of_records_of_others_is_none_of_ours),
-        LOOSE(a_merge_waits_for_the_record_that_is_kept),
-        LOOSE(a_later_reference_to_the_loser_is_led_to_the_kept_one)
+        FILLING(a_merge_repoints_and_marks_the_loser),
+        FILLING(a_merge_leaves_one_join_a_pair),
+        FILLING(a_merge_is_done_whole_or_not_at_all),
+        FILLING(merges_of_one_record_do_not_replace_each_other),
+        FILLING(a_merge_of_records_of_others_is_none_of_ours),
+        FILLING(a_merge_waits_for_the_record_that_is_kept),
+        FILLING(a_later_reference_to_the_loser_is_led_to_the_kept_one)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include "site.h"
 #include "base/log.h"
 
+#define BOX(word)                                                             \
+    "'{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}'"
 #define ROWS                                                                  \
     "INSERT INTO unit (ID, units) VALUES ('U1', 'box');"                      \
     "INSERT INTO key_value_store (id, value_int) VALUES "                     \
@@ -229,10 +231,10 @@ what_an_earlier_version_held_is_still_there(void **state)
 }
 
 
-/* it marked records when they were rows, and knew no other way */
+/* what was marked before it was a row is pending, the last of equal ones */
 
 static void
-a_first_sync_of_version_3_goes_on(void **state)
+a_first_sync_of_version_4_goes_on(void **state)
 {
     site_t              *site = *state;
     msync_err_t          err;
@@ -243,17 +245,31 @@ a_first_sync_of_version_3_goes_on(void **state)
              "msync_item_line_item_ID;"
              "INSERT INTO key_value_store (id, value_int) VALUES "
              "('MSYNC_LOOSE', 2);"
-             "UPDATE key_value_store SET value_int = 3 WHERE id = "
+             "UPDATE key_value_store SET value_int = 4 WHERE id = "
              "'MSYNC_SCHEMA_VERSION';"
+             "CREATE INDEX sync_buffer_ahead ON sync_buffer (table_name, id) "
+             "WHERE integration_datetime IS NOT NULL;"
              "INSERT INTO sync_buffer (record_id, received_datetime, "
              "table_name, action, data, side, integration_datetime) VALUES "
-             "('U', 't', 'unit', 'UPSERT', '{\"units\":\"box\","
-             "\"comment\":\"\",\"order_number\":1}', 1, NULL)");
+             "('U', 't', 'unit', 'UPSERT', " BOX("bag") ", 1, 't'),"
+             "('V', 't', 'unit', 'UPSERT', " BOX("jar") ", 1, 't'),"
+             "('U', 't', 'unit', 'UPSERT', " BOX("box") ", 1, 't'),"
+             "('V', 't', 'unit', 'DELETE', NULL, 1, NULL)");
     open_again(site);
-    assert_false(msync_store_is_loose(site->store));
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
+                                 "action) FROM (SELECT * FROM sync_buffer "
+                                 "ORDER BY id) WHERE integration_datetime IS "
+                                 "NULL"), "UUPSERT,VDELETE");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM key_value_store "
+                                 "WHERE id = 'MSYNC_LOOSE'"), "0");
+
+    assert_ok(msync_store_fill_begin(site->store, &err));
     assert_ok(msync_integrate(site->store, site->catalogue, false, NULL,
                               NULL, &result, &err));
-    assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
+    assert_string_equal(site_get(site, "SELECT group_concat(units) FROM "
+                                 "unit"), "box");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "0");
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
                                  "WHERE name IN ('sync_buffer_key', "
                                  "'msync_item_line_item_ID')"), "2");
@@ -508,7 +524,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(every_earlier_version_becomes_this_one),
         T(what_an_earlier_version_held_is_still_there),
-        T(a_first_sync_of_version_3_goes_on),
+        T(a_first_sync_of_version_4_goes_on),
         T(a_migration_that_fails_changes_nothing),
         T(a_newer_version_is_refused),
         T(a_database_of_another_program_is_refused),

@@ -1,0 +1,560 @@
+/*
+ * Rows of a first sync between the answer and their tables.
+ *
+ * Promises: of several versions of a record the last one counts, as if it had
+ * replaced the others in sync_buffer; a row that its table does not take goes
+ * into sync_buffer, and nothing else with it.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "run/fill.h"
+#include "run/integrate_private.h"
+#include "store/bulk.h"
+
+#define ARENA      (16 * 1024 * 1024)      /* octets of packed rows */
+#define ROWS_MAX   65536
+#define REST_MAX   (4 * 1024 * 1024)       /* octets of the others */
+#define HOLD       250                     /* ms that a transaction may take */
+#define ROWS_FIRST 20000                   /* of one before that is known */
+#define ROWS_MIN   4000                    /* … however slow the disk is */
+#define AGE        1000                    /* ms after which it is due anyway */
+#define SLOW       8000                    /* fewer rows are a small one */
+
+#define PRESENT    0x80                    /* beside the kind of a value */
+
+typedef struct {
+    const msync_table_t  *table;
+    size_t                at;              /* of its packed row */
+    uint32_t              sequence;        /* among all that was taken */
+} fill_entry_t;
+
+struct msync_fill_s {
+    msync_rows_t              rows;
+    const msync_catalogue_t  *catalogue;   /* borrowed */
+    char                     *arena;       /* owned */
+    size_t                    used;        /* octets of it */
+    fill_entry_t             *entries;     /* owned */
+    size_t                    n;
+    size_t                    wanted;      /* rows of a transaction */
+    size_t                    written;     /* … of the last one */
+    msync_batch_t             rest[2];     /* by side: legacy, Open mSupply;
+                                              "cursor" is the sequence */
+    size_t                    rest_octets;
+    uint32_t                  sequence;
+    int64_t                   since;       /* monotonic ms, of the first */
+    bool                      slow;
+};
+
+static void fill_take(msync_fill_t *fill, msync_record_t *record,
+    unsigned side);
+static bool fill_pack(msync_fill_t *fill, const msync_row_t *row);
+static bool fill_pack_octets(msync_fill_t *fill, const void *from, size_t n);
+static void fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
+    msync_row_t *row);
+static const char *fill_key(const msync_fill_t *fill,
+    const fill_entry_t *entry);
+static int fill_compare(const void *a, const void *b, void *data);
+static void fill_drop_superseded(msync_fill_t *fill);
+static bool fill_has_later(msync_fill_t *fill, const msync_record_t *record);
+static bool fill_is_same(const msync_fill_t *fill, const fill_entry_t *x,
+    const fill_entry_t *y);
+static int fill_write_rows(msync_fill_t *fill, uint64_t *rows,
+    msync_err_t *err);
+static int fill_write_row(msync_fill_t *fill, msync_row_t *row,
+    bool buffered, uint64_t *rows, msync_err_t *err);
+static int fill_into_buffer(msync_fill_t *fill, const msync_row_t *row,
+    msync_err_t *err);
+static void fill_clear(msync_fill_t *fill);
+
+
+msync_fill_t *
+msync_fill_create(msync_store_t *store, const msync_catalogue_t *catalogue)
+{
+    msync_fill_t  *fill;
+
+    fill = msync_calloc(1, sizeof(msync_fill_t));
+    fill->rows.store = store;
+    fill->catalogue = catalogue;
+    fill->arena = msync_alloc(ARENA);
+    fill->entries = msync_calloc(ROWS_MAX, sizeof(fill_entry_t));
+    fill->wanted = ROWS_FIRST;
+
+    return fill;
+}
+
+
+void
+msync_fill_free(msync_fill_t **fill_pt)
+{
+    msync_fill_t  *fill = *fill_pt;
+
+    if (fill == NULL) {
+        return;
+    }
+
+    fill_clear(fill);
+    free(fill->entries);
+    free(fill->arena);
+    msync_free(fill_pt);
+}
+
+
+void
+msync_fill_put(msync_fill_t *fill, msync_batch_t *batch, unsigned side)
+{
+    size_t  i;
+
+    if (msync_fill_is_empty(fill)) {
+        fill->since = msync_clock_monotonic();
+    }
+
+    for (i = 0; i < batch->n; i++) {
+        fill->sequence++;
+        fill_take(fill, &batch->records[i], side);
+    }
+}
+
+
+static void
+fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
+{
+    int                   rc = MSYNC_OK;
+    bool                  packed = false;
+    msync_err_t           err;
+    msync_row_t           row;
+    msync_record_t       *rest;
+    const msync_table_t  *table;
+
+    table = msync_catalogue_find(fill->catalogue, record->table);
+
+    if (record->action == MSYNC_ACTION_UPSERT && table != NULL
+        && (table->pull & side))
+    {
+        rc = msync_row_decode(&row, table, side, record->id, record->data,
+                              NULL, &err);
+        packed = rc == MSYNC_OK && row.lacking == NULL
+                 && fill_pack(fill, &row);
+        msync_row_clear(&row);
+    }
+
+    /* what Open mSupply drops by rule is dropped here, too */
+    if (packed || rc == MSYNC_DONE) {
+        return;
+    }
+
+    rest = msync_batch_add(&fill->rest[side == MSYNC_LEGACY ? 0 : 1]);
+    *rest = *record;
+    rest->cursor = fill->sequence;
+    fill->rest_octets += record->data_length;
+    memset(record, 0, sizeof(msync_record_t));
+}
+
+
+/* the key first; false where there is no room, which is_due() prevents but for
+ * a row as large as all of it */
+
+static bool
+fill_pack(msync_fill_t *fill, const msync_row_t *row)
+{
+    bool                  fits;
+    size_t                i, at = fill->used, key = row->table->key;
+    uint32_t              length;
+    unsigned char         kind;
+    const msync_value_t  *value;
+
+    fits = fill->n < ROWS_MAX
+           && fill_pack_octets(fill, row->values[key].text,
+                               row->values[key].length + 1);
+
+    for (i = 0; fits && i < row->table->n; i++) {
+        value = &row->values[i];
+        kind = (unsigned char) (value->kind | (row->present[i] ? PRESENT : 0));
+        fits = fill_pack_octets(fill, &kind, 1);
+
+        if (fits && value->kind == MSYNC_VALUE_INTEGER) {
+            fits = fill_pack_octets(fill, &value->integer, sizeof(int64_t));
+
+        } else if (fits && value->kind == MSYNC_VALUE_REAL) {
+            fits = fill_pack_octets(fill, &value->real, sizeof(double));
+
+        } else if (fits && value->kind == MSYNC_VALUE_TEXT && i != key) {
+            length = (uint32_t) value->length;
+            fits = fill_pack_octets(fill, &length, sizeof(length))
+                   && fill_pack_octets(fill, value->text, length)
+                   && fill_pack_octets(fill, "", 1);
+        }
+    }
+
+    fits = fits && fill_pack_octets(fill, row->extra ? row->extra : "",
+                                    row->extra ? strlen(row->extra) + 1 : 1);
+
+    if (!fits) {
+        fill->used = at;
+        return false;
+    }
+
+    fill->entries[fill->n].table = row->table;
+    fill->entries[fill->n].at = at;
+    fill->entries[fill->n].sequence = fill->sequence;
+    fill->n++;
+
+    return true;
+}
+
+
+static bool
+fill_pack_octets(msync_fill_t *fill, const void *from, size_t n)
+{
+    if (n > ARENA - fill->used) {
+        return false;
+    }
+
+    memcpy(fill->arena + fill->used, from, n);
+    fill->used += n;
+
+    return true;
+}
+
+
+/* into an empty row of the table; its texts stay in the arena */
+
+static void
+fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
+    msync_row_t *row)
+{
+    size_t          i;
+    uint32_t        length;
+    const char     *p = fill_key(fill, entry);
+    msync_value_t  *value;
+
+    const char  *key = p;
+
+    p += strlen(p) + 1;
+
+    for (i = 0; i < row->table->n; i++) {
+        value = &row->values[i];
+        value->kind = (unsigned char) *p & ~PRESENT;
+        row->present[i] = ((unsigned char) *p++ & PRESENT) != 0;
+
+        if (value->kind == MSYNC_VALUE_INTEGER) {
+            memcpy(&value->integer, p, sizeof(int64_t));
+            p += sizeof(int64_t);
+
+        } else if (value->kind == MSYNC_VALUE_REAL) {
+            memcpy(&value->real, p, sizeof(double));
+            p += sizeof(double);
+
+        } else if (value->kind == MSYNC_VALUE_TEXT && i == row->table->key) {
+            value->text = key;
+            value->length = strlen(key);
+
+        } else if (value->kind == MSYNC_VALUE_TEXT) {
+            memcpy(&length, p, sizeof(length));
+            value->text = p + sizeof(length);
+            value->length = length;
+            p += sizeof(length) + length + 1;
+        }
+    }
+
+    row->extra = *p != '\0' ? msync_strdup(p) : NULL;
+}
+
+
+static const char *
+fill_key(const msync_fill_t *fill, const fill_entry_t *entry)
+{
+    return fill->arena + entry->at;
+}
+
+
+bool
+msync_fill_is_empty(const msync_fill_t *fill)
+{
+    return fill->n == 0 && fill->rest[0].n == 0 && fill->rest[1].n == 0;
+}
+
+
+bool
+msync_fill_is_due(const msync_fill_t *fill)
+{
+    return !msync_fill_is_empty(fill)
+           && (fill->n >= fill->wanted || fill->used >= ARENA / 8 * 7
+               || fill->rest_octets >= REST_MAX
+               || msync_clock_monotonic() - fill->since >= AGE);
+}
+
+
+bool
+msync_fill_is_slow(const msync_fill_t *fill)
+{
+    return fill->slow;
+}
+
+
+/*
+ * In the order of tables and keys each page of an index comes once; of equal
+ * ones the latest stands last.
+ */
+
+static int
+fill_compare(const void *a, const void *b, void *data)
+{
+    int                  order;
+    const fill_entry_t  *x = a, *y = b;
+
+    if (x->table != y->table) {
+        return x->table < y->table ? -1 : 1;
+    }
+
+    order = strcmp(fill_key(data, x), fill_key(data, y));
+
+    return order != 0 ? order : x->sequence < y->sequence ? -1 : 1;
+}
+
+
+int
+msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
+{
+    int     rc;
+    size_t  i;
+
+    *rows = 0;
+
+    fill->slow = fill->n < SLOW
+                 && msync_clock_monotonic() - fill->since >= AGE;
+
+    qsort_r(fill->entries, fill->n, sizeof(fill_entry_t), fill_compare, fill);
+    fill_drop_superseded(fill);
+
+    if (msync_store_rest(fill->rows.store, err) != MSYNC_OK
+        || msync_rows_begin(&fill->rows, true, err) != MSYNC_OK)
+    {
+        fill_clear(fill);
+        return MSYNC_ERROR;
+    }
+
+    rc = fill_write_rows(fill, rows, err);
+
+    for (i = 0; rc == MSYNC_OK && i < 2; i++) {
+        rc = msync_store_buffer_put(fill->rows.store, &fill->rest[i],
+                                    i == 0 ? MSYNC_LEGACY : MSYNC_OMSUPPLY,
+                                    err);
+    }
+
+    if (rc != MSYNC_OK) {
+        msync_store_rollback(fill->rows.store);
+    }
+
+    fill->slow |= rc == MSYNC_AGAIN;
+    fill->written = fill->n;
+    fill_clear(fill);
+
+    return rc;
+}
+
+
+/* what could be no row, and of which a row came later */
+
+static void
+fill_drop_superseded(msync_fill_t *fill)
+{
+    size_t           i, j, kept;
+    msync_record_t  *record;
+
+    for (i = 0; i < 2; i++) {
+        for (j = 0, kept = 0; j < fill->rest[i].n; j++) {
+            record = &fill->rest[i].records[j];
+
+            if (record->action != MSYNC_ACTION_MERGE
+                && fill_has_later(fill, record))
+            {
+                msync_free(&record->table);
+                msync_free(&record->id);
+                msync_free(&record->data);
+                msync_free(&record->out_id);
+
+            } else {
+                fill->rest[i].records[kept++] = *record;
+            }
+        }
+
+        fill->rest[i].n = kept;
+    }
+}
+
+
+static bool
+fill_has_later(msync_fill_t *fill, const msync_record_t *record)
+{
+    int                   order;
+    size_t                low = 0, high = fill->n, middle;
+    const fill_entry_t   *entry;
+    const msync_table_t  *table;
+
+    table = msync_catalogue_find(fill->catalogue, record->table);
+
+    /* the first that stands behind all of the record */
+    while (low < high) {
+        middle = low + (high - low) / 2;
+        entry = &fill->entries[middle];
+        order = entry->table != table
+                ? (entry->table < table ? -1 : 1)
+                : strcmp(fill_key(fill, entry), record->id);
+
+        if (order <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+
+    if (low == 0) {
+        return false;
+    }
+
+    entry = &fill->entries[low - 1];
+
+    return entry->table == table
+           && strcmp(fill_key(fill, entry), record->id) == 0
+           && entry->sequence > (uint64_t) record->cursor;
+}
+
+
+static bool
+fill_is_same(const msync_fill_t *fill, const fill_entry_t *x,
+    const fill_entry_t *y)
+{
+    return x->table == y->table
+           && strcmp(fill_key(fill, x), fill_key(fill, y)) == 0;
+}
+
+
+static int
+fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
+{
+    int                   rc = MSYNC_OK;
+    bool                  buffered;
+    size_t                i;
+    msync_row_t           row = { 0 };
+    const fill_entry_t   *entry;
+
+    if (msync_store_buffer_any(fill->rows.store, &buffered, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < fill->n; i++) {
+        entry = &fill->entries[i];
+
+        if (i + 1 < fill->n && fill_is_same(fill, entry, entry + 1)) {
+            continue;
+        }
+
+        if (row.table != entry->table) {
+            msync_row_clear(&row);
+            msync_row_init(&row, entry->table);
+        }
+
+        fill_unpack(fill, entry, &row);
+        rc = fill_write_row(fill, &row, buffered, rows, err);
+        msync_free(&row.extra);
+
+        if (rc == MSYNC_OK
+            && (i + 1 == fill->n || entry[1].table != entry->table))
+        {
+            rc = msync_store_fill_indexes(fill->rows.store, entry->table,
+                                          err);
+        }
+    }
+
+    msync_row_clear(&row);
+    return rc;
+}
+
+
+static int
+fill_write_row(msync_fill_t *fill, msync_row_t *row, bool buffered,
+    uint64_t *rows, msync_err_t *err)
+{
+    int                   rc;
+    const msync_field_t  *field;
+
+    if (buffered
+        && msync_store_buffer_remove(fill->rows.store, row->table->name,
+                                     row->values[row->table->key].text, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_rows_put(&fill->rows, row, &field, err);
+
+    if (rc == MSYNC_OK) {
+        ++*rows;
+        return MSYNC_OK;
+    }
+
+    if (err->scope != MSYNC_SCOPE_RECORD) {
+        return MSYNC_ERROR;
+    }
+
+    fill->rows.missing = NULL;
+    msync_free(&fill->rows.missing_id);
+
+    return msync_store_in_transaction(fill->rows.store)
+           ? fill_into_buffer(fill, row, err) : MSYNC_AGAIN;
+}
+
+
+/* tried again when the tables are filled, which finds the reason */
+
+static int
+fill_into_buffer(msync_fill_t *fill, const msync_row_t *row, msync_err_t *err)
+{
+    int              rc = MSYNC_AGAIN;
+    msync_batch_t    batch = { 0 };
+    msync_record_t  *record;
+
+    record = msync_batch_add(&batch);
+    record->table = msync_strdup(row->table->name);
+    record->id = msync_strdup(row->values[row->table->key].text);
+    record->action = MSYNC_ACTION_UPSERT;
+    record->data = msync_row_encode(row, &record->data_length, err);
+
+    if (record->data != NULL) {
+        rc = msync_store_buffer_put(fill->rows.store, &batch,
+                                    row->table->pull & MSYNC_LEGACY
+                                    ? MSYNC_LEGACY : MSYNC_OMSUPPLY, err);
+    }
+
+    msync_batch_clear(&batch);
+    return rc;
+}
+
+
+void
+msync_fill_written(msync_fill_t *fill)
+{
+    int64_t  held = msync_store_held_last(fill->rows.store);
+    int64_t  wanted;
+
+    if (fill->written >= ROWS_MIN) {
+        wanted = (int64_t) fill->written * HOLD / (held > 0 ? held : 1);
+        fill->wanted = wanted < ROWS_MIN ? ROWS_MIN
+                       : wanted > ROWS_MAX ? ROWS_MAX : (size_t) wanted;
+    }
+}
+
+
+static void
+fill_clear(msync_fill_t *fill)
+{
+    fill->used = 0;
+    fill->n = 0;
+    fill->rest_octets = 0;
+    msync_batch_clear(&fill->rest[0]);
+    msync_batch_clear(&fill->rest[1]);
+}
