@@ -21,7 +21,10 @@ static ngx_uint_t ngx_http_msync_body_is_object(ngx_str_t *body);
 static void ngx_http_msync_body_cleanup(void *data);
 #if (NGX_HTTP_V2)
 static void ngx_http_msync_body_forget(ngx_http_request_t *r);
+static void ngx_http_msync_body_forget_first(ngx_connection_t *c);
 static void ngx_http_msync_body_wipe(ngx_event_t *ev);
+static void ngx_http_msync_body_wipe_first(ngx_event_t *ev);
+static void ngx_http_msync_body_wipe_now(void *data);
 #endif
 static u_char *ngx_http_msync_body_argument(ngx_http_request_t *r,
     char *name, u_char *p, u_char *last);
@@ -249,6 +252,45 @@ ngx_http_msync_body_forget(ngx_http_request_t *r)
     wipe.log = ngx_cycle->log;
 
     ngx_post_event(&wipe, &ngx_posted_events);
+
+    ngx_http_msync_body_forget_first(r->stream->connection->connection);
+}
+
+
+/*
+ * Without TLS, what comes with the preface is parsed where the connection has
+ * read it, and stays there for as long as that lives.
+ */
+
+static void
+ngx_http_msync_body_forget_first(ngx_connection_t *c)
+{
+    ngx_event_t         *wipe;
+    ngx_pool_cleanup_t  *cln;
+
+    if (c->buffer == NULL || c->buffer->start == NULL
+        || c->buffer->last == c->buffer->start)
+    {
+        return;
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_event_t));
+    if (cln == NULL) {
+        return;
+    }
+
+    wipe = cln->data;
+    ngx_memzero(wipe, sizeof(ngx_event_t));
+
+    wipe->handler = ngx_http_msync_body_wipe_first;
+    wipe->data = c;
+    wipe->log = ngx_cycle->log;
+
+    /* the connection may end before the event comes */
+
+    cln->handler = ngx_http_msync_body_wipe_now;
+
+    ngx_post_event(wipe, &ngx_posted_events);
 }
 
 
@@ -261,6 +303,34 @@ ngx_http_msync_body_wipe(ngx_event_t *ev)
 
     if (h2mcf->recv_buffer) {
         ngx_explicit_memzero(h2mcf->recv_buffer, h2mcf->recv_buffer_size);
+    }
+}
+
+
+static void
+ngx_http_msync_body_wipe_first(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+
+    /* all of it was parsed in the event that read it */
+
+    if (c->buffer && c->buffer->start) {
+        ngx_explicit_memzero(c->buffer->start,
+                             c->buffer->end - c->buffer->start);
+        c->buffer->pos = c->buffer->start;
+        c->buffer->last = c->buffer->start;
+    }
+}
+
+
+static void
+ngx_http_msync_body_wipe_now(void *data)
+{
+    ngx_event_t *wipe = data;
+
+    if (wipe->posted) {
+        ngx_delete_posted_event(wipe);
+        ngx_http_msync_body_wipe_first(wipe);
     }
 }
 

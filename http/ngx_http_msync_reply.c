@@ -137,7 +137,9 @@ ngx_http_msync_no_body(ngx_http_request_t *r)
         return rc;
     }
 
-    if (r->discard_body) {
+    /* not by r->discard_body, which freenginx sets when nothing is to come */
+
+    if (r->read_event_handler == ngx_http_discarded_request_body_handler) {
         return ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
                                          "INVALID_REQUEST",
                                          "The body has not come at once.");

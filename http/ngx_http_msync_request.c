@@ -189,7 +189,11 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
                       "msync refused a request from another site");
 
         return ngx_http_msync_send_error(r, NGX_HTTP_FORBIDDEN, "FORBIDDEN",
-                                "The request comes from a page elsewhere.");
+                                "The request comes from a page elsewhere. "
+                                "Where it does not, a proxy in front of this "
+                                "nginx has changed the Host of the request; "
+                                "one of nginx needs: "
+                                "proxy_set_header Host $http_host;");
     }
 
     return m->handler(r, ngx_http_msync_site(r), m->data);

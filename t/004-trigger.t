@@ -283,7 +283,7 @@ POST /alone
 --- error_code eval
 [403, 403, 403, 403, 403, 403, 403, 403]
 --- response_body_like eval
-[("^\\{\"error\": ?\\{\"variant\": ?\"[A-Z_]+\"") x 8]
+[("^\\{\"error\": ?\\{\"variant\": ?\"[A-Z_]+\".*proxy_set_header Host \\\$http_host;") x 8]
 
 
 

@@ -360,7 +360,47 @@ sub nothing_is_left_in_a_worker {
             Test::More::is("@having", '',
                            'the password is nowhere in nginx afterwards');
         }
+
+        # Without TLS, nginx parses what comes with the preface where it was
+        # read; the connection stays open.
+        my $stream = http2_at_once($nginx, PUT => '/api/settings',
+                                   qq({"password": "$secret"}));
+        Test::More::ok($stream->wait_for(qr/"ok":1/),
+                       'preface, headers and body in one packet');
+
+        my @having;
+        wait_until(sub {
+            @having = grep { memory_has($_, $secret) }
+                $nginx->pid, $nginx->workers;
+            return !@having;
+        });
+        Test::More::is("@having", '',
+                       'the password is nowhere in nginx afterwards');
+        Test::More::ok(!$stream->ended, 'while the connection lives');
+        $stream->close;
     }
+}
+
+
+# A request of HTTP/2 in one write, before the server has said anything.
+sub http2_at_once {
+    my ($nginx, $method, $path, $body) = @_;
+
+    my $frame = sub {
+        my ($type, $flags, $id, $payload) = @_;
+        return substr(pack('N', length $payload), 1)
+            . pack('C C N', $type, $flags, $id) . $payload;
+    };
+    my @headers = (':method' => $method, ':scheme' => 'http',
+                   ':path' => $path, ':authority' => 'localhost');
+
+    return $nginx->open_request(
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        . $frame->(4, 0, 0, '')
+        . $frame->(1, 4, 1, join '', map { "\0" . pack('C/a C/a', @$_) }
+                   map { [splice @headers, 0, 2] } 1 .. @headers / 2)
+        . $frame->(0, 1, 1, $body),
+        $nginx->{http2} =~ /(\d+)$/);
 }
 
 

@@ -53,6 +53,9 @@
 #define SYS_REMXAT    466
 #define SYS_SETATTR   469
 
+/* of socketcall(2), whose other arguments are out of sight */
+#define SOCKETCALL_LISTEN  4
+
 #define SOCKET_TYPE   0xfU                  /* of SOCK_CLOEXEC and the like */
 
 #define LOAD(member)                                                          \
@@ -220,6 +223,10 @@ static const struct sock_filter  tail[] = {
 #endif
     NEITHER(SYS_ioctl, 1, FIOSETOWN, SIOCSPGRP),
 
+#ifdef SYS_socketcall
+    NEITHER(SYS_socketcall, 0, SOCKETCALL_LISTEN, SOCKETCALL_LISTEN),
+#endif
+
     RETURN(SECCOMP_RET_ALLOW),
 };
 
@@ -252,6 +259,12 @@ msync_confine_calls(void)
     };
     struct sock_filter        filter[(sizeof(head) + sizeof(own) + sizeof(tail))
                                      / sizeof(*head) + 2 * NREFUSED];
+
+#ifdef SYS_socketcall
+    msync_log(MSYNC_LOG_NOTICE, "libc makes sockets by socketcall(2) on this "
+              "architecture, whose arguments seccomp does not see: which kinds "
+              "the helper opens is not confined");
+#endif
 
     end = append(filter, head, sizeof(head));
 

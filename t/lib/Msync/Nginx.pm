@@ -195,12 +195,13 @@ sub open_stream {
 }
 
 
-# The same for a request that is written out.
+# The same for a request that is written out, to another port perhaps.
 sub open_request {
-    my ($self, $bytes) = @_;
+    my ($self, $bytes, $port) = @_;
 
     my $socket = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp',
+        PeerAddr => '127.0.0.1', PeerPort => $port // $self->{port},
+        Proto => 'tcp',
     ) or croak "cannot connect: $!";
 
     my $stream = Msync::Nginx::Stream->new($socket);
