@@ -15,8 +15,13 @@ static char *ngx_http_msync_check_file(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_msync_check_password(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path,
+static ngx_int_t ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path,
     ngx_file_info_t *fi);
+static ngx_uint_t ngx_http_msync_is_closed(ngx_str_t *path);
+static void ngx_http_msync_check_program(ngx_conf_t *cf,
+    ngx_http_msync_site_t *site);
+static void ngx_http_msync_check_directory(ngx_conf_t *cf,
+    ngx_http_msync_site_t *site);
 static ngx_uint_t ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two);
 
 
@@ -67,14 +72,27 @@ ngx_http_msync_check_path(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+/*
+ * What is wrong with a file concerns its site alone, which says so on its page:
+ * it is no reason for nginx, and what else it serves, not to start.
+ */
+
 static char *
 ngx_http_msync_check_file(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
-    ngx_file_info_t  fi;
+    char             *rv;
+    ngx_file_info_t   fi;
 
-    return ngx_http_msync_file_info(cf, path, &fi);
+    rv = ngx_http_msync_check_path(cf, NULL, path);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    (void) ngx_http_msync_file_info(cf, path, &fi);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -87,52 +105,86 @@ ngx_http_msync_check_password(ngx_conf_t *cf, void *post, void *data)
     ngx_str_t        *value;
     ngx_file_info_t   fi;
 
-    rv = ngx_http_msync_file_info(cf, path, &fi);
+    rv = ngx_http_msync_check_path(cf, NULL, path);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     value = cf->args->elts;
 
-    if (ngx_file_access(&fi) & S_IRWXO) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+    if (ngx_http_msync_file_info(cf, path, &fi) == NGX_OK
+        && (ngx_file_access(&fi) & S_IRWXO)
+        && !ngx_http_msync_is_closed(path))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" file \"%V\" is open to others, its mode "
                            "should be 0640 or 0600", &value[0], path);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
 }
 
 
-static char *
+static ngx_int_t
 ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path, ngx_file_info_t *fi)
 {
-    char       *rv;
     ngx_str_t  *value;
 
     value = cf->args->elts;
 
-    rv = ngx_http_msync_check_path(cf, NULL, path);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
     if (ngx_file_info(path->data, fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
                            "\"%V\" " ngx_file_info_n " \"%V\" failed",
                            &value[0], path);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     if (!ngx_is_file(fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" \"%V\" is not a regular file",
                            &value[0], path);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
+}
+
+
+/* whether nobody comes as far as this file, or it is where secrets are put */
+
+static ngx_uint_t
+ngx_http_msync_is_closed(ngx_str_t *path)
+{
+    char             *slash;
+    char              name[PATH_MAX];
+    ngx_uint_t        i;
+    ngx_file_info_t   fi;
+
+    static char  *places[] = MSYNC_SECRETS;
+
+    if (realpath((char *) path->data, name) == NULL) {
+        return 0;
+    }
+
+    for (i = 0; i < sizeof(places) / sizeof(char *); i++) {
+        if (ngx_strncmp(name, places[i], ngx_strlen(places[i])) == 0) {
+            return 1;
+        }
+    }
+
+    for (slash = strrchr(name, '/'); slash && slash != name;
+         slash = strrchr(name, '/'))
+    {
+        *slash = '\0';
+
+        if (ngx_file_info(name, &fi) != NGX_FILE_ERROR
+            && !(ngx_file_access(&fi) & S_IXOTH))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -226,7 +278,48 @@ ngx_http_msync_check_site(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
         ngx_str_set(&site->helper_path, MSYNC_HELPER_PATH);
     }
 
+    ngx_http_msync_check_program(cf, site);
+    ngx_http_msync_check_directory(cf, site);
+
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_msync_check_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
+{
+    if (access((char *) site->helper_path.data, X_OK) == -1) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "\"helper\" \"%V\" of site \"%V\" cannot be run",
+                           &site->helper_path, &site->name);
+    }
+}
+
+
+static void
+ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
+{
+    u_char           *p;
+    ngx_str_t         path;
+    ngx_file_info_t   fi;
+
+    path = site->database;
+
+    p = path.data + path.len;
+
+    while (p > path.data + 1 && *p != '/') {
+        p--;
+    }
+
+    *p = '\0';
+
+    if (ngx_file_info(path.data, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
+                           "the directory \"%s\" of the \"database\" of site "
+                           "\"%V\" cannot be used", path.data, &site->name);
+    }
+
+    *p = '/';
 }
 
 

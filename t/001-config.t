@@ -8,8 +8,6 @@ use Test::Nginx::Socket 'no_plan';
 
 $ENV{TEST_NGINX_HTML_DIR} = html_dir();
 $ENV{TEST_NGINX_PASSWORD_FILE} = write_private('password', "secret\n");
-$ENV{TEST_NGINX_OPEN_FILE} = write_private('open', "secret\n");
-chmod 0644, $ENV{TEST_NGINX_OPEN_FILE};
 $ENV{TEST_NGINX_SHA256} = '2bb80d537b1da3e38bd30361aa855686'
     . 'bde0eacd7162fef6a25fe97bf527a25b';
 
@@ -345,29 +343,7 @@ qr/\[emerg\] .*"username".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 24: a password file that does not exist
---- user_files
->>> site.conf
-msync_site clinic {
-    password_file $TEST_NGINX_HTML_DIR/nowhere;
-}
---- error_log eval
-qr/\[emerg\] .*"password_file".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 25: a password file that others can read
---- user_files
->>> site.conf
-msync_site clinic {
-    password_file $TEST_NGINX_OPEN_FILE;
-}
---- error_log eval
-qr/\[emerg\] .*"password_file".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 26: a hash that is too short
+=== TEST 24: a hash that is too short
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -378,7 +354,7 @@ qr/\[emerg\] .*"password_sha256".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 27: a hash with other letters is not repeated in the log
+=== TEST 25: a hash with other letters is not repeated in the log
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -392,7 +368,7 @@ zzzz
 
 
 
-=== TEST 28: a password twice over
+=== TEST 26: a password twice over
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -405,7 +381,7 @@ qr/\[emerg\] .*"password_\w+".* in \S+\/site\.conf:\d$/
 
 
 
-=== TEST 29: an interval that is no time
+=== TEST 27: an interval that is no time
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -416,7 +392,7 @@ qr/\[emerg\] .*"interval".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 30: a negative interval
+=== TEST 28: a negative interval
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -427,7 +403,7 @@ qr/\[emerg\] .*"interval".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 31: a batch size of nothing
+=== TEST 29: a batch size of nothing
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -438,7 +414,7 @@ qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 32: a batch size that is no number
+=== TEST 30: a batch size that is no number
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -449,7 +425,7 @@ qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 33: a batch size of something else
+=== TEST 31: a batch size of something else
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -460,7 +436,7 @@ qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 34: a batch size twice
+=== TEST 32: a batch size twice
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -471,18 +447,7 @@ qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 35: tables that do not exist
---- user_files
->>> site.conf
-msync_site clinic {
-    tables $TEST_NGINX_HTML_DIR/nowhere.json;
-}
---- error_log eval
-qr/\[emerg\] .*"tables".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 36: a connect timeout that is no time
+=== TEST 33: a connect timeout that is no time
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -493,7 +458,7 @@ qr/\[emerg\] .*"connect_timeout".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 37: no time at all to connect
+=== TEST 34: no time at all to connect
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -504,7 +469,7 @@ qr/\[emerg\] .*"connect_timeout".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 38: a read timeout that is no time
+=== TEST 35: a read timeout that is no time
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -515,7 +480,7 @@ qr/\[emerg\] .*"read_timeout".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 39: a flag is on or off
+=== TEST 36: a flag is on or off
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -526,18 +491,7 @@ qr/\[emerg\] .*"ssl_verify".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 40: certificates that do not exist
---- user_files
->>> site.conf
-msync_site clinic {
-    ssl_trusted_certificate $TEST_NGINX_HTML_DIR/nowhere.pem;
-}
---- error_log eval
-qr/\[emerg\] .*"ssl_trusted_certificate".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 41: a proxy of another scheme
+=== TEST 37: a proxy of another scheme
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -548,7 +502,7 @@ qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 42: a proxy without a host
+=== TEST 38: a proxy without a host
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -559,7 +513,7 @@ qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 43: a limit that is no size
+=== TEST 39: a limit that is no size
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -570,7 +524,7 @@ qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 44: a limit that no answer can keep
+=== TEST 40: a limit that no answer can keep
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -581,7 +535,7 @@ qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 45: a rate that is no size
+=== TEST 41: a rate that is no size
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -592,7 +546,7 @@ qr/\[emerg\] .*"limit_rate".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 46: an empty helper
+=== TEST 42: an empty helper
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -603,7 +557,7 @@ qr/\[emerg\] .*"helper".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 47: an unknown site in msync
+=== TEST 43: an unknown site in msync
 --- user_files
 >>> site.conf
 server {
@@ -614,7 +568,7 @@ qr/\[emerg\] .*"nowhere".*"msync" directive in \S+\/site\.conf:2$/
 
 
 
-=== TEST 48: an unknown site in msync_status
+=== TEST 44: an unknown site in msync_status
 --- user_files
 >>> site.conf
 server {
@@ -625,7 +579,7 @@ qr/\[emerg\] .*"nowhere".*"msync_status" directive in \S+\/site\.conf:2$/
 
 
 
-=== TEST 49: an unknown site in msync_trigger
+=== TEST 45: an unknown site in msync_trigger
 --- user_files
 >>> site.conf
 server {
@@ -636,7 +590,7 @@ qr/\[emerg\] .*"nowhere".*"msync_trigger" directive in \S+\/site\.conf:2$/
 
 
 
-=== TEST 50: an unknown site in msync_events
+=== TEST 46: an unknown site in msync_events
 --- user_files
 >>> site.conf
 server {
@@ -647,7 +601,7 @@ qr/\[emerg\] .*"nowhere".*"msync_events" directive in \S+\/site\.conf:2$/
 
 
 
-=== TEST 51: an endpoint without a site
+=== TEST 47: an endpoint without a site
 --- user_files
 >>> site.conf
 server {
@@ -658,7 +612,7 @@ qr/\[emerg\] .*number of arguments in "msync".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 52: metrics are those of every site
+=== TEST 48: metrics are those of every site
 --- user_files
 >>> site.conf
 server {
@@ -669,7 +623,7 @@ qr/\[emerg\] .*number of arguments in "msync_metrics".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 53: two endpoints in one location
+=== TEST 49: two endpoints in one location
 --- user_files
 >>> site.conf
 msync_site clinic { database clinic.sqlite; }
@@ -684,7 +638,7 @@ qr/\[emerg\] .*"msync_trigger" directive is duplicate in \S+\/site\.conf:5$/
 
 
 
-=== TEST 54: a site inside a server
+=== TEST 50: a site inside a server
 --- user_files
 >>> site.conf
 server {
@@ -695,7 +649,7 @@ qr/\[emerg\] .*"msync_site" directive is not allowed here in \S+\/site\.conf:2$/
 
 
 
-=== TEST 55: an endpoint outside a location
+=== TEST 51: an endpoint outside a location
 --- user_files
 >>> site.conf
 msync clinic;
@@ -704,7 +658,7 @@ qr/\[emerg\] .*"msync" directive is not allowed here in \S+\/site\.conf:1$/
 
 
 
-=== TEST 56: a parameter outside a site
+=== TEST 52: a parameter outside a site
 --- user_files
 >>> site.conf
 database clinic.sqlite;
@@ -713,7 +667,7 @@ qr/\[emerg\] .*"database" directive is not allowed here in \S+\/site\.conf:1$/
 
 
 
-=== TEST 57: a directive of nginx inside a site
+=== TEST 53: a directive of nginx inside a site
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -724,7 +678,7 @@ qr/\[emerg\] .*"sendfile" directive is not allowed here in \S+\/site\.conf:2$/
 
 
 
-=== TEST 58: a block inside a site
+=== TEST 54: a block inside a site
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -735,7 +689,7 @@ qr/\[emerg\] .*"msync_site" directive is not allowed here in \S+\/site\.conf:2$/
 
 
 
-=== TEST 59: a variable of an unknown site
+=== TEST 55: a variable of an unknown site
 --- user_files
 >>> site.conf
 msync_site clinic { database clinic.sqlite; }
@@ -747,7 +701,7 @@ qr/\[emerg\] .*msync_state_nowhere/
 
 
 
-=== TEST 60: an interval beyond a year
+=== TEST 56: an interval beyond a year
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -758,7 +712,7 @@ qr/\[emerg\] .*"interval".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 61: a timeout beyond a day
+=== TEST 57: a timeout beyond a day
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -769,7 +723,7 @@ qr/\[emerg\] .*"read_timeout".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 62: a url with a query
+=== TEST 58: a url with a query
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -780,7 +734,7 @@ qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 63: a url with a name and a password
+=== TEST 59: a url with a name and a password
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -791,7 +745,7 @@ qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 64: a url with a space
+=== TEST 60: a url with a space
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -802,7 +756,7 @@ qr/\[emerg\] .*"url".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 65: a username with a colon, which HTTP cannot carry
+=== TEST 61: a username with a colon, which HTTP cannot carry
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -813,7 +767,7 @@ qr/\[emerg\] .*"username".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 66: a username that is not UTF-8
+=== TEST 62: a username that is not UTF-8
 --- user_files eval
 ">>> site.conf
 msync_site clinic {
@@ -825,7 +779,7 @@ qr/\[emerg\] .*"username".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 67: a batch size beyond what there is
+=== TEST 63: a batch size beyond what there is
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -836,29 +790,7 @@ qr/\[emerg\] .*"batch_size".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 68: tables that are a folder
---- user_files
->>> site.conf
-msync_site clinic {
-    tables $TEST_NGINX_HTML_DIR;
-}
---- error_log eval
-qr/\[emerg\] .*"tables".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 69: a password file that is a folder
---- user_files
->>> site.conf
-msync_site clinic {
-    password_file $TEST_NGINX_HTML_DIR;
-}
---- error_log eval
-qr/\[emerg\] .*"password_file".* in \S+\/site\.conf:2$/
-
-
-
-=== TEST 70: a proxy with a port that is none
+=== TEST 64: a proxy with a port that is none
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -869,7 +801,7 @@ qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 71: a limit below any answer
+=== TEST 65: a limit below any answer
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -880,7 +812,7 @@ qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 72: an answer beyond what the helper takes
+=== TEST 66: an answer beyond what the helper takes
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -892,7 +824,7 @@ qr/\[emerg\] .*"max_response".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 73: a rate beyond what the helper takes
+=== TEST 67: a rate beyond what the helper takes
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -904,7 +836,7 @@ qr/\[emerg\] .*"limit_rate".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 74: an id of the machine that no header can hold
+=== TEST 68: an id of the machine that no header can hold
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -916,7 +848,7 @@ qr/\[emerg\] .*"hardware_id".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 75: an id of the machine that is too long
+=== TEST 69: an id of the machine that is too long
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -928,7 +860,7 @@ qr/\[emerg\] .*"hardware_id".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 76: an unknown protocol
+=== TEST 70: an unknown protocol
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -940,7 +872,7 @@ qr/\[emerg\] .*"protocol".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 77: a protocol that this version does not have
+=== TEST 71: a protocol that this version does not have
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -952,7 +884,7 @@ qr/\[emerg\] .*"protocol" value "v7" is not supported by this version.* in \S+\/
 
 
 
-=== TEST 78: two protocols
+=== TEST 72: two protocols
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -964,7 +896,7 @@ qr/\[emerg\] .*"protocol".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 79: a changelog kept for too long
+=== TEST 73: a changelog kept for too long
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -976,7 +908,7 @@ qr/\[emerg\] .*"changelog_keep".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 80: a proxy of a kind that the helper does not have
+=== TEST 74: a proxy of a kind that the helper does not have
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -988,7 +920,7 @@ qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 81: a proxy with a space
+=== TEST 75: a proxy with a space
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -1000,7 +932,7 @@ qr/\[emerg\] .*"proxy".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 82: a database whose name has a line feed
+=== TEST 76: a database whose name has a line feed
 --- user_files
 >>> site.conf
 msync_site clinic {
@@ -1012,7 +944,7 @@ qr/\[emerg\] .*"database".* in \S+\/site\.conf:2$/
 
 
 
-=== TEST 83: two ids of the machine
+=== TEST 77: two ids of the machine
 --- user_files
 >>> site.conf
 msync_site clinic {

@@ -49,6 +49,10 @@
 #define MSYNC_PROXY_SCHEMES_TEXT                                              \
     "http://, https://, socks5:// or socks5h://"
 
+/* where systemd, Docker and Kubernetes put secrets, with a mode of their own */
+#define MSYNC_SECRETS                                                         \
+    { "/run/secrets/", "/var/run/secrets/", "/run/credentials/" }
+
 /* the words of "protocol", in the order of msync_protocol_e of conf.h */
 #define MSYNC_PROTOCOLS             { "auto", "v6", "v7" }
 

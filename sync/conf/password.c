@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 static void password_digest(const char *data, size_t length,
     unsigned char digest[PASSWORD_SHA256]);
 static int password_open(const char *path, msync_err_t *err);
+static bool password_is_closed(const char *path);
 static int password_take(msync_conf_t *conf, char *text, size_t length,
     msync_err_t *err);
 
@@ -128,10 +130,11 @@ password_open(const char *path, msync_err_t *err)
                              "The password file \"%s\" is not a regular file",
                              path);
 
-    } else if (st.st_mode & S_IRWXO) {
+    } else if ((st.st_mode & S_IRWXO) && !password_is_closed(path)) {
         (void) msync_err_set(err, MSYNC_ERR_INCORRECT_PASSWORD,
                              "The password file \"%s\" is open to every user "
-                             "of this machine; run \"chmod o= %s\"",
+                             "of this machine; run \"chmod o= %s\", or keep "
+                             "it in a directory that is closed to others",
                              path, path);
 
     } else {
@@ -180,4 +183,43 @@ password_take(msync_conf_t *conf, char *text, size_t length,
     msync_conf_hash_password(text, length, conf->password_sha256);
 
     return MSYNC_OK;
+}
+
+
+/*
+ * Whether others cannot come as far as this file, or it lies where secrets are
+ * put: mounts for those give every file one mode, often 0444.
+ */
+
+static bool
+password_is_closed(const char *path)
+{
+    char         *slash;
+    char          name[PATH_MAX];
+    size_t        i;
+    struct stat   st;
+
+    static const char  *const  places[] = MSYNC_SECRETS;
+
+    if (realpath(path, name) == NULL) {
+        return false;
+    }
+
+    for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        if (strncmp(name, places[i], strlen(places[i])) == 0) {
+            return true;
+        }
+    }
+
+    for (slash = strrchr(name, '/'); slash && slash != name;
+         slash = strrchr(name, '/'))
+    {
+        *slash = '\0';
+
+        if (stat(name, &st) == 0 && !(st.st_mode & S_IXOTH)) {
+            return true;
+        }
+    }
+
+    return false;
 }

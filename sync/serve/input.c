@@ -19,6 +19,8 @@
 #include "store/buffer.h"
 #include "store/kv.h"
 
+static void password_identify(const char *path, struct stat *st);
+
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
 #define LEAVE_WAIT     2000        /* ms that a lock may hold up the end */
 
@@ -27,10 +29,69 @@ static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
                               "database; try again in a moment.\"}}";
 
 
+/*
+ * What was saved on the page wins; a bad file is the error of this site until
+ * there is a password, and a good one is read once: afterwards it is out of
+ * reach.
+ */
+
+static void
+take_password(msync_serve_t *serve, msync_conf_t *conf)
+{
+    msync_err_clear(&serve->password_err);
+
+    if (conf->password_sha256[0] != '\0' || conf->password_file == NULL) {
+        return;
+    }
+
+    if (serve->password[0] != '\0') {
+        memcpy(conf->password_sha256, serve->password,
+               sizeof(serve->password));
+        return;
+    }
+
+    password_identify(conf->password_file, &serve->password_file);
+
+    if (msync_conf_read_password(conf, &serve->password_err) == MSYNC_OK) {
+        msync_err_clear(&serve->password_err);
+        memcpy(serve->password, conf->password_sha256,
+               sizeof(serve->password));
+    }
+}
+
+
+static void
+password_identify(const char *path, struct stat *st)
+{
+    if (stat(path, st) == -1) {
+        memset(st, 0, sizeof(struct stat));
+    }
+}
+
+
+/* somebody has done something about the file that could not be used */
+
+bool
+msync_serve_password_changed(const msync_serve_t *serve)
+{
+    struct stat         st;
+    const struct stat  *then = &serve->password_file;
+
+    if (serve->password_err.variant == MSYNC_ERR_NONE) {
+        return false;
+    }
+
+    password_identify(serve->conf->password_file, &st);
+
+    return st.st_ino != then->st_ino || st.st_dev != then->st_dev
+           || st.st_ctim.tv_sec != then->st_ctim.tv_sec
+           || st.st_ctim.tv_nsec != then->st_ctim.tv_nsec;
+}
+
+
 int
 msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
 {
-    msync_err_t    password;
     msync_conf_t  *conf;
 
     conf = msync_conf_create();
@@ -49,21 +110,7 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* what was saved on the page wins; a bad file is no reason to stop, and
-     * a good one is read once: afterwards it is out of reach */
-    if (conf->password_sha256[0] == '\0' && conf->password_file != NULL) {
-        if (serve->password[0] != '\0') {
-            memcpy(conf->password_sha256, serve->password,
-                   sizeof(serve->password));
-
-        } else if (msync_conf_read_password(conf, &password) == MSYNC_OK) {
-            memcpy(serve->password, conf->password_sha256,
-                   sizeof(serve->password));
-
-        } else {
-            msync_log_err(&password, "password_file");
-        }
-    }
+    take_password(serve, conf);
 
     msync_log_set_level(conf->log_level);
 
@@ -148,7 +195,12 @@ answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
     serve->give_up = 0;
 
     if (status < 300 && request->request != MSYNC_REQUEST_TEST) {
-        if (msync_serve_load_conf(serve, &err) != MSYNC_OK) {
+        /* the password is known now, that of the file does not matter */
+        if (msync_serve_load_conf(serve, &err) != MSYNC_OK
+            || (serve->status.entry.id == -1
+                && msync_store_log_last(serve->store, &serve->status.entry,
+                                        &err) != MSYNC_OK))
+        {
             msync_log_err(&err, "settings");
         }
 

@@ -217,6 +217,13 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
+    if (msync_serve_password_changed(serve)) {
+        msync_log(MSYNC_LOG_NOTICE, "the password file has changed: a new "
+                  "helper reads it");
+        serve->closed = true;
+        return;
+    }
+
     if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
         msync_log_err(&err, "watching the database");
         return;

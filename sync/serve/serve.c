@@ -159,7 +159,14 @@ try_open(msync_serve_t *serve)
         msync_serve_refresh(serve);
         msync_serve_send_settings(serve);
         msync_serve_send_lists(serve);
-        msync_serve_report(serve, true);
+
+        if (serve->password_err.variant != MSYNC_ERR_NONE) {
+            show_failure(serve, &before, &serve->password_err);
+
+        } else {
+            msync_serve_report(serve, true);
+        }
+
         return;
     }
 

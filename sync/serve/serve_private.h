@@ -5,6 +5,8 @@
 #ifndef MSYNC_SERVE_PRIVATE_H
 #define MSYNC_SERVE_PRIVATE_H
 
+#include <sys/stat.h>
+
 #include "channel/channel.h"
 #include "run/queue.h"
 #include "run/run.h"
@@ -28,6 +30,8 @@ typedef struct {
     char               *config;    /* owned, the CONFIG frame's JSON */
     msync_catalogue_t  *catalogue;
     msync_conf_t       *conf;      /* with what the database says */
+    msync_err_t         password_err;  /* of password_file, if it matters */
+    struct stat         password_file; /* what it was then */
     char                password[65];  /* of password_file, hashed; "" */
     msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
@@ -78,6 +82,8 @@ void msync_serve_send_lists(msync_serve_t *serve);
 
 /* the settings in force: the CONFIG frame and what the database says */
 int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
+/* whether the password file that could not be used is another one now */
+bool msync_serve_password_changed(const msync_serve_t *serve);
 /* takes all frames that are there, sets "closed" at the end of the channel */
 void msync_serve_receive(msync_serve_t *serve);
 /* does what a page asks for beside runs: pause, resume, settings; nothing

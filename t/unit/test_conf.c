@@ -316,8 +316,13 @@ test_password_files_refused(void **state)
 
     assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_ERROR);
 
+    /* in a directory that everybody can enter; not in one that is closed, as
+     * that of this test is otherwise */
+    assert_int_equal(chmod(t->dir, 0755), 0);
     put(t, "open", "password\n", 9, 0644);
     read_refused(t, "chmod o= ");
+    assert_int_equal(chmod(t->dir, 0750), 0);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
     put(t, "empty", "", 0, 0600);
     read_refused(t, "is empty");
     put(t, "blank", "\r\npassword\n", 11, 0600);

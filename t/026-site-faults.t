@@ -1,0 +1,180 @@
+# One thing that is wrong with a site: "nginx -t" warns, nginx starts and serves
+# whatever else it has, and the site's page says what is wrong.  When it is
+# mended, the site goes on by itself.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(
+    site_config site_path stage_dir start_central
+    start_nginx wait_until write_private
+);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my $central = start_central(password => PASSWORD, records => 20);
+my $dir = stage_dir() . '/open';
+
+mkdir $dir or die "$dir: $!\n";
+mkdir "$dir/folder" or die "$dir: $!\n";
+put("$dir/password", 0644);
+put("$dir/tables.json", 0644, '[{"table": "unit", "renaem": "x"}]');
+
+my %faults = (
+    'no password file'   => [qr/"password_file" .*failed .*No such/,
+        { password_file => "$dir/nowhere" }, qr/nowhere.*cannot be opened/],
+    'a password that others can read' => [qr/"password_file" .*open to others/,
+        { password_file => "$dir/password" }, qr/open to every user/],
+    'a folder of passwords' => [qr/"password_file" .*not a regular file/,
+        { password_file => "$dir/folder" }, qr/not a regular file/],
+    'no tables file'     => [qr/"tables" .*failed/,
+        { tables => "$dir/nowhere" }, qr/nowhere/],
+    'a tables file that is wrong' => [undef,
+        { tables => "$dir/tables.json" }, qr/tables\.json.*renaem/],
+    'no directory of the database' => [qr/the directory .*"database"/,
+        { database => "$dir/nowhere/clinic.sqlite" }, qr/nowhere/],
+    'a directory that it may not write' => [undef,
+        { database => "$dir/folder/clinic.sqlite" }, qr/folder/],
+    'a file for the id that cannot be made' => [undef,
+        { hardware_id_file => "$dir/nowhere/id" }, qr/hardware_id_file/],
+    'no helper'          => [qr/"helper" .*cannot be run/,
+        { helper => "$dir/nowhere" }, qr/cannot be started/],
+    'a helper that is no program' => [qr/"helper" .*cannot be run/,
+        { helper => "$dir/password" }, qr/cannot be started/],
+);
+
+for my $what (sort keys %faults) {
+    my ($warning, $parameters, $said) = @{ $faults{$what} };
+
+    subtest $what => sub { a_fault($warning, $parameters, $said) };
+}
+
+no_certificates();
+a_password_file_that_is_mended();
+a_password_that_was_saved_needs_no_file();
+secrets_in_a_closed_directory();
+
+done_testing();
+
+
+sub put {
+    my ($path, $mode, $text) = @_;
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} $text // PASSWORD . "\n";
+    close $handle or die "$path: $!\n";
+    chmod $mode, $path or die "$path: $!\n";
+}
+
+
+sub nginx {
+    my (%parameters) = @_;
+
+    return start_nginx(
+        http => site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC},
+            url => $central->url, username => '"Clinic 7"', interval => 0,
+            %parameters),
+        server => 'location /api/ { msync clinic; }
+                   location /application { return 200 here; }',
+    );
+}
+
+
+# What the status says is wrong, whoever says it.
+sub fault_of {
+    my ($status) = @_;
+
+    return ($status->{error} // $status->{syncStatus}{error} // {})
+        ->{fullError} // q();
+}
+
+
+sub a_fault {
+    my ($warning, $parameters, $said) = @_;
+
+    my $nginx = nginx(%$parameters);
+
+    ok($nginx->test, 'nginx -t passes');
+    is($nginx->get('/application')->{content}, 'here',
+       'the application is served');
+    ok($nginx->wait_status(sub { fault_of($_) =~ $said }),
+       'the status says what is wrong');
+
+    SKIP: {
+        skip 'nothing that nginx -t could see', 1 if !$warning;
+        ok(scalar(grep { /\[warn\]/ && $_ =~ $warning } $nginx->log_lines),
+           'and so does a warning, with file and line');
+    }
+
+    ok($nginx->stop, 'quit');
+    is(join('', $nginx->alarms), '', 'no alarm');
+}
+
+
+sub no_certificates {
+    my $nginx = nginx(
+        ssl_trusted_certificate => "$dir/nowhere",
+        url => $central->url =~ s/^http:/https:/r,
+        password_file => write_private('password', PASSWORD . "\n"),
+    );
+
+    ok($nginx->wait_status(sub { $_->{state} ne 'stopped' }), 'it runs');
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { fault_of($_) =~ /certificate/i }),
+       'certificates that are missing are what a run says');
+    ok($nginx->stop, 'quit');
+}
+
+
+sub a_password_file_that_is_mended {
+    my $database = site_path('mended.sqlite');
+    my $nginx = nginx(password_file => "$dir/mended", database => $database);
+
+    ok($nginx->wait_status(sub { fault_of($_) =~ /mended/ }), 'it is missing');
+    is($nginx->status->{state}, 'error', 'which is an error of the site');
+
+    put("$dir/mended", 0600);
+    my (undef, undef, $uid, $gid) = getpwnam 'www-data';
+    chown $uid, $gid, "$dir/mended" if $> == 0;
+
+    ok($nginx->wait_status(sub { fault_of($_) eq q()
+                                 && $_->{state} eq 'pre_initialisation' }),
+       'it is read as soon as it is there');
+    is($nginx->post('/api/trigger')->{status}, 202, 'the first sync');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'goes well');
+
+    ok($nginx->stop, 'quit');
+}
+
+
+# The administrator has entered it on the page; the file is an old story.
+sub a_password_that_was_saved_needs_no_file {
+    my $nginx = nginx(password_file => "$dir/nowhere");
+
+    ok($nginx->wait_status(sub { fault_of($_) =~ /nowhere/ }), 'no file');
+    is($nginx->request(PUT => '/api/settings', timeout => 60,
+                       content => { password => PASSWORD })->{status}, 200,
+       'a password is saved');
+    ok($nginx->wait_status(sub { fault_of($_) eq q() }),
+       'and nothing is wrong any more');
+
+    ok($nginx->stop, 'quit');
+}
+
+
+# As a mount for secrets gives it: 0444.
+sub secrets_in_a_closed_directory {
+    my $path = write_private('secret', PASSWORD . "\n");
+    chmod 0444, $path or die "$path: $!\n";
+
+    my $nginx = nginx(password_file => $path,
+                      database => site_path('closed.sqlite'));
+
+    ok($nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' }),
+       'it may have any mode where nobody else comes');
+    is(scalar(grep { /open to others/ } $nginx->log_lines), 0, 'no warning');
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it is used');
+    ok($nginx->stop, 'quit');
+}
