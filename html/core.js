@@ -31,12 +31,15 @@ const ICONS = {
   pause: 'M9 6v12m6-12v12',
   stop: 'M12 3a9 9 0 1 0 .01 0M5.6 5.6l12.8 12.8',
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
+  lock: 'M6 11h12v9H6zm3 0V8a3 3 0 0 1 6 0v3',
   prepareInitial: 'M9 3h6v4H9zM7 5H5v16h14V5h-2M9 12h6m-6 4h4',
   pushV6: `${CLOUD}M12 21v-9m-3 3l3-3 3 3`,
   push: `${SERVER}M12 21v-8m-3.5 3.5L12 13l3.5 3.5`,
   pullCentral: `${SERVER}M12 13v8m-3.5-3.5L12 21l3.5-3.5`,
   pullRemote: 'M12 3v11m-4-4l4 4 4-4M4 16v4h16v-4',
   pullV6: `${CLOUD}M12 12v9m-3-3l3 3 3-3`,
+  pull: `${CLOUD}M12 12v9m-3-3l3 3 3-3`,
+  waitForIntegration: `${SERVER}M12 13v4.5h3.5M6 17.5a6 6 0 1 0 .5-2.5`,
   integration: 'M4 6c0-4 16-4 16 0s-16 4-16 0v12c0 4 16 4 16 0V6M4 12c0 4 16 4 16 0',
 };
 
@@ -118,15 +121,15 @@ export class Texts {
       const base = tag?.toLowerCase().split(/[-_]/)[0];
       const code = ALIASES[base] ?? base;
       if (Object.hasOwn(LOCALES, code)) {
-        return new Texts(code, tag, await (Texts.#tables[code] ??= Texts.#load(code)));
+        return new Texts(code, tag, await (Texts.#tables[code] ??= Texts.#load(code, 'title')));
       }
     }
   }
 
   /** Without texts there is nothing to show: tries until they are there. */
-  static async #load(code) {
+  static async #load(code, member) {
     for (;;) {
-      const { ok, data } = await ask(new URL('lang/', import.meta.url), `${code}.json`);
+      const { ok, data } = await ask(new URL('lang/', import.meta.url), `${code}.json`, member);
       if (ok) {
         return data;
       }
@@ -134,10 +137,28 @@ export class Texts {
     }
   }
 
-  /** Adds the texts of what is loaded later. */
-  async more() {
-    const code = `${this.lang}-more`;
-    Object.assign(this.table, await (Texts.#tables[code] ??= Texts.#load(code)));
+  /** Adds the texts of what is loaded later, among them those of errors. */
+  more() {
+    return Promise.all([this.#add('more', 'elapsed'), this.errors()]);
+  }
+
+  /** Adds what is said of errors. */
+  errors() {
+    return this.#add('errors', 'error.TIMEOUT');
+  }
+
+  async #add(part, member) {
+    const code = `${this.lang}-${part}`;
+    Object.assign(this.table, await (Texts.#tables[code] ??= Texts.#load(code, member)));
+  }
+
+  /** Can errors be explained?  If not, `then` is called as soon as they can. */
+  explains(then) {
+    const known = this.table['error.TIMEOUT'] !== undefined;
+    if (!known) {
+      this.errors().then(then);
+    }
+    return known;
   }
 
   constructor(code, tag, table) {
@@ -193,9 +214,14 @@ export class Texts {
       .join(' ');
   }
 
-  /** How long a run took; nothing takes no time. */
+  /** The same; nothing takes no time. */
+  briefly(seconds, unitDisplay) {
+    return `${seconds < 1 ? '< ' : ''}${this.duration(Math.max(1, seconds), unitDisplay)}`;
+  }
+
+  /** How long a run took. */
   took(seconds, unitDisplay) {
-    return this.t('took', { time: `${seconds < 1 ? '< ' : ''}${this.duration(Math.max(1, seconds), unitDisplay)}` });
+    return this.t('took', { time: this.briefly(seconds, unitDisplay) });
   }
 
   #unit(n, unit, unitDisplay) {
@@ -220,29 +246,66 @@ export class Texts {
     return this.dates.format(new Date(time));
   }
 
+  range(from, to) {
+    return this.dates.formatRange(new Date(from), new Date(to));
+  }
+
+  /** "5 minutes ago", the date where that is a day and more. */
+  since(time, now) {
+    return now - time < DAY ? this.fromNow(time - now) : this.date(time);
+  }
+
   /** Time of day, with the date where it is another day. */
   time(time, now) {
-    return Math.abs(now - time) < DAY / 2 ? this.hours.format(time) : this.date(time);
+    return new Date(time).toDateString() === new Date(now).toDateString() ? this.hours.format(time) : this.date(time);
   }
 }
 
 
-/** A request: never rejects; status 0 where no answer came, not even the server's 504 after 60 s. */
-export async function ask(base, path, method = 'GET', body = undefined) {
+/** How applications, and what stands before them, say that somebody has to sign in. */
+const LOGIN = [401, 403, 419, 440];
+
+/** The JSON of an answer, {} where it has none; rejects where the network took it away. */
+async function json(answer) {
+  const data = await answer.json().catch((error) => {
+    if (!(error instanceof SyntaxError)) {
+      throw error;
+    }
+  });
+  return data ?? {};
+}
+
+/** Did something else than msync answer, as where a login has ended? */
+function foreign(answer, { error }) {
+  return typeof error?.variant !== 'string'
+    && (answer.type === 'opaqueredirect' || answer.ok || LOGIN.includes(answer.status));
+}
+
+/**
+ * A request: never rejects.  It went well only where the answer is msync's, and has `member`; `login` is true
+ * where somebody has to sign in first.  Status 0 where no answer came, not even the server's 504 after 60 s.
+ */
+export async function ask(base, path, member, method = 'GET', body = undefined) {
   try {
     const answer = await fetch(new URL(path, base), {
       method,
       headers: body && { 'Content-Type': 'application/json' },
       body: body && JSON.stringify(body),
       cache: 'no-cache',
+      redirect: 'manual',
       signal: AbortSignal.timeout?.(75 * SECOND),
     });
-    return { ok: answer.ok, status: answer.status, data: await answer.json().catch(() => ({})) };
+    const data = await json(answer);
+    const ok = answer.ok && data[member] !== undefined;
+    return { ok, status: answer.status, data, login: !ok && foreign(answer, data) };
   } catch {
-    return { ok: false, status: 0, data: {} };
+    return { ok: false, status: 0, data: {}, login: false };
   }
 }
 
+
+/** Somebody has to sign in first. */
+class SignedOut extends Error {}
 
 /** The server answered, but not in the way that was tried. */
 class Unsuitable extends Error {}
@@ -270,9 +333,11 @@ export class Live extends EventTarget {
   static POLL = 5 * SECOND;
   static AGAIN = 5 * MINUTE;          /* until a closed way is tried again */
   static HIDDEN = 30 * SECOND;        /* a tab out of sight lets go */
+  static LOGIN = 30 * SECOND;         /* some servers ask for a password each time */
 
   doc = null;
   reachable = null;
+  signedOut = false;                  /* out of reach until somebody signs in */
   seen = 0;
 
   #users = 0;
@@ -298,6 +363,7 @@ export class Live extends EventTarget {
       /* no storage: starts with nothing */
     }
     addEventListener('online', () => this.#wake());
+    addEventListener('focus', () => this.signedOut && this.#wake());
     addEventListener('offline', () => {
       this.#wake();
       this.#guard?.end(new TypeError());    /* as where the network fails */
@@ -391,23 +457,26 @@ export class Live extends EventTarget {
       } catch (error) {
         const quiet = this.#heard === heard;
         const unsuitable = way < ASK && error instanceof Unsuitable;
+        const signedOut = error instanceof SignedOut;
 
         if (stop.signal.aborted) {
           return;
         }
         /* or nothing came, or a proxy's 504, though the server is there */
-        if (unsuitable || way < ASK && quiet && this.reachable && !(error instanceof TypeError)) {
+        if (signedOut) {
+          this.#closed.fill(0);
+        } else if (unsuitable || way < ASK && quiet && this.reachable && !(error instanceof TypeError)) {
           this.#closed[way] = Date.now() + Live.AGAIN;
         }
         if (unsuitable) {
           continue;
         }
         failures = quiet ? failures + 1 : 1;
-        if (failures > 1 && this.reachable !== false) {
-          this.reachable = false;
-          this.dispatchEvent(new Event('change'));
+        if (signedOut || failures > 1) {
+          this.#lose(signedOut);
         }
-        await this.#rest(Math.min(15, 2 ** failures / 8) * SECOND * (0.75 + Math.random() / 2));
+        await this.#rest(signedOut ? Live.LOGIN
+          : Math.min(15, 2 ** failures / 8) * SECOND * (0.75 + Math.random() / 2));
       }
     }
   }
@@ -418,6 +487,15 @@ export class Live extends EventTarget {
     })]);
   }
 
+  /** The server is out of reach, or somebody has to sign in. */
+  #lose(signedOut) {
+    if (this.reachable !== false || this.signedOut !== signedOut) {
+      this.reachable = false;
+      this.signedOut = signedOut;
+      this.dispatchEvent(new Event('change'));
+    }
+  }
+
   #accept(doc) {
     if (typeof doc?.state !== 'string') {
       throw new Unsuitable();
@@ -426,17 +504,20 @@ export class Live extends EventTarget {
     this.seen = this.clock();
     this.#heard++;
     this.reachable = true;
+    this.signedOut = false;
     this.dispatchEvent(new Event('change'));
   }
 
+  /** Something else than events is no reason yet to ask for a login: waiting will tell. */
   async #get(path, { signal }) {
-    const answer = await fetch(new URL(path, this.api), { signal, cache: 'no-cache' });
-    const skew = Date.parse(answer.headers.get('Date')) - Date.now();
+    const answer = await fetch(new URL(path, this.api), { signal, cache: 'no-cache', redirect: 'manual' });
 
-    this.#skew = Math.abs(skew) > 2 * SECOND ? skew : 0;
     if (!answer.ok) {
-      throw answer.status < 500 ? new Unsuitable() : new Error(answer.status);
+      throw answer.status >= 500 ? new Error(answer.status)
+        : path !== 'events' && foreign(answer, await json(answer)) ? new SignedOut() : new Unsuitable();
     }
+    const skew = Date.parse(answer.headers.get('Date')) - Date.now();
+    this.#skew = Math.abs(skew) > 2 * SECOND ? skew : 0;
     return answer;
   }
 
@@ -484,8 +565,11 @@ export class Live extends EventTarget {
     const started = Date.now();
 
     try {
-      const answer = await this.#get(`status?since=${since}&wait=${wait}`, guard);
-      this.#accept(await answer.json());
+      const doc = await json(await this.#get(`status?since=${since}&wait=${wait}`, guard));
+      if (typeof doc.state !== 'string') {
+        throw new SignedOut();
+      }
+      this.#accept(doc);
     } finally {
       guard.end();
     }
@@ -573,78 +657,32 @@ export class MsyncElement extends HTMLElement {
 }
 
 
-/** A button that copies what `read` returns. */
-export function copyButton(texts, read) {
-  const label = h('span', { 'aria-live': 'polite' }, texts.t('copy'));
-  const button = h('button', { type: 'button', class: 'small', click: async () => {
-    try {
-      await navigator.clipboard.writeText(read());
-    } catch {
-      copySelected(button, read());
-    }
-    say(label, texts.t('copied'));
-    setTimeout(() => say(label, texts.t('copy')), 2 * SECOND);
-  } }, icon('copy'), label);
-  return button;
-}
-
-/** The way of old for pages without https, where there is no clipboard. */
-function copySelected(button, text) {
-  const field = h('textarea', { class: 'sr' }, text);
-
-  button.after(field);
-  field.select();
-  document.execCommand('copy');
-  field.remove();
-  button.focus();
-}
-
 /**
- * The `i` with the full text of an error: opens on hover and focus, a tap or
- * click keeps it open, Esc or one elsewhere closes it.
+ * The `i` with the full text of an error.  A press opens and closes it; what
+ * else it can do (hover, keys, copying) is loaded when somebody comes near.
  */
 export function details(texts, text) {
-  const pop = h('div', { class: 'pop', hidden: true },
-    h('pre', { tabindex: 0, dir: 'auto' }, text), copyButton(texts, () => text));
+  const pop = h('div', { class: 'pop', hidden: true }, h('pre', { tabindex: 0, dir: 'auto' }, text));
   const button = h('button', { type: 'button', class: 'why-button', 'aria-expanded': 'false',
     'aria-label': texts.t('details') }, icon('info'));
   const box = h('span', { class: 'details' }, button, pop);
-  let kept = false;
-  let timer = 0;
-
-  const show = (on) => {
-    clearTimeout(timer);
-    kept = on && kept;
-    pop.hidden = !on;
-    button.setAttribute('aria-expanded', on);
-    document[on ? 'addEventListener' : 'removeEventListener']('pointerdown', elsewhere);
+  const stop = new AbortController();
+  const on = (type, listener, once) => box.addEventListener(type, listener, { once, signal: stop.signal });
+  let known = null;
+  const near = () => {
+    known ??= Promise.all([load('./parts.js'), texts.more()]).then(([{ enliven }]) => {
+      stop.abort();
+      enliven({ box, button, pop, texts, text });
+    });
   };
-  const on = (type, listener) => box.addEventListener(type, listener);
 
-  function elsewhere(event) {
-    if (!event.composedPath().includes(box)) {
-      show(false);
-    }
-  }
-
-  button.addEventListener('click', () => {
-    show(!kept);
-    kept = !pop.hidden;
-  });
-  on('pointerenter', (event) => event.pointerType === 'mouse' && show(true));
-  on('pointerleave', () => {
-    if (!kept && !box.contains(box.getRootNode().activeElement)) {
-      timer = setTimeout(show, 300, false);
-    }
-  });
-  on('focusin', () => show(true));
-  on('focusout', (event) => event.relatedTarget && !box.contains(event.relatedTarget) && show(false));
-  on('keydown', (event) => {
-    if (event.key === 'Escape' && !pop.hidden) {
-      event.preventDefault();
-      event.stopPropagation();
-      button.focus();
-      show(false);
+  on('pointerenter', near, true);
+  on('focusin', near, true);
+  on('click', (event) => {
+    if (event.composedPath().includes(button)) {
+      near();
+      pop.hidden = !pop.hidden;
+      button.setAttribute('aria-expanded', !pop.hidden);
     }
   });
   return box;
@@ -670,8 +708,41 @@ export function errorNotice(texts, error) {
 }
 
 /** The same for an answer that is not ok. */
-export function answerNotice(texts, { status, data: { error } }) {
-  return status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
+export function answerNotice(texts, { status, login, data: { error } }) {
+  return login ? loginNotice(texts)
+    : status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
     : errorNotice(texts, error?.variant ? error
       : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
+}
+
+/** Where somebody was who goes to sign in, kept for a while. */
+const BACK = 'msync back';
+
+/** Asks for a login by the page's own address: whatever keeps it shows its form there, and leads back. */
+export function loginNotice(texts) {
+  const link = h('a', { href: location.href, target: '_top', click: (event) => {
+    const tab = link.getRootNode().querySelector('[role=tab][aria-selected=true]');
+    try {
+      sessionStorage.setItem(BACK, `${Date.now()} ${tab?.id ?? ''}`);
+    } catch {
+      /* no storage: comes back to the beginning */
+    }
+    if (top === window) {
+      event.preventDefault();    /* an address with a # would only scroll */
+      location.reload();
+    }
+  } }, texts.t('login'));
+
+  return notice('calm', 'lock', texts.t('login.ended'), texts.t('login.text'), link);
+}
+
+/** Who comes back from there within ten minutes: "tab-history" or the like, once. */
+export function cameBack() {
+  try {
+    const [time, tab] = (sessionStorage.getItem(BACK) ?? '').split(' ');
+    sessionStorage.removeItem(BACK);
+    return Date.now() - time < 10 * MINUTE ? tab : null;
+  } catch {
+    return null;
+  }
 }

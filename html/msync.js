@@ -3,7 +3,7 @@
  * when the page is at rest, opens the panel on Alt+Shift+S.
  */
 
-import { MsyncElement, h, icon, load, say } from './core.js';
+import { MsyncElement, cameBack, h, icon, load, say } from './core.js';
 
 const MINUTE = 60000;
 
@@ -27,7 +27,8 @@ class MsyncNav extends MsyncElement {
     this.label = h('span', { class: 'sr' });
     this.badge = h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' });
     this.button = h('button', { type: 'button', class: 'nav', 'aria-haspopup': 'dialog',
-      'aria-keyshortcuts': 'Alt+Shift+S', click: openPanel }, icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
+      'aria-keyshortcuts': 'Alt+Shift+S', click: () => openPanel() },
+    icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.update(), MINUTE);
     return this.button;
@@ -47,15 +48,15 @@ class MsyncNav extends MsyncElement {
 
     badge.hidden = !counted && !alert && !colour;
     badge.className = `badge ${colour}`;
-    badge.replaceChildren(alert ? icon('alert') : offline ? icon('cloudOff') : '',
+    badge.replaceChildren(live.signedOut ? icon('lock') : alert ? icon('alert') : offline ? icon('cloudOff') : '',
       counted ? texts.number(n) : alert || offline ? '' : '!');
     this.button.classList.toggle('busy', !away && status?.isSyncing === true);
     say(this.label, [
-      away && texts.t('offline'),
+      away && texts.t(live.signedOut ? 'login.ended' : 'offline'),
       counted && `${texts.number(n)} ${texts.t('waiting', { n })}`,
-      late && `${texts.t('last')}: ${texts.fromNow(-live.age())}`,
+      late && `${texts.t('last')}: ${texts.since(live.now() - live.age(), live.now())}`,
       integrationErrors > 0 && texts.t('problems', { n: integrationErrors }),
-      error && texts.explain(error)[0],
+      error && texts.explains(() => this.update()) && texts.explain(error)[0],
     ].filter(Boolean).join(' · '));
     this.button.title = this.label.textContent;
   }
@@ -75,7 +76,7 @@ class MsyncNav extends MsyncElement {
  * Opens the panel of this page; makes one where there is none.  Gives up after
  * a while where it cannot be had: nobody wants it over what is done by then.
  */
-async function openPanel() {
+async function openPanel(tab) {
   const nav = document.querySelector('msync-nav');
 
   nav?.opening(true);
@@ -89,10 +90,14 @@ async function openPanel() {
     panel = h('msync-panel', { api: nav?.api, lang: nav?.getAttribute('lang') });
     document.body.append(panel);
   }
-  panel.show();
+  panel.show(tab);
 }
 
 customElements.define('msync-nav', MsyncNav);
+const back = cameBack();
+if (back) {
+  openPanel(back);
+}
 (globalThis.requestIdleCallback ?? setTimeout)(() => import('./panel.js').catch(() => {}));    /* only ahead of time */
 addEventListener('keydown', (event) => {
   if (event.altKey && event.shiftKey && event.code === 'KeyS') {

@@ -1,13 +1,17 @@
 /**
  * <msync-panel>: the site's state at a glance, the button, the steps of a run,
- * errors in words.  History, settings and the list of failed records are loaded
- * when there are any or somebody looks at them.
+ * errors in words.  History, settings, what is rare and the list of failed
+ * records are loaded when there are any or somebody looks at them.
  */
 
-import { MsyncElement, SECOND, answerNotice, ask, errorNotice, h, icon, load, notice, say, style, svg } from './core.js';
+import { MsyncElement, SECOND, answerNotice, ask, cameBack, errorNotice, h, icon, load, loginNotice, notice, pause, say,
+  style, svg } from './core.js';
 
-const FIRST_RUN = ['prepareInitial', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
-const LATER_RUN = ['pushV6', 'push', 'pullCentral', 'pullRemote', 'pullV6', 'integration'];
+/** All steps in their order; a run has those that its status names. */
+const STEPS = ['prepareInitial', 'pushV6', 'push', 'waitForIntegration', 'pullCentral', 'pullRemote', 'pullV6', 'pull',
+  'integration'];
+const ONLY_FIRST = ['prepareInitial'];
+const NEVER_FIRST = ['pushV6', 'push', 'waitForIntegration'];
 const TABS = { status: '', history: './history.js', settings: './settings.js' };
 
 const PENDING = 15 * SECOND;
@@ -16,7 +20,7 @@ const PENDING = 15 * SECOND;
 /** The steps of a run as a list of icons. */
 class Steps {
   #items = [];
-  #names = null;
+  #names = [];
 
   constructor(texts) {
     this.texts = texts;
@@ -25,9 +29,9 @@ class Steps {
 
   /** Shows `status`; `first` has Prepare in place of the pushes. */
   update(status, first) {
-    const names = first ? FIRST_RUN : LATER_RUN;
+    const names = STEPS.filter((name) => name in status && !(first ? NEVER_FIRST : ONLY_FIRST).includes(name));
 
-    if (this.#names !== names) {
+    if (String(this.#names) !== String(names)) {
       this.#names = names;
       this.#items = names.map((name) => this.#make(name));
       this.list.replaceChildren(...this.#items.map(({ item }) => item));
@@ -91,6 +95,7 @@ class Panel {
   #progress = null;
   #before = null;
   #styled = null;
+  #parts = null;
   #welcomed = false;
 
   constructor({ texts, live, api }, page) {
@@ -118,9 +123,10 @@ class Panel {
   }
 
   #notices() {
-    const names = ['offline', 'action', 'paused', 'error'];
+    const names = ['offline', 'action', 'error'];
     this.#slots = Object.fromEntries(names.map((name) => [name, { key: '', box: h('div') }]));
-    return h('div', {}, ...names.map((name) => this.#slots[name].box));
+    this.rare = h('div');
+    return h('div', {}, ...names.map((name) => this.#slots[name].box), this.rare);
   }
 
   #status(page) {
@@ -151,7 +157,8 @@ class Panel {
         h('div', { class: 'actions' }, this.button, this.cancel)),
       this.run = h('section', { class: 'card' },
         h('div', { class: 'heading' }, this.runTitle, this.runMore), this.steps.list, this.note),
-      this.problems = h('section', { class: 'card' }));
+      this.problems = h('section', { class: 'card' }),
+      this.unsent = h('div'));
     this.welcome = h('div', { hidden: true });
     return this.#tabPanel('status', this.overview, this.welcome);
   }
@@ -170,13 +177,18 @@ class Panel {
     }
   }
 
-  /** Shows a tab and refreshes what it shows. */
-  async select(name) {
+  /** Shows a tab, by its name or its id, and refreshes what it shows. */
+  async select(tab) {
+    const name = tab?.replace('tab-', '');
+
+    if (!Object.hasOwn(TABS, name)) {
+      return;
+    }
     this.selected = name;
-    for (const tab of this.tabs) {
-      const on = tab.id === `tab-${name}`;
-      tab.setAttribute('aria-selected', on);
-      tab.tabIndex = on ? 0 : -1;
+    for (const one of this.tabs) {
+      const on = one.id === `tab-${name}`;
+      one.setAttribute('aria-selected', on);
+      one.tabIndex = on ? 0 : -1;
     }
     for (const box of this.root.querySelectorAll('[role=tabpanel]')) {
       box.hidden = box.id !== name;
@@ -188,10 +200,13 @@ class Panel {
 
   /** The view of a module, made once in `box`; tries until it is there. */
   #view(name, file, box, ...more) {
-    const lost = () => this.#refused(file, { status: 0, data: {} });
+    const lost = () => {
+      this.#lost(name, file);
+    };
 
     this.#styled ??= style(this.root, 'views.css');
-    return this.#loading[name] ??= Promise.all([load(file, lost), this.texts.more(), this.#styled])
+    this.#parts ??= load('./parts.js').then((parts) => Object.assign(this, { parts }));
+    return this.#loading[name] ??= Promise.all([load(file, lost), this.texts.more(), this.#styled, this.#parts])
       .then(([{ View }]) => {
         if (this.#slots.action.key === `0 ${file}`) {
           this.slot('action', '');
@@ -200,6 +215,15 @@ class Panel {
         box.append(this.#views[name].root);
         return this.#views[name];
       });
+  }
+
+  /** A part of the page is not to be had: for a login, or for want of a server. */
+  async #lost(name, file) {
+    const answer = await ask(this.api, 'status', 'state');
+
+    if (!this.#views[name]) {
+      this.refused(file, answer.login ? answer : { status: 0, data: {} });
+    }
   }
 
   /** The form of a site that has no settings. */
@@ -216,32 +240,35 @@ class Panel {
     const slot = this.#slots[name];
     if (slot.key !== key) {
       slot.key = key;
-      this.#leave(slot.box);
+      this.leave(slot.box);
       slot.box.replaceChildren(...key ? [make()] : []);
     }
   }
 
   /** Takes the focus from what is about to go. */
-  #leave(box) {
+  leave(box) {
     if (box.matches(':focus-within')) {
       (this.button.offsetParent ? this.button : this.tabs.find(({ tabIndex }) => tabIndex === 0))
         .focus({ preventScroll: true });
     }
   }
 
-  /** POSTs; a failure becomes a notice.  True when it was accepted. */
-  async post(path) {
+  /** POSTs; a failure becomes a notice.  What was answered, null where it was not accepted. */
+  async post(path, member = 'accepted', body = undefined) {
     this.slot('action', '');
-    const answer = await ask(this.api, path, 'POST');
+    const answer = await ask(this.api, path, member, 'POST', body);
     if (!answer.ok) {
-      this.#refused(path, answer);
+      await this.refused(path, answer);
     }
-    return answer.ok;
+    return answer.ok ? answer.data : null;
   }
 
   /** Says so, where it is not said already that the server is out of reach. */
-  #refused(path, answer) {
-    this.slot('action', `${answer.status} ${path}`, () => answerNotice(this.texts, answer));
+  async refused(path, answer) {
+    if (answer.status) {
+      await Promise.race([this.texts.errors(), pause(3 * SECOND)]);
+    }
+    this.slot('action', `${answer.login ? 0 : answer.status} ${path}`, () => answerNotice(this.texts, answer));
     this.update();
   }
 
@@ -257,7 +284,7 @@ class Panel {
     }
     this.#pending = Date.now();
     this.update();
-    if (!await this.post('trigger')) {
+    if (!await this.post('trigger', 'triggered')) {
       this.#pending = 0;
       this.update();
     }
@@ -269,7 +296,7 @@ class Panel {
     }
     this.#cancelling = true;
     this.update();
-    this.#cancelling = await this.post('cancel');
+    this.#cancelling = Boolean(await this.post('cancel'));
     this.update();
   }
 
@@ -316,16 +343,23 @@ class Panel {
       : status?.isSyncing ? null : status?.error;
     const asOf = live.seen ? texts.time(live.seen, live.clock()) : '';
 
-    this.slot('offline', live.reachable === false ? `offline ${asOf}` : '', () => notice('grey', 'cloudOff',
-      texts.t('offline'), asOf && texts.t('asOf', { time: asOf })));
+    this.slot('offline', live.signedOut ? 'login' : live.reachable === false ? `offline ${asOf}` : '',
+      () => (live.signedOut ? loginNotice(texts)
+        : notice('grey', 'cloudOff', texts.t('offline'), asOf && texts.t('asOf', { time: asOf }))));
     if (live.reachable === false && this.#slots.action.key.startsWith('0 ')) {
       this.slot('action', '');
     }
-    this.slot('error', error ? JSON.stringify(error) : '', () => errorNotice(texts, error));
+    const shown = error && texts.explains(() => this.update());
+    this.slot('error', shown ? JSON.stringify(error) : '', () => errorNotice(texts, error));
     this.sign = error && error.variant !== 'CANCELLED' || doc?.integrationErrors ? '⚠ ' : '';
-    this.slot('paused', doc?.state === 'paused' ? 'paused' : '', () => notice('calm', 'pause',
-      texts.t('paused'), texts.t('paused.text'),
-      h('button', { type: 'button', click: () => this.post('resume') }, texts.t('resume'))));
+  }
+
+  /** What is seldom to be said, once its words are loaded. */
+  async #updateRare(doc, slow) {
+    if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.recordsNeverSent || slow
+      || this.#views.rare)) {
+      (await this.#view('rare', './rare.js', this.rare)).update(doc);
+    }
   }
 
   #updateFacts(doc, status) {
@@ -333,6 +367,8 @@ class Panel {
     const waiting = doc?.numberOfRecordsInPushQueue ?? 0;
     const last = status?.lastSuccessfulSync;
     const next = doc?.nextSync && doc.state !== 'paused' ? Date.parse(doc.nextSync) : 0;
+    /* what only a person can mend is not tried as often as usual */
+    const slow = status?.error && next - live.clock() > 1.5 * SECOND * doc.intervalSeconds;
     const late = live.lateness();
 
     this.countBox.hidden = doc && !waiting && doc.initialisationStatus !== 'INITIALISED';
@@ -351,7 +387,9 @@ class Panel {
 
     say(this.next, next ? texts.fromNow(Math.max(0, next - live.clock()))
       : doc?.intervalSeconds === 0 ? texts.t('manual') : status?.isSyncing ? texts.t('run.now') : '–');
-    say(this.nextMore, next ? texts.time(next, live.clock()) : '');
+    this.#updateRare(doc, slow);
+    say(this.nextMore, next ? [texts.time(next, live.clock()), slow && this.#views.rare?.slow].filter(Boolean).join('\n')
+      : '');
   }
 
   #updateButton(doc, status) {
@@ -361,16 +399,17 @@ class Panel {
     if (syncing || Date.now() - this.#pending > PENDING) {
       this.#pending = 0;
     }
-    this.#cancelling = this.#cancelling && syncing;
+    const cancellable = syncing || Boolean(doc?.databaseLockedSince);
+    this.#cancelling = this.#cancelling && cancellable;
     const busy = syncing || this.#pending > 0;
 
     this.button.classList.toggle('busy', busy);
     this.button.setAttribute('aria-disabled', busy || !doc);
     say(this.buttonText, texts.t(busy ? 'syncing' : 'now'));
-    if (!syncing) {
-      this.#leave(this.cancel);
+    if (!cancellable) {
+      this.leave(this.cancel);
     }
-    this.cancel.hidden = !syncing;
+    this.cancel.hidden = !cancellable;
     this.cancel.setAttribute('aria-disabled', this.#cancelling);
     say(this.cancel, texts.t(this.#cancelling ? 'cancelling' : 'cancel'));
   }
@@ -378,9 +417,10 @@ class Panel {
   #updateRun(doc, status) {
     const { texts } = this;
     const { summary } = status ?? {};
-    const first = doc?.initialisationStatus !== 'INITIALISED' || (status?.prepareInitial
+    const first = doc?.initialisationStatus !== 'INITIALISED' || ((status?.prepareInitial || status?.pull)
       && !status.isSyncing && !status.error && !status.push && !status.pushV6);
-    const total = first ? 0 : Math.max(status?.pushV6?.total ?? 0, status?.push?.total ?? 0);
+    /* one central server alone needs no words about which gets what */
+    const total = first || !status?.pushV6 ? 0 : Math.max(status.pushV6.total ?? 0, status.push?.total ?? 0);
 
     this.run.hidden = !summary || doc.initialisationStatus === 'PRE_INITIALISATION';
     if (this.run.hidden) {
@@ -391,7 +431,7 @@ class Panel {
     say(this.runMore, status.isSyncing
       ? this.#follow(status)
       : summary.finished ? `${texts.date(summary.finished)} · ${texts.took(summary.durationInSeconds)}` : '');
-    say(this.note, first && status.isSyncing ? texts.t('first.text')
+    say(this.note, first && status.isSyncing ? this.#progress.first ?? ''
       : total ? texts.t('pushNote', { n: total }) : '');
   }
 
@@ -413,6 +453,11 @@ class Panel {
     }
   }
 
+  /** Says a sentence to screen readers. */
+  tell(text) {
+    say(this.heard, text);
+  }
+
   /** Tells screen readers of starts, ends and losses. */
   #announce(status) {
     const { texts, live } = this;
@@ -421,15 +466,18 @@ class Panel {
 
     if (before.reachable !== live.reachable) {
       if (live.reachable === false) {
-        say(this.heard, texts.t('offline'));
+        this.tell(texts.t(live.signedOut ? 'login.ended' : 'offline'));
       } else if (before.reachable === false) {
-        say(this.heard, texts.t('back'));
+        this.tell(texts.t('back'));
         this.select(this.selected);
         this.#views.welcome?.show();
       }
     } else if (before.syncing !== undefined && before.syncing !== syncing && syncing !== undefined) {
-      say(this.heard, syncing ? texts.t('syncing')
-        : status.error ? texts.explain(status.error).join(' ') : texts.t('done'));
+      if (!syncing && status.error) {
+        texts.errors().then(() => this.tell(texts.explain(status.error).join(' ')));
+      } else {
+        this.tell(texts.t(syncing ? 'syncing' : 'done'));
+      }
       if (!syncing) {
         this.#views[this.selected]?.show();
       }
@@ -453,6 +501,7 @@ class MsyncPanel extends MsyncElement {
 
     this.view?.rest();
     this.view = new Panel(this, page);
+    this.view.select(this.tab ?? (page ? cameBack() : null));
     if (!page) {
       this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.leave() }, this.view.root);
       return this.dialog;
@@ -482,11 +531,13 @@ class MsyncPanel extends MsyncElement {
     }
   }
 
-  /** Opens the dialog, as soon as its texts are there. */
-  show() {
+  /** Opens the dialog, as soon as its texts are there, with the tab of that id. */
+  show(tab) {
+    this.tab = tab;
     if (!this.opened) {
       this.opened = true;
       if (this.view) {
+        this.view.select(tab);
         this.resume();
       }
     }

@@ -1,4 +1,4 @@
-/** The records that could not be integrated, grouped by cause. */
+/** The records that could not be integrated, grouped by cause, and those that somebody dismissed. */
 
 import { answerNotice, ask, h, notice, say } from './core.js';
 
@@ -11,74 +11,126 @@ export class View {
   constructor(panel) {
     const { texts } = panel;
 
-    this.panel = panel;
-    this.list = h('div', { hidden: true });
     this.title = h('strong');
-    this.more = h('button', { type: 'button', 'aria-expanded': 'false', click: () => this.#toggle() },
-      texts.t('problems.show'));
+    this.records = new Records(panel, false);
     this.root = h('div', {}, notice('bad', 'alert', this.title, texts.t('problems.text')),
       h('div', { class: 'actions' },
-        h('button', { type: 'button', click: () => this.#retry() }, texts.t('retry')), this.more),
-      this.list);
+        h('button', { type: 'button', click: () => this.#retry() }, texts.t('retry')), this.records.button),
+      this.records.list);
+    this.panel = panel;
   }
 
   /** There are `n` of them now. */
   count(n) {
     say(this.title, this.panel.texts.t('problems', { n }));
-    this.#show();
+    this.records.show();
   }
 
   async #retry() {
     if (await this.panel.post('retry')) {
-      say(this.panel.heard, this.panel.texts.t('retrying'));
+      this.panel.tell(this.panel.texts.t('retrying'));
     }
+  }
+}
+
+/** A list of them, and the button that shows it. */
+export class Records {
+  constructor(panel, dismissed) {
+    this.panel = panel;
+    this.dismissed = dismissed;
+    this.list = h('div', { hidden: true });
+    this.button = h('button', { type: 'button', 'aria-expanded': 'false', click: () => this.#toggle() },
+      panel.texts.t(dismissed ? 'dismissed.show' : 'problems.show'));
   }
 
   #toggle() {
     this.list.hidden = !this.list.hidden;
-    this.more.setAttribute('aria-expanded', !this.list.hidden);
-    this.#show();
+    this.button.setAttribute('aria-expanded', !this.list.hidden);
+    this.show();
   }
 
-  async #show() {
+  /** Asks for them, where somebody looks. */
+  async show() {
     const { api, texts } = this.panel;
     if (this.list.hidden) {
       return;
     }
-    const answer = await ask(api, 'errors');
-    const { errors = [], total } = answer.data;
+    const answer = await ask(api, this.dismissed ? 'errors?dismissed=1' : 'errors', 'errors');
     const causes = {};
 
     if (!answer.ok) {
       this.list.replaceChildren(answerNotice(texts, answer));
       return;
     }
+    const { total } = answer.data;
+    const errors = answer.data.errors.filter(({ dismissed = false }) => dismissed === this.dismissed);
     for (const error of errors) {
       (causes[cause(error)] ??= []).push(error);
     }
     if (this.list.matches(':focus-within')) {
-      this.more.focus();
+      this.button.focus();
     }
     this.list.replaceChildren(
-      total > errors.length ? h('p', { class: 'more' }, texts.t('problems.part', { n: errors.length, total })) : '',
+      this.dismissed && !errors.length ? texts.t('dismissed.none') : '',
+      !this.dismissed && total > errors.length
+        ? h('p', { class: 'more' }, texts.t('problems.part', { n: errors.length, total })) : '',
       ...Object.values(causes).sort((a, b) => b.length - a.length)
-        .map((group, i) => this.#group(group, i === 0)));
+        .map((group, i) => this.#group(group, i === 0)),
+      !this.dismissed && (total > errors.length || Object.keys(causes).length > 1) ? this.#dismiss('dismiss.all', total, [{ all: true }]) : '');
   }
 
   #group(errors, open) {
-    const { live, texts } = this.panel;
-    const rows = errors.map(({ tableName, recordId, action, error, since, tries }) => h('tr', {},
-      h('td', {}, h('bdi', {}, tableName), h('small', {}, h('code', {}, recordId), ` ${action}`)),
-      h('td', {}, error === cause(errors[0]) ? null : h('bdi', {}, error),
-        h('small', {}, `${texts.fromNow(Date.parse(since) - live.now())} · ${texts.t('tries', { n: tries })}`))));
+    const { texts } = this.panel;
+    const n = errors.length;
 
     return h('details', { open },
-      h('summary', {}, h('b', {}, texts.number(errors.length)), ' ', h('bdi', {}, cause(errors[0]))),
+      h('summary', {}, h('b', {}, texts.number(n)), ' ', h('bdi', {}, cause(errors[0]))),
       h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': cause(errors[0]) },
-        h('table', {}, h('tbody', {}, ...rows))));
+        h('table', {}, h('tbody', {}, ...errors.map((one) => this.#row(one, errors[0]))))),
+      this.dismissed || n === 1 ? null : this.#dismiss('dismiss.cause', n, each(errors)));
+  }
+
+  #row(one, { error: first }) {
+    const { live, texts } = this.panel;
+    const { tableName, recordId, action, error, since, tries } = one;
+    const same = error === cause({ error: first });
+
+    return h('tr', {},
+      h('td', {}, h('bdi', {}, tableName), h('small', {}, h('code', {}, recordId), ` ${action}`)),
+      h('td', {}, same ? null : h('bdi', {}, error),
+        h('div', { class: 'line' },
+          h('small', {}, `${texts.since(Date.parse(since), live.now())} · ${texts.t('tries', { n: tries })}`),
+          this.dismissed ? null : this.#dismiss('dismiss', 1, [{ tableName, recordId }]))));
+  }
+
+  /** The button that POSTs `bodies`. */
+  #dismiss(label, n, bodies) {
+    const { parts, texts } = this.panel;
+    return parts.confirmed(texts, texts.t(label), texts.t('dismiss.ask', { n }), () => this.#send(bodies));
+  }
+
+  async #send(bodies) {
+    const { panel } = this;
+    let n = 0;
+
+    for (const body of bodies) {
+      const answer = await panel.post('errors/dismiss', 'dismissed', body);
+      if (!answer) {
+        break;
+      }
+      n += answer.dismissed;
+    }
+    panel.tell(panel.texts.t('dismissed', { n }));
+    this.show();
   }
 }
 
 function cause({ error }) {
   return (error ?? '').replace(PARTICULAR, '…');
+}
+
+/** What dismisses all records of these causes, those that are not shown as well. */
+function each(errors) {
+  const bodies = errors.map(({ tableName, error }) => ({ tableName, error }));
+  return [...new Map(bodies.map((body) => [JSON.stringify(body), body])).values()];
 }

@@ -16,6 +16,7 @@ export class Progress {
 
   constructor(panel) {
     this.panel = panel;
+    this.first = panel.texts.t('first.text');
   }
 
   /** "12 seconds so far · Pull Remote: about 3 minutes left", by the server's clock. */

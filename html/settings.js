@@ -3,7 +3,7 @@
  * password leaves the page only in the body of these requests.
  */
 
-import { SECOND, answerNotice, ask, copyButton, details, h, notice, say } from './core.js';
+import { SECOND, answerNotice, ask, details, h, notice, say } from './core.js';
 
 /** Offered in the form; another value that is in use is added. */
 const INTERVALS = [0, 60, 120, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400];
@@ -82,7 +82,7 @@ export class View {
       h('dl', { class: 'facts' },
         h('div', {}, h('dt', {}, texts.t('site')), h('dd', {}, this.site)),
         h('div', {}, h('dt', {}, texts.t('hardware')), h('dd', {}, this.hardware,
-          copyButton(texts, () => this.hardware.textContent)))));
+          panel.parts.copyButton(texts, () => this.hardware.textContent)))));
   }
 
   /** Follows the status document; asks again for what the helper could not answer, or the network lost. */
@@ -105,7 +105,7 @@ export class View {
     const missing = this.#missing;
 
     this.#missing = missing && Infinity;
-    const answer = await ask(api, 'settings');
+    const answer = await ask(api, 'settings', 'passwordSet');
     const typed = this.#changed();
 
     if (!answer.ok || missing) {
@@ -192,8 +192,8 @@ export class View {
     return marked.length === 0;
   }
 
-  /** Sends the form; undefined where that makes no sense yet. */
-  async #send(path, method, button) {
+  /** Sends the form, which is answered with `member`; undefined where that makes no sense yet. */
+  async #send(path, member, method, button) {
     const values = this.#values();
     const { texts, api } = this.panel;
 
@@ -203,7 +203,7 @@ export class View {
     this.#busy = true;
     button.classList.add('busy');
     this.answer.replaceChildren(h('p', { class: 'more' }, texts.t('asking')));
-    const answer = await ask(api, path, method, values);
+    const answer = await ask(api, path, member, method, values);
     button.classList.remove('busy');
     this.#busy = false;
     this.answer.replaceChildren();
@@ -234,8 +234,8 @@ export class View {
   async #submit(event) {
     event.preventDefault();
     const { texts } = this.panel;
-    const answer = this.first ? await this.#send('initialise', 'POST', this.save)
-      : await this.#send('settings', 'PUT', this.save);
+    const answer = this.first ? await this.#send('initialise', 'triggered', 'POST', this.save)
+      : await this.#send('settings', 'passwordSet', 'PUT', this.save);
 
     if (answer?.ok && !this.first) {
       this.#saved = answer.data;
@@ -249,7 +249,7 @@ export class View {
 
   async #test() {
     const { texts } = this.panel;
-    const answer = await this.#send('test', 'POST', this.test);
+    const answer = await this.#send('test', 'siteId', 'POST', this.test);
 
     if (answer?.ok) {
       this.answer.replaceChildren(notice('good', 'check', texts.t('test.ok',

@@ -4,15 +4,34 @@
  */
 
 const CACHE = 'msync';
-const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+(-more)?\.json)$/;
+const SHELL = /^(|index\.html|sw\.js|[a-z]+\.(js|css)|lang\/[a-z]+(-[a-z]+)?\.json)$/;
 const LANG = new URLSearchParams(location.search).get('lang');
-const FIRST = ['./', 'msync.css', 'core.js', 'panel.js', 'progress.js', 'settings.js', 'history.js', 'problems.js',
-  'views.css', `lang/${LANG}.json`, `lang/${LANG}-more.json`];
+const FIRST = ['./', ...['core', 'panel', 'parts', 'progress', 'rare', 'settings', 'history', 'problems']
+  .map((name) => `${name}.js`), 'msync.css', 'views.css',
+...['', '-more', '-errors'].map((part) => `lang/${LANG}${part}.json`)];
+
+/** Is this what the page's own files look like?  A form for a login is none of them. */
+async function ours(file, answer) {
+  const type = answer.headers.get('Content-Type') ?? '';
+
+  return answer.ok && !answer.redirected && (file.endsWith('.js') ? type.includes('javascript')
+    : file.endsWith('.css') ? type.includes('css')
+    : file.endsWith('.json') ? type.includes('json') : (await answer.clone().text()).includes('<msync-panel'));
+}
 
 /** All of them or none: what opens offline is of one version. */
 async function keep(mode) {
   const cache = await caches.open(CACHE);
-  await cache.addAll(FIRST.map((file) => new Request(file, { cache: mode })));
+  const answers = await Promise.all(FIRST.map((file) => fetch(file, { cache: mode })));
+  const fit = await Promise.all(FIRST.map((file, i) => ours(file, answers[i])));
+
+  if (!fit.every(Boolean)) {
+    throw new TypeError('these are not the files of the page');
+  }
+  await Promise.all(FIRST.map((file, i) => cache.put(file, answers[i]))).catch(async (error) => {
+    await caches.delete(CACHE);
+    throw error;
+  });
 }
 
 /** What was kept of `request`, however the page's own address was written. */
@@ -23,13 +42,14 @@ async function kept(request) {
 
 /**
  * From the network; what was kept where there is none, or a proxy says so.
- * The way to a login is an answer, too.
+ * To a page the way to a login is an answer, too; to a part of it it is none.
  */
 async function serve(request) {
   const answer = await fetch(request, { cache: 'no-cache' }).catch(() => Response.error());
+  const fit = request.mode === 'navigate' ? answer.type !== 'error' && answer.status < 500
+    : await ours(new URL(request.url).pathname, answer);
 
-  return answer.type !== 'error' && answer.status < 500 ? answer
-    : await kept(request).catch(() => null) ?? answer;
+  return fit ? answer : await kept(request).catch(() => null) ?? answer;
 }
 
 self.addEventListener('install', (event) => {

@@ -9,8 +9,8 @@ const browser = names(`
   AbortController AbortSignal CustomEvent Element Event EventSource EventTarget
   HTMLElement MutationObserver TextDecoderStream URL URLSearchParams
   addEventListener caches clearInterval clearTimeout console customElements
-  document fetch getComputedStyle getSelection localStorage location navigator
-  scrollTo setInterval setTimeout window
+  dispatchEvent document fetch getComputedStyle getSelection localStorage location navigator
+  scrollTo sessionStorage setInterval setTimeout top window
 `);
 
 const worker = names("Response Request caches clients fetch self URL");

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessible, close, fits, open, picture } from './lib/browser.js';
-import { errors, failed, history } from './lib/documents.js';
+import { errors, failed } from './lib/documents.js';
 import { ROOT, Site, until } from './lib/site.js';
 
-const texts = JSON.parse(readFileSync(`${ROOT}html/lang/es.json`, 'utf8'));
+const texts = Object.assign({}, ...['', '-errors'].map((part) => JSON.parse(
+  readFileSync(`${ROOT}html/lang/es${part}.json`, 'utf8'))));
 const LONG = `GET http://central.example.org/sync/v5/queued_records: ${'connection reset by peer; '.repeat(40)}`;
 
 let site;
@@ -23,7 +24,7 @@ const fails = (variant, fullError = 'what the helper wrote down') => site.report
 
 test('every variant has its own sentence and advice', async () => {
   const page = await open(`${site.url}/sync/`);
-  const variants = Object.keys(texts).filter((key) => key.startsWith('error.')).map((key) => key.slice(6));
+  const variants = Object.keys(texts).filter((key) => /^error\.(?!FORBIDDEN)/.test(key)).map((key) => key.slice(6));
   const seen = new Set();
 
   for (const variant of variants) {
@@ -158,57 +159,55 @@ test('records that could not be integrated: count, causes, try again', async () 
   await close(page);
 });
 
-test('the history as charts and a table, failures with their reason', async () => {
+test('a failed record, a cause, all of them can be dismissed, and are shown on demand', async () => {
+  const { total, errors: all } = errors();
+  const dismissed = { total: 1, errors: [{ ...all[9], dismissed: true }] };
+  const bodies = async () => (await site.received()).filter(({ request }) => request === 'dismiss')
+    .map(({ body }) => JSON.parse(body));
   const page = await open(`${site.url}/sync/`);
 
-  await site.document('history', { runs: [] });
-  await page.getByRole('tab', { name: 'Historial' }).click();
-  await page.getByText('Todavía no ha habido ninguna sincronización.').waitFor();
-  await site.document('history', history());
-  await page.getByRole('tab', { name: 'Estado' }).click();
-  await page.getByRole('tab', { name: 'Historial' }).click();
+  await site.answer(200, { dismissed: 1 });
+  await site.document('errors', { total, errors: all.map((one) => ({ ...one, dismissed: false })) });
+  await site.report({ state: 'idle', errors: 240, syncStatus: failed('CANCELLED', '') });
+  await page.getByRole('button', { name: 'Ver por causa' }).click();
+  const group = page.locator('details').filter({ hasText: 'name: text is too long' });
+  await group.locator('summary').click();
 
-  const charts = page.getByRole('img');
-  await charts.first().waitFor();
-  assert.equal(await charts.count(), 2);
-  assert.match(await charts.first().getAttribute('aria-label'),
-    /^Registros enviados y recibidos: 50 sincronizaciones, 3 /)
-  assert.equal(await charts.first().locator('g').count(), 50);
-  assert.equal(await charts.first().locator('g.failed path').count(), 3);
-  assert.equal(await page.locator('tbody tr:not(.why)').count(), 50);
-  assert.equal(await page.locator('tbody .why').count(), 3);
-  await page.locator('figcaption').getByText('máx. 83').waitFor();
-  assert.equal(await page.locator('.ends').first().locator('small').count(), 2, 'from when to when');
-  await page.locator('.why').first().getByText('El servidor central no respondió a tiempo.').waitFor();
-  await page.locator('.why').first().getByRole('button', { name: 'Detalles' }).hover();
-  await page.getByText('0 octets in 300 s').first().waitFor();
-  await page.mouse.move(1, 1);
-  await page.evaluate(() => scrollTo(0, 0));
-  await picture(page, 'history', { fullPage: false });
-  await accessible(page);
+  await group.locator('tr').first().getByRole('button', { name: 'Ignorar' }).click();
+  await group.getByText('¿Ignorar 1 registro? Se guarda, pero deja de contarse.').first().waitFor();
+  await picture(page, 'dismiss');
   await fits(page);
-  await close(page);
-});
-
-test('the history: the first run leaves something of the others, and a cancelled one is no failure', async () => {
-  const page = await open(`${site.url}/sync/`);
-  const [one, two] = history().runs;
-  const cancelled = { ...two, error: { variant: 'CANCELLED', fullError: 'by somebody' } };
-  const large = { ...one, pullRemote: { ...one.pullRemote, total: 90000, done: 90000 } };
-
-  await site.document('history', { runs: [cancelled, one, large] });
-  await page.getByRole('tab', { name: 'Historial' }).click();
-  const bars = page.getByRole('img').first().locator('g');
-  await bars.first().waitFor();
-  const heights = await bars.evaluateAll((all) => all.map((bar) => (
-    Number(bar.querySelector('rect:not(.hit)').getAttribute('height')))));
-  assert.ok(heights[0] === 64 && heights[1] > heights[0] / 100, String(heights));
-  assert.match(await page.getByRole('img').first().getAttribute('aria-label'), /, 0 con error,/);
-  assert.equal(await page.locator('.chart path').count(), 0);
-  const row = page.locator('tbody tr').first();
-  await row.getByText('cancelado').waitFor();
-  assert.equal(await row.getAttribute('class'), 'cancelled has-why');
-  await picture(page, 'history-cancelled');
   await accessible(page);
+  await page.keyboard.press('Enter');
+  await page.locator('p[role=status]').filter({ hasText: '1 registro ignorado' }).waitFor();
+  const [first] = all.slice(9);
+  assert.deepEqual(await bodies(), [{ tableName: 'name', recordId: first.recordId }]);
+
+  await group.locator('summary').click();
+  await group.getByRole('button', { name: 'Ignorar estos' }).click();
+  await page.keyboard.press('Enter');
+  await until('the cause is dismissed', async () => (await bodies()).length === 2);
+  assert.deepEqual((await bodies())[1], { tableName: 'name', error: 'name: text is too long' });
+
+  await page.getByRole('button', { name: 'Ignorar todos' }).click();
+  await page.getByText('¿Ignorar 240 registros?').waitFor();
+  await page.getByRole('button', { name: 'Ahora no' }).filter({ visible: true }).click();
+  await page.getByRole('button', { name: 'Ignorar todos' }).click();
+  await page.keyboard.press('Enter');
+  await until('all are dismissed', async () => (await bodies()).length === 3);
+  assert.deepEqual((await bodies())[2], { all: true });
+
+  await site.document('dismissed', dismissed);
+  await page.getByRole('tab', { name: 'Historial' }).click();
+  await page.getByRole('button', { name: 'Registros ignorados' }).click();
+  const shown = page.locator('#history details');
+  await shown.getByText(first.recordId).waitFor();
+  assert.equal(await shown.getByRole('button').count(), 0, 'what is dismissed cannot be so again');
+  await picture(page, 'dismissed');
+  await accessible(page);
+  await site.document('dismissed', { total: 0, errors: [] });
+  await page.getByRole('button', { name: 'Registros ignorados' }).click();
+  await page.getByRole('button', { name: 'Registros ignorados' }).click();
+  await page.getByText('No hay registros ignorados.').waitFor();
   await close(page);
 });

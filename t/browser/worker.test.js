@@ -103,6 +103,41 @@ test('a redirect to a login leads there', async () => {
   await site.reload();
 });
 
+/** A form in place of whatever is asked for below /sync/, but for the endpoints; with `how` it is led to. */
+async function askLogin(how) {
+  await site.configure((text) => text.replace(/location \/sync\/ .*/, `location /sync/ { ${how} }
+        location /login { default_type text/html; return 200 "please log in"; }`));
+  await site.reload();
+}
+
+for (const [name, how] of [['given', 'types { } default_type text/html; return 200 "please log in";'],
+  ['led to', 'return 302 /login;']]) {
+  test(`a form for a login that is ${name} in place of the page's files is not kept as one of them`, async () => {
+    const page = await kept();
+
+    await askLogin(how);
+    await page.getByRole('tab', { name: 'Historial' }).click();
+    await page.locator('#history .card').getByText(/./).first().waitFor();
+    const logged = async () => (await readFile(`${site.dir}/logs/access.log`, 'utf8')).split('es-errors.json').length;
+    const earlier = await logged();
+    await page.goto('about:blank');
+    await page.goto(`${site.url}/sync/`);
+    await page.getByText('please log in').waitFor();
+    if (name === 'given') {
+      await until('the worker has looked for new files', async () => await logged() > earlier);
+    }
+
+    await page.goto('about:blank');
+    await site.stopNginx();
+    await page.goto(`${site.url}/sync/`);
+    await page.locator('.steps').waitFor();
+    await close(page);
+    await site.configure((text) => text);
+    await site.startNginx();
+    await fine();
+  });
+}
+
 test('a full disk keeps nobody from the page', async () => {
   const page = await kept();
   const [worker] = page.context().serviceWorkers();

@@ -38,7 +38,7 @@ export async function until(what, test, patience = PATIENCE) {
   throw new Error(`waited in vain until ${what}`);
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
@@ -288,12 +288,14 @@ export class Site {
     await this.wait('the report is served', (doc) => doc.generation > generation);
   }
 
-  /** The helper has this document: history, errors, settings. */
+  /** The helper has this document: history, errors, dismissed, settings. */
   async document(name, body) {
-    const before = await (await fetch(`${this.api}${name}`)).text();
+    const path = name === 'dismissed' ? 'errors?dismissed=1' : name;
+    const read = async () => (await fetch(`${this.api}${path}`)).text();
+    const before = await read();
 
     await this.#order({ do: 'document', name, body });
-    await until('the document is served', async () => await (await fetch(`${this.api}${name}`)).text() !== before);
+    await until('the document is served', async () => await read() !== before);
   }
 
   /** Commands and requests that the helper got. */

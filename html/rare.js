@@ -1,0 +1,84 @@
+/** What is seldom to be said: a pause, a database that is locked, records that were never at the centre. */
+
+import { SECOND, h, notice, say } from './core.js';
+
+
+/** Notices above the panel, and one below it that is in no hurry. */
+export class View {
+  #unsent = 0;
+
+  constructor(panel) {
+    const { texts } = panel;
+
+    this.panel = panel;
+    this.slow = texts.t('slow');
+    this.lockedText = h('p');
+    this.locked = notice('calm', 'lock', texts.t('locked'));
+    this.locked.lastChild.append(this.lockedText);
+    this.paused = notice('calm', 'pause', texts.t('paused'), texts.t('paused.text'),
+      h('button', { type: 'button', click: () => panel.post('resume') }, texts.t('resume')));
+    this.never = h('div');
+    this.queued = h('div');
+    panel.unsent.append(this.never, this.queued);
+    this.root = h('div');
+  }
+
+  /** Follows the status document. */
+  update(doc) {
+    const { live, texts } = this.panel;
+    const since = live.reachable === false ? null : doc.databaseLockedSince;
+
+    if (since && !this.locked.isConnected) {
+      this.panel.tell(texts.t('locked'));
+    }
+    this.#show(this.locked, since);
+    this.#show(this.paused, doc.state === 'paused');
+    if (since) {
+      say(this.lockedText, texts.t('locked.text',
+        { time: texts.duration((live.clock() - Date.parse(since)) / SECOND) }));
+    }
+    this.#updateUnsent(doc);
+  }
+
+  #show(box, on) {
+    if (!on) {
+      this.panel.leave(box);
+      box.remove();
+    } else if (!box.isConnected) {
+      this.root.append(box);
+    }
+  }
+
+  #updateUnsent({ recordsNeverSent = 0, syncStatus }) {
+    const { texts } = this.panel;
+    const n = recordsNeverSent;
+
+    if (n !== this.#unsent) {
+      this.#unsent = n;
+      this.panel.leave(this.never);
+      this.never.replaceChildren(...n ? [this.#offer(texts, n)] : []);
+    }
+    if (syncStatus?.isSyncing) {
+      this.queued.replaceChildren();
+    }
+  }
+
+  #offer(texts, n) {
+    const box = notice('calm', 'pushV6', texts.t('never.sent', { n }), texts.t('never.sent.text'));
+
+    box.lastChild.append(this.panel.parts.confirmed(texts, texts.t('never.sent.send'), texts.t('never.sent.ask', { n }),
+      () => this.#send()));
+    return box;
+  }
+
+  async #send() {
+    const { panel } = this;
+    const answer = await panel.post('send', 'queued', { all: true });
+
+    if (answer) {
+      const text = panel.texts.t('queued', { n: answer.queued });
+      this.queued.replaceChildren(notice('good', 'check', text));
+      panel.tell(text);
+    }
+  }
+}
