@@ -12,7 +12,7 @@
 #include "catalogue/catalogue_private.h"
 #include "base/json.h"
 
-#define WHERE_MAX  384
+#define CHECK_WHERE_MAX  384
 
 typedef enum {
     KIND_ANY = 0,
@@ -21,21 +21,21 @@ typedef enum {
     KIND_OBJECT,                   /* or null */
     KIND_ARRAY,                    /* or null */
     KIND_SIDES
-} kind_e;
+} check_kind_e;
 
 typedef struct {
     const char  *name;
-    kind_e       kind;
-} member_t;
+    check_kind_e       kind;
+} check_member_t;
 
-static const char  *const kind_names[] = {
+static const char  *const check_kind_names[] = {
     "", "a string", "true or false", "an object", "an array",
     "an array of \"legacy\" and \"omsupply\""
 };
 
 /* those that only describe a table are for people */
 
-static const member_t  table_members[] = {
+static const check_member_t  check_table_members[] = {
     { "table",           KIND_STRING },
     { "rename",          KIND_STRING },
     { "leave_out",       KIND_BOOLEAN },
@@ -60,7 +60,7 @@ static const member_t  table_members[] = {
     { NULL, KIND_ANY }
 };
 
-static const member_t  field_members[] = {
+static const check_member_t  check_field_members[] = {
     { "name",            KIND_STRING },
     { "type",            KIND_STRING },
     { "nullable",        KIND_BOOLEAN },
@@ -77,7 +77,7 @@ static const member_t  field_members[] = {
     { NULL, KIND_ANY }
 };
 
-static const member_t  store_members[] = {
+static const check_member_t  check_store_members[] = {
     { "column",          KIND_STRING },
     { "parent",          KIND_STRING },
     { "via",             KIND_STRING },
@@ -85,8 +85,18 @@ static const member_t  store_members[] = {
 };
 
 
+static bool check_is_of_kind(const cJSON *value, check_kind_e kind);
+static int check_sides(const cJSON *list, const char *where, msync_err_t *err);
+static int check_members(const cJSON *object, const check_member_t *members,
+    const char *where, msync_err_t *err);
+static int check_fields(const cJSON *fields, const char *where,
+    const char *what, msync_err_t *err);
+static int check_table(const cJSON *table, int number, msync_err_t *err);
+static int check_text(const char *text, size_t length, msync_err_t *err);
+
+
 static bool
-is_of_kind(const cJSON *value, kind_e kind)
+check_is_of_kind(const cJSON *value, check_kind_e kind)
 {
     switch (kind) {
 
@@ -137,11 +147,11 @@ check_sides(const cJSON *list, const char *where, msync_err_t *err)
 
 
 static int
-check_members(const cJSON *object, const member_t *members,
+check_members(const cJSON *object, const check_member_t *members,
     const char *where, msync_err_t *err)
 {
     const cJSON     *value;
-    const member_t  *member;
+    const check_member_t  *member;
 
     if (!cJSON_IsObject(object)) {
         return msync_err_set(err, MSYNC_ERR_UNKNOWN, "%s is not an object",
@@ -160,10 +170,10 @@ check_members(const cJSON *object, const member_t *members,
                                  "member \"%.64s\"", where, value->string);
         }
 
-        if (!is_of_kind(value, member->kind)) {
+        if (!check_is_of_kind(value, member->kind)) {
             return msync_err_set(err, MSYNC_ERR_UNKNOWN, "%s: \"%s\" has to "
                                  "be %s", where, member->name,
-                                 kind_names[member->kind]);
+                                 check_kind_names[member->kind]);
         }
 
         if (member->kind == KIND_SIDES
@@ -183,7 +193,7 @@ static int
 check_fields(const cJSON *fields, const char *where, const char *what,
     msync_err_t *err)
 {
-    char          here[WHERE_MAX];
+    char          here[CHECK_WHERE_MAX];
     const char   *name;
     const cJSON  *field;
 
@@ -197,7 +207,7 @@ check_fields(const cJSON *fields, const char *where, const char *what,
 
         snprintf(here, sizeof(here), "%s, %s \"%.64s\"", where, what, name);
 
-        if (check_members(field, field_members, here, err) != MSYNC_OK
+        if (check_members(field, check_field_members, here, err) != MSYNC_OK
             || check_fields(cJSON_GetObjectItemCaseSensitive(field,
                                                              "properties"),
                             here, "property", err) != MSYNC_OK)
@@ -213,7 +223,7 @@ check_fields(const cJSON *fields, const char *where, const char *what,
 static int
 check_table(const cJSON *table, int number, msync_err_t *err)
 {
-    char          where[WHERE_MAX];
+    char          where[CHECK_WHERE_MAX];
     const char   *name;
     const cJSON  *store;
 
@@ -226,7 +236,7 @@ check_table(const cJSON *table, int number, msync_err_t *err)
 
     snprintf(where, sizeof(where), "table \"%.128s\"", name);
 
-    if (check_members(table, table_members, where, err) != MSYNC_OK
+    if (check_members(table, check_table_members, where, err) != MSYNC_OK
         || check_fields(cJSON_GetObjectItemCaseSensitive(table, "fields"),
                         where, "field", err) != MSYNC_OK)
     {
@@ -241,7 +251,7 @@ check_table(const cJSON *table, int number, msync_err_t *err)
     snprintf(where, sizeof(where), "table \"%.128s\", \"changelog_store\"",
              name);
 
-    return check_members(store, store_members, where, err);
+    return check_members(store, check_store_members, where, err);
 }
 
 

@@ -9,17 +9,17 @@
 #include <string.h>
 
 
-#define PEER_BATCH_MIN  16       /* records, a power of two */
+#define RECORD_BATCH_MIN  16       /* records, a power of two */
 
 
 typedef struct {
     int64_t  cursor;
     size_t   at;
-} peer_place_t;
+} record_place_t;
 
 
-static void peer_record_clear(msync_record_t *record);
-static int peer_place_compare(const void *a, const void *b);
+static void record_clear(msync_record_t *record);
+static int record_place_compare(const void *a, const void *b);
 
 
 msync_record_t *
@@ -27,12 +27,12 @@ msync_batch_add(msync_batch_t *batch)
 {
     msync_record_t  *records;
 
-    /* full whenever n is a power of two from PEER_BATCH_MIN on */
+    /* full whenever n is a power of two from RECORD_BATCH_MIN on */
 
     if (batch->n == 0) {
-        batch->records = msync_calloc(PEER_BATCH_MIN, sizeof(*records));
+        batch->records = msync_calloc(RECORD_BATCH_MIN, sizeof(*records));
 
-    } else if (batch->n >= PEER_BATCH_MIN
+    } else if (batch->n >= RECORD_BATCH_MIN
                && (batch->n & (batch->n - 1)) == 0)
     {
         records = msync_calloc(batch->n, 2 * sizeof(*records));
@@ -48,7 +48,7 @@ msync_batch_add(msync_batch_t *batch)
 void
 msync_batch_drop(msync_batch_t *batch)
 {
-    peer_record_clear(&batch->records[--batch->n]);
+    record_clear(&batch->records[--batch->n]);
 
     if (batch->n == 0) {
         free(batch->records);
@@ -63,7 +63,7 @@ msync_batch_clear(msync_batch_t *batch)
     size_t  i;
 
     for (i = 0; i < batch->n; i++) {
-        peer_record_clear(&batch->records[i]);
+        record_clear(&batch->records[i]);
     }
 
     free(batch->records);
@@ -75,7 +75,7 @@ void
 msync_batch_sort(msync_batch_t *batch)
 {
     size_t           i;
-    peer_place_t    *places;
+    record_place_t    *places;
     msync_record_t  *records;
 
     for (i = 1; i < batch->n; i++) {
@@ -97,7 +97,7 @@ msync_batch_sort(msync_batch_t *batch)
         places[i].at = i;
     }
 
-    qsort(places, batch->n, sizeof(*places), peer_place_compare);
+    qsort(places, batch->n, sizeof(*places), record_place_compare);
 
     for (i = 0; i < batch->n; i++) {
         batch->records[i] = records[places[i].at];
@@ -109,9 +109,9 @@ msync_batch_sort(msync_batch_t *batch)
 
 
 static int
-peer_place_compare(const void *a, const void *b)
+record_place_compare(const void *a, const void *b)
 {
-    const peer_place_t  *x = a, *y = b;
+    const record_place_t  *x = a, *y = b;
 
     if (x->cursor != y->cursor) {
         return x->cursor < y->cursor ? -1 : 1;
@@ -122,7 +122,7 @@ peer_place_compare(const void *a, const void *b)
 
 
 static void
-peer_record_clear(msync_record_t *record)
+record_clear(msync_record_t *record)
 {
     msync_free(&record->table);
     msync_free(&record->id);
