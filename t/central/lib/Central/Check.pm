@@ -149,7 +149,9 @@ sub _check_value ($f, $v, $api) {
       if $type eq 'datetime';
     return $v =~ /\A$TIME\z/ ? undef : "is not HH:MM:SS: $v" if $type eq 'time';
 
-    return 'is an empty string, null is meant' if $v eq '' && $f->{references};
+    # where no row has to be there it is a value
+    return 'is an empty string, null is meant'
+      if $v eq '' && $f->{references} && ($f->{nullable} || $f->{fk});
 
     if (my $enum = $f->{enum}) {
         return "has an unknown value: $v" if !grep { $_ eq $v || $_ eq '*' } @$enum;

@@ -1,0 +1,185 @@
+# An application writes as its framework does: what goes to central is what
+# central reads, what is not clear waits here with its field, and what nobody
+# has to mend makes no badge red.
+
+use strict;
+use warnings;
+
+use JSON::PP qw(decode_json);
+use Msync::Test qw(site_path sqlite start_central write_private);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my $database = site_path('clinic.sqlite');
+my $central = start_central(password => PASSWORD, records => 3000);
+
+write_private('password', PASSWORD . "\n");
+is(run('sync'), 0, 'the first sync');
+
+what_a_framework_writes_arrives_in_the_form_of_the_wire();
+what_is_not_clear_waits_here_and_the_others_go();
+null_is_left_out_where_central_refuses_it();
+a_record_with_a_space_in_its_dates_becomes_a_row();
+a_record_that_lacks_fields_becomes_a_row_and_changes_one();
+deletes_and_tables_of_later_servers_are_notes();
+
+is_deeply($central->state->{violations}, [], 'central has no complaint');
+
+done_testing();
+
+
+sub run {
+    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
+                   $central->url, '--username', 'Clinic 7',
+                   '--password-file', site_path('password'), @_);
+
+    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
+    return $? >> 8;
+}
+
+sub said {
+    open my $handle, '<', site_path('said') or die "said: $!\n";
+    local $/ = undef;
+
+    return scalar <$handle>;
+}
+
+sub query { return sqlite($database, @_) }
+
+sub one {
+    my ($table, $key) = @_;
+
+    return query(qq{SELECT "$key" FROM "$table" ORDER BY 1 LIMIT 1});
+}
+
+# what central has of a record
+sub there {
+    my ($table, $id) = @_;
+
+    return $central->records->{$table}{$id};
+}
+
+sub from_central {
+    my ($table, $id, $action, $data) = @_;
+
+    $central->change(tableName => $table, recordId => $id,
+                     action => $action, recordData => $data);
+}
+
+
+sub what_a_framework_writes_arrives_in_the_form_of_the_wire {
+    my $line = one(item_line => 'ID');
+    my $asset = one(asset => 'id');
+    my $invoice = query("SELECT ID FROM transact WHERE store_ID IN (SELECT ID "
+        . 'FROM store WHERE sync_id_remote_site = 7) ORDER BY 1 LIMIT 1');
+
+    query("UPDATE item_line SET expiry_date = '2030-01-31 00:00:00', "
+          . "hold = 'true', quantity = '2.50' WHERE ID = '$line'");
+    query("UPDATE asset SET created_datetime = '2026-05-01 10:00:00+02:00', "
+          . "installation_date = 1777593600000, modified_datetime = "
+          . "1777622400000 WHERE id = '$asset'");
+    query("UPDATE transact SET entry_time = '8:05', om_created_datetime = "
+          . "'2026-05-01T08:00:00.000Z', om_status = 'picked' WHERE ID = "
+          . "'$invoice'");
+    is(run('sync'), 0, 'the run ends well');
+
+    my ($l, $a, $t) = (there(item_line => $line), there(asset => $asset),
+                       there(transact => $invoice));
+    is($l->{expiry_date}, '2030-01-31T00:00:00', 'a date with a time');
+    ok(ref $l->{hold} && $l->{hold}, 'a flag that is a word');
+    is(0 + $l->{quantity}, 2.5, 'a number that is a text');
+    is($a->{created_datetime}, '2026-05-01T08:00:00', 'a zone');
+    is($a->{installation_date}, '2026-05-01', 'milliseconds in a date');
+    is($a->{modified_datetime}, '2026-05-01T08:00:00', '... in a datetime');
+    is($t->{entry_time}, '08:05:00', 'a time without seconds');
+    is($t->{om_created_datetime}, '2026-05-01T08:00:00', 'JavaScript');
+    is($t->{om_status}, 'PICKED', 'a word in another case');
+}
+
+
+sub what_is_not_clear_waits_here_and_the_others_go {
+    my @ids = split /\n/, query('SELECT ID FROM item_line ORDER BY 1 LIMIT 2');
+
+    query("UPDATE item_line SET expiry_date = '31/01/2030' WHERE ID = "
+          . "'$ids[0]'");
+    query("UPDATE item_line SET batch = 'waits for nobody' WHERE ID = "
+          . "'$ids[1]'");
+    is(run('sync'), 0, 'the run ends well');
+
+    is(there(item_line => $ids[1])->{batch}, 'waits for nobody',
+       'the other one went');
+    isnt(there(item_line => $ids[0])->{expiry_date}, '31/01/2030',
+         'the one did not');
+    run('errors');
+    like(said(), qr/"expiry_date" holds what is not clearly a date/,
+         'and why is said');
+
+    query("UPDATE item_line SET expiry_date = '2031-01-31' WHERE ID = "
+          . "'$ids[0]'");
+    run('sync');
+    is(there(item_line => $ids[0])->{expiry_date}, '2031-01-31T00:00:00',
+       'it goes when it is corrected');
+}
+
+
+sub null_is_left_out_where_central_refuses_it {
+    my $asset = one(asset => 'id');
+
+    query('INSERT INTO asset_log (id, asset_id, user_id, log_datetime) '
+          . "SELECT 'log-without', id, '', '2026-05-01 08:00:00' FROM asset "
+          . "WHERE id = '$asset'");
+    is(run('sync'), 0, 'the run ends well');
+
+    my $log = there(asset_log => 'log-without');
+    ok($log, 'the log arrived');
+    ok(!exists $log->{created_datetime}, 'without what it does not have');
+    is($log->{user_id}, '', 'nobody is a value');
+}
+
+
+sub a_record_with_a_space_in_its_dates_becomes_a_row {
+    my $names = $central->records->{name};
+    my ($id) = grep { $names->{$_}{type} eq 'facility' } sort keys %$names;
+
+    from_central(name => $id, update => {
+        %{ $names->{$id} }, date_of_birth => '1985-03-09 00:00:00',
+        om_created_datetime => '2026-05-01 08:00:00' });
+    is(run('sync'), 0, 'the run ends well');
+    is(query("SELECT date_of_birth || ' ' || om_created_datetime FROM name "
+             . "WHERE ID = '$id'"), '1985-03-09 2026-05-01T08:00:00',
+       'a patient is not lost for a space');
+}
+
+
+sub a_record_that_lacks_fields_becomes_a_row_and_changes_one {
+    my $id = 'A' x 32;
+
+    from_central(unit => $id, insert => { ID => $id, units => 'sachet' });
+    is(run('sync'), 0, 'the run ends well');
+    is(query("SELECT units || comment || order_number FROM unit WHERE ID = "
+             . "'$id'"), 'sachet0', 'neutral in a new row');
+
+    query("UPDATE unit SET comment = 'kept' WHERE ID = '$id'");
+    from_central(unit => $id, update => { ID => $id, units => 'bag' });
+    run('sync');
+    is(query("SELECT units || comment FROM unit WHERE ID = '$id'"), 'bagkept',
+       'kept in an old one');
+}
+
+
+sub deletes_and_tables_of_later_servers_are_notes {
+    my $schedule = query('SELECT periodScheduleID FROM period LIMIT 1');
+
+    from_central(user => 'nobody', delete => undef);
+    from_central(periodSchedule => $schedule, delete => undef);
+    from_central(site => '1', insert => { ID => '1', site_ID => 7 });
+    is(run('sync'), 0, 'the run ends well');
+
+    run('status', '--json');
+    is(decode_json(said())->{integrationErrors}, 0, 'no badge is red');
+    is(query('SELECT count(*) FROM sync_buffer WHERE dismissed'), 2,
+       'two are kept');
+    isnt(query("SELECT ID FROM periodSchedule WHERE ID = '$schedule'"), '',
+         'what others refer to stays');
+}
