@@ -20,7 +20,7 @@ SAN     ?=
 EXTRA   ?=
 
 LIBS    := $(shell pkg-config --libs libcurl sqlite3 libcjson nettle zlib \
-             2>/dev/null) $(EXTRA)
+             2>/dev/null) -lm $(EXTRA)
 
 SRC  := $(wildcard sync/*/*.c)
 HDR  := $(wildcard sync/*/*.h)
