@@ -315,12 +315,22 @@ sub a_replaced_file_is_read_by_a_new_helper {
 
     is($nginx->post('/api/trigger')->{status}, 202, 'a sync is asked for');
 
-    ok(helper($old // 0), 'after it was replaced another helper works');
+    my $next = helper($old // 0);
+    ok($next, 'after it was replaced another helper works');
 
     my $database = site_path("$site.sqlite");
     ok(wait_until(sub {
         sqlite($database, 'SELECT count(*) FROM sync_log '
             . 'WHERE finished_datetime IS NOT NULL') >= 2;
     }), 'and does what was asked for') or diag(join "\n", $nginx->log_lines);
+
+    # settings are tried by one that has read the file of today as well
+    write_private('authorities.new', '');
+    rename site_path('authorities.new'), $authorities;
+
+    my $answer = $nginx->post('/api/test', content => {});
+    is($answer->{status}, 200, 'a test of settings is answered')
+        or diag($answer->{content});
+    ok(helper($next // 0), 'by yet another helper');
     return;
 }

@@ -246,6 +246,13 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
     int    status;
     char  *body;
 
+    /* what asks central has to see the files of today */
+    if (request->request <= MSYNC_REQUEST_INITIALISE
+        && !msync_serve_may_connect(serve))
+    {
+        return;
+    }
+
     status = request->request <= MSYNC_REQUEST_INITIALISE
              ? answer_settings(serve, request, &body)
              : answer_records(serve, request, &body);

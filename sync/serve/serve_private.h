@@ -118,4 +118,10 @@ int msync_serve_while_locked(void *data, msync_err_t *err);
 /* serve.c */
 bool msync_serve_is_stopped(void);
 
+/*
+ * Before each use of the network: false, and this helper ends, where a file
+ * that name service or TLS read was replaced since it gave up opening files.
+ */
+bool msync_serve_may_connect(msync_serve_t *serve);
+
 #endif /* MSYNC_SERVE_PRIVATE_H */

@@ -193,14 +193,24 @@ work_patients(const msync_serve_t *serve)
 }
 
 
-static void
-work_start(msync_serve_t *serve, msync_does_e does,
-    const msync_trigger_t *trigger)
+bool
+msync_serve_may_connect(msync_serve_t *serve)
 {
     if (msync_confine_is_stale()) {
         msync_log(MSYNC_LOG_NOTICE, "the name service's or the certificates' "
                   "file was replaced: a new helper reads it");
         serve->closed = true;
+    }
+
+    return !serve->closed;
+}
+
+
+static void
+work_start(msync_serve_t *serve, msync_does_e does,
+    const msync_trigger_t *trigger)
+{
+    if (!msync_serve_may_connect(serve)) {
         return;
     }
 
