@@ -13,8 +13,6 @@
 #define V5_PATH_MAX  128
 
 
-static int v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
-    const char *path, msync_transfer_response_t *res, msync_err_t *err);
 static int v5_check(msync_transfer_response_t *res, msync_err_t *err);
 static msync_transfer_verdict_e v5_judge(const msync_transfer_response_t *res,
     int trouble);
@@ -110,7 +108,7 @@ msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length, msync_err_t *err)
     request.timeout = MSYNC_V5_INIT_WAIT;
     request.once = true;
 
-    if (v5_send(v5, &request, "initialise", &res, err) != MSYNC_OK) {
+    if (msync_v5_send(v5, &request, "initialise", &res, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -182,12 +180,12 @@ msync_v5_call(msync_v5_t *v5, const char *method, const char *path,
         request.body_length = body->length;
     }
 
-    return v5_send(v5, &request, path, res, err);
+    return msync_v5_send(v5, &request, path, res, err);
 }
 
 
-static int
-v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
+int
+msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     const char *path, msync_transfer_response_t *res, msync_err_t *err)
 {
     int                   rc;

@@ -338,6 +338,7 @@ v5_post(msync_v5_t *v5, const msync_batch_t *batch, bool *started,
     size_t                  i;
     int64_t                 n;
     msync_json_out_t        out;
+    msync_transfer_request_t    request;
     msync_transfer_response_t   res;
 
     n = (int64_t) batch->n;
@@ -358,7 +359,13 @@ v5_post(msync_v5_t *v5, const msync_batch_t *batch, bool *started,
 
     msync_json_put_text(&out, "]}");
 
-    rc = msync_v5_call(v5, "POST", "queued_records", &out, &res, err);
+    memset(&request, 0, sizeof(request));
+    request.method = "POST";
+    request.body = out.data;
+    request.body_length = out.length;
+    request.heavy = n > 0;
+
+    rc = msync_v5_send(v5, &request, "queued_records", &res, err);
     msync_json_out_free(&out);
 
     if (rc != MSYNC_OK) {

@@ -109,7 +109,7 @@ v6_settings(msync_v6_t *v6, const msync_conf_t *conf, const char *hardware_id)
     msync_v6_put_pair(out, ",\"username\":", conf->username);
     msync_v6_put_pair(out, ",\"passwordSha256\":", conf->password_sha256);
     msync_v6_put_pair(out, ",\"siteUuid\":", hardware_id);
-    msync_v6_put_pair(out, ",\"appVersion\":", MSYNC_VERSION);
+    msync_v6_put_pair(out, ",\"appVersion\":", MSYNC_APP_VERSION);
     msync_v6_put_pair(out, ",\"appName\":", MSYNC_APP_NAME);
     msync_v6_put_pair(out, ",\"syncVersion\":", version);
     msync_json_put_text(out, "}");
@@ -125,8 +125,8 @@ msync_v6_put_pair(msync_json_out_t *out, const char *text, const char *value)
 
 
 int
-msync_v6_call(msync_v6_t *v6, const char *call, msync_json_out_t *body,
-    msync_transfer_response_t *res, msync_err_t *err)
+msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
+    msync_json_out_t *body, msync_transfer_response_t *res, msync_err_t *err)
 {
     int                    rc;
     char                   url[MSYNC_URL_MAX + V6_CALL_MAX];
@@ -156,6 +156,7 @@ msync_v6_call(msync_v6_t *v6, const char *call, msync_json_out_t *body,
     request.url = url;
     request.body = body->data;
     request.body_length = body->length;
+    request.heavy = heavy;
     request.judge = msync_v6_judge;
 
     rc = msync_transfer_request(v6->http, &request, res, err);
@@ -194,7 +195,7 @@ v6_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
     v6_put_batch(&body, batch);
     msync_json_put_text(&body, ",");
 
-    if (msync_v6_call(v6, "push", &body, &res, err) != MSYNC_OK) {
+    if (msync_v6_call(v6, "push", batch->n > 0, &body, &res, err) != MSYNC_OK) {
 
         if (err->http_status == 400 || err->http_status == 413
             || err->http_status == 422)
@@ -269,7 +270,7 @@ v6_busy(msync_peer_t *peer, bool *busy, msync_err_t *err)
     memset(&body, 0, sizeof(body));
     msync_json_put_text(&body, "{");
 
-    if (msync_v6_call(peer->data, "site_status", &body, &res, err)
+    if (msync_v6_call(peer->data, "site_status", false, &body, &res, err)
         != MSYNC_OK)
     {
         return MSYNC_ERROR;

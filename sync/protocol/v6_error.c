@@ -33,6 +33,9 @@ static int v6_error_set(const v6_error_t *error, msync_err_t *err);
 static int v6_error_version(const v6_error_t *error, msync_err_t *err);
 static int v6_error_message(const v6_error_t *error, msync_err_t *err);
 static bool v6_error_is(const v6_error_t *error, const char *name);
+static bool v6_error_is_text(const v6_error_t *error);
+static msync_transfer_verdict_e v6_error_judge(const v6_error_t *error);
+static int v6_error_legacy_text(const char *text, msync_err_t *err);
 
 
 int
@@ -45,7 +48,11 @@ msync_v6_error(const msync_transfer_response_t *res, msync_err_t *err)
 
     if (v6_error_read(res, &error)) {
         rc = v6_error_set(&error, err);
-        err->http_status = res->status;
+
+        if (err->http_status == 0) {
+            err->http_status = res->status;
+        }
+
         err->retry_after = res->retry_after;
     }
 
@@ -64,14 +71,48 @@ msync_v6_judge(const msync_transfer_response_t *res)
     verdict = MSYNC_TRANSFER_USUAL;
 
     if (v6_error_read(res, &error)) {
-        verdict = v6_error_is(&error, "integrationInProgress")
-                  || (error.code && msync_wire_is_busy(error.code))
-                  ? MSYNC_TRANSFER_BUSY_NOW : MSYNC_TRANSFER_FINAL;
+        verdict = v6_error_judge(&error);
     }
 
     v6_error_clear(&error);
 
     return verdict;
+}
+
+
+/* what it met at the legacy server is judged as if that had said it */
+
+static msync_transfer_verdict_e
+v6_error_judge(const v6_error_t *error)
+{
+    const char   *text;
+    msync_err_t   err;
+
+    text = error->text ? error->text : "";
+
+    if (v6_error_is(error, "integrationInProgress")
+        || (error->code && msync_wire_is_busy(error->code)))
+    {
+        return MSYNC_TRANSFER_BUSY_NOW;
+    }
+
+    if (v6_error_is(error, "cannotConnectToLegacyServer")) {
+        return MSYNC_TRANSFER_AGAIN;
+    }
+
+    if (!v6_error_is_text(error)) {
+        return MSYNC_TRANSFER_FINAL;
+    }
+
+    if (msync_wire_code_within(text, "", &err) != MSYNC_OK) {
+        return err.scope == MSYNC_SCOPE_RUN
+               && err.variant == MSYNC_ERR_CENTRAL_ERROR
+               ? MSYNC_TRANSFER_BUSY_NOW : MSYNC_TRANSFER_FINAL;
+    }
+
+    return msync_wire_may_pass(msync_wire_status_within(text))
+           || msync_wire_is_out_of_reach(text)
+           ? MSYNC_TRANSFER_AGAIN : MSYNC_TRANSFER_FINAL;
 }
 
 
@@ -283,12 +324,8 @@ v6_error_message(const v6_error_t *error, msync_err_t *err)
     name = error->name ? error->name : "without a name";
     text = error->text ? error->text : "";
 
-    /* a refusal by the legacy server is within these texts */
-
-    if ((v6_error_is(error, "otherServerError")
-         || v6_error_is(error, "otherLegacyServerError"))
-        && msync_wire_code_within(text, "mSupply central, asked by "
-                                  MSYNC_V6_NAME ",", err) != MSYNC_OK)
+    if (v6_error_is_text(error)
+        && v6_error_legacy_text(text, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -313,4 +350,42 @@ static bool
 v6_error_is(const v6_error_t *error, const char *name)
 {
     return error->name && strcmp(error->name, name) == 0;
+}
+
+
+/* those that have what it met at the legacy server in their text */
+
+static bool
+v6_error_is_text(const v6_error_t *error)
+{
+    return v6_error_is(error, "otherServerError")
+           || v6_error_is(error, "otherLegacyServerError");
+}
+
+
+/* a refusal, an answer of another kind, or none; MSYNC_OK: nothing of these */
+
+static int
+v6_error_legacy_text(const char *text, msync_err_t *err)
+{
+    int                 status;
+    static const char   who[] = "mSupply central, asked by " MSYNC_V6_NAME ",";
+
+    if (msync_wire_code_within(text, who, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    status = msync_wire_status_within(text);
+
+    if (status >= 300) {
+        return msync_wire_set_status(status, who, err);
+    }
+
+    if (msync_wire_is_out_of_reach(text)) {
+        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             MSYNC_V6_NAME " cannot reach mSupply central to "
+                             "check this site: %s", text);
+    }
+
+    return MSYNC_OK;
 }

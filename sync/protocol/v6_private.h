@@ -28,11 +28,12 @@ int msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
 int msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
 
 /*
- * One call; completes the body and frees it.  MSYNC_OK: a 2xx answer without
- * an error in it, which the caller clears.
+ * One call, "heavy" as in transfer.h; completes the body and frees it.
+ * MSYNC_OK: a 2xx answer without an error in it, which the caller clears.
  */
-int msync_v6_call(msync_v6_t *v6, const char *call, msync_json_out_t *body,
-    msync_transfer_response_t *res, msync_err_t *err);
+int msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
+    msync_json_out_t *body, msync_transfer_response_t *res,
+    msync_err_t *err);
 
 /* the text and a quoted value, "" for NULL */
 void msync_v6_put_pair(msync_json_out_t *out, const char *text,

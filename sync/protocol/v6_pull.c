@@ -142,8 +142,8 @@ v6_ask(msync_v6_t *v6, int64_t cursor, unsigned limit, v6_answer_t *answer,
         msync_json_put_text(&body, v6->initialised ? "true," : "false,");
     }
 
-    if (msync_v6_call(v6, v6->patient ? "patient-pull" : "pull", &body, &res,
-                      err)
+    if (msync_v6_call(v6, v6->patient ? "patient-pull" : "pull", false, &body,
+                      &res, err)
         != MSYNC_OK)
     {
         return MSYNC_ERROR;

@@ -80,6 +80,21 @@ int msync_wire_code_within(const char *text, const char *who,
     msync_err_t *err);
 
 /*
+ * What Open mSupply central met when it asked mSupply central about this site,
+ * by the words that it has for it: a status that mSupply central, or a proxy
+ * before it, answered with, 0: it tells none; and whether it did not get
+ * there.
+ */
+int msync_wire_status_within(const char *text);
+bool msync_wire_is_out_of_reach(const char *text);
+
+/* whether such a status may pass by itself */
+bool msync_wire_may_pass(int status);
+
+/* "WHO answered with HTTP status N: words"; returns MSYNC_ERROR */
+int msync_wire_set_status(int status, const char *who, msync_err_t *err);
+
+/*
  * Words for an answer that has no error of the protocol: its status, a web
  * page, nothing at all.  "why" is the JSON reader's fault at octet "offset",
  * NULL: it was not read.  Returns MSYNC_ERROR.

@@ -158,6 +158,83 @@ msync_wire_code_within(const char *text, const char *who, msync_err_t *err)
 
 
 int
+msync_wire_status_within(const char *text)
+{
+    size_t       i;
+    const char  *p;
+
+    static const struct {
+        const char  *phrase;
+        int          status;
+    } phrases[] = {
+        { "408 Request Time", 408 },
+        { "429 Too Many", 429 },
+        { "500 Internal Server", 500 },
+        { "502 Bad Gateway", 502 },
+        { "503 Service Unav", 503 },
+        { "504 Gateway Time", 504 }
+    };
+
+    /* as it writes the ones that have no name, too */
+
+    p = strstr(text, "status: '");
+
+    if (p && isdigit((unsigned char) p[9])) {
+        return atoi(p + 9);
+    }
+
+    for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+        if (strstr(text, phrases[i].phrase)) {
+            return phrases[i].status;
+        }
+    }
+
+    return 0;
+}
+
+
+bool
+msync_wire_is_out_of_reach(const char *text)
+{
+    size_t              i;
+    static const char  *words[] = {
+        "Connection problem", "error sending request", "onnection refused",
+        "onnection reset", "timed out", "dns error"
+    };
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(text, words[i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+msync_wire_may_pass(int status)
+{
+    return status == 408 || status == 429
+           || (status >= 500 && status != 501 && status != 511);
+}
+
+
+int
+msync_wire_set_status(int status, const char *who, msync_err_t *err)
+{
+    const char  *words = wire_status_words(status);
+
+    (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                         "%s answered with HTTP status %d%s%s", who, status,
+                         *words ? ": " : "", words);
+    err->http_status = status;
+
+    return MSYNC_ERROR;
+}
+
+
+int
 msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
     const char *why, size_t offset, msync_err_t *err)
 {

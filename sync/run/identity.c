@@ -135,7 +135,16 @@ identity_save_v6(msync_run_context_t *ctx, msync_err_t *err)
 static void
 identity_open_v6(msync_run_context_t *ctx, const char *url)
 {
+    int64_t       mark = 0;
+    msync_err_t   ignored;
     msync_run_t  *run = ctx->run;
+
+    /* something was pulled from it */
+    if (msync_store_get_int(run->store, MSYNC_KEY_PULL_V6_MARK, &mark,
+                            &ignored) == MSYNC_OK && mark != 0)
+    {
+        msync_transfer_set_known(ctx->http, url);
+    }
 
     ctx->v6 = msync_v6_create(ctx->http, url, run->conf, run->hardware_id,
                               ctx->plan.initialised, run->patient);

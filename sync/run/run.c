@@ -265,12 +265,24 @@ run_fill(msync_run_context_t *ctx, msync_err_t *err)
 static int
 run_open_network(msync_run_context_t *ctx, msync_err_t *err)
 {
+    int64_t       id = -1;
     msync_run_t  *run = ctx->run;
+
+    if (msync_store_get_int(run->store, MSYNC_KEY_SITE_ID, &id, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     ctx->http = msync_transfer_create(run->conf, run->hardware_id, run->fd,
                                       run->hook, run->hook_data, err);
     if (ctx->http == NULL) {
         return MSYNC_ERROR;
+    }
+
+    /* it has said who this site is */
+    if (id >= 0) {
+        msync_transfer_set_known(ctx->http, run->conf->url);
     }
 
     ctx->steps.http = ctx->http;

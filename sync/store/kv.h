@@ -26,6 +26,8 @@
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"      /* of version 4 */
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* bulk.h */
+#define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
+#define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
 #define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */
 #define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* that of central,
                                                               a blank, and

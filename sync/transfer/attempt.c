@@ -57,6 +57,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->timeout = req->timeout ? req->timeout : http->read_timeout;
     t->error[0] = '\0';
     t->moved = 0;
+    t->heavy = req->heavy;
 
     curl_easy_reset(http->easy);
     headers = http_headers(http, req);
@@ -69,6 +70,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
     if (code == CURLE_OK) {
         code = http_run(t, err);
+        code = t->torn ? CURLE_GOT_NOTHING : code;
         http_count(t);
     }
 
@@ -279,7 +281,7 @@ http_headers(const msync_transfer_t *http, const msync_transfer_request_t *req)
         (void) snprintf(lines[n++], HTTP_LINE_MAX, "msupply-site-uuid: %s",
                         http->hardware_id);
         (void) strcpy(lines[n++], "app-name: " MSYNC_APP_NAME);
-        (void) strcpy(lines[n++], "app-version: " MSYNC_VERSION);
+        (void) strcpy(lines[n++], "app-version: " MSYNC_APP_VERSION);
         (void) snprintf(lines[n++], HTTP_LINE_MAX, "version: %d",
                         req->version);
     }
@@ -507,6 +509,13 @@ http_on_ready(void *arg, char *to, char *from, int port, int local)
     (void) from;
     (void) port;
     (void) local;
+
+    /* libcurl would send it again by itself where a kept connection broke */
+
+    if (t->sent && t->heavy) {
+        t->torn = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
 
     t->sent = true;
     t->active = msync_clock_monotonic();

@@ -36,6 +36,7 @@ static int error_certificate(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 static int error_proxy(const msync_transfer_attempt_t *t,
     msync_err_t *err);
+static bool error_may_want_tls(const msync_transfer_attempt_t *t);
 static const char *error_detail(const msync_transfer_attempt_t *t,
     CURLcode code);
 static const char *error_clock(char *buf, size_t size);
@@ -167,6 +168,21 @@ error_connect(const msync_transfer_attempt_t *t, const char *where,
                              "No route to %s: this machine is offline, or a "
                              "firewall blocks the way", whom);
 
+    case EACCES:
+    case EPERM:
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "This machine itself does not let the program "
+                             "connect to %s: %s", whom,
+                             number == EACCES ? "permission denied (SELinux, "
+                             "or a firewall of its own)"
+                             : "operation not permitted (a firewall of its "
+                             "own, or SELinux)");
+        err->advice = "With SELinux run \"setsebool -P "
+                      "httpd_can_network_connect on\" as root; otherwise "
+                      "allow outgoing connections in the firewall of this "
+                      "machine. It is tried again by itself.";
+        return MSYNC_ERROR;
+
     case ETIMEDOUT:
         return msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "No connection to %s: it does not answer at all, "
@@ -249,7 +265,7 @@ error_lost(const msync_transfer_attempt_t *t, CURLcode code,
         (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                              "%s closed the connection without an answer%s",
                              where,
-                             strncasecmp(t->url, "http:", 5) == 0
+                             error_may_want_tls(t)
                              ? "; if it wants https, the address must begin "
                                "with https://" : "");
     } else {
@@ -296,7 +312,7 @@ error_body(const msync_transfer_attempt_t *t, CURLcode code,
     case CURLE_WEIRD_SERVER_REPLY:
         return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
                              "%s does not answer with HTTP%s", where,
-                             strncasecmp(t->url, "http:", 5) == 0
+                             error_may_want_tls(t)
                              ? "; check the port, and if it wants https, "
                                "begin the address with https://"
                              : "; check the port of the address");
@@ -441,6 +457,16 @@ error_proxy(const msync_transfer_attempt_t *t, msync_err_t *err)
     err->http_status = (int) status;
 
     return MSYNC_ERROR;
+}
+
+
+/* a server that has answered before speaks what the address says */
+
+static bool
+error_may_want_tls(const msync_transfer_attempt_t *t)
+{
+    return strncasecmp(t->url, "http:", 5) == 0
+           && !msync_transfer_is_known(t->http, t->url);
 }
 
 

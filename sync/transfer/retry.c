@@ -53,6 +53,10 @@ msync_transfer_again(msync_transfer_retry_t *retry,
         return true;
     }
 
+    if (req->heavy) {
+        return false;
+    }
+
     verdict = req->judge ? req->judge(t->res) : MSYNC_TRANSFER_USUAL;
     asked = retry_asked(t);
 
@@ -68,7 +72,8 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     }
 
     if (retry->tries >= MSYNC_TRANSFER_TRIES
-        || !retry_status(req, t->res->status))
+        || !(verdict == MSYNC_TRANSFER_AGAIN
+             ? !req->once : retry_status(req, t->res->status)))
     {
         return false;
     }
@@ -147,7 +152,7 @@ retry_failed(const msync_transfer_retry_t *retry,
         return msync_clock_monotonic() - retry->started < MSYNC_TRANSFER_DEAD;
     }
 
-    return !req->once && !t->slow
+    return !req->once && !req->heavy && !t->slow
            && !(t->silent && retry->tries >= MSYNC_TRANSFER_TIMEOUT_TRIES);
 }
 

@@ -107,6 +107,7 @@ msync_transfer_free(msync_transfer_t **http)
 
     for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
         msync_free(&h->takers[i].url);
+        msync_free(&h->known[i]);
     }
 
     explicit_bzero(h->proxy, strlen(h->proxy));
@@ -290,6 +291,39 @@ msync_transfer_set_base(msync_transfer_t *http, long ms)
 
 
 void
+msync_transfer_set_known(msync_transfer_t *http, const char *url)
+{
+    size_t  i;
+
+    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
+        if (http->known[i] == NULL) {
+            http->known[i] = msync_strdup(url);
+            return;
+        }
+
+        if (msync_conf_same_origin(http->known[i], url)) {
+            return;
+        }
+    }
+}
+
+
+bool
+msync_transfer_is_known(const msync_transfer_t *http, const char *url)
+{
+    size_t  i;
+
+    for (i = 0; i < MSYNC_TRANSFER_TAKERS && http->known[i]; i++) {
+        if (msync_conf_same_origin(http->known[i], url)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+void
 msync_transfer_set_busy(msync_transfer_t *http, long ms)
 {
     http->busy = ms;
@@ -392,6 +426,10 @@ http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
     if (rc == MSYNC_OK) {
         http_blank(t->http, t->res);
         rc = msync_transfer_error_plain(t, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        msync_transfer_set_known(t->http, url);
     }
 
     t->url = req->url;

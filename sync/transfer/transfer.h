@@ -11,9 +11,16 @@
 #define MSYNC_TRANSFER_H
 
 #include "base/hook.h"
+#include "channel/control.h"
 #include "conf/conf.h"
 
-#define MSYNC_APP_NAME  "msync"  /* what servers are told that we are */
+/*
+ * What servers are told that we are.  They show both in their lists of sites
+ * and compare the version with that of Open mSupply: it is the release whose
+ * synchronisation this program speaks, and our own is in the name.
+ */
+#define MSYNC_APP_NAME     "msync " MSYNC_VERSION
+#define MSYNC_APP_VERSION  "2.20.0"
 
 typedef struct msync_transfer_s  msync_transfer_t;
 
@@ -43,6 +50,7 @@ typedef struct msync_transfer_s  msync_transfer_t;
 
 typedef enum {
     MSYNC_TRANSFER_USUAL = 0,        /* as the status says */
+    MSYNC_TRANSFER_AGAIN,            /* as a status that may pass */
     MSYNC_TRANSFER_FINAL,            /* the answer goes to the caller */
     MSYNC_TRANSFER_BUSY_NOW          /* nothing was done there; ask again for
                                     up to MSYNC_TRANSFER_BUSY ms */
@@ -71,6 +79,9 @@ typedef struct {
     int          version;        /* of the API, with auth */
     long         timeout;        /* ms without an octet; 0: read_timeout */
     bool         gzip;           /* the body is; set by http.c */
+    bool         heavy;          /* sent again only where it did not reach
+                                    the server, for its body is large: the
+                                    caller asks something small first */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
     msync_transfer_judge_pt  judge;  /* NULL: MSYNC_TRANSFER_USUAL */
@@ -118,6 +129,10 @@ int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);
 /* the base of all pauses, ms; tests set a short one.  A second of
  * Retry-After counts twice the base then. */
 void msync_transfer_set_base(msync_transfer_t *http, long ms);
+
+/* that address has answered in an earlier session: advice about an address
+ * that may be wrong is not for it */
+void msync_transfer_set_known(msync_transfer_t *http, const char *url);
 
 /* how long a busy server is asked again, ms instead of MSYNC_TRANSFER_BUSY; 0:
  * its answer goes to the caller */

@@ -43,6 +43,8 @@ struct msync_transfer_s {
 
     msync_transfer_taker_t      takers[MSYNC_TRANSFER_TAKERS];
 
+    char                   *known[MSYNC_TRANSFER_TAKERS];  /* owned: addresses
+                                           of origins that have answered */
     long                    base;
     long                    busy;       /* ms, the most that is waited */
     msync_transfer_counters_t   counters;
@@ -61,6 +63,8 @@ typedef struct {
     curl_off_t              moved;      /* octets both ways until then */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
+    bool                    heavy;      /* and is not to be sent again then */
+    bool                    torn;       /* which would have been done */
     bool                    silent;     /* the read timeout passed */
     bool                    slow;  /* so did MSYNC_TRANSFER_WHOLE of them */
     bool                    too_large;
@@ -96,6 +100,9 @@ int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
  * error, frees the answer; MSYNC_OK otherwise */
 int msync_transfer_error_plain(const msync_transfer_attempt_t *t,
     msync_err_t *err);
+
+/* whether anything of that origin has answered, ever as far as is known */
+bool msync_transfer_is_known(const msync_transfer_t *http, const char *url);
 
 /* "host" or "host:port" of a URL, for texts */
 const char *msync_transfer_where(const char *url, char *buf, size_t size);

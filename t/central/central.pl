@@ -161,6 +161,8 @@ random; now and then a child before its parent; C<0000-00-00>, C<""> and C<null>
 for nothing; columns that the catalogue does not know (item, name, transact);
 transfers whose store belongs to another site.
 
+Open mSupply central refuses bodies of more than 10 MiB with a 413.
+
 While a server integrates what was pushed, v5 answers pulls with 503
 C<sync_is_running> and v6 answers pull and push with C<integrationInProgress>.
 
@@ -243,7 +245,10 @@ C<v5_url>, C<v6_url> (may be ""), C<version>, C<v6_version>, C<is_v6_central>,
 C<site_uuid>, C<initialisation_status>, C<max_cursor_short> (C<maxCursor> is
 that much too low), C<gzip_level>, C<accept_gzip> (says C<Accept-Encoding:
 gzip> and takes compressed requests; else they are a 415), C<central_version> (2 or 3), C<refuse> (ids of
-records: a push with one of them is answered with an error), C<carries> (octets:
+records: a push with one of them is answered with an error), C<refuse_as>
+(C<{status, code}>: with this one, without a code a firewall's page), C<breaks>
+(ids: a push with one of them tears the connection), C<dies> (so many last
+batches over v6 are not integrated: the server died between the two), C<carries> (octets:
 a request or an answer with more tears the connection; 0: none does).
 
 =item POST /_test/reset

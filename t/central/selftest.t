@@ -444,6 +444,43 @@ subtest 'v6 pull counts and pages' => sub {
     ok $end->{end_cursor} >= $all->{end_cursor}, 'the cursor does not go back';
 };
 
+subtest 'pushes that go wrong as a test wants it' => sub {
+    fresh();
+    my ($rows) = pull_all();
+    my @lines = map { wire(item_line => $_->{recordData}) } (values %{$rows->{item_line}})[0, 1];
+    my @updates = map { update(item_line => $_) } @lines;
+
+    control(config => {refuse => [$lines[0]{ID}], refuse_as => {status => 403}});
+    my $res = v5_push(2, @updates);
+    is $res->code, 403, 'a firewall refuses a record';
+    like $res->body, qr/^<html>/, 'with a page';
+    is v5_push(1, $updates[1])->code, 200, 'and not another';
+
+    control(config => {refuse_as => {status => 503, code => 'integration_error'}});
+    $res = v5_push(2, @updates);
+    is_deeply [$res->code, $res->json->{error}{code}], [503, 'integration_error'], 'central refuses it with a code';
+
+    control(config => {refuse => [], breaks => [$lines[0]{ID}]});
+    is v5_push(2, @updates)->code, undef, 'a record tears the connection';
+    is_deeply [map { $_->{recordId} } @{report()->{received}{v5}}], [$lines[1]{ID}], 'what came is the other one';
+};
+
+subtest 'Open mSupply central that dies before it integrates' => sub {
+    fresh();
+    my ($rows) = pull_all();
+    my ($asset) = map { wire(asset => $_->{recordData}) } values %{$rows->{asset}};
+    my $notes = sub { $ua->get("$central->{v5}/_test/record?table=asset&id=$asset->{id}")->res->json->{notes} };
+
+    control(config => {dies => 1});
+    v6_push(true, update(asset => {%$asset, notes => 'pushed'}));
+    isnt $notes->(), 'pushed', 'has what it was given';
+    v6_push(true);
+    is $notes->(), 'pushed', 'until another last batch comes';
+
+    is v6_push(true, update(asset => {%$asset, notes => 'x' x 11_000_000})), undef, 'more than ten mebibytes';
+    is report()->{requests}[-1]{status}, 413, 'are a 413';
+};
+
 subtest 'v6 pull as a central of generation 3 pages' => sub {
     fresh();
     my $all   = pull(0, 100_000)->{data};
@@ -579,14 +616,15 @@ subtest 'pushed records are checked field by field' => sub {
 
     is_deeply report()->{received}{v5}, [], 'nothing of those batches was kept';
 
-    my $lost = {%$line, location_ID => 'B' x 32};
-    is v5_push(1, update(item_line => $lost))->code, 200, 'a reference may come later';
+    my ($sensor) = map { wire(sensor => $_->{recordData}) } values %{$rows->{sensor}};
+    my $lost = {%$sensor, locationID => 'B' x 32};
+    is v5_push(1, update(sensor => $lost))->code, 200, 'a reference may come later';
     my $res = v5_push(0);
     is $res->code, 400, 'but not after the end';
-    like $res->json->{error}{message}, qr/location_ID leads to no Location B+/, 'message';
+    like $res->json->{error}{message}, qr/locationID leads to no Location B+/, 'message';
     is v5_push(0)->code, 200, 'the record is dropped, the next push goes on';
 
-    is v5_push(2, update(item_line => $lost), update(Location => {%$location, ID => 'B' x 32}))->code, 200,
+    is v5_push(2, update(sensor => $lost), update(Location => {%$location, ID => 'B' x 32}))->code, 200,
       'child first';
     is v5_push(0)->code, 200, 'then the parent: all is well';
 
@@ -642,18 +680,20 @@ subtest 'v6 push' => sub {
     }
 
     control(config => {integration_polls => 0});
-    like v6_push(true, update(asset => {%$asset, asset_class_id => $log->{id}}))->{error}{parsingSyncRecordError},
-      qr/asset_class_id leads to no asset_class/, 'a reference to nothing';
+    my ($entry) = map { wire(asset_log => $_->{recordData}) } values %{$rows->{asset_log}};
+    like v6_push(true, update(asset_log => {%$entry, asset_id => $log->{id}}))->{error}{parsingSyncRecordError},
+      qr/asset_id leads to no asset/, 'a reference to nothing';
 
-    # a location made here: v6 goes first and cannot know it yet
-    my $place = (values %{$rows->{asset_internal_location}})[0]{recordData};
-    my ($location) = map { wire(Location => $_->{recordData}) } values %{$rows->{Location}};
-    is_deeply v6_push(true, update(asset_internal_location => {%$place, location_id => 'C' x 32})),
+    # a patient made here: v6 goes first and cannot know it yet
+    my ($patient) = map { wire(name => $_) } grep { $_->{type} eq 'patient' }
+      map { $_->{recordData} } values %{$rows->{name}};
+    is_deeply v6_push(true, update(asset => {%$asset, donor_name_id => 'C' x 32})),
       {data => {records_pushed => 1}}, 'a reference to a legacy record waits';
-    v5_push(1, update(Location => {%$location, ID => 'C' x 32}));
+    delete @$patient{qw(category1_ID print_invoice_alphabetical)};
+    like v5_push(1, update(name => {%$patient, ID => 'C' x 32}))->body, qr/false/, 'a patient';
     is v5_push(0)->code, 200, 'until the v5 push';
-    v6_push(true, update(asset_internal_location => {%$place, location_id => 'D' x 32}));
-    like v5_push(0)->json->{error}{message}, qr/location_id leads to no Location D+/, 'which has to bring it';
+    v6_push(true, update(asset => {%$asset, donor_name_id => 'D' x 32}));
+    like v5_push(0)->json->{error}{message}, qr/donor_name_id leads to no name D+/, 'which has to bring it';
 };
 
 subtest 'patient-pull' => sub {

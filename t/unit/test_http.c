@@ -111,8 +111,8 @@ test_v5_headers_only_with_auth(void **state)
     sent = server_request(c->server, 0);
 
     assert_has(sent, "\r\nmsupply-site-uuid: " HWID "\r\n");
-    assert_has(sent, "\r\napp-name: msync\r\n");
-    assert_has(sent, "\r\napp-version: ");
+    assert_has(sent, "\r\napp-name: msync " MSYNC_VERSION "\r\n");
+    assert_has(sent, "\r\napp-version: 2.20.0\r\n");
     assert_has(sent, "\r\nversion: 14\r\n");
     assert_has(sent, "\r\nContent-Type: application/json\r\n");
     assert_has(sent, "\r\nContent-Length: 2\r\n\r\n{}");

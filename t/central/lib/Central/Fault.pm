@@ -85,6 +85,7 @@ sub serve ($c, $state, $api, $call, $process) {
     my ($status, $text, $wait) = $process->();
     my $carries = $state->config->{carries};
 
+    return cut($c) if !$status;
     return cut($c)
       if $carries && (length $text > $carries || $c->req->body_size > $carries);
 

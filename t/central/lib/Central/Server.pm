@@ -67,6 +67,7 @@ sub _call ($self, $c) {
 
     serve($c, $self->state, $self->api, $name, sub {
         my $refused = $self->_unpack($c);
+        return 413, 'A payload reached size limit.' if $self->too_large($c);
         return $self->error(415, 'unsupported', $refused) if $refused;
 
         my $call = $self->calls->{"$method $name"};
@@ -80,6 +81,9 @@ sub _call ($self, $c) {
 
     return;
 }
+
+# whether the server takes no body of that size
+sub too_large ($self, $c) { return 0 }
 
 # a compressed request becomes a plain one; a reason to refuse it, or undef
 sub _unpack ($self, $c) {

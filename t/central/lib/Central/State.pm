@@ -28,6 +28,7 @@ my %CONFIG = (
     is_v6_central => 0, max_cursor_short => 0, gzip_level => 1,
     initialisation_status => 'new', site_uuid => undef, accept_gzip => 0,
     refuse => [], carries => 0, central_version => 2, meanwhile => [],
+    refuse_as => undef, breaks => [], dies => 0,
 );
 
 # requests kept in the log; a soak test must not fill the memory
@@ -92,13 +93,29 @@ sub restore ($self) {
 
 sub config ($self) { return $self->{config} }
 
-# of pushed records, the first that a test wants refused, or undef
+# Of pushed records, what becomes of the first that a test wants refused:
+# (status, text), a text alone, in the server's own way, or nothing.  Status 0:
+# the line breaks.
 sub unwanted ($self, $records) {
-    my %refuse = map { $_ => 1 } @{$self->{config}{refuse}};
-    my ($r) = grep { $refuse{$_->{recordId}} } @$records;
+    my $config = $self->{config};
+    my %breaks = map { $_ => 1 } @{$config->{breaks}};
+    my %refuse = map { $_ => 1 } @{$config->{refuse}};
 
-    return $r ? "cannot save $r->{tableName} $r->{recordId}" : undef;
+    return 0, '' if grep { $breaks{$_->{recordId}} } @$records;
+
+    my ($r) = grep { $refuse{$_->{recordId}} } @$records;
+    return if !$r;
+
+    my $text = "cannot save $r->{tableName} $r->{recordId}";
+    my $as = $config->{refuse_as} // return $text;
+
+    return $as->{status}, $as->{code}
+      ? encode_json({error => {code => $as->{code}, message => $text, data => undef}})
+      : '<html><head><title>Blocked</title></head><body>This request was blocked.</body></html>';
 }
+
+# whether the server ends before it integrates what it was just given
+sub dies ($self) { return $self->{config}{dies} > 0 && $self->{config}{dies}-- }
 
 sub password_hash ($self) { return sha256_hex(encode('UTF-8', $self->{config}{password})) }
 

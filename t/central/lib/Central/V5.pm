@@ -213,8 +213,8 @@ sub _push ($self, $c) {
     @bad = map { check_record($s, 'v5', $_) } @$data;
     return $self->wrong($call, 400, @bad) if @bad;
 
-    my $unwanted = $s->unwanted($data);
-    return $self->error(500, 'internal_error', $unwanted) if $unwanted;
+    my @unwanted = $s->unwanted($data);
+    return @unwanted > 1 ? @unwanted : $self->error(500, 'internal_error', @unwanted) if @unwanted;
 
     $s->stage(v5 => $data);
 

@@ -24,6 +24,11 @@ my %SETTINGS = map { $_ => \&is_string } qw(
 
 my %COMMON = (syncV5Settings => sub ($v) { ref $v eq 'HASH' }, syncV6Version => \&is_integer);
 
+# the genuine one reads no more than ten mebibytes, after decompression
+use constant BODY_MAX => 10 * 1024 * 1024;
+
+sub too_large ($self, $c) { return length $c->req->body > BODY_MAX }
+
 sub error ($self, $status, $code, $message) { return _error({otherServerError => $message}) }
 
 sub _error ($value) { return 200, encode_json({error => $value}) }
@@ -144,12 +149,12 @@ sub _push ($self, $c) {
     push @bad, map { check_record($s, 'v6', $_) } @plain;
     return $self->_unparsable(@bad) if @bad;
 
-    my $unwanted = $s->unwanted(\@plain);
-    return $self->error(200, undef, $unwanted) if $unwanted;
+    my @unwanted = $s->unwanted(\@plain);
+    return @unwanted > 1 ? @unwanted : $self->error(200, undef, @unwanted) if @unwanted;
 
     $s->stage(v6 => \@plain);
 
-    if ($batch->{is_last_batch}) {
+    if ($batch->{is_last_batch} && !$s->dies) {
         @bad = missing_references($s, 'v6');
         $s->integrate('v6');
         return $self->_unparsable(@bad) if @bad;

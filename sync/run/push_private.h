@@ -1,0 +1,58 @@
+/*
+ * What the files of the push share; nobody else includes this.
+ */
+
+#ifndef MSYNC_PUSH_PRIVATE_H
+#define MSYNC_PUSH_PRIVATE_H
+
+#include "run/steps_private.h"
+
+typedef struct {
+    msync_steps_t  *steps;         /* all borrowed */
+    msync_step_e    which;
+    msync_peer_t   *peer;
+    msync_batch_t  *batch;
+    int64_t         cursor;
+    int64_t         remaining;     /* changes, 0: to be counted */
+    unsigned        size;          /* records of the next batch */
+    unsigned        kept;          /* the size that is written down */
+    unsigned        limit;         /* its upper limit */
+    unsigned        losses;        /* of batches that the line did not carry */
+    size_t          broke;         /* records of the last one of these */
+    msync_batch_t   refused;       /* since one was taken, "data" says why */
+    msync_batch_t   aside;         /* refused before one was taken */
+    bool            looked;        /* central takes something, it was seen
+                                      since this batch was begun */
+    bool            sent;          /* the server got something in this run */
+    bool            told;          /* … and that it was the last */
+    uint64_t        connects;      /* of the session when it took the last */
+    int64_t         open;          /* what it got, perhaps in an earlier run,
+                                      may not be integrated over there */
+} msync_push_t;
+
+/*
+ * The cursor, whether the push is open, and what the server refused.  While
+ * it may refuse everything nothing is written: the next run begins with the
+ * first record that it did not take.
+ */
+int msync_push_save(msync_push_t *push, msync_err_t *err);
+
+/* waits until the server has integrated */
+int msync_push_wait(msync_steps_t *steps, msync_peer_t *peer,
+    msync_err_t *err);
+
+/*
+ * Sends records and halves what is refused until the one record is found.
+ * "remaining" counts these and all that follow.
+ */
+int msync_push_records(msync_push_t *push, msync_record_t *records,
+    size_t n, int64_t remaining, bool last, msync_err_t *err);
+
+/* the server has taken a batch, perhaps an empty one */
+int msync_push_taken(msync_push_t *push, const msync_batch_t *batch,
+    msync_err_t *err);
+
+/* whether what did not pass the line is tried again in smaller batches */
+bool msync_push_smaller(msync_push_t *push, msync_err_t *err);
+
+#endif /* MSYNC_PUSH_PRIVATE_H */

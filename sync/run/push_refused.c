@@ -1,0 +1,467 @@
+/*
+ * What becomes of a batch that did not pass.
+ *
+ * Promises: a record that the server refuses is found by halving and set
+ * aside, the others go.  It is set aside, and passed by the cursor, only when
+ * the server has taken something after it: one that refuses whatever comes is
+ * ill, not the records.  A batch goes over the line again only after a small
+ * question has shown that the line and the server are well.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/push_private.h"
+#include "base/log.h"
+#include "store/buffer.h"
+#include "store/kv.h"
+#include "store/refused.h"
+#include "store/send.h"
+
+/* pauses between two questions whether central has integrated: an empty
+ * run is answered at once, a long one is not asked all the time */
+#define WAIT_FIRST   50            /* ms */
+#define WAIT_MAX     5000
+#define WAIT_LIMIT   600000        /* ms in all, then it is called an error */
+
+/* refused one after the other, before the step ends with central's error */
+#define REFUSED_MAX  20
+
+#define LOSSES       8             /* of batches that the line does not carry,
+                                      in one step */
+#define TRIES        6             /* of one batch at a server that was busy
+                                      or out of reach, and is so no more */
+#define AGAIN_FIRST  500           /* ms before the second of these, doubled */
+#define BREAKS       3             /* runs that one record breaks the line of
+                                      before it is set aside */
+
+
+typedef enum {
+    FAULT_OTHER = 0,               /* nothing that sending it again mends */
+    FAULT_BUSY,                    /* it is at work and did nothing */
+    FAULT_WAY,                     /* what stands before it is in trouble */
+    FAULT_LINE,                    /* it was reached, then the line broke */
+    FAULT_RECORD                   /* it may be what is in the batch */
+} fault_e;
+
+
+static fault_e push_fault(const msync_err_t *err);
+static bool push_is_whole_line(int status);
+static bool push_look(msync_push_t *push);
+static bool push_again(msync_push_t *push, unsigned tries,
+    msync_err_t *err);
+static int push_refuse(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err);
+static int push_refuse_all(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err);
+static int push_broken(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err);
+static int push_count_break(msync_push_t *push, const msync_record_t *record,
+    int64_t *breaks, msync_err_t *err);
+
+
+/*
+ * "Busy" is no fault: it is asked again, less and less often.
+ */
+
+int
+msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
+{
+    bool  busy;
+    long  pause = WAIT_FIRST, waited = 0;
+
+    for ( ;; ) {
+        if (peer->busy(peer, &busy, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (!busy) {
+            return MSYNC_OK;
+        }
+
+        if (waited >= WAIT_LIMIT) {
+            return msync_err_set(err, MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED,
+                                 "%s is still integrating what was sent",
+                                 peer->name);
+        }
+
+        if (msync_transfer_pause(steps->http, pause, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        waited += pause;
+        pause = pause * 2 < WAIT_MAX ? pause * 2 : WAIT_MAX;
+    }
+}
+
+
+/* the server takes records: those that it refused before are at fault */
+
+int
+msync_push_taken(msync_push_t *push, const msync_batch_t *batch,
+    msync_err_t *err)
+{
+    size_t                      i;
+    msync_store_t              *store = push->steps->store;
+    msync_transfer_counters_t   counters;
+
+    for (i = 0; i < push->refused.n; i++) {
+        *msync_batch_add(&push->aside) = push->refused.records[i];
+    }
+
+    free(push->refused.records);
+    memset(&push->refused, 0, sizeof(msync_batch_t));
+    push->steps->counters.pushed += batch->n;
+    push->told = batch->last;
+    msync_transfer_get_counters(push->steps->http, &counters);
+    push->connects = counters.connects;
+    push->open |= !push->peer->push_end && batch->n > 0;
+
+    if (msync_store_buffer_supersede(store, batch, err) != MSYNC_OK
+        || msync_store_sent(store, batch, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_refused_clear(store, push->peer->side, batch, err);
+}
+
+
+int
+msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
+    int64_t remaining, bool last, msync_err_t *err)
+{
+    size_t         half = n / 2;
+    unsigned       tries = 0;
+    msync_batch_t  batch = { 0 };
+
+    batch.records = records;
+    batch.n = n;
+    batch.next = push->batch->next;
+    batch.remaining = remaining;
+    batch.last = last;
+
+    do {
+        if (push->peer->push(push->peer, &batch, err) == MSYNC_OK) {
+            return msync_push_taken(push, &batch, err);
+        }
+    } while (push_again(push, ++tries, err));
+
+    if (n == 0) {
+        return MSYNC_ERROR;
+    }
+
+    if (push_fault(err) == FAULT_LINE) {
+        push->broke = n;
+        return n == 1 ? push_broken(push, records, err) : MSYNC_ERROR;
+    }
+
+    /* that a batch is too large says itself that central is there */
+    if (push_fault(err) != FAULT_RECORD
+        || (err->http_status != 413 && !push_look(push)))
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (n == 1) {
+        return push_refuse(push, records, err);
+    }
+
+    msync_log_err(err, "central refused a batch, halving it");
+
+    /* too large is too large for the next one, too */
+    if (err->http_status == 413) {
+        push->limit = half > MSYNC_STEP_BATCH_MIN
+                      ? half : MSYNC_STEP_BATCH_MIN;
+        push->size = push->limit;
+    }
+
+    return msync_push_records(push, records, half, remaining, false, err)
+               == MSYNC_OK
+           ? msync_push_records(push, records + half, n - half,
+                                remaining - half, last, err)
+           : MSYNC_ERROR;
+}
+
+
+bool
+msync_push_smaller(msync_push_t *push, msync_err_t *err)
+{
+    if (push_fault(err) != FAULT_LINE || push->broke < 2
+        || ++push->losses > LOSSES || !push_look(push))
+    {
+        return false;
+    }
+
+    msync_log_err(err, "trying a smaller batch");
+    msync_err_clear(err);
+
+    push->size = push->broke / 4 > 1 ? (unsigned) (push->broke / 4) : 1;
+    push->limit = push->kept = push->size;
+    push->broke = 0;
+
+    return msync_step_keep_size(push->steps, push->which, push->size, err)
+           == MSYNC_OK;
+}
+
+
+/*
+ * What an answer speaks of.  Whatever is not known to be about the whole line
+ * may be about a record: central's own refusals, and what a firewall says of
+ * a content that it does not like.
+ */
+
+static fault_e
+push_fault(const msync_err_t *err)
+{
+    switch (err->variant) {
+
+    case MSYNC_ERR_CONNECTION_ERROR:
+    case MSYNC_ERR_TIMEOUT:
+        return err->scope == MSYNC_SCOPE_RECORD ? FAULT_LINE
+               : err->http_status != 0 ? FAULT_WAY : FAULT_OTHER;
+
+    case MSYNC_ERR_CENTRAL_ERROR:
+        if (err->scope == MSYNC_SCOPE_RUN) {
+            return FAULT_BUSY;
+        }
+
+        break;
+
+    case MSYNC_ERR_HTTP_ERROR:
+    case MSYNC_ERR_INVALID_RESPONSE:
+        break;
+
+    default:
+        return FAULT_OTHER;
+    }
+
+    if (push_is_whole_line(err->http_status)) {
+        return FAULT_WAY;
+    }
+
+    /* a sign-in that is wanted, here or by a network, and a redirect */
+    return err->http_status == 401 || err->http_status == 407
+           || err->http_status == 511
+           || (err->http_status >= 300 && err->http_status < 400)
+           ? FAULT_OTHER : FAULT_RECORD;
+}
+
+
+/* those that pass, also what a proxy in the cloud says of a server */
+
+static bool
+push_is_whole_line(int status)
+{
+    return status == 408 || status == 429 || status == 502 || status == 504
+           || (status >= 520 && status <= 530);
+}
+
+
+/*
+ * Whether central answers something small: without it a refusal says nothing
+ * about records.  Open mSupply central takes a batch of nothing that is not
+ * the last; mSupply central would begin to integrate half of a push.
+ */
+
+static bool
+push_look(msync_push_t *push)
+{
+    bool           busy;
+    msync_err_t    fault;
+    msync_peer_t  *peer = push->peer;
+    msync_batch_t  nothing = { 0 };
+
+    if (push->looked) {
+        return true;
+    }
+
+    nothing.next = push->cursor;
+
+    if ((peer->push_end ? peer->busy(peer, &busy, &fault)
+                        : peer->push(peer, &nothing, &fault)) != MSYNC_OK)
+    {
+        msync_log_err(&fault, "nothing smaller passes, either");
+        return false;
+    }
+
+    push->looked = true;
+    return true;
+}
+
+
+/*
+ * Whether the same batch is sent again: to a server that was busy, or had a
+ * proxy in trouble before it, and answers now.
+ */
+
+static bool
+push_again(msync_push_t *push, unsigned tries, msync_err_t *err)
+{
+    long         pause;
+    fault_e      kind = push_fault(err);
+    msync_err_t  fault;
+
+    if ((kind != FAULT_BUSY && kind != FAULT_WAY) || tries >= TRIES
+        || err->retry_after > MSYNC_TRANSFER_RETRY_AFTER)
+    {
+        return false;
+    }
+
+    msync_log_err(err, "asking when to send it again");
+    pause = (AGAIN_FIRST << (tries - 1)) + err->retry_after * 1000;
+    push->looked = false;
+
+    if (msync_transfer_pause(push->steps->http, pause, &fault) != MSYNC_OK
+        || (kind == FAULT_BUSY
+            && msync_push_wait(push->steps, push->peer, &fault) != MSYNC_OK))
+    {
+        *err = fault;
+        return false;
+    }
+
+    return kind == FAULT_BUSY || push_look(push);
+}
+
+
+static int
+push_refuse(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err)
+{
+    msync_record_t  *refused;
+
+    msync_log(MSYNC_LOG_WARN, "%s refused %s \"%s\": %s", push->peer->name,
+              record->table, record->id, err->text);
+
+    refused = msync_batch_add(&push->refused);
+    refused->table = msync_strdup(record->table);
+    refused->id = msync_strdup(record->id);
+    refused->action = record->action;
+    refused->data = msync_strdup(err->text);
+
+    if (push->refused.n > REFUSED_MAX) {
+        return push_refuse_all(push, record, err);
+    }
+
+    msync_err_clear(err);
+    return MSYNC_OK;
+}
+
+
+/*
+ * So many in a row: central is asked whether it takes anything at all.  If it
+ * does, these are set aside; the step ends with its error all the same, and
+ * the next run goes on behind them.
+ */
+
+static int
+push_refuse_all(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err)
+{
+    msync_err_t    fault;
+    msync_batch_t  end = { 0 };
+
+    end.next = push->cursor;
+    end.last = push->peer->push_end;
+
+    if (push->peer->push(push->peer, &end, &fault) == MSYNC_OK) {
+        push->cursor = record->cursor + 1;
+        fault = *err;
+
+        if (msync_push_taken(push, &end, err) == MSYNC_OK
+            && msync_push_save(push, err) == MSYNC_OK)
+        {
+            *err = fault;
+        }
+    }
+
+    return MSYNC_ERROR;
+}
+
+
+/*
+ * One record, and the line broke.  That may be the line; a record that does it
+ * in several runs, while something small passes, does it always.
+ */
+
+static int
+push_broken(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err)
+{
+    char         what[160];
+    int64_t      breaks;
+    msync_err_t  fault;
+
+    push->looked = false;
+
+    if (!push_look(push)) {
+        return MSYNC_ERROR;
+    }
+
+    if (push_count_break(push, record, &breaks, &fault) != MSYNC_OK) {
+        *err = fault;
+        return MSYNC_ERROR;
+    }
+
+    if (breaks < BREAKS) {
+        (void) snprintf(what, sizeof(what), "sending %.64s %.64s alone",
+                        record->table, record->id);
+        return msync_err_context(err, what);
+    }
+
+    /* what comes behind it need not be as small */
+    push->limit = push->steps->conf->push;
+
+    return push_refuse(push, record, err);
+}
+
+
+/* how many runs in a row it was this one; one that was set aside before has
+ * had its chances */
+
+static int
+push_count_break(msync_push_t *push, const msync_record_t *record,
+    int64_t *breaks, msync_err_t *err)
+{
+    int                   rc;
+    char                 *before = NULL, *now;
+    bool                  had = false;
+    size_t                length;
+    msync_store_t        *store = push->steps->store;
+    const char           *key = push->peer->push_end
+                                ? MSYNC_KEY_PUSH_BREAK
+                                : MSYNC_KEY_PUSH_V6_BREAK;
+    const msync_table_t  *table;
+
+    *breaks = 0;
+    length = strlen(record->table) + strlen(record->id) + 2;
+    now = msync_alloc(length);
+    (void) snprintf(now, length, "%s %s", record->table, record->id);
+    table = msync_catalogue_find(push->steps->catalogue, record->table);
+
+    rc = msync_store_get_string(store, key, &before, err);
+
+    if (rc == MSYNC_OK && before && strcmp(before, now) == 0) {
+        rc = msync_store_get_int(store, key, breaks, err);
+    }
+
+    if (rc == MSYNC_OK && table) {
+        rc = msync_store_refused_has(store, table, record->id, &had, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        *breaks = had ? BREAKS : *breaks + 1;
+        rc = msync_store_set_string(store, key, now, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_set_int(store, key,
+                                 *breaks < BREAKS ? *breaks : 0, err);
+    }
+
+    msync_free(&before);
+    msync_free(&now);
+
+    return rc;
+}

@@ -1,0 +1,303 @@
+# What becomes of a push that does not pass: what may be about a record costs
+# that record, what is about the line costs nothing, and what was given to a
+# server that died is integrated in the end.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(site_path sqlite start_central write_private);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+# what is edited here: a table of each server, with a column of text
+my %TABLE = (
+    v5 => [item_line => 'ID', 'batch'],
+    v6 => [asset => 'id', 'notes'],
+);
+
+# requests that pushes() has looked at
+my $seen = 0;
+
+my $database = site_path('clinic.sqlite');
+my $central = start_central(password => PASSWORD, records => 6000);
+
+write_private('password', PASSWORD . "\n");
+is(run(), 0, 'the first sync') or diag(said());
+
+whatever_is_said_of_a_record_costs_that_record($_) for
+    [v5 => 503, 'integration_error'], [v5 => 500, 'internal_error'],
+    [v5 => 403], [v5 => 500], [v5 => 413], [v5 => 404], [v5 => 200],
+    [v6 => 403], [v6 => 500], [v6 => 413], [v6 => 200];
+what_is_said_of_the_line_costs_nothing($_) for
+    [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
+    [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
+a_line_that_is_mended_goes_on_in_the_same_run();
+what_the_legacy_server_says_of_a_push_to_v6_is_waited_for();
+a_batch_that_is_torn_is_not_sent_again_as_it_was();
+a_record_that_breaks_the_line_is_set_aside_after_three_runs($_) for qw(v5 v6);
+a_record_that_is_too_large_for_central_is_set_aside();
+a_central_that_died_before_it_integrated_is_told_again();
+a_known_server_that_closes_is_not_said_to_want_https();
+
+is_deeply($central->state->{violations}, [], 'central has no complaint');
+
+done_testing();
+
+
+sub run {
+    my (@more) = @_;
+
+    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
+                   $central->url, '--username', 'Clinic 7',
+                   '--password-file', site_path('password'), 'sync', @more);
+
+    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
+    return $? >> 8;
+}
+
+sub said {
+    open my $handle, '<', site_path('said') or die "said: $!\n";
+    local $/ = undef;
+
+    return scalar <$handle>;
+}
+
+sub query { return sqlite($database, @_) }
+
+sub refused { return query('SELECT record_id FROM msync_refused ORDER BY 1') }
+
+sub edit {
+    my ($api, $words, $n) = @_;
+
+    my ($table, $key, $column) = @{ $TABLE{$api} };
+    my @ids = split /\n/, query("SELECT $key FROM $table WHERE store_ID IN "
+        . '(SELECT ID FROM store WHERE sync_id_remote_site = 7) ORDER BY '
+        . "$key LIMIT $n");
+
+    query("UPDATE $table SET $column = '$words $_' WHERE $key = '$_'")
+        for @ids;
+    return @ids;
+}
+
+# pushes since the last call: their octets
+sub pushes {
+    my ($api) = @_;
+
+    my @all = @{ $central->state->{requests} };
+    my @new = @all[$seen .. $#all];
+    $seen = @all;
+
+    return map { $_->{received} } grep {
+        $_->{api} eq $api && $_->{method} eq 'POST'
+            && $_->{path} =~ m{/(?:queued_records|push)$}
+    } @new;
+}
+
+sub there {
+    my ($api, $id) = @_;
+
+    my ($table, undef, $column) = @{ $TABLE{$api} };
+    return $central->record($table, $id)->{$column} // '';
+}
+
+sub clean {
+    $central->config(refuse => [], refuse_as => undef, breaks => []);
+    $central->clear_faults;
+    run();
+    query("DELETE FROM msync_refused; DELETE FROM key_value_store WHERE id "
+          . "LIKE 'MSYNC_BATCH_%'");
+    run();
+    pushes('v5');
+}
+
+
+sub whatever_is_said_of_a_record_costs_that_record {
+    my ($api, $status, $code) = @{ $_[0] };
+
+    my $what = "$api $status " . ($code // 'of a firewall');
+    my @id = edit($api, $what, 4);
+
+    $central->config(refuse => [$id[1]],
+                     refuse_as => { status => $status, code => $code });
+    is(run(), 0, "$what: the run ends well") or diag(said());
+    is(refused(), $id[1], "$what: one is set aside");
+    is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
+    clean();
+}
+
+
+sub what_is_said_of_the_line_costs_nothing {
+    my ($api, $status) = @{ $_[0] };
+
+    my @id = edit($api, "line $status", 3);
+
+    $central->fault(api => $api, path => $_, method => 'POST',
+                    kind => 'status', value => $status, times => 100)
+        for $api eq 'v5' ? 'queued_records' : 'push';
+    $central->fault(api => $api, path => 'site_status', kind => 'status',
+                    value => $status, times => 100);
+    is(run(), 1, "$api $status: the run fails");
+    is(refused(), '', "$api $status: and nothing is set aside");
+    cmp_ok(scalar(grep { $_ > 500 } pushes($api)), '<', 2,
+           "$api $status: what is large is sent once");
+    clean();
+    is(there($api, $id[2]), "line $status $id[2]",
+       "$api $status: it goes when the line is well");
+}
+
+
+sub a_line_that_is_mended_goes_on_in_the_same_run {
+    for my $api (qw(v5 v6)) {
+        my @id = edit($api, 'mended', 3);
+
+        $central->fault(api => $api, method => 'POST', kind => 'status',
+                        path => $api eq 'v5' ? 'queued_records' : 'push',
+                        value => 502);
+        is(run(), 0, "$api: a proxy in trouble once") or diag(said());
+        is(there($api, $id[2]), "mended $id[2]", 'costs nothing');
+    }
+    clean();
+}
+
+
+sub what_the_legacy_server_says_of_a_push_to_v6_is_waited_for {
+    my @words = (
+        q{Legacy server error - Sync api error, url: 'http://legacy/', }
+            . q{route: '/sync/v5/site' - status: '503 Service Unavailable' - }
+            . q{code: 'Other("sync_is_running")' message: '' data: 'null'},
+        q{Legacy server error - Sync api error - status: '502 Bad Gateway' }
+            . q{text: '<html>'},
+    );
+
+    for my $text (@words) {
+        my @id = edit(v6 => 'asked', 2);
+
+        $central->fault(api => 'v6', path => $_, kind => 'error_code',
+                        value => { otherServerError => $text }, times => 2)
+            for qw(push pull);
+        is(run(), 0, 'what v6 met at the legacy server is waited for')
+            or diag(said());
+        is(there(v6 => $id[1]), "asked $id[1]", 'and the push gets there');
+        is(refused(), '', 'with nothing refused');
+        clean();
+    }
+}
+
+
+sub a_batch_that_is_torn_is_not_sent_again_as_it_was {
+    my @id = edit(v5 => 'torn' . 'x' x 2000, 100);
+
+    pushes('v5');
+    $central->fault(api => 'v5', path => 'queued_records', method => 'POST',
+                    kind => 'drop_before');
+    is(run(), 0, 'a push that is torn once') or diag(said());
+
+    my ($first, @rest) = pushes('v5');
+    cmp_ok((sort { $b <=> $a } @rest)[0], '<', $first / 2,
+           'goes on in smaller pieces');
+    like(there(v5 => $id[-1]), qr/^torn/, 'to its end');
+    clean();
+}
+
+
+sub a_record_that_breaks_the_line_is_set_aside_after_three_runs {
+    my ($api) = @_;
+
+    my @id = edit($api, 'breaks', 4);
+    my ($table, $key, $column) = @{ $TABLE{$api} };
+
+    query("UPDATE $table SET $column = '" . 'x' x 100_000
+          . "' WHERE $key = '$id[1]'");
+    $central->config(breaks => [$id[1]]);
+    pushes($api);
+
+    $central->change(
+        tableName => 'unit', recordId => "PULLED$api", action => 'insert',
+        recordData => { ID => "PULLED$api", units => 'x', comment => '',
+                        order_number => 1 });
+    is(run(), 1, "$api: a record that breaks the line");
+    is(refused(), '', 'is not set aside at once');
+    like(said(), qr/\Q$id[1]\E/, 'but named');
+
+    my @large = grep { $_ > 100_000 } pushes($api);
+    cmp_ok(scalar(@large), '<=', 3, 'it is sent in a batch or two, and alone');
+
+    is(run(), 1, 'nor by the second run');
+    @large = grep { $_ > 100_000 } pushes($api);
+    is(scalar(@large), 1, 'which sends it once');
+
+    is(run(), 0, 'the third run sets it aside') or diag(said());
+    is(refused(), $id[1], 'it and no other');
+    @large = grep { $_ > 100_000 } pushes($api);
+    is(scalar(@large), 1, 'having sent it once');
+    is(there($api, $_), "breaks $_", 'the others are there')
+        for @id[0, 2, 3];
+    is(query("SELECT count(*) FROM unit WHERE ID = 'PULLED$api'"), 1,
+       'and the pulls have run');
+
+    $central->config(breaks => []);
+    run('retry');
+    clean();
+}
+
+
+sub a_record_that_is_too_large_for_central_is_set_aside {
+    my @id = edit(v6 => 'large', 3);
+
+    query('UPDATE asset SET notes = hex(zeroblob(5500000)) WHERE id = '
+          . "'$id[0]'");
+    is(run(), 0, 'a record that central takes no body for') or diag(said());
+    is(refused(), $id[0], 'is set aside');
+    is(there(v6 => $id[2]), "large $id[2]", 'the others go');
+    query("UPDATE asset SET notes = 'small' WHERE id = '$id[0]'");
+    clean();
+}
+
+
+sub a_central_that_died_before_it_integrated_is_told_again {
+    my @id = edit(v6 => 'open', 5);
+
+    # it is away for the rest of the run
+    $central->config(dies => 1);
+    $central->fault(api => 'v6', path => 'site_status', kind => 'status',
+                    value => 502, times => 100);
+    is(run(), 1, 'a push, and central dies before it integrates');
+    isnt(there(v6 => $id[0]), "open $id[0]", 'it does not have the records');
+    $central->clear_faults;
+    pushes('v6');
+
+    is(run(), 0, 'the next run has nothing to send');
+    is(scalar(@{[pushes('v6')]}), 1, 'and tells that this was all');
+    is(there(v6 => $id[0]), "open $id[0]", 'then central has them');
+    is(run(), 0, 'the one after');
+    is(scalar(@{[pushes('v6')]}), 0, 'has nothing to tell');
+
+    # it is back before it is asked whether it integrates
+    @id = edit(v6 => 'back', 5);
+    $central->config(dies => 1);
+    $central->fault(api => 'v6', path => 'site_status', kind => 'drop_before');
+    is(run(), 0, 'a central that died is back soon');
+    is(there(v6 => $id[0]), "back $id[0]", 'and has the records');
+    clean();
+}
+
+
+sub a_known_server_that_closes_is_not_said_to_want_https {
+    $central->fault(api => 'v5', path => 'site', kind => 'drop_before',
+                    times => 10);
+    is(run(), 1, 'a known server closes the connection');
+    like(said(), qr/closed the connection without an answer/, 'is said');
+    unlike(said(), qr/https/, 'and nothing of https');
+    clean();
+
+    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database',
+                   site_path('other.sqlite'), '--url', $central->url,
+                   '--username', 'Clinic 7', '--password-file',
+                   site_path('password'), 'sync');
+    $central->fault(api => 'v5', path => 'site', kind => 'drop_before',
+                    times => 10);
+    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
+    like(said(), qr/if it wants https/, 'one that never answered may');
+    $central->clear_faults;
+}
