@@ -19,6 +19,7 @@
 
 static ngx_int_t ngx_http_msync_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_msync_init_process(ngx_cycle_t *cycle);
+static void ngx_http_msync_exit_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_msync_init(ngx_conf_t *cf);
 static void *ngx_http_msync_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_msync_create_loc_conf(ngx_conf_t *cf);
@@ -213,7 +214,7 @@ ngx_module_t  ngx_http_msync_module = {
     ngx_http_msync_init_process,           /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_msync_exit_process,           /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -275,6 +276,8 @@ ngx_http_msync_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_msync_child_init(mcf);
+
     site = mcf->sites.elts;
 
     for (i = 0; i < mcf->sites.nelts; i++) {
@@ -285,6 +288,13 @@ ngx_http_msync_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_msync_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_msync_child_exit();
 }
 
 

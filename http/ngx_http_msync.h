@@ -35,8 +35,9 @@
 #define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms */
 #define NGX_HTTP_MSYNC_STOPPED        30000          /* ms without a helper */
 
-/* of our own child: exec() failed, id: errno */
+/* of our own child: exec() comes next, or has failed (id: errno) */
 #define NGX_HTTP_MSYNC_FRAME_FAILED   0
+#define NGX_HTTP_MSYNC_FRAME_EXECUTES 32
 
 
 typedef struct ngx_http_msync_site_s    ngx_http_msync_site_t;
@@ -149,6 +150,17 @@ typedef struct {
     ngx_event_t               timer;         /* starts the next one */
     ngx_event_t               hello;         /* ends a silent one */
     ngx_event_t               stale;         /* ends the last document */
+    ngx_event_t               ended;         /* waits for how it ended */
+    ngx_event_t               ping;          /* asks whether it is there */
+    ngx_uint_t                waits;         /* of "ended" so far */
+    ngx_uint_t                silent;        /* pings in a row that it neither
+                                                answered nor worked at */
+    uint64_t                  pings;
+    uint64_t                  used;          /* processor time at the last */
+    volatile sig_atomic_t     exited;        /* set by a handler, with … */
+    volatile int              status;        /* … that of waitpid() */
+    unsigned                  answered:1;    /* the last ping */
+    unsigned                  executes:1;    /* it was at its exec() */
     unsigned                  greeted:1;     /* HELLO was received */
     unsigned                  configured:1;  /* CONFIG was sent */
     unsigned                  useless:1;     /* of another version */
@@ -348,6 +360,15 @@ void ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue);
 void ngx_http_msync_unwait(void *data);
 
 
+/* ngx_http_msync_child.c: the helper's process, seen from outside */
+
+void ngx_http_msync_child_init(ngx_http_msync_main_conf_t *mcf);
+void ngx_http_msync_child_exit(void);
+void ngx_http_msync_child_reason(ngx_http_msync_helper_t *h, char *reason);
+uint64_t ngx_http_msync_child_used(ngx_pid_t pid);
+void ngx_http_msync_child_kill(ngx_http_msync_helper_t *h);
+
+
 /* ngx_http_msync_helper.c, _spawn.c, _frame.c: worker 0 and the helper */
 
 void ngx_http_msync_helper_init(ngx_http_msync_site_t *site,
@@ -362,6 +383,7 @@ ngx_int_t ngx_http_msync_frame_read(ngx_http_msync_site_t *site,
 ngx_int_t ngx_http_msync_frame_config(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_frame_command(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_frame_request(ngx_http_msync_site_t *site);
+ngx_int_t ngx_http_msync_frame_ping(ngx_http_msync_site_t *site);
 
 
 /* ngx_http_msync_reply.c: answers */

@@ -162,6 +162,11 @@ ngx_http_msync_frame_handle(ngx_http_msync_site_t *site, msync_frame_t *frame,
         return ngx_http_msync_frame_failed(site, frame, reason);
     }
 
+    if (frame->type == NGX_HTTP_MSYNC_FRAME_EXECUTES && !site->helper.greeted) {
+        site->helper.executes = 1;
+        return NGX_OK;
+    }
+
     if (frame->type == MSYNC_FRAME_HELLO && !site->helper.greeted) {
         return ngx_http_msync_frame_hello(site, frame, data, reason);
     }
@@ -192,6 +197,11 @@ ngx_http_msync_frame_handle(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     case MSYNC_FRAME_LOG:
         ngx_http_msync_frame_log(site, frame, data);
+        rc = NGX_OK;
+        break;
+
+    case MSYNC_FRAME_PONG:
+        site->helper.answered = (frame->id == site->helper.pings);
         rc = NGX_OK;
         break;
     }
@@ -478,6 +488,14 @@ ngx_http_msync_frame_request(ngx_http_msync_site_t *site)
             return rc;
         }
     }
+}
+
+
+ngx_int_t
+ngx_http_msync_frame_ping(ngx_http_msync_site_t *site)
+{
+    return ngx_http_msync_frame_send(site, MSYNC_FRAME_PING,
+                                     ++site->helper.pings, 0);
 }
 
 

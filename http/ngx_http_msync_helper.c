@@ -17,6 +17,10 @@
 #define NGX_HTTP_MSYNC_SILENT      30000             /* without a HELLO */
 #define NGX_HTTP_MSYNC_STALE       5000              /* without a status */
 #define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
+#define NGX_HTTP_MSYNC_PING        10000
+#define NGX_HTTP_MSYNC_HANGS       6                 /* pings: a minute */
+#define NGX_HTTP_MSYNC_ENDED       20                /* for its status, … */
+#define NGX_HTTP_MSYNC_ENDED_MAX   50                /* so many times */
 
 
 static void ngx_http_msync_helper_start(ngx_event_t *ev);
@@ -24,6 +28,8 @@ static ngx_int_t ngx_http_msync_helper_connect(ngx_http_msync_site_t *site,
     ngx_socket_t fd);
 static void ngx_http_msync_helper_read(ngx_event_t *rev);
 static void ngx_http_msync_helper_write(ngx_event_t *wev);
+static void ngx_http_msync_helper_ended(ngx_event_t *ev);
+static void ngx_http_msync_helper_ping(ngx_event_t *ev);
 static void ngx_http_msync_helper_silent(ngx_event_t *ev);
 static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
@@ -44,6 +50,8 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
     ngx_http_msync_helper_event(&h->timer, ngx_http_msync_helper_start, site);
     ngx_http_msync_helper_event(&h->hello, ngx_http_msync_helper_silent, site);
     ngx_http_msync_helper_event(&h->stale, ngx_http_msync_helper_stale, site);
+    ngx_http_msync_helper_event(&h->ended, ngx_http_msync_helper_ended, site);
+    ngx_http_msync_helper_event(&h->ping, ngx_http_msync_helper_ping, site);
 
     /* the helper of before may have a long batch to end, as its status says */
 
@@ -88,6 +96,11 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
     h->greeted = 0;
     h->configured = 0;
     h->useless = 0;
+    h->executes = 0;
+    h->silent = 0;
+    h->answered = 1;
+    h->used = 0;
+    h->waits = 0;
 
     if (ngx_http_msync_spawn(site, &fd, &h->pid) != NGX_OK) {
         ngx_http_msync_helper_end(site, NGX_LOG_ERR,
@@ -106,6 +119,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
     }
 
     ngx_add_timer(&h->hello, NGX_HTTP_MSYNC_SILENT);
+    ngx_add_timer(&h->ping, NGX_HTTP_MSYNC_PING);
 }
 
 
@@ -157,7 +171,8 @@ ngx_http_msync_helper_read(ngx_event_t *rev)
     switch (rc) {
 
     case NGX_DONE:
-        ngx_http_msync_helper_end(site, NGX_LOG_WARN, "the helper has ended");
+        ngx_http_msync_helper_close(site);
+        ngx_http_msync_helper_ended(&h->ended);
         return;
 
     case NGX_ERROR:
@@ -245,6 +260,72 @@ ngx_http_msync_helper_pump(ngx_http_msync_site_t *site)
 }
 
 
+/* its end of the channel is closed before its status can be taken */
+
+static void
+ngx_http_msync_helper_ended(ngx_event_t *ev)
+{
+    char                      reason[NGX_HTTP_MSYNC_REASON_MAX];
+    ngx_http_msync_site_t    *site;
+    ngx_http_msync_helper_t  *h;
+
+    site = ev->data;
+    h = &site->helper;
+
+    if (!h->exited && ngx_process == NGX_PROCESS_WORKER
+        && h->waits++ < NGX_HTTP_MSYNC_ENDED_MAX)
+    {
+        ngx_add_timer(&h->ended, NGX_HTTP_MSYNC_ENDED);
+        return;
+    }
+
+    ngx_http_msync_child_reason(h, reason);
+    ngx_http_msync_helper_end(site, NGX_LOG_WARN, reason);
+}
+
+
+/*
+ * A helper answers whenever it waits, and between two statements of SQLite; one
+ * of those may take long, but then it works.  One that neither answers nor
+ * works for a minute is stopped, or its disk is dead: it is ended, and the next
+ * one waits for its lock, so there are never two.
+ */
+
+static void
+ngx_http_msync_helper_ping(ngx_event_t *ev)
+{
+    uint64_t                  used;
+    ngx_http_msync_site_t    *site;
+    ngx_http_msync_helper_t  *h;
+
+    site = ev->data;
+    h = &site->helper;
+
+    used = ngx_http_msync_child_used(h->pid);
+
+    if (h->answered || used == 0 || used != h->used) {
+        h->silent = 0;
+
+    } else if (++h->silent == NGX_HTTP_MSYNC_HANGS) {
+        ngx_http_msync_child_kill(h);
+        ngx_http_msync_helper_end(site, NGX_LOG_ERR,
+                                  "the helper hung: for a minute it neither "
+                                  "answered nor worked, so it was ended; is "
+                                  "its disk all right?");
+        return;
+    }
+
+    h->used = used;
+
+    if (h->greeted) {
+        h->answered = 0;
+        (void) ngx_http_msync_frame_ping(site);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_MSYNC_PING);
+}
+
+
 static void
 ngx_http_msync_helper_silent(ngx_event_t *ev)
 {
@@ -252,12 +333,7 @@ ngx_http_msync_helper_silent(ngx_event_t *ev)
 
     site = ev->data;
 
-    /* it holds the other end of the channel, so the process is still there */
-
-    if (kill(site->helper.pid, SIGTERM) == -1) {
-        ngx_log_error(NGX_LOG_INFO, ev->log, ngx_errno,
-                      "kill(%P, SIGTERM) failed", site->helper.pid);
-    }
+    ngx_http_msync_child_kill(&site->helper);
 
     ngx_http_msync_helper_end(site, NGX_LOG_ERR, "the helper says nothing");
 }
@@ -315,6 +391,10 @@ ngx_http_msync_helper_close(ngx_http_msync_site_t *site)
         ngx_del_timer(&h->hello);
     }
 
+    if (h->ping.timer_set) {
+        ngx_del_timer(&h->ping);
+    }
+
     if (h->connection) {
         ngx_close_connection(h->connection);
         h->connection = NULL;
@@ -370,6 +450,10 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
         ngx_del_timer(&h->stale);
     }
 
+    if (h->ended.timer_set) {
+        ngx_del_timer(&h->ended);
+    }
+
     /*
      * After an upgrade nobody looks into this zone again: from now on it takes
      * nothing, and what it has taken is for the helper to keep.  After a reload
@@ -380,6 +464,12 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     if (h->connection && h->configured) {
         (void) ngx_http_msync_frame_command(site);
+    }
+
+    /* one that seems to hang would not see that its channel is closed */
+
+    if (h->connection && h->silent) {
+        ngx_http_msync_child_kill(h);
     }
 
     ngx_http_msync_helper_close(site);

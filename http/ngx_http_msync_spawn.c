@@ -20,8 +20,10 @@
 static ngx_int_t ngx_http_msync_spawn_pair(ngx_socket_t *fd, ngx_log_t *log);
 static void ngx_http_msync_spawn_child(ngx_http_msync_site_t *site,
     ngx_socket_t fd, ngx_socket_t log, ngx_pid_t parent);
+static void ngx_http_msync_spawn_tell(ngx_socket_t fd, ngx_uint_t type,
+    ngx_err_t err);
 static void ngx_http_msync_spawn_signals(void);
-static void ngx_http_msync_spawn_limits(void);
+static void ngx_http_msync_spawn_limits(ngx_uint_t bound, ngx_int_t priority);
 static ngx_err_t ngx_http_msync_spawn_descriptors(ngx_socket_t fd,
     ngx_socket_t log);
 static void ngx_http_msync_spawn_close(int first);
@@ -61,6 +63,8 @@ ngx_http_msync_spawn(ngx_http_msync_site_t *site, ngx_socket_t *fd,
 
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &old);
+
+    site->helper.exited = 0;
 
     *pid = fork();
 
@@ -127,10 +131,17 @@ static void
 ngx_http_msync_spawn_child(ngx_http_msync_site_t *site, ngx_socket_t fd,
     ngx_socket_t log, ngx_pid_t parent)
 {
-    char           *argv[3];
-    sigset_t        none;
-    ngx_err_t       err;
-    msync_frame_t   frame;
+    char             *argv[3];
+    sigset_t          none;
+    ngx_err_t         err;
+    ngx_int_t         priority;
+    ngx_uint_t        bound;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+    priority = ccf->priority;
+    bound = (ngx_get_cpu_affinity(ngx_worker) != NULL);
 
     ngx_http_msync_spawn_signals();
 
@@ -146,7 +157,7 @@ ngx_http_msync_spawn_child(ngx_http_msync_site_t *site, ngx_socket_t fd,
 
     (void) setsid();
 
-    ngx_http_msync_spawn_limits();
+    ngx_http_msync_spawn_limits(bound, priority);
 
     err = ngx_http_msync_spawn_descriptors(fd, log);
 
@@ -158,21 +169,33 @@ ngx_http_msync_spawn_child(ngx_http_msync_site_t *site, ngx_socket_t fd,
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
 
+        ngx_http_msync_spawn_tell(MSYNC_CONTROL_FD,
+                                  NGX_HTTP_MSYNC_FRAME_EXECUTES, 0);
+
         (void) execve(argv[0], argv, ngx_http_msync_environment);
 
         err = ngx_errno;
         fd = MSYNC_CONTROL_FD;
     }
 
+    ngx_http_msync_spawn_tell(fd, NGX_HTTP_MSYNC_FRAME_FAILED, err);
+
+    _exit(127);
+}
+
+
+static void
+ngx_http_msync_spawn_tell(ngx_socket_t fd, ngx_uint_t type, ngx_err_t err)
+{
+    msync_frame_t  frame;
+
     ngx_memzero(&frame, sizeof(msync_frame_t));
     frame.magic = MSYNC_CONTROL_MAGIC;
     frame.version = MSYNC_CONTROL_VERSION;
-    frame.type = NGX_HTTP_MSYNC_FRAME_FAILED;
+    frame.type = type;
     frame.id = err;
 
     (void) send(fd, &frame, sizeof(msync_frame_t), MSG_NOSIGNAL);
-
-    _exit(127);
 }
 
 
@@ -192,27 +215,38 @@ ngx_http_msync_spawn_signals(void)
 }
 
 
+/*
+ * What nginx was told about its workers is not for the helper.  A hardened unit
+ * may end whoever changes priorities or affinity, so they are left alone where
+ * nginx has not changed them.
+ */
+
 static void
-ngx_http_msync_spawn_limits(void)
+ngx_http_msync_spawn_limits(ngx_uint_t bound, ngx_int_t priority)
 {
     cpu_set_t      cpus;
     ngx_uint_t     i;
     struct rlimit  limit;
 
     (void) umask(027);
-    (void) setpriority(PRIO_PROCESS, 0, 0);
 
-    CPU_ZERO(&cpus);
-
-    for (i = 0; i < CPU_SETSIZE; i++) {
-        CPU_SET(i, &cpus);
+    if (priority) {
+        (void) setpriority(PRIO_PROCESS, 0, 0);
     }
 
-    (void) sched_setaffinity(0, sizeof(cpu_set_t), &cpus);
+    if (bound) {
+        CPU_ZERO(&cpus);
+
+        for (i = 0; i < CPU_SETSIZE; i++) {
+            CPU_SET(i, &cpus);
+        }
+
+        (void) sched_setaffinity(0, sizeof(cpu_set_t), &cpus);
+    }
 
     /* a core dump would hold the password */
 
-    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+    if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur) {
         limit.rlim_cur = 0;
         (void) setrlimit(RLIMIT_CORE, &limit);
     }

@@ -23,6 +23,9 @@ Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 one_helper_with_several_workers();
 the_helper_has_what_it_needs_only();
 a_killed_helper_is_replaced();
+a_helper_that_hangs_is_replaced();
+a_helper_that_hangs_does_not_outlive_its_nginx();
+a_helper_that_dies_by_itself();
 a_helper_that_fails_is_started_ever_later();
 a_worker_is_killed();
 reload_in_the_usual_way();
@@ -151,10 +154,66 @@ sub a_killed_helper_is_replaced {
     };
 
     ok($new, 'another helper is started');
+    ok(scalar(grep { /\[warn\].*ended by signal 9 \(Killed\)/ }
+              $nginx->log_lines), 'the log says what ended it');
     is(scalar(grep { $_->{status} != 200 } @served), 0,
        'the status is served all the while');
     ok(is_reported($nginx), 'the other one reports');
     helpers_are(1, 'one helper');
+    ends_well($nginx, KILLED);
+}
+
+
+# As SIGSTOP, a frozen container or a dead disk under it leaves one: it hears
+# nothing, and its channel stays open.
+sub a_helper_that_hangs_is_replaced {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my $pid = fake()->pid;
+
+    kill STOP => $pid;
+
+    ok(wait_until(sub { !is_running($pid) }, 120), 'it is ended');
+    ok(scalar(grep { /\[error\].*clinic: the helper hung/ } $nginx->log_lines),
+       'the log says why');
+    ok(is_reported($nginx), 'another one reports');
+    isnt(fake()->pid, $pid, 'which is another one');
+    helpers_are(1, 'one helper');
+    ends_well($nginx, KILLED);
+}
+
+
+# One of the reload, whose channel nobody can close for it.
+sub a_helper_that_hangs_does_not_outlive_its_nginx {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+    my $pid = fake()->pid;
+
+    kill STOP => $pid;
+    sleep 25;
+
+    ok($nginx->stop, 'nginx quits');
+    ok(wait_until(sub { !is_running($pid) }), 'and so does the helper');
+}
+
+
+sub a_helper_that_dies_by_itself {
+    my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
+    my $path = "$dir/dies";
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} "#!/bin/sh\nkill -SYS \$\$\n";
+    close $handle or die "$path: $!\n";
+    chmod 0755, $path or die "$path: $!\n";
+
+    my $nginx = nginx(http => site_config('clinic', helper => $path));
+
+    ok($nginx->wait_status(sub {
+        ($_->{error}{fullError} // q()) =~
+            /ended by signal 31 \(Bad system call\) before it said a word/;
+    }), 'the status says which signal, and when');
     ends_well($nginx, KILLED);
 }
 
