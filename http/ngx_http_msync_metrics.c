@@ -40,7 +40,7 @@ static u_char *ngx_http_msync_metric_state(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_error(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
-static u_char *ngx_http_msync_metric_success(u_char *p, char *name,
+static u_char *ngx_http_msync_metric_time(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_duration(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
@@ -85,13 +85,31 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "Records that could not be integrated.",
       ngx_http_msync_gauge(integration_errors) },
 
+    { "msync_dismissed_records", "gauge", "records",
+      "Records that failed and were dismissed, not among the errors.",
+      ngx_http_msync_gauge(dismissed) },
+
+    { "msync_never_sent_records", "gauge", "records",
+      "Rows from before msync that were never at the centre.",
+      ngx_http_msync_gauge(never_sent) },
+
+    { "msync_database_wal_bytes", "gauge", "bytes",
+      "Size of the write-ahead log of the database.",
+      ngx_http_msync_gauge(wal_bytes) },
+
+    { "msync_database_locked_timestamp_seconds", "gauge", "seconds",
+      "Since when another program keeps the database locked, absent if none.",
+      ngx_http_msync_metric_time,
+      offsetof(msync_status_frame_t, locked_since) },
+
     { "msync_interval_seconds", "gauge", "seconds",
       "Time between scheduled runs, 0 without a schedule.",
       ngx_http_msync_gauge(interval) },
 
     { "msync_last_success_timestamp_seconds", "gauge", "seconds",
       "When the last successful run ended, absent before the first.",
-      ngx_http_msync_metric_success, 0 },
+      ngx_http_msync_metric_time,
+      offsetof(msync_status_frame_t, last_success) },
 
     { "msync_last_duration_seconds", "gauge", "seconds",
       "How long the last successful run took.",
@@ -280,16 +298,21 @@ ngx_http_msync_metric_error(u_char *p, char *name, ngx_http_msync_sample_t *s,
 }
 
 
+/* a moment that has not come is not told */
+
 static u_char *
-ngx_http_msync_metric_success(u_char *p, char *name,
+ngx_http_msync_metric_time(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset)
 {
-    if (s->fields.last_success == 0) {
+    int64_t  *value;
+
+    value = (int64_t *) ((char *) &s->fields + offset);
+
+    if (*value == 0) {
         return p;
     }
 
-    return ngx_sprintf(p, "%s{site=\"%V\"} %L\n", name, s->site,
-                       s->fields.last_success);
+    return ngx_http_msync_metric_gauge(p, name, s, offset);
 }
 
 

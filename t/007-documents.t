@@ -214,6 +214,24 @@ sub counters_go_on_with_the_next_helper {
                        "$name: $served{$name}");
     }
 
+    $fake->status(state => 'idle', runs => 3, records_pushed => 10,
+                  dismissed => 2, never_sent => 7, wal_bytes => 4096,
+                  locked_since => 1_700_000_000);
+    Test::More::ok(wait_until(sub {
+        metric($nginx, 'msync_never_sent_records') == 7;
+    }), 'rows that were never sent are told');
+    Test::More::is(metric($nginx, 'msync_dismissed_records'), 2,
+                   'and dismissed ones');
+    Test::More::is(metric($nginx, 'msync_database_wal_bytes'), 4096,
+                   'and the size of the log');
+    Test::More::is(metric($nginx, 'msync_database_locked_timestamp_seconds'),
+                   1_700_000_000, 'and since when it is locked');
+
+    $fake->status(state => 'idle', runs => 3, records_pushed => 10);
+    Test::More::ok(wait_until(sub {
+        !defined metric($nginx, 'msync_database_locked_timestamp_seconds');
+    }), 'which is not told of one that is not');
+
     $fake->exit(1);
     Test::More::ok(wait_until(sub { metric($nginx, 'msync_runs_total') == 6 }),
                    'the runs of the next helper are added');

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "store/buffer.h"
 #include "store/changelog.h"
+#include "store/disk.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/lock.h"
@@ -97,7 +98,7 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.integration_errors = status->failed;
     frame.dismissed = status->dismissed;
     frame.never_sent = status->never_sent;
-    frame.wal_bytes = status->wal_bytes;
+    frame.wal_bytes = serve->store ? msync_store_log_octets(serve->store) : 0;
     frame.locked_since = status->locked_since / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished

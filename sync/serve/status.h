@@ -30,7 +30,6 @@ typedef struct {
     int64_t            failed;     /* records that failed to integrate */
     int64_t            dismissed;  /* … and were dismissed, not among those */
     int64_t            never_sent; /* rows of before msync, see send.h */
-    int64_t            wal_bytes;  /* of the database's log */
     int64_t            locked_since;  /* ms, by another program; 0: it is not */
     int64_t            next_sync;  /* ms, 0: none planned */
     long               interval;
