@@ -54,6 +54,7 @@ no_certificates();
 a_password_file_that_is_mended();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
+what_nginx_takes_the_helper_takes();
 
 done_testing();
 
@@ -177,4 +178,52 @@ sub secrets_in_a_closed_directory {
     $nginx->post('/api/trigger');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it is used');
     ok($nginx->stop, 'quit');
+}
+
+
+# The ends of every range: a site of its own for each.
+sub what_nginx_takes_the_helper_takes {
+    my @edges = (
+        [max_response => '1k'], [max_response => '1g'], [limit_rate => 1],
+        [limit_rate => '1024g'], [interval => 0], [interval => '366d'],
+        [batch_size => 'push=1 remote_pull=1 central_pull=1'],
+        [batch_size => 'push=100000 remote_pull=100000 central_pull=100000'],
+        [connect_timeout => '1ms'], [connect_timeout => '24h'],
+        [read_timeout => '1ms'], [read_timeout => '24h'],
+        [changelog_keep => 0], [changelog_keep => '3660d'],
+        [hardware_id => 'x' x 64], [hardware_id => 'a-B_0.:'],
+        [protocol => 'auto'], [protocol => 'v6'],
+        [username => 'x' x 256], [username => "'\xc3\xa9 \\\\ \"'"],
+        [url => 'http://127.0.0.1/' . 'x' x 1007],
+        [url => 'HTTPS://Example.ORG:65535/a%20b/'],
+        [url => 'http://[::1]:1'],
+        map({ [proxy => $_] } qw(http://127.0.0.1:1 https://127.0.0.1
+                                 socks5://u:p@127.0.0.1:1 SOCKS5H://h)),
+        [database => q(") . site_path("d\xc3\xa9 'b.sqlite") . q(")],
+        [password_sha256 => 'ABCDEF0123456789' x 4],
+    );
+    my $n = 0;
+    my (@sites, @locations);
+
+    for my $edge (@edges) {
+        my $name = 'edge' . ++$n;
+
+        push @sites, site_config($name, helper => $ENV{TEST_NGINX_MSYNC},
+                                 interval => 0, @$edge);
+        push @locations, "location /$name/ { msync $name; }";
+    }
+
+    my $nginx = start_nginx(http => "@sites", server => "@locations");
+
+    for my $i (1 .. @edges) {
+        my ($name, $value) = @{ $edges[$i - 1] };
+        my $status = $nginx->wait_status(sub { $_->{state} ne 'stopped' },
+                                         api => "/edge$i");
+
+        is($status->{state}, 'pre_initialisation',
+           "$name " . substr $value, 0, 40);
+    }
+
+    ok($nginx->stop, 'quit');
+    is(join('', $nginx->alarms), '', 'no alarm');
 }

@@ -21,10 +21,17 @@
                 "[] stands for the built-in catalogue alone."
 
 
+
+static int catalogue_noted_file(msync_cli_t *cli, char **file,
+    msync_err_t *err);
+static msync_catalogue_t *catalogue_load_noted(const char *file,
+    msync_err_t *err);
+
+
 /* a database that is not there yet has none; *file is owned by the caller */
 
 static int
-noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
+catalogue_noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
 {
     int             rc;
     msync_store_t  *store;
@@ -51,7 +58,7 @@ noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
 
 
 static msync_catalogue_t *
-load_noted(const char *file, msync_err_t *err)
+catalogue_load_noted(const char *file, msync_err_t *err)
 {
     if (access(file, R_OK) == -1) {
         msync_err_set(err, MSYNC_ERR_UNKNOWN, "this database goes by the "
@@ -79,12 +86,14 @@ msync_cli_load_catalogue(msync_cli_t *cli, bool strict, msync_err_t *err)
 
     cli->catalogue = msync_catalogue_builtin(err);
 
-    if (cli->catalogue == NULL || noted_file(cli, &file, err) != MSYNC_OK) {
+    if (cli->catalogue == NULL
+        || catalogue_noted_file(cli, &file, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
     if (file != NULL && *file != '\0') {
-        noted = load_noted(file, err);
+        noted = catalogue_load_noted(file, err);
 
         if (noted != NULL) {
             msync_catalogue_free(&cli->catalogue);

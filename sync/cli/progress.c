@@ -12,10 +12,15 @@
 #define LEFT_AFTER  5000               /* ms of a step before a guess is one */
 
 
+static void progress_left(const msync_cli_t *cli, const msync_step_log_t *now);
+static void progress_line(msync_cli_t *cli, int step,
+    const msync_step_log_t *now);
+
+
 /* how long the rest of the step takes at the pace that it had so far */
 
 static void
-print_left(const msync_cli_t *cli, const msync_step_log_t *now)
+progress_left(const msync_cli_t *cli, const msync_step_log_t *now)
 {
     int64_t  passed, done, left;
 
@@ -43,13 +48,13 @@ print_left(const msync_cli_t *cli, const msync_step_log_t *now)
 
 
 static void
-print_line(msync_cli_t *cli, int step, const msync_step_log_t *now)
+progress_line(msync_cli_t *cli, int step, const msync_step_log_t *now)
 {
     printf("\r%-14s", msync_step_title(step));
 
     if (now->total >= 0) {
         printf(" %lld/%lld", (long long) now->done, (long long) now->total);
-        print_left(cli, now);
+        progress_left(cli, now);
     }
 
     printf("\033[K%s", now->finished ? "\n" : "");
@@ -81,7 +86,7 @@ msync_cli_progress(void *data, const msync_log_entry_t *entry, bool step)
         }
 
         if (cli->terminal) {
-            print_line(cli, i, now);
+            progress_line(cli, i, now);
 
         } else if (step && now->finished) {
             printf("%s %lld/%lld\n", msync_step_title(i),

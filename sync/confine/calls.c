@@ -105,7 +105,7 @@
 
 /* without these, files and processes of others would be in reach */
 
-static const unsigned  refused[] = {
+static const unsigned  calls_refused[] = {
     SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv,
     SYS_process_vm_writev, SYS_kcmp, SYS_mount, SYS_umount2, SYS_pivot_root,
     SYS_chroot, SYS_unshare, SYS_setns, SYS_personality, SYS_bpf,
@@ -169,9 +169,9 @@ static const unsigned  refused[] = {
 #endif
 };
 
-#define NREFUSED  (sizeof(refused) / sizeof(*refused))
+#define NREFUSED  (sizeof(calls_refused) / sizeof(*calls_refused))
 
-static const struct sock_filter  head[] = {
+static const struct sock_filter  calls_head[] = {
     LOAD(arch),
     UNLESS(CONFINE_ARCH),
     RETURN(REFUSED),
@@ -182,7 +182,7 @@ static const struct sock_filter  head[] = {
 #endif
 };
 
-static const struct sock_filter  tail[] = {
+static const struct sock_filter  calls_tail[] = {
 #ifdef SYS_clone3
     SKIP(1, SYS_clone3),
     RETURN(SECCOMP_RET_ERRNO | ENOSYS),
@@ -232,7 +232,8 @@ static const struct sock_filter  tail[] = {
 
 
 static struct sock_filter *
-append(struct sock_filter *end, const struct sock_filter *code, size_t size)
+calls_append(struct sock_filter *end, const struct sock_filter *code,
+    size_t size)
 {
     memcpy(end, code, size);
 
@@ -257,8 +258,9 @@ msync_confine_calls(void)
         OF(SYS_rt_tgsigqueueinfo, self, self),
         OF(SYS_prlimit64, self, 0),
     };
-    struct sock_filter        filter[(sizeof(head) + sizeof(own) + sizeof(tail))
-                                     / sizeof(*head) + 2 * NREFUSED];
+    struct sock_filter        filter[(sizeof(calls_head) + sizeof(own)
+                                      + sizeof(calls_tail))
+                                     / sizeof(*calls_head) + 2 * NREFUSED];
 
 #ifdef SYS_socketcall
     msync_log(MSYNC_LOG_NOTICE, "libc makes sockets by socketcall(2) on this "
@@ -266,15 +268,15 @@ msync_confine_calls(void)
               "the helper opens is not confined");
 #endif
 
-    end = append(filter, head, sizeof(head));
+    end = calls_append(filter, calls_head, sizeof(calls_head));
 
     for (i = 0; i < NREFUSED; i++) {
-        *end++ = (struct sock_filter) SKIP(1, refused[i]);
+        *end++ = (struct sock_filter) SKIP(1, calls_refused[i]);
         *end++ = (struct sock_filter) RETURN(REFUSED);
     }
 
-    end = append(end, own, sizeof(own));
-    end = append(end, tail, sizeof(tail));
+    end = calls_append(end, own, sizeof(own));
+    end = calls_append(end, calls_tail, sizeof(calls_tail));
 
     program.len = (unsigned short) (end - filter);
     program.filter = filter;

@@ -59,22 +59,28 @@ typedef struct {
     uint64_t  fs;
     uint64_t  net;
     uint64_t  scoped;
-} ruleset_t;
+} confine_ruleset_t;
 
 typedef struct {
     uint64_t  allowed;
     int32_t   parent;
-} __attribute__((packed)) path_rule_t;
+} __attribute__((packed)) confine_rule_t;
 
 typedef struct {
     dev_t     dev;
     ino_t     ino;
-} identity_t;
+} confine_identity_t;
+
+
+static confine_identity_t confine_identify(const char *path);
+static void confine_allow(int ruleset, const char *path, uint64_t access);
+static int confine_ruleset(void);
+static void confine_files(void);
 
 
 /* what changes only with the system */
 
-static const char *const  directories[] = {
+static const char *const  confine_directories[] = {
     "/etc/ssl",                    /* authorities, openssl.cnf */
     "/etc/pki",
     "/usr/lib/ssl",
@@ -92,7 +98,7 @@ static const char *const  directories[] = {
 
 /* the last one is ssl_trusted_certificate */
 
-static const char  *files[] = {
+static const char  *confine_file_names[] = {
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
@@ -105,16 +111,16 @@ static const char  *files[] = {
     NULL
 };
 
-#define NFILES  (sizeof(files) / sizeof(*files))
+#define NFILES  (sizeof(confine_file_names) / sizeof(*confine_file_names))
 
-static identity_t  identities[NFILES];
-static bool        confined;
+static confine_identity_t  confine_identities[NFILES];
+static bool        confine_done;
 
 
-static identity_t
-identify(const char *path)
+static confine_identity_t
+confine_identify(const char *path)
 {
-    identity_t   identity = { 0, 0 };
+    confine_identity_t   identity = { 0, 0 };
     struct stat  st;
 
     if (path != NULL && stat(path, &st) == 0) {
@@ -147,8 +153,13 @@ msync_confine_process(int first)
     /* a dump or a debugger would see the password */
     (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 
-    memset(&limit, 0, sizeof(limit));
-    (void) setrlimit(RLIMIT_CORE, &limit);
+    /* a hardened unit may end whoever sets a limit, so none is set twice */
+    if (getrlimit(RLIMIT_CORE, &limit) == 0
+        && (limit.rlim_cur != 0 || limit.rlim_max != 0))
+    {
+        memset(&limit, 0, sizeof(limit));
+        (void) setrlimit(RLIMIT_CORE, &limit);
+    }
 
     /* not of processes: the kernel counts those of all nginx's workers */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0
@@ -161,9 +172,9 @@ msync_confine_process(int first)
 
 
 static void
-allow(int ruleset, const char *path, uint64_t access)
+confine_allow(int ruleset, const char *path, uint64_t access)
 {
-    path_rule_t  rule;
+    confine_rule_t  rule;
 
     /* what is not there needs no rule */
     rule.parent = path ? open(path, O_PATH|O_CLOEXEC) : -1;
@@ -179,10 +190,10 @@ allow(int ruleset, const char *path, uint64_t access)
 /* a new kernel knows more than this; what it knows beyond is not asked */
 
 static int
-create_ruleset(void)
+confine_ruleset(void)
 {
     long       version;
-    ruleset_t  set;
+    confine_ruleset_t  set;
 
     version = syscall(SYS_RULESET, NULL, 0, RULESET_VERSION);
     if (version < 1) {
@@ -216,7 +227,7 @@ confine_files(void)
     char    target[PATH_MAX];
     size_t  i;
 
-    ruleset = create_ruleset();
+    ruleset = confine_ruleset();
 
     if (ruleset == -1) {
         msync_log(MSYNC_LOG_NOTICE, "this kernel has no Landlock (%s): the "
@@ -224,16 +235,17 @@ confine_files(void)
         return;
     }
 
-    for (i = 0; directories[i] != NULL; i++) {
-        allow(ruleset, directories[i], FS_READ_FILE|FS_READ_DIR);
+    for (i = 0; confine_directories[i] != NULL; i++) {
+        confine_allow(ruleset, confine_directories[i],
+                      FS_READ_FILE|FS_READ_DIR);
     }
 
     for (i = 0; i < NFILES; i++) {
-        allow(ruleset, files[i], FS_READ_FILE);
+        confine_allow(ruleset, confine_file_names[i], FS_READ_FILE);
     }
 
-    allow(ruleset, "/dev/null", FS_READ_FILE|FS_WRITE_FILE);
-    allow(ruleset, "/dev/urandom", FS_READ_FILE);
+    confine_allow(ruleset, "/dev/null", FS_READ_FILE|FS_WRITE_FILE);
+    confine_allow(ruleset, "/dev/urandom", FS_READ_FILE);
 
     /* a service of its own that writes it has a folder of its own */
     if (realpath("/etc/resolv.conf", target) != NULL
@@ -241,7 +253,7 @@ confine_files(void)
     {
         *strrchr(target, '/') = '\0';
         if (strcmp(target, "/run") != 0) {
-            allow(ruleset, target, FS_READ_FILE|FS_READ_DIR);
+            confine_allow(ruleset, target, FS_READ_FILE|FS_READ_DIR);
         }
     }
 
@@ -259,15 +271,15 @@ msync_confine(const char *certificate)
 {
     size_t  i;
 
-    if (confined) {
+    if (confine_done) {
         return;
     }
 
-    confined = true;
-    files[NFILES - 1] = certificate;
+    confine_done = true;
+    confine_file_names[NFILES - 1] = certificate;
 
     for (i = 0; i < NFILES; i++) {
-        identities[i] = identify(files[i]);
+        confine_identities[i] = confine_identify(confine_file_names[i]);
     }
 
     if (CONFINE_SANITIZER) {
@@ -285,12 +297,14 @@ bool
 msync_confine_is_stale(void)
 {
     size_t      i;
-    identity_t  now;
+    confine_identity_t  now;
 
-    for (i = 0; confined && i < NFILES; i++) {
-        now = identify(files[i]);
+    for (i = 0; confine_done && i < NFILES; i++) {
+        now = confine_identify(confine_file_names[i]);
 
-        if (now.dev != identities[i].dev || now.ino != identities[i].ino) {
+        if (now.dev != confine_identities[i].dev
+            || now.ino != confine_identities[i].ino)
+        {
             return true;
         }
     }
