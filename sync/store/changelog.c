@@ -1,5 +1,5 @@
 /*
- * The changelog: what waits, and the next batch of it with its rows.
+ * The changelog: the next batch of what waits, with its rows.
  *
  * Promises: each record is there once, with its latest change; a change that
  * another server takes only moves the cursor; a row that is gone without a
@@ -24,17 +24,6 @@
 #define CHANGES                                                               \
     "SELECT cursor, table_name, record_id, row_action FROM changelog WHERE "  \
     "cursor >= ?2 AND %s" LATEST " ORDER BY cursor LIMIT ?3"
-
-/*
- * How many there are: what is behind the cursor is grouped, which costs by
- * what waits, however long the changelog and its indexes are.  SQLite takes
- * the other columns from the row with the maximum.
- */
-#define QUEUE                                                                 \
-    "SELECT count(*) FROM (SELECT max(cursor), table_name, row_action, "      \
-    "store_id, parent_id, is_sync_update FROM changelog NOT INDEXED WHERE "   \
-    "cursor >= ?2 GROUP BY record_id, table_name) WHERE %s"
-
 
 static sqlite3_stmt *
 filtered(msync_store_t *store, msync_stmt_e which, const char *format,
@@ -61,25 +50,6 @@ filtered(msync_store_t *store, msync_stmt_e which, const char *format,
     sqlite3_bind_int64(stmt, 2, cursor);
 
     return stmt;
-}
-
-
-int
-msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
-    msync_err_t *err)
-{
-    int64_t  cursor = 0;
-
-    if (cursor_id != NULL
-        && msync_store_get_int(store, cursor_id, &cursor, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    return msync_store_scalar(store,
-                              filtered(store, MSYNC_STMT_QUEUE, QUEUE, cursor,
-                                       err),
-                              n, "counting what waits", err);
 }
 
 

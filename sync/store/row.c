@@ -559,6 +559,7 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
 
     *at = NULL;
     *missing = false;
+    msync_store_waiting_note(store, row->table);
 
     code = careful ? row_put_carefully(store, row, err)
                    : row_put(store, row, err);
@@ -615,6 +616,8 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     if (msync_store_try(store, &owed, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
+
+    msync_store_waiting_note(store, table);
 
     rc = msync_store_run_about(store,
              sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",

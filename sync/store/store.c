@@ -410,6 +410,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     store->tables = msync_calloc(catalogue->n + 1,
                                  sizeof(msync_table_stmts_t));
     store->changes_filter = msync_store_changes_filter(catalogue);
+    msync_store_waiting_set_up(store);
 
     /* a reader needs to write the shared memory of the log, too */
     mode = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
@@ -474,6 +475,8 @@ msync_store_close(msync_store_t **store_pt)
     sqlite3_close(store->db);
     free(store->tables);
     free(store->changes_filter);
+    free(store->waiting[0].stores);
+    free(store->waiting[1].stores);
     msync_free(store_pt);
 }
 

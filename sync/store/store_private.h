@@ -43,7 +43,12 @@ typedef enum {
     MSYNC_STMT_SITE_SET,
     MSYNC_STMT_FLAG,
     MSYNC_STMT_TRIGGERS,
-    MSYNC_STMT_QUEUE,
+    MSYNC_STMT_WAITING_LAST,
+    MSYNC_STMT_WAITING_THERE,
+    MSYNC_STMT_WAITING_BETWEEN,
+    MSYNC_STMT_WAITING_CHANGED,
+    MSYNC_STMT_WAITING_MOVED,
+    MSYNC_STMT_WAITING_STORES,
     MSYNC_STMT_CHANGES,
     MSYNC_STMT_UNSENT,
     MSYNC_STMT_UNSENT_ANY,
@@ -83,7 +88,18 @@ typedef struct {
     sqlite3_stmt  *upsert;
     sqlite3_stmt  *update;
     sqlite3_stmt  *exists;
+    bool           says_store;      /* see waiting.c */
 } msync_table_stmts_t;
+
+/* what waits behind a push cursor, as it was counted last */
+typedef struct {
+    bool      known;
+    int64_t   site;
+    int64_t   cursor;              /* the push cursor */
+    int64_t   counted;             /* the last change that was counted */
+    int64_t   n;                   /* records */
+    char     *stores;              /* owned, those active here */
+} msync_waiting_t;
 
 struct msync_store_s {
     sqlite3                  *db;              /* owned */
@@ -103,6 +119,8 @@ struct msync_store_s {
     bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
+    msync_waiting_t           waiting[2];      /* for mSupply central, for
+                                                  Open mSupply central */
     bool                      filling;         /* see bulk.h */
     int                       log_pages;       /* of the log, when it was
                                                   written to last */
@@ -394,6 +412,12 @@ int msync_store_end_loose(msync_store_t *store, msync_err_t *err);
  * have the scope RECORD or RUN */
 int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, char **data, size_t *length, msync_err_t *err);
+
+/* sync itself changes a row of a table, which may say what store another row
+ * is of; "set_up" finds out of which tables it does */
+void msync_store_waiting_note(msync_store_t *store,
+    const msync_table_t *table);
+void msync_store_waiting_set_up(msync_store_t *store);
 
 /* the condition on rows of changelog that this site may send, see there */
 char *msync_store_changes_filter(const msync_catalogue_t *catalogue);

@@ -1,0 +1,201 @@
+/* How many records wait: a count that goes on is one from the beginning. */
+
+#include "site.h"
+#include "store/changelog.h"
+
+#define ROUNDS  400
+
+static unsigned  seed;
+
+
+static unsigned
+chance(unsigned n)
+{
+    seed = seed * 1103515245 + 12345;
+
+    return seed / 65536 % n;
+}
+
+
+/* by a connection that has counted nothing before */
+
+static int64_t
+count_anew(site_t *site, const char *cursor)
+{
+    int64_t         n;
+    msync_err_t     err;
+    msync_store_t  *store;
+
+    store = msync_store_open(site->path, site->catalogue, 0, &err);
+    assert_non_null(store);
+    assert_ok(msync_store_queue(store, cursor, &n, &err));
+    msync_store_close(&store);
+
+    return n;
+}
+
+
+static void
+assert_counted(site_t *site)
+{
+    size_t       i;
+    int64_t      n;
+    msync_err_t  err;
+
+    static const char *const  cursors[] = {
+        MSYNC_KEY_PUSH_CURSOR, MSYNC_KEY_PUSH_V6_CURSOR
+    };
+
+    for (i = 0; i < 2; i++) {
+        assert_ok(msync_store_queue(site->store, cursors[i], &n, &err));
+        assert_int_equal(n, count_anew(site, cursors[i]));
+    }
+}
+
+
+/* two stores, of which one is active here */
+
+static int
+open_stores(void **state)
+{
+    if (site_open(state) != 0) {
+        return -1;
+    }
+
+    site_sql(*state, "PRAGMA foreign_keys = OFF;"
+             "INSERT INTO name (ID, name, code, type) VALUES ('N', 'n', 'c', "
+             "'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7), "
+             "('T', 'N', 'd', 'store', 8);"
+             "DELETE FROM changelog");
+    return 0;
+}
+
+
+static void
+move_cursor(site_t *site, const char *key)
+{
+    char  sql[512];
+
+    snprintf(sql, sizeof(sql), "INSERT INTO key_value_store (id, value_int) "
+             "SELECT '%s', (SELECT seq + 1 FROM sqlite_sequence WHERE name = "
+             "'changelog') - %u ON CONFLICT (id) DO UPDATE SET value_int = "
+             "max(excluded.value_int, value_int)", key, chance(4));
+    site_sql(site, sql);
+}
+
+
+static void
+change_something(site_t *site)
+{
+    char      sql[512];
+    unsigned  id = chance(12);
+
+    switch (chance(12)) {
+
+    case 0: case 1: case 2:
+        snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO Location (ID, "
+                 "code, store_ID) VALUES ('L%u', 'c%u', '%s')", id,
+                 chance(99), chance(3) ? "S" : "T");
+        break;
+
+    case 3:
+        snprintf(sql, sizeof(sql), "DELETE FROM Location WHERE ID = 'L%u'",
+                 id);
+        break;
+
+    case 4: case 5:
+        snprintf(sql, sizeof(sql), "INSERT INTO Stock_take (ID, store_ID, "
+                 "created_by_ID, status, stock_take_created_date, "
+                 "Description) VALUES ('K%u', '%s', '', 'sg', '2026-01-01', "
+                 "'d%u') ON CONFLICT (ID) "
+                 "DO UPDATE SET Description = excluded.Description, store_ID "
+                 "= excluded.store_ID", id, chance(4) ? "S" : "T",
+                 chance(99));
+        break;
+
+    case 6: case 7:
+        snprintf(sql, sizeof(sql), "INSERT INTO Stock_take_lines (ID, "
+                 "stock_take_ID, item_ID, cost_price) VALUES ('l%u', 'K%u', "
+                 "'', %u) ON CONFLICT (ID) DO UPDATE SET cost_price = "
+                 "excluded.cost_price", chance(30), id, chance(99));
+        break;
+
+    case 8:
+        snprintf(sql, sizeof(sql), "DELETE FROM Stock_take WHERE ID = 'K%u'",
+                 id);
+        break;
+
+    case 9:
+        snprintf(sql, sizeof(sql), "UPDATE store SET sync_id_remote_site = "
+                 "%u WHERE ID = 'T'", 7 + chance(2));
+        break;
+
+    default:
+        move_cursor(site, chance(2) ? MSYNC_KEY_PUSH_CURSOR
+                                    : MSYNC_KEY_PUSH_V6_CURSOR);
+        return;
+    }
+
+    site_sql(site, sql);
+}
+
+
+static void
+a_count_that_goes_on_is_one_from_the_beginning(void **state)
+{
+    int      i, j, n;
+    site_t  *site = *state;
+
+    seed = 17;
+
+    for (i = 0; i < ROUNDS; i++) {
+        n = (int) chance(5);
+
+        for (j = 0; j < n; j++) {
+            change_something(site);
+        }
+
+        assert_counted(site);
+    }
+}
+
+
+static void
+what_is_rolled_back_was_not_counted(void **state)
+{
+    int64_t      n;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_counted(site);
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 0);
+    msync_store_rollback(site->store);
+    site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('L', "
+             "'c', 'S')");
+    assert_counted(site);
+    site_sql(site, "DELETE FROM changelog");
+    assert_counted(site);
+    site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('M', "
+             "'c', 'S')");
+    assert_counted(site);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_count_that_goes_on_is_one_from_the_beginning, open_stores,
+            site_close),
+        cmocka_unit_test_setup_teardown(what_is_rolled_back_was_not_counted,
+                                        open_stores, site_close)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
