@@ -18,8 +18,10 @@
 #include "store/check.h"
 #include "store/kv.h"
 #include "store/refused.h"
+#include "store/tidy.h"
 
 #define KEEP_RUNS  1000            /* rows of sync_log */
+#define TIDY_MAX   20              /* short transactions behind a run */
 
 /* a step, and whose it is: MSYNC_LEGACY, MSYNC_OMSUPPLY, 0: nobody's */
 typedef struct {
@@ -29,6 +31,7 @@ typedef struct {
 } run_step_t;
 
 
+static void run_tidy(const msync_run_t *run);
 static int run_begin(msync_run_context_t *ctx, msync_err_t *err);
 static int run_refuse(msync_run_context_t *ctx, msync_err_t *err);
 static int run_open(msync_run_context_t *ctx, msync_err_t *err);
@@ -108,7 +111,44 @@ msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
 
     run_log_end(run, entry);
 
+    if (rc == MSYNC_OK && ctx.plan.whole) {
+        run_tidy(run);
+    }
+
     return rc;
+}
+
+
+/* what is left is for the next runs, and for hours in which nobody works */
+
+static void
+run_tidy(const msync_run_t *run)
+{
+    int          i;
+    bool         others = false, more = true;
+    msync_err_t  err;
+
+    msync_err_clear(&err);
+
+    for (i = 0; i < TIDY_MAX && more; i++) {
+        if (msync_store_others_write(run->store, &others, &err) != MSYNC_OK
+            || (!others
+                && (msync_store_rest(run->store, &err) != MSYNC_OK
+                    || msync_store_tidy(run->store,
+                                        run->conf->changelog_keep, &more,
+                                        &err) != MSYNC_OK)))
+        {
+            msync_log_err(&err, "removing what is not needed any more");
+            return;
+        }
+
+        if (others
+            || (run->hook != NULL
+                && run->hook(run->hook_data, &err) != MSYNC_OK))
+        {
+            return;
+        }
+    }
 }
 
 

@@ -138,6 +138,13 @@ static const char *const  replaced[] = {
     NULL
 };
 
+/* see tidy.c */
+static const char *const  changelog_mark[] = {
+    "day INTEGER PRIMARY KEY NOT NULL",
+    "cursor INTEGER NOT NULL",
+    NULL
+};
+
 static const char *const  flag[] = {
     "id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1)",
     "integrating BOOLEAN NOT NULL",
@@ -157,6 +164,7 @@ static const struct {
     { "msync_merged",     merged,          "table_name, record_id" },
     { "msync_never_sent", never_sent,      "table_name, record_id" },
     { "msync_replaced",   replaced,        NULL },
+    { "msync_changelog_mark", changelog_mark, NULL },
     { "msync_flag",       flag,            NULL }
 };
 

@@ -86,6 +86,11 @@ int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_rest(msync_store_t *store, msync_err_t *err);
 
+/* whether another connection has written in the last seconds, as far as this
+ * one has asked before */
+int msync_store_others_write(msync_store_t *store, bool *others,
+    msync_err_t *err);
+
 bool msync_store_in_transaction(const msync_store_t *store);
 /* whether a deferred foreign key is not met by now, which a commit refuses */
 bool msync_store_owes(msync_store_t *store);

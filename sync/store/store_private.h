@@ -43,6 +43,15 @@ typedef enum {
     MSYNC_STMT_SITE_SET,
     MSYNC_STMT_FLAG,
     MSYNC_STMT_TRIGGERS,
+    MSYNC_STMT_TIDY_LAST,
+    MSYNC_STMT_TIDY_TODAY,
+    MSYNC_STMT_TIDY_UNTIL,
+    MSYNC_STMT_TIDY_CHANGES,
+    MSYNC_STMT_TIDY_RECORDS,
+    MSYNC_STMT_TIDY_CHANGELOG,
+    MSYNC_STMT_TIDY_BUFFER,
+    MSYNC_STMT_TIDY_MARK,
+    MSYNC_STMT_TIDY_FORGET,
     MSYNC_STMT_WAITING_LAST,
     MSYNC_STMT_WAITING_THERE,
     MSYNC_STMT_WAITING_BETWEEN,
@@ -130,9 +139,9 @@ struct msync_store_s {
                                                   transaction */
     int64_t                   held;            /* ms, the latest that was
                                                   committed */
-    int64_t                   seen_version;    /* of data, see rest */
-    int64_t                   company;         /* monotonic ms until which
-                                                  others are thought to write */
+    int64_t                   seen_version;    /* of the data, when it was
+                                                  asked whether others write */
+    int64_t                   others_until;    /* monotonic ms */
     msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *hook_data;
     bool                    (*stopped)(void);  /* NULL: nobody stops it */

@@ -11,7 +11,7 @@
 #include "store/store_private.h"
 #include "base/clock.h"
 
-#define COMPANY   10000    /* ms for which whoever has written is waited for */
+#define OTHERS    10000    /* ms for which whoever has written may go on */
 #define REST_MAX  1000     /* ms */
 #include "base/log.h"
 
@@ -289,6 +289,26 @@ msync_store_held_last(const msync_store_t *store)
 }
 
 
+int
+msync_store_others_write(msync_store_t *store, bool *others,
+    msync_err_t *err)
+{
+    int64_t  version, now = msync_clock_monotonic();
+
+    if (msync_store_data_version(store, &version, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (version != store->seen_version) {
+        store->others_until = store->seen_version != 0 ? now + OTHERS : 0;
+        store->seen_version = version;
+    }
+
+    *others = now < store->others_until;
+    return MSYNC_OK;
+}
+
+
 /*
  * SQLite's lock is not fair: whoever waits for it looks again after pauses
  * that grow to a tenth of a second, and finds it taken where the next
@@ -298,25 +318,21 @@ msync_store_held_last(const msync_store_t *store)
 int
 msync_store_rest(msync_store_t *store, msync_err_t *err)
 {
-    int64_t          version, pause, now = msync_clock_monotonic();
+    bool             others;
+    int64_t          pause;
     struct timespec  ts;
 
-    if (msync_store_data_version(store, &version, err) != MSYNC_OK) {
+    if (msync_store_others_write(store, &others, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (version != store->seen_version) {
-        store->seen_version = version;
-        store->company = now + COMPANY;
-    }
-
-    pause = now < store->company ? store->held * 3 : store->held / 5;
+    pause = others ? store->held * 3 : store->held / 5;
 
     if (pause > REST_MAX) {
         pause = REST_MAX;
     }
 
-    pause -= now - (store->began + store->held);
+    pause -= msync_clock_monotonic() - (store->began + store->held);
 
     if (pause <= 0) {
         return MSYNC_OK;
