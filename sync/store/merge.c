@@ -11,12 +11,21 @@
 
 #include "store/store_private.h"
 
+static int merge_tidy_joins(msync_store_t *store, const msync_table_t *other,
+    const msync_field_t *field, const char *from, const char *to,
+    msync_err_t *err);
+static int merge_repoint(msync_store_t *store, const msync_table_t *table,
+    const char *from, const char *to, msync_err_t *err);
+static int merge_remember(msync_store_t *store, const msync_table_t *table,
+    const char *lose, const char *keep, msync_err_t *err);
+
+
 /* tables that join a merged table to another: one row a pair */
 static const struct {
     const char  *table;
     const char  *merged;           /* the field that is repointed */
     const char  *other;
-} joins[] = {
+} merge_joins[] = {
     { "name_store_join",       "name_ID",       "store_ID" },
     { "name_tag_join",         "name_ID",       "name_tag_ID" },
     { "list_master_name_join", "name_ID",       "list_master_ID" },
@@ -30,16 +39,16 @@ static const struct {
 /* the loser's row of a pair that the other has, too */
 
 static int
-tidy_joins(msync_store_t *store, const msync_table_t *other,
+merge_tidy_joins(msync_store_t *store, const msync_table_t *other,
     const msync_field_t *field, const char *from, const char *to,
     msync_err_t *err)
 {
     size_t  i;
 
-    for (i = 0; i < sizeof(joins) / sizeof(*joins); i++) {
-        if (strcmp(joins[i].table, other->name) != 0
-            || strcmp(joins[i].merged, field->name) != 0
-            || msync_table_field(other, joins[i].other) == NULL)
+    for (i = 0; i < sizeof(merge_joins) / sizeof(*merge_joins); i++) {
+        if (strcmp(merge_joins[i].table, other->name) != 0
+            || strcmp(merge_joins[i].merged, field->name) != 0
+            || msync_table_field(other, merge_joins[i].other) == NULL)
         {
             continue;
         }
@@ -49,8 +58,9 @@ tidy_joins(msync_store_t *store, const msync_table_t *other,
                                    "?1 AND EXISTS (SELECT 1 FROM \"%w\" k "
                                    "WHERE k.\"%w\" = ?2 AND k.\"%w\" = "
                                    "l.\"%w\")", other->sql, field->name,
-                                   other->sql, field->name, joins[i].other,
-                                   joins[i].other),
+                                   other->sql, field->name,
+                                   merge_joins[i].other,
+                                   merge_joins[i].other),
                    from, to, err);
     }
 
@@ -59,8 +69,8 @@ tidy_joins(msync_store_t *store, const msync_table_t *other,
 
 
 static int
-repoint(msync_store_t *store, const msync_table_t *table, const char *from,
-    const char *to, msync_err_t *err)
+merge_repoint(msync_store_t *store, const msync_table_t *table,
+    const char *from, const char *to, msync_err_t *err)
 {
     size_t                i, j;
     const msync_field_t  *field;
@@ -76,7 +86,7 @@ repoint(msync_store_t *store, const msync_table_t *table, const char *from,
                 continue;
             }
 
-            if (tidy_joins(store, other, field, from, to, err) != MSYNC_OK
+            if (merge_tidy_joins(store, other, field, from, to, err) != MSYNC_OK
                 || msync_store_run_about(store,
                        sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 WHERE "
                                        "\"%w\" = ?1", other->sql,
@@ -95,8 +105,8 @@ repoint(msync_store_t *store, const msync_table_t *table, const char *from,
 /* a chain of merges leads to its end at once */
 
 static int
-remember(msync_store_t *store, const msync_table_t *table, const char *lose,
-    const char *keep, msync_err_t *err)
+merge_remember(msync_store_t *store, const msync_table_t *table,
+    const char *lose, const char *keep, msync_err_t *err)
 {
     static const char *const  steps[] = {
         "UPDATE msync_merged SET kept_id = ?2 WHERE kept_id = ?1 AND "
@@ -213,7 +223,7 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
         return MSYNC_ERROR;
     }
 
-    rc = repoint(store, table, lose, keep, err);
+    rc = merge_repoint(store, table, lose, keep, err);
 
     if (rc == MSYNC_OK) {
         rc = table->on_delete == MSYNC_DELETE_SOFT
@@ -222,7 +232,7 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     }
 
     if (rc == MSYNC_OK) {
-        rc = remember(store, table, lose, keep, err);
+        rc = merge_remember(store, table, lose, keep, err);
     }
 
     rc = msync_store_tried(store, owed, rc, err);
