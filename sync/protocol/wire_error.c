@@ -423,6 +423,29 @@ wire_status_words(int status)
     case 511:
         return "the network wants a sign-in first (captive portal)";
 
+    case 520:
+        return "a proxy in front of the server got no answer from it that it "
+               "understands";
+
+    case 521:
+    case 522:
+    case 523:
+        return "a proxy in front of the server cannot reach it; the server "
+               "itself is down, or its firewall keeps the proxy out";
+
+    case 524:
+        return "a proxy in front of the server waited too long for its "
+               "answer; the server may still be at work";
+
+    case 525:
+    case 526:
+        return "a proxy in front of the server does not trust the encryption "
+               "of the server; its certificate has to be renewed";
+
+    case 527:
+    case 530:
+        return "a proxy in front of the server cannot find or reach it";
+
     default:
         return "";
     }

@@ -160,7 +160,8 @@ prepare_is_lost(const msync_err_t *err)
            || err->variant == MSYNC_ERR_TIMEOUT
            || (err->variant == MSYNC_ERR_HTTP_ERROR
                && (err->http_status == 408 || err->http_status == 502
-                   || err->http_status == 503 || err->http_status == 504));
+                   || err->http_status == 503 || err->http_status == 504
+                   || (err->http_status >= 520 && err->http_status <= 530)));
 }
 
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 
 #define HTTP_BODY_MIN    16384                /* octets */
@@ -36,6 +37,9 @@ static void http_describe(msync_transfer_attempt_t *t);
 static char *http_without_user(const char *url);
 static size_t http_on_body(char *data, size_t size, size_t n, void *arg);
 static size_t http_on_header(char *data, size_t size, size_t n, void *arg);
+static void http_header(msync_transfer_attempt_t *t, const char *data,
+    size_t n);
+static int http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose);
 static int http_on_ready(void *arg, char *to, char *from, int port,
     int local);
 static int http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
@@ -141,6 +145,8 @@ http_options(msync_transfer_attempt_t *t, const msync_transfer_request_t *req)
     http_set(rc, easy, CURLOPT_HEADERDATA, t);
     http_set(rc, easy, CURLOPT_PREREQFUNCTION, http_on_ready);
     http_set(rc, easy, CURLOPT_PREREQDATA, t);
+    http_set(rc, easy, CURLOPT_SOCKOPTFUNCTION, http_on_socket);
+    http_set(rc, easy, CURLOPT_SOCKOPTDATA, http);
     http_set(rc, easy, CURLOPT_NOPROGRESS, 0L);
     http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, http_on_progress);
     http_set(rc, easy, CURLOPT_XFERINFODATA, t);
@@ -355,9 +361,26 @@ http_run(msync_transfer_attempt_t *t, msync_err_t *err)
         }
     }
 
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        msync_transfer_look_at_line(t);
+    }
+
     (void) curl_multi_remove_handle(multi, t->http->easy);
 
     return code;
+}
+
+
+static int
+http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    msync_transfer_t  *http = arg;
+
+    (void) purpose;
+
+    http->sockets[http->next_socket++ % MSYNC_TRANSFER_SOCKETS] = fd;
+
+    return CURL_SOCKOPT_OK;
 }
 
 
@@ -493,8 +516,38 @@ http_on_header(char *data, size_t size, size_t n, void *arg)
     n *= size;
     t->active = msync_clock_monotonic();
     msync_transfer_gzip_header(t, data, n);
+    http_header(t, data, n);
 
     return n;
+}
+
+
+/* also those of a proxy that was asked for a way to the server */
+
+static void
+http_header(msync_transfer_attempt_t *t, const char *data, size_t n)
+{
+    char  line[HTTP_LINE_MAX];
+
+    if (n >= sizeof(line)) {
+        return;
+    }
+
+    memcpy(line, data, n);
+    line[n] = '\0';
+
+    if (strncasecmp(line, "Proxy-Authenticate:", 19) == 0) {
+        t->proxy_auth |= strcasestr(line + 19, "basic")
+                         ? MSYNC_PROXY_PASSWORD : 0;
+        t->proxy_auth |= strcasestr(line + 19, "ntlm")
+                         || strcasestr(line + 19, "negotiate")
+                         || strcasestr(line + 19, "kerberos")
+                         ? MSYNC_PROXY_DOMAIN : 0;
+
+    } else if (strncasecmp(line, "Date:", 5) == 0) {
+        t->date = (int64_t) curl_getdate(line + 5, NULL);
+        t->date = t->date > 0 ? t->date : 0;
+    }
 }
 
 
@@ -508,7 +561,6 @@ http_on_ready(void *arg, char *to, char *from, int port, int local)
     (void) to;
     (void) from;
     (void) port;
-    (void) local;
 
     /* libcurl would send it again by itself where a kept connection broke */
 
@@ -518,6 +570,7 @@ http_on_ready(void *arg, char *to, char *from, int port, int local)
     }
 
     t->sent = true;
+    t->port = local;
     t->active = msync_clock_monotonic();
 
     return CURL_PREREQFUNC_OK;

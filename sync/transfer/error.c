@@ -6,6 +6,8 @@
 
 #include "transfer/transfer_private.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,10 @@
 
 #define HTTP_CERT_NOT_YET_VALID   9
 #define HTTP_CERT_EXPIRED         10
+#define HTTP_CERT_NO_ISSUER       20
+#define HTTP_CERT_NO_CHAIN        21
 
+#define HTTP_CLOCKS_APART         3600          /* s */
 #define HTTP_WHERE                (MSYNC_HOST_MAX + 16)
 
 
@@ -34,12 +39,16 @@ static int error_handshake(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 static int error_certificate(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
+static int error_validity(const msync_transfer_attempt_t *t,
+    const char *where, bool expired, msync_err_t *err);
 static int error_proxy(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+static int error_sign_in(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 static bool error_may_want_tls(const msync_transfer_attempt_t *t);
 static const char *error_detail(const msync_transfer_attempt_t *t,
     CURLcode code);
-static const char *error_clock(char *buf, size_t size);
+static const char *error_clock(int64_t now, char *buf, size_t size);
 
 
 int
@@ -207,6 +216,22 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
 
     limit = (double) t->http->connect_timeout / 1000;
 
+    if (t->unheard) {
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "%s was reached, but what was sent to it did not "
+                             "arrive within %.3g seconds: large packets are "
+                             "lost on the way (MTU), the line is cut, or the "
+                             "server takes no more", where,
+                             (double) t->timeout / 1000);
+        err->advice = "If small exchanges with this server pass and large ones "
+                      "never do, lower the MTU of this machine's network "
+                      "interface (to 1400, or 1280), or let the firewall on "
+                      "the way pass ICMP. It is tried again by itself, in "
+                      "smaller pieces.";
+        err->scope = MSYNC_SCOPE_RECORD;
+        return MSYNC_ERROR;
+    }
+
     if (t->silent || t->slow) {
         (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              t->silent
@@ -229,6 +254,20 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
                              "The look-up of the name of %s (DNS) took longer "
                              "than %.3g seconds",
                              *t->http->proxy ? "the proxy" : where, limit);
+    }
+
+    if (t->half_made) {
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "%s was reached, but encryption was not agreed on "
+                             "within %.3g seconds: a firewall holds it up, or "
+                             "large packets are lost on the way (MTU)", where,
+                             limit);
+        err->advice = "If other encrypted sites work from this machine, the "
+                      "trouble is with this server or its firewall; if none "
+                      "does, lower the MTU of this machine's network "
+                      "interface (to 1400, or 1280). It is tried again by "
+                      "itself.";
+        return MSYNC_ERROR;
     }
 
     return msync_err_set(err, MSYNC_ERR_TIMEOUT,
@@ -385,7 +424,6 @@ static int
 error_certificate(const msync_transfer_attempt_t *t, const char *where,
     msync_err_t *err)
 {
-    char         clock[64];
     long         result;
     const char  *detail;
 
@@ -396,12 +434,23 @@ error_certificate(const msync_transfer_attempt_t *t, const char *where,
     detail = error_detail(t, CURLE_PEER_FAILED_VERIFICATION);
 
     if (result == HTTP_CERT_EXPIRED || result == HTTP_CERT_NOT_YET_VALID) {
-        return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
-                             "The certificate of %s %s, or the clock of this "
-                             "machine is wrong: it says %s", where,
-                             result == HTTP_CERT_EXPIRED
-                             ? "has expired" : "is not valid yet",
-                             error_clock(clock, sizeof(clock)));
+        return error_validity(t, where, result == HTTP_CERT_EXPIRED, err);
+    }
+
+    if (result == HTTP_CERT_NO_ISSUER || result == HTTP_CERT_NO_CHAIN) {
+        (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                             "The certificate of %s cannot be traced to an "
+                             "authority that is trusted here: the server does "
+                             "not send the certificates in between "
+                             "(intermediate), or its authority is not known "
+                             "here", where);
+        err->advice = "Browsers find a missing intermediate certificate by "
+                      "themselves, programs do not: ask the administrator of "
+                      "the server to install the whole chain. Where the "
+                      "authority is your own, name a file with its "
+                      "certificate in ssl_trusted_certificate. No data was "
+                      "sent.";
+        return MSYNC_ERROR;
     }
 
     /* libcurl compares the names itself and has no number for it */
@@ -410,8 +459,9 @@ error_certificate(const msync_transfer_attempt_t *t, const char *where,
         return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
                              "The certificate of the server that answers for "
                              "%s is made for another name: the address is "
-                             "wrong, or another machine answers in its place",
-                             where);
+                             "wrong, or another machine answers in its place, "
+                             "such as the sign-in page of a network (captive "
+                             "portal)", where);
     }
 
     return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
@@ -419,6 +469,92 @@ error_certificate(const msync_transfer_attempt_t *t, const char *where,
                          "authority is missing in ssl_trusted_certificate, or "
                          "a firewall opens encrypted connections", where,
                          detail);
+}
+
+
+/* whose clock is wrong, where the server's own can be learnt */
+
+static int
+error_validity(const msync_transfer_attempt_t *t, const char *where,
+    bool expired, msync_err_t *err)
+{
+    char         here[64], there[64];
+    int64_t      now, date;
+    const char  *what = expired ? "has expired" : "is not valid yet";
+
+    now = msync_clock_wall() / 1000;
+    date = msync_transfer_ask_date(t->http, t->url);
+    (void) error_clock(now, here, sizeof(here));
+
+    if (date == 0) {
+        return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                             "The certificate of %s %s, or the clock of this "
+                             "machine is wrong: it says %s", where, what,
+                             here);
+    }
+
+    (void) error_clock(date, there, sizeof(there));
+
+    if (date - now > HTTP_CLOCKS_APART || now - date > HTTP_CLOCKS_APART) {
+        (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                             "The certificate of %s %s by the clock of this "
+                             "machine, which says %s, while the server's says "
+                             "%s: one of them is wrong, most likely this "
+                             "machine's", where, what, here, there);
+        err->advice = "Set the clock of this machine, and let it be kept "
+                      "right (timedatectl set-ntp true). If it is right, the "
+                      "server's is wrong. No data was sent.";
+        return MSYNC_ERROR;
+    }
+
+    (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                         "The certificate of %s %s; the clocks of this machine "
+                         "and of the server agree on %s", where, what, here);
+    err->advice = "Ask the administrator of the server to renew its "
+                  "certificate. No data was sent.";
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
+    msync_err_t *err)
+{
+    if (t->res->status != 407) {
+        return MSYNC_OK;
+    }
+
+    msync_transfer_response_clear(t->res);
+    (void) error_sign_in(t, err);
+    err->http_status = 407;
+
+    return MSYNC_ERROR;
+}
+
+
+static int
+error_sign_in(const msync_transfer_attempt_t *t, msync_err_t *err)
+{
+    if (t->proxy_auth == MSYNC_PROXY_DOMAIN) {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The proxy wants the sign-in of a Windows domain "
+                             "(NTLM or Kerberos), which this program does not "
+                             "do (HTTP status 407)");
+        err->advice = "Ask the administrator of the proxy to let this machine "
+                      "through to the central servers without a sign-in, or "
+                      "to take a name and password (Basic); or run a helper "
+                      "such as cntlm on this machine and name it in the proxy "
+                      "setting.";
+
+    } else {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The proxy wants a user name and password (HTTP "
+                             "status 407); write them into the proxy setting: "
+                             "http://USER:PASSWORD@HOST:PORT");
+    }
+
+    err->remedy = MSYNC_REMEDY_FINAL;
+    return MSYNC_ERROR;
 }
 
 
@@ -432,10 +568,7 @@ error_proxy(const msync_transfer_attempt_t *t, msync_err_t *err)
                              &status);
 
     if (status == 407) {
-        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "The proxy wants a user name and password (HTTP "
-                             "status 407); write them into the proxy setting: "
-                             "http://USER:PASSWORD@HOST:PORT");
+        (void) error_sign_in(t, err);
 
     } else if (status >= 300) {
         (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
@@ -478,14 +611,12 @@ error_detail(const msync_transfer_attempt_t *t, CURLcode code)
 
 
 static const char *
-error_clock(char *buf, size_t size)
+error_clock(int64_t now, char *buf, size_t size)
 {
-    time_t     now;
+    time_t     seconds = (time_t) now;
     struct tm  tm;
 
-    now = time(NULL);
-
-    if (gmtime_r(&now, &tm) == NULL
+    if (gmtime_r(&seconds, &tm) == NULL
         || strftime(buf, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
     {
         (void) snprintf(buf, size, "nothing");

@@ -429,7 +429,12 @@ http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
     }
 
     if (rc == MSYNC_OK) {
+        rc = msync_transfer_error_sign_in(t, err);
+    }
+
+    if (rc == MSYNC_OK) {
         msync_transfer_set_known(t->http, url);
+        msync_transfer_compare_clocks(t);
     }
 
     t->url = req->url;

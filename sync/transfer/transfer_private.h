@@ -10,7 +10,8 @@
 #include <curl/curl.h>
 
 
-#define MSYNC_TRANSFER_TAKERS  4       /* servers of one session */
+#define MSYNC_TRANSFER_TAKERS   4      /* servers of one session */
+#define MSYNC_TRANSFER_SOCKETS  8      /* the last ones, which are enough */
 
 /* what a server says about compressed requests */
 
@@ -45,6 +46,10 @@ struct msync_transfer_s {
 
     char                   *known[MSYNC_TRANSFER_TAKERS];  /* owned: addresses
                                            of origins that have answered */
+    bool                    clocks_told;
+    int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
+                                           has made; some may be closed */
+    unsigned                next_socket;
     long                    base;
     long                    busy;       /* ms, the most that is waited */
     msync_transfer_counters_t   counters;
@@ -61,6 +66,12 @@ typedef struct {
     long                    timeout;
     int64_t                 active;     /* monotonic ms of the last octet */
     curl_off_t              moved;      /* octets both ways until then */
+    unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
+    int64_t                 date;       /* of the answer, Unix s, 0: none */
+    int                     port;       /* this end of the connection */
+    bool                    unheard;    /* silent, and what was sent was not
+                                           acknowledged by its machine */
+    bool                    half_made;  /* connected, not encrypted in time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
     bool                    heavy;      /* and is not to be sent again then */
@@ -72,6 +83,11 @@ typedef struct {
     bool                    hooked;     /* the hook ended it */
     char                    error[CURL_ERROR_SIZE];
 } msync_transfer_attempt_t;
+
+
+/* ways of a sign-in at a proxy */
+#define MSYNC_PROXY_PASSWORD  1        /* with a name and a password */
+#define MSYNC_PROXY_DOMAIN    2        /* of a Windows domain */
 
 
 /* what was tried so far for one request */
@@ -92,9 +108,26 @@ int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);
 int msync_transfer_attempt(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, msync_err_t *err);
 
+/* how far it got when its time had passed: half_made, unheard */
+void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
+
 /* the words for what libcurl says went wrong */
 int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
+
+/* a proxy's 407 is an error, frees the answer; MSYNC_OK otherwise */
+int msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+
+/*
+ * What time it is over there, by the Date of an answer to a question without
+ * credentials, over a connection that is not trusted: Unix s, 0: not known.
+ * It is for words only.
+ */
+int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url);
+
+/* what an answer's Date says about the clocks, to the log, once a session */
+void msync_transfer_compare_clocks(const msync_transfer_attempt_t *t);
 
 /* a server's complaint that plain HTTP was spoken to its TLS port is an
  * error, frees the answer; MSYNC_OK otherwise */

@@ -34,12 +34,14 @@ my %opt = (
     gzip      => 1,
     catalogue => "$Bin/../../sync/catalogue/catalogue.json",
     'central-version' => 2,
+    address   => '127.0.0.1',
 );
 
 GetOptions(
     \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
     'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
-    'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'help',
+    'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'address=s',
+    'help',
 ) or pod2usage(2);
 pod2usage(1) if $opt{help};
 pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
@@ -48,14 +50,14 @@ pod2usage("--records must be positive\n")           if $opt{records} < 1;
 # the terminal's octets; what comes over the wire is decoded too
 $_ = decode('UTF-8', $_) // $_ for @opt{qw(name password)};
 
-# one listener on the loopback interface; returns the daemon
+# one listener; returns the daemon
 sub listen_on ($app, $port) {
     my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
     my $query  = $opt{'tls-cert'} ? "?cert=$opt{'tls-cert'}&key=$opt{'tls-key'}" : '';
 
     return Mojo::Server::Daemon->new(
         app    => $app,
-        listen => ["$scheme://127.0.0.1:$port$query"],
+        listen => ["$scheme://$opt{address}:$port$query"],
         silent => 1,
         # a client that keeps its connection must not lose it while it works
         inactivity_timeout => 0,
@@ -93,7 +95,7 @@ my %ports;
 
 # each server tells the other's address; kept for resets too
 my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
-$start{"${_}_url"} = "$scheme://127.0.0.1:$ports{$_}" for qw(v5 v6);
+$start{"${_}_url"} = "$scheme://$opt{address}:$ports{$_}" for qw(v5 v6);
 $state->configure({%start});
 
 if ($opt{'print-ports'}) {
@@ -125,7 +127,8 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
 
     central.pl [--v5 PORT] [--v6 PORT] [options]
 
-    --v5, --v6 PORT      listen on 127.0.0.1; 0 (the default) picks a free port
+    --v5, --v6 PORT      listen there; 0 (the default) picks a free port
+    --address ADDRESS    of what interface, default 127.0.0.1
     --print-ports        one line on stdout: {"v5":18200,"v6":18201}
     --site NAME          the one site that is known, default "Clinic 7"
     --site-id N          its number, default 7
@@ -228,7 +231,8 @@ C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
 message}>; v6: the value of C<error>), C<hang> (no answer ever).
 
 These come after processing: C<drop_working> and C<gateway> (at once, though
-the work takes longer; the latter is a proxy's 504), C<drop_middle>,
+the work takes longer; the latter is a proxy's 504, or the status that
+value says), C<drop_middle>,
 C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the
 JSON, well framed), C<slow> (value: octets a second), C<delay> (value:
 milliseconds, then a sound answer), C<hold> (until another fault is asked for

@@ -5,7 +5,7 @@ package Central::Fault;
 # Kinds that replace the answer (the call is not processed): busy, status,
 # drop_before, garbage, html, empty, gzip_bomb, redirect, error_code, hang.
 # Kinds that spoil the answer to a processed call: drop_working and gateway (do
-# not wait until the work is done; gateway is a proxy's 504), drop_middle,
+# not wait until the work is done; gateway is a proxy's 504, or another status), drop_middle,
 # drop_after, truncate, slow; delay and hold wait first and then answer well.
 
 use Mojo::Base -strict, -signatures;
@@ -90,7 +90,7 @@ sub serve ($c, $state, $api, $call, $process) {
       if $carries && (length $text > $carries || $c->req->body_size > $carries);
 
     return cut($c, $f->{value}) if $kind eq 'drop_working';
-    return send_octets($c, 504, 'text/html', '<html>Gateway Time-out</html>')
+    return send_octets($c, $f->{value} // 504, 'text/html', '<html>Gateway Time-out</html>')
       if $kind eq 'gateway';
 
     $wait = ($wait // 0) + ($f->{value} // 1000) if $kind eq 'delay';

@@ -1,0 +1,143 @@
+/*
+ * Owns what is learnt of clocks by the Date of answers.  A clock that is far
+ * off makes certificates invalid, and dates of records wrong; nobody sees it.
+ */
+
+#include "transfer/transfer_private.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+
+#define DATE_WAIT   5000L                     /* ms, for a whole answer */
+#define DATE_APART  600                       /* s that may pass unsaid */
+#define DATE_LINE   128
+
+
+typedef struct {
+    msync_transfer_t  *http;
+    int64_t            date;
+} date_question_t;
+
+
+static size_t date_on_header(char *data, size_t size, size_t n, void *arg);
+static size_t date_on_body(char *data, size_t size, size_t n, void *arg);
+static int date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+    curl_off_t planned, curl_off_t out);
+
+
+int64_t
+msync_transfer_ask_date(msync_transfer_t *http, const char *url)
+{
+    CURL             *easy;
+    date_question_t   question = { http, 0 };
+
+    easy = curl_easy_init();
+
+    if (easy == NULL) {
+        return 0;
+    }
+
+    /* nothing is sent that anybody could use, nothing that comes is used
+     * but for a sentence */
+
+    (void) curl_easy_setopt(easy, CURLOPT_URL, url);
+    (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    (void) curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
+    (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, DATE_WAIT);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, date_on_header);
+    (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, &question);
+    (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, date_on_body);
+    (void) curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    (void) curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, date_on_progress);
+    (void) curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &question);
+    (void) curl_easy_perform(easy);
+
+    curl_easy_cleanup(easy);
+
+    return question.date;
+}
+
+
+void
+msync_transfer_compare_clocks(const msync_transfer_attempt_t *t)
+{
+    char      where[MSYNC_HOST_MAX + 16], here[32], there[32];
+    int64_t   now, apart;
+
+    now = msync_clock_wall();
+    apart = now / 1000 - t->date;
+
+    if (t->date == 0 || t->http->clocks_told
+        || (apart < DATE_APART && apart > -DATE_APART))
+    {
+        return;
+    }
+
+    t->http->clocks_told = true;
+    msync_log(MSYNC_LOG_WARN, "the clock of %s says %s, that of this machine "
+              "%s: one of them is wrong", msync_transfer_where(t->url, where,
+                                                               sizeof(where)),
+              msync_clock_format(t->date * 1000, there),
+              msync_clock_format(now, here));
+}
+
+
+static size_t
+date_on_header(char *data, size_t size, size_t n, void *arg)
+{
+    char              line[DATE_LINE];
+    date_question_t  *question = arg;
+
+    n *= size;
+
+    if (n > 5 && n < sizeof(line) && strncasecmp(data, "Date:", 5) == 0) {
+        memcpy(line, data, n);
+        line[n] = '\0';
+        question->date = (int64_t) curl_getdate(line + 5, NULL);
+        question->date = question->date > 0 ? question->date : 0;
+    }
+
+    return n;
+}
+
+
+/* nothing of it is wanted: this ends the transfer */
+
+static size_t
+date_on_body(char *data, size_t size, size_t n, void *arg)
+{
+    (void) data;
+    (void) size;
+    (void) n;
+    (void) arg;
+
+    return 0;
+}
+
+
+/* a cancel ends this question as it ends the others */
+
+static int
+date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+    curl_off_t planned, curl_off_t out)
+{
+    msync_err_t       ignored;
+    date_question_t  *question = arg;
+
+    (void) expected;
+    (void) in;
+    (void) planned;
+    (void) out;
+
+    return question->http->hook
+           && question->http->hook(question->http->data, &ignored)
+              != MSYNC_OK;
+}

@@ -1,0 +1,85 @@
+/*
+ * Owns what is learnt of the line when a time has passed: how far a
+ * connection got, and, by what the kernel knows of it, whether what was sent
+ * has arrived at the machine over there at all.
+ */
+
+#include "transfer/transfer_private.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+
+static int line_local_port(int fd);
+static bool line_is_stuck(int fd);
+
+
+void
+msync_transfer_look_at_line(msync_transfer_attempt_t *t)
+{
+    int          fd;
+    unsigned     i;
+    curl_off_t   connected, encrypted;
+
+    connected = encrypted = 0;
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_CONNECT_TIME_T,
+                             &connected);
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_APPCONNECT_TIME_T,
+                             &encrypted);
+    t->half_made = !t->sent && connected > 0 && encrypted == 0
+                   && strncasecmp(t->url, "https:", 6) == 0;
+
+    /* the sockets of the session; a number may be closed, or a file by now */
+
+    for (i = 0; t->silent && i < MSYNC_TRANSFER_SOCKETS; i++) {
+        fd = t->http->sockets[i];
+
+        if (fd > 0 && line_local_port(fd) == t->port) {
+            t->unheard |= line_is_stuck(fd);
+        }
+    }
+}
+
+
+static int
+line_local_port(int fd)
+{
+    socklen_t                size;
+    struct sockaddr_in       four;
+    struct sockaddr_in6      six;
+    struct sockaddr_storage  address;
+
+    size = sizeof(address);
+    memset(&address, 0, sizeof(address));
+
+    if (getsockname(fd, (struct sockaddr *) &address, &size) == -1) {
+        return -1;
+    }
+
+    if (address.ss_family == AF_INET) {
+        memcpy(&four, &address, sizeof(four));
+        return ntohs(four.sin_port);
+    }
+
+    if (address.ss_family == AF_INET6) {
+        memcpy(&six, &address, sizeof(six));
+        return ntohs(six.sin6_port);
+    }
+
+    return -1;
+}
+
+
+/* something was not acknowledged */
+
+static bool
+line_is_stuck(int fd)
+{
+    int  waiting = 0;
+
+    return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
+}

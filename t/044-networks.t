@@ -1,0 +1,488 @@
+# Networks of others: what each of their ways of not working is called, what is
+# advised, and that a record is lost by none.  What needs a network of its own
+# has one, where the machine permits that, and is skipped where it does not.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use IO::Socket::INET ();
+use Msync::Test qw(
+    free_port project_root site_path sqlite stage_dir
+    start_central write_private
+);
+use POSIX ();
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+my @servers;
+my $owner = $$;
+END { kill KILL => @servers if $$ == $owner }
+
+write_private('password', PASSWORD . "\n");
+
+a_chain_without_its_middle_is_named();
+the_clock_that_is_wrong_is_named();
+a_portal_with_a_certificate_of_its_own_is_named();
+a_proxy_that_wants_a_windows_domain_is_named();
+what_a_proxy_in_the_cloud_says_has_words();
+a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
+the_clocks_are_compared();
+
+SKIP: {
+    my $may = system('unshare -n -m true 2>/dev/null') == 0
+        && system('unshare -n ip link add name va type veth peer name vb '
+                  . '2>/dev/null') == 0;
+
+    skip 'this machine permits no network of its own (unshare -n -m, veth)',
+         1 if !$may;
+
+    ipv6_that_does_not_work_is_got_round();
+    a_name_server_that_is_slow_is_named();
+    packets_that_are_too_large_are_named();
+}
+
+done_testing();
+
+
+# ---- running it -------------------------------------------------------------
+
+# one run against that address, quoted for a shell
+sub command {
+    my ($database, $url, %more) = @_;
+
+    my $settings = Msync::Test::encode_json({
+        url => $url, username => 'Clinic 7',
+        password_sha256 => sha256_hex(PASSWORD), %more,
+    });
+    return join ' ', map { quotemeta } $^X, project_root()
+        . '/t/lib/run-once', site_path($database), $settings;
+}
+
+# exit status, and what was said
+sub run {
+    my ($database, $url, %more) = @_;
+
+    my $said = qx(@{[command($database, $url, %more)]} 2>&1);
+    return ($? >> 8, $said);
+}
+
+sub fails {
+    my ($url, $variant, $says, $advice, $name, %more) = @_;
+
+    my $database = $name =~ s/\W+/-/gr . '.sqlite';
+    my ($code, $said) = run($database, $url, %more);
+
+    is($code, 1, "$name: the run fails");
+    like($said, qr/\Q$variant\E: /, "$name: the variant");
+    like($said, $says, "$name: the cause");
+    like($said, $advice, "$name: the advice");
+    return;
+}
+
+sub put {
+    my ($path, $text) = @_;
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} $text;
+    close $handle or die "$path: $!\n";
+    return $path;
+}
+
+sub openssl {
+    system(join(' ', 'openssl', map { quotemeta } @_) . ' >/dev/null 2>&1')
+        == 0 or die "openssl @_: $?\n";
+    return;
+}
+
+
+# ---- certificates -----------------------------------------------------------
+
+# a directory with an authority, one in between, and a server's certificate
+sub chain {
+    my ($name, $from, $to) = @_;
+
+    my $dir = stage_dir() . "/chain-$name";
+    mkdir $dir;
+
+    put("$dir/ca", "basicConstraints=CA:TRUE\n");
+    put("$dir/leaf", "subjectAltName=IP:127.0.0.1\n");
+
+    for my $who (qw(root middle server)) {
+        openssl('req', '-new', '-newkey', 'ec', '-pkeyopt',
+                'ec_paramgen_curve:P-256', '-nodes', '-subj', "/CN=$who $name",
+                '-keyout', "$dir/$who.key", '-out', "$dir/$who.csr");
+    }
+
+    openssl('x509', '-req', '-in', "$dir/root.csr", '-signkey',
+            "$dir/root.key", '-days', 30, '-extfile', "$dir/ca", '-out',
+            "$dir/root.crt");
+    sign($dir, 'root', 'middle', 'ca', '20200101000000Z', '20900101000000Z');
+    sign($dir, 'middle', 'server', 'leaf', $from // '20200101000000Z',
+         $to // '20900101000000Z');
+
+    return $dir;
+}
+
+# with dates of our own, which "x509 -req" does not know everywhere
+sub sign {
+    my ($dir, $by, $whom, $extensions, $from, $to) = @_;
+
+    put("$dir/$whom.cnf", <<"CONF");
+[ca]
+default_ca = d
+[d]
+database = $dir/$whom.index
+new_certs_dir = $dir
+rand_serial = yes
+default_md = sha256
+policy = p
+[p]
+commonName = supplied
+CONF
+    put("$dir/$whom.index", '');
+    openssl('ca', '-batch', '-notext', '-config', "$dir/$whom.cnf", '-cert',
+            "$dir/$by.crt", '-keyfile', "$dir/$by.key", '-in',
+            "$dir/$whom.csr", '-out', "$dir/$whom.crt", '-extfile',
+            "$dir/$extensions", '-startdate', $from, '-enddate', $to);
+    return;
+}
+
+# a server of that certificate, whose answers have this Date
+sub tls_server {
+    my ($dir, $date, @more) = @_;
+
+    my $port = free_port();
+
+    mkdir "$dir/sync";
+    mkdir "$dir/sync/v5";
+    put("$dir/sync/v5/site", "HTTP/1.0 404 Not Found\r\n"
+        . ($date ? "Date: $date\r\n" : '')
+        . "Content-Type: text/plain\r\n\r\nnothing\n");
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        chdir $dir;
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>&', \*STDOUT;
+        exec 'openssl', 's_server', '-accept', "127.0.0.1:$port", '-cert',
+            "$dir/server.crt", '-key', "$dir/server.key", '-HTTP', @more
+            or POSIX::_exit(127);
+    }
+
+    push @servers, $pid;
+
+    for (1 .. 200) {
+        last if IO::Socket::INET->new("127.0.0.1:$port");
+        select undef, undef, undef, 0.05;
+    }
+
+    return "https://127.0.0.1:$port";
+}
+
+sub http_date {
+    my ($time) = @_;
+
+    return POSIX::strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime $time);
+}
+
+sub trusting {
+    my ($dir) = @_;
+
+    return (ssl_trusted_certificate => "$dir/root.crt");
+}
+
+
+sub a_chain_without_its_middle_is_named {
+    my $dir = chain('whole');
+
+    fails(tls_server($dir), TLS_ERROR => qr/certificates in between/,
+          qr/install the whole chain/, 'a chain without its middle',
+          trusting($dir));
+    fails(tls_server($dir, undef, '-cert_chain', "$dir/middle.crt"),
+          HTTP_ERROR => qr/status 404/, qr/Check the address/,
+          'the whole chain', trusting($dir));
+}
+
+
+sub the_clock_that_is_wrong_is_named {
+    my $early = chain('early', '20890101000000Z', '20900101000000Z');
+    my $late = chain('late', '20200101000000Z', '20210101000000Z');
+    my @whole = map { ['-cert_chain', "$_/middle.crt"] } $early, $late;
+
+    fails(tls_server($early, 'Fri, 01 Jul 2089 12:00:00 GMT',
+                     @{ $whole[0] }),
+          TLS_ERROR => qr/the server's says 2089-07-01.*this machine's/,
+          qr/Set the clock of this machine/, 'a clock that is behind',
+          trusting($early));
+    fails(tls_server($late, http_date(time), @{ $whole[1] }),
+          TLS_ERROR => qr/has expired; the clocks .* agree/,
+          qr/renew its certificate/, 'a certificate that has expired',
+          trusting($late));
+    fails(tls_server($late, undef, @{ $whole[1] }),
+          TLS_ERROR => qr/has expired, or the clock/, qr/date and time/,
+          'a clock that nobody tells', trusting($late));
+}
+
+
+sub a_portal_with_a_certificate_of_its_own_is_named {
+    my $dir = chain('portal');
+    my $url = tls_server($dir, undef, '-cert_chain', "$dir/middle.crt");
+
+    fails($url =~ s/127\.0\.0\.1/localhost/r,
+          TLS_ERROR => qr/made for another name.*captive portal/,
+          qr/No data was sent/, 'a portal with a certificate of its own',
+          trusting($dir));
+}
+
+
+# ---- proxies ----------------------------------------------------------------
+
+# A server that answers every request with these lines.
+sub lines_server {
+    my (@lines) = @_;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Listen => 20) // die "listen: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        while (my $socket = $listen->accept) {
+            sysread $socket, my $request, 65536;
+            syswrite $socket, join "\r\n", @lines, 'Content-Length: 0',
+                'Connection: close', '', '';
+        }
+        POSIX::_exit(0);
+    }
+
+    push @servers, $pid;
+
+    return 'http://127.0.0.1:' . $listen->sockport;
+}
+
+
+sub a_proxy_that_wants_a_windows_domain_is_named {
+    my $says = qr/Windows domain \(NTLM or Kerberos\)/;
+
+    for my $scheme (qw(http https)) {
+        my $proxy = lines_server('HTTP/1.1 407 Authentication Required',
+            'Proxy-Authenticate: Negotiate', 'Proxy-Authenticate: NTLM');
+        my $basic = lines_server('HTTP/1.1 407 Authentication Required',
+            'Proxy-Authenticate: NTLM',
+            'Proxy-Authenticate: Basic realm="x"');
+
+        fails("$scheme://central.example.org", CONNECTION_ERROR => $says,
+              qr/cntlm/, "a proxy of a Windows domain, $scheme", proxy =>
+              $proxy);
+        fails("$scheme://central.example.org", CONNECTION_ERROR =>
+              qr/wants a user name and password/, qr/USER:PASSWORD/,
+              "one that takes a password as well, $scheme", proxy =>
+              $basic);
+    }
+}
+
+
+sub what_a_proxy_in_the_cloud_says_has_words {
+    my %words = (
+        520 => qr/no answer from it that it understands/,
+        521 => qr/cannot reach it/, 522 => qr/cannot reach it/,
+        523 => qr/cannot reach it/, 524 => qr/waited too long/,
+        525 => qr/does not trust the encryption/,
+        526 => qr/certificate has to be renewed/,
+        530 => qr/cannot find or reach it/,
+    );
+
+    fails(lines_server("HTTP/1.1 $_ "), HTTP_ERROR => $words{$_},
+          qr/tried again by itself/, "status $_") for sort keys %words;
+}
+
+
+sub a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync {
+    my $central = start_central(password => PASSWORD, records => 600);
+
+    for my $status (504, 520, 522, 524) {
+        $central->reset;
+        $central->config(initialise_ms => 1500);
+        $central->fault(api => 'v5', path => 'initialise', kind => 'gateway',
+                        value => $status);
+
+        my ($code, $said) = run("cloud$status.sqlite", $central->url);
+        is($code, 0, "status $status while central prepares the site")
+            or diag($said);
+        is($central->state(1)->{queuesBuilt}, 1, 'which it does once');
+        cmp_ok(sqlite(site_path("cloud$status.sqlite"),
+                      'SELECT count(*) FROM item'), '>', 0,
+               'and everything comes');
+    }
+}
+
+
+sub the_clocks_are_compared {
+    my ($code, $said) = run('clocks.sqlite', lines_server(
+        'HTTP/1.1 404 Not Found', 'Date: Fri, 01 Jul 2039 12:00:00 GMT'));
+
+    like($said, qr/clock of 127\.0\.0\.1:\d+ says 2039-07-01.*one of them/,
+         'a server whose clock is far off is told of in the log');
+}
+
+
+# ---- networks of our own ----------------------------------------------------
+
+# What a script of a shell says, in a network and a file system of its own.
+# "central URL" is started there; it is told its address by $V5.
+sub in_a_network {
+    my ($script, %how) = @_;
+
+    my $dir = stage_dir();
+    my $address = $how{central}{'--address'} // '127.0.0.1';
+    my $central = join ' ', map { quotemeta } $^X,
+        project_root() . '/t/central/central.pl', '--password', PASSWORD,
+        '--records', 600, '--print-ports', '--lifeline',
+        %{ $how{central} // {} };
+
+    put("$dir/network.sh", <<"SCRIPT" . $script);
+set -e
+ip link set lo up
+mount -t tmpfs none /mnt
+mkfifo /mnt/ports /mnt/alive
+central() {
+    \$1 $central </mnt/alive >/mnt/ports &
+    exec 9>/mnt/alive
+    read -r ports </mnt/ports
+    V5=\$(echo "\$ports" | sed 's/.*"v5":\\([0-9]*\\).*/\\1/')
+    # whatever name the site knows it by
+    \$1 $^X -MHTTP::Tiny -e 'HTTP::Tiny->new->post(shift, {content =>
+        q({"v5_url":""})})' http://$address:\$V5/_test/config
+}
+SCRIPT
+
+    return qx(timeout 240 unshare -n -m sh $dir/network.sh 2>&1);
+}
+
+
+# the same command there, where the port is known to the shell
+sub there { return command(@_) =~ s/PORT/\$V5/r }
+
+
+sub ipv6_that_does_not_work_is_got_round {
+    my $database = 'ipv6.sqlite';
+    my $command = there($database, 'http://central.test:PORT');
+
+    # the address is on the link, and nobody has it
+    my $said = in_a_network(<<"SCRIPT");
+ip link add name va type veth peer name vb
+ip link set va up
+ip link set vb up
+ip -6 addr add 2001:db8::2/64 dev va nodad
+printf '%s central.test\\n' 2001:db8::1 127.0.0.1 >/mnt/hosts
+mount --bind /mnt/hosts /etc/hosts
+central ''
+$command && echo IT WENT WELL
+SCRIPT
+
+    like($said, qr/IT WENT WELL/,
+         'IPv6 that does not work beside IPv4 that does');
+    cmp_ok(sqlite(site_path($database), 'SELECT count(*) FROM item'), '>', 0,
+           'costs nothing');
+}
+
+
+# a name server that answers after so many seconds, on port 53 there
+sub name_server {
+    my ($seconds) = @_;
+
+    return put(stage_dir() . "/dns-$seconds.pl", <<"PERL");
+use strict; use warnings; use IO::Socket::INET;
+my \$s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 53,
+                              Proto => 'udp') or die "53: \$!\\n";
+while (my \$from = \$s->recv(my \$q, 512)) {
+    if (!fork) {
+        select undef, undef, undef, $seconds;
+        my \$a = unpack('n', substr(\$q, -4, 2)) == 1;
+        my \$r = substr(\$q, 0, 2) . pack('n5', 0x8180, 1, \$a ? 1 : 0, 0, 0)
+            . substr(\$q, 12);
+        \$r = substr(\$r, 0, length(\$r));
+        \$r .= pack('nnnNna4', 0xc00c, 1, 1, 60, 4, "\\x7f\\0\\0\\1") if \$a;
+        \$s->send(\$r, 0, \$from);
+        exit;
+    }
+}
+PERL
+}
+
+sub a_name_server_that_is_slow_is_named {
+    for my $case ([3, 1, 'too slow'], [0.5, 10, 'slow']) {
+        my ($seconds, $limit, $name) = @$case;
+        my $server = name_server($seconds);
+        my $database = "dns-$limit.sqlite";
+        my $command = there($database, 'http://central.test:PORT',
+                            connect_timeout => $limit * 1000);
+
+        my $said = in_a_network(<<"SCRIPT");
+printf 'nameserver 127.0.0.1\\noptions timeout:5 attempts:1\\n' >/mnt/resolv
+printf 'hosts: files dns\\n' >/mnt/nsswitch
+printf '127.0.0.1 localhost\\n' >/mnt/hosts
+mount --bind /mnt/resolv /etc/resolv.conf
+mount --bind /mnt/nsswitch /etc/nsswitch.conf
+mount --bind /mnt/hosts /etc/hosts
+$^X $server &
+dns=\$!
+central ''
+$command && echo IT WENT WELL
+kill \$dns
+SCRIPT
+
+        if ($limit == 1) {
+            like($said, qr/TIMEOUT: .*look-up of the name.*\(DNS\)/,
+                 'a name server that is too slow is named');
+        } else {
+            like($said, qr/IT WENT WELL/,
+                 'one that is slow is waited for') or diag($said);
+        }
+    }
+}
+
+
+# Large packets do not arrive at the other end, and nobody says so.
+sub packets_that_are_too_large_are_named {
+    my $database = 'mtu.sqlite';
+    my $command = there($database, 'http://10.9.9.2:PORT',
+                        read_timeout => 2000);
+    my $path = site_path($database);
+    my $edit = q{UPDATE item_line SET batch = hex(zeroblob(1500)) WHERE }
+        . q{store_ID IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)};
+
+    my $said = in_a_network(<<"SCRIPT", central => { '--address', '10.9.9.2' });
+unshare -n sleep 200 &
+there=\$!
+sleep 0.5
+in_there="nsenter -n -t \$there"
+ip link add name va type veth peer name vb
+ip link set va gso_max_segs 1
+ip link set vb netns \$there
+ip addr add 10.9.9.1/24 dev va
+ip link set va up
+\$in_there ip link set lo up
+\$in_there ip addr add 10.9.9.2/24 dev vb
+\$in_there ip link set vb up
+central "\$in_there"
+$command && echo FIRST SYNC
+sqlite3 -init /dev/null -cmd '.timeout 9000' $path "$edit"
+\$in_there ip link set vb mtu 900
+\$in_there ip route replace 10.9.9.0/24 dev vb advmss 1460
+$command || echo IT FAILED
+\$in_there ip link set vb mtu 1500
+$command && echo IT WENT WELL
+kill \$there
+SCRIPT
+
+    like($said, qr/FIRST SYNC/, 'a line that is well') or diag($said);
+    like($said, qr/TIMEOUT: .*\(MTU\)/,
+         'one that loses large packets is named');
+    like($said, qr/IT FAILED.*IT WENT WELL/s, 'and goes on when it is mended')
+        or diag($said);
+    is(sqlite($path, 'SELECT count(*) FROM msync_refused'), 0,
+       'with nothing refused');
+}
