@@ -30,6 +30,7 @@ static void ngx_http_msync_helper_read(ngx_event_t *rev);
 static void ngx_http_msync_helper_write(ngx_event_t *wev);
 static void ngx_http_msync_helper_ended(ngx_event_t *ev);
 static void ngx_http_msync_helper_ping(ngx_event_t *ev);
+static ngx_uint_t ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_silent(ngx_event_t *ev);
 static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
@@ -294,16 +295,13 @@ ngx_http_msync_helper_ended(ngx_event_t *ev)
 static void
 ngx_http_msync_helper_ping(ngx_event_t *ev)
 {
-    uint64_t                  used;
     ngx_http_msync_site_t    *site;
     ngx_http_msync_helper_t  *h;
 
     site = ev->data;
     h = &site->helper;
 
-    used = ngx_http_msync_child_used(h->pid);
-
-    if (h->answered || used == 0 || used != h->used) {
+    if (!ngx_http_msync_helper_hangs(h)) {
         h->silent = 0;
 
     } else if (++h->silent == NGX_HTTP_MSYNC_HANGS) {
@@ -315,7 +313,7 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
         return;
     }
 
-    h->used = used;
+    h->used = ngx_http_msync_child_used(h->pid);
 
     if (h->greeted) {
         h->answered = 0;
@@ -323,6 +321,19 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_HTTP_MSYNC_PING);
+}
+
+
+/* since the last ping, that is */
+
+static ngx_uint_t
+ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h)
+{
+    uint64_t  used;
+
+    used = ngx_http_msync_child_used(h->pid);
+
+    return !h->answered && used && used == h->used;
 }
 
 
@@ -468,7 +479,7 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     /* one that seems to hang would not see that its channel is closed */
 
-    if (h->connection && h->silent) {
+    if (h->connection && h->greeted && ngx_http_msync_helper_hangs(h)) {
         ngx_http_msync_child_kill(h);
     }
 

@@ -192,7 +192,7 @@ sub a_helper_that_hangs_does_not_outlive_its_nginx {
     my $pid = fake()->pid;
 
     kill STOP => $pid;
-    sleep 25;
+    sleep 12;                           # beyond one question
 
     ok($nginx->stop, 'nginx quits');
     ok(wait_until(sub { !is_running($pid) }), 'and so does the helper');
