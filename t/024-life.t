@@ -6,7 +6,7 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
-use Msync::Test qw(site_path sqlite start_central);
+use Msync::Test qw(site_path sqlite start_central wait_until);
 use Test::More;
 
 use constant HOUR => 3600 * 1000;          # in ms
@@ -14,6 +14,20 @@ use constant HOUR => 3600 * 1000;          # in ms
 my $central = start_central(password => 'secret', records => 300);
 
 the_clock_is_put_back();
+one_server_out_of_reach_does_not_stop_the_other();
+the_legacy_server_out_of_reach_does_not_stop_the_other();
+a_full_disk_is_an_error_and_one_try_an_interval();
+a_first_sync_goes_on_when_the_disk_has_room();
+a_locked_database_is_said_and_can_be_left();
+a_patient_does_not_end_the_first_sync();
+what_comes_anew_is_not_over_when_it_breaks_off();
+what_somebody_has_to_mend_is_tried_more_and_more_seldom();
+a_pause_holds_over_a_run_that_was_killed();
+runs_that_kill_their_helper_wait();
+equal_failures_are_one_line();
+a_retry_is_a_run_that_asks_nothing();
+
+is_deeply($central->state->{violations}, [], 'central has no complaint');
 
 done_testing();
 
@@ -35,24 +49,30 @@ sub start {
 }
 
 
-sub the_clock_is_put_back {
-    my $clock = site_path('clock');
-    my $set = sub {
-        open my $fh, '+>>', $clock or die "$clock: $!\n";
-        close $fh;
-        open $fh, '+<', $clock or die "$clock: $!\n";
-        syswrite $fh, pack 'q', $_[0];
-        close $fh;
-    };
+# Sets the clock of helpers that were started with this "env", and fills
+# their disk.
+sub switch {
+    my ($ahead, $full) = @_;
+    my $path = site_path('switch');
 
-    $set->(0);
-    my $helper = start('clock', interval => 2,
-                       env => { MSYNC_FAULT_CLOCK => $clock });
+    open my $fh, '+>>', $path or die "$path: $!\n";
+    close $fh;
+    open $fh, '+<', $path or die "$path: $!\n";
+    syswrite $fh, pack 'qq', $ahead, $full;
+    close $fh;
+
+    return { MSYNC_FAULT_SWITCH => $path };
+}
+
+
+sub the_clock_is_put_back {
+    my $env = switch(0, 0);
+    my $helper = start('clock', interval => 2, env => $env);
     is($helper->run, 0, 'the first sync');
     my $runs = $helper->runs;
     my $next = $helper->wait_status(sub { $_->{nextSync} })->{nextSync};
 
-    $set->(-9 * HOUR);
+    switch(-9 * HOUR, 0);
     ok($helper->wait_status(sub { $_->{nextSync}
                                   && $_->{nextSync} lt $next }),
        'the date of the next run goes back with it');
@@ -60,8 +80,363 @@ sub the_clock_is_put_back {
        'and it is not waited for nine hours');
 
     $helper->stop;
-    $helper = start('clock', interval => 2,
-                    env => { MSYNC_FAULT_CLOCK => $clock });
+    $helper = start('clock', interval => 2, env => $env);
     ok($helper->wait_status(sub { $helper->runs > 1 }),
        'neither by a helper that finds a run of tomorrow');
+}
+
+
+sub database { return site_path("$_[0].sqlite") }
+
+# A site that has had its first sync.
+sub initialised {
+    my ($name, %config) = @_;
+
+    my $helper = start($name, %config);
+    is($helper->run, 0, "$name: the first sync")
+        or diag(explain $helper->wait_status(sub { 1 })->{syncStatus});
+
+    return $helper;
+}
+
+# One run, well or not; returns the status after it.
+sub run {
+    my ($helper) = @_;
+
+    my $runs = $helper->runs // 0;
+    $helper->trigger;
+
+    return $helper->wait_status(sub {
+        $helper->runs > $runs && !$_->{syncStatus}{isSyncing} }, 120) // {};
+}
+
+# Ids of what central has changed since, for all three pulls.
+sub change {
+    my ($central_unit) = split /\n/, sqlite(database($_[0]),
+        'SELECT min(ID) FROM unit');
+    my $unit = $central->record(unit => $central_unit);
+    my $asset = sqlite(database($_[0]), 'SELECT min(id) FROM asset');
+
+    $central->change(tableName => 'unit', recordId => $central_unit,
+        channel => 'central', action => 'update',
+        recordData => { %$unit, comment => "seen by $_[0]" });
+    $central->change(tableName => 'asset', recordId => $asset,
+        action => 'update', recordData => {
+            %{ $central->record(asset => $asset) }, notes => "of $_[0]" });
+
+    return ($central_unit, $asset);
+}
+
+sub edit {
+    sqlite(database($_[0]), "UPDATE item_line SET batch = 'by $_[0]' WHERE "
+           . 'ID = (SELECT min(ID) FROM item_line)');
+}
+
+# So many times more than a run will ask, for any call or a certain one.
+sub out {
+    my ($api, %more) = @_;
+
+    $central->fault(api => $api, kind => 'status', value => 502,
+                    times => 1000, %more);
+}
+
+sub ended { return defined $_[0]{syncStatus}{$_[1]}{finished} }
+
+
+sub one_server_out_of_reach_does_not_stop_the_other {
+    my $helper = initialised('v6out');
+    my $success = $helper->wait_status(sub { 1 })
+        ->{syncStatus}{lastSuccessfulSync}{started};
+    my ($unit) = change('v6out');
+    edit('v6out');
+    out('v6');
+
+    my $status = run($helper);
+    is($status->{syncStatus}{error}{variant}, 'HTTP_ERROR', 'the run fails');
+    like($status->{syncStatus}{error}{fullError}, qr/v6: .*502/,
+         'with the words of the step that did');
+    ok(!ended($status, 'pullV6'), 'which has no end');
+    ok(ended($status, $_), "but $_ has")
+        for qw(push pullCentral pullRemote integration);
+    is($status->{syncStatus}{lastSuccessfulSync}{started}, $success,
+       'it is no success');
+    is($status->{numberOfRecordsInPushQueue}, 0, 'what waited was sent');
+    is(sqlite(database('v6out'),
+              "SELECT comment FROM unit WHERE ID = '$unit'"),
+       'seen by v6out', 'what came is there');
+    $helper->stop;
+
+    $helper = start('v6first');
+    $status = run($helper);
+    is($status->{initialisationStatus}, 'INITIALISING',
+       'a first sync is not over before all is there');
+    cmp_ok(sqlite(database('v6first'), 'SELECT count(*) FROM item'), '>', 0,
+           'though what came is');
+    $central->clear_faults;
+    is(run($helper)->{initialisationStatus}, 'INITIALISED',
+       'the next run ends it');
+}
+
+
+sub the_legacy_server_out_of_reach_does_not_stop_the_other {
+    my $helper = initialised('v5out');
+    my (undef, $asset) = change('v5out');
+    out('v5');
+
+    my $status = run($helper);
+    is($status->{syncStatus}{error}{variant}, 'HTTP_ERROR', 'the run fails');
+    ok(ended($status, 'pullV6'), 'but Open mSupply central was asked');
+    is(sqlite(database('v5out'),
+              "SELECT notes FROM asset WHERE id = '$asset'"), 'of v5out',
+       'and what it has is there');
+    $central->clear_faults;
+
+    my $asked = $central->state(1)->{requestCount};
+    $central->fault(api => 'v5', path => 'site', kind => 'error_code',
+                    value => 'site_incorrect_password', times => 1);
+    is(run($helper)->{syncStatus}{error}{variant}, 'INCORRECT_PASSWORD',
+       'a site that is refused');
+    is($central->state(1)->{requestCount}, $asked + 1,
+       'is not asked about at the other server');
+    $central->clear_faults;
+}
+
+
+sub a_full_disk_is_an_error_and_one_try_an_interval {
+    my $helper = initialised('full', interval => 3, env => switch(0, 0));
+
+    switch(0, 1);
+    my $runs = $helper->runs;
+    my $status = $helper->wait_status(sub { $_->{syncStatus}{error} });
+    is($status->{syncStatus}{error}{variant}, 'DISK_FULL', 'a full disk');
+    is($status->{state}, 5, 'is an error');
+    ok($status->{syncStatus}{lastSuccessfulSync}, 'beside the last success');
+    ok($helper->wait_status(sub { $helper->runs >= $runs + 3 }),
+       'it is tried again');
+    cmp_ok($helper->runs, '<', $runs + 9, 'not all the time');
+    is(scalar(grep { /DISK_FULL|is full/ } $helper->log), 1,
+       'one line in the log') or diag(explain [$helper->log]);
+
+    switch(0, 0);
+    ok($helper->wait_status(sub { $_->{syncStatus}
+                                  && !$_->{syncStatus}{error} }),
+       'when there is room it goes on by itself');
+}
+
+
+sub a_first_sync_goes_on_when_the_disk_has_room {
+    my $helper = start('room', interval => 2, env => switch(0, 0));
+
+    $helper->wait_status(sub { 1 });
+    switch(0, 1);
+    is(run($helper)->{syncStatus}{error}{variant}, 'DISK_FULL',
+       'a first sync on a full disk');
+    switch(0, 0);
+    ok($helper->wait_status(sub {
+        $_->{initialisationStatus} eq 'INITIALISED' }, 120),
+       'goes on by itself when there is room');
+}
+
+
+# The shell keeps the transaction that the application has begun.
+sub a_locked_database_is_said_and_can_be_left {
+    my $helper = initialised('locked', interval => 300);
+
+    my $pid = open my $lock, '|-', 'sqlite3', '-init', '/dev/null',
+        database('locked') or die "sqlite3: $!\n";
+    $lock->autoflush(1);
+    print {$lock} "BEGIN IMMEDIATE;\n";
+    wait_until {
+        system("sqlite3 -init /dev/null \Q@{[database('locked')]}\E "
+               . "'BEGIN IMMEDIATE' 2>/dev/null") != 0;
+    };
+
+    my $runs = $helper->runs;
+    $helper->trigger;
+    my $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
+    ok($status, 'a locked database is said');
+    ok($status->{syncStatus}{isSyncing}, 'while a run waits for it');
+
+    $helper->cancel;
+    $status = $helper->wait_status(sub { $helper->runs > $runs });
+    is($status->{syncStatus}{error}{variant}, 'CANCELLED',
+       'cancel ends the run');
+    ok($status->{syncStatus}{lastSuccessfulSync}, 'the last success is shown');
+    ok($helper->wait_status(sub { $_->{nextSync}
+                                  && !$_->{databaseLockedSince} }),
+       'the next one is planned');
+    is($helper->runs, $runs + 1, 'and does not begin at once');
+
+    close $lock;
+    is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
+}
+
+
+sub a_patient_does_not_end_the_first_sync {
+    my $helper = start('patient');
+    my $patient = 'somebody';
+
+    out('v6', path => 'pull');
+    run($helper);
+    my $sequence = $helper->fetch($patient);
+    is(run($helper)->{initialisationStatus}, 'INITIALISING',
+       'the first sync is not over');
+    is_deeply([grep { $_->{path} =~ /patient-pull/ }
+               @{ $central->state->{requests} }], [],
+              'no patient is asked for');
+    $central->clear_faults;
+    is(run($helper)->{initialisationStatus}, 'INITIALISED',
+       'before all is there');
+    ok($helper->is_done($sequence), 'then the patient is fetched');
+}
+
+
+sub what_comes_anew_is_not_over_when_it_breaks_off {
+    initialised('anew')->stop;
+
+    system($ENV{TEST_NGINX_MSYNC}, '--database', database('anew'), '--yes',
+           '--json', 'reinitialise') == 0 or die "reinitialise: $?\n";
+    out('v6', path => 'pull');
+
+    my $helper = start('anew');
+    ok(run($helper)->{syncStatus}{error}, 'the re-pull breaks off');
+    is(sqlite(database('anew'), 'SELECT value_string FROM key_value_store '
+              . "WHERE id = 'MSYNC_SITE'"), 'anew pulling', 'as is written');
+    $central->clear_faults;
+    my @before = pulls();
+    is(run($helper)->{syncStatus}{error}, undef, 'the next run ends well');
+    my @now = pulls();
+    is_deeply([map { $_->{isInitialised} } @now[@before .. $#now]],
+              [(0) x (@now - @before)],
+              'and central sends what belongs to this site, too');
+    cmp_ok(@now - @before, '>', 0, 'in some pulls');
+}
+
+sub pulls {
+    return grep { defined $_->{isInitialised} }
+        @{ $central->state->{requests} };
+}
+
+
+# Each failure makes the next date a later one.
+sub what_somebody_has_to_mend_is_tried_more_and_more_seldom {
+    initialised('wrong')->stop;
+    $central->fault(api => 'v5', path => 'site', kind => 'error_code',
+                    value => 'site_incorrect_password', times => 1000);
+
+    my $helper = start('wrong', interval => 2);
+    ok($helper->wait_status(sub { $helper->runs >= 3 }), 'it is tried again');
+    my $next = $helper->wait_status(sub { $_->{nextSync} });
+    is($next->{syncStatus}{error}{variant}, 'INCORRECT_PASSWORD', 'why');
+    cmp_ok(seconds($next->{nextSync})
+           - seconds($next->{syncStatus}{summary}{finished}), '>=', 6,
+           'the pause has grown');
+
+    $central->clear_faults;
+    is(run($helper)->{syncStatus}{error}, undef, 'the button tries at once');
+    $next = $helper->wait_status(sub { $_->{nextSync} });
+    cmp_ok(seconds($next->{nextSync})
+           - seconds($next->{syncStatus}{summary}{finished}), '<=', 4,
+           'and the pause is as before');
+}
+
+sub seconds {
+    my ($h, $m, $s) = $_[0] =~ /T(\d\d):(\d\d):(\d\d)/ or return 0;
+    return ($h * 60 + $m) * 60 + $s;
+}
+
+
+# Kills it in the middle of a request that hangs.
+sub kill_in_a_run {
+    my ($helper) = @_;
+
+    $central->fault(api => 'v5', path => 'site', kind => 'hang');
+    $helper->trigger if $_[1];
+    $helper->wait_status(sub { $_->{syncStatus}{isSyncing} })
+        or diag('no run is at work');
+    $helper->stop('KILL');
+    $central->clear_faults;
+}
+
+
+sub a_pause_holds_over_a_run_that_was_killed {
+    my $helper = initialised('paused', interval => 300);
+
+    kill_in_a_run($helper, 1);
+    $helper = start('paused', interval => 300);
+    ok($helper->wait_status(sub { ($helper->runs // 0) == 1 }),
+       'a run that was killed goes on');
+    $helper->pause;
+    kill_in_a_run($helper, 1);
+
+    my $asked = $central->state(1)->{requestCount};
+    $helper = start('paused', interval => 300);
+    ok($helper->is_paused, 'but not of a site that is paused');
+    ok($helper->pause, 'it has had time to');
+    is($central->state(1)->{requestCount}, $asked, 'central is asked nothing');
+}
+
+
+sub runs_that_kill_their_helper_wait {
+    my $helper = initialised('deadly', interval => 600);
+
+    kill_in_a_run($helper, 1);
+    $helper = start('deadly', interval => 600);
+    kill_in_a_run($helper, 0);
+
+    my $asked = $central->state(1)->{requestCount};
+    $helper = start('deadly', interval => 600);
+    $helper->trigger;              # nginx sends again what was not done
+    my $status = $helper->wait_status(sub { $_->{nextSync} });
+    cmp_ok(seconds($status->{nextSync})
+           - seconds($status->{syncStatus}{summary}{finished}), '>', 500,
+           'after the second death it waits for the interval');
+    ok($helper->pause && $helper->resume, 'it has had time to begin');
+    is($central->state(1)->{requestCount}, $asked, 'and does not');
+    sleep 3;
+    is(run($helper)->{syncStatus}{error}, undef, 'the button goes on');
+}
+
+
+sub equal_failures_are_one_line {
+    my $helper = initialised('offline');
+
+    out('v5');
+    out('v6');
+    run($helper) for 1 .. 4;
+    $central->clear_faults;
+    $helper->stop;
+
+    my $text = qx($ENV{TEST_NGINX_MSYNC} --json --database @{[
+        quotemeta database('offline')]} history);
+    my ($last, $first) = @{ Msync::Test::decode_json($text)->{runs} };
+    is($last->{repeated}, 4, 'four failures are one line');
+    ok($last->{firstStarted} le $last->{summary}{started}, 'from, to');
+    is($last->{error}{variant}, 'HTTP_ERROR', 'with what they were');
+    is($first->{error}, undef, 'behind it the success');
+    ok(!exists $first->{repeated}, 'which was one');
+}
+
+
+sub a_retry_is_a_run_that_asks_nothing {
+    my $helper = initialised('retry');
+    my $line = sqlite(database('retry'), 'SELECT min(ID) FROM item_line');
+
+    $central->change(tableName => 'item_line', recordId => 'ORPHAN',
+        action => 'update', recordData => {
+            %{ $central->record(item_line => $line) }, ID => 'ORPHAN',
+            item_ID => 'NOWHERE' });
+    is(run($helper)->{integrationErrors}, 1, 'a record that fails');
+    out('v5');
+    out('v6');
+    my $status = run($helper);
+    $central->clear_faults;
+
+    my ($runs, $asked) = ($helper->runs, $central->state(1)->{requestCount});
+    ok($helper->retry, 'a retry');
+    is($helper->runs, $runs + 1, 'is a run');
+    is($central->state(1)->{requestCount}, $asked, 'that asks nothing');
+    $status = $helper->wait_status(sub { 1 });
+    is($status->{syncStatus}{error}{variant}, 'HTTP_ERROR',
+       'and does not say that the last sync went well');
 }

@@ -301,6 +301,11 @@ work_end(msync_serve_t *serve, msync_does_e does,
     /* the run has written what became of the site, if it could */
     (void) msync_store_site_get(serve->store, &serve->status.site, &ignored);
 
+    /* one that could not even be written was asked for all the same */
+    if (does == MSYNC_DOES_SYNC) {
+        msync_serve_event(serve, MSYNC_EVENT_TRIGGER);
+    }
+
     serve->ended = msync_clock_monotonic();
     msync_serve_event(serve, rc != MSYNC_OK
                              ? msync_site_end(serve->status.entry.variant)

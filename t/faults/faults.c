@@ -89,6 +89,10 @@ faults_write(void)
 {
     writes++;
 
+    if (faults_disk_is_full()) {
+        return FAULT_FULL_WRITE;
+    }
+
     if (wanted == FAULT_FULL_WRITE) {
         return writes >= at ? wanted : FAULT_NONE;
     }
@@ -114,7 +118,9 @@ statvfs(const char *path, struct statvfs *disk)
 
     rc = libc_statvfs(path, disk);
 
-    if (wanted == FAULT_FULL_WRITE && writes >= at) {
+    if (faults_disk_is_full()
+        || (wanted == FAULT_FULL_WRITE && writes >= at))
+    {
         disk->f_bavail = 0;
     }
 

@@ -19,8 +19,8 @@
  * "Write" is whatever changes files through SQLite's VFS: writing,
  * truncating, syncing, deleting and creating, and growing the shared memory.
  * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS" at the end, and
- * MSYNC_FAULT_BATCH is the size of all batches.  MSYNC_FAULT_CLOCK names one
- * that sets the wall clock (clock.c).
+ * MSYNC_FAULT_BATCH is the size of all batches.  MSYNC_FAULT_SWITCH names one
+ * that sets the wall clock and fills the disk (switch.c).
  * MSYNC_FAULT_PATHS names one that gets a line for each chain of calls that
  * ends in an allocation: the number of the first allocation by it.
  */
@@ -45,6 +45,9 @@ typedef enum {
 
 /* counts a write; what is to become of it: none of the kinds of requests */
 fault_e faults_write(void);
+
+/* whether somebody has filled it */
+bool faults_disk_is_full(void);
 
 /* counts an allocation; whether it fails */
 bool faults_memory(void);

@@ -182,6 +182,40 @@ one_that_nobody_waits_for_is_not_asked_about(void **state)
 }
 
 
+/* the application is done when nobody waits for the answer any more */
+
+static int
+lock_ends_late(void *data, msync_err_t *err)
+{
+    test_t  *t = data;
+
+    (void) err;
+
+    if (!sqlite3_get_autocommit(t->site->app)) {
+        t->settings.came -= MSYNC_SETTINGS_LATE;
+        site_sql(t->site, "ROLLBACK");
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+nothing_is_saved_once_nobody_waits(void **state)
+{
+    test_t  *t = *state;
+
+    msync_store_set_hook(t->site->store, lock_ends_late, t);
+    site_sql(t->site, "BEGIN IMMEDIATE");
+    server_json(t->server, 200, good);
+    assert_int_equal(ask(t, MSYNC_REQUEST_INITIALISE, WHOLE), 504);
+    assert_non_null(strstr(t->reply, "\"TIMEOUT\""));
+    nothing_is_saved(t);
+    assert_string_equal(site_get(t->site, "SELECT value_string FROM "
+        "key_value_store WHERE id = 'MSYNC_SITE'"), "new");
+}
+
+
 /* the HTTP status of an answer to this body, whole and with what follows it */
 
 static int
@@ -297,6 +331,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             one_that_nobody_waits_for_is_not_asked_about, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_saved_once_nobody_waits,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_is_json_to_its_end, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_text_is_what_was_meant_or_blamed,

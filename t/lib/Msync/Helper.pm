@@ -28,6 +28,7 @@ use constant {
     TRIGGER    => 0,
     PAUSE      => 2,
     RESUME     => 3,
+    RETRY      => 4,
     CANCEL     => 1,
     COMMANDS   => 5,
 
@@ -52,6 +53,7 @@ sub start {
 
     if ($pid == 0) {
         POSIX::dup2(fileno $theirs, CONTROL_FD);
+        fcntl $theirs, F_SETFD, 0;     # it may be that one already
         exec $program, '--serve' or POSIX::_exit(127);
     }
 
@@ -86,6 +88,10 @@ sub trigger { $_[0]->_command(TRIGGER, $_[1]) }
 
 sub cancel  { $_[0]->_command(CANCEL) }
 
+# Asks for a patient; whether that was done.
+sub fetch   { $_[0]->_command(TRIGGER, $_[1]) }
+sub is_done { $_[0]->_done(TRIGGER, $_[1]) }
+
 # Waits until the status passes the test, which finds in $_ its document with
 # the number of the state added; returns the document, or undef.
 sub wait_status {
@@ -100,11 +106,12 @@ sub wait_status {
 }
 
 # How many runs have ended, as it said last.
-sub runs { $_[0]{status}{runs} }
+sub runs { ($_[0]{status} // {})->{runs} }
 
 # Each returns whether the helper did it.
 sub pause  { $_[0]->_done(PAUSE, $_[0]->_command(PAUSE)) }
 sub resume { $_[0]->_done(RESUME, $_[0]->_command(RESUME)) }
+sub retry  { $_[0]->_done(RETRY, $_[0]->_command(RETRY)) }
 
 
 # Whether it says so in the end, if it has to finish a run before.

@@ -97,6 +97,7 @@ sub _pull ($self, $c) {
     my $s = $self->state;
     return _error('integrationInProgress') if $s->integrating('v6');
 
+    $c->stash('central.log')->{isInitialised} = $body->{isInitialised} ? 1 : 0;
     my $batch = $s->v6_batch(@{$body}{qw(cursor batchSize isInitialised)});
     return _ok($batch), $s->config->{page_delay_ms};
 }

@@ -1,0 +1,60 @@
+/*
+ * What somebody else sets while the helper runs: MSYNC_FAULT_SWITCH names a
+ * file of two integers of this machine, eight octets each, the milliseconds
+ * that the wall clock is ahead and whether the disk is full.
+ */
+
+#include "base/clock.h"
+#include "faults.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+
+int64_t __real_msync_clock_wall(void);
+int64_t __wrap_msync_clock_wall(void);
+
+
+static const volatile int64_t  *set;       /* NULL: nothing is */
+
+
+/* mapped now: later the helper is confined */
+
+static void __attribute__((constructor))
+map(void)
+{
+    int          fd;
+    void        *page;
+    const char  *path;
+
+    path = getenv("MSYNC_FAULT_SWITCH");
+    if (path == NULL) {
+        return;
+    }
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+    page = mmap(NULL, 2 * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+
+    if (page == MAP_FAILED) {
+        abort();
+    }
+
+    set = page;
+}
+
+
+int64_t
+__wrap_msync_clock_wall(void)
+{
+    return __real_msync_clock_wall() + (set != NULL ? set[0] : 0);
+}
+
+
+bool
+faults_disk_is_full(void)
+{
+    return set != NULL && set[1] != 0;
+}
