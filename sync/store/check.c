@@ -296,8 +296,8 @@ report_lost(void *data, const msync_lost_t *lost)
 }
 
 
-int
-msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
+static int
+check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err)
 {
     bool      set_up;
@@ -358,6 +358,34 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
     }
 
     return MSYNC_OK;
+}
+
+
+/* as of one moment: nginx's helper may have the database at work meanwhile */
+
+int
+msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
+    msync_err_t *err)
+{
+    int          rc;
+    bool         open = msync_store_in_transaction(store);
+    msync_err_t  ignored;
+
+    if (!open && msync_store_exec(store, "BEGIN", err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_know_loose(store, err);
+
+    if (rc == MSYNC_OK) {
+        rc = check_all(store, each, data, err);
+    }
+
+    if (!open) {
+        (void) msync_store_exec(store, "ROLLBACK", &ignored);
+    }
+
+    return rc;
 }
 
 

@@ -3,10 +3,12 @@
  * own, or those of an earlier catalogue.
  *
  * Promises: a table that cannot serve is refused before anything is altered;
- * one that can gets the columns that it lacks and loses nothing.
+ * one that can gets the columns that it lacks and loses nothing; a column that
+ * was renamed comes back with its values.
  */
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 #define ADVICE_TABLE                                                          \
     "Let msync's table have another name, by [{\"table\": \"its name\", "     \
@@ -79,7 +81,7 @@ check_table(msync_store_t *store, const msync_table_t *table,
  * of that something may be missing that is about to be made */
 
 static void
-heed_others(msync_store_t *store, int on)
+switch_others(msync_store_t *store, int on)
 {
     (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, on,
                              NULL);
@@ -103,7 +105,7 @@ check_tables(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    heed_others(store, 0);
+    switch_others(store, 0);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         sqlite3_bind_text(stmt, 1, store->catalogue->tables[i].sql, -1,
@@ -116,7 +118,7 @@ check_tables(msync_store_t *store, msync_err_t *err)
         }
     }
 
-    heed_others(store, 1);
+    switch_others(store, 1);
     sqlite3_finalize(stmt);
 
     return rc;
@@ -180,29 +182,152 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
 }
 
 
+/*
+ * ALTER TABLE RENAME COLUMN leaves a column at its place: where msync_extra,
+ * the last column of a table that msync made, is at its own, what stands where
+ * the field was and is no field has its values.  NULL: nothing is to be found;
+ * owned by the caller.
+ */
+
 static int
-take_table(msync_store_t *store, const msync_table_t *table, bool known,
+find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
+    char **name, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    size_t         j;
+    const char    *found;
+    sqlite3_stmt  *stmt;
+
+    *name = NULL;
+    stmt = msync_store_prepare(store, "SELECT name FROM pragma_table_info(?1) "
+                               "WHERE cid = ?2 AND EXISTS (SELECT 1 FROM "
+                               "pragma_table_info(?1) WHERE name = "
+                               "'msync_extra' AND cid = ?3)", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 2, (int) i);
+    sqlite3_bind_int(stmt, 3, (int) (table->n + table->soft_is_local));
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        found = (const char *) sqlite3_column_text(stmt, 0);
+
+        for (j = 0; j < table->n; j++) {
+            if (sqlite3_stricmp(found, table->fields[j].name) == 0) {
+                break;
+            }
+        }
+
+        if (j == table->n
+            && (table->soft_column == NULL
+                || sqlite3_stricmp(found, table->soft_column) != 0))
+        {
+            *name = msync_strdup(found);
+        }
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, table->sql, err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* SQL that fills the columns which are about to be added */
+
+static int
+add_renamed_values(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql, msync_err_t *err)
+{
+    int     rc = MSYNC_OK;
+    char   *name;
+    size_t  i;
+
+    for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
+        if (msync_store_has_column(store, table->sql, table->fields[i].name))
+        {
+            continue;
+        }
+
+        rc = find_renamed(store, table, i, &name, err);
+
+        if (name != NULL) {
+            msync_log(MSYNC_LOG_WARN, "table \"%s\": the column \"%s\" was "
+                      "renamed to \"%s\", which is the application's own now; "
+                      "\"%s\" is made again, with its values", table->sql,
+                      table->fields[i].name, name, table->fields[i].name);
+            sqlite3_str_appendf(sql, "UPDATE \"%w\" SET \"%w\" = \"%w\";\n",
+                                table->sql, table->fields[i].name, name);
+        }
+
+        msync_free(&name);
+    }
+
+    return rc;
+}
+
+
+static int
+add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     msync_err_t *err)
 {
+    int           rc = MSYNC_OK;
     bool          strict;
-    sqlite3_str  *sql;
-
-    known = known || table->push == 0
-            || msync_store_has_column(store, table->sql, "msync_extra");
+    sqlite3_str  *sql, *values;
 
     if (is_strict(store, table, &strict, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     sql = sqlite3_str_new(store->db);
+    values = sqlite3_str_new(store->db);
     add_missing_columns(store, table, strict, sql);
 
-    if (msync_store_exec_str(store, sql, err) != MSYNC_OK) {
+    if (known) {
+        rc = add_renamed_values(store, table, values, err);
+    }
+
+    if (rc != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(sql));
+        sqlite3_free(sqlite3_str_finish(values));
         return MSYNC_ERROR;
     }
 
-    return known ? MSYNC_OK
-                 : msync_store_note_never_sent(store, table, NULL, err);
+    rc = msync_store_exec_str(store, sql, err);
+
+    /* nobody has changed a row */
+    switch_others(store, 0);
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_exec_str(store, values, err);
+
+    } else {
+        sqlite3_free(sqlite3_str_finish(values));
+    }
+
+    switch_others(store, 1);
+    return rc;
+}
+
+
+static int
+take_table(msync_store_t *store, const msync_table_t *table, bool known,
+    msync_err_t *err)
+{
+    bool  listed = known || table->push == 0
+                   || msync_store_has_column(store, table->sql,
+                                             "msync_extra");
+
+    if (add_columns(store, table, known, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return listed ? MSYNC_OK
+                  : msync_store_note_never_sent(store, table, NULL, err);
 }
 
 

@@ -192,6 +192,45 @@ columns_that_are_not_sent_come_back(void **state)
 }
 
 
+static void
+a_column_that_was_renamed_comes_back_with_its_values(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box');"
+             "ALTER TABLE unit ADD COLUMN own TEXT DEFAULT 'mine';"
+             "ALTER TABLE unit RENAME COLUMN units TO label");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT units || label || own FROM "
+                                 "unit"), "boxboxmine");
+    assert_check(site, "");
+}
+
+
+/* nor is another column taken for it */
+
+static void
+a_column_that_was_dropped_comes_back_empty(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box');"
+             "ALTER TABLE unit ADD COLUMN own TEXT DEFAULT 'mine';"
+             "ALTER TABLE unit DROP COLUMN order_number;"
+             "ALTER TABLE unit DROP COLUMN comment;"
+             "ALTER TABLE unit DROP COLUMN inactive");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT ifnull(order_number, 'none') "
+                                 "|| ifnull(comment, 'none') FROM unit"),
+                        "nonenone");
+    assert_check(site, "");
+}
+
+
 /* until the helper has added it */
 
 static void
@@ -351,6 +390,8 @@ main(void)
         T(a_key_that_is_gone_finds_no_row),
         T(without_a_column_of_a_pushed_table_nothing_is_done),
         T(columns_that_are_not_sent_come_back),
+        T(a_column_that_was_renamed_comes_back_with_its_values),
+        T(a_column_that_was_dropped_comes_back_empty),
         T(a_column_that_is_new_is_not_said_to_be_gone),
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
