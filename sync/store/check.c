@@ -375,11 +375,7 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
         return MSYNC_ERROR;
     }
 
-    rc = msync_store_know_loose(store, err);
-
-    if (rc == MSYNC_OK) {
-        rc = check_all(store, each, data, err);
-    }
+    rc = check_all(store, each, data, err);
 
     if (!open) {
         (void) msync_store_exec(store, "ROLLBACK", &ignored);

@@ -239,32 +239,56 @@ constraint_cut(char *sql, const msync_field_t *field)
 }
 
 
+/* what waited in the buffer for that row is due */
+
+static void
+constraint_add_due(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field)
+{
+    sqlite3_str_appendf(sql, "UPDATE sync_buffer SET retry_at = NULL, "
+                        "missing_table = NULL, missing_id = NULL WHERE "
+                        "missing_id IS NOT NULL AND table_name = %Q AND "
+                        "error_field = %Q;\n", table->name, field->name);
+}
+
+
 static int
 constraint_drop_references(msync_store_t *store, const msync_table_t *table,
-    bool *dropped, msync_err_t *err)
+    msync_err_t *err)
 {
-    int     rc = MSYNC_OK;
-    bool    cut = false;
-    char   *sql;
-    size_t  i;
+    int           rc = MSYNC_OK;
+    bool          cut = false;
+    char         *sql;
+    size_t        i;
+    sqlite3_str  *due;
 
     if (constraint_sql(store, table->sql, &sql, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
+    due = sqlite3_str_new(store->db);
+
     for (i = 0; sql != NULL && i < table->n; i++) {
-        if (table->fields[i].target != NULL && !table->fields[i].fk) {
-            cut = constraint_cut(sql, &table->fields[i]) || cut;
+        if (table->fields[i].target != NULL && !table->fields[i].fk
+            && constraint_cut(sql, &table->fields[i]))
+        {
+            cut = true;
+            constraint_add_due(due, table, &table->fields[i]);
         }
     }
 
     if (cut) {
         rc = constraint_edit(store, table->sql, sql, err);
-        *dropped = true;
     }
 
     msync_free(&sql);
-    return rc;
+
+    if (rc != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(due));
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_exec_str(store, due, err);
 }
 
 
@@ -324,7 +348,6 @@ int
 msync_store_ease_constraints(msync_store_t *store, msync_err_t *err)
 {
     int     rc = MSYNC_OK;
-    bool    dropped = false;
     size_t  i;
 
     for (i = 0; rc == MSYNC_OK && i < sizeof(not_null) / sizeof(*not_null);
@@ -335,7 +358,7 @@ msync_store_ease_constraints(msync_store_t *store, msync_err_t *err)
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         rc = constraint_drop_references(store, &store->catalogue->tables[i],
-                                        &dropped, err);
+                                        err);
 
         if (rc == MSYNC_OK) {
             rc = constraint_drop_indexes(store, &store->catalogue->tables[i],
@@ -343,10 +366,5 @@ msync_store_ease_constraints(msync_store_t *store, msync_err_t *err)
         }
     }
 
-    /* what waited for a row that need not be there is due */
-    return rc == MSYNC_OK && dropped
-           ? msync_store_exec(store, "UPDATE sync_buffer SET retry_at = NULL, "
-                              "missing_table = NULL, missing_id = NULL WHERE "
-                              "missing_id IS NOT NULL", err)
-           : rc;
+    return rc;
 }
