@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "run/fill.h"
 #include "run/integrate_private.h"
-#include "store/bulk.h"
+#include "store/fill.h"
 
 #define ARENA      (16 * 1024 * 1024)      /* octets of packed rows */
 #define ROWS_MAX   65536
@@ -436,7 +436,7 @@ static int
 fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
 {
     int                   rc = MSYNC_OK;
-    bool                  buffered;
+    bool                  buffered, made;
     size_t                i;
     msync_row_t           row = { 0 };
     const fill_entry_t   *entry;
@@ -466,7 +466,7 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
             && (i + 1 == fill->n || entry[1].table != entry->table))
         {
             rc = msync_store_fill_indexes(fill->rows.store, entry->table,
-                                          err);
+                                          &made, err);
         }
     }
 

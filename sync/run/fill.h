@@ -1,6 +1,6 @@
 /*
  * A first sync: pulled records on their way from the answer straight into
- * their tables (store/bulk.h).
+ * their tables (store/fill.h).
  *
  * Decoded rows are collected in memory, in less room than their JSON, until
  * there are enough for one transaction: in a transaction of many rows each

@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "run/integrate_private.h"
-#include "store/bulk.h"
+#include "store/fill.h"
+#include "store/joined.h"
 
 #define SLICE     1000         /* records between two calls of the hook */
-#define HOLD      250          /* ms of a transaction where the application
-                                  may wait for it */
+#define PARENTS   50           /* … of a table whose children come along */
+#define HOLD      250          /* ms of a transaction, for which the
+                                  application may have to wait */
 #define ATTEMPTS  8            /* at the transaction that the caller wants */
 
 typedef struct {
@@ -22,7 +24,9 @@ typedef struct {
     const msync_catalogue_t  *catalogue;
     const msync_table_t      *table;       /* at work */
     msync_action_e            action;
-    bool                      whole;       /* in one transaction */
+    bool                     *joined;      /* owned, the tables whose pending
+                                              records are joined to those of
+                                              their parents; NULL: none */
     msync_hook_pt             hook;
     void                     *data;
     bool                      failures;    /* some records wait for a parent */
@@ -43,11 +47,17 @@ static int integrate_commit(integration_t *in, msync_err_t *err);
 static int integrate_begin_next(integration_t *in, msync_err_t *err);
 static int integrate_begin_anew(integration_t *in, msync_err_t *err);
 static int integrate_all(integration_t *in, msync_err_t *err);
+static int integrate_find_joined(integration_t *in, msync_err_t *err);
+static bool integrate_is_parent(const integration_t *in,
+    const msync_table_t *table);
+static int integrate_joined(integration_t *in, const msync_table_t *parent,
+    int64_t after, int64_t last, msync_err_t *err);
 static int integrate_fill(integration_t *in, msync_err_t *err);
 static int integrate_tables(integration_t *in, msync_action_e action,
     msync_err_t *err);
 static int integrate_table(integration_t *in, const msync_table_t *table,
     msync_action_e action, msync_err_t *err);
+static int integrate_fill_indexes(integration_t *in, msync_err_t *err);
 static int integrate_between(integration_t *in, msync_err_t *err);
 static int integrate_hook(integration_t *in, msync_err_t *err);
 static int integrate_record(void *data, const msync_pending_t *pending,
@@ -60,9 +70,10 @@ static int integrate_run(integration_t *in,
 
 int
 msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
-    bool whole, msync_hook_pt hook, void *data,
+    bool in_use, msync_hook_pt hook, void *data,
     msync_integrated_t *result, msync_err_t *err)
 {
+    int            rc;
     bool           begun;
     int64_t        moved = 0;
     integration_t  in;
@@ -73,8 +84,7 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     in.rows.store = store;
     in.store = store;
     in.catalogue = catalogue;
-    in.whole = whole;
-    in.rows.in_use = whole;
+    in.rows.in_use = in_use;
     in.hook = hook;
     in.data = data;
     in.result = result;
@@ -95,7 +105,15 @@ msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
     /* they were counted when they became rows */
     result->integrated -= moved;
 
-    return integrate_run(&in, integrate_all, err);
+    if (msync_store_joined_open(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    in.joined = msync_calloc(catalogue->n, sizeof(bool));
+    rc = integrate_run(&in, integrate_all, err);
+    msync_free(&in.joined);
+
+    return rc;
 }
 
 
@@ -223,6 +241,7 @@ integrate_all(integration_t *in, msync_err_t *err)
     size_t  i;
 
     if (msync_store_buffer_fail_unknown(in->store, err) != MSYNC_OK
+        || integrate_find_joined(in, err) != MSYNC_OK
         || integrate_tables(in, MSYNC_ACTION_UPSERT, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
@@ -237,6 +256,97 @@ integrate_all(integration_t *in, msync_err_t *err)
     }
 
     return integrate_tables(in, MSYNC_ACTION_MERGE, err);
+}
+
+
+/*
+ * A child joins its parent where it refers to no table between the two, which
+ * may not be there yet: an invoice and its lines, a stocktake and its lines,
+ * as the catalogue has them.
+ */
+
+static int
+integrate_find_joined(integration_t *in, msync_err_t *err)
+{
+    size_t                i, j;
+    const msync_table_t  *table;
+
+    for (i = 0; i < in->catalogue->n; i++) {
+        table = &in->catalogue->tables[i];
+        in->joined[i] = false;
+
+        if (table->store_via == NULL) {
+            continue;
+        }
+
+        for (j = 0; j < table->n; j++) {
+            if (table->fields[j].fk
+                && table->fields[j].target > table->store_via->target)
+            {
+                break;
+            }
+        }
+
+        if (j == table->n
+            && msync_store_joined_find(in->store, table, table->store_via,
+                                       &in->joined[i], err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* whether a table has such children */
+
+static bool
+integrate_is_parent(const integration_t *in, const msync_table_t *table)
+{
+    size_t  i;
+
+    for (i = 0; in->joined != NULL && i < in->catalogue->n; i++) {
+        if (in->joined[i]
+            && in->catalogue->tables[i].store_via->target == table)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* the children of the parents behind "after" up to "last" */
+
+static int
+integrate_joined(integration_t *in, const msync_table_t *parent,
+    int64_t after, int64_t last, msync_err_t *err)
+{
+    size_t                i;
+    const msync_table_t  *child;
+
+    for (i = 0; i < in->catalogue->n; i++) {
+        child = &in->catalogue->tables[i];
+
+        if (!in->joined[i] || child->store_via->target != parent) {
+            continue;
+        }
+
+        in->table = child;
+
+        if (msync_store_joined_walk(in->store, child, parent, after, last,
+                                    integrate_record, in, err) != MSYNC_OK
+            || msync_store_joined_done(in->store, child, parent, after, last,
+                                       err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    in->table = parent;
+    return MSYNC_OK;
 }
 
 
@@ -272,17 +382,19 @@ static int
 integrate_table(integration_t *in, const msync_table_t *table,
     msync_action_e action, msync_err_t *err)
 {
+    bool     parents;
     int64_t  after = 0, last, before;
 
     in->table = table;
     in->action = action;
+    parents = action == MSYNC_ACTION_UPSERT && integrate_is_parent(in, table);
 
     for ( ;; ) {
         before = in->open;
 
         if (msync_store_buffer_walk(in->store, table->name, action, after,
-                                    SLICE, &last, integrate_record, in, err)
-            != MSYNC_OK)
+                                    parents ? PARENTS : SLICE, &last,
+                                    integrate_record, in, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -291,11 +403,11 @@ integrate_table(integration_t *in, const msync_table_t *table,
             return MSYNC_OK;
         }
 
-        if (msync_store_buffer_done(in->store, table->name, action, after,
-                                    last, err) != MSYNC_OK
-            || (after == 0
-                && msync_store_fill_indexes(in->store, table, err)
-                   != MSYNC_OK))
+        if ((parents
+             && integrate_joined(in, table, after, last, err) != MSYNC_OK)
+            || msync_store_buffer_done(in->store, table->name, action, after,
+                                       last, err) != MSYNC_OK
+            || (after == 0 && integrate_fill_indexes(in, err) != MSYNC_OK))
         {
             return MSYNC_ERROR;
         }
@@ -306,12 +418,30 @@ integrate_table(integration_t *in, const msync_table_t *table,
             return MSYNC_ERROR;
         }
 
-        if (before < SLICE) {
+        if (before < (parents ? PARENTS : SLICE)) {
             return MSYNC_OK;
         }
 
         after = last;
     }
+}
+
+
+/* where a transaction has changed the schema, undoing what one record has
+ * written would end the statement that reads the buffer */
+
+static int
+integrate_fill_indexes(integration_t *in, msync_err_t *err)
+{
+    bool  made;
+
+    if (msync_store_fill_indexes(in->store, in->table, &made, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return made ? integrate_begin_next(in, err) : MSYNC_OK;
 }
 
 
@@ -323,7 +453,7 @@ integrate_between(integration_t *in, msync_err_t *err)
     bool  next;
 
     next = in->attempts >= ATTEMPTS ? in->open >= SLICE
-           : !in->whole && msync_store_held(in->store) >= HOLD;
+           : msync_store_held(in->store) >= HOLD;
 
     if (next && integrate_begin_next(in, err) != MSYNC_OK) {
         return MSYNC_ERROR;

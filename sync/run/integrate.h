@@ -17,10 +17,11 @@ typedef struct {
 } msync_integrated_t;
 
 /*
- * Integrates all that is pending.  "whole": in one transaction, so that an
- * application sees an invoice and its lines appear together, unless its own
- * triggers undo it again and again; otherwise (a first sync, when nobody
- * works here yet) in several large ones.
+ * Integrates all that is pending, in one transaction where that is short
+ * enough for the application to wait for, which what an ordinary run brings
+ * is.  Of more, and where the application's own triggers undo it again and
+ * again, it makes several, but an invoice and its lines appear together.
+ * "in_use": an initialised site, whose own records central does not change.
  *
  * A record that cannot be integrated is marked with field and reason, and
  * is no error here, even where the application's schema lets it undo the
@@ -30,12 +31,12 @@ typedef struct {
  * is half done.
  */
 int msync_integrate(msync_store_t *store, const msync_catalogue_t *catalogue,
-    bool whole, msync_hook_pt hook, void *data,
+    bool in_use, msync_hook_pt hook, void *data,
     msync_integrated_t *result, msync_err_t *err);
 
 /*
- * While tables are being filled (bulk.h): what is pending and can become a row
- * in any order, which makes room in the buffer.
+ * While tables are being filled (store/fill.h): what is pending and can become
+ * a row in any order, which makes room in the buffer.
  */
 int msync_integrate_fill(msync_store_t *store,
     const msync_catalogue_t *catalogue, msync_hook_pt hook, void *data,

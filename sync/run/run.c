@@ -15,6 +15,7 @@
 #include "run/run_private.h"
 #include "store/buffer.h"
 #include "store/bulk.h"
+#include "store/fill.h"
 #include "store/check.h"
 #include "store/kv.h"
 #include "store/refused.h"

@@ -86,7 +86,7 @@ typedef struct {
                                       leaves out the rows of this site */
     bool      first;               /* nobody works on the database yet */
     bool      whole;               /* what came is integrated in one
-                                      transaction */
+                                      transaction, if that is short */
     unsigned  smaller;             /* batches are halved so many times */
 } msync_plan_t;
 

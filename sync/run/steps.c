@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/buffer.h"
-#include "store/bulk.h"
+#include "store/fill.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"

@@ -131,9 +131,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, unsigned limit, int64_t *last,
     msync_pending_pt each, void *data, msync_err_t *err)
 {
-    int              code, rc = MSYNC_OK;
-    sqlite3_stmt    *stmt;
-    msync_pending_t  pending;
+    sqlite3_stmt  *stmt;
 
     *last = after;
 
@@ -150,6 +148,17 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int(stmt, 4, limit);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
+
+    return msync_store_buffer_each(store, stmt, each, data, last, err);
+}
+
+
+int
+msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
+    msync_pending_pt each, void *data, int64_t *last, msync_err_t *err)
+{
+    int              code, rc = MSYNC_OK;
+    msync_pending_t  pending;
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         pending.rowid = sqlite3_column_int64(stmt, 0);

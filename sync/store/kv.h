@@ -25,7 +25,7 @@
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"      /* of version 4 */
-#define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* bulk.h */
+#define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
 #define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
 #define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */

@@ -14,6 +14,7 @@
 #include "store/bulk.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/fill.h"
 #include "store/disk.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
@@ -43,6 +44,8 @@ typedef enum {
     MSYNC_STMT_SITE_SET,
     MSYNC_STMT_FLAG,
     MSYNC_STMT_TRIGGERS,
+    MSYNC_STMT_JOINED_WALK,
+    MSYNC_STMT_JOINED_DONE,
     MSYNC_STMT_TIDY_LAST,
     MSYNC_STMT_TIDY_TODAY,
     MSYNC_STMT_TIDY_UNTIL,
@@ -130,7 +133,7 @@ struct msync_store_s {
                                                   last as it should be */
     msync_waiting_t           waiting[2];      /* for mSupply central, for
                                                   Open mSupply central */
-    bool                      filling;         /* see bulk.h */
+    bool                      filling;         /* see fill.h */
     int                       log_pages;       /* of the log, when it was
                                                   written to last */
     int                       log_max;         /* … before a commit empties
@@ -406,6 +409,11 @@ int msync_store_check_replace(const msync_look_t *look,
 /* whether that is so */
 int msync_store_is_set_up(msync_store_t *store, bool *set_up,
     msync_err_t *err);
+
+/* calls each with the records that a statement of the buffer's yields: id,
+ * record_id, data, side; *last is set to the last id, if there is any */
+int msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
+    msync_pending_pt each, void *data, int64_t *last, msync_err_t *err);
 
 /* behind a commit: empties a log that has grown, where the store does that
  * itself */

@@ -8,7 +8,7 @@
 #include "site.h"
 
 #include "run/integrate.h"
-#include "store/bulk.h"
+#include "store/fill.h"
 
 #define UNIT(word)                                                            \
     "{\"units\":\"" word "\",\"comment\":\"\",\"order_number\":1}"

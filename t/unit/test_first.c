@@ -6,6 +6,7 @@
 
 #include "integration.h"
 #include "run/fill.h"
+#include "store/bulk.h"
 
 #define ITEM_IN(category)                                                     \
     "{\"item_name\":\"i\",\"code\":\"c\",\"unit_ID\":\"\","                  \

@@ -408,6 +408,97 @@ triggers_of_the_application_have_their_say(void **state)
 }
 
 
+#define INVOICES  120
+#define LINES     3
+
+/* what the application sees while much is integrated */
+typedef struct {
+    site_t    *site;
+    int        parts;              /* between two transactions */
+    char       seen[32];
+} looks_t;
+
+
+static int
+look_between(void *data, msync_err_t *err)
+{
+    looks_t     *looks = data;
+    const char  *seen;
+
+    (void) err;
+    assert_string_equal(site_get(looks->site, "SELECT group_concat(id) FROM "
+                                 "asset AS a WHERE (SELECT count(*) FROM "
+                                 "asset_log WHERE asset_id = a.id) <> 3"), "");
+    seen = site_get(looks->site, "SELECT count(*) FROM asset");
+
+    if (strcmp(seen, looks->seen) != 0) {
+        looks->parts++;
+        snprintf(looks->seen, sizeof(looks->seen), "%s", seen);
+    }
+
+    /* a machine that is slow */
+    usleep(150000);
+
+    return MSYNC_OK;
+}
+
+
+/* lines come first and last, and one parent fails with its own */
+
+static void
+much_is_integrated_in_several_transactions_parents_with_children(void **state)
+{
+    int                  i;
+    char                 id[16], data[512];
+    looks_t              looks = { 0 };
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_batch_t        batch = { 0 };
+    msync_integrated_t   result;
+
+    looks.site = site;
+    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7)");
+
+    for (i = 0; i < INVOICES * LINES; i++) {
+        if (i % LINES == 1) {
+            snprintf(id, sizeof(id), "a%d", i / LINES);
+            snprintf(data, sizeof(data), "{\"store_id\":\"%s\","
+                     "\"created_datetime\":\"2026-01-01T00:00:00\","
+                     "\"modified_datetime\":\"2026-01-01T00:00:00\"}",
+                     i / LINES == 7 ? "nowhere" : "S");
+            site_record(&batch, "asset", id, MSYNC_ACTION_UPSERT, data);
+        }
+
+        snprintf(id, sizeof(id), "l%d", i);
+        snprintf(data, sizeof(data), "{\"asset_id\":\"a%d\","
+                 "\"user_id\":\"u\","
+                 "\"log_datetime\":\"2026-01-01T00:00:00\","
+                 "\"created_datetime\":\"2026-01-01T00:00:00\"}",
+                 i * 7919 % INVOICES);
+        site_record(&batch, "asset_log", id, MSYNC_ACTION_UPSERT, data);
+    }
+
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_buffer_put(site->store, &batch, MSYNC_OMSUPPLY,
+                                     &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    msync_batch_clear(&batch);
+
+    assert_ok(msync_integrate(site->store, site->catalogue, true,
+                              look_between, &looks, &result, &err));
+    assert_int_equal(result.integrated, (INVOICES - 1) * (LINES + 1));
+    assert_int_equal(result.failed, LINES + 1);
+    assert_true(looks.parts >= 2);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "4");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog WHERE "
+                                 "table_name LIKE 'asset%'"), "0");
+}
+
+
 int
 main(void)
 {
@@ -425,6 +516,7 @@ main(void)
         T(a_refused_integration_leaves_nothing_half_done),
         T(large_buffers_are_walked_to_the_end),
         T(triggers_of_the_application_have_their_say),
+        T(much_is_integrated_in_several_transactions_parents_with_children),
         FILLING(children_may_arrive_first),
         FILLING(one_bad_record_costs_one_record),
         FILLING(a_failed_record_waits_longer_with_each_try),

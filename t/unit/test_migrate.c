@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "run/integrate.h"
-#include "store/bulk.h"
+#include "store/fill.h"
 #include "site.h"
 #include "base/log.h"
 

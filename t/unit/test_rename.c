@@ -1,7 +1,7 @@
 /* Tables that a tables file gives another name, on databases with rows. */
 
 #include "site.h"
-#include "store/bulk.h"
+#include "store/fill.h"
 
 #define UNIT(name)                                                            \
     "[{\"table\":\"unit\",\"rename\":\"" name "\"}]"
