@@ -616,6 +616,12 @@ export class MsyncElement extends HTMLElement {
     return own ? new URL(own.replace(/\/?$/, '/'), document.baseURI) : new URL('api/', import.meta.url);
   }
 
+  /** Where a page has made the root's letters small, as older frameworks do, ours are not. */
+  get zoom() {
+    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    return size < 12 ? 16 / size : 1;
+  }
+
   async connectedCallback() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
     const slot = h('slot');    /* until the texts are there */

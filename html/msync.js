@@ -18,10 +18,12 @@ const CONNECTION = ['CONNECTION_ERROR', 'TIMEOUT'];
  * The navigation entry.  Its badge shows the records waiting where they are
  * more than the attribute `threshold`; orange and red when the last success
  * is long ago, grey without a connection.  With the attribute `dock` it sits
- * in the corner of a page that has no place for it.
+ * in a corner of a page that has no place for it, above all that the page has
+ * but a modal dialog, and where nothing of it is in the way.
  */
 class MsyncNav extends MsyncElement {
   #timer = 0;
+  #undock = () => {};
 
   build() {
     this.label = h('span', { class: 'sr' });
@@ -31,7 +33,19 @@ class MsyncNav extends MsyncElement {
     icon('sync'), h('span', {}, this.texts.t('title')), this.badge, this.label);
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.update(), MINUTE);
-    return this.button;
+    return this.hasAttribute('dock') ? this.#dock() : this.button;
+  }
+
+  /** What docks; its looks and its place are loaded with dock.js. */
+  #dock() {
+    const box = h('div', { class: 'dock', popover: 'manual' }, this.button);
+
+    this.button.style.zoom = this.zoom;
+    load('./dock.js').then(({ dock }) => {
+      this.#undock();
+      this.#undock = dock(this, box);
+    });
+    return box;
   }
 
   update() {
@@ -68,6 +82,7 @@ class MsyncNav extends MsyncElement {
 
   leave() {
     clearInterval(this.#timer);
+    this.#undock();
     super.leave();
   }
 }

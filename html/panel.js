@@ -504,6 +504,7 @@ class MsyncPanel extends MsyncElement {
     this.view.select(this.tab ?? (page ? cameBack() : null));
     if (!page) {
       this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.leave() }, this.view.root);
+      this.dialog.style.zoom = this.zoom;
       return this.dialog;
     }
     this.replaceChildren();

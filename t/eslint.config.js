@@ -10,7 +10,7 @@ const browser = names(`
   HTMLElement MutationObserver TextDecoderStream URL URLSearchParams
   addEventListener caches clearInterval clearTimeout console customElements
   dispatchEvent document fetch getComputedStyle getSelection localStorage location navigator
-  scrollTo sessionStorage setInterval setTimeout top window
+  removeEventListener scrollTo sessionStorage setInterval setTimeout top window
 `);
 
 const worker = names("Response Request caches clients fetch self URL");

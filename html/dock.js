@@ -1,0 +1,118 @@
+/**
+ * Where the entry docks in a page that has no place for it: the lower corner
+ * at which nothing of the page is in the way, above what is.
+ */
+
+/** Where several points of the entry lie, of its width and height. */
+const POINTS = [0.04, 0.5, 0.96].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [x, y]));
+
+const PRESSED = 'a[href], button, input, select, textarea, summary, [role=button], [role=link], [role=menuitem]';
+
+/** What may lie below each other in one corner. */
+const LAYERS = 4;
+
+/** As in embed.css. */
+const MARGIN = 8;
+
+const AGAIN = 1000;
+
+
+/** Keeps `box`, what is shown of `host`, on top and out of the way; what is returned ends that. */
+export function dock(host, box) {
+  const look = () => {
+    if (!document.hidden && box.isConnected) {
+      raise(box);
+      place(host, box);
+    }
+  };
+  const timer = setInterval(look, AGAIN);
+
+  addEventListener('resize', look);
+  look();
+  return () => {
+    clearInterval(timer);
+    removeEventListener('resize', look);
+  };
+}
+
+/**
+ * Into the top layer, where the browser has one.  While a modal dialog of the
+ * page is open nothing else can be pressed there, and nothing may cover it.
+ */
+function raise(box) {
+  if (box.showPopover && !box.matches(':popover-open') && !document.querySelector('dialog:modal')) {
+    box.showPopover();
+  }
+}
+
+/** Moves `box` to where there is room; without its words where there is too little for them. */
+function place(host, box) {
+  const rtl = getComputedStyle(host).direction === 'rtl';
+  const sides = rtl ? ['right', 'left'] : ['left', 'right'];
+  const put = (side, bottom) => {
+    box.style.left = side === 'left' ? '0' : 'auto';
+    box.style.right = side === 'left' ? 'auto' : '0';
+    box.style.bottom = `${bottom}px`;
+  };
+  const look = (compact) => {
+    box.classList.toggle('compact', compact);
+    put('right', 0);    /* tells how large the window is for what is fixed to it, scrolled and zoomed as it may be */
+    const shown = box.getBoundingClientRect();
+    const [width, height] = [shown.right + MARGIN, shown.bottom + MARGIN];
+    const size = { width: shown.width + 2 * MARGIN, height: shown.height + 2 * MARGIN };
+    return sides.map((side) => ({ side, bottom: room(host, side === 'left' ? 0 : width - size.width, height, size) }))
+      .sort((a, b) => a.bottom - b.bottom)[0];
+  };
+  const whole = look(false);
+  const best = Number.isFinite(whole.bottom) ? whole : look(true);
+
+  put(best.side, Number.isFinite(best.bottom) ? best.bottom : 0);
+}
+
+/** How far above the lower edge there is room at `x`, Infinity where there is none in the lower half. */
+function room(host, x, height, size) {
+  let bottom = 0;
+
+  for (let n = 0; n < LAYERS; n++) {
+    const y = height - bottom - size.height;
+    const tops = POINTS.map(([dx, dy]) => obstacle(host, x + dx * size.width, y + dy * size.height))
+      .filter((top) => top !== null);
+
+    if (!tops.length) {
+      return bottom;
+    }
+    bottom = Math.ceil(height - Math.min(...tops));
+    if (bottom > height / 2) {
+      break;
+    }
+  }
+  return Infinity;
+}
+
+/**
+ * The upper edge of what stands still at a point, null where there is nothing
+ * or it can be scrolled away.  What fills the window is the page, or a veil
+ * over it; only what is in it can be in the way.
+ */
+function obstacle(host, x, y) {
+  const top = document.elementsFromPoint(x, y).find((node) => node !== host);
+  const root = document.scrollingElement;
+  let still = root.scrollTop + root.clientHeight >= root.scrollHeight - 2;
+  let pressed = null;
+
+  for (let node = top; node && node !== document.body && node !== root; node = node.parentElement) {
+    const { position } = getComputedStyle(node);
+    const box = node.getBoundingClientRect();
+    const stands = position === 'fixed' || position === 'sticky';
+    const fills = box.width > 0.9 * root.clientWidth && box.height > 0.9 * root.clientHeight;
+
+    if (stands && !fills) {
+      return box.top;
+    }
+    still ||= stands;
+    if (!pressed && node.matches(PRESSED)) {
+      pressed = box;
+    }
+  }
+  return pressed && still ? pressed.top : null;
+}
