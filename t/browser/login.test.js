@@ -199,7 +199,7 @@ test('a proxy that loses the port: its cure is told to who set it up', async () 
   const refused = page.locator('.notice').filter({ hasText: 'La petición se rechazó como si viniera de otra página.' });
   await refused.getByText('Abra esta página por su dirección habitual.').waitFor();
   await refused.getByRole('button', { name: 'Detalles' }).click();
-  assert.match(await refused.locator('pre').textContent(), /elsewhere/);
+  assert.match(await refused.locator('pre').textContent(), /proxy_set_header Host \$http_host/);
   await picture(page, 'forbidden');
   await accessible(page);
   await close(page);

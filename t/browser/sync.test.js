@@ -148,6 +148,24 @@ test('pause says so and resume ends it', async () => {
   await close(page);
 });
 
+test('a database that another program keeps locked: said, cancelled, and well again', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const locked = notice(page, 'Otro programa mantiene bloqueada la base de datos de este sitio');
+
+  await page.getByRole('button', NOW).waitFor();
+  const release = await site.lock();
+  await page.getByRole('button', NOW).click();
+  await locked.waitFor();
+  await page.getByRole('button', { name: 'Cancelar' }).click();
+  await page.getByRole('button', NOW).waitFor();
+  await release();
+  await locked.waitFor({ state: 'detached' });
+  await page.getByRole('button', NOW).click();
+  await page.locator('.steps .done').nth(5).waitFor();
+  assert.equal(await page.locator('.notice').count(), 0);
+  await close(page);
+});
+
 test('two tabs show the same run, whoever started it', async () => {
   const [one, two] = await Promise.all([open(`${site.url}/sync/`), open(`${site.url}/sync/?lang=en`)]);
 

@@ -257,6 +257,18 @@ export class Site {
     return stdout ? JSON.parse(stdout) : [];
   }
 
+  /** Keeps the database locked, as an application may, until what is returned is called. */
+  async lock() {
+    const child = start('sqlite3', ['-bail', '-cmd', '.timeout 10000', this.database], { stdio: ['pipe', 'pipe', 'inherit'] });
+
+    child.stdin.write('BEGIN IMMEDIATE; SELECT 1;\n');
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    return async () => {
+      child.stdin.end('ROLLBACK;\n');
+      await ended(child);
+    };
+  }
+
   /* the fake helper */
 
   async #connectFake() {
