@@ -36,8 +36,9 @@ class Steps {
       this.#items = names.map((name) => this.#make(name));
       this.list.replaceChildren(...this.#items.map(({ item }) => item));
     }
+    const [last] = names.filter((name) => status[name]).slice(-1);
     for (const step of this.#items) {
-      this.#show(step, status);
+      this.#show(step, status, last);
     }
   }
 
@@ -54,10 +55,10 @@ class Steps {
     return { name, item, ring, mark, amount, state };
   }
 
-  #show({ name, item, ring, mark, amount, state }, status) {
+  #show({ name, item, ring, mark, amount, state }, status, last) {
     const { texts } = this;
     const step = status?.[name];
-    const is = Steps.state(status, step);
+    const is = Steps.state(status, step, name === last);
 
     if (item.className !== is) {
       item.className = is;
@@ -72,8 +73,9 @@ class Steps {
     ring.classList.toggle('turning', is === 'active' && !step.total);
   }
 
-  static state(status, step) {
-    return !step ? 'waiting' : step.finished ? 'done' : status.isSyncing ? 'active'
+  /** What became of a step; one that failed need not keep those of the other server from going on. */
+  static state(status, step, last) {
+    return !step ? 'waiting' : step.finished ? 'done' : status.isSyncing ? last ? 'active' : 'failed'
       : status.error?.variant === 'CANCELLED' ? 'cancelled' : status.error ? 'failed' : 'waiting';
   }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessible, close, fits, open, picture } from './lib/browser.js';
-import { errors, failed } from './lib/documents.js';
+import { errors, failed, running } from './lib/documents.js';
 import { ROOT, Site, until } from './lib/site.js';
 
 const texts = Object.assign({}, ...['', '-errors'].map((part) => JSON.parse(
@@ -60,6 +60,19 @@ test('the step at which a run failed shows it', async () => {
     ['hecho', 'hecho', 'hecho', 'falló', '–', '–'], 'what never ran is not waited for');
   await picture(page, 'error');
   await accessible(page);
+  await close(page);
+});
+
+test('a step that failed shows it while those of the other server go on', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const status = running(31, 12);
+
+  await site.report({ state: 'syncing', syncStatus: { ...status, pushV6: { ...status.pushV6, finished: null, done: 1 } } });
+  await page.locator('[aria-current=step]').filter({ hasText: 'Obtener Remotamente' }).waitFor();
+  assert.deepEqual(await page.getByRole('listitem').locator('.state').allTextContents(),
+    ['falló', 'hecho', 'hecho', 'activo', 'en espera', 'en espera']);
+  assert.equal(await page.locator('[aria-current=step]').count(), 1);
+  await picture(page, 'one-failed');
   await close(page);
 });
 
