@@ -358,9 +358,11 @@ class Panel {
 
   /** What is seldom to be said, once its words are loaded. */
   async #updateRare(doc, slow) {
-    if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.recordsNeverSent || slow
-      || this.#views.rare)) {
-      (await this.#view('rare', './rare.js', this.rare)).update(doc);
+    if (this.#views.rare) {
+      this.#views.rare.update(doc);
+    } else if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.recordsNeverSent || slow)) {
+      await this.#view('rare', './rare.js', this.rare);
+      this.update();
     }
   }
 

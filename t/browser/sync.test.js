@@ -53,8 +53,7 @@ test('four changes: both totals are 4 and four records are sent', async () => {
 
   await page.getByText('Todo está enviado').waitFor();
   await edit('item_line', 'Location', 'asset', 'asset_log');
-  await page.getByText('registros esperan ser enviados').waitFor();
-  assert.equal(await page.locator('.count strong').textContent(), '4');
+  await until('all four are counted', async () => await page.locator('.count strong').textContent() === '4');
   await picture(page, 'waiting');
 
   await slowly(6000);
