@@ -273,6 +273,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
         if (missing && (!used || last >= LARGE)) {
             msync_store_put_index(sql, table, &table->fields[i],
                                   "IF NOT EXISTS ");
+            sqlite3_str_appendall(sql, ";\n");
             *made = true;
         }
     }

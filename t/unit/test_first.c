@@ -98,6 +98,28 @@ a_record_is_a_row_and_never_in_the_buffer(void **state)
 }
 
 
+/* those that no row uses, several of one table; the one that is used waits */
+
+static void
+indexes_of_unused_references_are_made_at_once(void **state)
+{
+    site_t  *site = *state;
+
+    static const char  made[] = "SELECT group_concat(name) FROM (SELECT name "
+        "FROM sqlite_master WHERE type = 'index' AND tbl_name = "
+        "'item_variant' AND name LIKE 'msync%' ORDER BY name)";
+
+    assert_string_equal(site_get(site, made), "");
+    assert_int_equal(fill(site, { "item_variant", "V", MSYNC_ACTION_UPSERT,
+        "{\"name\":\"v\",\"item_link_id\":\"I\","
+        "\"created_datetime\":\"2026-01-01T00:00:00\"}", MSYNC_OMSUPPLY }),
+        MSYNC_OK);
+    assert_string_equal(site_get(site, made),
+                        "msync_item_variant_cold_storage_type_id,"
+                        "msync_item_variant_manufacturer_id");
+}
+
+
 /* all that it held is there again when the parent has come */
 
 static void
@@ -428,6 +450,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         FILLING(a_record_is_a_row_and_never_in_the_buffer),
+        FILLING(indexes_of_unused_references_are_made_at_once),
         FILLING(a_row_without_its_parent_waits_for_it_in_the_buffer),
         FILLING(the_children_of_a_row_that_waits_wait_with_it),
         FILLING(of_several_versions_the_last_one_counts),
