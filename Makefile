@@ -28,7 +28,7 @@ DATA := $(B)/sync/catalogue/catalogue_data.o
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: all always deps module helper faults run test check unit unit-build \
+.PHONY: interop all always deps module helper faults run test check unit unit-build \
         variants states soak test-matrix sanitize lint fuzz fuzz-build \
         browser-test screenshots bench bench-long install clean
 
@@ -132,6 +132,15 @@ unit-build: $(UNIT:%=$(B)/unit/%) ; @:
 
 unit: unit-build
 	@set -e; for t in $(UNIT); do echo "$$t"; $(B)/unit/$$t; done
+
+# beside a genuine Open mSupply server, whose executable the user has
+
+interop: all
+	@if [ ! -x "$(OMSUPPLY)" ]; then \
+	    echo "make interop OMSUPPLY=FILE: FILE is the executable of an Open" \
+	        "mSupply server (remote_server) built with SQLite" >&2; exit 2; fi
+	@t/tools/deps test
+	@OMSUPPLY="$(OMSUPPLY)" prove -It/lib t/interop/interop.t
 
 # the long tests
 

@@ -1,5 +1,12 @@
 /*
  * One run: the ordered table of steps, what an error ends, the sync log.
+ *
+ * The room owns the life of a site (site.h), when a run is due (sched.h),
+ * which commands wait (queue.h), the steps (steps.h) and how buffered records
+ * become rows (integrate.h).  It promises that a cursor moves only with what
+ * it covers, that whatever a server or the line does costs what it concerns
+ * and nothing else, and that a run's entry is ended by whatever way it ends
+ * short of a kill.
  */
 
 #ifndef MSYNC_RUN_H

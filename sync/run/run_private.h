@@ -5,8 +5,7 @@
 #ifndef MSYNC_RUN_PRIVATE_H
 #define MSYNC_RUN_PRIVATE_H
 
-#include "protocol/v5.h"
-#include "protocol/v6.h"
+#include "protocol/protocol.h"
 #include "run/run.h"
 
 typedef struct {

@@ -13,7 +13,7 @@
 #include "run/fill.h"
 #include "run/integrate.h"
 #include "run/site.h"
-#include "protocol/peer.h"
+#include "protocol/protocol.h"
 #include "store/store.h"
 #include "store/log.h"
 

@@ -17,7 +17,7 @@
 #include "base/json.h"
 #include "serve/settings.h"
 #include "serve/status.h"
-#include "protocol/v5.h"
+#include "protocol/protocol.h"
 #include "base/clock.h"
 #include "store/kv.h"
 

@@ -1,7 +1,13 @@
 /*
- * One libcurl session for a whole run: connections are kept and reused for
- * both servers, answers are asked for compressed in every way libcurl knows,
- * requests are compressed where the server has shown that it takes that.
+ * The way to the central servers.
+ *
+ * The room owns the network: one libcurl session for a whole run, whose
+ * connections are kept and reused for both servers, compression both ways,
+ * patience (what is sent again, and when), limits, TLS, and the words for each
+ * way in which a network does not work.  It promises that credentials go to
+ * the host of the request's address alone, that what a remote sends is
+ * bounded, and that a hook is heard at least once a second.  Only this room
+ * sees libcurl and zlib.
  *
  * A call waits for its answer in curl_multi_poll together with the caller's
  * descriptor (the control channel), so commands are heard during a transfer.

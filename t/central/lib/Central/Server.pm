@@ -106,7 +106,7 @@ sub body ($self, $c) {
 
     return (undef, 'the body is not JSON') if $@;
     return (undef, "Content-Type is not application/json: $type")
-      if $type !~ m{\Aapplication/json\b}i;
+      if $type ne '' && $type !~ m{\Aapplication/json\b}i;
     return ($body);
 }
 

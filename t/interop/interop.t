@@ -1,0 +1,438 @@
+# Beside genuine Open mSupply servers: one is the Open mSupply central, one a
+# remote site, msync is another; mSupply central is emulated.  OMSUPPLY names
+# the executable, which the user has.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use FindBin;
+use IO::Socket::INET ();
+use Msync::Genuine;
+use Msync::Helper;
+use Msync::Test qw(
+    free_port site_path sqlite stage_dir start_central wait_until
+    write_private
+);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use constant PASSWORD => 'secret';
+
+if (!-x ($ENV{OMSUPPLY} // '')) {
+    BAIL_OUT('OMSUPPLY=FILE has to name the executable of an Open mSupply '
+             . 'server (remote_server), built with SQLite; see '
+             . 'docs/development.md');
+}
+
+# what central and the other site call themselves; the emulator of central's
+# own site knows the stores of site 7, and mSupply central says it is site 1
+my %emulator = map {
+    $_->[0] => start_central(password => PASSWORD, name => $_->[0],
+                             'site-id' => $_->[1], records => 300)
+} ['Central', 7], ['Clinic 7', 7], ['Clinic 8', 8];
+
+my $port = free_port();
+my $log = stage_dir() . '/legacy.log';
+my $legacy = legacy();
+my $url = "http://127.0.0.1:$port";
+my $database = site_path('clinic.sqlite');
+my $owner = $$;
+my $made = 0;
+END { kill KILL => $legacy if $legacy && $$ == $owner }
+
+write_private('password', PASSWORD . "\n");
+
+my $central = Msync::Genuine->start('central');
+$emulator{Central}->config(is_v6_central => 1, v6_url => $central->url);
+$emulator{$_}->config(v6_url => $central->url) for 'Clinic 7', 'Clinic 8';
+
+is($central->initialise($url, 'Central', PASSWORD), undef,
+   'Open mSupply central is one') or BAIL_OUT('without it there is no test');
+
+my $remote = Msync::Genuine->start('remote');
+is($remote->initialise($url, 'Clinic 8', PASSWORD), undef,
+   'a genuine remote site');
+
+a_first_sync();
+what_central_makes_arrives();
+what_is_made_during_pulls_arrives();
+edits_arrive_at_central();
+a_row_of_every_table_arrives_at_central();
+edits_of_central_arrive();
+values_in_every_form_arrive();
+deletes_arrive_at_central();
+a_central_that_is_killed_gets_everything();
+a_site_that_is_killed_loses_nothing();
+wrong_credentials_are_named();
+both_sites_ask_alike();
+
+done_testing();
+
+
+# ---- the parts --------------------------------------------------------------
+
+sub legacy {
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        exec $^X, "$FindBin::Bin/legacy.pl", $port, $log, map {
+            "$_=$emulator{$_}{options}{v5}" . ($_ eq 'Central' ? ':1' : '')
+        } sort keys %emulator or POSIX::_exit(127);
+    }
+
+    wait_until(sub { IO::Socket::INET->new("127.0.0.1:$port") }, 30)
+        or BAIL_OUT('mSupply central does not start');
+
+    return $pid;
+}
+
+sub run {
+    my (@more) = @_;
+
+    my $command = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
+        '--database', $database, '--url', $url, '--username', 'Clinic 7',
+        '--password-file', site_path('password'), 'sync', @more;
+    my $said = qx($command 2>&1);
+
+    diag($said) if $?;
+    return $? >> 8;
+}
+
+sub query { return sqlite($database, @_) }
+
+sub requests {
+    open my $handle, '<', $log or die "$log: $!\n";
+    my @lines = map { chomp; [split /\t/] } <$handle>;
+
+    return @lines;
+}
+
+# records that central did not make rows of
+sub central_errors {
+    return $central->query(q{SELECT table_name || ' ' || record_id || ': ' || }
+        . q{integration_error FROM sync_buffer WHERE integration_error IS NOT }
+        . q{NULL AND source_site_id = 7 LIMIT 5});
+}
+
+# as the server does when somebody enters them
+sub make_campaigns {
+    my ($n) = @_;
+
+    my @ids = map { sprintf 'campaign-%04d', ++$made } 1 .. $n;
+
+    $central->query("BEGIN IMMEDIATE; INSERT INTO campaign (id, name) VALUES "
+        . "('$_', 'Campaign $_'); INSERT INTO changelog (table_name, "
+        . "record_id, row_action) VALUES ('campaign', '$_', 'UPSERT'); "
+        . 'COMMIT') for @ids;
+
+    return @ids;
+}
+
+sub has {
+    my ($table, @ids) = @_;
+
+    return query("SELECT count(*) FROM $table WHERE id IN ("
+                 . join(', ', map { "'$_'" } @ids) . ')');
+}
+
+sub store { return query('SELECT ID FROM store WHERE sync_id_remote_site = 7 '
+                         . 'ORDER BY ID LIMIT 1') }
+
+# assets of this site, by a prefix
+sub make_assets {
+    my ($prefix, $n) = @_;
+
+    my $store = store();
+
+    query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+          . "WHERE i < $n) INSERT INTO asset (id, store_id, asset_number, "
+          . "created_datetime, modified_datetime) SELECT '$prefix-' || i, "
+          . "'$store', '$prefix ' || i, '2026-05-01T08:00:00', "
+          . "'2026-05-01T08:00:00' FROM n");
+    return;
+}
+
+sub assets_there {
+    my ($prefix) = @_;
+
+    return $central->query("SELECT count(*) FROM asset WHERE id LIKE "
+                           . "'$prefix-%'");
+}
+
+
+# ---- the tests --------------------------------------------------------------
+
+sub a_first_sync {
+    is(run(), 0, 'a first sync of msync');
+
+    for my $table (qw(campaign demographic asset_catalogue_item)) {
+        is(query("SELECT count(*) FROM $table"),
+           $remote->query("SELECT count(*) FROM $table WHERE id IN (SELECT "
+                          . 'record_id FROM sync_buffer)'),
+           "brings as many of $table as the genuine site got");
+    }
+
+    is(query(q{SELECT count(*) FROM sync_buffer WHERE integration_error IS }
+             . q{NOT NULL}), 0, 'and nothing that does not fit');
+    return;
+}
+
+
+sub what_central_makes_arrives {
+    my @ids = make_campaigns(3);
+
+    is(run(), 0, 'a run');
+    is(has('campaign', @ids), 3, 'what central makes arrives here');
+    is($remote->sync, undef, 'and a run of the genuine site');
+    is($remote->query('SELECT count(*) FROM campaign'),
+       query('SELECT count(*) FROM campaign'), 'which has as much');
+    return;
+}
+
+
+# a process makes them one after the other while run after run pulls
+sub what_is_made_during_pulls_arrives {
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        make_campaigns(100);
+        POSIX::_exit(0);
+    }
+
+    my $helper = Msync::Helper->start(
+        site => 'clinic', database => $database, url => $url,
+        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
+        interval => 0,
+    );
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        $helper->run;
+    }
+    $helper->run;
+    $helper->stop;
+
+    is(has('campaign', map { sprintf 'campaign-%04d', $made + $_ } 1 .. 100),
+       100, 'what central makes during pulls arrives');
+    $made += 100;
+    return;
+}
+
+
+sub edits_arrive_at_central {
+    make_assets('made', 5);
+    is(run(), 0, 'a push');
+    is(assets_there('made'), 5, 'what is made here arrives there');
+
+    query(q{UPDATE asset SET notes = 'edited ä€' WHERE id = 'made-1'});
+    is(run(), 0, 'another');
+    is($central->query(q{SELECT notes FROM asset WHERE id = 'made-1'}),
+       'edited ä€', 'and what is edited');
+    is(central_errors(), '', 'and central has integrated all');
+    return;
+}
+
+
+# of those that both can have without what only another site makes
+sub a_row_of_every_table_arrives_at_central {
+    my ($store, $now) = (store(), '2026-05-01T08:00:00');
+    my %row = (
+        asset_log => { asset_id => 'made-1', user_id => 'nobody',
+            status => 'FUNCTIONING', log_datetime => $now,
+            created_datetime => $now },
+        contact_form => { reply_email => 'a@example.org', body => 'words',
+            created_datetime => $now, user_id => 'nobody', username => 'n',
+            store_id => $store, contact_type => 'FEEDBACK' },
+        plugin_data => { store_id => $store, plugin_code => 'p',
+            data_identifier => 'd', data => '{}' },
+        system_log => { type => 'ServerStatus', sync_site_id => 7,
+            datetime => $now, is_error => 0 },
+        sync_file_reference => { table_name => 'asset',
+            record_id => 'made-1', file_name => 'f.txt',
+            total_bytes => 3, uploaded_bytes => 0, downloaded_bytes => 0,
+            retries => 0, direction => 'Upload', status => 'New',
+            created_datetime => $now },
+    );
+
+    for my $table (sort keys %row) {
+        my %values = (id => "row-$table", %{ $row{$table} });
+        my @names = sort keys %values;
+
+        query("INSERT INTO $table (" . join(', ', @names) . ') VALUES ('
+              . join(', ', map { "'$values{$_}'" } @names) . ')');
+    }
+
+    is(run(), 0, 'rows of each table');
+
+    for my $table (sort keys %row) {
+        is($central->query("SELECT count(*) FROM $table WHERE id = "
+                           . "'row-$table'"), 1, "$table arrives there");
+    }
+
+    is(central_errors(), '', 'and central has integrated all');
+    return;
+}
+
+
+sub edits_of_central_arrive {
+    my ($campaign) = make_campaigns(1);
+
+    run();
+
+    for my $edit (
+        ['campaign', $campaign, q{name = 'renamed'}, 'NULL'],
+        ['asset', 'made-2', q{notes = 'by central'}, "'" . store() . "'"],
+    ) {
+        my ($table, $id, $set, $store) = @$edit;
+
+        $central->query("BEGIN IMMEDIATE; UPDATE $table SET $set WHERE id = "
+            . "'$id'; INSERT INTO changelog (table_name, record_id, "
+            . "row_action, store_id) VALUES ('$table', '$id', 'UPSERT', "
+            . "$store); COMMIT");
+    }
+
+    is(run(), 0, 'a run');
+    is(query("SELECT name FROM campaign WHERE id = '$campaign'"), 'renamed',
+       'what central edits of its own arrives here');
+    is(query(q{SELECT notes FROM asset WHERE id = 'made-2'}), 'by central',
+       'and what it edits of ours');
+    return;
+}
+
+
+# as applications and frameworks write them
+sub values_in_every_form_arrive {
+    my %form = (
+        space => '2026-05-01 08:00:00', zulu => '2026-05-01T08:00:00Z',
+        offset => '2026-05-01T10:00:00+02:00',
+        fraction => '2026-05-01 08:00:00.123456',
+    );
+    my $store = store();
+
+    for my $name (sort keys %form) {
+        query('INSERT INTO asset (id, store_id, asset_number, '
+              . 'created_datetime, modified_datetime) VALUES '
+              . "('form-$name', '$store', '$name', '$form{$name}', "
+              . "'$form{$name}')");
+    }
+
+    is(run(), 0, 'dates as an application writes them');
+
+    for my $name (sort keys %form) {
+        like($central->query('SELECT created_datetime FROM asset WHERE id = '
+                             . "'form-$name'"), qr/^2026-05-01 08:00:00/,
+             "$form{$name} arrives as what it means");
+    }
+
+    is(central_errors(), '', 'and nothing else');
+    return;
+}
+
+
+sub deletes_arrive_at_central {
+    query('INSERT INTO asset_internal_location (id, asset_id, location_id) '
+          . "SELECT 'place', 'made-1', ID FROM Location LIMIT 1");
+    is(run(), 0, 'a record');
+    is($central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
+                       . q{id = 'place'}), 1, 'is there');
+    query(q{DELETE FROM asset_internal_location WHERE id = 'place'});
+    is(run(), 0, 'its delete');
+    is($central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
+                       . q{id = 'place'}), 0, 'is done there');
+    return;
+}
+
+
+sub a_central_that_is_killed_gets_everything {
+    make_assets('killed', 3000);
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDERR, '>', '/dev/null';
+        POSIX::_exit(run());
+    }
+
+    wait_until(sub {
+        $central->query(q{SELECT count(*) FROM sync_buffer WHERE record_id }
+                        . q{LIKE 'killed-%'}) >= 2000;
+    }, 120);
+    $central->kill;
+    waitpid $pid, 0;
+    $central->restart;
+
+    is(run(), 0, 'the run after central was killed');
+    wait_until(sub { assets_there('killed') == 3000 }, 120);
+    is(assets_there('killed'), 3000, 'brings it everything');
+    return;
+}
+
+
+sub a_site_that_is_killed_loses_nothing {
+    make_assets('torn', 2000);
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        exec $ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url', $url,
+            '--username', 'Clinic 7', '--password-file',
+            site_path('password'), '--json', 'sync' or POSIX::_exit(127);
+    }
+
+    wait_until(sub {
+        $central->query(q{SELECT count(*) FROM sync_buffer WHERE record_id }
+                        . q{LIKE 'torn-%'}) > 0;
+    }, 120);
+    kill KILL => $pid;
+    waitpid $pid, 0;
+
+    is(run(), 0, 'the run after msync was killed');
+    wait_until(sub { assets_there('torn') == 2000 }, 120);
+    is(assets_there('torn'), 2000, 'sends everything');
+    is(central_errors(), '', 'and central has integrated all');
+    return;
+}
+
+
+sub wrong_credentials_are_named {
+    $emulator{'Clinic 7'}->config(password => 'another');
+
+    my $command = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
+        '--database', $database, '--url', $url, '--username', 'Clinic 7',
+        '--password-file', site_path('password'), 'sync';
+    my $said = qx($command 2>&1);
+
+    is($? >> 8, 1, 'a password that is wrong');
+    like($said, qr/INCORRECT_PASSWORD/, 'is named');
+    $emulator{'Clinic 7'}->config(password => PASSWORD);
+    is(run(), 0, 'and when it is right again all goes on');
+    return;
+}
+
+
+# a run with nothing to do: what each of the sites asks mSupply central
+sub both_sites_ask_alike {
+    run();
+    $remote->sync;
+
+    my $before = requests();
+
+    run();
+    $remote->sync;
+
+    my %asked;
+
+    for my $request ((requests())[$before .. scalar(requests()) - 1]) {
+        my ($site, $method, $path, $status) = @$request;
+        push @{ $asked{$site} }, "$method $path $status";
+    }
+
+    my %genuine = map { $_ => 1 } @{ $asked{'Clinic 8'} };
+    my @other = grep { !$genuine{$_} } @{ $asked{'Clinic 7'} };
+
+    is_deeply(\@other, [], 'msync asks for nothing that the genuine site '
+              . 'does not ask for');
+    note("$_:\n  " . join "\n  ", @{ $asked{$_} }) for sort keys %asked;
+    return;
+}
