@@ -116,13 +116,15 @@ msync_channel_receive(msync_channel_t *channel, msync_received_t *frame,
     do {
         n = recv(channel->fd, channel->packet, MSYNC_FRAME_MAX,
                  MSG_DONTWAIT|MSG_TRUNC);
-    } while (n == -1 && errno == EINTR);
+
+        /* a reset is told once, before the frames that came before it */
+    } while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 
     if (n == -1 && errno == EAGAIN) {
         return MSYNC_AGAIN;
     }
 
-    if (n == 0 || (n == -1 && errno == ECONNRESET)) {
+    if (n == 0) {
         return MSYNC_DONE;
     }
 
