@@ -92,6 +92,14 @@ msync_transfer_set_busy(msync_transfer_t *http, long ms)
 
 
 void
+msync_transfer_set_known(msync_transfer_t *http, const char *url)
+{
+    (void) http;
+    (void) url;
+}
+
+
+void
 msync_transfer_get_counters(const msync_transfer_t *http,
     msync_transfer_counters_t *counters)
 {
