@@ -35,6 +35,8 @@
 #define AGAIN_FIRST  500           /* ms before the second of these, doubled */
 #define BREAKS       3             /* runs that one record breaks the line of
                                       before it is set aside */
+#define CHEAP        65536         /* octets of a record that costs little to
+                                      send once more */
 
 
 typedef enum {
@@ -50,6 +52,8 @@ static fault_e push_fault(const msync_err_t *err);
 static bool push_is_whole_line(int status);
 static bool push_look(msync_push_t *push);
 static bool push_again(msync_push_t *push, unsigned tries,
+    msync_err_t *err);
+static bool push_once_more(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
 static int push_refuse(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
@@ -146,7 +150,8 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
         if (push->peer->push(push->peer, &batch, err) == MSYNC_OK) {
             return msync_push_taken(push, &batch, err);
         }
-    } while (push_again(push, ++tries, err));
+    } while (push_again(push, ++tries, err)
+             || (n == 1 && tries == 1 && push_once_more(push, records, err)));
 
     if (n == 0) {
         return MSYNC_ERROR;
@@ -377,6 +382,30 @@ push_refuse_all(msync_push_t *push, const msync_record_t *record,
     }
 
     return MSYNC_ERROR;
+}
+
+
+/* a small record was lost with its connection: the line carries it now, if
+ * it carries something else */
+
+static bool
+push_once_more(msync_push_t *push, const msync_record_t *record,
+    msync_err_t *err)
+{
+    if (push_fault(err) != FAULT_LINE || record->data_length > CHEAP) {
+        return false;
+    }
+
+    push->looked = false;
+
+    if (!push_look(push)) {
+        return false;
+    }
+
+    msync_log_err(err, "sending it once more");
+    msync_err_clear(err);
+
+    return true;
 }
 
 

@@ -159,7 +159,7 @@ waiting_count(msync_store_t *store, msync_waiting_t *waiting, int64_t cursor,
     }
 
     if (waiting->known && site == waiting->site
-        && strcmp(stores, waiting->stores) == 0
+        && stores && strcmp(stores, waiting->stores) == 0
         && waiting_is_valid(store, waiting, cursor, &valid, err) != MSYNC_OK)
     {
         msync_free(&stores);

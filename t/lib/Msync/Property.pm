@@ -610,6 +610,9 @@ sub _serve {
         or $self->_is_wrong('it is not paused any more after a restart');
 
     if ($self->_deal(served => 0, 1)) {
+        # what is asked in the first two seconds of a helper whose forerunners
+        # died may be what killed them, and waits
+        sleep 2.2 if $signal;
         defined $helper->run
             or $self->_is_wrong('a trigger while paused does not run');
         $self->_took('synced while paused');

@@ -29,7 +29,7 @@ use constant {
 # batches.
 my %LEFT_OUT = (
     sync_buffer => { map { $_ => 1 } qw(id received_datetime last_tried
-                     retry_at first_failed_datetime) },
+                     retry_at first_failed_datetime tries) },
     msync_refused => { map { $_ => 1 } qw(first_failed_datetime last_tried
                        tries) },
 );
