@@ -22,19 +22,21 @@ use constant {
     SAMPLE    => 12,           # writes of one kind in one run
     PASSWORD  => 'correct horse battery',
 
-    # A table that was migrated is declared in another order or with other
-    # spaces than a new one; what its columns hold is compared.
-    DECLARED  => 'here: schema\|',
+    # What the release before has done stays done:  a table that was migrated
+    # is declared otherwise than a new one, what its columns hold is compared;
+    # of two joins that a merge made one, the order decides which one stays;
+    # and it sent what this one knows that central cannot read.
+    EXCUSES => 'here: schema\||here: list_master_line\||refused-by-v6',
 };
 
 my $before = release();
 
 my %sites = (
     'a first sync'        => sub { Msync::Resume->new(name => 'first',
-        program => "$before/faults/msync",
+        program => "$before/faults/msync", alike => \&nothing_alike,
         begin => \&before_the_first_sync) },
     'an operational sync' => sub { Msync::Resume->new(name => 'later',
-        program => "$before/faults/msync",
+        program => "$before/faults/msync", alike => \&nothing_alike,
         batch => 4, begin => \&before_a_later_sync) },
 );
 
@@ -70,10 +72,14 @@ sub left_in_a_run_at_any_point {
 }
 
 
+# An empty text within JSON became null; now it stays what it is.
+sub nothing_alike { s/:""/:null/g }
+
+
 sub tries {
     my ($name, $site) = @_;
 
-    my @before = (program => "$before/faults/msync", excuses => DECLARED);
+    my @before = (program => "$before/faults/msync", excuses => EXCUSES);
 
     return
         ["$name, ended by the release before", $site, @before],

@@ -132,7 +132,7 @@ msync_store_end_loose(msync_store_t *store, msync_err_t *err)
     }
 
     if (loose == 0) {
-        return MSYNC_OK;
+        return msync_store_unset(store, MSYNC_KEY_LOOSE, err);
     }
 
     return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_ahead;"

@@ -40,7 +40,8 @@ my $Count = 0;
 # Settings: name, batch (size of all batches), records, command ("sync"),
 # rebuilds (central's queue may be built more than once), under (a command
 # that the helper is run by), program (another helper with fault points, which
-# does what "begin" asks for), and the code
+# does what "begin" asks for), alike (code that changes a dump in $_ before it
+# is compared), and the code
 # "begin", which brings the site to where the run begins: it is called once,
 # with this object.
 sub new {
@@ -345,6 +346,7 @@ sub _dump {
     $text =~ s/^key_value_store\|MSYNC_PULL_V6_MAX.*\n//gm;
     $text =~ s/^key_value_store\|MSYNC_BATCH_.*\n//gm;
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
+    $self->{alike}->() for $self->{alike} ? $text : ();
 
     return [split /\n/, $text];
 }
