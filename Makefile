@@ -54,7 +54,7 @@ $(DATA): sync/catalogue/catalogue_data.S sync/catalogue/catalogue.json
 	$(CC) -Wa,-Isync/catalogue -c $< -o $@
 
 $(B)/msync: $(OBJ) $(B)/sync/main.o
-	$(CC) $(SAN) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(CC) $(SAN) $(LDFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
 
 
 # the flags of the nginx that will load it decide those of the module
@@ -237,10 +237,12 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin \
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules \
 	    $(DESTDIR)$(PREFIX)/share/msync \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0755 $(B)/msync $(DESTDIR)$(PREFIX)/sbin/msync
 	install -m 0644 $(B)/ngx_http_msync_module.so \
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
+	install -m 0644 docs/msync-nginx.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 0644 sync/msync.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	cp -R html $(DESTDIR)$(PREFIX)/share/msync/
 

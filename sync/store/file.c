@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "store/store_private.h"
 
 
@@ -144,10 +145,11 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
         n = snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
 
-        /* only a hint for whoever is refused */
-        if (ftruncate(*fd, 0) == 0 && pwrite(*fd, pid, n, 0) != n) {
-            (void) ftruncate(*fd, 0);
+        /* only a hint for whoever is refused: there may be no room for it */
+        if (ftruncate(*fd, 0) != 0 || pwrite(*fd, pid, n, 0) != n) {
+            msync_log(MSYNC_LOG_DEBUG, "%s does not say who holds it", name);
         }
+
         return MSYNC_OK;
     }
 
