@@ -135,7 +135,7 @@ constraint_edit(msync_store_t *store, const char *table, const char *sql,
     msync_err_t *err)
 {
     int          rc;
-    char        *before, *after = NULL;
+    char        *before = NULL, *after = NULL;
     msync_err_t  ignored;
 
     if (constraint_columns(store, table, &before, err) != MSYNC_OK) {
@@ -148,7 +148,9 @@ constraint_edit(msync_store_t *store, const char *table, const char *sql,
         rc = constraint_columns(store, table, &after, err);
     }
 
-    if (rc == MSYNC_OK && strcmp(before, after) != 0) {
+    if (rc == MSYNC_OK
+        && (before == NULL || after == NULL || strcmp(before, after) != 0))
+    {
         rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": its "
                            "constraints cannot be taken away", table);
     }
