@@ -8,6 +8,7 @@ use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
 use Msync::Test qw(site_path sqlite start_central wait_until);
 use Test::More;
+use Time::Local qw(timegm);
 
 use constant HOUR => 3600 * 1000;          # in ms
 
@@ -340,9 +341,11 @@ sub what_somebody_has_to_mend_is_tried_more_and_more_seldom {
            'and the pause is as before');
 }
 
+# of a time of the status document, since 1970
 sub seconds {
-    my ($h, $m, $s) = $_[0] =~ /T(\d\d):(\d\d):(\d\d)/ or return 0;
-    return ($h * 60 + $m) * 60 + $s;
+    my ($y, $mon, $d, $h, $m, $s) = ($_[0] // '')
+        =~ /^(\d+)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)/ or return 0;
+    return timegm($s, $m, $h, $d, $mon - 1, $y);
 }
 
 
