@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Emulates mSupply central (API v5) and Open mSupply central (API v6), for
+# Emulates mSupply central (API v5) and Open mSupply central (API v6 and v7), for
 # tests and the demo.  Usage is at the end of this file.
 
 # whatever else is installed: booleans are Mojo::JSON's own
@@ -15,6 +15,7 @@ use Central::Data;
 use Central::State;
 use Central::V5;
 use Central::V6;
+use Central::V7;
 use Getopt::Long;
 use Mojo::File qw(path);
 use Mojo::IOLoop;
@@ -35,17 +36,19 @@ my %opt = (
     catalogue => "$Bin/../../sync/catalogue/catalogue.json",
     'central-version' => 2,
     address   => '127.0.0.1',
+    protocol  => 'v6',
 );
 
 GetOptions(
     \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
     'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
     'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'address=s',
-    'help',
+    'protocol=s',  'help',
 ) or pod2usage(2);
 pod2usage(1) if $opt{help};
 pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
 pod2usage("--records must be positive\n")           if $opt{records} < 1;
+pod2usage("--protocol is v6 or v7\n")               if $opt{protocol} !~ /\Av[67]\z/;
 
 # the terminal's octets; what comes over the wire is decoded too
 $_ = decode('UTF-8', $_) // $_ for @opt{qw(name password)};
@@ -76,7 +79,8 @@ my $data = Central::Data->new(
 my %start = (
     password        => $opt{password},
     gzip_level      => $opt{gzip},
-    central_version => $opt{'central-version'},
+    central_version => $opt{protocol} eq 'v7' ? 3 : $opt{'central-version'},
+    $opt{protocol} eq 'v7' ? (v7_site => 'V7', sync_version => 'v7') : (),
 );
 my $state = Central::State->new(
     data    => $data,
@@ -89,7 +93,10 @@ my $state = Central::State->new(
 my $v5 = Central::V5->new(state => $state);
 add_control($v5);
 
-my @daemons = (listen_on($v5, $opt{v5}), listen_on(Central::V6->new(state => $state), $opt{v6}));
+my $v6 = Central::V6->new(state => $state);
+Central::V7->new(state => $state)->join_at($v6);
+
+my @daemons = (listen_on($v5, $opt{v5}), listen_on($v6, $opt{v6}));
 my %ports;
 @ports{qw(v5 v6)} = map { 0 + $_->ports->[0] } @daemons;
 
@@ -121,7 +128,7 @@ __END__
 
 =head1 NAME
 
-central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
+central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6 and v7)
 
 =head1 SYNOPSIS
 
@@ -139,7 +146,9 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6)
     --gzip LEVEL         of compressed answers, default 1; 0: never compress
     --catalogue FILE     default sync/catalogue/catalogue.json of this tree
     --tls-cert, --tls-key FILE   speak HTTPS, both servers
-    --central-version N  the way of Open mSupply central with cursors, 2 or 3
+    --central-version N  of Open mSupply central, 2 or 3: its way with cursors,
+                         and v7, which begins with 3
+    --protocol v7        the site is one of v7 from the start; implies version 3
     --lifeline           exit when stdin is closed
 
 =head1 DESCRIPTION
@@ -176,6 +185,23 @@ to the end of its changelog, so it promises more than it has.
 
 Not emulated: C<download_file>, C<upload_file>.
 
+=head1 API V7
+
+A server of version 3 speaks v7 at the address of v6.  It gives the site one
+token, takes batches of up to 10 MiB, counts what it was given and makes rows of
+it behind a lock, with the batch whose C<remaining> is 0.  What it cannot read,
+what is not the site's to send and deletes of other tables than seven are lost
+without a word to the site; here each is a violation, and listed in
+C</_test/state>.
+
+A site is one of v7 when C<v7_site> says so, or as soon as the legacy server
+says so to C<get_token>.
+
+Rows and changelog are apart from those of v5 and v6, with the same ids where
+both have a table, and with cursors of one changelog: that of v6 ends behind
+the rows that v7 has at the start, so a site that is upgraded gets nothing anew.
+Of the protocol's tables those of C<Central::Tables> have rows.
+
 =head1 CONTROL
 
 Under C</_test/> of the v5 port, JSON both ways.  A refused request is a 400
@@ -193,12 +219,18 @@ received, encoding, connection, time, took}>; status 0: connection cut), C<reque
 C<connections>, C<violations> (each C<{api, call, message}>), C<faults>,
 C<hardwareId>, C<initialisationStatus>, C<latest> (the highest cursor: C<central>,
 C<v6>), C<queuesBuilt> (by C<initialise>), C<changed> (C<"TABLE ID">: recordData as
-text, null for a deleted one; what is not as at the start).  C<?brief=1> leaves out
-C<received>, C<requests> and C<changed>.  What tests ask is not counted.
+text, null for a deleted one; what is not as at the start), C<changedRows> (the
+same of v7), C<v7> (C<site>: C<V5V6> or C<V7>; C<token>, C<hardware_id>, C<tokens>:
+how many it gave; C<buffered>, C<lost>, C<latest>).  C<?brief=1> leaves out
+C<received>, C<requests>, C<changed> and C<changedRows>.  What tests ask is not counted.
 
 =item GET /_test/record?table=T&id=I
 
 The record as central has it now, also what was pushed; 404 when there is none.
+
+=item GET /_test/rows?table=T
+
+The rows of a table of v7 by id, as they are now.
 
 =item GET /_test/left?cursor=N
 
@@ -213,22 +245,26 @@ insert, update, delete, merge.  Channel: C<central>, C<remote>, C<v6>, or
 C<patient> (v6, seen by patient-pull only); default: where the table comes from.
 Tables that the catalogue does not know are allowed.
 
+With the channel C<v7>, table and row are those of v7, and C<storeId>,
+C<transferStoreId>, C<patientId> say what does not follow from the row;
+C<source> is the site that made the line, default central, null for none.
+
 =item POST /_test/meanwhile
 
-The same, while the next pull from v6 is answered: behind the look at the
-records and before the look at the end of the changelog.
+The same, while the next pull from v6 or v7 is answered: behind the look at the
+records, in v6 before the look at the end of the changelog.
 
 =item POST /_test/fault
 
 C<{"kind", "api", "path", "method", "value", "times", "after"}>: the next
 C<times> (default 1) calls of C<path> (C<site>, C<pull>, ...; default any) on
-C<api> (v5, v6, any) with C<method> go wrong, after C<after> sound ones.
+C<api> (v5, v6, v7, any) with C<method> go wrong, after C<after> sound ones.
 
 These replace the answer, and the call is not processed: C<busy> (value:
 Retry-After), C<status> (value: the HTTP status, default 500), C<drop_before>,
 C<garbage>, C<html>, C<empty>, C<gzip_bomb> (value: megabytes, default 100),
 C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
-message}>; v6: the value of C<error>), C<hang> (no answer ever).
+message}>; v6, v7: the value of C<error>, C<Err>), C<hang> (no answer ever).
 
 These come after processing: C<drop_working> and C<gateway> (at once, though
 the work takes longer; the latter is a proxy's 504, or the status that
@@ -252,8 +288,14 @@ gzip> and takes compressed requests; else they are a 415), C<central_version> (2
 records: a push with one of them is answered with an error), C<refuse_as>
 (C<{status, code}>: with this one, without a code a firewall's page), C<breaks>
 (ids: a push with one of them tears the connection), C<dies> (so many last
-batches over v6 are not integrated: the server died between the two), C<carries> (octets:
+batches over v6 and v7 are not integrated: the server died between the two), C<carries> (octets:
 a request or an answer with more tears the connection; 0: none does).
+
+Of v7: C<sync_version> (what C<GET site> says; null: it says nothing and knows
+no C<v7_url_and_upgrade>), C<upgrade> (what that answers: a status, or the code
+of a 503), C<v7_url> (default C<v6_url>), C<v7_site>, C<v7_token>,
+C<v7_hardware_id>, C<v7_version>, C<central_site_id>, C<is_central> (false: a 405),
+C<v7_unreadable> (what a pull answers instead, when central cannot read a row).
 
 =item POST /_test/reset
 

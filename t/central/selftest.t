@@ -8,11 +8,12 @@ BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
 use Mojo::Base -strict, -signatures;
 use utf8;
 use FindBin qw($Bin);
+use lib "$Bin/lib";
 
+use Central::Process qw(start stopped);
 use Digest::SHA qw(sha256_hex);
 use File::Temp  qw(tempdir);
 use IO::Socket::INET;
-use IPC::Open2 qw(open2);
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json false true);
 use Mojo::UserAgent;
@@ -32,40 +33,6 @@ my %HEADERS = (
 
 # max_redirects is 0, and no proxy: what comes is what the emulator sent
 my $ua = Mojo::UserAgent->new->max_response_size(0)->request_timeout(30);
-
-# ---- a running emulator -------------------------------------------------
-
-my @RUNNING;
-
-END { kill TERM => $_->{pid} for @RUNNING }
-
-sub start (@args) {
-    my $pid = open2(my $out, my $in, $^X, "$Bin/central.pl", '--print-ports', '--lifeline', @args);
-    my $ports = decode_json(scalar readline $out);
-    my $scheme = grep({ $_ eq '--tls-cert' } @args) ? 'https' : 'http';
-
-    my $central = {
-        pid => $pid, in => $in, out => $out, ports => $ports,
-        map { $_ => "$scheme://127.0.0.1:$ports->{$_}" } qw(v5 v6),
-    };
-    push @RUNNING, $central;
-
-    return $central;
-}
-
-# ends when its stdin is closed; true when it did within five seconds
-sub stopped ($central) {
-    @RUNNING = grep { $_ != $central } @RUNNING;
-    close $central->{in} if $central->{in};
-
-    for (1 .. 100) {
-        return 1 if waitpid($central->{pid}, 1) == $central->{pid};
-        sleep 0.05;
-    }
-
-    kill TERM => $central->{pid};
-    return 0;
-}
 
 my $central = start('--records', 600);
 

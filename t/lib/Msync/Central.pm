@@ -127,6 +127,10 @@ sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
 sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
 
+# The rows of a table as API v7 has them, by id; and where that is spoken.
+sub rows { $_[0]->_call(GET => "rows?table=$_[1]") }
+sub v7_url { "http://127.0.0.1:$_[0]{options}{v6}" }
+
 # How many records of v6 a site still gets that is initialised and had one of
 # this cursor.
 sub left { $_[0]->_call(GET => "left?cursor=$_[1]")->{left} }

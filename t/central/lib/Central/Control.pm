@@ -10,7 +10,7 @@ use Mojo::JSON qw(decode_json encode_json true);
 
 our @EXPORT_OK = qw(add_control);
 
-my %CHANNELS = map { $_ => 1 } qw(central remote v6 patient);
+my %CHANNELS = map { $_ => 1 } qw(central remote v6 patient v7);
 
 sub add_control ($server) {
     my $state = $server->state;
@@ -18,6 +18,7 @@ sub add_control ($server) {
 
     $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
     $r->get('/records' => sub ($c) { _answer($c, 200, $state->records) });
+    $r->get('/rows' => sub ($c) { _rows($c, $state) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
     $r->get('/left' => sub ($c) {
         _answer($c, 200, {left => $state->v6_left($c->param('cursor'))});
@@ -59,6 +60,14 @@ sub _record ($c, $state) {
     return _answer($c, 200, decode_json($text));
 }
 
+# the rows of a table as API v7 has them, by id
+sub _rows ($c, $state) {
+    my $table = $c->param('table') // '';
+
+    return _answer($c, 404, {error => "no table $table"}) if !$state->rows->table($table);
+    return _answer($c, 200, $state->rows->all($table));
+}
+
 # one change or a list of them
 sub _change ($state, $body) {
     return _changes($state, $body, sub (@change) { $state->change(@change) });
@@ -86,12 +95,28 @@ sub _changes ($state, $body, $do) {
         return "unknown channel $channel" if !$CHANNELS{$channel};
         return 'recordData is needed' if lc $action ne 'delete' && ref $b->{recordData} ne 'HASH';
 
+        if ($channel eq 'v7') {
+            my $reason = _v7_refused($state, $table, $action);
+            return $reason if $reason;
+
+            $do->(v7 => $table, $id, ucfirst lc $action,
+                {%$b{grep { exists $b->{$_} } qw(storeId transferStoreId patientId source)},
+                    data => $b->{recordData}});
+            next;
+        }
+
         $action = 'Update' if lc $action eq 'upsert';
 
         my $text = ref $b->{recordData} ? encode_json($b->{recordData}) : undef;
         $do->($channel, $table, $id, $action, $text);
     }
 
+    return undef;
+}
+
+sub _v7_refused ($state, $table, $action) {
+    return "unknown table $table"   if !$state->rows->table($table);
+    return "unknown action $action" if $action !~ /\A(?:upsert|delete)\z/i;
     return undef;
 }
 

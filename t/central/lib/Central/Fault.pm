@@ -45,7 +45,7 @@ sub fault_refused ($f) {
     my ($odd) = grep { !$known{$_} } sort keys %$f;
 
     return "unknown key $odd" if defined $odd;
-    return 'api is v5, v6 or any' if ($f->{api} // 'any') !~ /\A(?:v5|v6|any)\z/;
+    return 'api is v5, v6, v7 or any' if ($f->{api} // 'any') !~ /\A(?:v[567]|any)\z/;
     return 'unknown kind' if !$INSTEAD{$f->{kind} // ''} && !$AFTER{$f->{kind} // ''};
 
     return undef;
@@ -227,6 +227,7 @@ sub _json ($c, $status, $value) {
 # with a value: what Retry-After says
 sub _busy ($c, $api, $value) {
     return _json($c, 200, {error => 'integrationInProgress'}) if $api eq 'v6';
+    return _json($c, 200, {Err => {SiteLockError => 'IntegrationInProgress'}}) if $api eq 'v7';
 
     my %error = (code => 'sync_is_running', message => 'Sync is running', data => undef);
 
@@ -234,8 +235,9 @@ sub _busy ($c, $api, $value) {
     return _json($c, 503, {error => \%error});
 }
 
-# v5: a code, or {code, status, message}; v6: the enum's value as it is
+# v5: a code, or {code, status, message}; v6 and v7: the enum's value as it is
 sub _error_code ($c, $api, $value) {
+    return _json($c, 200, {Err => $value // 'NotACentralServer'}) if $api eq 'v7';
     return _json($c, 200, {error => $value // 'notACentralServer'}) if $api eq 'v6';
 
     my %e = ref $value eq 'HASH' ? %$value : (code => $value // 'unexpected');

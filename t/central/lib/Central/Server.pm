@@ -10,8 +10,8 @@ use Mojo::Util     qw(gunzip);
 use Time::HiRes    qw(time);
 
 has 'state';
-has 'api';     # v5 or v6
-has 'prefix';  # /sync/v5 or /central/sync
+has 'api';     # v5, v6 or v7
+has 'prefix';  # /sync/v5, /central/sync or /central/sync_v7
 has 'calls';   # "METHOD name" => sub ($server, $c, $body)
 
 sub startup ($self) {
@@ -24,6 +24,16 @@ sub startup ($self) {
     $self->routes->any($self->prefix . '/#call' => sub ($c) { $self->_call($c) });
 
     return;
+}
+
+# answers at the address of another server too
+sub join_at ($self, $host) {
+    $host->routes->any($self->prefix . '/#call' => sub ($c) {
+        $c->stash('central.log')->{api} = $self->api;
+        $self->_call($c);
+    });
+
+    return $self;
 }
 
 sub _note ($self, $c) {
@@ -66,8 +76,12 @@ sub _call ($self, $c) {
       if $self->state->config->{accept_gzip};
 
     serve($c, $self->state, $self->api, $name, sub {
+        my @elsewhere = $self->elsewhere($c, $name);
+        return @elsewhere if @elsewhere;
+
         my $refused = $self->_unpack($c);
-        return 413, 'A payload reached size limit.' if $self->too_large($c);
+        my $large = $self->too_large($c);
+        return 413, $large if $large;
         return $self->error(415, 'unsupported', $refused) if $refused;
 
         my $call = $self->calls->{"$method $name"};
@@ -82,15 +96,21 @@ sub _call ($self, $c) {
     return;
 }
 
-# whether the server takes no body of that size
-sub too_large ($self, $c) { return 0 }
+# what the server says of a body of that size, "" when it takes it
+sub too_large ($self, $c) { return '' }
+
+# whether it reads compressed requests though it never said so
+sub takes_gzip ($self) { return $self->state->config->{accept_gzip} }
+
+# (status, text) where no such server is here
+sub elsewhere ($self, $c, $name) { return }
 
 # a compressed request becomes a plain one; a reason to refuse it, or undef
 sub _unpack ($self, $c) {
     my $encoding = $c->req->headers->content_encoding // return undef;
 
     return "$encoding is not taken here"
-      if $encoding ne 'gzip' || !$self->state->config->{accept_gzip};
+      if $encoding ne 'gzip' || !$self->takes_gzip;
 
     my $octets = gunzip($c->req->body) // return 'this is not gzip';
 

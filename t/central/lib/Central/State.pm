@@ -8,6 +8,7 @@ package Central::State;
 # is sent the old version any more.
 
 use Mojo::Base -base, -signatures;
+use Central::Rows;
 use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use Mojo::JSON  qw(decode_json encode_json);
@@ -19,6 +20,7 @@ has data    => sub { die 'data is missing' };
 has name    => 'Clinic 7';
 has site_id => 7;
 has preload => 0;
+has rows    => sub ($self) { Central::Rows->new($self) };
 
 # what /_test/config may set
 my %CONFIG = (
@@ -29,6 +31,9 @@ my %CONFIG = (
     initialisation_status => 'new', site_uuid => undef, accept_gzip => 0,
     refuse => [], carries => 0, central_version => 2, meanwhile => [],
     refuse_as => undef, breaks => [], dies => 0,
+    is_central => 1, sync_version => undef, upgrade => 200, v7_url => undef,
+    v7_site => 'V5V6', v7_token => undef, v7_hardware_id => undef,
+    v7_version => '3.0.0', v7_unreadable => undef, central_site_id => 10,
 );
 
 # requests kept in the log; a soak test must not fill the memory
@@ -60,7 +65,8 @@ sub reset ($self) {
     $self->{later}    = [];
     $self->{by_id}    = {};
     $self->{staged}   = {v5 => [], v6 => []};
-    $self->{received} = {v5 => [], v6 => []};
+    $self->{received} = {v5 => [], v6 => [], v7 => []};
+    $self->{v7}       = {%{$self->rows->empty}, tokens => 0};
     $self->{queue}    = undef;
     $self->{built}    = 0;
     $self->{busy}     = {};
@@ -75,7 +81,7 @@ sub reset ($self) {
 }
 
 # what reset puts back and requests change
-my @KEPT = qw(config extra moved changed newest later by_id staged received queue built busy
+my @KEPT = qw(config v7 extra moved changed newest later by_id staged received queue built busy
   requests request_count violations connections faults);
 
 # keeps everything as it is now, for restore
@@ -230,9 +236,11 @@ sub _move ($self, $channel, $k) {
     return;
 }
 
-# Something happens at central.  Channel: central, remote, v6, or patient (v6,
-# seen by patient-pull only).
+# Something happens at central.  Channel: central, remote, v6, patient (v6,
+# seen by patient-pull only), or v7, where $text is what Central::Rows says.
 sub change ($self, $channel, $table, $id, $action, $text) {
+    return $self->rows->change($table, $id, $action, $text) if $channel eq 'v7';
+
     my $entry = {table => $table, id => $id, action => $action, text => $text, source => 'central'};
     my $kind  = lc $action;
 
@@ -254,6 +262,13 @@ sub change ($self, $channel, $table, $id, $action, $text) {
     return;
 }
 
+# what a test wants to happen while a pull is answered
+sub change_meanwhile ($self) {
+    my @meanwhile = splice @{$self->{config}{meanwhile}};
+    $self->change(@$_) for @meanwhile;
+    return;
+}
+
 sub _append ($self, $channel, $entry) {
     my $list = $self->{extra}{$channel};
 
@@ -270,13 +285,17 @@ sub _append ($self, $channel, $entry) {
     return;
 }
 
-# the highest cursor in use
+# The highest cursor in use.  Open mSupply central has one changelog for both
+# of its protocols.
 sub _latest ($self, $channel) {
     my $list = $self->{extra}{$channel};
-    return $list->[-1]{cursor} if @$list;
+    my $last = @$list ? $list->[-1]{cursor} : $self->_cursor($channel, $self->_slots($channel) - 1);
+    my $other = $channel eq 'v6' ? $self->rows->latest : 0;
 
-    return $self->_cursor($channel, $self->_slots($channel) - 1);
+    return $last > $other ? $last : $other;
 }
+
+sub latest_v6 ($self) { return $self->_latest('v6') }
 
 sub _slots ($self, $channel) { return length($self->{slots}{$channel}) / 4 }
 
@@ -285,7 +304,7 @@ sub _slots ($self, $channel) { return length($self->{slots}{$channel}) / 4 }
 # Slot -> cursor: strictly increasing, sparse.  In the middle of the central
 # records there is a wider hole: see central_batch.
 sub _cursor ($self, $channel, $k) {
-    return 4 * $k + 1 + ($k * 2_654_435_761 >> 7) % 4 if $channel eq 'v6';
+    return $self->rows->base + 4 * $k + 1 + ($k * 2_654_435_761 >> 7) % 4 if $channel eq 'v6';
 
     my $hole = $k >= $self->_middle ? 3 : 0;
     return 3 * $k + 1 + $hole + ($k * 2_654_435_761 >> 7) % 3;
@@ -295,7 +314,8 @@ sub _middle ($self) { return int($self->_slots('central') / 2) }
 
 # the first slot whose cursor is beyond
 sub _slot_after ($self, $channel, $cursor) {
-    my $k = int(($cursor - 7) / ($channel eq 'v6' ? 4 : 3)) - 1;
+    my $v6 = $channel eq 'v6';
+    my $k = int(($cursor - 7 - ($v6 ? $self->rows->base : 0)) / ($v6 ? 4 : 3)) - 1;
     my $n = $self->_slots($channel);
 
     $k = 0 if $k < 0;
@@ -427,8 +447,7 @@ sub v6_batch ($self, $cursor, $limit, $initialised, $patient = undef) {
     }
 
     # between the look at the records and the one at the end of the changelog
-    my @meanwhile = splice @{$self->{config}{meanwhile}};
-    $self->change(@$_) for @meanwhile;
+    $self->change_meanwhile;
 
     my $last = $total <= @out;
 
@@ -582,8 +601,15 @@ sub integrate ($self, $api) {
     }
 
     $self->{by_id} = {} if $api eq 'v5';
+    $self->start_integration($api);
 
+    return;
+}
+
+# the time that it takes begins
+sub start_integration ($self, $api) {
     my $c = $self->{config};
+
     $self->{busy}{$api} = {
         polls => $c->{integration_polls},
         until => time + $c->{integration_ms} / 1000,
@@ -640,13 +666,21 @@ sub report ($self, $brief) {
         queuesBuilt          => $self->{built},
         connections          => scalar keys %{$self->{connections}},
         requestCount         => $self->{request_count},
-        receivedCount        => {map { $_ => scalar @{$self->{received}{$_}} } qw(v5 v6)},
+        receivedCount        => {map { $_ => scalar @{$self->{received}{$_}} } qw(v5 v6 v7)},
+        v7                   => {
+            latest   => $self->rows->latest,
+            buffered => scalar @{$self->{v7}{buffer}},
+            lost     => $self->{v7}{lost},
+            tokens   => $self->{v7}{tokens},
+            map { $_ => $self->{config}{"v7_$_"} } qw(site token hardware_id),
+        },
         violations           => $self->{violations},
         faults               => $self->{faults},
         $brief ? () : (
             received => $self->{received},
             requests => $self->{requests},
             changed  => $self->_changed,
+            changedRows => $self->rows->changed,
         ),
     };
 }

@@ -3,10 +3,13 @@ package Central::V5;
 # mSupply central: API v5.
 
 use Mojo::Base 'Central::Server', -signatures;
+use Exporter 'import';
 use Central::Check qw(check_keys check_record missing_references is_integer is_string);
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json false true);
 use Mojo::Util qw(b64_decode decode);
+
+our @EXPORT_OK = qw(upgrade);
 
 has api    => 'v5';
 has prefix => '/sync/v5';
@@ -19,6 +22,7 @@ has calls  => sub {
         'GET queued_records'        => \&_queued_records,
         'POST acknowledged_records' => \&_acknowledged_records,
         'POST queued_records'       => \&_push,
+        'GET v7_url_and_upgrade'    => \&_upgrade,
     };
 };
 
@@ -93,7 +97,37 @@ sub _site ($self, $c) {
         omSupplyCentralServerUrl => $config->{v6_url},
         isOmSupplyCentralServer  => $config->{is_v6_central} ? true : false,
         mSupplyCentralSiteId     => 1,
+        defined $config->{sync_version} ? (syncVersion => $config->{sync_version}) : (),
     });
+}
+
+# only a server that says syncVersion knows this call
+sub _upgrade ($self, $c) {
+    my @refusal = $self->_refuse($c, 'v7_url_and_upgrade');
+    return @refusal if @refusal;
+
+    my $s = $self->state;
+    return $self->wrong(v7_url_and_upgrade => 404, 'there is no v7_url_and_upgrade')
+      if !defined $s->config->{sync_version};
+
+    return upgrade($s);
+}
+
+# The legacy server makes the site one of v7, or does not: (status, text).
+sub upgrade ($state) {
+    my $c = $state->config;
+    my $how = $c->{upgrade};
+    my %text = (
+        stores_not_migrated => 'All stores must be migrated to OMS central before upgrading to v7',
+        site_save_error     => 'site save error',
+    );
+
+    return 503, encode_json({error => {code => $how, message => $text{$how} // $how, data => undef}})
+      if $how !~ /\A\d+\z/;
+    return $how, $how == 404 ? 'no such call' : '<html>upstream said no</html>' if $how != 200;
+
+    $c->{sync_version} = 'v7';
+    return 200, encode_json({v7Url => $c->{v7_url} // $c->{v6_url}});
 }
 
 sub _site_status ($self, $c) {

@@ -27,7 +27,9 @@ my %COMMON = (syncV5Settings => sub ($v) { ref $v eq 'HASH' }, syncV6Version => 
 # the genuine one reads no more than ten mebibytes, after decompression
 use constant BODY_MAX => 10 * 1024 * 1024;
 
-sub too_large ($self, $c) { return length $c->req->body > BODY_MAX }
+sub too_large ($self, $c) {
+    return length $c->req->body > BODY_MAX ? 'A payload reached size limit.' : '';
+}
 
 sub error ($self, $status, $code, $message) { return _error({otherServerError => $message}) }
 
