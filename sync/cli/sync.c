@@ -89,8 +89,10 @@ sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent, bool restored)
 
     fprintf(cli->yes ? stdout : stderr,
             "This forgets what was pulled from central and %s; rows stay "
-            "until central's replace them. The next run pulls everything "
-            "anew, which may take long. Unsent changes: %lld.%s\n",
+            "until central's replace them, and those that it does not send "
+            "any more are removed then, or listed by \"msync check\". The "
+            "next run pulls everything anew, which may take long. Unsent "
+            "changes: %lld.%s\n",
             cli->discard ? "DISCARDS unsent changes"
                          : "keeps unsent changes, which are sent first",
             (long long) unsent,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/run_private.h"
+#include "store/absent.h"
 #include "store/buffer.h"
 #include "store/bulk.h"
 #include "store/fill.h"
@@ -40,6 +41,7 @@ static int run_open_network(msync_run_context_t *ctx, msync_err_t *err);
 static int run_fill(msync_run_context_t *ctx, msync_err_t *err);
 static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
+static int run_end_absent(msync_run_context_t *ctx, msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
     const run_step_t *step);
 static int run_take(msync_run_context_t *ctx, const run_step_t *step,
@@ -377,7 +379,23 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return MSYNC_OK;
+    return ctx->run->does == MSYNC_DOES_SYNC
+           && ctx->site.state == MSYNC_SITE_ANEW_PULLING
+           ? run_end_absent(ctx, err) : MSYNC_OK;
+}
+
+
+/* all has come anew that central has */
+
+static int
+run_end_absent(msync_run_context_t *ctx, msync_err_t *err)
+{
+    msync_absent_t  absent;
+
+    return msync_store_absent_end(ctx->run->store,
+                                  MSYNC_LEGACY
+                                  | (ctx->v6 != NULL ? MSYNC_OMSUPPLY : 0),
+                                  run_hook, ctx, &absent, err);
 }
 
 
@@ -645,7 +663,12 @@ msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
     msync_site_t    site;
     msync_effect_t  effect;
 
-    if (msync_store_begin(store, err) != MSYNC_OK) {
+    /* in a first sync there is nothing that a backup brought back */
+    if (msync_store_site_get(store, &site, err) != MSYNC_OK
+        || (msync_store_site_in_use(site.state)
+            && msync_store_absent_note(store, err) != MSYNC_OK)
+        || msync_store_begin(store, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

@@ -127,6 +127,16 @@ static const char *const  never_sent[] = {
     NULL
 };
 
+/* see absent.h; "reason": why it stays, "data": what it was */
+static const char *const  absent[] = {
+    "table_name TEXT NOT NULL",
+    "record_id TEXT NOT NULL",
+    "changed BOOLEAN NOT NULL",
+    "reason TEXT",
+    "data TEXT",
+    NULL
+};
+
 /* see replace.c; columns are those of a change in the changelog */
 static const char *const  replaced[] = {
     "id INTEGER PRIMARY KEY NOT NULL",
@@ -163,6 +173,7 @@ static const struct {
     { "msync_refused",    refused,         "table_name, record_id, side" },
     { "msync_merged",     merged,          "table_name, record_id" },
     { "msync_never_sent", never_sent,      "table_name, record_id" },
+    { "msync_absent",     absent,          "table_name, record_id" },
     { "msync_replaced",   replaced,        NULL },
     { "msync_changelog_mark", changelog_mark, NULL },
     { "msync_flag",       flag,            NULL }

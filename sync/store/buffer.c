@@ -92,7 +92,7 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     }
 
     sqlite3_clear_bindings(stmt);
-    return MSYNC_OK;
+    return msync_store_absent_arrived(store, batch, err);
 }
 
 

@@ -296,6 +296,40 @@ report_lost(void *data, const msync_lost_t *lost)
 }
 
 
+int
+msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err)
+{
+    int           rc = MSYNC_OK;
+    char         *sql;
+    size_t        i;
+    report_t      report = { each, data };
+
+    const msync_table_t  *table;
+
+    /* a database of an earlier version */
+    if (!msync_store_has_column(store, "msync_absent", NULL)) {
+        return MSYNC_OK;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+        sql = sqlite3_mprintf("SELECT table_name || ' \"' || record_id || "
+                              "'\": central does not have it any more; it "
+                              "stays here, for ' || reason FROM msync_absent "
+                              "AS a WHERE table_name = %Q AND data IS NULL "
+                              "AND reason IS NOT NULL AND EXISTS (SELECT 1 "
+                              "FROM \"%w\" AS t WHERE t.\"%w\" = "
+                              "a.record_id)", table->name, table->sql,
+                              table->fields[table->key].name);
+        rc = report_rows(store, &report, sql, err);
+        sqlite3_free(sql);
+    }
+
+    return rc;
+}
+
+
 static int
 check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err)
@@ -357,7 +391,7 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         }
     }
 
-    return MSYNC_OK;
+    return msync_store_check_absent(store, each, data, err);
 }
 
 

@@ -18,7 +18,7 @@ int msync_store_check(msync_store_t *store, msync_finding_pt each,
 
 /*
  * Forgets what was pulled and where, and which records were merged, so that
- * everything can come anew; rows stay until central's arrive.  With "discard"
+ * everything can come anew; rows stay until it has (absent.h).  With "discard"
  * unsent changes are forgotten as well, else "restored" makes all that the
  * changelog has unsent.  Inside a transaction: msync_run_reinitialise has it.
  */

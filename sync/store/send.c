@@ -94,7 +94,8 @@ msync_store_any_never_sent(msync_store_t *store, bool *any, msync_err_t *err)
 {
     return msync_store_found(store,
         msync_store_stmt(store, MSYNC_STMT_NEVER_SENT_ANY,
-                         "SELECT 1 FROM msync_never_sent LIMIT 1", err),
+                         "SELECT EXISTS (SELECT 1 FROM msync_never_sent) OR "
+                         "EXISTS (SELECT 1 FROM msync_absent)", err),
         any, "looking for rows that were never sent", err);
 }
 
@@ -115,7 +116,9 @@ msync_store_was_sent(msync_store_t *store, const char *table, const char *id,
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
 
-    return msync_store_run(store, stmt, "rows that were never sent", err);
+    return msync_store_run(store, stmt, "rows that were never sent", err)
+           == MSYNC_OK
+           ? msync_store_absent_came(store, table, id, err) : MSYNC_ERROR;
 }
 
 

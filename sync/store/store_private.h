@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "store/absent.h"
 #include "store/backup.h"
 #include "store/buffer.h"
 #include "store/bulk.h"
@@ -89,6 +90,10 @@ typedef enum {
     MSYNC_STMT_NEVER_SENT_ANY,
     MSYNC_STMT_NEVER_SENT_CLEAR,
     MSYNC_STMT_CHANGELOG_END,
+    MSYNC_STMT_ABSENT_ANY,
+    MSYNC_STMT_ABSENT_CLEAR,
+    MSYNC_STMT_ABSENT_READ,
+    MSYNC_STMT_ABSENT_WAITS,
     MSYNC_STMT_HAS_KEY,
     MSYNC_STMT_FLAG_SET,
     MSYNC_STMT_MAX
@@ -348,11 +353,22 @@ void msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
 int msync_store_note_never_sent(msync_store_t *store,
     const msync_table_t *table, const char *except, msync_err_t *err);
 int msync_store_find_never_sent(msync_store_t *store, msync_err_t *err);
+/* whether there is any on that list, or on the one of absent.h */
 int msync_store_any_never_sent(msync_store_t *store, bool *any,
     msync_err_t *err);
-/* takes one off the list, by its name on the wire */
+/* takes one off both lists, by its name on the wire */
 int msync_store_was_sent(msync_store_t *store, const char *table,
     const char *id, msync_err_t *err);
+
+/* records have come from central: their rows are not absent */
+int msync_store_absent_came(msync_store_t *store, const char *table,
+    const char *id, msync_err_t *err);
+int msync_store_absent_arrived(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err);
+
+/* tells of the rows that central does not have any more */
+int msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
 
 /*
  * What of the schema is not as msync made it, with a sentence that says so.

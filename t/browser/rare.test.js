@@ -68,7 +68,7 @@ test('records that were never at the centre are sent after somebody was asked ba
   await site.report({ never_sent: 1234, syncStatus: run() });
   await site.answer(202, { queued: 1234 });
   const page = await open(`${site.url}/sync/`);
-  const offer = notice(page, '1234 registros de aquí nunca se enviaron al servidor central');
+  const offer = notice(page, '1234 registros de aquí quizá falten en el servidor central');
   const send = offer.getByRole('button', { name: 'Enviarlos' });
 
   await send.click();

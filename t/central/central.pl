@@ -181,7 +181,8 @@ C<sync_is_running> and v6 answers pull and push with C<integrationInProgress>.
 Open mSupply central has two ways with the cursor of a pull, with the same
 version numbers.  That of 2.x begins with the record of the cursor and counts
 records.  That of 3.x begins behind it, and its C<total_records> is the distance
-to the end of its changelog, so it promises more than it has.
+to the end of its changelog, so it promises more than it has, and
+C<asset_catalogue_type> and C<name_oms_fields> are never sent.
 
 Not emulated: C<download_file>, C<upload_file>.
 

@@ -146,6 +146,11 @@ sub number ($self, $table) { return $self->{number}{$table} }
 
 sub table_at ($self, $number) { return $self->catalogue->[$number]{table} }
 
+# of a table that the v6 of 3.0 never sends; a slot of State's
+sub is_silent ($self, $bits) {
+    return $self->table_at($bits >> 24) =~ /^(?:asset_catalogue_type|name_oms_fields)$/;
+}
+
 # upper-case hex for legacy tables, a UUID for those of Open mSupply
 sub id ($self, $table, $i) {
     # these rows belong to a name and carry its id

@@ -434,7 +434,7 @@ sub v6_batch ($self, $cursor, $limit, $initialised, $patient = undef) {
         $total = $n - $k + @extra - grep { $_ >= $k } keys %{$self->{moved}{v6}};
 
         for (; $k < $n && @out < $limit; $k++) {
-            next if $self->{moved}{v6}{$k};
+            next if $self->{moved}{v6}{$k} || ($three && $self->data->is_silent(vec $self->{slots}{v6}, $k, 32));
             $end = $self->_cursor(v6 => $k);
             push @out, sprintf '{"cursor":%d,"record":{%s}}', $end, $self->_slot_text(v6 => $k);
         }

@@ -1,0 +1,567 @@
+/*
+ * What becomes of the rows that central did not send when all came anew.
+ *
+ * One that is left on the list gets a reason why it stays, or "data": it was
+ * removed, and looked like this.
+ *
+ * Promises: no row is removed that central sent, that this site has made or
+ * changed as far as the changelog knows, that anything refers to, or of whose
+ * table central seems to send nothing at all.
+ */
+
+#include <string.h>
+
+#include "base/log.h"
+#include "store/store_private.h"
+
+#define SLICE  500                 /* rows that are read at once */
+#define HOLD   200                 /* ms of a transaction */
+#define FEW    10                  /* rows of a table that central may have
+                                      deleted all */
+
+#define REASON_REFERRED  "other records refer to it"
+#define REASON_CHANGED   "it was made or changed here, \"msync send\" sends "  \
+                         "it to central again"
+#define REASON_NOTHING   "central sent no record of this table at all"
+
+typedef struct {
+    msync_store_t        *store;
+    const msync_table_t  *table;
+    sqlite3_stmt         *referred;    /* owned, whether anything refers to
+                                          ?1 */
+    bool                  nothing;     /* central does not send the table */
+    msync_absent_t       *result;
+} absent_t;
+
+typedef struct {
+    char  *id;                     /* owned */
+    bool   changed;
+} absent_row_t;
+
+
+static int absent_table(absent_t *absent, msync_hook_pt hook, void *data,
+    msync_err_t *err);
+static int absent_prepare(absent_t *absent, msync_err_t *err);
+static int absent_find_nothing(absent_t *absent, msync_err_t *err);
+static void absent_put_catalogue(sqlite3_str *sql,
+    const msync_catalogue_t *catalogue, const msync_table_t *table);
+static int absent_put_keys(msync_store_t *store, sqlite3_str *sql,
+    const msync_table_t *table, msync_err_t *err);
+static int absent_read(absent_t *absent, const char *after,
+    absent_row_t rows[SLICE], size_t *n, msync_err_t *err);
+static int absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
+    msync_err_t *err);
+static int absent_undone(absent_t *absent, const absent_row_t *row,
+    const msync_err_t *fault, msync_err_t *err);
+static int absent_row(absent_t *absent, const absent_row_t *row,
+    msync_err_t *err);
+static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
+    msync_err_t *err);
+static int absent_remove(absent_t *absent, const char *id, msync_err_t *err);
+static int absent_keep(absent_t *absent, const absent_row_t *row,
+    const char *reason, msync_err_t *err);
+static int absent_run(absent_t *absent, const char *sql, const char *id,
+    const char *text, msync_err_t *err);
+
+
+int
+msync_store_absent_end(msync_store_t *store, unsigned sides,
+    msync_hook_pt hook, void *data, msync_absent_t *result,
+    msync_err_t *err)
+{
+    int       rc = MSYNC_OK;
+    size_t    i;
+    absent_t  absent = { 0 };
+
+    memset(result, 0, sizeof(msync_absent_t));
+    absent.store = store;
+    absent.result = result;
+
+    /* children before parents */
+    for (i = store->catalogue->n; rc == MSYNC_OK && i-- > 0; ) {
+        absent.table = &store->catalogue->tables[i];
+
+        if (absent.table->pull != 0 && !(absent.table->pull & ~sides)) {
+            rc = absent_prepare(&absent, err);
+
+            if (rc == MSYNC_OK) {
+                rc = absent_table(&absent, hook, data, err);
+            }
+
+            sqlite3_finalize(absent.referred);
+            absent.referred = NULL;
+        }
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_exec(store, "DELETE FROM msync_absent WHERE data IS "
+                              "NULL AND reason IS NULL", err);
+    }
+
+    if (result->removed + result->kept > 0) {
+        msync_log(MSYNC_LOG_WARN, "everything came anew: %llu rows that "
+                  "central does not have any more were removed, %llu stay, "
+                  "see \"msync check\"",
+                  (unsigned long long) result->removed,
+                  (unsigned long long) result->kept);
+    }
+
+    return rc;
+}
+
+
+/* whether anything refers to a row */
+
+static int
+absent_prepare(absent_t *absent, msync_err_t *err)
+{
+    sqlite3_str  *sql = sqlite3_str_new(absent->store->db);
+
+    sqlite3_str_appendall(sql, "SELECT 0");
+    absent_put_catalogue(sql, absent->store->catalogue, absent->table);
+
+    if (absent_put_keys(absent->store, sql, absent->table, err) != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(sql));
+        return MSYNC_ERROR;
+    }
+
+    absent->referred = msync_store_prepare_own(absent->store,
+                                               sqlite3_str_finish(sql), err);
+
+    return absent->referred != NULL ? absent_find_nothing(absent, err)
+                                    : MSYNC_ERROR;
+}
+
+
+/* a later Open mSupply central stops sending a table without a word; that all
+ * of many rows were deleted is nothing that mSupply central would do either */
+
+static int
+absent_find_nothing(absent_t *absent, msync_err_t *err)
+{
+    int                   rc;
+    int64_t               few;
+    sqlite3_stmt         *stmt;
+    const msync_table_t  *table = absent->table;
+    const char           *key = table->fields[table->key].name;
+
+    few = table->pull & MSYNC_OMSUPPLY ? 0 : FEW;
+
+    stmt = msync_store_prepare_own(absent->store,
+        sqlite3_mprintf("SELECT (SELECT count(*) FROM msync_absent WHERE "
+                        "table_name = %Q AND data IS NULL) > %lld AND NOT "
+                        "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE NOT EXISTS "
+                        "(SELECT 1 FROM msync_absent AS a WHERE a.table_name "
+                        "= %Q AND a.record_id = t.\"%w\" AND a.data IS NULL) "
+                        "AND NOT EXISTS (SELECT 1 FROM changelog AS c WHERE "
+                        "c.record_id = t.\"%w\" AND c.table_name = %Q))",
+                        table->name, (long long) few, table->sql,
+                        table->name, key, key, table->name), err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_store_found(absent->store, stmt, &absent->nothing, table->name,
+                           err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+/* what the catalogue knows, also where the database insists on nothing */
+
+static void
+absent_put_catalogue(sqlite3_str *sql, const msync_catalogue_t *catalogue,
+    const msync_table_t *table)
+{
+    size_t                i, j;
+    const msync_table_t  *other;
+
+    for (i = 0; i < catalogue->n; i++) {
+        other = &catalogue->tables[i];
+
+        for (j = 0; j < other->n; j++) {
+            if (other->fields[j].target != table || j == other->key) {
+                continue;
+            }
+
+            sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS o "
+                                "WHERE o.\"%w\" = ?1", other->sql,
+                                other->fields[j].name);
+
+            if (other == table) {
+                sqlite3_str_appendf(sql, " AND o.\"%w\" IS NOT ?1",
+                                    table->fields[table->key].name);
+            }
+
+            sqlite3_str_appendall(sql, ")");
+        }
+    }
+}
+
+
+/* the application's foreign keys, which may delete along or may be deferred */
+
+static int
+absent_put_keys(msync_store_t *store, sqlite3_str *sql,
+    const msync_table_t *table, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    const char    *key = table->fields[table->key].name;
+    const char    *other, *from, *to;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
+                               "FROM sqlite_master AS m, "
+                               "pragma_foreign_key_list(m.name) AS f WHERE "
+                               "m.type = 'table' AND f.\"table\" = ?1 COLLATE "
+                               "NOCASE AND m.name <> ?1 COLLATE NOCASE", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        other = (const char *) sqlite3_column_text(stmt, 0);
+        from = (const char *) sqlite3_column_text(stmt, 1);
+        to = (const char *) sqlite3_column_text(stmt, 2);
+
+        sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS t, "
+                            "\"%w\" AS o WHERE t.\"%w\" = ?1 AND o.\"%w\" = "
+                            "t.\"%w\")", table->sql, other, key, from,
+                            to ? to : key);
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "reading foreign keys", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+static int
+absent_table(absent_t *absent, msync_hook_pt hook, void *data,
+    msync_err_t *err)
+{
+    int           rc;
+    char         *after = msync_strdup("");
+    size_t        i, n;
+    absent_row_t  rows[SLICE];
+
+    do {
+        rc = absent_read(absent, after, rows, &n, err);
+
+        if (rc == MSYNC_OK && n > 0) {
+            rc = absent_slice(absent, rows, n, err);
+        }
+
+        if (rc == MSYNC_OK && n > 0) {
+            msync_free(&after);
+            after = msync_strdup(rows[n - 1].id);
+        }
+
+        for (i = 0; i < n; i++) {
+            msync_free(&rows[i].id);
+        }
+
+        if (rc != MSYNC_ERROR && hook != NULL
+            && hook(data, err) != MSYNC_OK)
+        {
+            rc = MSYNC_ERROR;
+        }
+    } while (rc != MSYNC_ERROR && n > 0);
+
+    msync_free(&after);
+    return rc;
+}
+
+
+static int
+absent_read(absent_t *absent, const char *after, absent_row_t rows[SLICE],
+    size_t *n, msync_err_t *err)
+{
+    int            code = SQLITE_DONE, rc = MSYNC_OK;
+    sqlite3_stmt  *stmt;
+
+    *n = 0;
+    stmt = msync_store_stmt(absent->store, MSYNC_STMT_ABSENT_READ,
+                            "SELECT record_id, changed FROM msync_absent "
+                            "WHERE table_name = ?1 AND record_id > ?2 AND "
+                            "data IS NULL AND reason IS NULL ORDER BY "
+                            "record_id LIMIT ?3", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, absent->table->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 3, SLICE);
+
+    while (*n < SLICE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rows[*n].id = msync_strdup(
+                          (const char *) sqlite3_column_text(stmt, 0));
+        rows[*n].changed = sqlite3_column_int(stmt, 1) != 0;
+        (*n)++;
+    }
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        rc = msync_store_fault(absent->store, "reading absent rows", err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+/* MSYNC_AGAIN: a trigger of the application has undone what was not committed,
+ * its row stays */
+
+static int
+absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
+    msync_err_t *err)
+{
+    size_t           i;
+    msync_err_t      fault;
+    msync_store_t   *store = absent->store;
+    msync_absent_t   committed = *absent->result;
+
+    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        msync_err_clear(&fault);
+
+        if (absent_row(absent, &rows[i], &fault) != MSYNC_OK) {
+            *absent->result = committed;
+            return absent_undone(absent, &rows[i], &fault, err);
+        }
+
+        if (msync_store_held(store) < HOLD) {
+            continue;
+        }
+
+        if (msync_store_commit(store, err) != MSYNC_OK
+            || msync_store_rest(store, err) != MSYNC_OK
+            || msync_store_begin_integration(store, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        committed = *absent->result;
+    }
+
+    return msync_store_commit(store, err);
+}
+
+
+static int
+absent_undone(absent_t *absent, const absent_row_t *row,
+    const msync_err_t *fault, msync_err_t *err)
+{
+    bool            undone;
+    msync_store_t  *store = absent->store;
+
+    undone = fault->scope == MSYNC_SCOPE_RECORD
+             && !msync_store_in_transaction(store);
+    msync_store_rollback(store);
+
+    if (!undone) {
+        *err = *fault;
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (absent_keep(absent, row, fault->text, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err) == MSYNC_OK ? MSYNC_AGAIN
+                                                      : MSYNC_ERROR;
+}
+
+
+static int
+absent_row(absent_t *absent, const absent_row_t *row, msync_err_t *err)
+{
+    bool            found;
+    msync_store_t  *store = absent->store;
+
+    if (absent_is_of_central(absent, row->id, &found, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (!found) {
+        return msync_store_absent_came(store, absent->table->name, row->id,
+                                       err);
+    }
+
+    if (row->changed) {
+        return absent_keep(absent, row, REASON_CHANGED, err);
+    }
+
+    if (absent->nothing) {
+        return absent_keep(absent, row, REASON_NOTHING, err);
+    }
+
+    sqlite3_bind_text(absent->referred, 1, row->id, -1, SQLITE_STATIC);
+
+    if (msync_store_found(store, absent->referred, &found,
+                          absent->table->name, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return found ? absent_keep(absent, row, REASON_REFERRED, err)
+                 : absent_remove(absent, row->id, err);
+}
+
+
+/* whether the row is there, and central had it: what waits to be sent, was
+ * refused, never sent or waits to become the row is no absent one */
+
+static int
+absent_is_of_central(absent_t *absent, const char *id, bool *is,
+    msync_err_t *err)
+{
+    bool            unsent, refused;
+    int64_t         waits;
+    sqlite3_stmt   *stmt;
+    msync_store_t  *store = absent->store;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_ABSENT_WAITS,
+                            "SELECT EXISTS (SELECT 1 FROM sync_buffer WHERE "
+                            "record_id = ?1 AND table_name = ?2) OR EXISTS "
+                            "(SELECT 1 FROM msync_never_sent WHERE record_id "
+                            "= ?1 AND table_name = ?2)", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, absent->table->name, -1, SQLITE_STATIC);
+
+    if (msync_store_row_exists(store, absent->table, id, is, err) != MSYNC_OK
+        || msync_store_scalar(store, stmt, &waits, "buffer", err) != MSYNC_OK
+        || msync_store_unsent(store, absent->table, id, &unsent, err)
+           != MSYNC_OK
+        || msync_store_refused_has(store, absent->table, id, &refused, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *is = *is && waits == 0 && !unsent && !refused;
+    return MSYNC_OK;
+}
+
+
+/* what the row was is written down where central may never have taken it */
+
+static int
+absent_remove(absent_t *absent, const char *id, msync_err_t *err)
+{
+    int                   rc;
+    char                 *text = NULL;
+    size_t                length;
+    absent_row_t          row = { (char *) id, false };
+    msync_err_t           fault;
+    const msync_table_t  *table = absent->table;
+
+    msync_err_clear(&fault);
+    rc = table->push != 0 ? msync_store_row_read(absent->store, table, id,
+                                                 &text, &length, &fault)
+                          : MSYNC_OK;
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_row_delete(absent->store, table, id, &fault);
+    }
+
+    if (rc == MSYNC_OK) {
+        absent->result->removed++;
+        rc = text != NULL
+             ? absent_run(absent, "UPDATE msync_absent SET data = ?3 WHERE "
+                          "table_name = ?1 AND record_id = ?2", id, text, err)
+             : msync_store_absent_came(absent->store, table->name, id, err);
+
+    } else if (fault.scope == MSYNC_SCOPE_RECORD
+               && msync_store_in_transaction(absent->store))
+    {
+        rc = absent_keep(absent, &row, fault.text, err);
+
+    } else {
+        *err = fault;
+        rc = MSYNC_ERROR;
+    }
+
+    msync_free(&text);
+    return rc;
+}
+
+
+/* what central only marks when it deletes it is marked */
+
+static int
+absent_keep(absent_t *absent, const absent_row_t *row, const char *reason,
+    msync_err_t *err)
+{
+    const msync_table_t  *table = absent->table;
+
+    absent->result->kept++;
+
+    if (!absent->nothing && table->push == 0
+        && table->on_delete == MSYNC_DELETE_SOFT
+        && msync_store_row_soft_delete(absent->store, table, row->id, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (table->push != 0
+        && absent_run(absent, "INSERT OR IGNORE INTO msync_never_sent "
+                      "(table_name, record_id) VALUES (?1, ?2)", row->id,
+                      NULL, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return absent_run(absent, "UPDATE msync_absent SET reason = ?3 WHERE "
+                      "table_name = ?1 AND record_id = ?2", row->id, reason,
+                      err);
+}
+
+
+/* ?1 and ?2 are the names of the row */
+
+static int
+absent_run(absent_t *absent, const char *sql, const char *id,
+    const char *text, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(absent->store, sql, err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, absent->table->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+
+    if (sqlite3_bind_parameter_count(stmt) > 2) {
+        sqlite3_bind_text(stmt, 3, text, -1, SQLITE_STATIC);
+    }
+
+    rc = msync_store_run(absent->store, stmt, "an absent row", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
