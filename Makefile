@@ -29,7 +29,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: interop all always deps module helper faults run test check unit unit-build \
-        variants states soak test-matrix sanitize lint fuzz fuzz-build \
+        variants states deb soak test-matrix sanitize lint fuzz fuzz-build \
         browser-test screenshots bench bench-long install clean
 
 all: deps
@@ -73,6 +73,12 @@ $(B)/for: always
 	@echo "$(NGINX) $(NGINX_SRC) $(PREFIX)" | cmp -s - $@ \
 	    || echo "$(NGINX) $(NGINX_SRC) $(PREFIX)" >$@
 
+# the Debian packages, in build/packages/1
+
+deb:
+	@t/tools/deps build packages
+	@t/tools/packages build
+
 run: all
 	@t/tools/deps test
 	@exec env PORT=$(PORT) t/tools/demo
@@ -81,7 +87,7 @@ run: all
 # all that is run on every submission
 
 test:
-	@t/tools/deps build test lint fuzz browser
+	@t/tools/deps build test lint fuzz browser packages
 	@$(MAKE) --no-print-directory module helper faults
 	@$(MAKE) --no-print-directory -s -j2 unit-build fuzz-build
 	@t/tools/test
@@ -145,7 +151,7 @@ interop: all
 # the long tests
 
 soak: all
-	@t/tools/deps test soak
+	@t/tools/deps test packages soak
 	@$(MAKE) --no-print-directory faults unit-build
 	@t/tools/soak
 
