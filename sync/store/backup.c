@@ -17,8 +17,15 @@
 #include "store/store_private.h"
 
 
+static int backup_refuse_path(const char *path, msync_err_t *err);
+static int backup_create_copy(msync_store_t *store, const char *path,
+    msync_err_t *err);
+static int backup_give_name(const char *part, const char *path,
+    msync_err_t *err);
+
+
 static int
-refuse(const char *path, msync_err_t *err)
+backup_refuse_path(const char *path, msync_err_t *err)
 {
     if (errno == EEXIST) {
         return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
@@ -38,7 +45,7 @@ refuse(const char *path, msync_err_t *err)
  */
 
 static int
-create_copy(msync_store_t *store, const char *path, msync_err_t *err)
+backup_create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 {
     int          fd;
     struct stat  st;
@@ -51,7 +58,7 @@ create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 
     fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
     if (fd == -1) {
-        return refuse(path, err);
+        return backup_refuse_path(path, err);
     }
 
     msync_store_give_rights(fd, &st);
@@ -64,7 +71,7 @@ create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 /* not all file systems of sticks and shares have links or know the flag */
 
 static int
-give_name(const char *part, const char *path, msync_err_t *err)
+backup_give_name(const char *part, const char *path, msync_err_t *err)
 {
     struct stat  st;
 
@@ -77,7 +84,7 @@ give_name(const char *part, const char *path, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    return refuse(path, err);
+    return backup_refuse_path(path, err);
 }
 
 
@@ -91,12 +98,12 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
 
     if (lstat(path, &st) == 0) {
         errno = EEXIST;
-        return refuse(path, err);
+        return backup_refuse_path(path, err);
     }
 
     part = sqlite3_mprintf("%s.%ld.part", path, (long) getpid());
 
-    if (create_copy(store, part, err) != MSYNC_OK) {
+    if (backup_create_copy(store, part, err) != MSYNC_OK) {
         sqlite3_free(part);
         return MSYNC_ERROR;
     }
@@ -110,7 +117,7 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
     }
 
     if (rc == MSYNC_OK) {
-        rc = give_name(part, path, err);
+        rc = backup_give_name(part, path, err);
     }
 
     if (rc != MSYNC_OK) {

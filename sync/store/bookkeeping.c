@@ -204,6 +204,13 @@ static const struct {
 #define NINDEXES  (sizeof(indexes) / sizeof(*indexes))
 
 
+static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
+    const char *condition);
+static void bookkeeping_name(const char *column, char name[64]);
+static int bookkeeping_check_indexes(const msync_look_t *look,
+    msync_err_t *err);
+
+
 static void
 bookkeeping_add_index(sqlite3_str *sql, size_t i, const char *condition)
 {

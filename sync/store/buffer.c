@@ -24,8 +24,13 @@
 static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
 
 
+static const char *buffer_action_name(msync_action_e action);
+static int buffer_fail_table(msync_store_t *store, const char *table,
+    msync_err_t *err);
+
+
 static const char *
-action_name(msync_action_e action)
+buffer_action_name(msync_action_e action)
 {
     return (unsigned) action < sizeof(action_names) / sizeof(*action_names)
            ? action_names[action] : "UNKNOWN";
@@ -78,7 +83,7 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
 
         sqlite3_bind_text(stmt, 1, record->id, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 3, record->table, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 4, action_name(record->action), -1,
+        sqlite3_bind_text(stmt, 4, buffer_action_name(record->action), -1,
                           SQLITE_STATIC);
         sqlite3_bind_text(stmt, 5, record->data,
                           record->data ? (int) record->data_length : -1,
@@ -144,7 +149,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, buffer_action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int(stmt, 4, limit);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
@@ -347,7 +352,7 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, action_name(action), -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, buffer_action_name(action), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 3, after);
     sqlite3_bind_int64(stmt, 4, last);
     sqlite3_bind_int64(stmt, 7, store->batch_start);
@@ -357,7 +362,7 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
 
 
 static int
-fail_table(msync_store_t *store, const char *table, msync_err_t *err)
+buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
 {
     char           now[32];
     sqlite3_stmt  *stmt;
@@ -413,8 +418,9 @@ msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
     }
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = fail_table(store, (const char *) sqlite3_column_text(stmt, 0),
-                        err);
+        rc = buffer_fail_table(store,
+                               (const char *) sqlite3_column_text(stmt, 0),
+                               err);
     }
 
     if (rc == MSYNC_OK && code != SQLITE_DONE) {

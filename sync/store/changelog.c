@@ -25,8 +25,36 @@
     "SELECT cursor, table_name, record_id, row_action FROM changelog WHERE "  \
     "cursor >= ?2 AND %s" LATEST " ORDER BY cursor LIMIT ?3"
 
+typedef struct {
+    unsigned        side;
+    msync_batch_t  *batch;         /* borrowed */
+    msync_batch_t   aside;         /* cannot be sent, "data" says why */
+    msync_batch_t   gone;          /* rows that are not there any more */
+} reading_t;
+
+
+static sqlite3_stmt *changelog_prepare(msync_store_t *store, msync_stmt_e which,
+    const char *format, int64_t cursor, msync_err_t *err);
+static sqlite3_stmt *changelog_prepare_unsent(msync_store_t *store,
+    msync_stmt_e which, const char *condition, unsigned push, msync_err_t *err);
+static void changelog_add_columns(sqlite3_str *sql, const msync_table_t *table);
+static sqlite3_stmt *changelog_select_row(msync_store_t *store,
+    const msync_table_t *table, msync_err_t *err);
+static void changelog_read_column(msync_row_t *row, size_t i,
+    sqlite3_stmt *stmt);
+static msync_record_t *changelog_add_record(msync_batch_t *batch,
+    sqlite3_stmt *changes, msync_action_e action);
+static bool changelog_is_odd_id(sqlite3_stmt *changes);
+static void changelog_skip_row(reading_t *reading, sqlite3_stmt *changes,
+    const char *why);
+static int changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
+    reading_t *reading, msync_err_t *err);
+static int changelog_end_reading(msync_store_t *store, reading_t *reading,
+    msync_err_t *err);
+
+
 static sqlite3_stmt *
-filtered(msync_store_t *store, msync_stmt_e which, const char *format,
+changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
     int64_t cursor, msync_err_t *err)
 {
     char          *sql;
@@ -57,8 +85,8 @@ filtered(msync_store_t *store, msync_stmt_e which, const char *format,
  * cursors of the two servers, NULL where one does not take the table */
 
 static sqlite3_stmt *
-unsent(msync_store_t *store, msync_stmt_e which, const char *condition,
-    unsigned push, msync_err_t *err)
+changelog_prepare_unsent(msync_store_t *store, msync_stmt_e which,
+    const char *condition, unsigned push, msync_err_t *err)
 {
     char          *sql;
     int64_t        site = -1, legacy = 0, omsupply = 0;
@@ -105,10 +133,10 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     sqlite3_stmt  *stmt;
 
     /* what both servers take goes to mSupply central last */
-    stmt = unsent(store, MSYNC_STMT_UNSENT,
-                  "record_id = ?4 AND table_name = ?5 AND ",
-                  table->push & MSYNC_LEGACY ? MSYNC_LEGACY : table->push,
-                  err);
+    stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT,
+                                    "record_id = ?4 AND table_name = ?5 AND ",
+                                    table->push & MSYNC_LEGACY
+                                    ? MSYNC_LEGACY : table->push, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -123,10 +151,12 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
 int
 msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
 {
-    return msync_store_found(store,
-                             unsent(store, MSYNC_STMT_UNSENT_ANY, "",
-                                    MSYNC_LEGACY|MSYNC_OMSUPPLY, err),
-                             found, "looking for changes", err);
+    sqlite3_stmt  *stmt;
+
+    stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT_ANY, "",
+                                    MSYNC_LEGACY|MSYNC_OMSUPPLY, err);
+
+    return msync_store_found(store, stmt, found, "looking for changes", err);
 }
 
 
@@ -134,7 +164,7 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
  * error */
 
 static void
-add_columns(sqlite3_str *sql, const msync_table_t *table)
+changelog_add_columns(sqlite3_str *sql, const msync_table_t *table)
 {
     size_t  i;
 
@@ -147,7 +177,7 @@ add_columns(sqlite3_str *sql, const msync_table_t *table)
 
 
 static sqlite3_stmt *
-row_select(msync_store_t *store, const msync_table_t *table,
+changelog_select_row(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
     sqlite3_str          *sql;
@@ -158,7 +188,7 @@ row_select(msync_store_t *store, const msync_table_t *table,
     if (stmts->select == NULL) {
         sql = sqlite3_str_new(store->db);
         sqlite3_str_appendall(sql, "SELECT ");
-        add_columns(sql, table);
+        changelog_add_columns(sql, table);
         sqlite3_str_appendf(sql, " FROM \"%w\" AS t WHERE t.\"%w\" = "
                             "?1", table->sql, table->fields[table->key].name);
         stmts->select = msync_store_prepare_own(store,
@@ -170,7 +200,7 @@ row_select(msync_store_t *store, const msync_table_t *table,
 
 
 static void
-read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
+changelog_read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
 {
     msync_value_t  *value = &row->values[i];
 
@@ -224,7 +254,7 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
 
     *data = NULL;
 
-    stmt = row_select(store, table, err);
+    stmt = changelog_select_row(store, table, err);
     if (stmt == NULL) {
         err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
@@ -237,7 +267,7 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
         msync_row_init(&row, table);
 
         for (i = 0; i < table->n; i++) {
-            read_column(&row, i, stmt);
+            changelog_read_column(&row, i, stmt);
         }
 
         extra = (const char *) sqlite3_column_text(stmt, table->n);
@@ -266,16 +296,8 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
 /* one batch while it is read; "aside" and "gone" are written down when the
  * reading is over, for a reader may not become a writer half-way */
 
-typedef struct {
-    unsigned        side;
-    msync_batch_t  *batch;         /* borrowed */
-    msync_batch_t   aside;         /* cannot be sent, "data" says why */
-    msync_batch_t   gone;          /* rows that are not there any more */
-} reading_t;
-
-
 static msync_record_t *
-add_record(msync_batch_t *batch, sqlite3_stmt *changes,
+changelog_add_record(msync_batch_t *batch, sqlite3_stmt *changes,
     msync_action_e action)
 {
     msync_record_t  *record;
@@ -299,7 +321,7 @@ add_record(msync_batch_t *batch, sqlite3_stmt *changes,
  */
 
 static bool
-is_odd(sqlite3_stmt *changes)
+changelog_is_odd_id(sqlite3_stmt *changes)
 {
     return sqlite3_column_type(changes, 2) != SQLITE_TEXT
            || strlen((const char *) sqlite3_column_text(changes, 2))
@@ -308,16 +330,16 @@ is_odd(sqlite3_stmt *changes)
 
 
 static void
-set_aside(reading_t *reading, sqlite3_stmt *changes, const char *why)
+changelog_skip_row(reading_t *reading, sqlite3_stmt *changes, const char *why)
 {
-    add_record(&reading->aside, changes, MSYNC_ACTION_UPSERT)->data
+    changelog_add_record(&reading->aside, changes, MSYNC_ACTION_UPSERT)->data
         = msync_strdup(why);
 }
 
 
 static int
-add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
-    msync_err_t *err)
+changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
+    reading_t *reading, msync_err_t *err)
 {
     int                   rc;
     char                 *data = NULL;
@@ -327,7 +349,7 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
     msync_record_t       *record;
     const msync_table_t  *table;
 
-    bool  odd = is_odd(changes);
+    bool  odd = changelog_is_odd_id(changes);
 
     name = (const char *) sqlite3_column_text(changes, 1);
     id = (const char *) sqlite3_column_text(changes, 2);
@@ -341,8 +363,9 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
 
     if (odd) {
         if (action == MSYNC_ACTION_UPSERT) {
-            set_aside(reading, changes, "its id holds octets that are no "
-                      "text; give it another one in the application");
+            changelog_skip_row(reading, changes, "its id holds octets that "
+                               "are no text; give it another one in the "
+                               "application");
         }
         return MSYNC_OK;
     }
@@ -351,12 +374,12 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
         rc = msync_store_row_read(store, table, id, &data, &length, err);
 
         if (rc == MSYNC_DONE) {
-            add_record(&reading->gone, changes, action);
+            changelog_add_record(&reading->gone, changes, action);
             return MSYNC_OK;
         }
 
         if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
-            set_aside(reading, changes, err->text);
+            changelog_skip_row(reading, changes, err->text);
             return MSYNC_OK;
         }
 
@@ -365,7 +388,7 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
         }
     }
 
-    record = add_record(reading->batch, changes, action);
+    record = changelog_add_record(reading->batch, changes, action);
     record->data = data;
     record->data_length = length;
 
@@ -378,7 +401,8 @@ add_change(msync_store_t *store, sqlite3_stmt *changes, reading_t *reading,
  * any more */
 
 static int
-end_reading(msync_store_t *store, reading_t *reading, msync_err_t *err)
+changelog_end_reading(msync_store_t *store, reading_t *reading,
+    msync_err_t *err)
 {
     int              rc = MSYNC_OK;
     size_t           i;
@@ -421,7 +445,7 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     reading.side = side;
     reading.batch = batch;
 
-    stmt = filtered(store, MSYNC_STMT_CHANGES, CHANGES, cursor, err);
+    stmt = changelog_prepare(store, MSYNC_STMT_CHANGES, CHANGES, cursor, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -431,7 +455,7 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         n = batch->n;
 
-        rc = add_change(store, stmt, &reading, err);
+        rc = changelog_add_change(store, stmt, &reading, err);
         if (rc != MSYNC_OK) {
             break;
         }
@@ -455,8 +479,8 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
 
     sqlite3_reset(stmt);
 
-    if (end_reading(store, &reading, rc == MSYNC_OK ? err
-                                                    : &(msync_err_t) { 0 })
+    if (changelog_end_reading(store, &reading,
+                              rc == MSYNC_OK ? err : &(msync_err_t) { 0 })
         != MSYNC_OK)
     {
         return MSYNC_ERROR;

@@ -20,6 +20,18 @@ const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
 };
 
 
+static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool key_changed);
+static void changes_add(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, const char *action, bool key_changed);
+static void changes_add_wire(sqlite3_str *sql, const msync_table_t *table,
+    const char *row);
+static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
+static void changes_add_parent(sqlite3_str *sql, const msync_table_t *table);
+static void changes_add_store(sqlite3_str *sql,
+    const msync_catalogue_t *catalogue);
+
+
 /* the expressions of a change of "row", in the order of MSYNC_SQL_CHANGE */
 
 void

@@ -17,10 +17,27 @@ typedef struct {
     void             *data;
 } report_t;
 
+
+static int check_report_rows(msync_store_t *store, const report_t *report,
+    const char *sql, msync_err_t *err);
+static int check_trigger(const msync_look_t *look, const msync_table_t *table,
+    const char *event, msync_err_t *err);
+static void check_field(const msync_look_t *look, const msync_table_t *table,
+    const char *name);
+static void check_columns(const msync_look_t *look, const msync_table_t *table);
+static int check_indexes(const msync_look_t *look, const msync_table_t *table,
+    msync_err_t *err);
+static int check_table(const msync_look_t *look, const msync_table_t *table,
+    msync_err_t *err);
+static void check_report_lost(void *data, const msync_lost_t *lost);
+static int check_all(msync_store_t *store, msync_finding_pt each, void *data,
+    msync_err_t *err);
+
+
 /* reports each row of a query whose first column is a sentence */
 
 static int
-report_rows(msync_store_t *store, const report_t *report, const char *sql,
+check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
     msync_err_t *err)
 {
     int            code, n = 0, rc = MSYNC_OK;
@@ -281,7 +298,7 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 
 
 static void
-report_lost(void *data, const msync_lost_t *lost)
+check_report_lost(void *data, const msync_lost_t *lost)
 {
     char             full[1024];
     const char      *text = lost->text;
@@ -322,7 +339,7 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
                               "FROM \"%w\" AS t WHERE t.\"%w\" = "
                               "a.record_id)", table->name, table->sql,
                               table->fields[table->key].name);
-        rc = report_rows(store, &report, sql, err);
+        rc = check_report_rows(store, &report, sql, err);
         sqlite3_free(sql);
     }
 
@@ -376,8 +393,8 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
     };
 
     if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
-        || msync_store_check_schema(store, set_up, report_lost, &report, err)
-           != MSYNC_OK
+        || msync_store_check_schema(store, set_up, check_report_lost, &report,
+                                    err) != MSYNC_OK
         || msync_store_check_expressions(store, each, data, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
@@ -386,7 +403,7 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_store_check_disk(store, each, data);
 
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
-        if (report_rows(store, &report, queries[i], err) != MSYNC_OK) {
+        if (check_report_rows(store, &report, queries[i], err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
     }

@@ -33,6 +33,26 @@ static const struct {
 };
 
 
+static int constraint_columns(msync_store_t *store, const char *table,
+    char **columns, msync_err_t *err);
+static int constraint_publish(msync_store_t *store, msync_err_t *err);
+static int constraint_write(msync_store_t *store, const char *table,
+    const char *sql, msync_err_t *err);
+static int constraint_edit(msync_store_t *store, const char *table,
+    const char *sql, msync_err_t *err);
+static int constraint_sql(msync_store_t *store, const char *table, char **sql,
+    msync_err_t *err);
+static bool constraint_cut(char *sql, const msync_field_t *field);
+static void constraint_add_due(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field);
+static int constraint_drop_references(msync_store_t *store,
+    const msync_table_t *table, msync_err_t *err);
+static int constraint_add_not_null(msync_store_t *store, size_t i,
+    msync_err_t *err);
+static int constraint_drop_indexes(msync_store_t *store,
+    const msync_table_t *table, msync_err_t *err);
+
+
 /* what has to stay the same of a table; owned by the caller */
 
 static int

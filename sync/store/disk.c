@@ -32,6 +32,13 @@ static const struct {
 };
 
 
+static const char *disk_remote_name(msync_store_t *store);
+static bool disk_stat_log(msync_store_t *store, struct stat *st);
+static void disk_log_text(int64_t octets, char *text, size_t size);
+static void disk_remote_text(const char *name, char *text, size_t size);
+static void disk_watch_size(msync_store_t *store);
+
+
 /* the name of a network's file system, NULL: it is none */
 
 static const char *

@@ -22,10 +22,22 @@ typedef struct {
 } adoption_t;
 
 
+static sqlite3_stmt *extra_select_rows(msync_store_t *store,
+    const msync_table_t *table, msync_err_t *err);
+static int extra_prepare_update(adoption_t *adoption, const bool *present,
+    msync_err_t *err);
+static int extra_update_row(adoption_t *adoption, const char *id,
+    const msync_row_t *row, msync_err_t *err);
+static bool extra_has_any(const msync_row_t *row);
+static int extra_adopt_row(adoption_t *adoption, const char *id,
+    const char *extra, msync_err_t *err);
+static int extra_adopt_table(adoption_t *adoption, msync_err_t *err);
+
+
 /* the rows that have something for a column, with their keys */
 
 static sqlite3_stmt *
-select_rows(msync_store_t *store, const msync_table_t *table,
+extra_select_rows(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
     size_t         i;
@@ -55,7 +67,8 @@ select_rows(msync_store_t *store, const msync_table_t *table,
 /* ?1 is the key, ?2 the extra, the values of fields follow */
 
 static int
-prepare_update(adoption_t *adoption, const bool *present, msync_err_t *err)
+extra_prepare_update(adoption_t *adoption, const bool *present,
+    msync_err_t *err)
 {
     size_t                i;
     const char           *name;
@@ -94,7 +107,7 @@ prepare_update(adoption_t *adoption, const bool *present, msync_err_t *err)
 /* the same fields are learnt in most rows of a table */
 
 static int
-update_row(adoption_t *adoption, const char *id, const msync_row_t *row,
+extra_update_row(adoption_t *adoption, const char *id, const msync_row_t *row,
     msync_err_t *err)
 {
     int                   rc = MSYNC_OK;
@@ -104,7 +117,7 @@ update_row(adoption_t *adoption, const char *id, const msync_row_t *row,
     if ((adoption->update == NULL
          || memcmp(adoption->present, row->present, table->n * sizeof(bool))
             != 0)
-        && prepare_update(adoption, row->present, err) != MSYNC_OK)
+        && extra_prepare_update(adoption, row->present, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -135,7 +148,7 @@ update_row(adoption_t *adoption, const char *id, const msync_row_t *row,
 
 
 static bool
-has_any(const msync_row_t *row)
+extra_has_any(const msync_row_t *row)
 {
     size_t  i;
 
@@ -150,7 +163,7 @@ has_any(const msync_row_t *row)
 
 
 static int
-adopt_row(adoption_t *adoption, const char *id, const char *extra,
+extra_adopt_row(adoption_t *adoption, const char *id, const char *extra,
     msync_err_t *err)
 {
     int          rc = MSYNC_OK;
@@ -160,8 +173,8 @@ adopt_row(adoption_t *adoption, const char *id, const char *extra,
         adoption->refused++;
     }
 
-    if (has_any(&row)) {
-        rc = update_row(adoption, id, &row, err);
+    if (extra_has_any(&row)) {
+        rc = extra_update_row(adoption, id, &row, err);
     }
 
     msync_row_clear(&row);
@@ -170,13 +183,13 @@ adopt_row(adoption_t *adoption, const char *id, const char *extra,
 
 
 static int
-adopt_table(adoption_t *adoption, msync_err_t *err)
+extra_adopt_table(adoption_t *adoption, msync_err_t *err)
 {
     int            code = SQLITE_DONE, rc = MSYNC_OK;
     const char    *id, *extra;
     sqlite3_stmt  *rows;
 
-    rows = select_rows(adoption->store, adoption->table, err);
+    rows = extra_select_rows(adoption->store, adoption->table, err);
     if (rows == NULL) {
         return MSYNC_ERROR;
     }
@@ -186,7 +199,7 @@ adopt_table(adoption_t *adoption, msync_err_t *err)
         extra = (const char *) sqlite3_column_text(rows, 1);
 
         if (id != NULL && extra != NULL) {
-            rc = adopt_row(adoption, id, extra, err);
+            rc = extra_adopt_row(adoption, id, extra, err);
         }
     }
 
@@ -227,7 +240,7 @@ msync_store_adopt_extra(msync_store_t *store, bool coalesce,
         adoption.coalesce = coalesce;
         adoption.present = msync_calloc(adoption.table->n, sizeof(bool));
 
-        rc = adopt_table(&adoption, err);
+        rc = extra_adopt_table(&adoption, err);
 
         sqlite3_finalize(adoption.update);
         msync_free(&adoption.present);

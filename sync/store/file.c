@@ -19,6 +19,12 @@
 #include "store/store_private.h"
 
 
+static mode_t file_mode_of_new(const char *path);
+static int file_open_lock(const char *database, const char *name,
+    msync_err_t *err);
+static bool file_has_moved(msync_store_t *store);
+
+
 /*
  * interface.md: an existing file keeps its mode; a new one in a directory
  * that its administrator shares (setgid and writable by the group) is open
@@ -27,7 +33,7 @@
  */
 
 static mode_t
-mode_of_new(const char *path)
+file_mode_of_new(const char *path)
 {
     bool         shared;
     char        *copy;
@@ -46,7 +52,7 @@ int
 msync_store_create_file(const char *path, msync_err_t *err)
 {
     int     fd;
-    mode_t  mode = mode_of_new(path);
+    mode_t  mode = file_mode_of_new(path);
 
     fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
     if (fd == -1) {
@@ -92,7 +98,7 @@ msync_store_give_rights(int fd, const struct stat *database)
  */
 
 static int
-open_lock(const char *database, const char *name, msync_err_t *err)
+file_open_lock(const char *database, const char *name, msync_err_t *err)
 {
     int          fd;
     struct stat  st;
@@ -106,7 +112,7 @@ open_lock(const char *database, const char *name, msync_err_t *err)
             msync_store_give_rights(fd, &st);
 
         } else if (fd != -1) {
-            (void) fchmod(fd, mode_of_new(name));
+            (void) fchmod(fd, file_mode_of_new(name));
         }
     }
 
@@ -136,7 +142,7 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     }
 
     if (*fd == -1) {
-        *fd = open_lock(path, name, err);
+        *fd = file_open_lock(path, name, err);
         if (*fd == -1) {
             return MSYNC_ERROR;
         }
@@ -164,7 +170,7 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
 
 
 static bool
-has_moved(msync_store_t *store)
+file_has_moved(msync_store_t *store)
 {
     int  moved = 0;
 
@@ -177,7 +183,7 @@ has_moved(msync_store_t *store)
 int
 msync_store_check_file(msync_store_t *store, msync_err_t *err)
 {
-    return has_moved(store)
+    return file_has_moved(store)
            ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
                            "another file was put in its place, while it was "
                            "open; stop nginx before you do that",
@@ -200,7 +206,7 @@ msync_store_leave_log(msync_store_t *store)
                                  1, NULL);
     }
 
-    if (!has_moved(store)) {
+    if (!file_has_moved(store)) {
         return;
     }
 

@@ -11,6 +11,10 @@
 #include "store/store_private.h"
 
 
+static sqlite3_stmt *kv_get(msync_store_t *store, const char *id,
+    msync_err_t *err);
+
+
 static sqlite3_stmt *
 kv_get(msync_store_t *store, const char *id, msync_err_t *err)
 {

@@ -39,10 +39,32 @@ static const struct {
                                       one failure, fewer say what it was */
 
 
-/* the columns in the order that read_entry and log_update count on */
+static void log_add_columns(sqlite3_str *sql, const char *suffix);
+static char *log_print_time(int64_t ms, char text[32]);
+static int64_t log_read_time(sqlite3_stmt *stmt, int column);
+static int64_t log_read_count(sqlite3_stmt *stmt, int column);
+static void log_read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry);
+static bool log_is_counted(msync_store_t *store);
+static int log_read_entries(msync_store_t *store, const char *tail,
+    unsigned limit, msync_log_pt each, void *data, msync_log_entry_t *entry,
+    msync_err_t *err);
+static int log_run_unsynced(msync_store_t *store, sqlite3_stmt *stmt,
+    msync_err_t *err);
+static void log_bind_time(sqlite3_stmt *stmt, int at, int64_t ms);
+static void log_bind_count(sqlite3_stmt *stmt, int at,
+    const msync_step_log_t *step, int64_t count);
+static sqlite3_stmt *log_update(msync_store_t *store, msync_err_t *err);
+static bool log_is_same_text(const char *a, const char *b);
+static int log_merge(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+static int log_close_interrupted(msync_store_t *store, int *n,
+    msync_err_t *err);
+
+
+/* the columns in the order that log_read_entry and log_update count on */
 
 static void
-add_columns(sqlite3_str *sql, const char *suffix)
+log_add_columns(sqlite3_str *sql, const char *suffix)
 {
     int  i;
 
@@ -68,7 +90,7 @@ add_columns(sqlite3_str *sql, const char *suffix)
 /* with milliseconds: a duration is the difference of two of these */
 
 static char *
-print_time(int64_t ms, char text[32])
+log_print_time(int64_t ms, char text[32])
 {
     size_t  length;
 
@@ -81,7 +103,7 @@ print_time(int64_t ms, char text[32])
 
 
 static int64_t
-read_time(sqlite3_stmt *stmt, int column)
+log_read_time(sqlite3_stmt *stmt, int column)
 {
     long         ms = 0;
     const char  *text, *rest;
@@ -109,7 +131,7 @@ read_time(sqlite3_stmt *stmt, int column)
 
 
 static int64_t
-read_count(sqlite3_stmt *stmt, int column)
+log_read_count(sqlite3_stmt *stmt, int column)
 {
     return sqlite3_column_type(stmt, column) == SQLITE_NULL
            ? -1 : sqlite3_column_int64(stmt, column);
@@ -117,7 +139,7 @@ read_count(sqlite3_stmt *stmt, int column)
 
 
 static void
-read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
+log_read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
 {
     int                i, column = FIRST_STEP_COLUMN;
     const char        *text;
@@ -127,9 +149,9 @@ read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
 
     entry->id = sqlite3_column_int64(stmt, 0);
     entry->repeated = sqlite3_column_int64(stmt, 1);
-    entry->first_started = read_time(stmt, 2);
-    entry->started = read_time(stmt, 3);
-    entry->finished = read_time(stmt, 4);
+    entry->first_started = log_read_time(stmt, 2);
+    entry->started = log_read_time(stmt, 3);
+    entry->finished = log_read_time(stmt, 4);
 
     text = (const char *) sqlite3_column_text(stmt, 5);
     if (text != NULL) {
@@ -141,12 +163,12 @@ read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         step = &entry->steps[i];
-        step->started = read_time(stmt, column++);
-        step->finished = read_time(stmt, column++);
+        step->started = log_read_time(stmt, column++);
+        step->finished = log_read_time(stmt, column++);
         step->total = -1;
 
         if (columns[i].counts) {
-            step->total = read_count(stmt, column++);
+            step->total = log_read_count(stmt, column++);
             step->done = sqlite3_column_int64(stmt, column++);
         }
     }
@@ -156,7 +178,7 @@ read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
 /* whoever only reads may find the log of an earlier version */
 
 static bool
-is_counted(msync_store_t *store)
+log_is_counted(msync_store_t *store)
 {
     return msync_store_has_column(store, "sync_log", "repeated");
 }
@@ -165,7 +187,7 @@ is_counted(msync_store_t *store)
 /* reads rows that "tail" selects; each may be NULL, entry the last one */
 
 static int
-read_entries(msync_store_t *store, const char *tail, unsigned limit,
+log_read_entries(msync_store_t *store, const char *tail, unsigned limit,
     msync_log_pt each, void *data, msync_log_entry_t *entry,
     msync_err_t *err)
 {
@@ -174,10 +196,10 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
     sqlite3_stmt  *stmt;
 
     sql = sqlite3_str_new(store->db);
-    sqlite3_str_appendall(sql, is_counted(store)
+    sqlite3_str_appendall(sql, log_is_counted(store)
                           ? "SELECT id, repeated, first_started_datetime, "
                           : "SELECT id, 1, NULL, ");
-    add_columns(sql, "");
+    log_add_columns(sql, "");
     sqlite3_str_appendf(sql, " FROM sync_log %s ORDER BY id DESC LIMIT %u",
                         tail, limit);
 
@@ -188,7 +210,7 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
     }
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        read_entry(stmt, entry);
+        log_read_entry(stmt, entry);
 
         if (each != NULL) {
             each(data, entry);
@@ -208,7 +230,7 @@ read_entries(msync_store_t *store, const char *tail, unsigned limit,
  * it is part of that */
 
 static int
-run_unsynced(msync_store_t *store, sqlite3_stmt *stmt, msync_err_t *err)
+log_run_unsynced(msync_store_t *store, sqlite3_stmt *stmt, msync_err_t *err)
 {
     if (msync_store_in_transaction(store)) {
         return msync_store_run(store, stmt, "sync_log", err);
@@ -250,10 +272,10 @@ msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, print_time(entry->started, now), -1,
+    sqlite3_bind_text(stmt, 1, log_print_time(entry->started, now), -1,
                       SQLITE_STATIC);
 
-    if (run_unsynced(store, stmt, err) != MSYNC_OK) {
+    if (log_run_unsynced(store, stmt, err) != MSYNC_OK) {
         sqlite3_finalize(stmt);
         return MSYNC_ERROR;
     }
@@ -266,7 +288,7 @@ msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 
 
 static void
-bind_time(sqlite3_stmt *stmt, int at, int64_t ms)
+log_bind_time(sqlite3_stmt *stmt, int at, int64_t ms)
 {
     char  text[32];
 
@@ -274,14 +296,14 @@ bind_time(sqlite3_stmt *stmt, int at, int64_t ms)
         sqlite3_bind_null(stmt, at);
 
     } else {
-        sqlite3_bind_text(stmt, at, print_time(ms, text), -1,
+        sqlite3_bind_text(stmt, at, log_print_time(ms, text), -1,
                           SQLITE_TRANSIENT);
     }
 }
 
 
 static void
-bind_count(sqlite3_stmt *stmt, int at, const msync_step_log_t *step,
+log_bind_count(sqlite3_stmt *stmt, int at, const msync_step_log_t *step,
     int64_t count)
 {
     if (step->total < 0) {
@@ -305,7 +327,7 @@ log_update(msync_store_t *store, msync_err_t *err)
 
     sql = sqlite3_str_new(store->db);
     sqlite3_str_appendall(sql, "UPDATE sync_log SET ");
-    add_columns(sql, " = ?");
+    log_add_columns(sql, " = ?");
     sqlite3_str_appendall(sql, " WHERE id = ?");
 
     *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
@@ -327,8 +349,8 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
         return MSYNC_ERROR;
     }
 
-    bind_time(stmt, 1, entry->started);
-    bind_time(stmt, 2, entry->finished);
+    log_bind_time(stmt, 1, entry->started);
+    log_bind_time(stmt, 2, entry->finished);
     sqlite3_bind_null(stmt, 3);
     sqlite3_bind_null(stmt, 4);
     sqlite3_bind_null(stmt, 5);
@@ -346,25 +368,25 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         step = &entry->steps[i];
-        bind_time(stmt, at++, step->started);
-        bind_time(stmt, at++, step->finished);
+        log_bind_time(stmt, at++, step->started);
+        log_bind_time(stmt, at++, step->finished);
 
         if (columns[i].counts) {
-            bind_count(stmt, at++, step, step->total);
-            bind_count(stmt, at++, step, step->done);
+            log_bind_count(stmt, at++, step, step->total);
+            log_bind_count(stmt, at++, step, step->done);
         }
     }
 
     sqlite3_bind_int64(stmt, at, entry->id);
 
-    return run_unsynced(store, stmt, err);
+    return log_run_unsynced(store, stmt, err);
 }
 
 
 /* whether two texts are the same but for measures */
 
 static bool
-is_same_text(const char *a, const char *b)
+log_is_same_text(const char *a, const char *b)
 {
     size_t  n, m;
 
@@ -403,13 +425,15 @@ log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
     memset(&before, 0, sizeof(msync_log_entry_t));
     snprintf(tail, sizeof(tail), "WHERE id < %lld", (long long) entry->id);
 
-    if (read_entries(store, tail, 1, NULL, NULL, &before, err) != MSYNC_OK) {
+    if (log_read_entries(store, tail, 1, NULL, NULL, &before, err)
+        != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
     if (entry->variant == MSYNC_ERR_NONE || before.id == 0
         || before.finished == 0 || before.variant != entry->variant
-        || !is_same_text(before.text, entry->text))
+        || !log_is_same_text(before.text, entry->text))
     {
         return MSYNC_OK;
     }
@@ -422,7 +446,7 @@ log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
                           "sync_log SET repeated = %lld, "
                           "first_started_datetime = %Q WHERE id = %lld",
                           (long long) before.id, (long long) entry->repeated,
-                          print_time(entry->first_started, time),
+                          log_print_time(entry->first_started, time),
                           (long long) entry->id);
     rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
     sqlite3_free(sql);
@@ -441,7 +465,7 @@ msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
 
 
 static int
-close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
+log_close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
 {
     int                rc;
     char               now[32];
@@ -457,7 +481,7 @@ close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, print_time(msync_clock_wall(), now), -1,
+    sqlite3_bind_text(stmt, 1, log_print_time(msync_clock_wall(), now), -1,
                       SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2,
                       msync_err_variant(MSYNC_ERR_HELPER_STOPPED), -1,
@@ -486,7 +510,7 @@ msync_store_log_close_interrupted(msync_store_t *store, int *n,
         return MSYNC_ERROR;
     }
 
-    if (close_interrupted(store, n, err) != MSYNC_OK) {
+    if (log_close_interrupted(store, n, err) != MSYNC_OK) {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
@@ -501,9 +525,9 @@ msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
 {
     memset(entry, 0, sizeof(msync_log_entry_t));
 
-    return read_entries(store, "WHERE " SQL_SUCCESS " OR error_code IS NOT "
-                        "NULL OR finished_datetime IS NULL", 1, NULL, NULL,
-                        entry, err);
+    return log_read_entries(store, "WHERE " SQL_SUCCESS " OR error_code IS NOT "
+                            "NULL OR finished_datetime IS NULL", 1, NULL, NULL,
+                            entry, err);
 }
 
 
@@ -513,8 +537,8 @@ msync_store_log_last_success(msync_store_t *store, msync_log_entry_t *entry,
 {
     memset(entry, 0, sizeof(msync_log_entry_t));
 
-    return read_entries(store, "WHERE " SQL_SUCCESS, 1, NULL, NULL, entry,
-                        err);
+    return log_read_entries(store, "WHERE " SQL_SUCCESS, 1, NULL, NULL, entry,
+                            err);
 }
 
 
@@ -524,7 +548,7 @@ msync_store_log_history(msync_store_t *store, unsigned limit,
 {
     msync_log_entry_t  entry;
 
-    return read_entries(store, "", limit, each, data, &entry, err);
+    return log_read_entries(store, "", limit, each, data, &entry, err);
 }
 
 

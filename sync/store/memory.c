@@ -11,8 +11,13 @@
 static sqlite3_mem_methods  methods;       /* SQLite's own */
 
 
+static void *memory_need(void *p);
+static void *memory_need_malloc(int size);
+static void *memory_need_realloc(void *p, int size);
+
+
 static void *
-need(void *p)
+memory_need(void *p)
 {
     if (p == NULL) {
         msync_out_of_memory();
@@ -23,16 +28,16 @@ need(void *p)
 
 
 static void *
-need_malloc(int size)
+memory_need_malloc(int size)
 {
-    return need(methods.xMalloc(size));
+    return memory_need(methods.xMalloc(size));
 }
 
 
 static void *
-need_realloc(void *p, int size)
+memory_need_realloc(void *p, int size)
 {
-    return need(methods.xRealloc(p, size));
+    return memory_need(methods.xRealloc(p, size));
 }
 
 
@@ -53,8 +58,8 @@ msync_store_set_up(void)
     }
 
     own = methods;
-    own.xMalloc = need_malloc;
-    own.xRealloc = need_realloc;
+    own.xMalloc = memory_need_malloc;
+    own.xRealloc = memory_need_realloc;
 
     (void) sqlite3_config(SQLITE_CONFIG_MALLOC, &own);
 }

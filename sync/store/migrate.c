@@ -62,6 +62,37 @@ typedef struct {
 } losses_t;
 
 
+static int migrate_count_tables(msync_store_t *store, const char *names,
+    int64_t *n, msync_err_t *err);
+static int migrate_read_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+static int migrate_has_schema(msync_store_t *store, int64_t version,
+    const char *hash, bool *set_up, msync_err_t *err);
+static char *migrate_make_schema(msync_store_t *store,
+    char hash[MSYNC_SHA256_HEX + 1]);
+static void migrate_note_lost(void *data, const msync_lost_t *lost);
+static int migrate_find_losses(msync_store_t *store, losses_t *losses,
+    msync_err_t *err);
+static int migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
+    msync_err_t *err);
+static int migrate_mend_flag(msync_store_t *store, msync_err_t *err);
+static int migrate_note_tables_file(msync_store_t *store, msync_err_t *err);
+static int migrate_resend_table(msync_store_t *store,
+    const msync_table_t *table, int64_t site, msync_err_t *err);
+static int migrate_resend_tables(msync_store_t *store, const bool *triggers,
+    msync_err_t *err);
+static void migrate_drop_changed_index(void *data, const msync_lost_t *lost);
+static int migrate_bookkeeping(msync_store_t *store, msync_err_t *err);
+static int migrate_tables(msync_store_t *store, int64_t version,
+    const char *schema, bool known, msync_err_t *err);
+static int migrate_schema(msync_store_t *store, int64_t version,
+    const char *schema, const char *hash, bool known, msync_err_t *err);
+static int migrate_restore(msync_store_t *store, int64_t version,
+    const char *schema, const char *hash, msync_err_t *err);
+static int migrate_schema_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+
+
 bool
 msync_store_has_column(msync_store_t *store, const char *table,
     const char *column)
@@ -75,7 +106,7 @@ msync_store_has_column(msync_store_t *store, const char *table,
 /* the number of these tables that are there */
 
 static int
-count_tables(msync_store_t *store, const char *names, int64_t *n,
+migrate_count_tables(msync_store_t *store, const char *names, int64_t *n,
     msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
@@ -96,15 +127,16 @@ count_tables(msync_store_t *store, const char *names, int64_t *n,
 /* 0: nothing of ours is there yet */
 
 static int
-read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+migrate_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
 {
     char     *hash;
     int64_t   n;
 
     *version = 0;
 
-    if (count_tables(store, "'key_value_store', 'changelog', 'sync_buffer', "
-                     "'sync_log'", &n, err) != MSYNC_OK)
+    if (migrate_count_tables(store, "'key_value_store', 'changelog', "
+                             "'sync_buffer', 'sync_log'", &n, err)
+        != MSYNC_OK)
     {
         switch (sqlite3_errcode(store->db) & 0xff) {
         case SQLITE_NOTADB:
@@ -159,7 +191,7 @@ int
 msync_store_identify(msync_store_t *store, int64_t *version,
     msync_err_t *err)
 {
-    if (read_version(store, version, err) == MSYNC_OK) {
+    if (migrate_read_version(store, version, err) == MSYNC_OK) {
 
         if (*version <= SCHEMA_VERSION) {
             return MSYNC_OK;
@@ -185,7 +217,7 @@ msync_store_identify(msync_store_t *store, int64_t *version,
 /* whether the database has the schema, whatever happened to it since */
 
 static int
-has_schema(msync_store_t *store, int64_t version, const char *hash,
+migrate_has_schema(msync_store_t *store, int64_t version, const char *hash,
     bool *set_up, msync_err_t *err)
 {
     char  *stored;
@@ -210,7 +242,7 @@ has_schema(msync_store_t *store, int64_t version, const char *hash,
 /* the schema of this catalogue, and its hash; the caller frees it */
 
 static char *
-make_schema(msync_store_t *store, char hash[MSYNC_SHA256_HEX + 1])
+migrate_make_schema(msync_store_t *store, char hash[MSYNC_SHA256_HEX + 1])
 {
     char  *schema;
 
@@ -227,16 +259,17 @@ msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
     char     *schema, hash[MSYNC_SHA256_HEX + 1];
     int64_t   version;
 
-    schema = make_schema(store, hash);
+    schema = migrate_make_schema(store, hash);
     msync_free(&schema);
 
     return msync_store_identify(store, &version, err) == MSYNC_OK
-           ? has_schema(store, version, hash, set_up, err) : MSYNC_ERROR;
+           ? migrate_has_schema(store, version, hash, set_up, err)
+           : MSYNC_ERROR;
 }
 
 
 static void
-note_lost(void *data, const msync_lost_t *lost)
+migrate_note_lost(void *data, const msync_lost_t *lost)
 {
     losses_t  *losses = data;
 
@@ -267,12 +300,12 @@ note_lost(void *data, const msync_lost_t *lost)
 /* what somebody dropped or changed since this schema was made */
 
 static int
-find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
+migrate_find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
 {
     losses->store = store;
     losses->err = err;
 
-    return msync_store_check_schema(store, true, note_lost, losses, err)
+    return msync_store_check_schema(store, true, migrate_note_lost, losses, err)
            == MSYNC_OK && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
 }
 
@@ -283,14 +316,15 @@ find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
  */
 
 static int
-find_lasting_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
+migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
+    msync_err_t *err)
 {
     int              rc, tries;
     struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
 
     for (tries = 0; ; tries++) {
         memset(losses, 0, sizeof(losses_t));
-        rc = find_losses(store, losses, err);
+        rc = migrate_find_losses(store, losses, err);
 
         if (rc != MSYNC_OK || !losses->table || tries == TABLE_TRIES) {
             return rc;
@@ -305,7 +339,7 @@ find_lasting_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
  * not repeated by sending everything */
 
 static int
-mend_flag(msync_store_t *store, msync_err_t *err)
+migrate_mend_flag(msync_store_t *store, msync_err_t *err)
 {
     int64_t        silent;
     sqlite3_stmt  *stmt;
@@ -348,7 +382,7 @@ msync_store_tables_file(msync_store_t *store, char **path, msync_err_t *err)
  * already is not written again, for that would wait for the application */
 
 static int
-note_tables_file(msync_store_t *store, msync_err_t *err)
+migrate_note_tables_file(msync_store_t *store, msync_err_t *err)
 {
     int          rc = MSYNC_OK;
     char        *known;
@@ -372,8 +406,8 @@ note_tables_file(msync_store_t *store, msync_err_t *err)
 /* puts the rows of a table into the changelog */
 
 static int
-resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
-    msync_err_t *err)
+migrate_resend_table(msync_store_t *store, const msync_table_t *table,
+    int64_t site, msync_err_t *err)
 {
     int            rc;
     sqlite3_str   *sql;
@@ -405,7 +439,8 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
 /* a site that has not come to its first success has nothing to send yet */
 
 static int
-resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
+migrate_resend_tables(msync_store_t *store, const bool *triggers,
+    msync_err_t *err)
 {
     int                 rc = MSYNC_OK;
     size_t              i;
@@ -421,7 +456,8 @@ resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         if (msync_store_site_in_use(site.state) && triggers[i]) {
-            rc = resend_table(store, &store->catalogue->tables[i], id, err);
+            rc = migrate_resend_table(store, &store->catalogue->tables[i], id,
+                                      err);
         }
     }
 
@@ -430,7 +466,7 @@ resend_tables(msync_store_t *store, const bool *triggers, msync_err_t *err)
 
 
 static void
-drop_changed_index(void *data, const msync_lost_t *lost)
+migrate_drop_changed_index(void *data, const msync_lost_t *lost)
 {
     if (lost->there && strcmp(lost->type, "index") == 0) {
         sqlite3_str_appendf(data, "DROP INDEX \"%w\";\n", lost->name);
@@ -445,8 +481,8 @@ migrate_bookkeeping(msync_store_t *store, msync_err_t *err)
 {
     sqlite3_str  *sql = sqlite3_str_new(store->db);
 
-    if (msync_store_check_schema(store, false, drop_changed_index, sql, err)
-        != MSYNC_OK)
+    if (msync_store_check_schema(store, false, migrate_drop_changed_index, sql,
+                                 err) != MSYNC_OK)
     {
         sqlite3_free(sqlite3_str_finish(sql));
         return MSYNC_ERROR;
@@ -495,7 +531,7 @@ migrate_tables(msync_store_t *store, int64_t version, const char *schema,
 
 
 static int
-migrate(msync_store_t *store, int64_t version, const char *schema,
+migrate_schema(msync_store_t *store, int64_t version, const char *schema,
     const char *hash, bool known, msync_err_t *err)
 {
     size_t  i;
@@ -512,7 +548,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
         || migrate_bookkeeping(store, err) != MSYNC_OK
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
-        || note_tables_file(store, err) != MSYNC_OK
+        || migrate_note_tables_file(store, err) != MSYNC_OK
         || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
            != MSYNC_OK)
     {
@@ -526,7 +562,7 @@ migrate(msync_store_t *store, int64_t version, const char *schema,
 /* makes a schema good that this msync has made */
 
 static int
-restore(msync_store_t *store, int64_t version, const char *schema,
+migrate_restore(msync_store_t *store, int64_t version, const char *schema,
     const char *hash, msync_err_t *err)
 {
     int       rc = MSYNC_ERROR;
@@ -535,10 +571,10 @@ restore(msync_store_t *store, int64_t version, const char *schema,
     losses.triggers = msync_calloc(store->catalogue->n, sizeof(bool));
 
     /* more may have been altered until this transaction began */
-    if (find_losses(store, &losses, err) == MSYNC_OK
-        && migrate(store, version, schema, hash, true, err) == MSYNC_OK)
+    if (migrate_find_losses(store, &losses, err) == MSYNC_OK
+        && migrate_schema(store, version, schema, hash, true, err) == MSYNC_OK)
     {
-        rc = resend_tables(store, losses.triggers, err);
+        rc = migrate_resend_tables(store, losses.triggers, err);
     }
 
     msync_free(&losses.triggers);
@@ -547,7 +583,7 @@ restore(msync_store_t *store, int64_t version, const char *schema,
 
 
 static int
-schema_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+migrate_schema_version(msync_store_t *store, int64_t *version, msync_err_t *err)
 {
     return msync_store_scalar(store,
                               msync_store_stmt(store,
@@ -566,18 +602,19 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     int64_t    seen;
     losses_t   losses = { 0 };
 
-    schema = make_schema(store, hash);
+    schema = migrate_make_schema(store, hash);
 
-    if (schema_version(store, &seen, err) != MSYNC_OK
-        || has_schema(store, version, hash, &set_up, err) != MSYNC_OK
-        || (set_up && find_lasting_losses(store, &losses, err) != MSYNC_OK))
+    if (migrate_schema_version(store, &seen, err) != MSYNC_OK
+        || migrate_has_schema(store, version, hash, &set_up, err) != MSYNC_OK
+        || (set_up && migrate_find_lasting_losses(store, &losses, err)
+                      != MSYNC_OK))
     {
         goto done;
     }
 
     if (set_up && !losses.any) {
-        rc = mend_flag(store, err) == MSYNC_OK ? note_tables_file(store, err)
-                                               : MSYNC_ERROR;
+        rc = migrate_mend_flag(store, err) == MSYNC_OK
+             ? migrate_note_tables_file(store, err) : MSYNC_ERROR;
         goto done;
     }
 
@@ -585,10 +622,10 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
         goto done;
     }
 
-    if ((set_up ? restore(store, version, schema, hash, err)
-                : migrate(store, version, schema, hash, false, err))
+    if ((set_up ? migrate_restore(store, version, schema, hash, err)
+                : migrate_schema(store, version, schema, hash, false, err))
         != MSYNC_OK
-        || schema_version(store, &seen, err) != MSYNC_OK)
+        || migrate_schema_version(store, &seen, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         goto done;
@@ -616,13 +653,13 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
     int64_t  seen, version;
 
     if (msync_store_watch_disk(store, err) != MSYNC_OK
-        || schema_version(store, &seen, err) != MSYNC_OK)
+        || migrate_schema_version(store, &seen, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     if (seen == store->schema) {
-        return mend_flag(store, err);
+        return migrate_mend_flag(store, err);
     }
 
     return msync_store_identify(store, &version, err) == MSYNC_OK

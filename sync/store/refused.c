@@ -18,6 +18,9 @@
 #define PAUSE_SQL  "min(86400, 900 << min(tries, 8)) * 1000"
 
 
+static int refused_requeue(msync_store_t *store, bool all, msync_err_t *err);
+
+
 int
 msync_store_refused_put(msync_store_t *store, unsigned side,
     const msync_record_t *record, const char *reason, msync_err_t *err)
@@ -124,7 +127,7 @@ msync_store_refused_has(msync_store_t *store, const msync_table_t *table,
  */
 
 static int
-requeue(msync_store_t *store, bool all, msync_err_t *err)
+refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
 {
     int            rc;
     char          *due, *sql;
@@ -196,7 +199,7 @@ msync_store_refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (requeue(store, all, err) != MSYNC_OK) {
+    if (refused_requeue(store, all, err) != MSYNC_OK) {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }

@@ -26,8 +26,23 @@
     "Choose another name in the tables file. Nothing was changed."
 
 
+static int rename_exec(msync_store_t *store, char *sql, msync_err_t *err);
+static bool rename_is_ours(msync_store_t *store, const char *table);
+static bool rename_table_exists(msync_store_t *store, const char *table);
+static int rename_has_rows(msync_store_t *store, const char *table, bool *rows,
+    msync_err_t *err);
+static int rename_find_moved(msync_store_t *store, const msync_table_t *table,
+    char **name, msync_err_t *err);
+static int rename_drop_objects(msync_store_t *store, const char *type,
+    const char *table, msync_err_t *err);
+static int rename_take_name(msync_store_t *store, const msync_table_t *table,
+    const char *aside, const char *before, msync_err_t *err);
+static int rename_move_tables(msync_store_t *store, char **moved,
+    msync_err_t *err);
+
+
 static int
-run(msync_store_t *store, char *sql, msync_err_t *err)
+rename_exec(msync_store_t *store, char *sql, msync_err_t *err)
 {
     int  rc;
 
@@ -45,21 +60,21 @@ run(msync_store_t *store, char *sql, msync_err_t *err)
 /* every table of ours has that column, and hardly one of an application */
 
 static bool
-is_ours(msync_store_t *store, const char *table)
+rename_is_ours(msync_store_t *store, const char *table)
 {
     return msync_store_has_column(store, table, "msync_extra");
 }
 
 
 static bool
-is_there(msync_store_t *store, const char *table)
+rename_table_exists(msync_store_t *store, const char *table)
 {
     return msync_store_has_column(store, table, NULL);
 }
 
 
 static int
-has_rows(msync_store_t *store, const char *table, bool *rows,
+rename_has_rows(msync_store_t *store, const char *table, bool *rows,
     msync_err_t *err)
 {
     int            rc;
@@ -84,7 +99,7 @@ has_rows(msync_store_t *store, const char *table, bool *rows,
  */
 
 static int
-find_moved(msync_store_t *store, const msync_table_t *table, char **name,
+rename_find_moved(msync_store_t *store, const msync_table_t *table, char **name,
     msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
@@ -106,7 +121,7 @@ find_moved(msync_store_t *store, const msync_table_t *table, char **name,
                              : NULL;
 
     if (now != NULL && strcasecmp(now, table->sql) != 0
-        && is_ours(store, now))
+        && rename_is_ours(store, now))
     {
         *name = msync_strdup(now);
     }
@@ -124,7 +139,7 @@ find_moved(msync_store_t *store, const msync_table_t *table, char **name,
  * indexes would keep the old name; the schema makes both anew */
 
 static int
-drop_objects(msync_store_t *store, const char *type, const char *table,
+rename_drop_objects(msync_store_t *store, const char *type, const char *table,
     msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
@@ -170,18 +185,19 @@ drop_objects(msync_store_t *store, const char *type, const char *table,
  */
 
 static int
-take_name(msync_store_t *store, const msync_table_t *table,
+rename_take_name(msync_store_t *store, const msync_table_t *table,
     const char *aside, const char *before, msync_err_t *err)
 {
     bool         rows, others;
     const char  *name = table->sql;
 
-    if (!is_there(store, name)) {
-        return run(store, sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                          "\"%w\"", aside, name), err);
+    if (!rename_table_exists(store, name)) {
+        return rename_exec(store,
+                           sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
+                                           "\"%w\"", aside, name), err);
     }
 
-    if (!is_ours(store, name)) {
+    if (!rename_is_ours(store, name)) {
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\" cannot be "
                       "called \"%s\": the database has a table of that name "
                       "that msync did not make", table->name, name);
@@ -189,8 +205,8 @@ take_name(msync_store_t *store, const msync_table_t *table,
         return MSYNC_ERROR;
     }
 
-    if (has_rows(store, aside, &rows, err) != MSYNC_OK
-        || has_rows(store, name, &others, err) != MSYNC_OK)
+    if (rename_has_rows(store, aside, &rows, err) != MSYNC_OK
+        || rename_has_rows(store, name, &others, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -204,15 +220,17 @@ take_name(msync_store_t *store, const msync_table_t *table,
     }
 
     if (!others) {
-        return run(store, sqlite3_mprintf("DROP TABLE \"%w\";"
-                                          "ALTER TABLE \"%w\" RENAME TO "
-                                          "\"%w\"", name, aside, name), err);
+        return rename_exec(store,
+                           sqlite3_mprintf("DROP TABLE \"%w\";"
+                                           "ALTER TABLE \"%w\" RENAME TO "
+                                           "\"%w\"", name, aside, name), err);
     }
 
-    return run(store, sqlite3_mprintf("DROP TABLE \"%w\";"
-                                      "ALTER TABLE \"%w\" RENAME TO \"%w\";"
-                                      "ALTER TABLE \"%w\" RENAME TO \"%w\"",
-                                      aside, name, aside, aside, name), err);
+    return rename_exec(store,
+                       sqlite3_mprintf("DROP TABLE \"%w\";"
+                                       "ALTER TABLE \"%w\" RENAME TO \"%w\";"
+                                       "ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                                       aside, name, aside, aside, name), err);
 }
 
 
@@ -220,7 +238,7 @@ take_name(msync_store_t *store, const msync_table_t *table,
  * under the number that they have in the catalogue */
 
 static int
-move_tables(msync_store_t *store, char **moved, msync_err_t *err)
+rename_move_tables(msync_store_t *store, char **moved, msync_err_t *err)
 {
     char    aside[32];
     size_t  i;
@@ -229,10 +247,11 @@ move_tables(msync_store_t *store, char **moved, msync_err_t *err)
         sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
 
         if (moved[i] != NULL
-            && (drop_objects(store, "index", moved[i], err) != MSYNC_OK
-                || run(store, sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                              "\"%w\"", moved[i], aside),
-                       err) != MSYNC_OK))
+            && (rename_drop_objects(store, "index", moved[i], err) != MSYNC_OK
+                || rename_exec(store,
+                               sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
+                                               "\"%w\"", moved[i], aside),
+                               err) != MSYNC_OK))
         {
             return MSYNC_ERROR;
         }
@@ -242,8 +261,8 @@ move_tables(msync_store_t *store, char **moved, msync_err_t *err)
         sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
 
         if (moved[i] != NULL
-            && take_name(store, &store->catalogue->tables[i], aside,
-                         moved[i], err) != MSYNC_OK)
+            && rename_take_name(store, &store->catalogue->tables[i], aside,
+                                moved[i], err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -264,16 +283,17 @@ msync_store_rename_tables(msync_store_t *store, msync_err_t *err)
     moved = msync_calloc(store->catalogue->n, sizeof(char *));
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        rc = find_moved(store, &store->catalogue->tables[i], &moved[i], err);
+        rc = rename_find_moved(store, &store->catalogue->tables[i], &moved[i],
+                               err);
         any = any || moved[i] != NULL;
     }
 
     if (rc == MSYNC_OK && any) {
-        rc = drop_objects(store, "trigger", NULL, err);
+        rc = rename_drop_objects(store, "trigger", NULL, err);
     }
 
     if (rc == MSYNC_OK && any) {
-        rc = move_tables(store, moved, err);
+        rc = rename_move_tables(store, moved, err);
     }
 
     for (i = 0; i < store->catalogue->n; i++) {

@@ -52,6 +52,28 @@ typedef struct {
 } replace_ways_t;
 
 
+static const char *replace_skip(const char *p);
+static const char *replace_where(const char *sql);
+static void replace_add_way(replace_ways_t *ways, sqlite3_str *sql);
+static void replace_clear(replace_ways_t *ways);
+static int replace_read_index(msync_store_t *store, const msync_table_t *table,
+    const char *index, const char *where, replace_ways_t *ways,
+    msync_err_t *err);
+static int replace_read_rowid(msync_store_t *store, const msync_table_t *table,
+    replace_ways_t *ways, msync_err_t *err);
+static int replace_read(msync_store_t *store, const msync_table_t *table,
+    replace_ways_t *ways, msync_err_t *err);
+static void replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
+    const replace_ways_t *ways, const char *row);
+static char *replace_sql(const msync_table_t *table, const replace_ways_t *ways,
+    replace_e which);
+static int replace_check_trigger(const msync_look_t *look,
+    const msync_table_t *table, const replace_ways_t *ways, replace_e which,
+    msync_err_t *err);
+static int replace_mend(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err);
+
+
 /* a part of SQL that is skipped as a whole: a text, a name, a comment */
 
 static const char *

@@ -41,6 +41,10 @@ static int row_put(msync_store_t *store, const msync_row_t *row,
     msync_err_t *err);
 static int row_put_carefully(msync_store_t *store, const msync_row_t *row,
     msync_err_t *err);
+static int row_has_key(msync_store_t *store, const msync_field_t *field,
+    const msync_table_t *table, bool *has, msync_err_t *err);
+static int row_forget_never_sent(msync_store_t *store, const msync_row_t *row,
+    msync_err_t *err);
 
 
 static bool
@@ -534,7 +538,7 @@ row_put_carefully(msync_store_t *store, const msync_row_t *row,
 /* central has it */
 
 static int
-forget_never_sent(msync_store_t *store, const msync_row_t *row,
+row_forget_never_sent(msync_store_t *store, const msync_row_t *row,
     msync_err_t *err)
 {
     const msync_value_t  *id = &row->values[row->table->key];
@@ -565,7 +569,7 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
                    : row_put(store, row, err);
 
     if (code == SQLITE_DONE) {
-        return store->never_sent ? forget_never_sent(store, row, err)
+        return store->never_sent ? row_forget_never_sent(store, row, err)
                                  : MSYNC_OK;
     }
 

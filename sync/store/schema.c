@@ -9,6 +9,15 @@
 
 #include "store/store_private.h"
 
+
+static const char *schema_column_default(const msync_field_t *field);
+static void schema_add_column(sqlite3_str *sql, const msync_table_t *table,
+    const msync_field_t *field);
+static void schema_add_table(sqlite3_str *sql, const msync_table_t *table);
+static void schema_add_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event);
+
+
 /*
  * Names by which frameworks know dates and times.  SQLite gives these columns
  * the affinity NUMERIC, which changes no text that is none but a number, and
@@ -56,7 +65,7 @@ msync_store_soft_type(const msync_table_t *table, bool strict)
  */
 
 static const char *
-column_default(const msync_field_t *field)
+schema_column_default(const msync_field_t *field)
 {
     switch (field->type) {
     case MSYNC_TYPE_NUMBER:
@@ -74,7 +83,7 @@ column_default(const msync_field_t *field)
 
 
 static void
-add_column(sqlite3_str *sql, const msync_table_t *table,
+schema_add_column(sqlite3_str *sql, const msync_table_t *table,
     const msync_field_t *field)
 {
     const char           *fallback;
@@ -88,7 +97,7 @@ add_column(sqlite3_str *sql, const msync_table_t *table,
         return;
     }
 
-    fallback = field->fallback ? field->fallback : column_default(field);
+    fallback = field->fallback ? field->fallback : schema_column_default(field);
 
     if (!field->nullable && (field->required || fallback != NULL)) {
         sqlite3_str_appendall(sql, " NOT NULL");
@@ -106,7 +115,7 @@ add_column(sqlite3_str *sql, const msync_table_t *table,
 
 
 static void
-add_table(sqlite3_str *sql, const msync_table_t *table)
+schema_add_table(sqlite3_str *sql, const msync_table_t *table)
 {
     size_t  i;
 
@@ -115,7 +124,7 @@ add_table(sqlite3_str *sql, const msync_table_t *table)
 
     for (i = 0; i < table->n; i++) {
         sqlite3_str_appendall(sql, "  ");
-        add_column(sql, table, &table->fields[i]);
+        schema_add_column(sql, table, &table->fields[i]);
         sqlite3_str_appendall(sql, ",\n");
     }
 
@@ -179,7 +188,8 @@ msync_store_put_indexes(sqlite3_str *sql, const msync_table_t *table,
 
 
 static void
-add_trigger(sqlite3_str *sql, const msync_table_t *table, const char *event)
+schema_add_trigger(sqlite3_str *sql, const msync_table_t *table,
+    const char *event)
 {
     sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS \"msync_%w_%s\";\n",
                         table->sql, event);
@@ -201,11 +211,11 @@ msync_store_schema(const msync_catalogue_t *catalogue)
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];
-        add_table(sql, table);
+        schema_add_table(sql, table);
         msync_store_put_indexes(sql, table, true);
 
         for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
-            add_trigger(sql, table, msync_store_events[j]);
+            schema_add_trigger(sql, table, msync_store_events[j]);
         }
     }
 

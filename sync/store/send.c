@@ -17,6 +17,26 @@
 #define SLICE  10000               /* rows of one transaction */
 
 
+static int send_begin(msync_store_t *store, bool *any, int64_t *site,
+    msync_err_t *err);
+static int send_count(msync_store_t *store, const msync_table_t *table,
+    int64_t site, int64_t *n, msync_err_t *err);
+static int send_slice(msync_store_t *store, const msync_table_t *table,
+    const char *after, char **last, msync_err_t *err);
+static int send_run(msync_store_t *store, char *text, int64_t site,
+    const char *after, const char *last, msync_err_t *err);
+static int send_queue(msync_store_t *store, const msync_table_t *table,
+    int64_t site, const char *after, const char *last, int64_t *queued,
+    msync_err_t *err);
+static int send_table(msync_store_t *store, const msync_table_t *table,
+    int64_t site, int64_t *queued, msync_err_t *err);
+static bool send_is(const msync_table_t *table, const char *name);
+static bool send_is_named(const msync_table_t *table, const char *const *tables,
+    size_t n);
+static const char *send_unknown(const msync_catalogue_t *catalogue,
+    const char *const *tables, size_t n);
+
+
 /* the rows of a table whose ids are not in these tables of ours */
 
 int

@@ -27,6 +27,15 @@
 static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
 
 
+static bool store_is_full(msync_store_t *store);
+static int store_is_stopped(void *data);
+static int store_fault_of_disk(msync_store_t *store, const char *what,
+    msync_err_t *err);
+static int store_on_busy(void *data, int tries);
+static int store_configure(msync_store_t *store, unsigned flags,
+    msync_err_t *err);
+
+
 /*
  * A disk that is full says so to a write; a sync or a new file fails like on
  * a bad disk, and by the time that SQLite is asked for the system's reason
@@ -34,7 +43,7 @@ static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
  */
 
 static bool
-is_full(msync_store_t *store)
+store_is_full(msync_store_t *store)
 {
     int              code, reason;
     const char      *path;
@@ -61,7 +70,7 @@ is_full(msync_store_t *store)
 
 
 static int
-is_stopped(void *data)
+store_is_stopped(void *data)
 {
     msync_store_t  *store = data;
 
@@ -72,7 +81,7 @@ is_stopped(void *data)
 /* SQLite's words say that a write failed, the system's why */
 
 static int
-fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
+store_fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
 {
     int  reason = sqlite3_system_errno(store->db);
     int  code = sqlite3_errcode(store->db) & 0xff;
@@ -112,17 +121,17 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (is_stopped(store)) {
+    if (store_is_stopped(store)) {
         return msync_err_set(err, MSYNC_ERR_CANCELLED,
                              "interrupted from the terminal");
     }
 
-    if (is_full(store)) {
+    if (store_is_full(store)) {
         return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
                              sqlite3_errmsg(store->db));
     }
 
-    return fault_of_disk(store, what, err);
+    return store_fault_of_disk(store, what, err);
 }
 
 
@@ -288,7 +297,7 @@ msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
  */
 
 static int
-on_busy(void *data, int tries)
+store_on_busy(void *data, int tries)
 {
     long             pause;
     int64_t          now;
@@ -317,7 +326,7 @@ on_busy(void *data, int tries)
 
     msync_err_clear(&store->busy_err);
 
-    if (is_stopped(store)) {
+    if (store_is_stopped(store)) {
         return 0;
     }
 
@@ -360,7 +369,7 @@ msync_store_stop_readers(bool (*stopped)(void))
 
 
 static int
-configure(msync_store_t *store, unsigned flags, msync_err_t *err)
+store_configure(msync_store_t *store, unsigned flags, msync_err_t *err)
 {
     int  persist = 1;
 
@@ -423,16 +432,16 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
         return NULL;
     }
 
-    sqlite3_busy_handler(store->db, on_busy, store);
+    sqlite3_busy_handler(store->db, store_on_busy, store);
 
     if (flags & MSYNC_STORE_READ_ONLY) {
         store->stopped = readers_stopped;
-        sqlite3_progress_handler(store->db, PROGRESS_STEPS, is_stopped,
+        sqlite3_progress_handler(store->db, PROGRESS_STEPS, store_is_stopped,
                                  store);
     }
 
     if (msync_store_identify(store, &version, err) != MSYNC_OK
-        || configure(store, flags, err) != MSYNC_OK
+        || store_configure(store, flags, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
             && msync_store_migrate(store, version, err) != MSYNC_OK))
     {

@@ -16,6 +16,24 @@
     "or change the application's. Nothing was changed."
 
 
+static int tables_check_table(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err);
+static void tables_switch_others(msync_store_t *store, int on);
+static int tables_check(msync_store_t *store, msync_err_t *err);
+static int tables_is_strict(msync_store_t *store, const msync_table_t *table,
+    bool *strict, msync_err_t *err);
+static void tables_add_missing_columns(msync_store_t *store,
+    const msync_table_t *table, bool strict, sqlite3_str *sql);
+static int tables_find_renamed(msync_store_t *store, const msync_table_t *table,
+    size_t i, char **name, msync_err_t *err);
+static int tables_add_renamed_values(msync_store_t *store,
+    const msync_table_t *table, sqlite3_str *sql, msync_err_t *err);
+static int tables_add_columns(msync_store_t *store, const msync_table_t *table,
+    bool known, msync_err_t *err);
+static int tables_take(msync_store_t *store, const msync_table_t *table,
+    bool known, msync_err_t *err);
+
+
 /*
  * What stands under the name of a table has to serve as that: rows are
  * written by their key, and other tables refer to it.  SQLite decides that as
@@ -23,7 +41,7 @@
  */
 
 static int
-check_table(msync_store_t *store, const msync_table_t *table,
+tables_check_table(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
     int            rc = MSYNC_OK, primary = 1;
@@ -81,7 +99,7 @@ check_table(msync_store_t *store, const msync_table_t *table,
  * of that something may be missing that is about to be made */
 
 static void
-switch_others(msync_store_t *store, int on)
+tables_switch_others(msync_store_t *store, int on)
 {
     (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, on,
                              NULL);
@@ -91,7 +109,7 @@ switch_others(msync_store_t *store, int on)
 
 
 static int
-check_tables(msync_store_t *store, msync_err_t *err)
+tables_check(msync_store_t *store, msync_err_t *err)
 {
     int            rc = MSYNC_OK;
     bool           there;
@@ -105,7 +123,7 @@ check_tables(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    switch_others(store, 0);
+    tables_switch_others(store, 0);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         sqlite3_bind_text(stmt, 1, store->catalogue->tables[i].sql, -1,
@@ -114,11 +132,11 @@ check_tables(msync_store_t *store, msync_err_t *err)
                                err);
 
         if (rc == MSYNC_OK && there) {
-            rc = check_table(store, &store->catalogue->tables[i], err);
+            rc = tables_check_table(store, &store->catalogue->tables[i], err);
         }
     }
 
-    switch_others(store, 1);
+    tables_switch_others(store, 1);
     sqlite3_finalize(stmt);
 
     return rc;
@@ -128,7 +146,7 @@ check_tables(msync_store_t *store, msync_err_t *err)
 /* a table that knows but SQLite's own names of types */
 
 static int
-is_strict(msync_store_t *store, const msync_table_t *table, bool *strict,
+tables_is_strict(msync_store_t *store, const msync_table_t *table, bool *strict,
     msync_err_t *err)
 {
     int            rc;
@@ -151,7 +169,7 @@ is_strict(msync_store_t *store, const msync_table_t *table, bool *strict,
  */
 
 static void
-add_missing_columns(msync_store_t *store, const msync_table_t *table,
+tables_add_missing_columns(msync_store_t *store, const msync_table_t *table,
     bool strict, sqlite3_str *sql)
 {
     size_t                i;
@@ -190,7 +208,7 @@ add_missing_columns(msync_store_t *store, const msync_table_t *table,
  */
 
 static int
-find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
+tables_find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
     char **name, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
@@ -240,7 +258,7 @@ find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
 /* SQL that fills the columns which are about to be added */
 
 static int
-add_renamed_values(msync_store_t *store, const msync_table_t *table,
+tables_add_renamed_values(msync_store_t *store, const msync_table_t *table,
     sqlite3_str *sql, msync_err_t *err)
 {
     int     rc = MSYNC_OK;
@@ -253,7 +271,7 @@ add_renamed_values(msync_store_t *store, const msync_table_t *table,
             continue;
         }
 
-        rc = find_renamed(store, table, i, &name, err);
+        rc = tables_find_renamed(store, table, i, &name, err);
 
         if (name != NULL) {
             msync_log(MSYNC_LOG_WARN, "table \"%s\": the column \"%s\" was "
@@ -272,23 +290,23 @@ add_renamed_values(msync_store_t *store, const msync_table_t *table,
 
 
 static int
-add_columns(msync_store_t *store, const msync_table_t *table, bool known,
+tables_add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     msync_err_t *err)
 {
     int           rc = MSYNC_OK;
     bool          strict;
     sqlite3_str  *sql, *values;
 
-    if (is_strict(store, table, &strict, err) != MSYNC_OK) {
+    if (tables_is_strict(store, table, &strict, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     sql = sqlite3_str_new(store->db);
     values = sqlite3_str_new(store->db);
-    add_missing_columns(store, table, strict, sql);
+    tables_add_missing_columns(store, table, strict, sql);
 
     if (known) {
-        rc = add_renamed_values(store, table, values, err);
+        rc = tables_add_renamed_values(store, table, values, err);
     }
 
     if (rc != MSYNC_OK) {
@@ -300,7 +318,7 @@ add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     rc = msync_store_exec_str(store, sql, err);
 
     /* nobody has changed a row */
-    switch_others(store, 0);
+    tables_switch_others(store, 0);
 
     if (rc == MSYNC_OK) {
         rc = msync_store_exec_str(store, values, err);
@@ -309,20 +327,20 @@ add_columns(msync_store_t *store, const msync_table_t *table, bool known,
         sqlite3_free(sqlite3_str_finish(values));
     }
 
-    switch_others(store, 1);
+    tables_switch_others(store, 1);
     return rc;
 }
 
 
 static int
-take_table(msync_store_t *store, const msync_table_t *table, bool known,
+tables_take(msync_store_t *store, const msync_table_t *table, bool known,
     msync_err_t *err)
 {
     bool  listed = known || table->push == 0
                    || msync_store_has_column(store, table->sql,
                                              "msync_extra");
 
-    if (add_columns(store, table, known, err) != MSYNC_OK) {
+    if (tables_add_columns(store, table, known, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -337,13 +355,13 @@ msync_store_take_tables(msync_store_t *store, bool known, msync_err_t *err)
     int     rc;
     size_t  i;
 
-    rc = check_tables(store, err);
+    rc = tables_check(store, err);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         if (msync_store_has_column(store, store->catalogue->tables[i].sql,
                                    NULL))
         {
-            rc = take_table(store, &store->catalogue->tables[i], known, err);
+            rc = tables_take(store, &store->catalogue->tables[i], known, err);
         }
     }
 

@@ -16,11 +16,21 @@
 #include "base/log.h"
 
 
-static int begin_silent(msync_store_t *store, msync_err_t *err);
+static int transaction_begin_silent(msync_store_t *store, msync_err_t *err);
+static int transaction_begin(msync_store_t *store, msync_err_t *err);
+static int transaction_set_unsynced(msync_store_t *store, bool unsynced,
+    msync_err_t *err);
+static void transaction_put_tables(sqlite3_str *sql,
+    const msync_catalogue_t *catalogue, bool pushed);
+static sqlite3_stmt *transaction_foreign_triggers(msync_store_t *store,
+    msync_err_t *err);
+static void transaction_warn(msync_store_t *store, sqlite3_stmt *trigger);
+static int transaction_switch_triggers(msync_store_t *store, msync_err_t *err);
+static void transaction_end_integration(msync_store_t *store);
 
 
 static int
-begin(msync_store_t *store, msync_err_t *err)
+transaction_begin(msync_store_t *store, msync_err_t *err)
 {
     int  rc;
 
@@ -41,7 +51,7 @@ begin(msync_store_t *store, msync_err_t *err)
 /* of commits; PRAGMA does nothing inside a transaction */
 
 static int
-set_unsynced(msync_store_t *store, bool unsynced, msync_err_t *err)
+transaction_set_unsynced(msync_store_t *store, bool unsynced, msync_err_t *err)
 {
     if (store->unsynced == unsynced) {
         return MSYNC_OK;
@@ -62,8 +72,8 @@ set_unsynced(msync_store_t *store, bool unsynced, msync_err_t *err)
 int
 msync_store_begin(msync_store_t *store, msync_err_t *err)
 {
-    return set_unsynced(store, false, err) == MSYNC_OK ? begin(store, err)
-                                                       : MSYNC_ERROR;
+    return transaction_set_unsynced(store, false, err) == MSYNC_OK
+           ? transaction_begin(store, err) : MSYNC_ERROR;
 }
 
 
@@ -72,12 +82,12 @@ msync_store_begin_unsynced(msync_store_t *store, msync_err_t *err)
 {
     msync_err_t  ignored;
 
-    if (set_unsynced(store, true, err) != MSYNC_OK) {
+    if (transaction_set_unsynced(store, true, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (begin(store, err) != MSYNC_OK) {
-        (void) set_unsynced(store, false, &ignored);
+    if (transaction_begin(store, err) != MSYNC_OK) {
+        (void) transaction_set_unsynced(store, false, &ignored);
         return MSYNC_ERROR;
     }
 
@@ -104,7 +114,8 @@ msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err)
 
 
 static void
-put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue, bool pushed)
+transaction_put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue,
+    bool pushed)
 {
     size_t  i;
 
@@ -123,7 +134,7 @@ put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue, bool pushed)
 /* finds a trigger that is none of ours, first those of our tables */
 
 static sqlite3_stmt *
-foreign_triggers(msync_store_t *store, msync_err_t *err)
+transaction_foreign_triggers(msync_store_t *store, msync_err_t *err)
 {
     sqlite3_str    *sql;
     sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_TRIGGERS];
@@ -134,12 +145,12 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
 
     sql = sqlite3_str_new(NULL);
     sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
-    put_tables(sql, store->catalogue, false);
+    transaction_put_tables(sql, store->catalogue, false);
     sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
         "WHERE type = 'trigger' AND (substr(name, 1, length(tbl_name) + 7) "
         "COLLATE NOCASE <> 'msync_' || tbl_name || '_' OR tbl_name COLLATE "
         "NOCASE NOT IN ");
-    put_tables(sql, store->catalogue, true);
+    transaction_put_tables(sql, store->catalogue, true);
     sqlite3_str_appendall(sql, ") ORDER BY 1 DESC LIMIT 1");
     *stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 
@@ -150,7 +161,7 @@ foreign_triggers(msync_store_t *store, msync_err_t *err)
 /* the flag that silences the changelog is for the whole transaction */
 
 static void
-warn(msync_store_t *store, sqlite3_stmt *trigger)
+transaction_warn(msync_store_t *store, sqlite3_stmt *trigger)
 {
     if (!store->warned && sqlite3_column_int(trigger, 0) != 0) {
         store->warned = true;
@@ -171,12 +182,12 @@ warn(msync_store_t *store, sqlite3_stmt *trigger)
  */
 
 static int
-switch_triggers(msync_store_t *store, msync_err_t *err)
+transaction_switch_triggers(msync_store_t *store, msync_err_t *err)
 {
     int            code;
     sqlite3_stmt  *trigger;
 
-    trigger = foreign_triggers(store, err);
+    trigger = transaction_foreign_triggers(store, err);
     if (trigger == NULL) {
         return MSYNC_ERROR;
     }
@@ -184,7 +195,7 @@ switch_triggers(msync_store_t *store, msync_err_t *err)
     code = sqlite3_step(trigger);
 
     if (code == SQLITE_ROW) {
-        warn(store, trigger);
+        transaction_warn(store, trigger);
 
     } else if (code != SQLITE_DONE) {
         msync_store_fault(store, "reading the schema", err);
@@ -203,7 +214,7 @@ switch_triggers(msync_store_t *store, msync_err_t *err)
 
 
 static void
-end_integration(msync_store_t *store)
+transaction_end_integration(msync_store_t *store)
 {
     if (store->integrating) {
         (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
@@ -217,7 +228,7 @@ int
 msync_store_begin_integration(msync_store_t *store, msync_err_t *err)
 {
     return msync_store_begin(store, err) == MSYNC_OK
-           ? begin_silent(store, err) : MSYNC_ERROR;
+           ? transaction_begin_silent(store, err) : MSYNC_ERROR;
 }
 
 
@@ -226,15 +237,15 @@ msync_store_begin_integration_unsynced(msync_store_t *store,
     msync_err_t *err)
 {
     return msync_store_begin_unsynced(store, err) == MSYNC_OK
-           ? begin_silent(store, err) : MSYNC_ERROR;
+           ? transaction_begin_silent(store, err) : MSYNC_ERROR;
 }
 
 
 static int
-begin_silent(msync_store_t *store, msync_err_t *err)
+transaction_begin_silent(msync_store_t *store, msync_err_t *err)
 {
     if (msync_store_silence(store, true, err) != MSYNC_OK
-        || switch_triggers(store, err) != MSYNC_OK
+        || transaction_switch_triggers(store, err) != MSYNC_OK
         || msync_store_any_never_sent(store, &store->never_sent, err)
            != MSYNC_OK)
     {
@@ -268,10 +279,10 @@ msync_store_commit(msync_store_t *store, msync_err_t *err)
     }
 
     store->held = msync_clock_monotonic() - store->began;
-    end_integration(store);
+    transaction_end_integration(store);
     msync_store_checkpoint(store);
 
-    return set_unsynced(store, false, err);
+    return transaction_set_unsynced(store, false, err);
 }
 
 
@@ -351,13 +362,13 @@ msync_store_rollback(msync_store_t *store)
 {
     msync_err_t  ignored;
 
-    end_integration(store);
+    transaction_end_integration(store);
 
     if (!sqlite3_get_autocommit(store->db)) {
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     }
 
-    (void) set_unsynced(store, false, &ignored);
+    (void) transaction_set_unsynced(store, false, &ignored);
 }
 
 
