@@ -84,6 +84,9 @@ void msync_cli_log(void *data, int level, const char *line);
 
 /* says the error on stderr, returns 1 */
 int msync_cli_fail(const msync_err_t *err);
+/* prints a document and frees it, or says why there is none where it is NULL;
+ * returns the exit status */
+int msync_cli_print(char *document, const msync_err_t *err);
 bool msync_cli_is_stopped(void);
 
 #endif /* MSYNC_CLI_PRIVATE_H */

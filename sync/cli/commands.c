@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "cli/cli_private.h"
 #include "channel/control.h"
+#include "serve/document.h"
 #include "serve/status.h"
 #include "base/clock.h"
 #include "store/backup.h"
@@ -28,7 +27,7 @@ static int commands_read_status(msync_cli_t *cli, msync_status_t *status,
     msync_err_t *err);
 static void commands_show_run(void *data, const msync_log_entry_t *entry);
 static void commands_add_finding(void *data, const char *text);
-static void commands_print(const char *name, const char *value);
+static void commands_print(const char *name, cJSON *value);
 
 
 int
@@ -129,8 +128,7 @@ commands_show_run(void *data, const msync_log_entry_t *entry)
 int
 msync_cli_history(msync_cli_t *cli)
 {
-    char         *text;
-    msync_err_t   err;
+    msync_err_t  err;
 
     if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
         return msync_cli_fail(&err);
@@ -143,15 +141,7 @@ msync_cli_history(msync_cli_t *cli)
                ? 0 : msync_cli_fail(&err);
     }
 
-    text = msync_status_history(cli->store, &err);
-    if (text == NULL) {
-        return msync_cli_fail(&err);
-    }
-
-    puts(text);
-    msync_free(&text);
-
-    return 0;
+    return msync_cli_print(msync_status_history(cli->store, &err), &err);
 }
 
 
@@ -166,7 +156,6 @@ int
 msync_cli_check(msync_cli_t *cli)
 {
     int          status;
-    char        *text;
     cJSON       *findings, *finding;
     msync_err_t  err;
 
@@ -183,9 +172,7 @@ msync_cli_check(msync_cli_t *cli)
     status = cJSON_GetArraySize(findings) > 0;
 
     if (cli->json) {
-        text = cJSON_PrintUnformatted(findings);
-        printf("{\"findings\":%s}\n", text ? text : "[]");
-        free(text);
+        commands_print("findings", findings);
 
     } else {
         cJSON_ArrayForEach(finding, findings) {
@@ -195,9 +182,10 @@ msync_cli_check(msync_cli_t *cli)
         if (status == 0) {
             puts("nothing wrong was found");
         }
+
+        cJSON_Delete(findings);
     }
 
-    cJSON_Delete(findings);
     return status;
 }
 
@@ -210,7 +198,7 @@ msync_cli_schema(msync_cli_t *cli)
     text = msync_store_schema(cli->catalogue);
 
     if (cli->json) {
-        commands_print("schema", text);
+        commands_print("schema", cJSON_CreateString(text));
 
     } else {
         fputs(text, stdout);
@@ -222,18 +210,16 @@ msync_cli_schema(msync_cli_t *cli)
 }
 
 
+/* an object with one member; takes over the value */
+
 static void
-commands_print(const char *name, const char *value)
+commands_print(const char *name, cJSON *value)
 {
-    char   *text;
     cJSON  *json;
 
     json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, name, value);
-    text = cJSON_PrintUnformatted(json);
-    puts(text);
-    free(text);
-    cJSON_Delete(json);
+    cJSON_AddItemToObject(json, name, value);
+    (void) msync_cli_print(msync_document_print(json), NULL);
 }
 
 
@@ -249,7 +235,7 @@ msync_cli_backup(msync_cli_t *cli)
     }
 
     if (cli->json) {
-        commands_print("backup", cli->arguments[0]);
+        commands_print("backup", cJSON_CreateString(cli->arguments[0]));
     }
 
     return 0;

@@ -24,6 +24,20 @@ msync_cli_fail(const msync_err_t *err)
 
 
 int
+msync_cli_print(char *document, const msync_err_t *err)
+{
+    if (document == NULL) {
+        return msync_cli_fail(err);
+    }
+
+    puts(document);
+    msync_free(&document);
+
+    return 0;
+}
+
+
+int
 msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err)
 {
     cli->store = msync_store_open(cli->conf->database, cli->catalogue, flags,

@@ -20,8 +20,7 @@ static int records_open(msync_cli_t *cli, const char *endpoint,
 int
 msync_cli_errors(msync_cli_t *cli)
 {
-    char         *text;
-    msync_err_t   err;
+    msync_err_t  err;
 
     if (msync_cli_open(cli, MSYNC_STORE_READ_ONLY, &err) != MSYNC_OK) {
         return msync_cli_fail(&err);
@@ -34,15 +33,8 @@ msync_cli_errors(msync_cli_t *cli)
                ? 0 : msync_cli_fail(&err);
     }
 
-    text = msync_status_errors(cli->store, cli->dismissed, &err);
-    if (text == NULL) {
-        return msync_cli_fail(&err);
-    }
-
-    puts(text);
-    msync_free(&text);
-
-    return 0;
+    return msync_cli_print(msync_status_errors(cli->store, cli->dismissed,
+                                               &err), &err);
 }
 
 

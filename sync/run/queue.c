@@ -10,10 +10,18 @@
 #include "run/queue.h"
 
 
+static void queue_remove(msync_queue_t *queue, size_t i);
+static bool queue_put_trigger(msync_queue_t *queue, uint64_t sequence,
+    const char *patient, size_t length);
+static void queue_put_cancel(msync_queue_t *queue, uint64_t sequence);
+static size_t queue_find(const msync_queue_t *queue, bool patients,
+    uint64_t from);
+
+
 /* forgets the i-th of those that wait */
 
 static void
-take_out(msync_queue_t *queue, size_t i)
+queue_remove(msync_queue_t *queue, size_t i)
 {
     queue->n--;
     memmove(queue->triggers + i, queue->triggers + i + 1,
@@ -22,7 +30,7 @@ take_out(msync_queue_t *queue, size_t i)
 
 
 static bool
-put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
+queue_put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
     size_t length)
 {
     size_t            i;
@@ -36,7 +44,7 @@ put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
         if (strlen(trigger->patient) == length
             && memcmp(trigger->patient, patient, length) == 0)
         {
-            take_out(queue, i);
+            queue_remove(queue, i);
             break;
         }
     }
@@ -57,7 +65,7 @@ put_trigger(msync_queue_t *queue, uint64_t sequence, const char *patient,
 /* triggers that came before a cancel are done: nobody wants them */
 
 static void
-put_cancel(msync_queue_t *queue, uint64_t sequence)
+queue_put_cancel(msync_queue_t *queue, uint64_t sequence)
 {
     size_t           i, n = 0;
     msync_trigger_t  last = { 0 };
@@ -90,7 +98,7 @@ msync_queue_put(msync_queue_t *queue, uint64_t sequence,
     }
 
     if (command == MSYNC_COMMAND_TRIGGER
-        && !put_trigger(queue, sequence, patient, length))
+        && !queue_put_trigger(queue, sequence, patient, length))
     {
         return;
     }
@@ -103,7 +111,7 @@ msync_queue_put(msync_queue_t *queue, uint64_t sequence,
         break;
 
     case MSYNC_COMMAND_CANCEL:
-        put_cancel(queue, sequence);
+        queue_put_cancel(queue, sequence);
         break;
 
     case MSYNC_COMMAND_PAUSE:
@@ -126,7 +134,7 @@ msync_queue_put(msync_queue_t *queue, uint64_t sequence,
 
 
 static size_t
-find(const msync_queue_t *queue, bool patients, uint64_t from)
+queue_find(const msync_queue_t *queue, bool patients, uint64_t from)
 {
     size_t  i;
 
@@ -145,7 +153,7 @@ find(const msync_queue_t *queue, bool patients, uint64_t from)
 bool
 msync_queue_has(const msync_queue_t *queue, bool patients, uint64_t from)
 {
-    return find(queue, patients, from) < queue->n;
+    return queue_find(queue, patients, from) < queue->n;
 }
 
 
@@ -153,14 +161,14 @@ bool
 msync_queue_next(msync_queue_t *queue, bool patients, uint64_t from,
     msync_trigger_t *trigger)
 {
-    size_t  i = find(queue, patients, from);
+    size_t  i = queue_find(queue, patients, from);
 
     if (i == queue->n) {
         return false;
     }
 
     *trigger = queue->triggers[i];
-    take_out(queue, i);
+    queue_remove(queue, i);
 
     return true;
 }
@@ -229,7 +237,7 @@ msync_queue_read(msync_queue_t *queue, const char *text)
 
 
 void
-msync_queue_pause_kept(msync_queue_t *queue)
+msync_queue_pause_saved(msync_queue_t *queue)
 {
     queue->pause_known = false;
     queue->done[MSYNC_COMMAND_PAUSE] = queue->seen[MSYNC_COMMAND_PAUSE];

@@ -67,7 +67,7 @@ void msync_queue_read(msync_queue_t *queue, const char *text);
 void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);
 
 /* what was said of pausing is in the database and outlives this helper */
-void msync_queue_pause_kept(msync_queue_t *queue);
+void msync_queue_pause_saved(msync_queue_t *queue);
 
 /* takes a retry out, and says that the one that "taken" stands for is done */
 bool msync_queue_retry(msync_queue_t *queue, uint64_t *taken);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "run/run.h"
+#include "serve/document.h"
 #include "serve/serve.h"
 #include "serve/requests.h"
 #include "serve/serve_private.h"
@@ -19,14 +20,30 @@
 #include "store/buffer.h"
 #include "store/kv.h"
 
-static void password_identify(const char *path, struct stat *st);
-
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
-#define LEAVE_WAIT     2000        /* ms that a lock may hold up the end */
+#define STOP_WAIT      2000        /* ms that a lock may hold up the end */
 
-static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
-                              "\"fullError\":\"Another process has the "
-                              "database; try again in a moment.\"}}";
+
+static void input_identify_password(const char *path, struct stat *st);
+static void input_read_password(msync_serve_t *serve, msync_conf_t *conf);
+static int input_send_reply(msync_serve_t *serve, uint64_t id, int status,
+    const char *body);
+static void input_reply(msync_serve_t *serve, uint64_t id, int status,
+    const char *body);
+static int input_while_asking(void *data, msync_err_t *err);
+static int input_answer_settings(msync_serve_t *serve,
+    msync_serve_request_t *request, char **body);
+static int input_answer_records(msync_serve_t *serve,
+    msync_serve_request_t *request, char **body);
+static void input_answer(msync_serve_t *serve, msync_serve_request_t *request);
+static void input_forget(msync_serve_request_t *request);
+static void input_answer_next(msync_serve_t *serve);
+static void input_receive_request(msync_serve_t *serve,
+    msync_received_t *frame);
+static void input_receive_command(msync_serve_t *serve,
+    msync_received_t *frame);
+static void input_save_pause(msync_serve_t *serve);
+static int input_while_stopping(void *data, msync_err_t *err);
 
 
 /*
@@ -36,7 +53,7 @@ static const char  locked[] = "{\"error\":{\"variant\":\"HELPER_STOPPED\","
  */
 
 static void
-take_password(msync_serve_t *serve, msync_conf_t *conf)
+input_read_password(msync_serve_t *serve, msync_conf_t *conf)
 {
     msync_err_clear(&serve->password_err);
 
@@ -50,7 +67,7 @@ take_password(msync_serve_t *serve, msync_conf_t *conf)
         return;
     }
 
-    password_identify(conf->password_file, &serve->password_file);
+    input_identify_password(conf->password_file, &serve->password_file);
 
     if (msync_conf_read_password(conf, &serve->password_err) == MSYNC_OK) {
         msync_err_clear(&serve->password_err);
@@ -61,7 +78,7 @@ take_password(msync_serve_t *serve, msync_conf_t *conf)
 
 
 static void
-password_identify(const char *path, struct stat *st)
+input_identify_password(const char *path, struct stat *st)
 {
     if (stat(path, st) == -1) {
         memset(st, 0, sizeof(struct stat));
@@ -81,7 +98,7 @@ msync_serve_password_changed(const msync_serve_t *serve)
         return false;
     }
 
-    password_identify(serve->conf->password_file, &st);
+    input_identify_password(serve->conf->password_file, &st);
 
     return st.st_ino != then->st_ino || st.st_dev != then->st_dev
            || st.st_ctim.tv_sec != then->st_ctim.tv_sec
@@ -110,7 +127,7 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    take_password(serve, conf);
+    input_read_password(serve, conf);
 
     msync_log_set_level(conf->log_level);
 
@@ -124,7 +141,8 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
 
 
 static int
-send_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+input_send_reply(msync_serve_t *serve, uint64_t id, int status,
+    const char *body)
 {
     msync_reply_frame_t  frame;
 
@@ -139,14 +157,15 @@ send_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
 /* somebody waits: what is too long for a frame is answered all the same */
 
 static void
-reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+input_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
 {
-    static const char  too_long[] = "{\"error\":{\"variant\":\"UNKNOWN\","
-                                    "\"fullError\":\"The answer is too long "
-                                    "to be passed on.\"}}";
+    char  *too_long;
 
-    if (send_reply(serve, id, status, body) != MSYNC_OK) {
-        (void) send_reply(serve, id, 500, too_long);
+    if (input_send_reply(serve, id, status, body) != MSYNC_OK) {
+        (void) msync_document_refuse(500, "UNKNOWN", "The answer is too long "
+                                     "to be passed on.", &too_long);
+        (void) input_send_reply(serve, id, 500, too_long);
+        msync_free(&too_long);
     }
 }
 
@@ -154,7 +173,7 @@ reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
 /* central may take long to answer; nginx shall not wait for this helper */
 
 static int
-while_asking(void *data, msync_err_t *err)
+input_while_asking(void *data, msync_err_t *err)
 {
     msync_serve_t  *serve = data;
 
@@ -170,7 +189,7 @@ while_asking(void *data, msync_err_t *err)
 /* settings, test, initialise */
 
 static int
-answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
+input_answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
     char **body)
 {
     int               status;
@@ -184,7 +203,7 @@ answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
     settings.initialised = msync_store_site_in_use(serve->status.site.state);
     settings.came = request->came;
     settings.fd = msync_channel_fd(serve->channel);
-    settings.hook = while_asking;
+    settings.hook = input_while_asking;
     settings.hook_data = serve;
 
     serve->give_up = request->came + MSYNC_SETTINGS_LATE;
@@ -222,7 +241,7 @@ answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
 /* dismiss, send, patients */
 
 static int
-answer_records(msync_serve_t *serve, msync_serve_request_t *request,
+input_answer_records(msync_serve_t *serve, msync_serve_request_t *request,
     char **body)
 {
     int  status;
@@ -241,7 +260,7 @@ answer_records(msync_serve_t *serve, msync_serve_request_t *request,
 
 
 static void
-answer_request(msync_serve_t *serve, msync_serve_request_t *request)
+input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 {
     int    status;
     char  *body;
@@ -254,12 +273,12 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
     }
 
     status = request->request <= MSYNC_REQUEST_INITIALISE
-             ? answer_settings(serve, request, &body)
-             : answer_records(serve, request, &body);
+             ? input_answer_settings(serve, request, &body)
+             : input_answer_records(serve, request, &body);
 
     /* else the next helper is asked */
     if (!serve->closed) {
-        reply(serve, request->id, status, body);
+        input_reply(serve, request->id, status, body);
     }
 
     msync_free(&body);
@@ -267,7 +286,7 @@ answer_request(msync_serve_t *serve, msync_serve_request_t *request)
 
 
 static void
-forget_request(msync_serve_request_t *request)
+input_forget(msync_serve_request_t *request)
 {
     explicit_bzero(request->body, request->length);
     msync_free(&request->body);
@@ -277,7 +296,7 @@ forget_request(msync_serve_request_t *request)
 /* one at a time: a run, and a cancel of it, need not wait for all of them */
 
 static void
-answer_next(msync_serve_t *serve)
+input_answer_next(msync_serve_t *serve)
 {
     msync_serve_request_t  request;
 
@@ -290,8 +309,8 @@ answer_next(msync_serve_t *serve)
     memmove(serve->requests, serve->requests + 1,
             --serve->nrequests * sizeof(request));
 
-    answer_request(serve, &request);
-    forget_request(&request);
+    input_answer(serve, &request);
+    input_forget(&request);
 }
 
 
@@ -311,11 +330,17 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
             continue;
         }
 
-        body = err->variant == MSYNC_ERR_NONE
-               ? msync_strdup(locked) : msync_status_error(err);
+        if (err->variant == MSYNC_ERR_NONE) {
+            (void) msync_document_refuse(503, "HELPER_STOPPED", "Another "
+                                         "process has the database; try again "
+                                         "in a moment.", &body);
 
-        reply(serve, serve->requests[i].id, 503, body);
-        forget_request(&serve->requests[i]);
+        } else {
+            body = msync_document_error(err);
+        }
+
+        input_reply(serve, serve->requests[i].id, 503, body);
+        input_forget(&serve->requests[i]);
         msync_free(&body);
     }
 
@@ -327,20 +352,17 @@ void
 msync_serve_forget(msync_serve_t *serve)
 {
     while (serve->nrequests > 0) {
-        forget_request(&serve->requests[--serve->nrequests]);
+        input_forget(&serve->requests[--serve->nrequests]);
     }
 }
 
 
 static void
-take_request(msync_serve_t *serve, msync_received_t *frame)
+input_receive_request(msync_serve_t *serve, msync_received_t *frame)
 {
+    char                   *busy;
     msync_serve_request_t  *request;
     msync_request_frame_t   head;
-
-    static const char  busy[] = "{\"error\":{\"variant\":\"TOO_MANY_REQUESTS\","
-                                "\"fullError\":\"Too many settings are being "
-                                "checked.\"}}";
 
     if (frame->length < sizeof(head)) {
         return;
@@ -355,7 +377,10 @@ take_request(msync_serve_t *serve, msync_received_t *frame)
     }
 
     if (serve->nrequests == REQUESTS_MAX) {
-        reply(serve, frame->id, 503, busy);
+        (void) msync_document_refuse(503, "TOO_MANY_REQUESTS", "Too many "
+                                     "settings are being checked.", &busy);
+        input_reply(serve, frame->id, 503, busy);
+        msync_free(&busy);
         return;
     }
 
@@ -371,7 +396,7 @@ take_request(msync_serve_t *serve, msync_received_t *frame)
 
 
 static void
-take_command(msync_serve_t *serve, msync_received_t *frame)
+input_receive_command(msync_serve_t *serve, msync_received_t *frame)
 {
     msync_command_frame_t  head;
 
@@ -421,10 +446,10 @@ msync_serve_receive(msync_serve_t *serve)
             serve->config = msync_strndup(frame.payload, frame.length);
             break;
         case MSYNC_FRAME_COMMAND:
-            take_command(serve, &frame);
+            input_receive_command(serve, &frame);
             break;
         case MSYNC_FRAME_REQUEST:
-            take_request(serve, &frame);
+            input_receive_request(serve, &frame);
             break;
         case MSYNC_FRAME_PING:
             msync_channel_send(serve->channel, MSYNC_FRAME_PONG, frame.id,
@@ -443,7 +468,7 @@ msync_serve_receive(msync_serve_t *serve)
  * by the run that is at work */
 
 static void
-save_pause(msync_serve_t *serve)
+input_save_pause(msync_serve_t *serve)
 {
     bool          paused = serve->queue.paused;
     msync_err_t   err;
@@ -462,13 +487,13 @@ save_pause(msync_serve_t *serve)
 
     /* more may have been said while the database was locked */
     if (serve->queue.paused == paused) {
-        msync_queue_pause_kept(&serve->queue);
+        msync_queue_pause_saved(&serve->queue);
     }
 }
 
 
 void
-msync_serve_attend(msync_serve_t *serve)
+msync_serve_do_requests(msync_serve_t *serve)
 {
     if (serve->store == NULL || msync_store_in_transaction(serve->store)) {
         return;
@@ -477,12 +502,12 @@ msync_serve_attend(msync_serve_t *serve)
     if (serve->queue.pause_known) {
         msync_serve_event(serve, serve->queue.paused ? MSYNC_EVENT_PAUSE
                                                      : MSYNC_EVENT_RESUME);
-        save_pause(serve);
+        input_save_pause(serve);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
     }
 
-    answer_next(serve);
+    input_answer_next(serve);
 
     if (msync_clock_monotonic() - serve->watched >= WATCH_PAUSE) {
         msync_serve_watch(serve);
@@ -491,7 +516,7 @@ msync_serve_attend(msync_serve_t *serve)
 
 
 void
-msync_serve_keep(msync_serve_t *serve)
+msync_serve_save_queue(msync_serve_t *serve)
 {
     int          rc;
     char         text[MSYNC_QUEUE_TEXT];
@@ -499,7 +524,7 @@ msync_serve_keep(msync_serve_t *serve)
 
     msync_queue_write(&serve->queue, text);
 
-    if (*text == '\0' && !serve->kept) {
+    if (*text == '\0' && !serve->queue_saved) {
         return;
     }
 
@@ -508,16 +533,16 @@ msync_serve_keep(msync_serve_t *serve)
          : msync_store_unset(serve->store, MSYNC_KEY_WAITING, &err);
 
     if (rc != MSYNC_OK) {
-        msync_log_err(&err, "keeping what waits");
+        msync_log_err(&err, "saving what waits");
         return;
     }
 
-    serve->kept = *text != '\0';
+    serve->queue_saved = *text != '\0';
 }
 
 
 int
-msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err)
+msync_serve_load_queue(msync_serve_t *serve, msync_err_t *err)
 {
     char  *text;
 
@@ -529,7 +554,7 @@ msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err)
 
     if (text != NULL) {
         msync_queue_read(&serve->queue, text);
-        serve->kept = true;
+        serve->queue_saved = true;
         msync_free(&text);
     }
 
@@ -538,11 +563,11 @@ msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err)
 
 
 static int
-while_leaving(void *data, msync_err_t *err)
+input_while_stopping(void *data, msync_err_t *err)
 {
     msync_serve_t  *serve = data;
 
-    return msync_clock_monotonic() < serve->leave_by
+    return msync_clock_monotonic() < serve->stop_by
            ? MSYNC_OK
            : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                            "another program keeps the database locked");
@@ -550,15 +575,15 @@ while_leaving(void *data, msync_err_t *err)
 
 
 void
-msync_serve_leave(msync_serve_t *serve)
+msync_serve_save_undone(msync_serve_t *serve)
 {
     msync_err_t  err;
 
-    serve->leave_by = msync_clock_monotonic() + LEAVE_WAIT;
-    msync_store_set_hook(serve->store, while_leaving, serve);
+    serve->stop_by = msync_clock_monotonic() + STOP_WAIT;
+    msync_store_set_hook(serve->store, input_while_stopping, serve);
 
     if (serve->queue.pause_known) {
-        save_pause(serve);
+        input_save_pause(serve);
     }
 
     if (serve->queue.retry
@@ -567,5 +592,5 @@ msync_serve_leave(msync_serve_t *serve)
         msync_log_err(&err, "retry");
     }
 
-    msync_serve_keep(serve);
+    msync_serve_save_queue(serve);
 }

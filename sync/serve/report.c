@@ -25,8 +25,14 @@
 #define DATE_OFF  2000         /* ms that a date may be beside the clock */
 
 
+static void report_send_document(msync_serve_t *serve, msync_document_e which,
+    char *text, msync_err_t *err);
+static void report_plan_next(msync_serve_t *serve);
+static bool report_is_date_off(const msync_serve_t *serve);
+
+
 static void
-send_document(msync_serve_t *serve, msync_document_e which, char *text,
+report_send_document(msync_serve_t *serve, msync_document_e which, char *text,
     msync_err_t *err)
 {
     if (text == NULL) {
@@ -50,9 +56,9 @@ msync_serve_send_settings(msync_serve_t *serve)
 {
     msync_err_t  err;
 
-    send_document(serve, MSYNC_DOCUMENT_SETTINGS,
-                  msync_status_settings(serve->store, serve->conf,
-                                        serve->hardware_id, &err), &err);
+    report_send_document(serve, MSYNC_DOCUMENT_SETTINGS,
+                         msync_status_settings(serve->store, serve->conf,
+                                               serve->hardware_id, &err), &err);
 }
 
 
@@ -68,12 +74,12 @@ msync_serve_send_lists(msync_serve_t *serve)
         msync_log_err(&err, "counting");
     }
 
-    send_document(serve, MSYNC_DOCUMENT_HISTORY,
-                  msync_status_history(serve->store, &err), &err);
-    send_document(serve, MSYNC_DOCUMENT_ERRORS,
-                  msync_status_errors(serve->store, false, &err), &err);
-    send_document(serve, MSYNC_DOCUMENT_DISMISSED,
-                  msync_status_errors(serve->store, true, &err), &err);
+    report_send_document(serve, MSYNC_DOCUMENT_HISTORY,
+                         msync_status_history(serve->store, &err), &err);
+    report_send_document(serve, MSYNC_DOCUMENT_ERRORS,
+                         msync_status_errors(serve->store, false, &err), &err);
+    report_send_document(serve, MSYNC_DOCUMENT_DISMISSED,
+                         msync_status_errors(serve->store, true, &err), &err);
 }
 
 
@@ -141,7 +147,7 @@ msync_serve_report(msync_serve_t *serve, bool now)
 /* when the next run is due, and its date, which moves with the wall clock */
 
 static void
-plan_next(msync_serve_t *serve)
+report_plan_next(msync_serve_t *serve)
 {
     msync_sched_t    sched;
     msync_status_t  *status = &serve->status;
@@ -165,7 +171,7 @@ plan_next(msync_serve_t *serve)
 /* whether somebody has set the wall clock since the date was planned */
 
 static bool
-is_date_off(const msync_serve_t *serve)
+report_is_date_off(const msync_serve_t *serve)
 {
     int64_t  off;
 
@@ -199,7 +205,7 @@ msync_serve_refresh(msync_serve_t *serve)
 
     status->configured = msync_conf_complete(serve->conf);
     status->interval = serve->conf->interval;
-    plan_next(serve);
+    report_plan_next(serve);
 }
 
 
@@ -230,7 +236,7 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
-    off = is_date_off(serve);
+    off = report_is_date_off(serve);
 
     if (version == serve->version && !serve->written && !off) {
         return;

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
+#include "serve/document.h"
 #include "serve/requests.h"
-#include "serve/status.h"
 #include "store/dismiss.h"
 #include "store/send.h"
 
@@ -31,8 +29,6 @@ static bool requests_tables(const cJSON *body, const char ***tables,
     size_t *n);
 static int requests_count(int status, const char *name, int64_t n,
     char **reply);
-static int requests_refuse(int status, const char *variant, const char *text,
-    char **reply);
 
 
 int
@@ -43,17 +39,17 @@ msync_requests_answer(msync_store_t *store, msync_request_e request,
     cJSON  *json;
 
     if (request == MSYNC_REQUEST_PATIENTS) {
-        return requests_refuse(409, "PROTOCOL_V6", "This site speaks the "
-                               "protocol v6, which cannot look for patients "
-                               "at central; fetch one by its id instead.",
-                               reply);
+        return msync_document_refuse(409, "PROTOCOL_V6", "This site speaks the "
+                                     "protocol v6, which cannot look for "
+                                     "patients at central; fetch one by its id "
+                                     "instead.", reply);
     }
 
     json = cJSON_ParseWithLength(body, length);
 
     if (!cJSON_IsObject(json)) {
-        status = requests_refuse(400, "INVALID_REQUEST", "The body is not a "
-                                 "JSON object.", reply);
+        status = msync_document_refuse(400, "INVALID_REQUEST", "The body is "
+                                       "not a JSON object.", reply);
 
     } else {
         status = request == MSYNC_REQUEST_SEND
@@ -75,12 +71,12 @@ requests_dismiss(msync_store_t *store, const cJSON *body, char **reply)
     msync_dismiss_t  which;
 
     if (!requests_which(body, &which)) {
-        return requests_refuse(400, "INVALID_REQUEST", REQUESTS_DISMISS_FORM,
-                               reply);
+        return msync_document_refuse(400, "INVALID_REQUEST",
+                                     REQUESTS_DISMISS_FORM, reply);
     }
 
     if (msync_store_dismiss(store, &which, &n, &err) != MSYNC_OK) {
-        *reply = msync_status_error(&err);
+        *reply = msync_document_error(&err);
         return 500;
     }
 
@@ -135,8 +131,8 @@ requests_send(msync_store_t *store, const cJSON *body, char **reply)
     msync_err_t    err;
 
     if (!requests_tables(body, &tables, &n)) {
-        return requests_refuse(400, "INVALID_REQUEST", REQUESTS_SEND_FORM,
-                               reply);
+        return msync_document_refuse(400, "INVALID_REQUEST",
+                                     REQUESTS_SEND_FORM, reply);
     }
 
     unknown = NULL;
@@ -147,7 +143,7 @@ requests_send(msync_store_t *store, const cJSON *body, char **reply)
         requests_count(202, "queued", queued, reply);
 
     } else {
-        *reply = msync_status_error(&err);
+        *reply = msync_document_error(&err);
         status = unknown ? 400 : 500;
     }
 
@@ -203,25 +199,7 @@ requests_count(int status, const char *name, int64_t n, char **reply)
 
     json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, name, n);
-    *reply = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-
-    return status;
-}
-
-
-static int
-requests_refuse(int status, const char *variant, const char *text,
-    char **reply)
-{
-    cJSON  *json, *error;
-
-    json = cJSON_CreateObject();
-    error = cJSON_AddObjectToObject(json, "error");
-    cJSON_AddStringToObject(error, "variant", variant);
-    cJSON_AddStringToObject(error, "fullError", text);
-    *reply = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
+    *reply = msync_document_print(json);
 
     return status;
 }

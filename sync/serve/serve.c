@@ -26,6 +26,19 @@
 static volatile sig_atomic_t  stop;
 
 
+static void serve_log_to_nginx(void *data, int level, const char *line);
+static int serve_load_catalogue(msync_serve_t *serve, msync_err_t *err);
+static int serve_open_store(msync_serve_t *serve, msync_err_t *err);
+static void serve_show_failure(msync_serve_t *serve,
+    const msync_log_entry_t *before, msync_err_t *err);
+static void serve_open(msync_serve_t *serve);
+static int serve_next_wait(const msync_serve_t *serve);
+static void serve_wait(msync_serve_t *serve);
+static void serve_detach_log(void);
+static int serve_begin(msync_serve_t *serve);
+static void serve_end(msync_serve_t *serve);
+
+
 void
 msync_serve_stop(void)
 {
@@ -41,7 +54,7 @@ msync_serve_is_stopped(void)
 
 
 static void
-log_to_nginx(void *data, int level, const char *line)
+serve_log_to_nginx(void *data, int level, const char *line)
 {
     msync_serve_t  *serve = data;
 
@@ -51,7 +64,7 @@ log_to_nginx(void *data, int level, const char *line)
 
 
 static int
-load_catalogue(msync_serve_t *serve, msync_err_t *err)
+serve_load_catalogue(msync_serve_t *serve, msync_err_t *err)
 {
     if (serve->catalogue != NULL) {
         return MSYNC_OK;
@@ -68,12 +81,12 @@ load_catalogue(msync_serve_t *serve, msync_err_t *err)
 /* takes over the database: only one process may */
 
 static int
-open_store(msync_serve_t *serve, msync_err_t *err)
+serve_open_store(msync_serve_t *serve, msync_err_t *err)
 {
     int   rc, interrupted;
     long  holder;
 
-    if (load_catalogue(serve, err) != MSYNC_OK
+    if (serve_load_catalogue(serve, err) != MSYNC_OK
         || (serve->hardware_id[0] == '\0'
             && msync_conf_hardware_id(serve->conf, serve->hardware_id, err)
                != MSYNC_OK))
@@ -99,7 +112,7 @@ open_store(msync_serve_t *serve, msync_err_t *err)
                                         err) != MSYNC_OK
         || msync_store_site_get(serve->store, &serve->status.site, err)
            != MSYNC_OK
-        || msync_serve_take_kept(serve, err) != MSYNC_OK)
+        || msync_serve_load_queue(serve, err) != MSYNC_OK)
     {
         msync_store_close(&serve->store);
         return MSYNC_ERROR;
@@ -118,7 +131,7 @@ open_store(msync_serve_t *serve, msync_err_t *err)
 /* no run of the log: id -1 shows the error all the same */
 
 static void
-show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
+serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
     msync_err_t *err)
 {
     msync_log_entry_t  *entry = &serve->status.entry;
@@ -146,14 +159,14 @@ show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
 /* a database that cannot be opened is shown, and tried again */
 
 static void
-try_open(msync_serve_t *serve)
+serve_open(msync_serve_t *serve)
 {
     int                rc;
     msync_err_t        err;
     msync_log_entry_t  before = serve->status.entry;
 
     msync_err_clear(&err);
-    rc = open_store(serve, &err);
+    rc = serve_open_store(serve, &err);
 
     if (rc == MSYNC_OK) {
         msync_serve_refresh(serve);
@@ -161,7 +174,7 @@ try_open(msync_serve_t *serve)
         msync_serve_send_lists(serve);
 
         if (serve->password_err.variant != MSYNC_ERR_NONE) {
-            show_failure(serve, &before, &serve->password_err);
+            serve_show_failure(serve, &before, &serve->password_err);
 
         } else {
             msync_serve_report(serve, true);
@@ -178,13 +191,13 @@ try_open(msync_serve_t *serve)
 
     serve->open_at = msync_clock_monotonic() + OPEN_PAUSE;
 
-    show_failure(serve, &before, &err);
+    serve_show_failure(serve, &before, &err);
     msync_serve_refuse(serve, &err);
 }
 
 
 static int
-next_wait(const msync_serve_t *serve)
+serve_next_wait(const msync_serve_t *serve)
 {
     int64_t  now = msync_clock_monotonic(), wait = WATCH_PAUSE;
 
@@ -207,14 +220,14 @@ next_wait(const msync_serve_t *serve)
 
 
 static void
-wait_input(msync_serve_t *serve)
+serve_wait(msync_serve_t *serve)
 {
     struct pollfd  pfd;
 
     pfd.fd = msync_channel_fd(serve->channel);
     pfd.events = POLLIN;
 
-    (void) poll(&pfd, 1, next_wait(serve));
+    (void) poll(&pfd, 1, serve_next_wait(serve));
 }
 
 
@@ -222,7 +235,7 @@ wait_input(msync_serve_t *serve)
  * process, which no signal tells to reopen it */
 
 static void
-leave_log(void)
+serve_detach_log(void)
 {
     int  fd;
 
@@ -238,7 +251,7 @@ leave_log(void)
 
 
 static int
-begin(msync_serve_t *serve)
+serve_begin(msync_serve_t *serve)
 {
     msync_err_t    err;
     struct pollfd  pfd;
@@ -253,8 +266,8 @@ begin(msync_serve_t *serve)
         return MSYNC_ERROR;
     }
 
-    msync_log_set_sink(log_to_nginx, serve);
-    leave_log();
+    msync_log_set_sink(serve_log_to_nginx, serve);
+    serve_detach_log();
     pfd.fd = msync_channel_fd(serve->channel);
     pfd.events = POLLIN;
 
@@ -281,12 +294,12 @@ begin(msync_serve_t *serve)
 
 
 static void
-end(msync_serve_t *serve)
+serve_end(msync_serve_t *serve)
 {
     msync_serve_forget(serve);
 
     if (serve->store != NULL) {
-        msync_serve_leave(serve);
+        msync_serve_save_undone(serve);
     }
 
     msync_log_set_sink(NULL, NULL);
@@ -311,11 +324,11 @@ msync_serve(int fd)
     serve->lock = -1;
     serve->started = msync_clock_monotonic();
 
-    rc = begin(serve);
+    rc = serve_begin(serve);
 
     while (rc == MSYNC_OK && !serve->closed) {
         if (serve->store == NULL && serve->open_at <= msync_clock_monotonic()) {
-            try_open(serve);
+            serve_open(serve);
 
             /* what was asked of a run that is to be done again, too */
             msync_serve_receive(serve);
@@ -337,10 +350,10 @@ msync_serve(int fd)
             msync_serve_send_status(serve);
         }
 
-        wait_input(serve);
+        serve_wait(serve);
         msync_serve_receive(serve);
     }
 
-    end(serve);
+    serve_end(serve);
     return rc == MSYNC_ERROR ? 1 : 0;
 }

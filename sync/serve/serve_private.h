@@ -46,7 +46,7 @@ typedef struct {
     /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;
-    int64_t             leave_by;  /* when it ends in any case */
+    int64_t             stop_by;   /* when it ends in any case */
     int64_t             reported;
     int64_t             watched;
     int64_t             ended;     /* the latest run */
@@ -58,7 +58,7 @@ typedef struct {
     uint64_t            resent;    /* triggers below wait for what is due */
     int64_t             version;   /* of the database's content */
     bool                written;   /* it had changed at the last look */
-    bool                kept;      /* the database has what waits */
+    bool                queue_saved;  /* the database has what waits */
     bool                dirty;     /* the status is to be sent */
     bool                closed;
 } msync_serve_t;
@@ -88,7 +88,7 @@ bool msync_serve_password_changed(const msync_serve_t *serve);
 void msync_serve_receive(msync_serve_t *serve);
 /* does what a page asks for beside runs: pause, resume, settings; nothing
  * while a transaction is open, for these write, too */
-void msync_serve_attend(msync_serve_t *serve);
+void msync_serve_do_requests(msync_serve_t *serve);
 /* the database cannot be opened: answers all requests with the error or,
  * without one, those that have waited too long for its lock */
 void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
@@ -96,10 +96,11 @@ void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
 void msync_serve_forget(msync_serve_t *serve);
 /* the triggers that wait, into the database and from there: after an upgrade
  * the next helper belongs to an nginx that knows nothing of them */
-void msync_serve_keep(msync_serve_t *serve);
-int msync_serve_take_kept(msync_serve_t *serve, msync_err_t *err);
-/* this helper goes: keeps whatever was taken and is not done */
-void msync_serve_leave(msync_serve_t *serve);
+void msync_serve_save_queue(msync_serve_t *serve);
+int msync_serve_load_queue(msync_serve_t *serve, msync_err_t *err);
+/* before this helper ends: writes what nginx was told is taken and is not
+ * done, a pause, a retry and triggers, into the database */
+void msync_serve_save_undone(msync_serve_t *serve);
 
 /* work.c: runs */
 

@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "base/json.h"
+#include "serve/document.h"
 #include "serve/settings.h"
 #include "serve/status.h"
 #include "protocol/protocol.h"
@@ -38,44 +37,35 @@ typedef struct {
 } wish_t;
 
 
-static char *
-print(cJSON *json)
-{
-    char  *text;
-
-    text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
-
-    return text;
-}
-
-
-static int
-refuse(int status, const char *variant, const char *text, cJSON *fields,
-    char **reply)
-{
-    cJSON  *json, *error;
-
-    json = cJSON_CreateObject();
-    error = cJSON_AddObjectToObject(json, "error");
-    cJSON_AddStringToObject(error, "variant", variant);
-    cJSON_AddStringToObject(error, "fullError", text);
-
-    if (fields != NULL) {
-        cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(fields, true));
-    }
-
-    *reply = print(json);
-    return status;
-}
+static void settings_blame(wish_t *wish, const char *field, const char *reason);
+static void settings_free_text(char **text);
+static char *settings_text_of(const msync_json_slice_t *value);
+static void settings_take_url(wish_t *wish, const msync_json_slice_t *value);
+static bool settings_is_user_id(const char *text);
+static void settings_take_username(wish_t *wish,
+    const msync_json_slice_t *value);
+static void settings_take_password(wish_t *wish,
+    const msync_json_slice_t *value);
+static void settings_take_interval(wish_t *wish,
+    const msync_json_slice_t *value);
+static bool settings_is_object(const char *body, size_t length);
+static void settings_take_members(wish_t *wish, const char *body,
+    size_t length);
+static void settings_check_complete(wish_t *wish);
+static msync_conf_t *settings_copy_conf(const msync_conf_t *from);
+static bool settings_is_past(int64_t since, int64_t most);
+static int settings_while_asking(void *data, msync_err_t *err);
+static int settings_ask_central(wish_t *wish, msync_v5_site_t *site);
+static int settings_answer_test(const msync_v5_site_t *site, char **reply);
+static int settings_save_all(wish_t *wish, const msync_v5_site_t *site);
+static int settings_save(wish_t *wish, const msync_v5_site_t *site,
+    char **reply);
+static int settings_refuse_fields(const wish_t *wish, char **reply);
+static int settings_answer_wish(wish_t *wish, char **reply);
 
 
 static void
-blame(wish_t *wish, const char *field, const char *reason)
+settings_blame(wish_t *wish, const char *field, const char *reason)
 {
     cJSON_DeleteItemFromObject(wish->fields, field);
 
@@ -89,7 +79,7 @@ blame(wish_t *wish, const char *field, const char *reason)
 
 
 static void
-free_text(char **text)
+settings_free_text(char **text)
 {
     if (*text != NULL) {
         explicit_bzero(*text, strlen(*text));
@@ -100,13 +90,13 @@ free_text(char **text)
 
 
 /*
- * A string's value, for free_text(); NULL when it is none, has U+0000 or
- * something that is no character: that comes as U+FFFD and would be another
- * text than was meant.
+ * A string's value, for settings_free_text(); NULL when it is none, has U+0000
+ * or something that is no character: that comes as U+FFFD and would be
+ * another text than was meant.
  */
 
 static char *
-text_of(const msync_json_slice_t *value)
+settings_text_of(const msync_json_slice_t *value)
 {
     char    *text;
     bool     is_text;
@@ -130,31 +120,32 @@ text_of(const msync_json_slice_t *value)
 
 
 static void
-take_url(wish_t *wish, const msync_json_slice_t *value)
+settings_take_url(wish_t *wish, const msync_json_slice_t *value)
 {
     char        *text;
     msync_err_t  err;
     const char  *old = wish->settings->conf->url;
 
-    text = text_of(value);
+    text = settings_text_of(value);
 
     if (text == NULL
         || msync_conf_set_url(wish->conf, text, &err) != MSYNC_OK)
     {
-        blame(wish, "url", text != NULL ? err.text : "must be an address");
+        settings_blame(wish, "url",
+                       text != NULL ? err.text : "must be an address");
 
     } else if (old == NULL || strcmp(old, wish->conf->url) != 0) {
         wish->changed = true;
     }
 
-    free_text(&text);
+    settings_free_text(&text);
 }
 
 
 /* RFC 7617: a user-id holds neither a colon nor control characters */
 
 static bool
-is_user_id(const char *text)
+settings_is_user_id(const char *text)
 {
     const char  *p;
 
@@ -169,17 +160,17 @@ is_user_id(const char *text)
 
 
 static void
-take_username(wish_t *wish, const msync_json_slice_t *value)
+settings_take_username(wish_t *wish, const msync_json_slice_t *value)
 {
     char        *text;
     const char  *old = wish->settings->conf->username;
 
-    text = text_of(value);
+    text = settings_text_of(value);
 
-    if (text == NULL || !is_user_id(text)) {
-        blame(wish, "username", "must be the site name, without a colon and "
-              "control characters");
-        free_text(&text);
+    if (text == NULL || !settings_is_user_id(text)) {
+        settings_blame(wish, "username", "must be the site name, without a "
+                       "colon and control characters");
+        settings_free_text(&text);
         return;
     }
 
@@ -193,7 +184,7 @@ take_username(wish_t *wish, const msync_json_slice_t *value)
 
 
 static void
-take_password(wish_t *wish, const msync_json_slice_t *value)
+settings_take_password(wish_t *wish, const msync_json_slice_t *value)
 {
     char    *text;
     size_t   length;
@@ -202,11 +193,11 @@ take_password(wish_t *wish, const msync_json_slice_t *value)
         return;
     }
 
-    text = text_of(value);
+    text = settings_text_of(value);
     length = text != NULL ? strlen(text) : 0;
 
     if (length == 0 || length > MSYNC_PASSWORD_MAX) {
-        blame(wish, "password", "must be the site's password");
+        settings_blame(wish, "password", "must be the site's password");
 
     } else {
         msync_conf_hash_password(text, length, wish->conf->password_sha256);
@@ -214,12 +205,12 @@ take_password(wish_t *wish, const msync_json_slice_t *value)
         wish->changed = true;
     }
 
-    free_text(&text);
+    settings_free_text(&text);
 }
 
 
 static void
-take_interval(wish_t *wish, const msync_json_slice_t *value)
+settings_take_interval(wish_t *wish, const msync_json_slice_t *value)
 {
     double  seconds;
 
@@ -228,8 +219,8 @@ take_interval(wish_t *wish, const msync_json_slice_t *value)
     if (seconds < 0 || seconds > MSYNC_INTERVAL_MAX
         || seconds != floor(seconds))
     {
-        blame(wish, "intervalSeconds", "must be a whole number of seconds, "
-              "0 for no schedule");
+        settings_blame(wish, "intervalSeconds", "must be a whole number of "
+                       "seconds, 0 for no schedule");
         return;
     }
 
@@ -240,7 +231,7 @@ take_interval(wish_t *wish, const msync_json_slice_t *value)
 /* nothing of a body is taken that is not well-formed to its end */
 
 static bool
-is_object(const char *body, size_t length)
+settings_is_object(const char *body, size_t length)
 {
     msync_json_t        json;
     msync_json_slice_t  value;
@@ -253,7 +244,7 @@ is_object(const char *body, size_t length)
 
 
 static void
-take_members(wish_t *wish, const char *body, size_t length)
+settings_take_members(wish_t *wish, const char *body, size_t length)
 {
     char                key[MSYNC_JSON_KEY_MAX];
     msync_json_t        json;
@@ -264,26 +255,26 @@ take_members(wish_t *wish, const char *body, size_t length)
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
         if (strcmp(key, "url") == 0) {
-            take_url(wish, &value);
+            settings_take_url(wish, &value);
 
         } else if (strcmp(key, "username") == 0) {
-            take_username(wish, &value);
+            settings_take_username(wish, &value);
 
         } else if (strcmp(key, "password") == 0) {
-            take_password(wish, &value);
+            settings_take_password(wish, &value);
 
         } else if (strcmp(key, "intervalSeconds") == 0) {
-            take_interval(wish, &value);
+            settings_take_interval(wish, &value);
 
         } else {
-            blame(wish, key, "is not a setting");
+            settings_blame(wish, key, "is not a setting");
         }
     }
 }
 
 
 static void
-check_complete(wish_t *wish)
+settings_check_complete(wish_t *wish)
 {
     const msync_conf_t  *old = wish->settings->conf;
 
@@ -291,8 +282,8 @@ check_complete(wish_t *wish)
     if (old->url != NULL && wish->conf->url != NULL && !wish->password
         && !msync_conf_same_origin(old->url, wish->conf->url))
     {
-        blame(wish, "password", "is needed again, because the server's "
-              "address changes");
+        settings_blame(wish, "password", "is needed again, because the "
+                       "server's address changes");
     }
 
     if (!wish->changed && wish->request == MSYNC_REQUEST_SETTINGS) {
@@ -300,17 +291,17 @@ check_complete(wish_t *wish)
     }
 
     if (wish->conf->url == NULL) {
-        blame(wish, "url", "is needed");
+        settings_blame(wish, "url", "is needed");
     }
 
     if (wish->conf->username == NULL) {
-        blame(wish, "username", "is needed");
+        settings_blame(wish, "username", "is needed");
     }
 
     if (wish->conf->password_sha256[0] == '\0'
         && cJSON_GetObjectItem(wish->fields, "password") == NULL)
     {
-        blame(wish, "password", "is needed");
+        settings_blame(wish, "password", "is needed");
     }
 }
 
@@ -318,7 +309,7 @@ check_complete(wish_t *wish)
 /* a copy of the settings in force, to be changed */
 
 static msync_conf_t *
-copy_conf(const msync_conf_t *from)
+settings_copy_conf(const msync_conf_t *from)
 {
     msync_conf_t  *conf;
 
@@ -343,20 +334,20 @@ copy_conf(const msync_conf_t *from)
 
 
 static bool
-is_past(int64_t since, int64_t most)
+settings_is_past(int64_t since, int64_t most)
 {
     return msync_clock_monotonic() - since >= most;
 }
 
 
 static int
-while_asking(void *data, msync_err_t *err)
+settings_while_asking(void *data, msync_err_t *err)
 {
     wish_t                  *wish = data;
     const msync_settings_t  *settings = wish->settings;
 
-    if (is_past(wish->asked, MSYNC_SETTINGS_WAIT)
-        || is_past(settings->came, MSYNC_SETTINGS_LATE))
+    if (settings_is_past(wish->asked, MSYNC_SETTINGS_WAIT)
+        || settings_is_past(settings->came, MSYNC_SETTINGS_LATE))
     {
         return msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "mSupply central gave no whole answer in time, "
@@ -371,7 +362,7 @@ while_asking(void *data, msync_err_t *err)
 /* asks central whether these settings are right */
 
 static int
-ask_central(wish_t *wish, msync_v5_site_t *site)
+settings_ask_central(wish_t *wish, msync_v5_site_t *site)
 {
     int            rc = MSYNC_ERROR;
     char          *uuid = NULL;
@@ -379,7 +370,7 @@ ask_central(wish_t *wish, msync_v5_site_t *site)
     msync_transfer_t  *http;
 
     http = msync_transfer_create(wish->conf, wish->settings->hardware_id,
-                             wish->settings->fd, while_asking, wish,
+                             wish->settings->fd, settings_while_asking, wish,
                              &wish->err);
     if (http == NULL) {
         return MSYNC_ERROR;
@@ -418,7 +409,7 @@ done:
 
 
 static int
-answer_test(const msync_v5_site_t *site, char **reply)
+settings_answer_test(const msync_v5_site_t *site, char **reply)
 {
     cJSON  *json;
 
@@ -427,7 +418,7 @@ answer_test(const msync_v5_site_t *site, char **reply)
     cJSON_AddStringToObject(json, "siteName", site->name);
     cJSON_AddStringToObject(json, "initialisationStatus",
                             site->initialisation_status);
-    *reply = print(json);
+    *reply = msync_document_print(json);
 
     return 200;
 }
@@ -437,7 +428,7 @@ answer_test(const msync_v5_site_t *site, char **reply)
  * nobody waits for any more */
 
 static int
-save_all(wish_t *wish, const msync_v5_site_t *site)
+settings_save_all(wish_t *wish, const msync_v5_site_t *site)
 {
     msync_err_t     *err = &wish->err;
     msync_site_t     self;
@@ -462,7 +453,7 @@ save_all(wish_t *wish, const msync_v5_site_t *site)
         }
     }
 
-    if (is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+    if (settings_is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
         return msync_err_set(err, MSYNC_ERR_TIMEOUT, "the settings could not "
                              "be saved in time");
     }
@@ -472,7 +463,7 @@ save_all(wish_t *wish, const msync_v5_site_t *site)
 
 
 static int
-save(wish_t *wish, const msync_v5_site_t *site, char **reply)
+settings_save(wish_t *wish, const msync_v5_site_t *site, char **reply)
 {
     int             rc;
     msync_store_t  *store = wish->settings->store;
@@ -480,7 +471,7 @@ save(wish_t *wish, const msync_v5_site_t *site, char **reply)
     rc = msync_store_begin(store, &wish->err);
 
     if (rc == MSYNC_OK) {
-        rc = save_all(wish, site);
+        rc = settings_save_all(wish, site);
 
         if (rc != MSYNC_OK) {
             msync_store_rollback(store);
@@ -491,7 +482,7 @@ save(wish_t *wish, const msync_v5_site_t *site, char **reply)
     }
 
     if (rc != MSYNC_OK) {
-        *reply = msync_status_error(&wish->err);
+        *reply = msync_document_error(&wish->err);
         return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
     }
 
@@ -503,7 +494,7 @@ save(wish_t *wish, const msync_v5_site_t *site, char **reply)
     *reply = msync_status_settings(store, wish->conf,
                                    wish->settings->hardware_id, &wish->err);
     if (*reply == NULL) {
-        *reply = msync_status_error(&wish->err);
+        *reply = msync_document_error(&wish->err);
         return 500;
     }
 
@@ -511,39 +502,56 @@ save(wish_t *wish, const msync_v5_site_t *site, char **reply)
 }
 
 
+/* the "fields" tell what is not right with each */
+
 static int
-answer_wish(wish_t *wish, char **reply)
+settings_refuse_fields(const wish_t *wish, char **reply)
+{
+    cJSON  *json;
+
+    json = cJSON_CreateObject();
+    msync_document_add_error(json, "INVALID_REQUEST", wish->more
+                             ? "Some settings are not right, more than are "
+                               "named here; nothing was saved."
+                             : "Some settings are not right; nothing was "
+                               "saved.");
+    cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(wish->fields, true));
+    *reply = msync_document_print(json);
+
+    return 400;
+}
+
+
+static int
+settings_answer_wish(wish_t *wish, char **reply)
 {
     int              status;
     msync_v5_site_t  site;
 
-    if (is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
-        return refuse(504, "TIMEOUT", "The settings could not be checked in "
-                      "time and nothing was saved; try again in a moment.",
-                      NULL, reply);
+    if (settings_is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+        return msync_document_refuse(504, "TIMEOUT", "The settings could not "
+                                     "be checked in time and nothing was "
+                                     "saved; try again in a moment.", reply);
     }
 
     if (wish->request == MSYNC_REQUEST_INITIALISE
         && wish->settings->initialised)
     {
-        return refuse(409, "ALREADY_INITIALISED", "This site is initialised "
-                      "already; change its settings instead.", NULL, reply);
+        return msync_document_refuse(409, "ALREADY_INITIALISED", "This site is "
+                                     "initialised already; change its settings "
+                                     "instead.", reply);
     }
 
     if (cJSON_GetArraySize(wish->fields) > 0) {
-        return refuse(400, "INVALID_REQUEST", wish->more
-                      ? "Some settings are not right, more than are named "
-                        "here; nothing was saved."
-                      : "Some settings are not right; nothing was saved.",
-                      wish->fields, reply);
+        return settings_refuse_fields(wish, reply);
     }
 
     memset(&site, 0, sizeof(site));
 
     if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
-        && ask_central(wish, &site) != MSYNC_OK)
+        && settings_ask_central(wish, &site) != MSYNC_OK)
     {
-        *reply = msync_status_error(&wish->err);
+        *reply = msync_document_error(&wish->err);
         msync_v5_site_clear(&site);
 
         /* a central server that says nothing has not refused */
@@ -551,7 +559,8 @@ answer_wish(wish_t *wish, char **reply)
     }
 
     status = wish->request == MSYNC_REQUEST_TEST
-             ? answer_test(&site, reply) : save(wish, &site, reply);
+             ? settings_answer_test(&site, reply)
+             : settings_save(wish, &site, reply);
     msync_v5_site_clear(&site);
 
     return status;
@@ -569,21 +578,22 @@ msync_settings_answer(const msync_settings_t *settings,
     memset(&wish, 0, sizeof(wish));
     wish.settings = settings;
     wish.request = request;
-    wish.conf = copy_conf(settings->conf);
+    wish.conf = settings_copy_conf(settings->conf);
     wish.fields = cJSON_CreateObject();
 
-    object = is_object(body, length);
+    object = settings_is_object(body, length);
 
     if (object) {
-        take_members(&wish, body, length);
-        check_complete(&wish);
+        settings_take_members(&wish, body, length);
+        settings_check_complete(&wish);
     }
 
     explicit_bzero(body, length);
 
-    status = object ? answer_wish(&wish, reply)
-                    : refuse(400, "INVALID_REQUEST", "The body is not a JSON "
-                             "object in UTF-8.", NULL, reply);
+    status = object
+             ? settings_answer_wish(&wish, reply)
+             : msync_document_refuse(400, "INVALID_REQUEST", "The body is not "
+                                     "a JSON object in UTF-8.", reply);
 
     msync_conf_free(&wish.conf);
     cJSON_Delete(wish.fields);

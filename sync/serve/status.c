@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
+#include "serve/document.h"
 #include "serve/status.h"
 #include "base/clock.h"
 #include "store/buffer.h"
@@ -36,6 +35,23 @@ static const char  *const step_names[MSYNC_STEP_MAX] = {
 };
 
 
+static void status_add_time(cJSON *json, const char *name, int64_t ms);
+static void status_add_span(cJSON *json, int64_t started, int64_t finished,
+    bool duration);
+static void status_add_summary(cJSON *json, const char *name,
+    const msync_log_entry_t *entry);
+static void status_add_step(cJSON *json, msync_step_e which,
+    const msync_step_log_t *step);
+static void status_add_error(cJSON *json, msync_variant_e variant,
+    const char *text);
+static cJSON *status_of_run(const msync_log_entry_t *entry,
+    const msync_log_entry_t *success, bool running, bool will);
+static void status_add_to_list(list_t *list, cJSON *item);
+static void status_add_run(void *data, const msync_log_entry_t *entry);
+static void status_add_failed(void *data, const msync_failed_t *failed);
+static void status_add_text(cJSON *json, const char *name, const char *text);
+
+
 const char *
 msync_status_step_name(msync_step_e step)
 {
@@ -43,24 +59,8 @@ msync_status_step_name(msync_step_e step)
 }
 
 
-static char *
-print(cJSON *json)
-{
-    char  *text;
-
-    text = cJSON_PrintUnformatted(json);
-    cJSON_Delete(json);
-
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
-
-    return text;
-}
-
-
 static void
-add_time(cJSON *json, const char *name, int64_t ms)
+status_add_time(cJSON *json, const char *name, int64_t ms)
 {
     char  text[32];
 
@@ -74,12 +74,12 @@ add_time(cJSON *json, const char *name, int64_t ms)
 
 
 static void
-add_span(cJSON *json, int64_t started, int64_t finished, bool duration)
+status_add_span(cJSON *json, int64_t started, int64_t finished, bool duration)
 {
     int64_t  end;
 
-    add_time(json, "started", started);
-    add_time(json, "finished", finished);
+    status_add_time(json, "started", started);
+    status_add_time(json, "finished", finished);
 
     if (duration) {
         end = finished ? finished : msync_clock_wall();
@@ -90,20 +90,21 @@ add_span(cJSON *json, int64_t started, int64_t finished, bool duration)
 
 
 static void
-add_summary(cJSON *json, const char *name, const msync_log_entry_t *entry)
+status_add_summary(cJSON *json, const char *name,
+    const msync_log_entry_t *entry)
 {
     if (entry->id == 0) {
         cJSON_AddNullToObject(json, name);
 
     } else {
-        add_span(cJSON_AddObjectToObject(json, name), entry->started,
-                 entry->finished, true);
+        status_add_span(cJSON_AddObjectToObject(json, name), entry->started,
+                        entry->finished, true);
     }
 }
 
 
 static void
-add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
+status_add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
 {
     cJSON  *object;
 
@@ -113,8 +114,8 @@ add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
     }
 
     object = cJSON_AddObjectToObject(json, step_names[which]);
-    add_span(object, step->started, step->finished,
-             which == MSYNC_STEP_PREPARE);
+    status_add_span(object, step->started, step->finished,
+                    which == MSYNC_STEP_PREPARE);
 
     if (which != MSYNC_STEP_PREPARE) {
         if (step->total < 0) {
@@ -130,23 +131,19 @@ add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
 
 
 static void
-add_error(cJSON *json, msync_variant_e variant, const char *text)
+status_add_error(cJSON *json, msync_variant_e variant, const char *text)
 {
-    cJSON  *error;
-
     if (variant == MSYNC_ERR_NONE) {
         cJSON_AddNullToObject(json, "error");
-        return;
-    }
 
-    error = cJSON_AddObjectToObject(json, "error");
-    cJSON_AddStringToObject(error, "variant", msync_err_variant(variant));
-    cJSON_AddStringToObject(error, "fullError", text);
+    } else {
+        msync_document_add_error(json, msync_err_variant(variant), text);
+    }
 }
 
 
 static cJSON *
-sync_status(const msync_log_entry_t *entry, const msync_log_entry_t *success,
+status_of_run(const msync_log_entry_t *entry, const msync_log_entry_t *success,
     bool running, bool will)
 {
     int     i;
@@ -156,22 +153,22 @@ sync_status(const msync_log_entry_t *entry, const msync_log_entry_t *success,
     cJSON_AddBoolToObject(json, "isSyncing", running && !will);
 
     if (running && will) {
-        add_error(json, MSYNC_ERR_HELPER_STOPPED,
-                  msync_err_advice(MSYNC_ERR_HELPER_STOPPED));
+        status_add_error(json, MSYNC_ERR_HELPER_STOPPED,
+                         msync_err_advice(MSYNC_ERR_HELPER_STOPPED));
     } else {
-        add_error(json, entry->variant, entry->text);
+        status_add_error(json, entry->variant, entry->text);
     }
 
     cJSON_AddNumberToObject(json, "warningThreshold", WARNING_DAYS);
     cJSON_AddNumberToObject(json, "errorThreshold", ERROR_DAYS);
-    add_summary(json, "summary", entry);
+    status_add_summary(json, "summary", entry);
 
     if (success != NULL) {
-        add_summary(json, "lastSuccessfulSync", success);
+        status_add_summary(json, "lastSuccessfulSync", success);
     }
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
-        add_step(json, i, &entry->steps[i]);
+        status_add_step(json, i, &entry->steps[i]);
     }
 
     return json;
@@ -201,8 +198,9 @@ msync_status_document(const msync_status_t *status, bool will)
                             status->queue);
     cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
     cJSON_AddNumberToObject(json, "intervalSeconds", status->interval);
-    add_time(json, "nextSync", will ? 0 : status->next_sync);
-    add_time(json, "databaseLockedSince", will ? 0 : status->locked_since);
+    status_add_time(json, "nextSync", will ? 0 : status->next_sync);
+    status_add_time(json, "databaseLockedSince",
+                    will ? 0 : status->locked_since);
     cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
     cJSON_AddStringToObject(json, "protocol", PROTOCOL);
 
@@ -211,12 +209,12 @@ msync_status_document(const msync_status_t *status, bool will)
 
     } else {
         cJSON_AddItemToObject(json, "syncStatus",
-                              sync_status(&status->entry, &status->success,
-                                          status->running, will));
+                              status_of_run(&status->entry, &status->success,
+                                            status->running, will));
     }
 
     /* the module puts the opening brace and its own members before it */
-    text = print(json);
+    text = msync_document_print(json);
     memmove(text, text + 1, strlen(text));
 
     return text;
@@ -226,7 +224,7 @@ msync_status_document(const msync_status_t *status, bool will)
 /* takes over the item; what does not fit any more is left out */
 
 static void
-list_add(list_t *list, cJSON *item)
+status_add_to_list(list_t *list, cJSON *item)
 {
     char    *text;
     size_t   length;
@@ -247,19 +245,19 @@ list_add(list_t *list, cJSON *item)
 
 
 static void
-add_run(void *data, const msync_log_entry_t *entry)
+status_add_run(void *data, const msync_log_entry_t *entry)
 {
     cJSON  *json;
 
-    json = sync_status(entry, NULL, entry->finished == 0, false);
+    json = status_of_run(entry, NULL, entry->finished == 0, false);
     cJSON_AddNumberToObject(json, "id", entry->id);
 
     if (entry->repeated > 1) {
         cJSON_AddNumberToObject(json, "repeated", entry->repeated);
-        add_time(json, "firstStarted", entry->first_started);
+        status_add_time(json, "firstStarted", entry->first_started);
     }
 
-    list_add(data, json);
+    status_add_to_list(data, json);
 }
 
 
@@ -273,20 +271,20 @@ msync_status_history(msync_store_t *store, msync_err_t *err)
     runs.array = cJSON_AddArrayToObject(json, "runs");
     runs.left = MSYNC_LIST_MAX - LIST_HEAD;
 
-    if (msync_store_log_history(store, MSYNC_HISTORY_RUNS, add_run, &runs,
-                                err)
+    if (msync_store_log_history(store, MSYNC_HISTORY_RUNS, status_add_run,
+                                &runs, err)
         != MSYNC_OK)
     {
         cJSON_Delete(json);
         return NULL;
     }
 
-    return print(json);
+    return msync_document_print(json);
 }
 
 
 static void
-add_failed(void *data, const msync_failed_t *failed)
+status_add_failed(void *data, const msync_failed_t *failed)
 {
     cJSON  *json;
 
@@ -309,7 +307,7 @@ add_failed(void *data, const msync_failed_t *failed)
 
     cJSON_AddNumberToObject(json, "tries", failed->tries);
     cJSON_AddBoolToObject(json, "dismissed", failed->dismissed);
-    list_add(data, json);
+    status_add_to_list(data, json);
 }
 
 
@@ -334,19 +332,19 @@ msync_status_errors(msync_store_t *store, bool dismissed, msync_err_t *err)
     errors.left = MSYNC_LIST_FAILED - LIST_HEAD;
 
     if (msync_store_buffer_errors(store, dismissed, MSYNC_ERRORS_MAX,
-                                  add_failed, &errors, err)
+                                  status_add_failed, &errors, err)
         != MSYNC_OK)
     {
         cJSON_Delete(json);
         return NULL;
     }
 
-    return print(json);
+    return msync_document_print(json);
 }
 
 
 static void
-add_text(cJSON *json, const char *name, const char *text)
+status_add_text(cJSON *json, const char *name, const char *text)
 {
     if (text == NULL || *text == '\0') {
         cJSON_AddNullToObject(json, name);
@@ -375,12 +373,12 @@ msync_status_settings(msync_store_t *store, const msync_conf_t *conf,
     }
 
     json = cJSON_CreateObject();
-    add_text(json, "url", conf->url);
-    add_text(json, "username", conf->username);
+    status_add_text(json, "url", conf->url);
+    status_add_text(json, "username", conf->username);
     cJSON_AddNumberToObject(json, "intervalSeconds", conf->interval);
     cJSON_AddBoolToObject(json, "passwordSet",
                           conf->password_sha256[0] != '\0');
-    add_text(json, "hardwareId", hardware_id);
+    status_add_text(json, "hardwareId", hardware_id);
 
     if (site >= 0) {
         cJSON_AddNumberToObject(json, "siteId", site);
@@ -388,22 +386,8 @@ msync_status_settings(msync_store_t *store, const msync_conf_t *conf,
         cJSON_AddNullToObject(json, "siteId");
     }
 
-    add_text(json, "siteName", name);
+    status_add_text(json, "siteName", name);
     msync_free(&name);
 
-    return print(json);
-}
-
-
-char *
-msync_status_error(const msync_err_t *err)
-{
-    char    text[MSYNC_ERR_TEXT_MAX + 512];
-    cJSON  *json;
-
-    json = cJSON_CreateObject();
-    add_error(json, err->variant,
-              msync_err_full(err, text, sizeof(text)));
-
-    return print(json);
+    return msync_document_print(json);
 }

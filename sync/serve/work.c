@@ -89,7 +89,7 @@ msync_serve_work(msync_serve_t *serve)
     bool             due;
     msync_trigger_t  trigger;
 
-    msync_serve_attend(serve);
+    msync_serve_do_requests(serve);
 
     if (serve->closed || work_retry(serve)) {
         return;
@@ -223,8 +223,8 @@ work_start(msync_serve_t *serve, msync_does_e does,
 
     msync_queue_done(&serve->queue, trigger);
 
-    if (serve->kept) {
-        msync_serve_keep(serve);
+    if (serve->queue_saved) {
+        msync_serve_save_queue(serve);
     }
 
     msync_serve_refresh(serve);
@@ -330,7 +330,7 @@ work_hook(void *data, msync_err_t *err)
         serve->dirty = true;
     }
 
-    msync_serve_attend(serve);
+    msync_serve_do_requests(serve);
 
     if (serve->dirty) {
         msync_serve_report(serve, false);

@@ -142,7 +142,7 @@ the_later_of_pause_and_resume_counts(void **state)
     /* one that goes with its helper is said again to the next one */
     assert_int_equal(queue.done[MSYNC_COMMAND_PAUSE], 0);
     assert_int_equal(queue.done[MSYNC_COMMAND_RESUME], 0);
-    msync_queue_pause_kept(&queue);
+    msync_queue_pause_saved(&queue);
     assert_false(queue.pause_known);
     assert_int_equal(queue.done[MSYNC_COMMAND_PAUSE], 3);
     assert_int_equal(queue.done[MSYNC_COMMAND_RESUME], 2);

@@ -1,0 +1,27 @@
+/*
+ * JSON documents that people and nginx read, as text.
+ */
+
+#ifndef MSYNC_DOCUMENT_H
+#define MSYNC_DOCUMENT_H
+
+#include <cjson/cJSON.h>
+
+#include "base/err.h"
+
+/* Takes over `json` and gives its text, never NULL; msync_free it. */
+char *msync_document_print(cJSON *json);
+
+/* The member "error": {"variant", "fullError"}. */
+void msync_document_add_error(cJSON *json, const char *variant,
+    const char *text);
+
+/* {"error": {"variant", "fullError"}}, never NULL; msync_free it. */
+char *msync_document_error(const msync_err_t *err);
+
+/* The same as the answer of a request, in words of the caller's; returns
+ * `status`. */
+int msync_document_refuse(int status, const char *variant, const char *text,
+    char **reply);
+
+#endif /* MSYNC_DOCUMENT_H */
