@@ -16,8 +16,12 @@
 #include "serve/serve.h"
 
 
+static void main_on_signal(int number);
+static void main_set_signals(void);
+
+
 static void
-on_signal(int number)
+main_on_signal(int number)
 {
     (void) number;
     msync_serve_stop();
@@ -26,7 +30,7 @@ on_signal(int number)
 
 
 static void
-set_signals(void)
+main_set_signals(void)
 {
     struct sigaction  action;
 
@@ -34,7 +38,7 @@ set_signals(void)
     sigemptyset(&action.sa_mask);
 
     /* no SA_RESTART: poll has to return */
-    action.sa_handler = on_signal;
+    action.sa_handler = main_on_signal;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGQUIT, &action, NULL);
@@ -50,7 +54,7 @@ main(int argc, char **argv)
 {
     cJSON_Hooks  hooks = { msync_alloc, free };
 
-    set_signals();
+    main_set_signals();
 
     /* what cJSON reads and writes has limits; without these, a record that
      * memory is lacking for would look like one that is not valid */

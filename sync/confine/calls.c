@@ -231,6 +231,10 @@ static const struct sock_filter  calls_tail[] = {
 };
 
 
+static struct sock_filter *calls_append(struct sock_filter *end,
+    const struct sock_filter *code, size_t size);
+
+
 static struct sock_filter *
 calls_append(struct sock_filter *end, const struct sock_filter *code,
     size_t size)

@@ -56,6 +56,20 @@ typedef struct {
 } pulling_t;
 
 
+static int steps_check_restored(pulling_t *pull, const msync_batch_t *batch,
+    int64_t *max, msync_err_t *err);
+static int steps_keep_cursor(pulling_t *pull, int64_t had, msync_err_t *err);
+static int steps_store_batch(pulling_t *pull, const msync_batch_t *batch,
+    msync_err_t *err);
+static int steps_empty_buffer(msync_steps_t *steps, msync_err_t *err);
+static int steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err);
+static int steps_take_batch(pulling_t *pull, msync_batch_t *batch,
+    msync_err_t *err);
+static int steps_pull_batch(pulling_t *pull, msync_err_t *err);
+static int steps_pull_cursor(pulling_t *pull, msync_err_t *err);
+static int steps_while_integrating(void *data, msync_err_t *err);
+
+
 const char *
 msync_step_title(msync_step_e step)
 {
@@ -574,7 +588,7 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
 
 
 static int
-while_integrating(void *data, msync_err_t *err)
+steps_while_integrating(void *data, msync_err_t *err)
 {
     int64_t            seen;
     msync_steps_t     *steps = data;
@@ -605,7 +619,7 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
     /* a first sync may have left nothing in the buffer */
     if ((step->total > 0 || filling)
         && msync_integrate(steps->store, steps->catalogue,
-                           steps->plan->whole, while_integrating, steps,
+                           steps->plan->whole, steps_while_integrating, steps,
                            result, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

@@ -21,6 +21,14 @@
 /* servers and the proxies before them cap bodies, 2 MB have been seen */
 #define PUSH_OCTETS  1000000
 
+
+static int push_set_aside(msync_push_t *push, msync_err_t *err);
+static int push_one_batch(msync_push_t *push, msync_err_t *err);
+static int push_end(msync_push_t *push, msync_err_t *err);
+static int push_all(msync_push_t *push, msync_err_t *err);
+static int push_close(msync_push_t *push, msync_err_t *err);
+
+
 static int
 push_set_aside(msync_push_t *push, msync_err_t *err)
 {

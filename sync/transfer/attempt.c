@@ -22,31 +22,32 @@
 #define HTTP_LINE_MAX    512
 
 
-static CURLcode http_options(msync_transfer_attempt_t *t,
+static CURLcode attempt_options(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
-static long http_buffer(const msync_transfer_t *http);
-static CURLcode http_options_session(CURL *easy, const msync_transfer_t *http);
-static CURLcode http_options_request(CURL *easy,
+static long attempt_buffer(const msync_transfer_t *http);
+static CURLcode attempt_options_session(CURL *easy,
+    const msync_transfer_t *http);
+static CURLcode attempt_options_request(CURL *easy,
     const msync_transfer_request_t *req);
-static struct curl_slist *http_headers(const msync_transfer_t *http,
+static struct curl_slist *attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
-static CURLcode http_run(msync_transfer_attempt_t *t, msync_err_t *err);
-static CURLcode http_result(CURLM *multi);
-static void http_count(msync_transfer_attempt_t *t);
-static void http_describe(msync_transfer_attempt_t *t);
-static char *http_without_user(const char *url);
-static size_t http_on_body(char *data, size_t size, size_t n, void *arg);
-static size_t http_on_header(char *data, size_t size, size_t n, void *arg);
-static void http_header(msync_transfer_attempt_t *t, const char *data,
+static CURLcode attempt_run(msync_transfer_attempt_t *t, msync_err_t *err);
+static CURLcode attempt_result(CURLM *multi);
+static void attempt_count(msync_transfer_attempt_t *t);
+static void attempt_describe(msync_transfer_attempt_t *t);
+static char *attempt_without_user(const char *url);
+static size_t attempt_on_body(char *data, size_t size, size_t n, void *arg);
+static size_t attempt_on_header(char *data, size_t size, size_t n, void *arg);
+static void attempt_header(msync_transfer_attempt_t *t, const char *data,
     size_t n);
-static int http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose);
-static int http_on_ready(void *arg, char *to, char *from, int port,
+static int attempt_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose);
+static int attempt_on_ready(void *arg, char *to, char *from, int port,
     int local);
-static int http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+static int attempt_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     curl_off_t planned, curl_off_t out);
-static int http_on_octets(CURL *easy, curl_infotype type, char *data,
+static int attempt_on_octets(CURL *easy, curl_infotype type, char *data,
     size_t n, void *arg);
-static bool http_reserve(msync_transfer_attempt_t *t, size_t n);
+static bool attempt_reserve(msync_transfer_attempt_t *t, size_t n);
 
 
 int
@@ -64,22 +65,22 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->heavy = req->heavy;
 
     curl_easy_reset(http->easy);
-    headers = http_headers(http, req);
+    headers = attempt_headers(http, req);
 
-    code = headers ? http_options(t, req) : CURLE_OUT_OF_MEMORY;
+    code = headers ? attempt_options(t, req) : CURLE_OUT_OF_MEMORY;
 
     if (code == CURLE_OK) {
         code = curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
     }
 
     if (code == CURLE_OK) {
-        code = http_run(t, err);
+        code = attempt_run(t, err);
         code = t->torn ? CURLE_GOT_NOTHING : code;
-        http_count(t);
+        attempt_count(t);
     }
 
     if (code == CURLE_OK) {
-        http_describe(t);
+        attempt_describe(t);
         msync_log(MSYNC_LOG_DEBUG, "%s %s: %d, %zu octets", req->method,
                   t->url, t->res->status, t->res->length);
 
@@ -122,7 +123,8 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
 
 static CURLcode
-http_options(msync_transfer_attempt_t *t, const msync_transfer_request_t *req)
+attempt_options(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req)
 {
     CURL          *easy;
     CURLcode       rc;
@@ -131,30 +133,30 @@ http_options(msync_transfer_attempt_t *t, const msync_transfer_request_t *req)
     http = t->http;
     easy = http->easy;
 
-    rc = http_options_session(easy, http);
+    rc = attempt_options_session(easy, http);
 
     if (rc == CURLE_OK) {
-        rc = http_options_request(easy, req);
+        rc = attempt_options_request(easy, req);
     }
 
     http_set(rc, easy, CURLOPT_URL, t->url);
     http_set(rc, easy, CURLOPT_ERRORBUFFER, t->error);
-    http_set(rc, easy, CURLOPT_WRITEFUNCTION, http_on_body);
+    http_set(rc, easy, CURLOPT_WRITEFUNCTION, attempt_on_body);
     http_set(rc, easy, CURLOPT_WRITEDATA, t);
-    http_set(rc, easy, CURLOPT_HEADERFUNCTION, http_on_header);
+    http_set(rc, easy, CURLOPT_HEADERFUNCTION, attempt_on_header);
     http_set(rc, easy, CURLOPT_HEADERDATA, t);
-    http_set(rc, easy, CURLOPT_PREREQFUNCTION, http_on_ready);
+    http_set(rc, easy, CURLOPT_PREREQFUNCTION, attempt_on_ready);
     http_set(rc, easy, CURLOPT_PREREQDATA, t);
-    http_set(rc, easy, CURLOPT_SOCKOPTFUNCTION, http_on_socket);
+    http_set(rc, easy, CURLOPT_SOCKOPTFUNCTION, attempt_on_socket);
     http_set(rc, easy, CURLOPT_SOCKOPTDATA, http);
     http_set(rc, easy, CURLOPT_NOPROGRESS, 0L);
-    http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, http_on_progress);
+    http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, attempt_on_progress);
     http_set(rc, easy, CURLOPT_XFERINFODATA, t);
 
     /* the only figures of libcurl that count each octet once */
 
     http_set(rc, easy, CURLOPT_VERBOSE, 1L);
-    http_set(rc, easy, CURLOPT_DEBUGFUNCTION, http_on_octets);
+    http_set(rc, easy, CURLOPT_DEBUGFUNCTION, attempt_on_octets);
     http_set(rc, easy, CURLOPT_DEBUGDATA, t);
 
     if (req->auth) {
@@ -171,7 +173,7 @@ http_options(msync_transfer_attempt_t *t, const msync_transfer_request_t *req)
  * even within an answer, http_pace keeps it from one to the next */
 
 static long
-http_buffer(const msync_transfer_t *http)
+attempt_buffer(const msync_transfer_t *http)
 {
     if (http->limit_rate <= 0 || http->limit_rate / 100 >= HTTP_BUFFER) {
         return HTTP_BUFFER;
@@ -183,7 +185,7 @@ http_buffer(const msync_transfer_t *http)
 
 
 static CURLcode
-http_options_session(CURL *easy, const msync_transfer_t *http)
+attempt_options_session(CURL *easy, const msync_transfer_t *http)
 {
     long      verify;
     CURLcode  rc;
@@ -196,7 +198,7 @@ http_options_session(CURL *easy, const msync_transfer_t *http)
     http_set(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
     http_set(rc, easy, CURLOPT_ACCEPT_ENCODING, "");
     http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
-    http_set(rc, easy, CURLOPT_BUFFERSIZE, http_buffer(http));
+    http_set(rc, easy, CURLOPT_BUFFERSIZE, attempt_buffer(http));
     http_set(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
     http_set(rc, easy, CURLOPT_TCP_KEEPIDLE, HTTP_KEEPALIVE);
     http_set(rc, easy, CURLOPT_TCP_KEEPINTVL, HTTP_KEEPALIVE);
@@ -232,7 +234,7 @@ http_options_session(CURL *easy, const msync_transfer_t *http)
 
 
 static CURLcode
-http_options_request(CURL *easy, const msync_transfer_request_t *req)
+attempt_options_request(CURL *easy, const msync_transfer_request_t *req)
 {
     CURLcode  rc;
 
@@ -264,7 +266,8 @@ http_options_request(CURL *easy, const msync_transfer_request_t *req)
 
 
 static struct curl_slist *
-http_headers(const msync_transfer_t *http, const msync_transfer_request_t *req)
+attempt_headers(const msync_transfer_t *http,
+    const msync_transfer_request_t *req)
 {
     char                lines[9][HTTP_LINE_MAX];
     size_t              i, n;
@@ -310,7 +313,7 @@ http_headers(const msync_transfer_t *http, const msync_transfer_request_t *req)
 
 
 static CURLcode
-http_run(msync_transfer_attempt_t *t, msync_err_t *err)
+attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
 {
     int         running;
     CURLM      *multi;
@@ -332,7 +335,7 @@ http_run(msync_transfer_attempt_t *t, msync_err_t *err)
         }
 
         if (running == 0) {
-            code = http_result(multi);
+            code = attempt_result(multi);
             break;
         }
 
@@ -372,7 +375,7 @@ http_run(msync_transfer_attempt_t *t, msync_err_t *err)
 
 
 static int
-http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+attempt_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
     msync_transfer_t  *http = arg;
 
@@ -385,7 +388,7 @@ http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 
 
 static CURLcode
-http_result(CURLM *multi)
+attempt_result(CURLM *multi)
 {
     int       left;
     CURLMsg  *msg;
@@ -401,7 +404,7 @@ http_result(CURLM *multi)
 
 
 static void
-http_count(msync_transfer_attempt_t *t)
+attempt_count(msync_transfer_attempt_t *t)
 {
     long  connects;
 
@@ -414,7 +417,7 @@ http_count(msync_transfer_attempt_t *t)
 
 
 static void
-http_describe(msync_transfer_attempt_t *t)
+attempt_describe(msync_transfer_attempt_t *t)
 {
     long                    status;
     char                   *type, *to;
@@ -435,7 +438,7 @@ http_describe(msync_transfer_attempt_t *t)
     (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
 
     if (to) {
-        t->redirect = http_without_user(to);
+        t->redirect = attempt_without_user(to);
     }
 
     res->status = (int) status;
@@ -456,7 +459,7 @@ http_describe(msync_transfer_attempt_t *t)
  * it made absolute; nobody may see them there, and they are not needed */
 
 static char *
-http_without_user(const char *url)
+attempt_without_user(const char *url)
 {
     char   *part, *text;
     CURLU  *parts;
@@ -483,7 +486,7 @@ http_without_user(const char *url)
 
 
 static size_t
-http_on_body(char *data, size_t size, size_t n, void *arg)
+attempt_on_body(char *data, size_t size, size_t n, void *arg)
 {
     msync_transfer_attempt_t  *t = arg;
 
@@ -495,7 +498,7 @@ http_on_body(char *data, size_t size, size_t n, void *arg)
         return 0;
     }
 
-    if (!http_reserve(t, n)) {
+    if (!attempt_reserve(t, n)) {
         t->no_memory = true;
         return 0;
     }
@@ -509,14 +512,14 @@ http_on_body(char *data, size_t size, size_t n, void *arg)
 
 
 static size_t
-http_on_header(char *data, size_t size, size_t n, void *arg)
+attempt_on_header(char *data, size_t size, size_t n, void *arg)
 {
     msync_transfer_attempt_t  *t = arg;
 
     n *= size;
     t->active = msync_clock_monotonic();
     msync_transfer_gzip_header(t, data, n);
-    http_header(t, data, n);
+    attempt_header(t, data, n);
 
     return n;
 }
@@ -525,7 +528,7 @@ http_on_header(char *data, size_t size, size_t n, void *arg)
 /* also those of a proxy that was asked for a way to the server */
 
 static void
-http_header(msync_transfer_attempt_t *t, const char *data, size_t n)
+attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 {
     char  line[HTTP_LINE_MAX];
 
@@ -554,7 +557,7 @@ http_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 /* connected, the request goes out next */
 
 static int
-http_on_ready(void *arg, char *to, char *from, int port, int local)
+attempt_on_ready(void *arg, char *to, char *from, int port, int local)
 {
     msync_transfer_attempt_t  *t = arg;
 
@@ -578,7 +581,7 @@ http_on_ready(void *arg, char *to, char *from, int port, int local)
 
 
 static int
-http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
+attempt_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     curl_off_t planned, curl_off_t out)
 {
     msync_transfer_attempt_t  *t = arg;
@@ -596,7 +599,7 @@ http_on_progress(void *arg, curl_off_t expected, curl_off_t in,
 
 
 static int
-http_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
+attempt_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
     void *arg)
 {
     msync_transfer_attempt_t  *t = arg;
@@ -618,7 +621,7 @@ http_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
 /* makes room for n octets and a NUL; the size is bounded by max_response */
 
 static bool
-http_reserve(msync_transfer_attempt_t *t, size_t n)
+attempt_reserve(msync_transfer_attempt_t *t, size_t n)
 {
     char    *grown;
     size_t   size;

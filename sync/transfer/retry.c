@@ -22,7 +22,7 @@ static long retry_asked(const msync_transfer_attempt_t *t);
 static long retry_pause(const msync_transfer_t *http, long first,
     long most, unsigned n);
 static long retry_random(long below);
-static bool http_redirect_allowed(const char *from, const char *to);
+static bool retry_redirect_allowed(const char *from, const char *to);
 
 
 bool
@@ -104,7 +104,7 @@ msync_transfer_redirect(const msync_transfer_attempt_t *t,
                              "%s answered with a redirect (HTTP status %d) "
                              "that leads nowhere", from, t->res->status);
 
-    } else if (!http_redirect_allowed(t->url, t->redirect)) {
+    } else if (!retry_redirect_allowed(t->url, t->redirect)) {
         (void) msync_transfer_where(t->redirect, to, sizeof(to));
         (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
                              "%s redirects to another server, %s, which was "
@@ -250,7 +250,7 @@ retry_random(long below)
 /* the same scheme, host and port, or https of the same host */
 
 static bool
-http_redirect_allowed(const char *from, const char *to)
+retry_redirect_allowed(const char *from, const char *to)
 {
     msync_conf_origin_t  a, b;
 

@@ -21,16 +21,18 @@
                                       hash */
 
 
-static int http_try(msync_transfer_t *http, const msync_transfer_request_t *req,
-    msync_transfer_response_t *res, msync_err_t *err);
-static int http_pace(msync_transfer_t *http,
+static int transfer_request(msync_transfer_t *http,
+    const msync_transfer_request_t *req, msync_transfer_response_t *res,
+    msync_err_t *err);
+static int transfer_pace(msync_transfer_t *http,
     const msync_transfer_counters_t *before, int64_t began, msync_err_t *err);
-static int http_attempt(msync_transfer_attempt_t *t,
+static int transfer_attempt(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, msync_err_t *err);
-static int http_check(const msync_transfer_request_t *req, msync_err_t *err);
-static void http_blank(const msync_transfer_t *http,
+static int transfer_check(const msync_transfer_request_t *req,
+    msync_err_t *err);
+static void transfer_blank(const msync_transfer_t *http,
     msync_transfer_response_t *res);
-static bool http_is_redirect(int status);
+static bool transfer_is_redirect(int status);
 
 
 msync_transfer_t *
@@ -134,17 +136,17 @@ msync_transfer_request(msync_transfer_t *http,
 
     memset(res, 0, sizeof(*res));
 
-    if (http_check(req, err) != MSYNC_OK) {
+    if (transfer_check(req, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     gzip = msync_transfer_gzip(http, req, &packed, &body);
-    rc = http_try(http, &packed, res, err);
+    rc = transfer_request(http, &packed, res, err);
 
     if (gzip && rc == MSYNC_OK && res->status == 415) {
         msync_transfer_gzip_refused(http, req->url);
         msync_transfer_response_clear(res);
-        rc = http_try(http, req, res, err);
+        rc = transfer_request(http, req, res, err);
     }
 
     free(body);
@@ -156,7 +158,7 @@ msync_transfer_request(msync_transfer_t *http,
 /* until it went well, or is not to be tried again */
 
 static int
-http_try(msync_transfer_t *http, const msync_transfer_request_t *req,
+transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err)
 {
     int                     rc;
@@ -177,10 +179,10 @@ http_try(msync_transfer_t *http, const msync_transfer_request_t *req,
 
         began = msync_clock_monotonic();
         before = http->counters;
-        rc = http_attempt(&t, req, err);
+        rc = transfer_attempt(&t, req, err);
 
         if (rc == MSYNC_OK
-            && http_pace(http, &before, began, err) != MSYNC_OK)
+            && transfer_pace(http, &before, began, err) != MSYNC_OK)
         {
             msync_transfer_response_clear(res);
             return MSYNC_ERROR;
@@ -371,7 +373,7 @@ msync_transfer_where(const char *url, char *buf, size_t size)
  */
 
 static int
-http_pace(msync_transfer_t *http, const msync_transfer_counters_t *before,
+transfer_pace(msync_transfer_t *http, const msync_transfer_counters_t *before,
     int64_t began, msync_err_t *err)
 {
     int64_t  in, out, due;
@@ -392,8 +394,8 @@ http_pace(msync_transfer_t *http, const msync_transfer_counters_t *before,
 /* one attempt, redirects included */
 
 static int
-http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
-    msync_err_t *err)
+transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err)
 {
     int        rc;
     char      *url, *next;
@@ -405,7 +407,7 @@ http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
         t->url = url;
         rc = msync_transfer_attempt(t, req, err);
 
-        if (rc != MSYNC_OK || !http_is_redirect(t->res->status)) {
+        if (rc != MSYNC_OK || !transfer_is_redirect(t->res->status)) {
             break;
         }
 
@@ -424,7 +426,7 @@ http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
     }
 
     if (rc == MSYNC_OK) {
-        http_blank(t->http, t->res);
+        transfer_blank(t->http, t->res);
         rc = msync_transfer_error_plain(t, err);
     }
 
@@ -446,7 +448,7 @@ http_attempt(msync_transfer_attempt_t *t, const msync_transfer_request_t *req,
 
 
 static int
-http_check(const msync_transfer_request_t *req, msync_err_t *err)
+transfer_check(const msync_transfer_request_t *req, msync_err_t *err)
 {
     const char           *why;
     msync_conf_origin_t   origin;
@@ -464,7 +466,7 @@ http_check(const msync_transfer_request_t *req, msync_err_t *err)
 /* a server that quotes the request must not bring the hash into a text */
 
 static void
-http_blank(const msync_transfer_t *http, msync_transfer_response_t *res)
+transfer_blank(const msync_transfer_t *http, msync_transfer_response_t *res)
 {
     char    *p;
     size_t   left;
@@ -487,7 +489,7 @@ http_blank(const msync_transfer_t *http, msync_transfer_response_t *res)
 
 
 static bool
-http_is_redirect(int status)
+transfer_is_redirect(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307
            || status == 308;
