@@ -62,7 +62,7 @@ msync_v5_central_peer(msync_v5_t *v5, msync_peer_t *peer)
 
     peer->name = MSYNC_V5_NAME;
     peer->side = MSYNC_LEGACY;
-    peer->pull_cursor = "CENTRAL_SYNC_PULL_CURSOR";
+    peer->pull_cursor = MSYNC_KEY_PULL_CENTRAL_CURSOR;
     peer->data = v5;
     peer->pull = v5_central_pull;
     peer->busy = v5_busy;
@@ -76,7 +76,7 @@ msync_v5_remote_peer(msync_v5_t *v5, msync_peer_t *peer)
 
     peer->name = MSYNC_V5_NAME;
     peer->side = MSYNC_LEGACY;
-    peer->push_cursor = "REMOTE_SYNC_PUSH_CURSOR";
+    peer->push_cursor = MSYNC_KEY_PUSH_CURSOR;
     peer->push_end = true;
     peer->data = v5;
     peer->push = v5_remote_push;

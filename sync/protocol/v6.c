@@ -86,8 +86,8 @@ msync_v6_peer(msync_v6_t *v6, msync_peer_t *peer)
 
     peer->name = MSYNC_V6_NAME;
     peer->side = MSYNC_OMSUPPLY;
-    peer->push_cursor = "SYNC_PUSH_CURSOR_V6";
-    peer->pull_cursor = v6->patient ? NULL : "SYNC_PULL_CURSOR_V6";
+    peer->push_cursor = MSYNC_KEY_PUSH_V6_CURSOR;
+    peer->pull_cursor = v6->patient ? NULL : MSYNC_KEY_PULL_V6_CURSOR;
     peer->data = v6;
     peer->push = v6_push;
     peer->pull = msync_v6_pull;

@@ -12,10 +12,6 @@
 #include "base/clock.h"
 
 
-/* a failed record is due again after a quarter of an hour, doubled with each
- * try, after a day at most */
-#define PAUSE_SQL  "min(86400000, 900000 << min(tries, 8))"
-
 /* rows of the buffer that are due at the time ?7; a pause that a wrong clock
  * began in the future is none */
 #define DUE  "integration_datetime IS NULL AND (ifnull(retry_at, 0) <= ?7 OR " \
@@ -196,7 +192,7 @@ msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
         "UPDATE sync_buffer SET integration_error = ?2, error_field = ?3, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?4), "
         "last_tried = ?5, missing_table = ?6, missing_id = ?7, retry_at = "
-        "?5 + " PAUSE_SQL ", tries = tries + 1 WHERE id = ?1", err);
+        "?5 + " MSYNC_SQL_RETRY_PAUSE ", tries = tries + 1 WHERE id = ?1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -373,8 +369,9 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     stmt = msync_store_prepare(store,
         "UPDATE sync_buffer SET integration_error = ?2, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
-        "last_tried = ?7, retry_at = ?7 + " PAUSE_SQL ", tries = tries + 1, "
-        "dismissed = max(dismissed, ?6) WHERE table_name = ?1 AND " DUE " "
+        "last_tried = ?7, retry_at = ?7 + " MSYNC_SQL_RETRY_PAUSE ", "
+        "tries = tries + 1, dismissed = max(dismissed, ?6) "
+        "WHERE table_name = ?1 AND " DUE " "
         "AND (?5 OR action NOT IN ('UPSERT', 'DELETE', 'MERGE'))", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;

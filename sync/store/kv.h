@@ -5,13 +5,11 @@
 #ifndef MSYNC_STORE_KV_H
 #define MSYNC_STORE_KV_H
 
+#include "protocol/peer.h"
 #include "store/store.h"
 
-/* key_value_store ids (protocol.md), for msync_store_get_int and friends */
-#define MSYNC_KEY_PUSH_CURSOR           "REMOTE_SYNC_PUSH_CURSOR"
-#define MSYNC_KEY_PUSH_V6_CURSOR        "SYNC_PUSH_CURSOR_V6"
-#define MSYNC_KEY_PULL_CENTRAL_CURSOR   "CENTRAL_SYNC_PULL_CURSOR"
-#define MSYNC_KEY_PULL_V6_CURSOR        "SYNC_PULL_CURSOR_V6"
+/* All ids of key_value_store are here, but for those of the cursors, which
+ * are in protocol/peer.h, for a peer names its own. */
 #define MSYNC_KEY_URL                   "SETTINGS_SYNC_URL"
 #define MSYNC_KEY_USERNAME              "SETTINGS_SYNC_USERNAME"
 #define MSYNC_KEY_PASSWORD_SHA256       "SETTINGS_SYNC_PASSWORD_SHA256"
@@ -24,7 +22,6 @@
 #define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
-#define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"      /* of version 4 */
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
 #define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
@@ -34,6 +31,24 @@
                                                               where its v6 is */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
+#define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
+#define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
+/* … of a table that has another name on the wire, with that name behind it */
+#define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"
+/* the size that the batches of a step have come to, see run/steps.h */
+#define MSYNC_KEY_BATCH_PUSH_V6         "MSYNC_BATCH_PUSH_V6"
+#define MSYNC_KEY_BATCH_PUSH            "MSYNC_BATCH_PUSH"
+#define MSYNC_KEY_BATCH_PULL_CENTRAL    "MSYNC_BATCH_PULL_CENTRAL"
+#define MSYNC_KEY_BATCH_PULL_REMOTE     "MSYNC_BATCH_PULL_REMOTE"
+#define MSYNC_KEY_BATCH_PULL_V6         "MSYNC_BATCH_PULL_V6"
+
+/* ids that only schemas up to version 4 have */
+#define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
+#define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
+                                                             3: asked of a site
+                                                             prepared before */
+#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
+#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 
 
 /* key_value_store: *value is left alone when the id is not there */

@@ -15,9 +15,6 @@
 #include "store/store_private.h"
 #include "base/log.h"
 
-#define KEY_VERSION  "MSYNC_SCHEMA_VERSION"
-#define KEY_HASH     "MSYNC_SCHEMA_SHA256"
-
 
 /*
  * What CREATE IF NOT EXISTS and ALTER TABLE ADD cannot do, each for databases
@@ -160,9 +157,10 @@ migrate_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
     if (msync_store_has_column(store, "key_value_store", "value_string")
         && msync_store_has_column(store, "key_value_store", "value_int"))
     {
-        if (msync_store_get_int(store, KEY_VERSION, version, err) != MSYNC_OK
-            || msync_store_get_string(store, KEY_HASH, &hash, err)
-               != MSYNC_OK)
+        if (msync_store_get_int(store, MSYNC_KEY_SCHEMA_VERSION, version, err)
+            != MSYNC_OK
+            || msync_store_get_string(store, MSYNC_KEY_SCHEMA_SHA256, &hash,
+                                      err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -228,7 +226,9 @@ migrate_has_schema(msync_store_t *store, int64_t version, const char *hash,
         return MSYNC_OK;
     }
 
-    if (msync_store_get_string(store, KEY_HASH, &stored, err) != MSYNC_OK) {
+    if (msync_store_get_string(store, MSYNC_KEY_SCHEMA_SHA256, &stored, err)
+        != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 
@@ -549,13 +549,13 @@ migrate_schema(msync_store_t *store, int64_t version, const char *schema,
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
         || migrate_note_tables_file(store, err) != MSYNC_OK
-        || msync_store_set_int(store, KEY_VERSION, SCHEMA_VERSION, err)
-           != MSYNC_OK)
+        || msync_store_set_int(store, MSYNC_KEY_SCHEMA_VERSION, SCHEMA_VERSION,
+                               err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    return msync_store_set_string(store, KEY_HASH, hash, err);
+    return msync_store_set_string(store, MSYNC_KEY_SCHEMA_SHA256, hash, err);
 }
 
 

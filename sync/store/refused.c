@@ -13,11 +13,6 @@
 #include "store/store_private.h"
 #include "base/clock.h"
 
-/* seconds until the n-th new try: a quarter of an hour doubled each time, a
- * day at most */
-#define PAUSE_SQL  "min(86400, 900 << min(tries, 8)) * 1000"
-
-
 static int refused_requeue(msync_store_t *store, bool all, msync_err_t *err);
 
 
@@ -141,8 +136,8 @@ refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
 
     /* a wrong clock may have begun the pause in the future */
     due = sqlite3_mprintf("waits AND NOT dismissed AND (%d OR last_tried + "
-                          PAUSE_SQL " <= %lld OR last_tried > %lld)", all, now,
-                          now);
+                          MSYNC_SQL_RETRY_PAUSE " <= %lld OR last_tried > "
+                          "%lld)", all, now, now);
 
     /* the record's own store does not matter any more: it was chosen for
      * sending once */

@@ -15,7 +15,6 @@
 
 #include "store/store_private.h"
 
-#define KEY_NAME  "MSYNC_TABLE_"       /* and the name on the wire */
 
 /* copying into the second would leave the foreign keys with the first */
 #define ADVICE_ROWS                                                           \
@@ -108,9 +107,10 @@ rename_find_moved(msync_store_t *store, const msync_table_t *table, char **name,
 
     stmt = msync_store_prepare(store,
                "SELECT ifnull((SELECT value_string FROM key_value_store WHERE "
-               "id = '" KEY_NAME "' || ?1), (SELECT ?1 WHERE NOT EXISTS "
+               "id = '" MSYNC_KEY_TABLE "' || ?1), (SELECT ?1 WHERE NOT EXISTS "
                "(SELECT 1 FROM key_value_store WHERE substr(id, 1, 12) = "
-               "'" KEY_NAME "' AND value_string = ?1 COLLATE NOCASE)))", err);
+               "'" MSYNC_KEY_TABLE "' AND value_string = ?1 COLLATE "
+               "NOCASE)))", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -314,9 +314,9 @@ msync_store_note_names(msync_store_t *store, msync_err_t *err)
     const msync_table_t  *table;
 
     stmt = msync_store_prepare(store, "INSERT INTO key_value_store (id, "
-               "value_string) SELECT '" KEY_NAME "' || ?1, ?2 WHERE ?1 <> ?2 "
-               "OR EXISTS (SELECT 1 FROM key_value_store WHERE id = "
-               "'" KEY_NAME "' || ?1) ON CONFLICT (id) DO UPDATE SET "
+               "value_string) SELECT '" MSYNC_KEY_TABLE "' || ?1, ?2 WHERE "
+               "?1 <> ?2 OR EXISTS (SELECT 1 FROM key_value_store WHERE id = "
+               "'" MSYNC_KEY_TABLE "' || ?1) ON CONFLICT (id) DO UPDATE SET "
                "value_string = excluded.value_string", err);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {

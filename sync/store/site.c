@@ -10,12 +10,6 @@
 
 #include "store/store_private.h"
 
-/* what versions up to 4 of the schema had instead */
-#define KEY_PREPARED    "MSYNC_PREPARED"   /* 1: asked, 2: done, 3: asked of a
-                                              site prepared earlier */
-#define KEY_RESTORED    "MSYNC_CENTRAL_RESTORED"
-#define KEY_PAUSED      "MSYNC_PAUSED"
-
 #define PREPARED_ASKED  1
 #define PREPARED_DONE   2
 
@@ -142,8 +136,9 @@ msync_store_site_adopt(msync_store_t *store, msync_err_t *err)
     }
 
     return msync_store_exec(store, "DELETE FROM key_value_store WHERE id IN "
-                            "('" KEY_PREPARED "', '" KEY_RESTORED "', '"
-                            KEY_PAUSED "')", err);
+                            "('" MSYNC_KEY_PREPARED "', '"
+                            MSYNC_KEY_RESTORED "', '" MSYNC_KEY_PAUSED "')",
+                            err);
 }
 
 
@@ -184,9 +179,10 @@ site_derive(msync_store_t *store, msync_site_t *site, msync_err_t *err)
     site_facts_t  facts = { 0 };
 
     if (site_facts(store, &facts, err) != MSYNC_OK
-        || msync_store_get_int(store, KEY_RESTORED, &restored, err)
+        || msync_store_get_int(store, MSYNC_KEY_RESTORED, &restored, err)
            != MSYNC_OK
-        || msync_store_get_int(store, KEY_PAUSED, &paused, err) != MSYNC_OK)
+        || msync_store_get_int(store, MSYNC_KEY_PAUSED, &paused, err)
+           != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -202,7 +198,7 @@ site_derive(msync_store_t *store, msync_site_t *site, msync_err_t *err)
 static int
 site_facts(msync_store_t *store, site_facts_t *facts, msync_err_t *err)
 {
-    return msync_store_get_int(store, KEY_PREPARED, &facts->prepared, err)
+    return msync_store_get_int(store, MSYNC_KEY_PREPARED, &facts->prepared, err)
                == MSYNC_OK
            && msync_store_number(store, "SELECT EXISTS (SELECT 1 FROM "
                                  "sync_log)", &facts->runs, err) == MSYNC_OK

@@ -33,6 +33,10 @@
 #define MSYNC_SQL_MERGE                                                       \
     "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
 
+/* ms from an attempt at a record that failed, or that central refused, until
+ * the next one: a quarter of an hour, doubled each time, a day at most */
+#define MSYNC_SQL_RETRY_PAUSE  "min(86400000, 900000 << min(tries, 8))"
+
 /* the statements that are kept prepared for the life of the store */
 typedef enum {
     MSYNC_STMT_BEGIN = 0,
