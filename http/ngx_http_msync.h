@@ -78,9 +78,10 @@ typedef enum {
 typedef struct {
     ngx_uint_t                state;
     uint64_t                  id;
+    ngx_pid_t                 pid;           /* of the worker that waits */
     uint64_t                  helper;        /* the one it was sent to */
     ngx_uint_t                tries;
-    ngx_msec_t                expires;
+    ngx_msec_t                opened;
     uint32_t                  request;       /* msync_request_e */
     uint32_t                  status;        /* HTTP status of the answer */
     ngx_str_t                 body;          /* of the request, a secret */
@@ -336,7 +337,7 @@ ngx_uint_t ngx_http_msync_queue_next(ngx_http_msync_site_t *site,
 ngx_int_t ngx_http_msync_slot_open(ngx_http_msync_site_t *site,
     ngx_uint_t request, ngx_str_t *body, uint64_t *id);
 uint64_t ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
-    ngx_uint_t *request, u_char *body, size_t *len);
+    msync_request_frame_t *request, u_char *body);
 void ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id);
 void ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
     ngx_uint_t status, u_char *data, size_t len);

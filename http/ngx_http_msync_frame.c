@@ -461,18 +461,16 @@ ngx_http_msync_frame_request(ngx_http_msync_site_t *site)
     size_t                  len;
     uint64_t                id;
     ngx_int_t               rc;
-    ngx_uint_t              type;
     msync_request_frame_t   request;
 
     for ( ;; ) {
-        id = ngx_http_msync_slot_next(site, &type, ngx_http_msync_payload
-                                      + sizeof(msync_request_frame_t), &len);
+        id = ngx_http_msync_slot_next(site, &request, ngx_http_msync_payload
+                                      + sizeof(msync_request_frame_t));
         if (id == 0) {
             return NGX_OK;
         }
 
-        request.request = type;
-        request.body_length = len;
+        len = request.body_length;
 
         ngx_memcpy(ngx_http_msync_payload, &request,
                    sizeof(msync_request_frame_t));

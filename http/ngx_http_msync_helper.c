@@ -5,7 +5,8 @@
  * is over when its end of the channel is closed.  Then a timer with back-off
  * starts the next one, but not in a worker that shuts down, nor in one that a
  * later worker 0 has followed.  Closing our end is how a helper is told to
- * stop.
+ * stop; the worker stays until it has, for only its parent can end one that
+ * hangs, and the next helper waits for its lock.
  */
 
 #include "ngx_http_msync.h"
@@ -19,6 +20,7 @@
 #define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
 #define NGX_HTTP_MSYNC_PING        10000
 #define NGX_HTTP_MSYNC_HANGS       6                 /* pings: a minute */
+#define NGX_HTTP_MSYNC_LEAVES      100               /* one that is to stop */
 #define NGX_HTTP_MSYNC_ENDED       20                /* for its status, … */
 #define NGX_HTTP_MSYNC_ENDED_MAX   50                /* so many times */
 
@@ -36,6 +38,7 @@ static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
     ngx_uint_t level, char *reason);
 static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
+static void ngx_http_msync_helper_leaves(ngx_event_t *ev);
 static ngx_msec_t ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
@@ -485,4 +488,52 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     ngx_http_msync_helper_close(site);
     ngx_http_msync_ring();
+
+    if (h->pid > 0 && !h->exited && ngx_process == NGX_PROCESS_WORKER) {
+        h->silent = 0;
+        h->waits = 0;
+        h->used = ngx_http_msync_child_used(h->pid);
+        h->ping.handler = ngx_http_msync_helper_leaves;
+        h->ping.cancelable = 0;
+
+        ngx_add_timer(&h->ping, NGX_HTTP_MSYNC_LEAVES);
+    }
+}
+
+
+/* it ends its batch and goes; without a channel only its work tells */
+
+static void
+ngx_http_msync_helper_leaves(ngx_event_t *ev)
+{
+    uint64_t                  used;
+    ngx_http_msync_site_t    *site;
+    ngx_http_msync_helper_t  *h;
+
+    site = ev->data;
+    h = &site->helper;
+
+    /* nginx takes the status of one that ends beside another one */
+
+    if (h->exited || kill(h->pid, 0) == -1) {
+        return;
+    }
+
+    if (++h->waits % (NGX_HTTP_MSYNC_PING / NGX_HTTP_MSYNC_LEAVES) == 0) {
+        used = ngx_http_msync_child_used(h->pid);
+        h->silent = (used && used != h->used) ? 0 : h->silent + 1;
+        h->used = used;
+    }
+
+    if (h->silent == NGX_HTTP_MSYNC_HANGS) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "msync %V: the helper (process %P) hung: for a minute it "
+                      "neither ended nor worked, so it was ended; is its disk "
+                      "all right?", &site->name, h->pid);
+
+        ngx_http_msync_child_kill(h);
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_MSYNC_LEAVES);
 }

@@ -21,6 +21,7 @@ static ngx_http_msync_slot_t *ngx_http_msync_slot_find(
     ngx_http_msync_site_t *site, uint64_t id);
 static ngx_http_msync_slot_t *ngx_http_msync_slot_free(
     ngx_http_msync_site_t *site);
+static ngx_uint_t ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot);
 static void ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
     ngx_http_msync_slot_t *slot);
 static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
@@ -224,7 +225,8 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
 
         slot->id = *id;
         slot->request = request;
-        slot->expires = ngx_current_msec + 2 * NGX_HTTP_MSYNC_REPLY_WAIT;
+        slot->pid = ngx_pid;
+        slot->opened = ngx_current_msec;
         slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
 
         site->sh->wanted_version++;
@@ -237,8 +239,9 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
 
 
 /*
- * One whose worker has died is free again when its time has passed; all such
- * are cleared at once, because they have passwords.
+ * Whoever waits closes its slot.  That of a worker that has died is free again
+ * when it is needed, or its time has passed; all such are cleared at once,
+ * because they have passwords.
  */
 
 static ngx_http_msync_slot_t *
@@ -253,7 +256,7 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
         slot = &site->sh->slots[i];
 
         if (slot->state != NGX_HTTP_MSYNC_SLOT_FREE
-            && (ngx_msec_int_t) (slot->expires - ngx_current_msec) < 0)
+            && ngx_http_msync_slot_left(slot))
         {
             ngx_http_msync_slot_clear(site, slot);
         }
@@ -267,6 +270,21 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
 }
 
 
+/* nobody waits for its answer */
+
+static ngx_uint_t
+ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot)
+{
+    if ((ngx_msec_int_t) (ngx_current_msec - slot->opened)
+        > 2 * NGX_HTTP_MSYNC_REPLY_WAIT)
+    {
+        return 1;
+    }
+
+    return kill(slot->pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+}
+
+
 /*
  * Takes the next request that the helper of this process has to be sent: one
  * that is new, or was sent to a helper before it.  The body is copied, with
@@ -274,11 +292,12 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
  */
 
 uint64_t
-ngx_http_msync_slot_next(ngx_http_msync_site_t *site, ngx_uint_t *request,
-    u_char *body, size_t *len)
+ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
+    msync_request_frame_t *request, u_char *body)
 {
     uint64_t                id;
     ngx_uint_t              i;
+    ngx_msec_int_t          waited;
     ngx_http_msync_slot_t  *slot;
 
     id = 0;
@@ -298,9 +317,16 @@ ngx_http_msync_slot_next(ngx_http_msync_site_t *site, ngx_uint_t *request,
             slot->helper = site->helper.id;
 
             ngx_memcpy(body, slot->body.data, slot->body.len);
-            *len = slot->body.len;
-            *request = slot->request;
             id = slot->id;
+
+            /* another worker's clock may be a little ahead */
+
+            waited = (ngx_msec_int_t) (ngx_current_msec - slot->opened);
+
+            request->request = slot->request;
+            request->body_length = slot->body.len;
+            request->waited = ngx_max(waited, 0);
+            request->reserved = 0;
 
             break;
         }
@@ -334,10 +360,13 @@ ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id)
         {
             slot->state = NGX_HTTP_MSYNC_SLOT_QUEUED;
 
-            if (id) {
-                slot->tries--;
+            /* a helper that is released has not ended over it */
 
-            } else {
+            if (id || ngx_exiting) {
+                slot->tries--;
+            }
+
+            if (id == 0) {
                 site->sh->wanted_version++;
             }
         }

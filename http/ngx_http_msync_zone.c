@@ -17,7 +17,7 @@
 
 
 #define NGX_HTTP_MSYNC_ZONE_MAGIC   0x6d73796e
-#define NGX_HTTP_MSYNC_ZONE_LAYOUT  5
+#define NGX_HTTP_MSYNC_ZONE_LAYOUT  6
 
 
 static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,

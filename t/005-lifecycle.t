@@ -168,17 +168,27 @@ sub a_killed_helper_is_replaced {
 # nothing, and its channel stays open.
 sub a_helper_that_hangs_is_replaced {
     my $nginx = nginx();
+    my $other = nginx(http => site_config('other'),
+                      server => 'location /api/ { msync other; }');
 
     is_reported($nginx);
-    my $pid = fake()->pid;
+    is_reported($other);
+    my ($pid, $released) = map { fake($_)->pid } qw(clinic other);
 
-    kill STOP => $pid;
+    kill STOP => $pid, $released;
+    $other->signal('HUP');
 
     ok(wait_until(sub { !is_running($pid) }, 120), 'it is ended');
     ok(scalar(grep { /\[error\].*clinic: the helper hung/ } $nginx->log_lines),
        'the log says why');
     ok(is_reported($nginx), 'another one reports');
     isnt(fake()->pid, $pid, 'which is another one');
+
+    ok(wait_until(sub { !is_running($released) }, 60),
+       'and so is one that hung when nginx was reloaded');
+    ok(scalar(grep { /\[error\].*other: the helper .* hung/ }
+              $other->log_lines), '… the log says why');
+    ok($other->stop, 'that one quits');
     helpers_are(1, 'one helper');
     ends_well($nginx, KILLED);
 }

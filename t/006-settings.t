@@ -10,6 +10,7 @@ use Msync::Test qw(
     start_nginx wait_until worker_count
 );
 use Msync::Fake;
+use Msync::Life qw(KILLED);
 use Test::Nginx::Socket 'no_plan';
 
 use Test::More ();
@@ -45,6 +46,7 @@ run_tests();
 with_nginx(\&bodies_reach_the_helper_whole);
 with_nginx(\&over_http2);
 with_nginx(\&slots_are_few);
+with_nginx(\&slots_of_a_dead_worker_are_free, KILLED);
 with_nginx(\&answers_outlive_a_helper);
 with_nginx(\&answers_outlive_a_reload);
 with_nginx(\&a_zone_of_another_size_answers_at_once);
@@ -82,7 +84,7 @@ sub nginx_with_site {
 
 
 sub with_nginx {
-    my ($tests) = @_;
+    my ($tests, $ignored) = @_;
 
     my $port = free_port();
     my $nginx = start_nginx(
@@ -101,7 +103,8 @@ END_OF_CONFIG
     $tests->($nginx, Msync::Fake->connect(site_path('clinic.sqlite')));
 
     Test::More::ok($nginx->stop, 'nginx quits');
-    Test::More::is(join('', $nginx->alarms), '', 'no alarm in the log');
+    Test::More::is(join('', $nginx->alarms($ignored)), '',
+                   'no alarm in the log');
 }
 
 
@@ -256,6 +259,29 @@ sub slots_are_few {
         $nginx->request(PUT => '/api/settings', content => '{}')->{status}
             == 200;
     }), 'those that give up make room');
+}
+
+
+sub slots_of_a_dead_worker_are_free {
+    my ($nginx, $fake) = @_;
+
+    # over HTTP/2 it is the stream that ends
+    my @given_up = map {
+        fork() // die "fork: $!\n" or exec 'curl', '-s', '--max-time', '1',
+            '-o', '/dev/null', '--http2-prior-knowledge', '-X', 'PUT', '-d',
+            '{}', "$nginx->{http2}/api/settings";
+    } 1 .. 8;
+    waitpid $_, 0 for @given_up;
+
+    my @waiting = map { put_and_wait($nginx) } 1 .. 8;
+    $fake->received(16);
+    kill KILL => $nginx->workers;
+    $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
+    $fake->answer(status => 200, body => { ok => 1 });
+
+    Test::More::is($nginx->request(PUT => '/api/settings', content => '{}')
+                       ->{status}, 200, 'nobody waits for these any more');
+    $_->close for @waiting;
 }
 
 

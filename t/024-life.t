@@ -20,6 +20,8 @@ the_legacy_server_out_of_reach_does_not_stop_the_other();
 a_full_disk_is_an_error_and_one_try_an_interval();
 a_first_sync_goes_on_when_the_disk_has_room();
 a_locked_database_is_said_and_can_be_left();
+a_database_that_is_locked_while_it_is_opened_is_said();
+what_nobody_waits_for_is_not_done();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
@@ -240,18 +242,27 @@ sub a_first_sync_goes_on_when_the_disk_has_room {
 
 
 # The shell keeps the transaction that the application has begun.
+# A program that keeps the database locked until this is closed.
+sub locked {
+    my ($name, $how) = @_;
+
+    open my $lock, '|-', 'sqlite3', '-init', '/dev/null', database($name)
+        or die "sqlite3: $!\n";
+    $lock->autoflush(1);
+    print {$lock} "BEGIN $how;\n";
+    wait_until {
+        system("sqlite3 -init /dev/null \Q@{[database($name)]}\E "
+               . "'BEGIN $how' 2>/dev/null") != 0;
+    };
+
+    return $lock;
+}
+
+
 sub a_locked_database_is_said_and_can_be_left {
     my $helper = initialised('locked', interval => 300);
 
-    my $pid = open my $lock, '|-', 'sqlite3', '-init', '/dev/null',
-        database('locked') or die "sqlite3: $!\n";
-    $lock->autoflush(1);
-    print {$lock} "BEGIN IMMEDIATE;\n";
-    wait_until {
-        system("sqlite3 -init /dev/null \Q@{[database('locked')]}\E "
-               . "'BEGIN IMMEDIATE' 2>/dev/null") != 0;
-    };
-
+    my $lock = locked('locked', 'IMMEDIATE');
     my $runs = $helper->runs;
     $helper->trigger;
     my $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
@@ -270,6 +281,55 @@ sub a_locked_database_is_said_and_can_be_left {
 
     close $lock;
     is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
+}
+
+
+# One that another program has made, which msync has to take over.
+sub a_database_that_is_locked_while_it_is_opened_is_said {
+    sqlite(database('opening'), 'CREATE TABLE app (id INTEGER)');
+
+    my $lock = locked('opening', 'EXCLUSIVE');
+    my $helper = start('opening');
+    my $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
+
+    ok($status, 'a locked database is said');
+    like($status->{syncStatus}{error}{fullError},
+         qr/another program keeps the database locked/, '… as an error');
+
+    my @late = map { $helper->save(60_000, intervalSeconds => 60) } 1 .. 8;
+    my $request = $helper->save(0, intervalSeconds => 120);
+    close $lock;
+
+    ok(wait_until(sub { $helper->answer($request) }), 'an answer comes');
+    is($helper->answer($request)->[0], 200,
+       'those that nobody waits for any more take no place');
+    is($helper->answer($request)->[1]{intervalSeconds}, 120, 'it was saved');
+    ok($helper->wait_status(sub { !$_->{databaseLockedSince}
+                                  && !$_->{syncStatus}{error} }),
+       'and the site goes on');
+
+    sqlite(database('another'), 'CREATE TABLE app (id INTEGER)');
+    $lock = locked('another', 'EXCLUSIVE');
+    $helper = start('another');
+    ok($helper->wait_status(sub { $_->{databaseLockedSince} }), 'another one');
+    is($helper->stop, 0, 'ends in the middle of it');
+    close $lock;
+}
+
+
+# nginx has had it for so long that its client was told that nobody answers.
+sub what_nobody_waits_for_is_not_done {
+    my $helper = initialised('late');
+
+    my $late = $helper->save(55_000, intervalSeconds => 60);
+    my $later = $helper->save(65_000, intervalSeconds => 61);
+    my $now = $helper->save(0, intervalSeconds => 62);
+
+    ok(wait_until(sub { $helper->answer($now) }), 'an answer comes');
+    is($helper->answer($late)->[0], 504, 'it is late: nothing is saved');
+    is($helper->answer($later), undef, 'nobody waits: nothing is answered');
+    is($helper->answer($now)->[1]{intervalSeconds}, 62,
+       'what was asked for just now is');
 }
 
 

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  2                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  3                  /* of all that is below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -120,6 +120,8 @@ typedef enum {
 typedef struct {
     uint32_t  request;         /* msync_request_e */
     uint32_t  body_length;
+    uint32_t  waited;          /* ms since nginx has taken it */
+    uint32_t  reserved;        /* 0 */
 } msync_request_frame_t;
 
 typedef struct {

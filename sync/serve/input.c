@@ -1,9 +1,10 @@
 /*
  * What nginx tells: frames, commands, and the requests of the settings page.
  *
- * Promises: a request is answered exactly once; its body is wiped from memory
- * when it was answered.  One that comes before the database is open waits
- * for it.  Between two of them whatever else is asked for is heard and done.
+ * Promises: a request is answered exactly once, or dropped when nginx does not
+ * wait for it any more; its body is wiped from memory then.  One that comes
+ * before the database is open waits for it.  Between two of them whatever else
+ * is asked for is heard and done.
  */
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 #include "store/kv.h"
 
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
+#define REQUEST_LATE   60000       /* … after which its client has been told
+                                      that nobody answers */
 #define STOP_WAIT      2000        /* ms that a lock may hold up the end */
 
 
@@ -37,6 +40,7 @@ static int input_answer_records(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static void input_answer(msync_serve_t *serve, msync_serve_request_t *request);
 static void input_forget(msync_serve_request_t *request);
+static void input_drop_late(msync_serve_t *serve);
 static void input_answer_next(msync_serve_t *serve);
 static void input_receive_request(msync_serve_t *serve,
     msync_received_t *frame);
@@ -137,6 +141,14 @@ msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err)
 
     serve->conf = conf;
     return MSYNC_OK;
+}
+
+
+static void
+input_forget(msync_serve_request_t *request)
+{
+    explicit_bzero(request->body, request->length);
+    msync_free(&request->body);
 }
 
 
@@ -285,11 +297,24 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 }
 
 
+/* nobody waits for these any more, and nothing of them is done */
+
 static void
-input_forget(msync_serve_request_t *request)
+input_drop_late(msync_serve_t *serve)
 {
-    explicit_bzero(request->body, request->length);
-    msync_free(&request->body);
+    size_t   i, kept = 0;
+    int64_t  now = msync_clock_monotonic();
+
+    for (i = 0; i < serve->nrequests; i++) {
+        if (now - serve->requests[i].came < REQUEST_LATE) {
+            serve->requests[kept++] = serve->requests[i];
+
+        } else {
+            input_forget(&serve->requests[i]);
+        }
+    }
+
+    serve->nrequests = kept;
 }
 
 
@@ -299,6 +324,8 @@ static void
 input_answer_next(msync_serve_t *serve)
 {
     msync_serve_request_t  request;
+
+    input_drop_late(serve);
 
     if (serve->nrequests == 0) {
         return;
@@ -376,6 +403,8 @@ input_receive_request(msync_serve_t *serve, msync_received_t *frame)
         return;
     }
 
+    input_drop_late(serve);
+
     if (serve->nrequests == REQUESTS_MAX) {
         (void) msync_document_refuse(503, "TOO_MANY_REQUESTS", "Too many "
                                      "settings are being checked.", &busy);
@@ -386,7 +415,7 @@ input_receive_request(msync_serve_t *serve, msync_received_t *frame)
 
     request = &serve->requests[serve->nrequests++];
     request->id = frame->id;
-    request->came = msync_clock_monotonic();
+    request->came = msync_clock_monotonic() - head.waited;
     request->request = head.request;
     request->length = head.body_length;
     request->body = msync_alloc(head.body_length + 1);

@@ -22,15 +22,19 @@
 
 #define OPEN_PAUSE     5000        /* ms until a database is tried again */
 #define LOCK_PAUSE     100         /* ms until its lock is */
+#define OPEN_WAIT      30000       /* ms that it may be locked by a program that
+                                      knows nothing of that lock … */
+#define LOCKED_TIME    2000        /* … until it is said */
 
 static volatile sig_atomic_t  stop;
 
 
 static void serve_log_to_nginx(void *data, int level, const char *line);
 static int serve_load_catalogue(msync_serve_t *serve, msync_err_t *err);
-static int serve_open_store(msync_serve_t *serve, msync_err_t *err);
 static void serve_show_failure(msync_serve_t *serve,
     const msync_log_entry_t *before, msync_err_t *err);
+static int serve_while_opening(void *data, msync_err_t *err);
+static int serve_open_store(msync_serve_t *serve, msync_err_t *err);
 static void serve_open(msync_serve_t *serve);
 static int serve_next_wait(const msync_serve_t *serve);
 static void serve_wait(msync_serve_t *serve);
@@ -78,6 +82,73 @@ serve_load_catalogue(msync_serve_t *serve, msync_err_t *err)
 }
 
 
+/* no run of the log: id -1 shows the error all the same */
+
+static void
+serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
+    msync_err_t *err)
+{
+    msync_log_entry_t  *entry = &serve->status.entry;
+
+    memset(entry, 0, sizeof(msync_log_entry_t));
+    entry->id = -1;
+    entry->started = entry->finished = msync_clock_wall();
+    entry->variant = err->variant;
+    msync_err_full(err, entry->text, sizeof(entry->text));
+
+    /* what has been said already is no news */
+    if (before->id == -1 && before->variant == entry->variant
+        && strcmp(before->text, entry->text) == 0)
+    {
+        *entry = *before;
+
+    } else {
+        msync_log_err(err, "opening the site");
+    }
+
+    msync_serve_report(serve, true);
+}
+
+
+/* the application has the database locked while it is opened: only what needs
+ * no database, and the page is told why nothing goes on */
+
+static int
+serve_while_opening(void *data, msync_err_t *err)
+{
+    int64_t             waited;
+    msync_err_t         fault;
+    msync_serve_t      *serve = data;
+    msync_log_entry_t   before = serve->status.entry;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    msync_err_clear(&fault);
+    msync_serve_refuse(serve, &fault);
+
+    waited = msync_clock_monotonic() - serve->opening;
+    msync_err_set(&fault, MSYNC_ERR_DATABASE_ERROR, "another program keeps "
+                  "the database locked, so it cannot be opened yet");
+
+    if (waited >= LOCKED_TIME && serve->status.locked_since == 0) {
+        serve->status.locked_since = msync_clock_wall() - waited;
+        serve_show_failure(serve, &before, &fault);
+    }
+
+    if (waited < OPEN_WAIT) {
+        return MSYNC_OK;
+    }
+
+    *err = fault;
+    return MSYNC_ERROR;
+}
+
+
 /* takes over the database: only one process may */
 
 static int
@@ -99,6 +170,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
         return rc;
     }
 
+    serve->opening = msync_clock_monotonic();
+    msync_store_hook_opening(serve_while_opening, serve);
     serve->store = msync_store_open(serve->conf->database, serve->catalogue,
                                     MSYNC_STORE_CREATE, err);
 
@@ -128,34 +201,6 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
 }
 
 
-/* no run of the log: id -1 shows the error all the same */
-
-static void
-serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
-    msync_err_t *err)
-{
-    msync_log_entry_t  *entry = &serve->status.entry;
-
-    memset(entry, 0, sizeof(msync_log_entry_t));
-    entry->id = -1;
-    entry->started = entry->finished = msync_clock_wall();
-    entry->variant = err->variant;
-    msync_err_full(err, entry->text, sizeof(entry->text));
-
-    /* what has been said already is no news */
-    if (before->id == -1 && before->variant == entry->variant
-        && strcmp(before->text, entry->text) == 0)
-    {
-        *entry = *before;
-
-    } else {
-        msync_log_err(err, "opening the site");
-    }
-
-    msync_serve_report(serve, true);
-}
-
-
 /* a database that cannot be opened is shown, and tried again */
 
 static void
@@ -167,6 +212,10 @@ serve_open(msync_serve_t *serve)
 
     msync_err_clear(&err);
     rc = serve_open_store(serve, &err);
+
+    if (serve->closed) {
+        return;
+    }
 
     if (rc == MSYNC_OK) {
         msync_serve_refresh(serve);

@@ -19,7 +19,7 @@
 
 typedef struct {
     uint64_t         id;
-    int64_t          came;         /* when, monotonic ms */
+    int64_t          came;         /* when nginx took it, monotonic ms */
     msync_request_e  request;
     char            *body;         /* owned, wiped when answered */
     size_t           length;
@@ -46,6 +46,7 @@ typedef struct {
     /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;
+    int64_t             opening;   /* since when it tries to */
     int64_t             stop_by;   /* when it ends in any case */
     int64_t             reported;
     int64_t             watched;

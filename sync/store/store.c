@@ -25,6 +25,8 @@
 
 
 static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
+static msync_hook_pt  opening_hook;         /* NULL: none */
+static void  *opening_data;
 
 
 static bool store_is_full(msync_store_t *store);
@@ -346,6 +348,14 @@ store_on_busy(void *data, int tries)
 
 
 void
+msync_store_hook_opening(msync_hook_pt hook, void *data)
+{
+    opening_hook = hook;
+    opening_data = data;
+}
+
+
+void
 msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data)
 {
@@ -432,6 +442,8 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
         return NULL;
     }
 
+    store->hook = opening_hook;
+    store->hook_data = opening_data;
     sqlite3_busy_handler(store->db, store_on_busy, store);
 
     if (flags & MSYNC_STORE_READ_ONLY) {

@@ -47,6 +47,10 @@ int msync_store_renew(msync_store_t *store, msync_err_t *err);
 void msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data);
 
+/* the same for stores that are opened from here on, until they get their own;
+ * data is borrowed */
+void msync_store_hook_opening(msync_hook_pt hook, void *data);
+
 /* ms that the call at work has waited for the lock; for that hook */
 int64_t msync_store_locked_for(const msync_store_t *store);
 

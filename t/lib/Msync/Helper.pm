@@ -16,14 +16,18 @@ use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 2,
+    VERSION    => 3,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
     STATUS     => 2,
+    REPLY      => 4,
     LOG        => 5,
     CONFIG     => 64,
     COMMAND    => 65,
+    REQUEST    => 66,
+
+    SETTINGS   => 0,
 
     TRIGGER    => 0,
     PAUSE      => 2,
@@ -114,6 +118,28 @@ sub resume { $_[0]->_done(RESUME, $_[0]->_command(RESUME)) }
 sub retry  { $_[0]->_done(RETRY, $_[0]->_command(RETRY)) }
 
 
+# Asks for other settings, as a client of nginx did so many milliseconds ago;
+# returns the number of the request.
+sub save {
+    my ($self, $waited, %settings) = @_;
+
+    my $body = encode_json(\%settings);
+    $self->_send(REQUEST, ++$self->{requests},
+                 pack('LLLL', SETTINGS, length $body, $waited, 0) . $body);
+
+    return $self->{requests};
+}
+
+# Its answer: a status and a document; undef while there is none.
+sub answer {
+    my ($self, $request) = @_;
+
+    $self->_receive;
+
+    return $self->{answers}{$request};
+}
+
+
 # Whether it says so in the end, if it has to finish a run before.
 sub is_paused {
     my ($self) = @_;
@@ -200,10 +226,13 @@ sub _receive {
     while (defined recv $self->{socket}, my $frame, FRAME_MAX, MSG_DONTWAIT) {
         croak 'the helper has gone' if $frame eq '';
 
-        my (undef, undef, $type) = unpack 'LSS', $frame;
+        my (undef, undef, $type, undef, undef, $id) = unpack 'LSSLLQ', $frame;
         my $payload = substr $frame, 24;
 
         push @{ $self->{log} }, $payload if $type == LOG;
+        $self->{answers}{$id} = [unpack('L', $payload),
+                                 decode_json(substr $payload, 8)]
+            if $type == REPLY;
         next if $type != STATUS;
 
         my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q9Q2',
