@@ -124,15 +124,14 @@ lint:
 	@$(MAKE) --no-print-directory module
 	@t/tools/lint
 
-# what an administrator reads when something goes wrong, as the test sees it
+# the pages of docs/ that tests print; each of these tests fails when its page
+# is another one
 
-variants: all faults
-	MSYNC_VARIANTS_WRITE=1 prove -It/lib t/030-variants.t
-
-# the table of a site's life, as the test that visits its cells prints it
-
-states: $(B)/unit/test_site
-	MSYNC_STATES_WRITE=1 $(B)/unit/test_site
+docs: all faults $(B)/unit/test_site $(B)/unit/test_owner
+	@t/tools/deps test
+	MSYNC_DOCS_WRITE=1 $(B)/unit/test_site
+	MSYNC_DOCS_WRITE=1 $(B)/unit/test_owner
+	MSYNC_DOCS_WRITE=1 prove -It/lib t/030-variants.t
 
 unit-build: $(UNIT:%=$(B)/unit/%) ; @:
 

@@ -1,7 +1,6 @@
 # Everything that can go wrong between a site and its central servers, each
 # provoked for real: which variant it becomes, and what an administrator
-# reads.  docs/variants.md is what this test has seen; "make variants" writes
-# it.
+# reads.  docs/variants.md is what this test has seen; "make docs" writes it.
 
 use strict;
 use warnings;
@@ -737,7 +736,7 @@ sub the_table_is_in_the_docs {
     my $table = <<'HEAD';
 # What can go wrong, and what is said
 
-`make variants` writes this page: it is what `t/030-variants.t` has seen when
+`make docs` writes this page: it is what `t/030-variants.t` has seen when
 it provoked each fault. A variant is what other programs read; the text is
 what an administrator reads: the cause, then what to do.
 
@@ -759,10 +758,10 @@ HEAD
             ) . " |\n";
     }
 
-    if ($ENV{MSYNC_VARIANTS_WRITE}) {
+    if ($ENV{MSYNC_DOCS_WRITE}) {
         put(TABLE, $table);
     }
 
     is(slurp(TABLE), $table, 'docs/variants.md is what was seen '
-       . '("make variants" writes it)');
+       . '("make docs" writes it)');
 }

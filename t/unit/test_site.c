@@ -1,16 +1,15 @@
 /*
  * The life of a site: every cell of its table.  What is printed of it is
- * docs/states.md; MSYNC_STATES_WRITE=1 writes that.
+ * docs/states.md, which "make docs" writes.
  */
 
+#include "document.h"
 #include "site.h"
 
 #include <sys/stat.h>
 
 #include "run/run.h"
 #include "run/site.h"
-
-#define DOCUMENT  "docs/states.md"
 
 static const char *const  events[MSYNC_EVENT_MAX] = {
     [MSYNC_EVENT_TRIGGER] = "a trigger: the button, `sync`, `initialise`",
@@ -66,8 +65,8 @@ static const char *const  steps[MSYNC_STEP_MAX] = {
 static const char  head[] =
 "# The life of a site\n"
 "\n"
-"Printed from `sync/run/site.c` by `t/unit/test_site.c`, which visits every\n"
-"cell (`make states` writes this file anew). The state is one row of\n"
+"`make docs` writes this page: `t/unit/test_site.c`, which visits every\n"
+"cell, prints it from `sync/run/site.c`. The state is one row of\n"
 "`key_value_store`, `MSYNC_SITE`: `value_string` is the state, `value_bool`\n"
 "says that the site is paused, `value_int` counts the runs that began since\n"
 "one came to an end (more than one in a row: they killed their helper), and\n"
@@ -221,32 +220,11 @@ print_document(void)
 static void
 the_document_is_the_table(void **state)
 {
-    char   *text, *known;
-    FILE   *file;
-    size_t  n;
+    char  *text;
 
     (void) state;
     text = print_document();
-
-    if (getenv("MSYNC_STATES_WRITE") != NULL) {
-        file = fopen(DOCUMENT, "w");
-        assert_non_null(file);
-        fputs(text, file);
-        fclose(file);
-    }
-
-    file = fopen(DOCUMENT, "r");
-    assert_non_null(file);
-    known = calloc(1, 65536);
-    n = fread(known, 1, 65535, file);
-    fclose(file);
-    assert_true(n < 65535);
-
-    if (strcmp(known, text) != 0) {
-        fail_msg(DOCUMENT " is not what the table says; \"make states\"");
-    }
-
-    free(known);
+    document_is("docs/states.md", text);
     free(text);
 }
 
