@@ -93,6 +93,7 @@ class Panel {
   #loading = {};
   #timer = 0;
   #pending = 0;
+  #run;
   #cancelling = false;
   #progress = null;
   #before = null;
@@ -274,9 +275,10 @@ class Panel {
     this.update();
   }
 
-  /** The first sync was asked for. */
+  /** A run was asked for. */
   started() {
     this.#pending = Date.now();
+    this.#run = JSON.stringify(this.live.doc?.syncStatus);
     this.update();
   }
 
@@ -284,8 +286,7 @@ class Panel {
     if (this.button.getAttribute('aria-disabled') === 'true') {
       return;
     }
-    this.#pending = Date.now();
-    this.update();
+    this.started();
     if (!await this.post('trigger', 'triggered')) {
       this.#pending = 0;
       this.update();
@@ -400,7 +401,8 @@ class Panel {
     const { texts } = this;
     const syncing = Boolean(status?.isSyncing);
 
-    if (syncing || Date.now() - this.#pending > PENDING) {
+    /* a run may be over before it was seen */
+    if (syncing || JSON.stringify(doc?.syncStatus) !== this.#run || Date.now() - this.#pending > PENDING) {
       this.#pending = 0;
     }
     const cancellable = syncing || Boolean(doc?.databaseLockedSince);
