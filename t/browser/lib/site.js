@@ -109,6 +109,12 @@ export class Central {
     return this.#control('change', body);
   }
 
+  /** A record as central has it now; null where there is none. */
+  async record(table, id) {
+    const answer = await fetch(`${this.url}/_test/record?table=${table}&id=${id}`);
+    return answer.ok ? answer.json() : null;
+  }
+
   async #control(what, body) {
     const answer = await fetch(`${this.url}/_test/${what}`, { method: 'POST', body: JSON.stringify(body) });
     if (!answer.ok) {
@@ -126,12 +132,14 @@ export class Site {
   #fakeLines;
   #settings;
   #helper;
+  #clinic = null;
 
   /**
    * Settings: `central` for a site that has its settings in nginx.conf,
-   * `fake` for the helper that does what a test says.
+   * `fake` for the helper that does what a test says, `clinic` for the
+   * pharmacy's application, which is at clinic.localhost then.
    */
-  static async start({ central = null, fake = false } = {}) {
+  static async start({ central = null, fake = false, clinic = false } = {}) {
     const site = new Site();
 
     site.dir = await mkdtemp(join(tmpdir(), 'msync-page-'));
@@ -144,6 +152,9 @@ export class Site {
       interval 1h;` : '';
     await site.#stage();
     await site.startNginx();
+    if (clinic) {
+      await site.#startClinic();
+    }
     if (fake) {
       await site.report({});
     } else {
@@ -157,7 +168,7 @@ export class Site {
     const { dir } = this;
 
     await chmod(dir, 0o755);
-    await Promise.all(['logs', 'temp', 'site'].map((name) => mkdir(`${dir}/${name}`)));
+    await Promise.all(['logs', 'temp', 'site', 'run'].map((name) => mkdir(`${dir}/${name}`)));
     await cp(`${ROOT}html`, `${dir}/html`, { recursive: true });
     await cp(`${ROOT}t/demo/admin`, `${dir}/admin`, { recursive: true });
     await copyFile(process.env.TEST_NGINX_LOAD_MODULES || `${ROOT}build/ngx_http_msync_module.so`, `${dir}/module.so`);
@@ -167,6 +178,7 @@ export class Site {
     await writeFile(`${dir}/password`, `${PASSWORD}\n`, { mode: 0o640 });
     if (WORKER) {
       await chown(`${dir}/site`, WORKER.uid, WORKER.gid);
+      await chown(`${dir}/run`, WORKER.uid, WORKER.gid);
       await chown(`${dir}/password`, 0, WORKER.gid);
     }
     await this.configure((text) => text);
@@ -219,7 +231,32 @@ export class Site {
     return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').filter(Boolean);
   }
 
+  /** The application runs as the workers do, and shares the database. */
+  async #startClinic() {
+    const { dir } = this;
+    const socket = `${dir}/run/clinic.sock`;
+
+    await cp(`${ROOT}t/demo/app`, `${dir}/app`, { recursive: true });
+    this.clinic = `http://clinic.localhost:${this.port}`;
+    this.#clinic = start('perl', [`${dir}/app/clinic.pl`, 'daemon', '-m', 'production', '-l',
+      `http+unix://${encodeURIComponent(socket)}`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...WORKER && { uid: WORKER.uid, gid: WORKER.gid },
+      env: { ...process.env, CLINIC_DATABASE: this.database, CLINIC_LOGIN: 'ana:secret', CLINIC_SECRET: 'of a test' },
+    });
+    for await (const line of createInterface(this.#clinic.stderr)) {
+      if (line.includes('Listening')) {
+        return;
+      }
+      throw new Error(`the application does not start: ${line}`);
+    }
+  }
+
   async stop() {
+    if (this.#clinic) {
+      this.#clinic.kill('SIGTERM');
+      await ended(this.#clinic);
+    }
     await this.stopNginx();
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
@@ -240,12 +277,12 @@ export class Site {
     });
   }
 
-  /** Starts a run and waits for its end. */
-  async sync() {
+  /** Starts a run, as `press` does it, and waits for its end. */
+  async sync(press = () => fetch(`${this.api}trigger`, { method: 'POST' })) {
     const runs = async () => (await (await fetch(`${this.api}history`)).json()).runs[0]?.id;
     const before = await runs();
 
-    await fetch(`${this.api}trigger`, { method: 'POST' });
+    await press();
     await until('a run has ended', async () => await runs() !== before && !(await this.status()).syncStatus.isSyncing);
     return this.status();
   }
