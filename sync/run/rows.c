@@ -199,6 +199,7 @@ rows_upsert(msync_rows_t *rows, const msync_table_t *table,
 
     } else if (!(table->pull & pending->side)) {
         rc = rows_refuse(err, "this server does not send this table");
+        err->note = true;
         *field = NULL;
 
     } else if (rc != MSYNC_OK) {

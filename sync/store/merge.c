@@ -18,6 +18,10 @@ static int merge_repoint(msync_store_t *store, const msync_table_t *table,
     const char *from, const char *to, msync_err_t *err);
 static int merge_remember(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err);
+static void merge_explain(msync_store_t *store, const msync_table_t *table,
+    const char *lose, int code, msync_err_t *err);
+static bool merge_refers(msync_store_t *store, const msync_table_t *table,
+    const char *lose, sqlite3_stmt *keys, msync_err_t *err);
 
 
 /* tables that join a merged table to another: one row a pair */
@@ -212,11 +216,91 @@ msync_store_follow_merges(msync_store_t *store, msync_row_t *row,
 }
 
 
+/* what of the application's own keeps the two records apart */
+
+static void
+merge_explain(msync_store_t *store, const msync_table_t *table,
+    const char *lose, int code, msync_err_t *err)
+{
+    bool           found = false;
+    msync_err_t    ignored;
+    sqlite3_stmt  *keys;
+
+    if (code == SQLITE_CONSTRAINT_UNIQUE
+        || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+    {
+        (void) msync_err_context(err, "two rows would be one to a key of the "
+                                 "application, which has to change or remove "
+                                 "one of them");
+        return;
+    }
+
+    if (code != SQLITE_CONSTRAINT_FOREIGNKEY) {
+        return;
+    }
+
+    keys = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
+                               "FROM sqlite_master AS m, "
+                               "pragma_foreign_key_list(m.name) AS f WHERE "
+                               "m.type = 'table' AND f.\"table\" = ?1 "
+                               "COLLATE NOCASE", &ignored);
+    if (keys != NULL) {
+        sqlite3_bind_text(keys, 1, table->sql, -1, SQLITE_STATIC);
+
+        while (!found && sqlite3_step(keys) == SQLITE_ROW) {
+            found = merge_refers(store, table, lose, keys, err);
+        }
+    }
+
+    sqlite3_finalize(keys);
+}
+
+
+/* whether this key of "keys" is the one, which err says then */
+
+static bool
+merge_refers(msync_store_t *store, const msync_table_t *table,
+    const char *lose, sqlite3_stmt *keys, msync_err_t *err)
+{
+    bool           found = false;
+    const char    *other, *from, *to, *key;
+    msync_err_t    ignored;
+    sqlite3_stmt  *stmt;
+
+    key = table->fields[table->key].name;
+    other = (const char *) sqlite3_column_text(keys, 0);
+    from = (const char *) sqlite3_column_text(keys, 1);
+    to = (const char *) sqlite3_column_text(keys, 2);
+
+    stmt = msync_store_prepare_own(store,
+        sqlite3_mprintf("SELECT 1 FROM \"%w\" AS o, \"%w\" AS t WHERE "
+                        "t.\"%w\" = ?1 AND o.\"%w\" = t.\"%w\"", other,
+                        table->sql, key, from, to ? to : key), &ignored);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, lose, -1, SQLITE_STATIC);
+        (void) msync_store_found(store, stmt, &found, other, &ignored);
+    }
+
+    if (found) {
+        (void) msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
+                             "column \"%.64s\" of the application's table "
+                             "\"%.64s\" refers to the record that goes "
+                             "(mergeIdToDelete); let it refer to the one that "
+                             "stays", from, other);
+        err->scope = MSYNC_SCOPE_RECORD;
+    }
+
+    sqlite3_finalize(stmt);
+    return found;
+}
+
+
 int
 msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err)
 {
-    int   rc;
+    int   rc, code = SQLITE_CONSTRAINT_FOREIGNKEY;
     bool  owed;
 
     if (msync_store_try(store, &owed, err) != MSYNC_OK) {
@@ -235,7 +319,18 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
         rc = merge_remember(store, table, lose, keep, err);
     }
 
+    /* a delete that others stand against has been undone already */
+    if (rc != MSYNC_OK && !err->note) {
+        code = sqlite3_extended_errcode(store->db);
+    }
+
     rc = msync_store_tried(store, owed, rc, err);
+
+    if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD
+        && msync_store_in_transaction(store))
+    {
+        merge_explain(store, table, lose, code, err);
+    }
 
     /* references of the application's own still name the loser */
     err->note = false;

@@ -231,6 +231,72 @@ a_column_that_was_dropped_comes_back_empty(void **state)
 }
 
 
+/* a field of the table that has no index, which SQLite would speak of first */
+
+static const char *
+plain_field(const msync_table_t *table)
+{
+    size_t  i;
+
+    for (i = table->n; i-- > 0; ) {
+        if (i != table->key && table->fields[i].target == NULL
+            && !table->fields[i].local_only)
+        {
+            return table->fields[i].name;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+columns_of_the_applications_own_come_and_go(void **state)
+{
+    char                 *sql, *said;
+    size_t                i;
+    site_t               *site = *state;
+    const char           *field;
+    const msync_table_t  *table;
+
+    prepare(site);
+
+    for (i = 0; i < site->catalogue->n; i++) {
+        table = &site->catalogue->tables[i];
+        field = plain_field(table);
+
+        if (table->push == 0 || field == NULL) {
+            continue;
+        }
+
+        sql = sqlite3_mprintf("ALTER TABLE \"%w\" ADD COLUMN own TEXT;"
+                              "CREATE INDEX own_index ON \"%w\" (own);"
+                              "ALTER TABLE \"%w\" RENAME COLUMN own TO mine;"
+                              "DROP INDEX own_index;"
+                              "ALTER TABLE \"%w\" DROP COLUMN mine;"
+                              "ALTER TABLE \"%w\" RENAME COLUMN \"%w\" TO "
+                              "moved;"
+                              "ALTER TABLE \"%w\" RENAME COLUMN moved TO "
+                              "\"%w\"", table->sql, table->sql, table->sql,
+                              table->sql, table->sql, field, table->sql,
+                              field);
+        site_sql(site, sql);
+        sqlite3_free(sql);
+
+        /* what central has would be sent as nothing */
+        sql = sqlite3_mprintf("ALTER TABLE \"%w\" DROP COLUMN \"%w\"",
+                              table->sql, field);
+        assert_int_equal(sqlite3_exec(site->app, sql, NULL, NULL, &said),
+                         SQLITE_ERROR);
+        assert_non_null(strstr(said, "msync_"));
+        sqlite3_free(said);
+        sqlite3_free(sql);
+    }
+
+    assert_check(site, "");
+}
+
+
 /* until the helper has added it */
 
 static void
@@ -391,6 +457,7 @@ main(void)
         T(without_a_column_of_a_pushed_table_nothing_is_done),
         T(columns_that_are_not_sent_come_back),
         T(a_column_that_was_renamed_comes_back_with_its_values),
+        T(columns_of_the_applications_own_come_and_go),
         T(a_column_that_was_dropped_comes_back_empty),
         T(a_column_that_is_new_is_not_said_to_be_gone),
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),

@@ -160,6 +160,61 @@ a_later_reference_to_the_loser_is_led_to_the_kept_one(void **state)
 }
 
 
+static void
+what_the_application_has_between_two_records_is_named(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES ('X', 'x', "
+             "'A'), ('Y', 'y', 'B');"
+             "CREATE UNIQUE INDEX one_barcode ON barcode (itemID);"
+             "INSERT INTO clinician (ID) VALUES ('K'), ('L');"
+             "CREATE TABLE shift (id INTEGER PRIMARY KEY, doctor TEXT "
+             "REFERENCES clinician (ID));"
+             "CREATE TABLE later (id INTEGER PRIMARY KEY, doctor TEXT "
+             "REFERENCES clinician DEFERRABLE INITIALLY DEFERRED);"
+             "INSERT INTO later (doctor) VALUES ('K');"
+             "INSERT INTO shift (doctor) VALUES ('L')");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
+    site_pull(site, MSYNC_LEGACY, "clinician", "n", MSYNC_ACTION_MERGE,
+              "{\"mergeIdToKeep\":\"K\",\"mergeIdToDelete\":\"L\"}");
+
+    assert_int_equal(integrate(site, true).failed, 2);
+    assert_string_equal(site_get(site, "SELECT group_concat(itemID) FROM "
+                                 "barcode"), "A,B");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer WHERE table_name = 'item'"),
+                        "two rows would be one to a key of the application, "
+                        "which has to change or remove one of them: UNIQUE "
+                        "constraint failed: barcode.itemID");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer WHERE table_name = "
+                                 "'clinician'"),
+                        "column \"doctor\" of the application's table "
+                        "\"shift\" refers to the record that goes "
+                        "(mergeIdToDelete); let it refer to the one that "
+                        "stays");
+
+    /* then it is done, but for a key that is looked at in the end */
+    site_sql(site, "DELETE FROM barcode WHERE ID = 'X';"
+             "UPDATE shift SET doctor = 'K'; UPDATE later SET doctor = 'L'");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_non_null(strstr(site_get(site, "SELECT integration_error FROM "
+                                    "sync_buffer"), "table \"later\""));
+
+    site_sql(site, "UPDATE later SET doctor = 'K'");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "clinician"), "K");
+}
+
+
 int
 main(void)
 {
@@ -167,6 +222,7 @@ main(void)
         T(a_merge_repoints_and_marks_the_loser),
         T(a_merge_leaves_one_join_a_pair),
         T(a_merge_is_done_whole_or_not_at_all),
+        T(what_the_application_has_between_two_records_is_named),
         T(merges_of_one_record_do_not_replace_each_other),
         T(a_merge_of_records_of_others_is_none_of_ours),
         T(a_merge_waits_for_the_record_that_is_kept),

@@ -122,6 +122,65 @@ a_table_that_only_later_servers_have_is_a_note(void **state)
 }
 
 
+/* as a server of another version does, or one that an administrator mistook
+ * for the other */
+
+static void
+a_record_of_the_other_servers_table_is_a_note(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_OMSUPPLY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("u"));
+    site_pull(site, MSYNC_LEGACY, "system_log", "L", MSYNC_ACTION_UPSERT,
+              "{}");
+    integrate(site, true);
+    assert_int_equal(failures(site), 0);
+    assert_int_equal(notes(site), 2);
+    assert_string_equal(site_get(site, "SELECT (SELECT count(*) FROM unit) "
+                                 "+ (SELECT count(*) FROM system_log)"),
+                        "0");
+}
+
+
+static void
+note_failed(void *data, const msync_failed_t *failed)
+{
+    char  *said = data;
+
+    snprintf(said + strlen(said), 512, "%s %s %s %s %s ", failed->table,
+             failed->record_id, failed->action,
+             failed->field ? failed->field : "", failed->error);
+}
+
+
+/* "site" of a later server has passwords of others */
+
+static void
+nothing_that_a_note_holds_is_shown(void **state)
+{
+    char          said[2048] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_pull(site, MSYNC_OMSUPPLY, "site", "1", MSYNC_ACTION_UPSERT,
+              "{\"id\":1,\"hashed_password\":\"5ecre7\"}");
+    site_pull(site, MSYNC_LEGACY, "site", "2", MSYNC_ACTION_UPSERT,
+              "{\"password\":\"5ecre7\"");
+    site_pull(site, MSYNC_LEGACY, "user", "3", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"5ecre7\",\"password\":\"5ecre7\"}");
+    integrate(site, true);
+
+    assert_ok(msync_store_buffer_errors(site->store, true, 10, note_failed,
+                                        said, &err));
+    assert_ok(msync_store_buffer_errors(site->store, false, 10, note_failed,
+                                        said, &err));
+    assert_non_null(strstr(said, "site 1"));
+    assert_non_null(strstr(said, "site 2"));
+    assert_null(strstr(said, "5ecre7"));
+}
+
+
 #define INVOICE(store, comment)                                               \
     "{\"name_ID\":\"N\",\"store_ID\":\"" store "\",\"type\":\"ci\","          \
     "\"status\":\"nw\",\"mode\":\"store\",\"entry_date\":\"2026-01-01\","     \
@@ -185,6 +244,8 @@ main(void)
         T(the_delete_of_a_row_that_nothing_refers_to_is_done),
         T(the_delete_of_a_row_that_others_refer_to_is_a_note),
         T(a_table_that_only_later_servers_have_is_a_note),
+        T(a_record_of_the_other_servers_table_is_a_note),
+        T(nothing_that_a_note_holds_is_shown),
         T(this_site_alone_changes_its_own_invoices)
     };
 
