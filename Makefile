@@ -49,7 +49,8 @@ $(B)/sync/%.o: sync/%.c $(HDR) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -iquote sync -c $< -o $@
 
-$(DATA): sync/catalogue/catalogue_data.S sync/catalogue/catalogue.json
+$(DATA): sync/catalogue/catalogue_data.S sync/catalogue/catalogue.json \
+        sync/catalogue/v7.json
 	@mkdir -p $(@D)
 	$(CC) -Wa,-Isync/catalogue -c $< -o $@
 

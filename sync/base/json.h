@@ -26,7 +26,7 @@
 #include "base/err.h"
 
 #define MSYNC_JSON_DEPTH_MAX  512
-#define MSYNC_JSON_KEY_MAX    64      /* octets of a key, with the NUL */
+#define MSYNC_JSON_KEY_MAX    80      /* octets of a key, with the NUL */
 
 typedef enum {
     MSYNC_JSON_NONE = 0,              /* nothing, or nothing valid */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "catalogue/catalogue_private.h"
+#include "catalogue/v7_private.h"
 
 
 /* the file sync/catalogue/catalogue.json, see the Makefile */
@@ -35,6 +35,8 @@ static int catalogue_resolve_store(const msync_catalogue_t *catalogue,
     msync_table_t *table, const cJSON *json, msync_err_t *err);
 static int catalogue_parse_tables(msync_catalogue_t *catalogue,
     const cJSON *json, msync_err_t *err);
+static msync_catalogue_t *catalogue_make(cJSON *json, bool with_v7,
+    msync_err_t *err);
 
 
 static const char  *const catalogue_delete_names[] = {
@@ -139,9 +141,9 @@ catalogue_set_soft_delete(msync_table_t *table)
     }
 
     table->soft_column = msync_strdup(catalogue_soft_deletes[i].column);
+    table->soft_field = msync_table_field(table, table->soft_column);
     table->soft_is_local = catalogue_soft_deletes[i].is_local
-                           && msync_table_field(table, table->soft_column)
-                              == NULL;
+                           && table->soft_field == NULL;
     table->soft_is_time = catalogue_soft_deletes[i].is_time;
     table->soft_value = catalogue_soft_deletes[i].value;
 }
@@ -445,10 +447,37 @@ catalogue_parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
 msync_catalogue_t *
 msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
 {
-    cJSON              *json;
+    return catalogue_make(cJSON_ParseWithLength(text, length), false, err);
+}
+
+
+msync_catalogue_t *
+msync_catalogue_builtin(msync_err_t *err)
+{
+    cJSON  *tables;
+
+    tables = cJSON_ParseWithLength(msync_catalogue_json,
+                                   msync_catalogue_json_length);
+
+    return msync_catalogue_of(tables, err);
+}
+
+
+msync_catalogue_t *
+msync_catalogue_of(cJSON *tables, msync_err_t *err)
+{
+    return catalogue_make(tables, true, err);
+}
+
+
+/* takes the tables over */
+
+static msync_catalogue_t *
+catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
+{
+    int                 rc;
     msync_catalogue_t  *catalogue;
 
-    json = cJSON_ParseWithLength(text, length);
     if (!cJSON_IsArray(json)) {
         cJSON_Delete(json);
         msync_err_set(err, MSYNC_ERR_UNKNOWN,
@@ -457,21 +486,22 @@ msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
     }
 
     catalogue = msync_calloc(1, sizeof(msync_catalogue_t));
+    rc = with_v7 ? msync_v7_extend(json, err) : MSYNC_OK;
 
-    if (catalogue_parse_tables(catalogue, json, err) != MSYNC_OK) {
+    if (rc == MSYNC_OK) {
+        rc = catalogue_parse_tables(catalogue, json, err);
+    }
+
+    if (rc == MSYNC_OK && with_v7) {
+        rc = msync_v7_attach(catalogue, err);
+    }
+
+    if (rc != MSYNC_OK) {
         msync_catalogue_free(&catalogue);
     }
 
     cJSON_Delete(json);
     return catalogue;
-}
-
-
-msync_catalogue_t *
-msync_catalogue_builtin(msync_err_t *err)
-{
-    return msync_catalogue_parse(msync_catalogue_json,
-                                 msync_catalogue_json_length, err);
 }
 
 
@@ -493,6 +523,7 @@ msync_catalogue_free(msync_catalogue_t **catalogue_pt)
             msync_field_clear(&table->fields[j]);
         }
 
+        msync_v7_detach(table);
         free(table->fields);
         free(table->soft_column);
         free(table->name);

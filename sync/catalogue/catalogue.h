@@ -39,8 +39,9 @@ typedef enum {
     MSYNC_DELETE_ERROR
 } msync_delete_e;
 
-typedef struct msync_table_s  msync_table_t;
-typedef struct msync_field_s  msync_field_t;
+typedef struct msync_table_s     msync_table_t;
+typedef struct msync_field_s     msync_field_t;
+typedef struct msync_v7_shape_s  msync_v7_shape_t;
 
 struct msync_field_s {
     char                 *name;         /* owned, wire and column name */
@@ -49,6 +50,7 @@ struct msync_field_s {
     bool                  nullable;
     bool                  required;     /* the key must be present on pull */
     bool                  local_only;   /* never on the wire */
+    bool                  v7_only;      /* on the wire of v7 alone */
     bool                  is_enum;
     bool                  fk;           /* a foreign key is declared */
     char                 *references;   /* owned, table name, NULL: none */
@@ -85,9 +87,13 @@ struct msync_table_s {
     const char      *push_value;
     /* soft delete: the column that is set, and to what SQL value */
     char            *soft_column;       /* owned, NULL: no soft delete */
-    bool             soft_is_local;     /* that column is not on the wire */
+    const msync_field_t  *soft_field;   /* … on the wire, NULL: it is not */
+    bool             soft_is_local;     /* that column is on no wire */
     bool             soft_is_time;      /* it takes the time, else a flag */
     int              soft_value;        /* of the flag */
+    unsigned         v7_styles;         /* mask of MSYNC_V7_…, catalogue/v7.h */
+    msync_v7_shape_t  *shapes;          /* owned, what v7 calls it and how */
+    size_t             nshapes;
 };
 
 typedef struct {
@@ -119,7 +125,7 @@ msync_catalogue_t *msync_catalogue_load(const char *path, msync_err_t *err);
 
 void msync_catalogue_free(msync_catalogue_t **catalogue);
 
-/* exact name, NULL if there is none */
+/* exact name, NULL if there is none; it is one of v5 and v6, or of v7 alone */
 const msync_table_t *msync_catalogue_find(const msync_catalogue_t *catalogue,
     const char *name);
 
@@ -158,8 +164,20 @@ typedef struct {
  * that the catalogue does not know are kept in "extra", a JSON object, and
  * go out again when the row is pushed.  A column wins over a copy there.
  */
-typedef struct {
+typedef struct msync_row_s  msync_row_t;
+
+/*
+ * Finds the value of "take" in the row of "table" whose "by" is "id"; false:
+ * there is none.  Its text lives as long as the row, msync_row_text.
+ */
+typedef bool (*msync_row_lookup_pt)(msync_row_t *row,
+    const msync_table_t *table, const msync_field_t *by, const char *id,
+    const msync_field_t *take, msync_value_t *value);
+
+struct msync_row_s {
     const msync_table_t  *table;
+    unsigned              side;         /* whose wire it is for: MSYNC_V7, or
+                                           any of the others */
     msync_value_t        *values;
     bool                 *present;      /* the record has that field; in
                                            the memory of the values */
@@ -172,7 +190,10 @@ typedef struct {
                                            is there; NULL: none */
     char                **texts;        /* owned, texts made here */
     size_t                ntexts;
-} msync_row_t;
+    /* for what v7 says and the row itself does not; NULL: nothing is found */
+    msync_row_lookup_pt   lookup;
+    void                 *lookup_data;
+};
 
 /*
  * Reads recordData of "side" into a row.  The record's id fills the key when
@@ -200,11 +221,11 @@ const msync_field_t *msync_row_adopt(msync_row_t *row,
  * Writes a row as recordData in the wire's forms.  What an application wrote
  * in another form is put into the wire's where it is clear what it means
  * (docs/values.md); null where the wire does not take it is left out or
- * neutral.  The caller frees the text with msync_free.  NULL, and err with
- * the field and the reason, when a value cannot be sent.
+ * neutral.  Which wire, the row's "side" says.  The caller frees the text
+ * with msync_free.  NULL, and err with the field and the reason, when a value
+ * cannot be sent.
  */
-char *msync_row_encode(const msync_row_t *row, size_t *length,
-    msync_err_t *err);
+char *msync_row_encode(msync_row_t *row, size_t *length, msync_err_t *err);
 
 /* an empty row to be filled by the caller, all values NULL */
 void msync_row_init(msync_row_t *row, const msync_table_t *table);

@@ -10,10 +10,16 @@
 #include "catalogue/catalogue.h"
 #include "base/json.h"
 
+/* the member of msync_extra that v7's own are kept in */
+#define MSYNC_V7_EXTRA  "v7"
+
 /* the text of a tables file as an array of objects that were looked at;
  * cJSON_Delete it.  NULL and err when something is not as it has to be */
 cJSON *msync_catalogue_read_tables(const char *text, size_t length,
     msync_err_t *err);
+
+/* the catalogue of these tables and of what v7 has; takes them over */
+msync_catalogue_t *msync_catalogue_of(cJSON *tables, msync_err_t *err);
 
 /* true where Open mSupply drops a record by rule; "slices" are its members by
  * the fields of the table */

@@ -10,13 +10,15 @@
 #include <string.h>
 
 #include "catalogue/encode_private.h"
+#include "catalogue/v7_private.h"
 
 #define ENCODE_WORDS_MAX  240            /* octets of an enum in an error */
 
 
+static char *encode_row(const msync_row_t *row, size_t *length,
+    msync_err_t *err);
 static int encode_field(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
-static void encode_key(encode_t *encode, const char *name);
 static void encode_cut(encode_t *encode, size_t length);
 static bool encode_nothing(encode_t *encode, const msync_field_t *field);
 static const char *encode_expected(const msync_field_t *field,
@@ -29,11 +31,20 @@ static bool encode_as_it_stands(const msync_field_t *field,
     const msync_json_slice_t *slice, const char *text);
 static const char *encode_unfit(const msync_field_t *field,
     const msync_value_t *value);
+static bool encode_is_extra(const msync_table_t *table, const char *key);
 static int encode_extra(encode_t *encode, const msync_row_t *row);
 
 
 char *
-msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
+msync_row_encode(msync_row_t *row, size_t *length, msync_err_t *err)
+{
+    return row->side == MSYNC_V7 ? msync_v7_encode(row, length, err)
+                                 : encode_row(row, length, err);
+}
+
+
+static char *
+encode_row(const msync_row_t *row, size_t *length, msync_err_t *err)
 {
     size_t     i;
     encode_t   encode = { 0 };
@@ -43,6 +54,7 @@ msync_row_encode(const msync_row_t *row, size_t *length, msync_err_t *err)
 
     for (i = 0; i < row->table->n; i++) {
         if (!row->table->fields[i].local_only
+            && !row->table->fields[i].v7_only
             && encode_field(&encode, &row->table->fields[i], &row->values[i])
                != MSYNC_OK)
         {
@@ -68,12 +80,15 @@ failed:
 }
 
 
-static int
-encode_field(encode_t *encode, const msync_field_t *field,
-    const msync_value_t *value)
+/*
+ * What a field says, by its value; "name" is the column that a fault names.
+ */
+
+int
+msync_encode_field(encode_t *encode, const msync_field_t *field,
+    const char *name, const msync_value_t *value)
 {
     char         words[ENCODE_WORDS_MAX];
-    size_t       before = encode->out.length;
     encode_e     result;
     const char  *why;
 
@@ -81,11 +96,9 @@ encode_field(encode_t *encode, const msync_field_t *field,
     if (why != NULL) {
         return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
                              "field \"%s\" holds %s and cannot be sent; "
-                             "correct it in the application", field->name,
-                             why);
+                             "correct it in the application", name, why);
     }
 
-    encode_key(encode, field->name);
     result = msync_encode_value(encode, field, value);
 
     if (result == ENCODE_DONE
@@ -98,23 +111,43 @@ encode_field(encode_t *encode, const msync_field_t *field,
         return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
                              "field \"%s\" holds what is not clearly %s and "
                              "cannot be sent; correct it in the application",
-                             field->name, encode_expected(field, words));
+                             name, encode_expected(field, words));
     }
 
     if (field->required) {
         return msync_err_set(encode->err, MSYNC_ERR_DATABASE_ERROR,
                              "field \"%s\" is empty, which central refuses, "
                              "and cannot be sent; fill it in in the "
-                             "application", field->name);
+                             "application", name);
     }
 
-    encode_cut(encode, before);
-    return MSYNC_OK;
+    return MSYNC_DONE;
 }
 
 
-static void
-encode_key(encode_t *encode, const char *name)
+/* one that may not be null and has nothing neutral is left out */
+
+static int
+encode_field(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value)
+{
+    int     rc;
+    size_t  before = encode->out.length;
+
+    msync_encode_key(encode, field->name);
+    rc = msync_encode_field(encode, field, field->name, value);
+
+    if (rc == MSYNC_DONE) {
+        encode_cut(encode, before);
+        rc = MSYNC_OK;
+    }
+
+    return rc;
+}
+
+
+void
+msync_encode_key(encode_t *encode, const char *name)
 {
     msync_json_put(&encode->out, encode->out.length ? "," : "{", 1);
     msync_json_put_string(&encode->out, name);
@@ -422,6 +455,18 @@ encode_unfit(const msync_field_t *field, const msync_value_t *value)
 }
 
 
+/* what v5 and v6 have sent and the catalogue does not know */
+
+static bool
+encode_is_extra(const msync_table_t *table, const char *key)
+{
+    const msync_field_t  *field = msync_table_field(table, key);
+
+    return (field == NULL || field->v7_only)
+           && strcmp(key, MSYNC_V7_EXTRA) != 0;
+}
+
+
 /* what the catalogue does not know goes back as it came; a column has what
  * its field holds now */
 
@@ -438,7 +483,7 @@ encode_extra(encode_t *encode, const msync_row_t *row)
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
 
-        if (msync_table_field(row->table, key) == NULL) {
+        if (encode_is_extra(row->table, key)) {
             msync_json_put(&encode->out, ",", 1);
             msync_json_put_slice(&encode->out, &json.key);
             msync_json_put(&encode->out, ":", 1);

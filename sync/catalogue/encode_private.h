@@ -30,6 +30,18 @@ encode_e msync_encode_value(encode_t *encode, const msync_field_t *field,
 encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
 
+/*
+ * Puts a member's name; its value, or null or what says the same.  A fault
+ * names the column "name".  MSYNC_DONE: nothing was put, for central refuses
+ * null and not its absence.
+ */
+void msync_encode_key(encode_t *encode, const char *name);
+int msync_encode_field(encode_t *encode, const msync_field_t *field,
+    const char *name, const msync_value_t *value);
+
+/* whether a flag is set, as an application may write it; -1: not clear */
+int msync_encode_flag(const msync_value_t *value);
+
 /* the shortest decimal that is read as this number; returns its length */
 size_t msync_encode_real(double real, char text[MSYNC_ENCODE_NUMBER_MAX]);
 

@@ -75,6 +75,20 @@ msync_encode_value(encode_t *encode, const msync_field_t *field,
 static encode_e
 encode_boolean(encode_t *encode, const msync_value_t *value)
 {
+    int  set = msync_encode_flag(value);
+
+    if (set < 0) {
+        return ENCODE_UNCLEAR;
+    }
+
+    msync_json_put_text(&encode->out, set ? "true" : "false");
+    return ENCODE_DONE;
+}
+
+
+int
+msync_encode_flag(const msync_value_t *value)
+{
     int     set = -1;
     size_t  i;
 
@@ -89,7 +103,7 @@ encode_boolean(encode_t *encode, const msync_value_t *value)
     } else if (value->kind == MSYNC_VALUE_REAL) {
         set = value->real == 0 ? 0 : value->real == 1 ? 1 : -1;
 
-    } else {
+    } else if (value->kind == MSYNC_VALUE_TEXT) {
         for (i = 0; words[i] != NULL; i++) {
             if (strcasecmp(words[i], value->text) == 0) {
                 set = (int) (i % 2);
@@ -97,12 +111,7 @@ encode_boolean(encode_t *encode, const msync_value_t *value)
         }
     }
 
-    if (set < 0) {
-        return ENCODE_UNCLEAR;
-    }
-
-    msync_json_put_text(&encode->out, set ? "true" : "false");
-    return ENCODE_DONE;
+    return set;
 }
 
 

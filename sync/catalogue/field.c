@@ -72,6 +72,7 @@ msync_field_read(msync_field_t *field, const cJSON *json, const char *table,
     field->nullable = msync_catalogue_bool(json, "nullable");
     field->required = msync_catalogue_bool(json, "required");
     field->local_only = msync_catalogue_bool(json, "local_only");
+    field->v7_only = msync_catalogue_bool(json, "v7_only");
     field->fk = msync_catalogue_bool(json, "fk");
 
     references = msync_catalogue_string(json, "references");

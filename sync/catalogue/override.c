@@ -215,7 +215,7 @@ override_merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
 msync_catalogue_t *
 msync_catalogue_load(const char *path, msync_err_t *err)
 {
-    char               *text, *merged;
+    char               *text;
     cJSON              *tables = NULL, *file = NULL;
     size_t              length;
     msync_catalogue_t  *catalogue = NULL;
@@ -231,11 +231,8 @@ msync_catalogue_load(const char *path, msync_err_t *err)
                                    msync_catalogue_json_length);
 
     if (file != NULL && override_merge_all(tables, file, err) == MSYNC_OK) {
-        merged = cJSON_PrintUnformatted(tables);
-        catalogue = merged ? msync_catalogue_parse(merged, strlen(merged),
-                                                   err)
-                           : NULL;
-        free(merged);
+        catalogue = msync_catalogue_of(tables, err);
+        tables = NULL;
     }
 
     if (catalogue != NULL) {

@@ -18,7 +18,6 @@ typedef struct {
 } record_place_t;
 
 
-static void record_clear(msync_record_t *record);
 static int record_place_compare(const void *a, const void *b);
 
 
@@ -48,7 +47,7 @@ msync_batch_add(msync_batch_t *batch)
 void
 msync_batch_drop(msync_batch_t *batch)
 {
-    record_clear(&batch->records[--batch->n]);
+    msync_record_clear(&batch->records[--batch->n]);
 
     if (batch->n == 0) {
         free(batch->records);
@@ -63,7 +62,7 @@ msync_batch_clear(msync_batch_t *batch)
     size_t  i;
 
     for (i = 0; i < batch->n; i++) {
-        record_clear(&batch->records[i]);
+        msync_record_clear(&batch->records[i]);
     }
 
     free(batch->records);
@@ -121,11 +120,14 @@ record_place_compare(const void *a, const void *b)
 }
 
 
-static void
-record_clear(msync_record_t *record)
+void
+msync_record_clear(msync_record_t *record)
 {
     msync_free(&record->table);
     msync_free(&record->id);
     msync_free(&record->data);
     msync_free(&record->out_id);
+    msync_free(&record->store);
+    msync_free(&record->transfer_store);
+    msync_free(&record->patient);
 }

@@ -18,6 +18,7 @@ typedef enum {
 /* where a table is pushed to or pulled from, a mask */
 #define MSYNC_LEGACY    1
 #define MSYNC_OMSUPPLY  2
+#define MSYNC_V7        4
 
 /*
  * One record on its way, all strings owned by the batch.  Pulled records
@@ -33,6 +34,10 @@ typedef struct {
     int64_t          cursor;     /* the server's, or ours when pushed */
     char            *out_id;     /* v5 syncOutId, NULL: none, cannot be
                                     acknowledged */
+    /* what v7's envelope says of the row, NULL: nothing */
+    char            *store;
+    char            *transfer_store;
+    char            *patient;
 } msync_record_t;
 
 typedef struct {
@@ -59,6 +64,9 @@ void msync_batch_drop(msync_batch_t *batch);
 /* puts the records into the order of their cursors; equal ones stay as they
  * came */
 void msync_batch_sort(msync_batch_t *batch);
+
+/* frees what a record owns, not the record itself */
+void msync_record_clear(msync_record_t *record);
 
 /* frees what the batch owns and zeroes it; not the batch itself */
 void msync_batch_clear(msync_batch_t *batch);

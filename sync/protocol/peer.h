@@ -14,6 +14,7 @@
 /* key_value_store ids of the cursors; the other ids are in store/kv.h */
 #define MSYNC_KEY_PUSH_CURSOR           "REMOTE_SYNC_PUSH_CURSOR"
 #define MSYNC_KEY_PUSH_V6_CURSOR        "SYNC_PUSH_CURSOR_V6"
+#define MSYNC_KEY_PUSH_V7_CURSOR        "SYNC_PUSH_CURSOR_V7"
 #define MSYNC_KEY_PULL_CENTRAL_CURSOR   "CENTRAL_SYNC_PULL_CURSOR"
 #define MSYNC_KEY_PULL_V6_CURSOR        "SYNC_PULL_CURSOR_V6"
 

@@ -29,6 +29,7 @@ typedef struct {
     const msync_table_t  *table;
     size_t                at;              /* of its packed row */
     uint32_t              sequence;        /* among all that was taken */
+    unsigned              side;
 } fill_entry_t;
 
 struct msync_fill_s {
@@ -65,7 +66,7 @@ static int fill_write_rows(msync_fill_t *fill, uint64_t *rows,
     msync_err_t *err);
 static int fill_write_row(msync_fill_t *fill, msync_row_t *row,
     bool buffered, uint64_t *rows, msync_err_t *err);
-static int fill_into_buffer(msync_fill_t *fill, const msync_row_t *row,
+static int fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
     msync_err_t *err);
 static void fill_clear(msync_fill_t *fill);
 
@@ -199,6 +200,7 @@ fill_pack(msync_fill_t *fill, const msync_row_t *row)
     fill->entries[fill->n].table = row->table;
     fill->entries[fill->n].at = at;
     fill->entries[fill->n].sequence = fill->sequence;
+    fill->entries[fill->n].side = row->side;
     fill->n++;
 
     return true;
@@ -232,6 +234,7 @@ fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
 
     const char  *key = p;
 
+    row->side = entry->side;
     p += strlen(p) + 1;
 
     for (i = 0; i < row->table->n; i++) {
@@ -512,7 +515,7 @@ fill_write_row(msync_fill_t *fill, msync_row_t *row, bool buffered,
 /* tried again when the tables are filled, which finds the reason */
 
 static int
-fill_into_buffer(msync_fill_t *fill, const msync_row_t *row, msync_err_t *err)
+fill_into_buffer(msync_fill_t *fill, msync_row_t *row, msync_err_t *err)
 {
     int              rc = MSYNC_AGAIN;
     msync_batch_t    batch = { 0 };
@@ -525,9 +528,8 @@ fill_into_buffer(msync_fill_t *fill, const msync_row_t *row, msync_err_t *err)
     record->data = msync_row_encode(row, &record->data_length, err);
 
     if (record->data != NULL) {
-        rc = msync_store_buffer_put(fill->rows.store, &batch,
-                                    row->table->pull & MSYNC_LEGACY
-                                    ? MSYNC_LEGACY : MSYNC_OMSUPPLY, err);
+        rc = msync_store_buffer_put(fill->rows.store, &batch, row->side,
+                                    err);
     }
 
     msync_batch_clear(&batch);

@@ -91,6 +91,12 @@ rows_write(msync_rows_t *rows, msync_row_t *row, const msync_field_t **field,
                                       row->values[row->table->key].text, err);
     }
 
+    if (row->side == MSYNC_V7
+        && msync_store_row_complete(rows->store, row, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
     if (rows->merged
         && msync_store_follow_merges(rows->store, row, err) != MSYNC_OK)
     {

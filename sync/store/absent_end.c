@@ -71,6 +71,7 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
 {
     int       rc = MSYNC_OK;
     size_t    i;
+    unsigned  pull;
     absent_t  absent = { 0 };
 
     memset(result, 0, sizeof(msync_absent_t));
@@ -81,7 +82,10 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
     for (i = store->catalogue->n; rc == MSYNC_OK && i-- > 0; ) {
         absent.table = &store->catalogue->tables[i];
 
-        if (absent.table->pull != 0 && !(absent.table->pull & ~sides)) {
+        pull = absent.table->pull;
+        pull &= sides & MSYNC_V7 ? MSYNC_V7 : ~(unsigned) MSYNC_V7;
+
+        if (pull != 0 && !(pull & ~sides)) {
             rc = absent_prepare(&absent, err);
 
             if (rc == MSYNC_OK) {
@@ -470,16 +474,19 @@ static int
 absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 {
     int                   rc;
-    char                 *text = NULL;
-    size_t                length;
+    unsigned              side;
     absent_row_t          row = { (char *) id, false };
+    msync_record_t        record = { 0 };
     msync_err_t           fault;
     const msync_table_t  *table = absent->table;
 
     msync_err_clear(&fault);
-    rc = table->push != 0 ? msync_store_row_read(absent->store, table, id,
-                                                 &text, &length, &fault)
-                          : MSYNC_OK;
+    rc = msync_store_side_of(absent->store, table, &side, &fault);
+
+    if (rc == MSYNC_OK && table->push != 0) {
+        rc = msync_store_row_read(absent->store, table, id, side, false,
+                                  &record, &fault);
+    }
 
     if (rc == MSYNC_OK) {
         rc = msync_store_row_delete(absent->store, table, id, &fault);
@@ -487,9 +494,10 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 
     if (rc == MSYNC_OK) {
         absent->result->removed++;
-        rc = text != NULL
+        rc = record.data != NULL
              ? absent_run(absent, "UPDATE msync_absent SET data = ?3 WHERE "
-                          "table_name = ?1 AND record_id = ?2", id, text, err)
+                          "table_name = ?1 AND record_id = ?2", id, record.data,
+                          err)
              : msync_store_absent_came(absent->store, table->name, id, err);
 
     } else if (fault.scope == MSYNC_SCOPE_RECORD
@@ -502,7 +510,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
         rc = MSYNC_ERROR;
     }
 
-    msync_free(&text);
+    msync_record_clear(&record);
     return rc;
 }
 

@@ -22,8 +22,9 @@
 
 /* the next changes, from the cursor on */
 #define CHANGES                                                               \
-    "SELECT cursor, table_name, record_id, row_action FROM changelog WHERE "  \
-    "cursor >= ?2 AND %s" LATEST " ORDER BY cursor LIMIT ?3"
+    "SELECT cursor, table_name, record_id, row_action, store_id, parent_id "  \
+    "FROM changelog WHERE cursor >= ?2 AND %s" LATEST " ORDER BY cursor "     \
+    "LIMIT ?3"
 
 typedef struct {
     unsigned        side;
@@ -37,11 +38,8 @@ static sqlite3_stmt *changelog_prepare(msync_store_t *store, msync_stmt_e which,
     const char *format, int64_t cursor, msync_err_t *err);
 static sqlite3_stmt *changelog_prepare_unsent(msync_store_t *store,
     msync_stmt_e which, const char *condition, unsigned push, msync_err_t *err);
-static void changelog_add_columns(sqlite3_str *sql, const msync_table_t *table);
-static sqlite3_stmt *changelog_select_row(msync_store_t *store,
-    const msync_table_t *table, msync_err_t *err);
-static void changelog_read_column(msync_row_t *row, size_t i,
-    sqlite3_stmt *stmt);
+static int changelog_bind_unsent(msync_store_t *store, sqlite3_stmt *stmt,
+    unsigned push, msync_err_t *err);
 static msync_record_t *changelog_add_record(msync_batch_t *batch,
     sqlite3_stmt *changes, msync_action_e action);
 static bool changelog_is_odd_id(sqlite3_stmt *changes);
@@ -81,15 +79,34 @@ changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
 }
 
 
+int
+msync_store_sides(msync_store_t *store, unsigned *sides, msync_err_t *err)
+{
+    char  *version;
+
+    if (msync_store_get_string(store, MSYNC_KEY_VERSION, &version, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *sides = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0
+             ? MSYNC_V7 : MSYNC_LEGACY|MSYNC_OMSUPPLY;
+    msync_free(&version);
+
+    return MSYNC_OK;
+}
+
+
 /* a change behind a push cursor that this site may send; ?2 and ?3 are the
- * cursors of the two servers, NULL where one does not take the table */
+ * cursors of the servers, NULL where one does not take the table */
 
 static sqlite3_stmt *
 changelog_prepare_unsent(msync_store_t *store, msync_stmt_e which,
     const char *condition, unsigned push, msync_err_t *err)
 {
     char          *sql;
-    int64_t        site = -1, legacy = 0, omsupply = 0;
+    int64_t        site = -1;
     sqlite3_stmt  *stmt = store->stmts[which];
 
     if (stmt == NULL) {
@@ -102,11 +119,7 @@ changelog_prepare_unsent(msync_store_t *store, msync_stmt_e which,
 
     if (stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
-           != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_PUSH_CURSOR, &legacy, err)
-           != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &omsupply,
-                               err) != MSYNC_OK)
+           != MSYNC_OK)
     {
         return NULL;
     }
@@ -114,15 +127,52 @@ changelog_prepare_unsent(msync_store_t *store, msync_stmt_e which,
     sqlite3_clear_bindings(stmt);
     sqlite3_bind_int64(stmt, 1, site);
 
-    if (push & MSYNC_LEGACY) {
-        sqlite3_bind_int64(stmt, 2, legacy);
+    return changelog_bind_unsent(store, stmt, push, err) == MSYNC_OK ? stmt
+                                                                     : NULL;
+}
+
+
+static int
+changelog_bind_unsent(msync_store_t *store, sqlite3_stmt *stmt, unsigned push,
+    msync_err_t *err)
+{
+    size_t    i;
+    int64_t   cursor;
+    unsigned  sides;
+
+    static const struct {
+        unsigned     side;
+        const char  *key;
+        int          at;
+    } cursors[] = {
+        { MSYNC_LEGACY,   MSYNC_KEY_PUSH_CURSOR,    2 },
+        { MSYNC_OMSUPPLY, MSYNC_KEY_PUSH_V6_CURSOR, 3 },
+        { MSYNC_V7,       MSYNC_KEY_PUSH_V7_CURSOR, 3 }
+    };
+
+    if (msync_store_sides(store, &sides, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
-    if (push & MSYNC_OMSUPPLY) {
-        sqlite3_bind_int64(stmt, 3, omsupply);
+    push &= sides;
+
+    for (i = 0; i < sizeof(cursors) / sizeof(*cursors); i++) {
+        cursor = 0;
+
+        if (!(push & cursors[i].side)) {
+            continue;
+        }
+
+        if (msync_store_get_int(store, cursors[i].key, &cursor, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        sqlite3_bind_int64(stmt, cursors[i].at, cursor);
     }
 
-    return stmt;
+    return MSYNC_OK;
 }
 
 
@@ -136,7 +186,8 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT,
                                     "record_id = ?4 AND table_name = ?5 AND ",
                                     table->push & MSYNC_LEGACY
-                                    ? MSYNC_LEGACY : table->push, err);
+                                    ? table->push & ~MSYNC_OMSUPPLY
+                                    : table->push, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -154,147 +205,12 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
     sqlite3_stmt  *stmt;
 
     stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT_ANY, "",
-                                    MSYNC_LEGACY|MSYNC_OMSUPPLY, err);
+                                    MSYNC_LEGACY|MSYNC_OMSUPPLY|MSYNC_V7,
+                                    err);
 
     return msync_store_found(store, stmt, found, "looking for changes", err);
 }
 
-
-/* a quoted name alone that is no column is a text to SQLite; t. makes it an
- * error */
-
-static void
-changelog_add_columns(sqlite3_str *sql, const msync_table_t *table)
-{
-    size_t  i;
-
-    for (i = 0; i < table->n; i++) {
-        sqlite3_str_appendf(sql, "t.\"%w\", ", table->fields[i].name);
-    }
-
-    sqlite3_str_appendall(sql, "t.msync_extra");
-}
-
-
-static sqlite3_stmt *
-changelog_select_row(msync_store_t *store, const msync_table_t *table,
-    msync_err_t *err)
-{
-    sqlite3_str          *sql;
-    msync_table_stmts_t  *stmts;
-
-    stmts = &store->tables[table - store->catalogue->tables];
-
-    if (stmts->select == NULL) {
-        sql = sqlite3_str_new(store->db);
-        sqlite3_str_appendall(sql, "SELECT ");
-        changelog_add_columns(sql, table);
-        sqlite3_str_appendf(sql, " FROM \"%w\" AS t WHERE t.\"%w\" = "
-                            "?1", table->sql, table->fields[table->key].name);
-        stmts->select = msync_store_prepare_own(store,
-                                                sqlite3_str_finish(sql), err);
-    }
-
-    return stmts->select;
-}
-
-
-static void
-changelog_read_column(msync_row_t *row, size_t i, sqlite3_stmt *stmt)
-{
-    msync_value_t  *value = &row->values[i];
-
-    switch (sqlite3_column_type(stmt, i)) {
-
-    case SQLITE_INTEGER:
-        value->kind = MSYNC_VALUE_INTEGER;
-        value->integer = sqlite3_column_int64(stmt, i);
-        break;
-
-    case SQLITE_FLOAT:
-        value->kind = MSYNC_VALUE_REAL;
-        value->real = sqlite3_column_double(stmt, i);
-        break;
-
-    case SQLITE_NULL:
-        value->kind = MSYNC_VALUE_NULL;
-        break;
-
-    case SQLITE_BLOB:
-        value->kind = MSYNC_VALUE_BLOB;
-        value->text = sqlite3_column_blob(stmt, i);
-        value->length = sqlite3_column_bytes(stmt, i);
-
-        /* of no octets there are none */
-        value->text = value->text ? value->text : "";
-        break;
-
-    default:
-        value->kind = MSYNC_VALUE_TEXT;
-        value->text = (const char *) sqlite3_column_text(stmt, i);
-        value->length = sqlite3_column_bytes(stmt, i);
-
-        if (value->text == NULL) {
-            msync_out_of_memory();
-        }
-        break;
-    }
-}
-
-
-int
-msync_store_row_read(msync_store_t *store, const msync_table_t *table,
-    const char *id, char **data, size_t *length, msync_err_t *err)
-{
-    int            code, rc = MSYNC_DONE;
-    size_t         i;
-    const char    *extra;
-    msync_row_t    row;
-    sqlite3_stmt  *stmt;
-
-    *data = NULL;
-
-    stmt = changelog_select_row(store, table, err);
-    if (stmt == NULL) {
-        err->scope = MSYNC_SCOPE_RUN;
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_TRANSIENT);
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW) {
-        msync_row_init(&row, table);
-
-        for (i = 0; i < table->n; i++) {
-            changelog_read_column(&row, i, stmt);
-        }
-
-        extra = (const char *) sqlite3_column_text(stmt, table->n);
-        row.extra = extra ? msync_strdup(extra) : NULL;
-
-        *data = msync_row_encode(&row, length, err);
-        rc = MSYNC_OK;
-
-        if (*data == NULL) {
-            err->scope = MSYNC_SCOPE_RECORD;
-            rc = MSYNC_ERROR;
-        }
-
-        msync_row_clear(&row);
-
-    } else if (code != SQLITE_DONE) {
-        rc = msync_store_fault(store, table->name, err);
-        err->scope = MSYNC_SCOPE_RUN;
-    }
-
-    sqlite3_reset(stmt);
-    return rc;
-}
-
-
-/* one batch while it is read; "aside" and "gone" are written down when the
- * reading is over, for a reader may not become a writer half-way */
 
 static msync_record_t *
 changelog_add_record(msync_batch_t *batch, sqlite3_stmt *changes,
@@ -342,11 +258,9 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err)
 {
     int                   rc;
-    char                 *data = NULL;
-    size_t                length = 0;
     const char           *name, *id;
     msync_action_e        action;
-    msync_record_t       *record;
+    msync_record_t       *record, read = { 0 };
     const msync_table_t  *table;
 
     bool  odd = changelog_is_odd_id(changes);
@@ -370,27 +284,39 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
         return MSYNC_OK;
     }
 
-    if (action == MSYNC_ACTION_UPSERT) {
-        rc = msync_store_row_read(store, table, id, &data, &length, err);
+    if (action == MSYNC_ACTION_DELETE) {
+        record = changelog_add_record(reading->batch, changes, action);
+        return reading->side == MSYNC_V7
+               ? msync_store_deleted_envelope(store, table,
+                     (const char *) sqlite3_column_text(changes, 4),
+                     (const char *) sqlite3_column_text(changes, 5), record,
+                     err)
+               : MSYNC_OK;
+    }
 
-        if (rc == MSYNC_DONE) {
-            changelog_add_record(&reading->gone, changes, action);
-            return MSYNC_OK;
-        }
+    rc = msync_store_row_read(store, table, id, reading->side, true, &read,
+                              err);
 
-        if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
-            changelog_skip_row(reading, changes, err->text);
-            return MSYNC_OK;
-        }
+    if (rc == MSYNC_DONE) {
+        changelog_add_record(&reading->gone, changes, action);
+        return MSYNC_OK;
+    }
 
-        if (rc == MSYNC_ERROR) {
-            return MSYNC_ERROR;
-        }
+    if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
+        changelog_skip_row(reading, changes, err->text);
+        return MSYNC_OK;
+    }
+
+    if (rc == MSYNC_ERROR) {
+        return MSYNC_ERROR;
     }
 
     record = changelog_add_record(reading->batch, changes, action);
-    record->data = data;
-    record->data_length = length;
+    record->data = read.data;
+    record->data_length = read.data_length;
+    record->store = read.store;
+    record->transfer_store = read.transfer_store;
+    record->patient = read.patient;
 
     return MSYNC_OK;
 }

@@ -13,7 +13,13 @@
 
 #include <string.h>
 
+#include "catalogue/v7.h"
+#include "store/kv.h"
 #include "store/store_private.h"
+
+/* whether this site speaks v7 */
+#define MSYNC_SQL_SPEAKS_V7  "(SELECT count(*) FROM key_value_store WHERE "    \
+    "id = '" MSYNC_KEY_VERSION "' AND value_string = '" MSYNC_SYNC_V7 "')"
 
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
@@ -28,6 +34,8 @@ static void changes_add_wire(sqlite3_str *sql, const msync_table_t *table,
     const char *row);
 static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_parent(sqlite3_str *sql, const msync_table_t *table);
+static void changes_add_names(sqlite3_str *sql,
+    const msync_catalogue_t *catalogue, bool deletes, bool v7, bool v5_v6);
 static void changes_add_store(sqlite3_str *sql,
     const msync_catalogue_t *catalogue);
 
@@ -248,10 +256,39 @@ changes_add_store(sqlite3_str *sql, const msync_catalogue_t *catalogue)
 }
 
 
+/* tables that are pushed, or whose deletes are: by v7 or not, by v5 and v6 or
+ * not */
+
+static void
+changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
+    bool deletes, bool v7, bool v5_v6)
+{
+    bool                  there, here;
+    size_t                i;
+    const msync_table_t  *table;
+
+    sqlite3_str_appendall(sql, "table_name IN (''");
+
+    for (i = 0; i < catalogue->n; i++) {
+        table = &catalogue->tables[i];
+        there = (table->push & MSYNC_V7)
+                && (!deletes || msync_v7_takes_delete(table));
+        here = (table->push & ~MSYNC_V7)
+               && (!deletes || table->push_delete);
+
+        if (there == v7 && here == v5_v6) {
+            sqlite3_str_appendf(sql, ", %Q", table->name);
+        }
+    }
+
+    sqlite3_str_appendall(sql, ")");
+}
+
+
 /*
  * Only what central takes counts as waiting: tables that are pushed, deletes
  * of those whose deletes are sent, and stores that are active on this site
- * (?1 is its id).
+ * (?1 is its id).  The protocol decides of few tables.
  */
 
 char *
@@ -259,7 +296,6 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
 {
     int           pass;
     char         *text, *copy;
-    size_t        i;
     sqlite3_str  *sql;
 
     sql = sqlite3_str_new(NULL);
@@ -268,18 +304,14 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
     sqlite3_str_appendall(sql, " AND (");
 
     for (pass = 0; pass < 2; pass++) {
-        sqlite3_str_appendf(sql, "%srow_action = %Q AND table_name IN (''",
+        sqlite3_str_appendf(sql, "%srow_action = %Q AND (",
                             pass ? " OR " : "", pass ? "DELETE" : "UPSERT");
-
-        for (i = 0; i < catalogue->n; i++) {
-            if (catalogue->tables[i].push != 0
-                && (pass == 0 || catalogue->tables[i].push_delete))
-            {
-                sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].name);
-            }
-        }
-
-        sqlite3_str_appendall(sql, ")");
+        changes_add_names(sql, catalogue, pass == 1, true, true);
+        sqlite3_str_appendall(sql, " OR iif(" MSYNC_SQL_SPEAKS_V7 ", ");
+        changes_add_names(sql, catalogue, pass == 1, true, false);
+        sqlite3_str_appendall(sql, ", ");
+        changes_add_names(sql, catalogue, pass == 1, false, true);
+        sqlite3_str_appendall(sql, "))");
     }
 
     sqlite3_str_appendall(sql, ")");

@@ -548,6 +548,7 @@ fill_move_row(msync_store_t *store, const msync_table_t *table,
     const char *id, int64_t *moved, msync_err_t *err)
 {
     int              rc;
+    unsigned         side;
     msync_batch_t    batch = { 0 };
     msync_record_t  *record;
 
@@ -556,8 +557,11 @@ fill_move_row(msync_store_t *store, const msync_table_t *table,
     record->id = msync_strdup(id);
     record->action = MSYNC_ACTION_UPSERT;
 
-    rc = msync_store_row_read(store, table, id, &record->data,
-                              &record->data_length, err);
+    rc = msync_store_side_of(store, table, &side, err);
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_row_read(store, table, id, side, false, record, err);
+    }
 
     if (rc == MSYNC_OK) {
         rc = msync_store_row_delete(store, table, id, err);
@@ -565,9 +569,7 @@ fill_move_row(msync_store_t *store, const msync_table_t *table,
 
     if (rc == MSYNC_OK) {
         ++*moved;
-        rc = msync_store_buffer_put(store, &batch,
-                                    table->pull & MSYNC_LEGACY
-                                    ? MSYNC_LEGACY : MSYNC_OMSUPPLY, err);
+        rc = msync_store_buffer_put(store, &batch, side, err);
 
     } else if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
         msync_log(MSYNC_LOG_WARN, "%s \"%s\" refers to a record that has not "

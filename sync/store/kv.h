@@ -50,6 +50,12 @@
 #define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 
+#define MSYNC_KEY_VERSION               "SETTINGS_SYNC_VERSION"  /* below */
+
+/* the words of MSYNC_KEY_VERSION; none: it has not been found out */
+#define MSYNC_SYNC_V5_V6                "V5_V6"
+#define MSYNC_SYNC_V7                   "V7"
+
 
 /* key_value_store: *value is left alone when the id is not there */
 int msync_store_get_int(msync_store_t *store, const char *id,

@@ -24,6 +24,9 @@ int msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 int msync_store_row_soft_delete(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
+/* gives a row of v7 what other rows here say of it (msync_v7_complete) */
+int msync_store_row_complete(msync_store_t *store, msync_row_t *row,
+    msync_err_t *err);
 /* whether the row is there, belongs to a store of this site, and is not what
  * "row" says of it */
 int msync_store_row_differs(msync_store_t *store, const msync_row_t *row,

@@ -492,8 +492,13 @@ msync_store_close(msync_store_t **store_pt)
         sqlite3_finalize(store->tables[i].exists);
     }
 
+    for (i = 0; i < store->nlookups; i++) {
+        sqlite3_finalize(store->lookups[i].stmt);
+    }
+
     msync_store_leave_log(store);
     sqlite3_close(store->db);
+    free(store->lookups);
     free(store->tables);
     free(store->changes_filter);
     free(store->waiting[0].stores);

@@ -100,6 +100,8 @@ typedef enum {
     MSYNC_STMT_ABSENT_WAITS,
     MSYNC_STMT_HAS_KEY,
     MSYNC_STMT_FLAG_SET,
+    MSYNC_STMT_OUR_STORE,
+    MSYNC_STMT_DELETED_STORE,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -111,6 +113,13 @@ typedef struct {
     sqlite3_stmt  *exists;
     bool           says_store;      /* see waiting.c */
 } msync_table_stmts_t;
+
+/* a value of another row */
+typedef struct {
+    const msync_field_t  *by;       /* borrowed, as is the other */
+    const msync_field_t  *take;
+    sqlite3_stmt         *stmt;     /* owned */
+} msync_lookup_t;
 
 /* what waits behind a push cursor, as it was counted last */
 typedef struct {
@@ -127,6 +136,8 @@ struct msync_store_s {
     const msync_catalogue_t  *catalogue;       /* borrowed */
     sqlite3_stmt             *stmts[MSYNC_STMT_MAX];
     msync_table_stmts_t      *tables;          /* one a catalogue table */
+    msync_lookup_t           *lookups;         /* owned, those made so far */
+    size_t                    nlookups;
     char                     *changes_filter;  /* owned SQL, see there */
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
@@ -445,10 +456,22 @@ void msync_store_checkpoint(msync_store_t *store);
  */
 int msync_store_end_loose(msync_store_t *store, msync_err_t *err);
 
-/* a row as recordData, owned by the caller; MSYNC_DONE: there is none.  Errors
- * have the scope RECORD or RUN */
+/* whose record a row of the table would be here, were it none yet */
+int msync_store_side_of(msync_store_t *store, const msync_table_t *table,
+    unsigned *side, msync_err_t *err);
+
+/* puts a row as that side's record into one that is empty: its data, and what
+ * its envelope says; "send": what central would not take from this site is an
+ * error.  MSYNC_DONE: there is none.  Errors have the scope RECORD or RUN */
 int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
-    const char *id, char **data, size_t *length, msync_err_t *err);
+    const char *id, unsigned side, bool send, msync_record_t *record,
+    msync_err_t *err);
+
+/* of whom the record of a row says that it was which is not here any more, by
+ * what the changelog tells of it */
+int msync_store_deleted_envelope(msync_store_t *store,
+    const msync_table_t *table, const char *store_id, const char *parent_id,
+    msync_record_t *record, msync_err_t *err);
 
 /* sync itself changes a row of a table, which may say what store another row
  * is of; "set_up" finds out of which tables it does */

@@ -181,11 +181,12 @@ columns_that_are_not_sent_come_back(void **state)
 
     prepare(site);
     site_sql(site, "ALTER TABLE unit DROP COLUMN units;"
-             "ALTER TABLE name DROP COLUMN deleted_datetime;"
+             "ALTER TABLE item_category DROP COLUMN deleted_datetime;"
              "ALTER TABLE unit DROP COLUMN msync_extra");
     assert_check(site, "column \"units\" of table \"unit\" is missing; the "
                        "helper makes it again when it starts");
-    assert_check(site, "column \"deleted_datetime\" of table \"name\"");
+    assert_check(site, "column \"deleted_datetime\" of table "
+                       "\"item_category\"");
     assert_check(site, "column \"msync_extra\" of table \"unit\"");
     assert_migrates(site, NULL);
     assert_check(site, "");

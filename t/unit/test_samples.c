@@ -6,9 +6,7 @@
  * What is different on purpose is told in docs/wire-differences.md.
  */
 
-#include "site.h"
-
-#include <cjson/cJSON.h>
+#include "samples.h"
 
 #include "run/integrate.h"
 #include "store/changelog.h"
@@ -20,29 +18,8 @@ static cJSON  *samples;
 static int
 open_samples(void **state)
 {
-    FILE        *file;
-    long         size;
-    char        *text;
-    const char  *path = getenv("MSYNC_WIRE_SAMPLES");
-
     (void) state;
-
-    if (path == NULL || *path == '\0') {
-        return 0;
-    }
-
-    file = fopen(path, "re");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    size = ftell(file);
-    rewind(file);
-    text = malloc(size + 1);
-    assert_int_equal(fread(text, 1, size, file), size);
-    fclose(file);
-    text[size] = '\0';
-    samples = cJSON_Parse(text);
-    free(text);
-    assert_true(cJSON_IsArray(samples));
+    samples = samples_read("MSYNC_WIRE_SAMPLES");
 
     return 0;
 }
@@ -54,17 +31,6 @@ close_samples(void **state)
     (void) state;
     cJSON_Delete(samples);
     return 0;
-}
-
-
-static const char *
-member(const cJSON *sample, const char *name)
-{
-    const char  *text;
-
-    text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(sample,
-                                                                 name));
-    return text ? text : "";
 }
 
 
@@ -120,7 +86,7 @@ static void
 put_parents(site_t *site, const msync_table_t *table, const cJSON *data)
 {
     size_t                i;
-    const char           *id = member(data, "mergeIdToKeep");
+    const char           *id = samples_member(data, "mergeIdToKeep");
     const msync_field_t  *field;
 
     if (*id != '\0') {
@@ -129,7 +95,7 @@ put_parents(site_t *site, const msync_table_t *table, const cJSON *data)
 
     for (i = 0; i < table->n; i++) {
         field = &table->fields[i];
-        id = member(data, field->name);
+        id = samples_member(data, field->name);
 
         if (field->fk && *id != '\0') {
             put_parent(site, field->target, id);
@@ -222,7 +188,7 @@ about(site_t *site, const msync_table_t *table, const cJSON *sample,
     sql = sqlite3_mprintf("SELECT \"%w\" FROM \"%w\" WHERE \"%w\" = %Q",
                           column, table->sql,
                           table->fields[table->key].name,
-                          member(sample, "recordId"));
+                          samples_member(sample, "recordId"));
     assert_int_equal(sqlite3_prepare_v2(site->app, sql, -1, &stmt, NULL),
                      SQLITE_OK);
     sqlite3_free(sql);
@@ -267,7 +233,7 @@ compare_row(site_t *site, const msync_table_t *table, const cJSON *sample,
 
         if (!held) {
             print_message("%s %s: \"%s\" is another\n", table->name,
-                          member(sample, "recordId"), value->string);
+                          samples_member(sample, "recordId"), value->string);
             wrong++;
         }
     }
@@ -291,7 +257,7 @@ is_dropped(const msync_table_t *table, unsigned side, const cJSON *sample,
 
     const msync_field_t  *at = NULL;
 
-    rc = msync_row_decode(&row, table, side, member(sample, "recordId"),
+    rc = msync_row_decode(&row, table, side, samples_member(sample, "recordId"),
                           text, &at, &err);
     msync_row_clear(&row);
     free(text);
@@ -305,8 +271,8 @@ is_dropped(const msync_table_t *table, unsigned side, const cJSON *sample,
 static unsigned
 side_of(const msync_table_t *table)
 {
-    if (table != NULL && table->pull == 0) {
-        ((msync_table_t *) table)->pull = table->push;
+    if (table != NULL && (table->pull & ~MSYNC_V7) == 0) {
+        ((msync_table_t *) table)->pull |= table->push;
     }
 
     return table != NULL && !(table->pull & MSYNC_LEGACY) ? MSYNC_OMSUPPLY
@@ -335,13 +301,13 @@ pull(site_t *site, const cJSON *sample, unsigned side)
 
     record = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
     data = cJSON_IsNull(record) ? NULL : cJSON_PrintUnformatted(record);
-    action = strcmp(member(sample, "action"), "Delete") == 0
+    action = strcmp(samples_member(sample, "action"), "Delete") == 0
              ? MSYNC_ACTION_DELETE
-             : strcmp(member(sample, "action"), "Merge") == 0
+             : strcmp(samples_member(sample, "action"), "Merge") == 0
              ? MSYNC_ACTION_MERGE : MSYNC_ACTION_UPSERT;
 
-    site_pull(site, side, member(sample, "table"),
-              member(sample, "recordId"), action, data);
+    site_pull(site, side, samples_member(sample, "table"),
+              samples_member(sample, "recordId"), action, data);
     free(data);
     assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
                               &result, &err));
@@ -358,15 +324,16 @@ pull_sample(site_t *site, const cJSON *sample)
 
     begin_sample(site);
     data = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
-    table = msync_catalogue_find(site->catalogue, member(sample, "table"));
+    table = msync_catalogue_find(site->catalogue,
+                                 samples_member(sample, "table"));
     side = side_of(table);
 
     if (table == NULL) {
         (void) pull(site, sample, side);
-        return !msync_catalogue_is_later(member(sample, "table"));
+        return !msync_catalogue_is_later(samples_member(sample, "table"));
     }
 
-    if (strcmp(member(sample, "action"), "Update") == 0
+    if (strcmp(samples_member(sample, "action"), "Update") == 0
         && is_dropped(table, side, sample, data))
     {
         return 0;
@@ -376,16 +343,16 @@ pull_sample(site_t *site, const cJSON *sample)
 
     /* what others refer to stays: the samples before have left something */
     if (pull(site, sample, side).failed > 0
-        && strcmp(member(sample, "action"), "Delete") != 0)
+        && strcmp(samples_member(sample, "action"), "Delete") != 0)
     {
-        print_message("%s %s %s: %s\n", member(sample, "action"),
-                      table->name, member(sample, "recordId"),
+        print_message("%s %s %s: %s\n", samples_member(sample, "action"),
+                      table->name, samples_member(sample, "recordId"),
                       site_get(site, "SELECT integration_error FROM "
                                "sync_buffer"));
         return 1;
     }
 
-    return strcmp(member(sample, "action"), "Update") == 0
+    return strcmp(samples_member(sample, "action"), "Update") == 0
            ? compare_row(site, table, sample, data) : 0;
 }
 
@@ -406,7 +373,7 @@ each_sample_that_is_pulled_becomes_the_row_that_it_says(void **state)
     site_sql(site, "PRAGMA foreign_keys = OFF");
 
     cJSON_ArrayForEach(sample, samples) {
-        if (strcmp(member(sample, "direction"), "push") != 0) {
+        if (strcmp(samples_member(sample, "direction"), "push") != 0) {
             wrong += pull_sample(site, sample);
             n++;
         }
@@ -472,11 +439,12 @@ push_sample(site_t *site, const cJSON *sample)
 
     begin_sample(site);
     data = cJSON_GetObjectItemCaseSensitive(sample, "recordData");
-    table = msync_catalogue_find(site->catalogue, member(sample, "table"));
+    table = msync_catalogue_find(site->catalogue,
+                                 samples_member(sample, "table"));
     assert_non_null(table);
 
     /* central alone has these */
-    if (table->push == 0) {
+    if ((table->push & ~MSYNC_V7) == 0) {
         return 0;
     }
 
@@ -484,12 +452,12 @@ push_sample(site_t *site, const cJSON *sample)
     put_parents(site, table, data);
     site_sql(site, "DELETE FROM changelog");
     assert_int_equal(pull(site, sample, side).failed, 0);
-    json = pushed(site, table->push & side ? side : table->push,
-                  table->name, member(sample, "recordId"));
+    json = pushed(site, table->push & side ? side : table->push & ~MSYNC_V7,
+                  table->name, samples_member(sample, "recordId"));
 
     if (json == NULL) {
         print_message("%s %s is not pushed: %s\n", table->name,
-                      member(sample, "recordId"),
+                      samples_member(sample, "recordId"),
                       site_get(site, "SELECT error FROM msync_refused"));
         return 1;
     }
@@ -501,7 +469,7 @@ push_sample(site_t *site, const cJSON *sample)
             here = sent ? cJSON_PrintUnformatted(sent) : NULL;
             there = cJSON_PrintUnformatted(value);
             print_message("%s %s: \"%s\" is sent as %s, not %s\n",
-                          table->name, member(sample, "recordId"),
+                          table->name, samples_member(sample, "recordId"),
                           value->string, here ? here : "nothing", there);
             free(here);
             free(there);
@@ -528,7 +496,7 @@ each_row_is_pushed_as_the_sample_says(void **state)
     site_sql(site, "PRAGMA foreign_keys = OFF");
 
     cJSON_ArrayForEach(sample, samples) {
-        if (strcmp(member(sample, "direction"), "push") == 0) {
+        if (strcmp(samples_member(sample, "direction"), "push") == 0) {
             wrong += push_sample(site, sample);
             n++;
         }

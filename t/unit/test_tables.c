@@ -24,7 +24,7 @@ a_tables_file_adds_overrides_renames_and_leaves_out(void **state)
                          "{\"name\":\"item_ID\",\"type\":\"string\","
                          "\"references\":\"item\",\"fk\":true}]}]", &err);
     assert_non_null(loaded);
-    assert_int_equal(loaded->n, 94);
+    assert_int_equal(loaded->n, 108);
     t = msync_catalogue_find(loaded, "unit");
     assert_string_equal(t->sql, "unidad");
     assert_true(msync_table_field(t, "units")->nullable);
@@ -151,7 +151,7 @@ the_built_in_catalogue_is_a_tables_file(void **state)
         fail_msg("%s", err.text);
     }
 
-    assert_int_equal(loaded->n, 94);
+    assert_int_equal(loaded->n, 108);
     msync_catalogue_free(&loaded);
     free(text);
 }

@@ -1,0 +1,354 @@
+/*
+ * Rows of the site database as records of v7.
+ *
+ * Promises: a row that was decoded and not changed since goes out as it came;
+ * nothing is sent that central cannot read, for it would say so to nobody.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalogue/decode_private.h"
+#include "catalogue/encode_private.h"
+#include "catalogue/v7_private.h"
+
+typedef struct {
+    encode_t                 encode;
+    const msync_v7_shape_t  *shape;
+    msync_json_slice_t      *kept;       /* owned, by the shape's fields: what
+                                            came and no column can say */
+} v7_out_t;
+
+
+static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
+static bool encode_v7_kept(const msync_row_t *row, v7_out_t *out);
+static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
+static bool encode_v7_is_kept(const msync_row_t *row,
+    const msync_v7_field_t *field, const msync_json_slice_t *slice);
+static void encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
+    msync_value_t *value);
+static void encode_v7_look_up_first(msync_row_t *row,
+    const msync_v7_field_t *field, msync_value_t *value);
+static void encode_v7_unknown(const msync_row_t *row, v7_out_t *out);
+static bool encode_v7_enter(const msync_row_t *row, msync_json_t *json);
+
+
+char *
+msync_v7_encode(msync_row_t *row, size_t *length, msync_err_t *err)
+{
+    int       rc = MSYNC_OK;
+    size_t    i;
+    v7_out_t  out = { 0 };
+
+    out.encode.err = err;
+    out.shape = msync_v7_shape_of_row(row);
+
+    if (out.shape == NULL) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "central has no table "
+                      "for this row, so it cannot be sent");
+        return NULL;
+    }
+
+    out.kept = msync_calloc(out.shape->n, sizeof(msync_json_slice_t));
+
+    if (!encode_v7_kept(row, &out)) {
+        rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "the column "
+                           "msync_extra was changed and is no JSON object "
+                           "any more, so the row cannot be sent; set it to "
+                           "what it was or to null");
+    }
+
+    encode_v7_blank(row, out.shape);
+
+    for (i = 0; rc == MSYNC_OK && i < out.shape->n; i++) {
+        rc = encode_v7_field(row, &out, i);
+    }
+
+    free(out.kept);
+
+    if (rc != MSYNC_OK) {
+        msync_json_out_free(&out.encode.out);
+        return NULL;
+    }
+
+    encode_v7_unknown(row, &out);
+    msync_json_put(&out.encode.out, "}", 1);
+    *length = out.encode.out.length;
+
+    return out.encode.out.data;
+}
+
+
+static void
+encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape)
+{
+    size_t                   i, j;
+    const msync_v7_blank_t  *blank;
+
+    for (i = 0; i < shape->nblanks; i++) {
+        blank = &shape->blanks[i];
+
+        if (!msync_v7_holds(row, blank->when, blank->nwhen)) {
+            continue;
+        }
+
+        for (j = 0; j < blank->n; j++) {
+            row->values[blank->columns[j]].kind = MSYNC_VALUE_NULL;
+        }
+    }
+}
+
+
+/* goes to v7's members of msync_extra; false where there are none */
+
+static bool
+encode_v7_enter(const msync_row_t *row, msync_json_t *json)
+{
+    char  key[MSYNC_JSON_KEY_MAX];
+
+    if (row->extra == NULL) {
+        return false;
+    }
+
+    msync_json_init(json, row->extra, strlen(row->extra));
+
+    if (!msync_json_enter(json, MSYNC_JSON_OBJECT)) {
+        return false;
+    }
+
+    while (msync_json_member(json, key)) {
+        if (strcmp(key, MSYNC_V7_EXTRA) == 0) {
+            return msync_json_enter(json, MSYNC_JSON_OBJECT);
+        }
+
+        msync_json_skip(json, NULL);
+    }
+
+    return false;
+}
+
+
+static bool
+encode_v7_kept(const msync_row_t *row, v7_out_t *out)
+{
+    char                key[MSYNC_JSON_KEY_MAX];
+    size_t              i;
+    msync_json_t        json;
+    msync_json_slice_t  slice;
+
+    if (row->extra != NULL) {
+        msync_json_init(&json, row->extra, strlen(row->extra));
+
+        if (!msync_json_skip(&json, &slice) || !msync_json_end(&json)
+            || slice.type != MSYNC_JSON_OBJECT || slice.garbled)
+        {
+            return false;
+        }
+    }
+
+    if (!encode_v7_enter(row, &json)) {
+        return true;
+    }
+
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &slice)) {
+        for (i = 0; i < out->shape->n; i++) {
+            if (strcmp(out->shape->fields[i].field.name, key) == 0) {
+                out->kept[i] = slice;
+            }
+        }
+    }
+
+    return true;
+}
+
+
+/* central refuses a record in which a member lacks that may not be null */
+
+static int
+encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
+{
+    char                    *name;
+    int                      rc;
+    msync_value_t            value;
+    const msync_v7_field_t  *field = &out->shape->fields[i];
+    const msync_v7_place_t  *place = &field->places[0];
+
+    msync_encode_key(&out->encode, field->field.name);
+
+    if (out->kept[i].type != MSYNC_JSON_NONE
+        && encode_v7_is_kept(row, field, &out->kept[i]))
+    {
+        msync_json_put_slice(&out->encode.out, &out->kept[i]);
+        return MSYNC_OK;
+    }
+
+    encode_v7_value(row, field, &value);
+    out->encode.narrow = !field->wide;
+
+    name = row->table->fields[place->column].name;
+    rc = msync_encode_field(&out->encode, &field->field, name, &value);
+
+    if (rc != MSYNC_OK && place->kind == MSYNC_V7_PROPERTY) {
+        msync_err_context(out->encode.err, place->text);
+    }
+
+    return rc;
+}
+
+
+/* whether the columns are still what was made of a value that was kept */
+
+static bool
+encode_v7_is_kept(const msync_row_t *row, const msync_v7_field_t *field,
+    const msync_json_slice_t *slice)
+{
+    bool                     same = true;
+    size_t                   i;
+    msync_err_t              err;
+    msync_row_t              made;
+    msync_value_t            value = { 0 }, nothing;
+    msync_v7_object_t        object = { 0 };
+    const msync_v7_place_t  *place;
+
+    msync_row_init(&made, row->table);
+    memcpy(made.values, row->values, row->table->n * sizeof(msync_value_t));
+    made.memory = malloc(slice->length + 1);
+
+    if (made.memory == NULL) {
+        msync_out_of_memory();
+    }
+
+    if (slice->type != MSYNC_JSON_NULL
+        && msync_decode_value(&made, &value, &field->field, slice, &err)
+           != MSYNC_OK)
+    {
+        same = false;
+    }
+
+    msync_v7_put(&made, &object, field, &value);
+    msync_json_out_free(&object.json);
+
+    for (i = 0; same && i < field->nplaces; i++) {
+        place = &field->places[i];
+
+        if (place->read_only || place->derived
+            || place->kind == MSYNC_V7_PROPERTY)
+        {
+            continue;
+        }
+
+        if (made.values[place->column].kind == MSYNC_VALUE_NULL) {
+            (void) msync_decode_nothing(&made, place->column, false, &err);
+        }
+
+        same = msync_v7_equal(&made.values[place->column],
+                              &row->values[place->column])
+               && ((place->kind != MSYNC_V7_MOMENT
+                    && place->kind != MSYNC_V7_FLAGGED)
+                   || msync_v7_equal(&made.values[place->second],
+                                     &row->values[place->second]));
+    }
+
+    if (same && field->places[0].kind == MSYNC_V7_PROPERTY) {
+        memcpy(made.values, row->values,
+               row->table->n * sizeof(msync_value_t));
+        made.side = MSYNC_V7;
+        same = value.kind == MSYNC_VALUE_NULL
+               && !msync_v7_get(&made, &(msync_v7_field_t) {
+                                    .places = field->places, .nplaces = 1 },
+                                &nothing);
+    }
+
+    msync_row_clear(&made);
+    return same;
+}
+
+
+/* what its places say, or what stands for nothing */
+
+static void
+encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
+    msync_value_t *value)
+{
+    if (!msync_v7_get(row, field, value)
+        || (field->reference && value->kind == MSYNC_VALUE_TEXT
+            && value->length == 0))
+    {
+        memset(value, 0, sizeof(*value));
+    }
+
+    if (field->lookup_first) {
+        encode_v7_look_up_first(row, field, value);
+
+    } else if (value->kind == MSYNC_VALUE_NULL
+               && !msync_v7_look_up(row, &field->lookup, value))
+    {
+        *value = field->fallback;
+    }
+}
+
+
+/*
+ * What is looked up is newer than a column that v7 alone has: the application
+ * may not know it.  So the column is not right either where what it names is
+ * here and is another one's.
+ */
+
+static void
+encode_v7_look_up_first(msync_row_t *row, const msync_v7_field_t *field,
+    msync_value_t *value)
+{
+    msync_value_t             found, *of;
+    const msync_v7_lookup_t  *lookup = &field->lookup;
+
+    if (msync_v7_look_up(row, lookup, &found)) {
+        *value = found;
+        return;
+    }
+
+    if (lookup->table == NULL || row->lookup == NULL
+        || value->kind != MSYNC_VALUE_TEXT)
+    {
+        return;
+    }
+
+    of = &row->values[lookup->of];
+
+    if (row->lookup(row, lookup->table, lookup->take, value->text, lookup->by,
+                    &found)
+        && !msync_v7_equal(&found, of))
+    {
+        memset(value, 0, sizeof(*value));
+    }
+}
+
+
+/* members that v7.json does not know go back as they came */
+
+static void
+encode_v7_unknown(const msync_row_t *row, v7_out_t *out)
+{
+    char                key[MSYNC_JSON_KEY_MAX];
+    size_t              i;
+    msync_json_t        json;
+    msync_json_slice_t  slice;
+
+    if (!encode_v7_enter(row, &json)) {
+        return;
+    }
+
+    while (msync_json_member(&json, key) && msync_json_skip(&json, &slice)) {
+        for (i = 0; i < out->shape->n; i++) {
+            if (strcmp(out->shape->fields[i].field.name, key) == 0) {
+                break;
+            }
+        }
+
+        if (i == out->shape->n) {
+            msync_json_put(&out->encode.out, ",", 1);
+            msync_json_put_slice(&out->encode.out, &json.key);
+            msync_json_put(&out->encode.out, ":", 1);
+            msync_json_put_slice(&out->encode.out, &slice);
+        }
+    }
+}

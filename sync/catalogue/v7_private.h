@@ -1,0 +1,173 @@
+/*
+ * Shapes of v7's tables as v7.json has them; what the files about v7 share.
+ */
+
+#ifndef MSYNC_V7_PRIVATE_H
+#define MSYNC_V7_PRIVATE_H
+
+#include "catalogue/catalogue_private.h"
+#include "catalogue/v7.h"
+
+/* no column */
+#define MSYNC_V7_NO_COLUMN  ((size_t) -1)
+
+typedef enum {
+    MSYNC_V7_PLAIN = 0,
+    MSYNC_V7_WORDS,              /* one word there is another one here */
+    MSYNC_V7_NEGATED,            /* a flag that says the opposite */
+    MSYNC_V7_JSON,               /* a text there, JSON here */
+    MSYNC_V7_PROPERTY,           /* a member of an object */
+    MSYNC_V7_DATE,               /* the day of a moment */
+    MSYNC_V7_MOMENT,             /* two columns, a day and a time */
+    MSYNC_V7_FLAGGED,            /* "second" tells whether there is any */
+    MSYNC_V7_ABSENT,             /* true where there is none */
+    MSYNC_V7_FACTOR,             /* a multiple */
+    MSYNC_V7_BEFORE,             /* the text before another one */
+    MSYNC_V7_PRODUCT             /* of two columns, with a tax on it */
+} msync_v7_kind_e;
+
+/* a value of another row: the field "take" of the row of "table" whose field
+ * "by" equals the column "of" of this row */
+typedef struct {
+    const msync_table_t  *table;     /* NULL: nothing is looked up */
+    const msync_field_t  *by;
+    const msync_field_t  *take;
+    size_t                of;
+} msync_v7_lookup_t;
+
+/* holds where the column, or what is looked up, has one of the words */
+typedef struct {
+    size_t              column;
+    msync_v7_lookup_t   lookup;
+    char              **among;       /* owned, NULL-terminated */
+} msync_v7_when_t;
+
+typedef struct {
+    char           *there;           /* owned, NULL: null */
+    msync_value_t   here;            /* its text is owned */
+} msync_v7_word_t;
+
+/* a place where a field of v7's is in a row */
+typedef struct {
+    msync_v7_kind_e   kind;
+    size_t            column;
+    size_t            second;        /* of a moment the time, of a flagged one
+                                        the flag, of a product the factor */
+    size_t            tax;           /* per cent */
+    char             *text;          /* owned, the property; what a text ends
+                                        before; the word for any other one */
+    double            factor;
+    bool              empty;         /* "" stands for null */
+    bool              read_only;     /* only looked at when a row goes out */
+    bool              derived;       /* only written when a record comes */
+    msync_v7_word_t  *words;         /* owned */
+    size_t            nwords;
+    msync_v7_when_t  *when;          /* owned, all have to hold */
+    size_t            nwhen;
+} msync_v7_place_t;
+
+typedef struct {
+    msync_field_t      field;        /* name, type and words as v7 has them */
+    char              *quoted;       /* owned, its name as a JSON string */
+    bool               wide;         /* a whole number of 64 bits */
+    bool               reference;    /* an id: "" is none */
+    bool               exact;        /* the place takes any value as it is */
+    msync_v7_place_t  *places;       /* owned; the first that has something
+                                        is what goes out */
+    size_t             nplaces;
+    msync_v7_lookup_t  lookup;       /* what stands for nothing */
+    bool               lookup_first; /* … and is newer than the column */
+    msync_value_t      fallback;     /* … at last; its text is owned */
+} msync_v7_field_t;
+
+/* a column that is none of v7's, in a row that is new */
+typedef struct {
+    size_t              column;
+    msync_value_t       value;       /* its text is owned */
+    msync_v7_lookup_t   lookup;
+} msync_v7_set_t;
+
+/* columns that say nothing in some rows */
+typedef struct {
+    msync_v7_when_t  *when;          /* owned, all have to hold */
+    size_t            nwhen;
+    size_t           *columns;       /* owned */
+    size_t            n;
+} msync_v7_blank_t;
+
+struct msync_v7_shape_s {
+    char               *name;        /* owned */
+    unsigned            styles;
+    bool                push;        /* sites send its rows */
+    bool                deletes;
+    msync_v7_field_t   *fields;      /* owned */
+    size_t              n;
+    size_t              key;
+    msync_v7_set_t     *sets;        /* owned */
+    size_t              nsets;
+    msync_v7_blank_t   *blanks;      /* owned */
+    size_t              nblanks;
+    char               *mark;        /* owned, a field that none of the other
+                                        shapes of the table has */
+    msync_v7_when_t     rows;        /* which rows of the table have it, where
+                                        there are others */
+    /* what the envelope says */
+    size_t              store;       /* column */
+    size_t              or_store;    /* … where that is none of this site's */
+    size_t              parent;      /* column of the row whose envelope it
+                                        is */
+    size_t              other;       /* column: the name whose store is the
+                                        other party */
+    size_t              patient;     /* column: a name */
+    bool                any_store;   /* where there is none, any of ours */
+};
+
+
+/* the array of v7.json; cJSON_Delete it.  NULL and err when it is none */
+cJSON *msync_v7_parse(msync_err_t *err);
+
+/* adds tables and columns of v7's to those of catalogue.json */
+int msync_v7_extend(cJSON *tables, msync_err_t *err);
+
+/* gives the tables their shapes */
+int msync_v7_attach(msync_catalogue_t *catalogue, msync_err_t *err);
+void msync_v7_detach(msync_table_t *table);
+
+/* the shape of a record, and of a row; NULL: none */
+const msync_v7_shape_t *msync_v7_shape_of(const msync_table_t *table,
+    const char *data);
+const msync_v7_shape_t *msync_v7_shape_of_row(const msync_row_t *row);
+
+/* an object of the row while its members come together */
+typedef struct {
+    size_t             column;
+    msync_json_out_t   json;
+} msync_v7_object_t;
+
+/*
+ * Writes the value of a field into its places, and back.  A value that comes
+ * back borrows its text from the row, which owns what had to be made.  False:
+ * there is nothing.
+ */
+void msync_v7_put(msync_row_t *row, msync_v7_object_t *object,
+    const msync_v7_field_t *field, const msync_value_t *value);
+bool msync_v7_get(msync_row_t *row, const msync_v7_field_t *field,
+    msync_value_t *value);
+
+/* whether all of the conditions hold in the row */
+bool msync_v7_holds(const msync_row_t *row, const msync_v7_when_t *when,
+    size_t n);
+
+/* what the row's "lookup" finds; false: nothing */
+bool msync_v7_look_up(const msync_row_t *row, const msync_v7_lookup_t *lookup,
+    msync_value_t *value);
+
+/* whether they are the same, to a database too */
+bool msync_v7_equal(const msync_value_t *one, const msync_value_t *other);
+
+/* for msync_row_decode and msync_row_encode */
+int msync_v7_decode(msync_row_t *row, const char *id, const char *data,
+    const msync_field_t **at, msync_err_t *err);
+char *msync_v7_encode(msync_row_t *row, size_t *length, msync_err_t *err);
+
+#endif /* MSYNC_V7_PRIVATE_H */

@@ -1,0 +1,414 @@
+/*
+ * Tables of the site database on the wire of sync v7: rows that an
+ * application wrote for v6, what central may be sent, whose a row is.
+ */
+
+#include "site.h"
+
+#include <cjson/cJSON.h>
+
+#include "catalogue/v7.h"
+#include "run/integrate.h"
+#include "store/changelog.h"
+
+#define STORES                                                                \
+    "INSERT INTO name (ID, name, code, type) VALUES ('N', 'Ours', 'O', "      \
+    "'store'), ('M', 'Theirs', 'T', 'store'), ('P', 'Ana', 'p', 'patient');"  \
+    "INSERT INTO store (ID, name_ID, code, sync_id_remote_site, store_mode, " \
+    "disabled) VALUES ('S', 'N', 'S', 7, 'store', 0), ('X', 'M', 'X', 8, "    \
+    "'store', 0);"                                                            \
+    "INSERT INTO item (ID, item_name, code, type_of, default_pack_size, "     \
+    "is_vaccine, VEN_category, doses) VALUES ('I', 'Pills', 'pills', "        \
+    "'general', 1, 0, 'V', 0);"
+
+#define INVOICE                                                               \
+    "INSERT INTO transact (ID, name_ID, store_ID, invoice_num, type, status, "\
+    "currency_rate, entry_date, entry_time, confirm_date, confirm_time, "     \
+    "mode) VALUES ('T', 'M', 'S', 5, 'ci', 'cn', 1, '2026-05-01', "           \
+    "'08:00:00', '2026-05-02', '09:00:00', 'store');"
+
+
+static int
+open_v7(void **state)
+{
+    int           rc = site_open(state);
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    assert_ok(msync_store_set_string(site->store, MSYNC_KEY_VERSION,
+                                     MSYNC_SYNC_V7, &err));
+    site_sql(site, "PRAGMA foreign_keys = ON; " STORES "DELETE FROM changelog");
+
+    return rc;
+}
+
+
+/* the record that goes out for a row; NULL: none does.  The batch is to be
+ * cleared. */
+
+static const msync_record_t *
+outgoing(site_t *site, const char *table, const char *id,
+    msync_batch_t *batch)
+{
+    size_t        i;
+    int64_t       processed;
+    msync_err_t   err;
+
+    memset(batch, 0, sizeof(*batch));
+    assert_ok(msync_store_changes(site->store, MSYNC_V7, 0, 100, 1 << 20,
+                                  batch, &processed, &err));
+
+    for (i = 0; i < batch->n; i++) {
+        if (strcmp(batch->records[i].id, id) == 0
+            && strcmp(batch->records[i].table, table) == 0)
+        {
+            return &batch->records[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a member of what goes out for a row, printed; static storage */
+
+static const char *
+sent(site_t *site, const char *table, const char *id, const char *member)
+{
+    char                  *text;
+    cJSON                 *json;
+    msync_batch_t          batch;
+    const msync_record_t  *record = outgoing(site, table, id, &batch);
+
+    static char  printed[256];
+
+    if (record == NULL) {
+        msync_batch_clear(&batch);
+        return site_get(site, "SELECT error FROM msync_refused");
+    }
+
+    json = cJSON_Parse(record->data);
+    text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(json,
+                                                                   member));
+    snprintf(printed, sizeof(printed), "%s", text ? text : "not there");
+    free(text);
+    cJSON_Delete(json);
+    msync_batch_clear(&batch);
+
+    return printed;
+}
+
+
+#define assert_sent(table, id, member, value)                                 \
+    assert_string_equal(sent(site, table, id, member), value)
+
+
+static void
+pull(site_t *site, const char *table, const char *id, const char *data)
+{
+    msync_err_t         err;
+    msync_integrated_t  result;
+
+    site_pull(site, MSYNC_V7, table, id, MSYNC_ACTION_UPSERT, data);
+    assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
+                              &result, &err));
+
+    if (result.failed > 0) {
+        fail_msg("%s", site_get(site, "SELECT integration_error FROM "
+                                      "sync_buffer"));
+    }
+}
+
+
+static void
+an_invoice_of_an_application_for_v6_goes_out_by_v7(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, INVOICE);
+    assert_sent("transact", "T", "type", "\"OUTBOUND_SHIPMENT\"");
+    assert_sent("transact", "T", "status", "\"PICKED\"");
+    assert_sent("transact", "T", "created_datetime",
+                "\"2026-05-01T08:00:00\"");
+    assert_sent("transact", "T", "picked_datetime",
+                "\"2026-05-02T09:00:00\"");
+    assert_sent("transact", "T", "name_store_id", "\"X\"");
+    assert_sent("transact", "T", "charges_local_currency", "0");
+
+    /* what the application says itself counts */
+    site_sql(site, "UPDATE transact SET om_status = 'DELIVERED', type = 'si', "
+             "om_type = 'INBOUND_SHIPMENT'");
+    assert_sent("transact", "T", "status", "\"RECEIVED\"");
+    assert_sent("transact", "T", "type", "\"INBOUND_SHIPMENT\"");
+
+    /* but for what was copied from the other side of a transfer */
+    site_sql(site, "UPDATE transact SET om_type = 'OUTBOUND_SHIPMENT'");
+    assert_sent("transact", "T", "type", "\"INBOUND_SHIPMENT\"");
+    assert_sent("transact", "T", "status", "\"RECEIVED\"");
+}
+
+
+static void
+a_line_has_what_its_item_and_its_price_say(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, INVOICE
+             "INSERT INTO trans_line (ID, transaction_ID, item_ID, item_name, "
+             "pack_size, cost_price, sell_price, type, quantity, om_tax) "
+             "VALUES ('L', 'T', 'I', 'Pills', 1, 2, 3.5, 'stock_out', 10, "
+             "10)");
+    assert_sent("trans_line", "L", "item_code", "\"pills\"");
+    assert_sent("trans_line", "L", "total_before_tax", "35");
+    assert_sent("trans_line", "L", "total_after_tax", "38.5");
+    assert_sent("trans_line", "L", "type", "\"StockOut\"");
+}
+
+
+static void
+a_row_says_whose_it_is(void **state)
+{
+    site_t                *site = *state;
+    msync_batch_t          batch;
+    const msync_record_t  *record;
+
+    site_sql(site, INVOICE
+             "INSERT INTO trans_line (ID, transaction_ID, item_ID, item_name, "
+             "pack_size, cost_price, sell_price, type, quantity) VALUES ('L', "
+             "'T', 'I', 'Pills', 1, 2, 3, 'stock_out', 10);"
+             "UPDATE name SET name = 'Eva' WHERE ID = 'P'");
+
+    record = outgoing(site, "trans_line", "L", &batch);
+    assert_non_null(record);
+    assert_string_equal(record->store, "S");
+    assert_string_equal(record->transfer_store, "X");
+    assert_null(record->patient);
+    msync_batch_clear(&batch);
+
+    record = outgoing(site, "name", "P", &batch);
+    assert_non_null(record);
+    assert_null(record->store);
+    assert_string_equal(record->patient, "P");
+    msync_batch_clear(&batch);
+
+    site_sql(site, "DELETE FROM trans_line; DELETE FROM transact");
+    record = outgoing(site, "trans_line", "L", &batch);
+    assert_non_null(record);
+    assert_string_equal(record->store, "S");
+    msync_batch_clear(&batch);
+}
+
+
+static void
+what_central_would_refuse_without_a_word_waits_here(void **state)
+{
+    site_t         *site = *state;
+    msync_batch_t   batch;
+
+    site_sql(site, INVOICE "UPDATE transact SET om_status = 'LOST'");
+    assert_non_null(strstr(sent(site, "transact", "T", "status"),
+                           "field \"om_status\" holds what is not clearly "
+                           "one of"));
+
+    site_sql(site, "UPDATE transact SET om_status = NULL");
+    assert_sent("transact", "T", "status", "\"PICKED\"");
+    assert_string_equal(site_get(site, "SELECT count(*) FROM msync_refused"),
+                        "1");
+
+    /* no store, so that central would leave it out */
+    site_sql(site, "INSERT INTO message (ID, body, createdDate, createdTime, "
+             "status, type) VALUES ('G', '{}', '2026-05-01', '08:00:00', "
+             "'new', 'RequestFieldChange')");
+    assert_null(outgoing(site, "message", "G", &batch));
+    msync_batch_clear(&batch);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM msync_refused "
+                                 "WHERE table_name = 'message' AND error LIKE "
+                                 "'central takes rows of this table only%'"),
+                        "1");
+}
+
+
+static void
+deletes_go_out_of_few_tables(void **state)
+{
+    site_t         *site = *state;
+    msync_batch_t   batch;
+
+    site_sql(site, INVOICE "INSERT INTO Location (ID, Description, code, hold, "
+             "store_ID) VALUES ('A', 'Shelf', 'A', 0, 'S'); DELETE FROM "
+             "Location; DELETE FROM transact");
+    assert_null(outgoing(site, "Location", "A", &batch));
+    msync_batch_clear(&batch);
+    assert_non_null(outgoing(site, "transact", "T", &batch));
+    msync_batch_clear(&batch);
+    assert_true(msync_v7_takes_delete(msync_catalogue_find(site->catalogue,
+                                                           "name")));
+}
+
+
+#define MOVEMENT                                                              \
+    "{\"id\":\"V\",\"store_id\":\"S\",\"stock_line_id\":\"K\","               \
+    "\"location_id\":null,\"enter_datetime\":\"2026-02-03T04:05:06.789\","    \
+    "\"exit_datetime\":null,\"of_3_1\":[1,null]}"
+
+
+static void
+what_no_column_can_say_goes_out_as_it_came_until_its_column_changes(
+    void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO item_line (ID, store_ID, item_ID, pack_size) "
+             "VALUES ('K', 'S', 'I', 1)");
+    pull(site, "location_movement", "V", MOVEMENT);
+    assert_string_equal(site_get(site, "SELECT enter_date || enter_time FROM "
+                                 "location_movement"), "2026-02-0304:05:06");
+
+    site_sql(site, "UPDATE location_movement SET exit_date = '2026-02-04', "
+             "exit_time = '00:00:01'");
+    assert_sent("location_movement", "V", "enter_datetime",
+                "\"2026-02-03T04:05:06.789\"");
+    assert_sent("location_movement", "V", "exit_datetime",
+                "\"2026-02-04T00:00:01\"");
+    assert_sent("location_movement", "V", "of_3_1", "[1,null]");
+
+    site_sql(site, "UPDATE location_movement SET enter_time = '05:00:00'");
+    assert_sent("location_movement", "V", "enter_datetime",
+                "\"2026-02-03T05:00:00\"");
+}
+
+
+static void
+what_the_application_reads_is_what_v6_has(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "item", "J", "{\"id\":\"J\",\"name\":\"Gauze\",\"code\":\"g\","
+         "\"unit_id\":null,\"strength\":null,\"ven_category\":\"NotAssigned\","
+         "\"default_pack_size\":1,\"type\":\"NonStock\",\"legacy_record\":\"\","
+         "\"is_active\":false,\"is_vaccine\":false,\"vaccine_doses\":0,"
+         "\"restricted_location_type_id\":null,\"volume_per_pack\":0,"
+         "\"universal_code\":null}");
+    assert_string_equal(site_get(site, "SELECT item_name || type_of || "
+                                 "VEN_category || inactive FROM item WHERE "
+                                 "ID = 'J'"), "Gauzenon_stock1");
+
+    /* a central that speaks v6 lets it live again */
+    site_pull(site, MSYNC_LEGACY, "item", "J", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"J\",\"item_name\":\"Gauze\",\"code\":\"g\","
+              "\"type_of\":\"general\",\"VEN_category\":\"\"}");
+    pull(site, "om_context", "C", "{\"id\":\"C\",\"name\":\"Context\"}");
+    assert_string_equal(site_get(site, "SELECT inactive FROM item WHERE ID = "
+                                 "'J'"), "0");
+}
+
+
+static void
+a_customer_of_an_indicator_is_the_store_of_a_name(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO periodSchedule (ID, name) VALUES ('D', 'd');"
+             "INSERT INTO period (ID, periodScheduleID, startDate, endDate, "
+             "name) VALUES ('E', 'D', '2026-01-01', '2026-01-31', 'e');"
+             "INSERT INTO program_indicator (ID, program_ID, is_active) VALUES "
+             "('Q', 'none', 1);"
+             "INSERT INTO indicator_attribute (ID, indicator_ID, value_type, "
+             "axis) VALUES ('R', 'Q', 'number', 'row')");
+    pull(site, "indicator_value", "W", "{\"id\":\"W\",\"store_id\":\"S\","
+         "\"period_id\":\"E\",\"indicator_line_id\":\"R\","
+         "\"indicator_column_id\":\"R\",\"value\":\"3\","
+         "\"customer_name_id\":\"M\"}");
+    assert_string_equal(site_get(site, "SELECT facility_ID FROM "
+                                 "indicator_value"), "X");
+
+    site_sql(site, "UPDATE indicator_value SET facility_ID = 'S'");
+    assert_sent("indicator_value", "W", "customer_name_id", "\"N\"");
+}
+
+
+static void
+a_site_takes_what_is_for_it(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const struct {
+        const char           *table;
+        msync_v7_envelope_t   envelope;
+        bool                  fits;
+    } cases[] = {
+        { "unit",        { 0 }, true },
+        { "unit",        { .has_store = true }, false },
+        { "Location",    { .has_store = true, .store_is_ours = true }, false },
+        { "Location",    { .has_store = true, .store_is_ours = true,
+                           .initialising = true }, true },
+        { "transact",    { .has_store = true, .has_transfer_store = true,
+                           .transfer_store_is_ours = true }, true },
+        { "transact",    { .has_store = true, .has_transfer_store = true },
+          false },
+        { "om_document", { .has_patient = true }, true },
+        { "om_document", { .initialising = true }, false },
+        { "asset",       { .has_store = true, .store_is_ours = true }, true },
+        { "sync_file_reference", { .has_store = true }, true }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_int_equal(msync_v7_unfit(msync_catalogue_find(site->catalogue,
+                                                             cases[i].table),
+                                        &cases[i].envelope) == NULL,
+                         cases[i].fits);
+    }
+}
+
+
+static void
+a_message_may_be_a_merge(void **state)
+{
+    char    *keep, *lose;
+    site_t  *site = *state;
+
+    const msync_table_t  *table;
+
+    assert_true(msync_v7_merge(site->catalogue, "{\"type\":\"Merge\",\"body\":"
+                               "\"{\\\"tableName\\\":\\\"Name\\\","
+                               "\\\"mergeIdToKeep\\\":\\\"K\\\","
+                               "\\\"mergeIdToDelete\\\":\\\"L\\\"}\"}",
+                               &table, &keep, &lose));
+    assert_string_equal(table->name, "name");
+    assert_string_equal(keep, "K");
+    assert_string_equal(lose, "L");
+    msync_free(&keep);
+    msync_free(&lose);
+
+    assert_false(msync_v7_merge(site->catalogue, "{\"type\":\"Other\"}",
+                                &table, &keep, &lose));
+    assert_null(table);
+    assert_string_equal(msync_v7_name(msync_catalogue_find(site->catalogue,
+                                          "indicator_attribute"),
+                                      "{\"column_number\":1}"),
+                        "IndicatorColumn");
+    assert_null(msync_v7_find(site->catalogue, "Site"));
+}
+
+
+#define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        S(an_invoice_of_an_application_for_v6_goes_out_by_v7),
+        S(a_line_has_what_its_item_and_its_price_say),
+        S(a_row_says_whose_it_is),
+        S(what_central_would_refuse_without_a_word_waits_here),
+        S(deletes_go_out_of_few_tables),
+        S(what_no_column_can_say_goes_out_as_it_came_until_its_column_changes),
+        S(what_the_application_reads_is_what_v6_has),
+        S(a_customer_of_an_indicator_is_the_store_of_a_name),
+        S(a_site_takes_what_is_for_it),
+        S(a_message_may_be_a_merge)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
