@@ -361,7 +361,8 @@ class Panel {
   async #updateRare(doc, slow) {
     if (this.#views.rare) {
       this.#views.rare.update(doc);
-    } else if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.recordsNeverSent || slow)) {
+    } else if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.databaseLogBytes
+      || doc.recordsNeverSent || slow)) {
       await this.#view('rare', './rare.js', this.rare);
       this.update();
     }

@@ -1,7 +1,9 @@
-/** What is seldom to be said: a pause, a database that is locked, records that were never at the centre. */
+/** What is seldom to be said: a pause, a database that is locked or its log large, records that are here only. */
 
 import { SECOND, h, notice, say } from './core.js';
 
+
+const MEGABYTE = 1e6;
 
 /** Notices above the panel, and one below it that is in no hurry. */
 export class View {
@@ -15,6 +17,9 @@ export class View {
     this.lockedText = h('p');
     this.locked = notice('calm', 'lock', texts.t('locked'));
     this.locked.lastChild.append(this.lockedText);
+    this.logText = h('p');
+    this.log = notice('calm', 'alert', texts.t('log'));
+    this.log.lastChild.append(this.logText);
     this.paused = notice('calm', 'pause', texts.t('paused'), texts.t('paused.text'),
       h('button', { type: 'button', click: () => panel.post('resume') }, texts.t('resume')));
     this.never = h('div');
@@ -32,6 +37,8 @@ export class View {
       this.panel.tell(texts.t('locked'));
     }
     this.#show(this.locked, since);
+    this.#show(this.log, doc.databaseLogBytes);
+    say(this.logText, texts.t('log.text', { n: Math.round((doc.databaseLogBytes ?? 0) / MEGABYTE) }));
     this.#show(this.paused, doc.state === 'paused');
     if (since) {
       say(this.lockedText, texts.t('locked.text',

@@ -294,7 +294,7 @@ Content-Type: application/json; charset=utf-8
 Cache-Control: no-cache
 --- response_headers_like
 ETag: .+
---- response_body_like: ^\{"site": ?"clinic", ?"generation": ?\d+, ?"state": ?"idle", ?"initialisationStatus": ?"INITIALISED", ?"numberOfRecordsInPushQueue": ?4, ?"integrationErrors": ?0, ?"intervalSeconds": ?300, ?"nextSync": ?null, ?"databaseLockedSince": ?null, ?"recordsNeverSent": ?0, ?"protocol": ?"v6", ?"syncStatus": ?\{.*\}\}\n?$
+--- response_body_like: ^\{"site": ?"clinic", ?"generation": ?\d+, ?"state": ?"idle", ?"initialisationStatus": ?"INITIALISED", ?"numberOfRecordsInPushQueue": ?4, ?"integrationErrors": ?0, ?"intervalSeconds": ?300, ?"nextSync": ?null, ?"databaseLockedSince": ?null, ?"databaseLogBytes": ?null, ?"recordsNeverSent": ?0, ?"protocol": ?"v6", ?"syncStatus": ?\{.*\}\}\n?$
 
 
 

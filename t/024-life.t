@@ -21,6 +21,7 @@ a_full_disk_is_an_error_and_one_try_an_interval();
 a_first_sync_goes_on_when_the_disk_has_room();
 a_locked_database_is_said_and_can_be_left();
 a_database_that_is_locked_while_it_is_opened_is_said();
+a_log_that_grows_is_said();
 what_nobody_waits_for_is_not_done();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
@@ -314,6 +315,23 @@ sub a_database_that_is_locked_while_it_is_opened_is_said {
     ok($helper->wait_status(sub { $_->{databaseLockedSince} }), 'another one');
     is($helper->stop, 0, 'ends in the middle of it');
     close $lock;
+}
+
+
+# As if somebody had begun to read long ago; SQLite knows where its end is.
+sub a_log_that_grows_is_said {
+    my $helper = initialised('log');
+    my $log = database('log') . '-wal';
+    my $size = -s $log;
+
+    is($helper->wait_status(sub { 1 })->{databaseLogBytes}, undef,
+       'a log of the usual size');
+    truncate $log, 300_000_000 or die "$log: $!\n";
+    my $status = $helper->wait_status(sub { $_->{databaseLogBytes} });
+    cmp_ok($status->{databaseLogBytes}, '>', 256_000_000, 'a large one');
+
+    truncate $log, $size or die "$log: $!\n";
+    ok($helper->wait_status(sub { !$_->{databaseLogBytes} }), 'then no more');
 }
 
 

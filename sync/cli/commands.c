@@ -17,6 +17,7 @@
 #include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/disk.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/schema.h"
@@ -103,6 +104,7 @@ commands_read_status(msync_cli_t *cli, msync_status_t *status, msync_err_t *err)
     }
 
     status->interval = cli->conf->interval;
+    status->log_octets = msync_store_log_large(cli->store);
     status->running = status->entry.id != 0 && status->entry.finished == 0;
 
     return MSYNC_OK;

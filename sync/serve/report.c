@@ -212,7 +212,8 @@ msync_serve_refresh(msync_serve_t *serve)
 void
 msync_serve_watch(msync_serve_t *serve)
 {
-    bool         off;
+    bool         news;
+    int64_t      log = serve->status.log_octets;
     int64_t      version, queue = serve->status.queue;
     msync_err_t  err;
 
@@ -236,9 +237,10 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
-    off = report_is_date_off(serve);
+    serve->status.log_octets = msync_store_log_large(serve->store);
+    news = report_is_date_off(serve) || serve->status.log_octets != log;
 
-    if (version == serve->version && !serve->written && !off) {
+    if (version == serve->version && !serve->written && !news) {
         return;
     }
 
@@ -253,7 +255,7 @@ msync_serve_watch(msync_serve_t *serve)
     serve->version = version;
     msync_serve_refresh(serve);
 
-    if (serve->status.queue != queue || off) {
+    if (serve->status.queue != queue || news) {
         msync_serve_report(serve, false);
     }
 }

@@ -201,6 +201,15 @@ msync_status_document(const msync_status_t *status, bool will)
     status_add_time(json, "nextSync", will ? 0 : status->next_sync);
     status_add_time(json, "databaseLockedSince",
                     will ? 0 : status->locked_since);
+
+    if (will || status->log_octets == 0) {
+        cJSON_AddNullToObject(json, "databaseLogBytes");
+
+    } else {
+        cJSON_AddNumberToObject(json, "databaseLogBytes",
+                                status->log_octets);
+    }
+
     cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
     cJSON_AddStringToObject(json, "protocol", PROTOCOL);
 

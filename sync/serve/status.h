@@ -31,6 +31,8 @@ typedef struct {
     int64_t            dismissed;  /* … and were dismissed, not among those */
     int64_t            never_sent; /* rows of before msync, see send.h */
     int64_t            locked_since;  /* ms, by another program; 0: it is not */
+    int64_t            log_octets; /* of a log that is too large, in whole
+                                      steps; 0: it is not */
     int64_t            next_sync;  /* ms, 0: none planned */
     long               interval;
 } msync_status_t;

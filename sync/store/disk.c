@@ -90,6 +90,16 @@ msync_store_log_octets(msync_store_t *store)
 }
 
 
+int64_t
+msync_store_log_large(msync_store_t *store)
+{
+    int64_t  octets = msync_store_log_octets(store);
+
+    return octets >= MSYNC_STORE_LOG_LARGE
+           ? octets - octets % (MSYNC_STORE_LOG_LARGE / 16) : 0;
+}
+
+
 static void
 disk_log_text(int64_t octets, char *text, size_t size)
 {

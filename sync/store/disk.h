@@ -11,8 +11,10 @@
  * cannot begin the log anew while one looks at what is in it */
 #define MSYNC_STORE_LOG_LARGE  268435456
 
-/* the size of the log, 0 where there is none */
+/* the size of the log, 0 where there is none; and the same of one that is
+ * large, in steps of a sixteenth of that, 0 where it is not */
 int64_t msync_store_log_octets(msync_store_t *store);
+int64_t msync_store_log_large(msync_store_t *store);
 
 /* calls "each" with a sentence for what is wrong with the disk or the log */
 void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,

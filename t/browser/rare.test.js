@@ -44,6 +44,20 @@ test('a database that another program keeps locked is said to be, for how long, 
   await close(page);
 });
 
+test('a log that a reader which never ends lets grow is said, with its size', async () => {
+  await site.report({ log_bytes: 536870912, syncStatus: run() });
+  const page = await open(`${site.url}/sync/`);
+  const log = notice(page, 'Un programa no deja de leer la base de datos de este sitio');
+
+  await log.getByText(/ha crecido hasta 537 MB y puede llenar el disco/).waitFor();
+  await fits(page);
+  await picture(page, 'log');
+  await accessible(page);
+  await site.report({ syncStatus: run() });
+  await log.waitFor({ state: 'detached' });
+  await close(page);
+});
+
 test('hours until the next try are said to be because of the error, and the button to be quicker', async () => {
   const later = (seconds) => ago(-seconds);
   await site.report({ state: 'error', error: 'INCORRECT_PASSWORD', next_sync: later(290),
