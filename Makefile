@@ -61,7 +61,8 @@ $(B)/msync: $(OBJ) $(B)/sync/main.o
 # the flags of the nginx that will load it decide those of the module
 
 $(B)/ngx_http_msync_module.so: config ngx_http_msync_module.c \
-        $(wildcard http/*) $(wildcard sync/channel/*.h) t/tools/build-module $(B)/for
+        docs/openapi.yaml $(wildcard http/*) $(wildcard sync/channel/*.h) \
+        t/tools/build-module $(B)/for
 	@mkdir -p $(B)
 	NGINX="$(NGINX)" NGINX_SRC="$(NGINX_SRC)" PREFIX="$(PREFIX)" \
 	    t/tools/build-module $(B)

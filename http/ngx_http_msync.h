@@ -455,6 +455,12 @@ ngx_int_t ngx_http_msync_get_metrics(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t data);
 
 
+/* ngx_http_msync_openapi.c */
+
+ngx_int_t ngx_http_msync_get_openapi(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t data);
+
+
 /* ngx_http_msync_variables.c */
 
 ngx_int_t ngx_http_msync_add_variables(ngx_conf_t *cf);

@@ -188,6 +188,7 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     body.len = ngx_http_msync_metrics_write(body.data, samples, n) - body.data;
 
     r->headers_out.status = NGX_HTTP_OK;
+    r->disable_not_modified = 1;
 
     ngx_str_set(&r->headers_out.content_type,
                 "application/openmetrics-text; version=1.0.0; charset=utf-8");

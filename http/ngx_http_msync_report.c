@@ -252,6 +252,7 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
                           "\"intervalSeconds\":%T,"
                           "\"nextSync\":null,"
                           "\"databaseLockedSince\":null,"
+                          "\"databaseLogBytes\":null,"
                           "\"recordsNeverSent\":0,"
                           "\"protocol\":\"v6\","
                           "\"syncStatus\":null}", interval);

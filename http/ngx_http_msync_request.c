@@ -99,6 +99,9 @@ static ngx_http_msync_method_t  ngx_http_msync_methods[] = {
     { ngx_string("metrics"), NGX_HTTP_MSYNC_READ,
       ngx_http_msync_get_metrics, 0, "GET, HEAD" },
 
+    { ngx_string("openapi.yaml"), NGX_HTTP_MSYNC_READ,
+      ngx_http_msync_get_openapi, 0, "GET, HEAD" },
+
     { ngx_null_string, 0, NULL, 0, NULL }
 };
 
@@ -194,6 +197,12 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
                                 "nginx has changed the Host of the request; "
                                 "one of nginx needs: "
                                 "proxy_set_header Host $http_host;");
+    }
+
+    /* what was done is told, whatever the client has of an earlier answer */
+
+    if (!(r->method & NGX_HTTP_MSYNC_READ)) {
+        r->disable_not_modified = 1;
     }
 
     return m->handler(r, ngx_http_msync_site(r), m->data);

@@ -245,7 +245,7 @@ sub generations {
     # As large as a document may become.
     my $filler = 'x' x 40_000;
     my $doc = publish($nginx, $fake, filler => $filler);
-    Test::More::is($doc->{syncStatus}{pullV6}, $filler,
+    Test::More::is($doc->{syncStatus}{error}{fullError}, $filler,
                    'a long document is whole');
 }
 

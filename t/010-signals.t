@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Msync::Described qw(unwatched);
 use Msync::Test qw(
     is_running site_config site_path sqlite start_central start_nginx
     wait_until write_private
@@ -232,10 +233,12 @@ sub what_a_helper_says_is_one_line {
     like($line, qr{^said\?2026/01/01 forged \?\[2J\?\?\?text},
          'in one line, without control characters');
 
+    unwatched(1);
     $fake->status(state => 'error', error => "A\nB\eC");
     ok($nginx->wait_status(sub { $_->{state} eq 'error' }), 'and an error');
     like($nginx->get('/error')->{content}, qr/^A\?B\?C$/,
          'whose name is one line, too');
+    unwatched(0);
     ends_well($nginx);
 }
 

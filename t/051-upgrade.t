@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use Msync::Described qw(unwatched);
 use Msync::Resume;
 use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
 use Msync::Test qw(
@@ -108,6 +109,7 @@ sub paused_and_restored {
     my $database = site_path('clinic.sqlite');
     my $password = write_private('password', PASSWORD . "\n");
 
+    unwatched(1);
     my $nginx = nginx_of($before, $database, $central->url, $password);
     ok(synced($nginx), 'the release before does the first sync');
 
@@ -116,6 +118,7 @@ sub paused_and_restored {
        'and is paused');
     ok($nginx->stop, 'its nginx ends');
 
+    unwatched(0);
     $nginx = nginx_of(undef, $database, $central->url, $password);
     is($nginx->wait_status(sub { $_->{state} ne 'stopped' })->{state},
        'paused', 'this release is paused, too');

@@ -9,8 +9,11 @@ use warnings;
 use Carp qw(croak);
 use IO::Socket::UNIX ();
 
+use Msync::Described qw(made_up);
 use Msync::Test qw(decode_json encode_json);
 use Test::Nginx::Socket::Server qw(is_running title_of wait_until);
+
+made_up();
 
 
 # How helpers started from now on begin, see fake-helper; none: as usual.

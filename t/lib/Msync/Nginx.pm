@@ -11,6 +11,7 @@ use IO::Socket::INET ();
 use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 
+use Msync::Described ();
 use Msync::Test qw(
     free_port http processes_of stage_dir worker_count worker_user
 );
@@ -308,7 +309,8 @@ sub ended { $_[0]->_read; $_[0]{ended} }
 sub close { CORE::close($_[0]{socket}) }
 
 
-# The events so far, each a hash of its fields; what has no data is none.
+# The events so far, each a hash of its fields; what has no data is none.  Each
+# status has to be as described.
 sub events {
     my ($self) = @_;
 
@@ -318,9 +320,14 @@ sub events {
     # What follows the last empty line is not whole yet.
     pop @blocks;
 
-    return grep { defined $_->{data} } map {
+    my @events = grep { defined $_->{data} } map {
         { map { /^(\w+): ?(.*)/ } split /\n/ };
     } @blocks;
+
+    Msync::Described::watch_event($_->{data})
+        for grep { ($_->{event} // '') eq 'status' } @events;
+
+    return @events;
 }
 
 

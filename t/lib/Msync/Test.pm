@@ -36,7 +36,20 @@ use HTTP::Tiny ();
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
 
+use Msync::Described qw(watch);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
+
+# What blocks are answered is looked at as well.
+push @Test::Nginx::Socket::Watchers, sub {
+    my ($method, $target, $response) = @_;
+
+    watch($method, $target, {
+        status  => $response->code,
+        content => $response->content,
+        headers => { map { lc($_) => scalar $response->header($_) }
+                     $response->header_field_names },
+    });
+};
 
 our @EXPORT_OK = qw(
     curl decode_json encode_json free_port http is_running memory_has
@@ -180,7 +193,8 @@ sub encode_json { $Json->encode($_[0]) }
 sub decode_json { $Json->decode($_[0]) }
 
 
-# One request on a connection of its own.  The answer is HTTP::Tiny's, with
+# One request on a connection of its own, whose answer has to be as described
+# (Msync::Described) where msync gives it.  The answer is HTTP::Tiny's, with
 # "json" where the body is that; status 599 means that there was none.
 sub http {
     my ($method, $url, %args) = @_;
@@ -197,6 +211,7 @@ sub http {
     });
 
     $answer->{json} = eval { decode_json($answer->{content}) };
+    watch($method, $url, $answer);
 
     return $answer;
 }

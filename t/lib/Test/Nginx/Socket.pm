@@ -81,6 +81,10 @@ $ENV{TEST_NGINX_SERVER_ROOT} = $Server->root;
 
 my (@Preprocessors, @CleanupHandlers, @TestCleanupHandlers);
 
+# Called with method, target and HTTP::Response of each whole answer; the
+# original has nothing like it.
+our @Watchers;
+
 # The block whose nginx runs, and how much of its error log was read.
 my ($Running, $LogOffset);
 
@@ -374,6 +378,7 @@ sub answers_to {
     Test::More::fail("$name - $result->{problem}") if $result->{problem};
 
     my @answers = parse_responses($result->{bytes}, $exchange->{methods});
+    watch($exchange, @answers);
 
     # What came until the client gave up is all there can be.
     return @answers if $result->{timed_out};
@@ -383,6 +388,16 @@ sub answers_to {
     }
 
     return @answers;
+}
+
+
+sub watch {
+    my ($exchange, @answers) = @_;
+
+    for my $i (grep { !$answers[$_]{problem} } 0 .. $#answers) {
+        $_->($exchange->{methods}[$i], $exchange->{targets}[$i],
+             $answers[$i]{response}) for @Watchers;
+    }
 }
 
 

@@ -191,15 +191,15 @@ END_OF_CONFIG
 }
 
 
-# The connections of a block: the packets to send on each, and the methods
-# of the requests that these carry.
+# The connections of a block: the packets to send on each, and the methods and
+# targets of the requests that these carry.
 sub exchanges_of {
     my ($block, $set) = @_;
 
     if (defined(my $raw = $block->raw_request)) {
         my @packets = map { { value => $_ } } ref $raw ? @$raw : $raw;
 
-        return { packets => \@packets, methods => [_method(\@packets)] };
+        return { packets => \@packets, _lines(\@packets) };
     }
 
     if (defined(my $pipelined = $block->pipelined_requests)) {
@@ -216,7 +216,7 @@ sub exchanges_of {
 
         return {
             packets => [{ value => $bytes }],
-            methods => [map { _method($_) } @requests],
+            _lines(@requests),
         };
     }
 
@@ -231,7 +231,7 @@ sub exchanges_of {
 
     return map { {
         packets => _packets($block, $set, $requests[$_], $_),
-        methods => [_method($requests[$_])],
+        _lines($requests[$_]),
     } } 0 .. $#requests;
 }
 
@@ -255,13 +255,22 @@ sub _packets {
 }
 
 
-sub _method {
-    my ($request) = @_;
+# What their first lines say.
+sub _lines {
+    my (@requests) = @_;
 
-    my $text = join '', map { ref $_ ? $_->{value} : $_ }
-        ref $request ? @$request : $request;
+    my (@methods, @targets);
 
-    return $text =~ /^\s*(\S+)/ ? $1 : '';
+    for my $request (@requests) {
+        my $text = join '', map { ref $_ ? $_->{value} : $_ }
+            ref $request ? @$request : $request;
+
+        my ($method, $target) = $text =~ /^\s*(\S+)(?: +(\S+))?/;
+        push @methods, $method // '';
+        push @targets, $target // '';
+    }
+
+    return (methods => \@methods, targets => \@targets);
 }
 
 
