@@ -31,6 +31,9 @@ typedef enum {
 #define MSYNC_ENC_PUSH_AS_STRING   0x08   /* JSON goes out inside a string */
 #define MSYNC_ENC_ANY_WORD         0x10   /* words are known, others may
                                              stand there as well */
+#define MSYNC_ENC_32_BITS          0x20   /* an integer that central keeps so */
+#define MSYNC_ENC_ARRAY_TEXT       0x40   /* a text, a JSON array of strings */
+#define MSYNC_ENC_FILLED_IN        0x80   /* "" is no value of it */
 
 typedef enum {
     MSYNC_DELETE_UNHANDLED = 0,

@@ -189,7 +189,12 @@ encode_nothing(encode_t *encode, const msync_field_t *field)
     } else if (field->type == MSYNC_TYPE_TIME) {
         text = "\"00:00:00\"";
 
-    } else if (msync_field_takes_empty(field)) {
+    } else if (field->encoding & MSYNC_ENC_ARRAY_TEXT) {
+        text = "\"[]\"";
+
+    } else if (msync_field_takes_empty(field)
+               && !(field->encoding & MSYNC_ENC_FILLED_IN))
+    {
         text = "\"\"";
     }
 
@@ -214,6 +219,10 @@ encode_expected(const msync_field_t *field, char words[ENCODE_WORDS_MAX])
 
     if (field->properties != NULL) {
         return "a JSON object whose members central can read";
+    }
+
+    if (field->encoding & MSYNC_ENC_ARRAY_TEXT) {
+        return "a JSON array of texts";
     }
 
     if (field->words == NULL) {

@@ -20,9 +20,11 @@
 static encode_e encode_boolean(encode_t *encode, const msync_value_t *value);
 static encode_e encode_number(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
-static encode_e encode_integer(encode_t *encode, int64_t integer);
+static encode_e encode_integer(encode_t *encode, const msync_field_t *field,
+    int64_t integer);
 static encode_e encode_string(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
+static bool encode_is_array_text(const msync_value_t *value);
 static encode_e encode_word(encode_t *encode, const msync_field_t *field,
     const char *word);
 static encode_e encode_moment(encode_t *encode, const msync_field_t *field,
@@ -43,6 +45,8 @@ msync_encode_value(encode_t *encode, const msync_field_t *field,
     /* forms write nothing for what was not filled in; a text may be empty */
     if (value->kind == MSYNC_VALUE_TEXT && value->length == 0
         && !(msync_field_takes_empty(field)
+             && !(field->encoding & (MSYNC_ENC_ARRAY_TEXT
+                                     |MSYNC_ENC_FILLED_IN))
              && (field->references == NULL || !field->nullable)))
     {
         return field->nullable || !msync_field_is_counted(field)
@@ -127,7 +131,7 @@ encode_number(encode_t *encode, const msync_field_t *field,
 
     if (value->kind == MSYNC_VALUE_INTEGER) {
         return field->type == MSYNC_TYPE_INTEGER
-               ? encode_integer(encode, value->integer)
+               ? encode_integer(encode, field, value->integer)
                : (msync_json_put_integer(&encode->out, value->integer),
                   ENCODE_DONE);
     }
@@ -143,8 +147,8 @@ encode_number(encode_t *encode, const msync_field_t *field,
 
         integer = (int64_t) number;
 
-        return number == (double) integer ? encode_integer(encode, integer)
-                                          : ENCODE_UNCLEAR;
+        return number == (double) integer
+               ? encode_integer(encode, field, integer) : ENCODE_UNCLEAR;
     }
 
     /* a decimal that is a text already has all its digits */
@@ -163,9 +167,11 @@ encode_number(encode_t *encode, const msync_field_t *field,
 
 
 static encode_e
-encode_integer(encode_t *encode, int64_t integer)
+encode_integer(encode_t *encode, const msync_field_t *field, int64_t integer)
 {
-    if (encode->narrow && (integer < INT32_MIN || integer > INT32_MAX)) {
+    if ((encode->narrow || (field->encoding & MSYNC_ENC_32_BITS))
+        && (integer < INT32_MIN || integer > INT32_MAX))
+    {
         return ENCODE_UNCLEAR;
     }
 
@@ -179,6 +185,12 @@ encode_string(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value)
 {
     char  text[MSYNC_ENCODE_NUMBER_MAX];
+
+    if ((field->encoding & MSYNC_ENC_ARRAY_TEXT)
+        && !encode_is_array_text(value))
+    {
+        return ENCODE_UNCLEAR;
+    }
 
     if (value->kind == MSYNC_VALUE_TEXT) {
         if (field->words != NULL) {
@@ -205,6 +217,34 @@ encode_string(encode_t *encode, const msync_field_t *field,
 
     msync_json_put_string(&encode->out, text);
     return ENCODE_DONE;
+}
+
+
+static bool
+encode_is_array_text(const msync_value_t *value)
+{
+    msync_json_t        json;
+    msync_json_slice_t  slice;
+
+    if (value->kind != MSYNC_VALUE_TEXT) {
+        return false;
+    }
+
+    msync_json_init(&json, value->text, value->length);
+
+    if (!msync_json_enter(&json, MSYNC_JSON_ARRAY)) {
+        return false;
+    }
+
+    while (msync_json_item(&json)) {
+        if (!msync_json_skip(&json, &slice)
+            || slice.type != MSYNC_JSON_STRING)
+        {
+            return false;
+        }
+    }
+
+    return msync_json_end(&json);
 }
 
 

@@ -37,7 +37,10 @@ static const struct {
     { "push: YYYY-MM-DDT00:00:00",    MSYNC_ENC_PUSH_MIDNIGHT },
     { "; 0 reads as null",            MSYNC_ENC_ZERO_IS_NULL },
     { "serialised to a JSON string",  MSYNC_ENC_PUSH_AS_STRING },
-    { "unknown value reads as null",  MSYNC_ENC_ANY_WORD }
+    { "unknown value reads as null",  MSYNC_ENC_ANY_WORD },
+    { "32 bits",                      MSYNC_ENC_32_BITS },
+    { "string holding a JSON array",  MSYNC_ENC_ARRAY_TEXT },
+    { "must be filled in",            MSYNC_ENC_FILLED_IN }
 };
 
 

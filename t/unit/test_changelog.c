@@ -8,6 +8,12 @@
     "INSERT INTO sensor (ID, storeID, batteryLevel) VALUES (" id ", 'S1', "   \
     level ");"
 
+#define STOCK_TAKE(id, number)                                                \
+    "INSERT INTO Stock_take (ID, store_ID, created_by_ID, status, Locked, "   \
+    "stock_take_created_date, stock_take_time, om_is_initial_stocktake, "     \
+    "serial_number) VALUES (" id ", 'S1', '', 'sg', 0, '2026-05-01', "        \
+    "'08:00:00', 0, " number ");"
+
 
 /* a store that is active here; nothing of it waits */
 
@@ -98,17 +104,18 @@ numbers_go_out_as_they_are(void **state)
     msync_batch_t  batch = { 0 };
 
     static const char *const  sent[] = {
-        "\"batteryLevel\":9007199254740993,",
-        "\"batteryLevel\":-9223372036854775808,",
-        "\"batteryLevel\":0,",
+        "\"serial_number\":9007199254740993,",
+        "\"serial_number\":-9223372036854775808,",
+        "\"serial_number\":0,",
         "\"Volume\":0.30000000000000004}",
         "\"Volume\":0.1}",
         "\"Volume\":2}",
         "\"Volume\":9007199254740992}"
     };
 
-    site_sql(site, SENSOR("'A'", "9007199254740993")
-             SENSOR("'B'", "-9223372036854775808") SENSOR("'C'", "0")
+    site_sql(site, STOCK_TAKE("'A'", "9007199254740993")
+             STOCK_TAKE("'B'", "-9223372036854775808")
+             STOCK_TAKE("'C'", "0")
              "INSERT INTO Location (ID, store_ID, Volume) VALUES "
              "('A', 'S1', 0.1 + 0.2), ('B', 'S1', 0.1), ('C', 'S1', 2), "
              "('D', 'S1', 9007199254740992);");

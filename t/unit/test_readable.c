@@ -34,7 +34,8 @@ static const char *const  texts[] = {
     "2026-05-01T24:00:00", "2026-05-01T08:00:60", "2026-05-01T",
     "2026-05-01T08:00:00+99:00", "2026-05-01 08:00 PM", "08:00", "8:5",
     "08:00:00", "25:00", "1777622400000", "20260501", "draft", "NEW", "new",
-    "Patient", "FUNCTIONING", "null", "true", "[]", "{}", "[1]", "\"\"", "{",
+    "Patient", "FUNCTIONING", "null", "true", "[]", "{}", "[1]",
+    "[\"a\", \"b\"]", "[\"a\"] x", "\"\"", "{",
     "{\"status\":\"sent\",\"sent_datetime\":1777622400000}",
     "{\"status\":\"nonsense\"}", "{\"status\":null,\"created_datetime\":null}",
     "{\"manufacture_date\":\"2026-05-01 00:00:00\",\"campaign_id\":\"\"}",
@@ -114,6 +115,37 @@ reads_members(const msync_field_t *field, const cJSON *value)
 
 
 static bool
+reads_text(const msync_field_t *field, const cJSON *value)
+{
+    bool          strings;
+    cJSON        *json;
+    const cJSON  *item;
+
+    if (!cJSON_IsString(value)
+        || ((field->encoding & MSYNC_ENC_FILLED_IN)
+            && value->valuestring[0] == '\0'))
+    {
+        return false;
+    }
+
+    if (!(field->encoding & MSYNC_ENC_ARRAY_TEXT)) {
+        return true;
+    }
+
+    json = cJSON_Parse(value->valuestring);
+    strings = cJSON_IsArray(json);
+
+    cJSON_ArrayForEach(item, json) {
+        strings = strings && cJSON_IsString(item);
+    }
+
+    cJSON_Delete(json);
+
+    return strings;
+}
+
+
+static bool
 reads(const msync_field_t *field, const cJSON *value, bool narrow)
 {
     double  number;
@@ -134,7 +166,8 @@ reads(const msync_field_t *field, const cJSON *value, bool narrow)
         number = cJSON_GetNumberValue(value);
         return cJSON_IsNumber(value)
                && (fabs(number) > 1e15 || number == (double) (int64_t) number)
-               && (!narrow || (number >= INT32_MIN && number <= INT32_MAX));
+               && (!(narrow || (field->encoding & MSYNC_ENC_32_BITS))
+                   || (number >= INT32_MIN && number <= INT32_MAX));
 
     case MSYNC_TYPE_DATE:
         return matches(value, field->encoding & MSYNC_ENC_PUSH_MIDNIGHT
@@ -153,7 +186,7 @@ reads(const msync_field_t *field, const cJSON *value, bool narrow)
 
     default:
         return field->words != NULL ? is_word(field, value)
-                                    : cJSON_IsString(value);
+                                    : reads_text(field, value);
     }
 }
 

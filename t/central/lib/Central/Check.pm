@@ -135,7 +135,7 @@ sub _check_value ($f, $v, $api) {
     }
 
     return is_bool($v)    ? undef : 'is not a boolean' if $type eq 'boolean';
-    return is_integer($v) ? undef : 'is not an integer' if $type eq 'integer';
+    return _check_integer($v, $api, $enc)               if $type eq 'integer';
     return is_number($v)  ? undef : 'is not a number'   if $type eq 'number';
     return 'is not a string' if !is_string($v);
 
@@ -152,17 +152,33 @@ sub _check_value ($f, $v, $api) {
     # where no row has to be there it is a value
     return 'is an empty string, null is meant'
       if $v eq '' && $f->{references} && ($f->{nullable} || $f->{fk});
+    return 'is an empty string' if $v eq '' && $enc =~ /must be filled in/;
 
     if (my $enum = $f->{enum}) {
         return "has an unknown value: $v" if !grep { $_ eq $v || $_ eq '*' } @$enum;
     }
 
     return 'does not hold JSON' if $enc =~ /string holding a? ?JSON/ && !_holds_json($v);
+    return 'is no JSON array of strings'
+      if $enc =~ /string holding a JSON array/ && !_holds_strings($v);
 
     return undef;
 }
 
+# those of Open mSupply central have 32 bits, and some of mSupply's
+sub _check_integer ($v, $api, $enc) {
+    return 'is not an integer'             if !is_integer($v);
+    return "is not a number of 32 bits: $v"
+      if ($api eq 'v6' || $enc =~ /32 bits/) && ($v < -2**31 || $v >= 2**31);
+    return undef;
+}
+
 sub _holds_json ($v) { return eval { from_json($v); 1 } }
+
+sub _holds_strings ($v) {
+    my $array = from_json($v);
+    return ref $array eq 'ARRAY' && !grep { !is_string($_) } @$array;
+}
 
 sub _check_object ($f, $v, $api, $enc) {
     return is_string($v) && _holds_json($v) ? undef : 'is not a document as a JSON string'
