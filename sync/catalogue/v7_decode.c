@@ -31,6 +31,8 @@ static int decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
     msync_err_t *err);
 static bool decode_v7_is_exact(msync_row_t *row,
     const msync_v7_field_t *field, const msync_value_t *value);
+static void decode_v7_note_lookups(const msync_row_t *row,
+    v7_record_t *record);
 static int decode_v7_key(msync_row_t *row, const v7_record_t *record,
     const char *id, msync_err_t *err);
 static void decode_v7_end_objects(msync_row_t *row, v7_record_t *record);
@@ -68,6 +70,7 @@ msync_v7_decode(msync_row_t *row, const char *id, const char *data,
         }
     }
 
+    decode_v7_note_lookups(row, &record);
     decode_v7_end_objects(row, &record);
     decode_v7_sets(row, record.shape);
 
@@ -100,10 +103,10 @@ decode_v7_begin(msync_row_t *row, v7_record_t *record, const char *data)
 static bool
 decode_v7_members(v7_record_t *record, const char *data)
 {
-    char                key[MSYNC_JSON_KEY_MAX];
-    size_t              i, next = 0;
-    msync_json_t        json;
-    msync_json_slice_t  value;
+    char                 key[MSYNC_JSON_KEY_MAX];
+    size_t               at, next = 0;
+    msync_json_t         json;
+    msync_json_slice_t   value, *slice;
 
     msync_json_init(&json, data, strlen(data));
 
@@ -112,14 +115,18 @@ decode_v7_members(v7_record_t *record, const char *data)
     }
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
-        i = decode_v7_at(record->shape, key, next);
+        at = decode_v7_at(record->shape, key, next);
 
-        if (i == record->shape->n) {
+        if (at == record->shape->n) {
             decode_v7_put_extra(record, &json.key, &value);
+            continue;
+        }
 
-        } else if (record->slices[i].type == MSYNC_JSON_NONE) {
-            record->slices[i] = value;
-            next = i + 1;
+        slice = &record->slices[record->shape->by_name[at]];
+        next = at + 1;
+
+        if (slice->type == MSYNC_JSON_NONE) {
+            *slice = value;
         }
     }
 
@@ -127,23 +134,30 @@ decode_v7_members(v7_record_t *record, const char *data)
 }
 
 
-/* the index of a field, n where there is none; genuine servers send them by
- * name */
+/* a place in the order of names, n where there is no such field; the one
+ * behind the last is looked at first */
 
 static size_t
 decode_v7_at(const msync_v7_shape_t *shape, const char *name, size_t hint)
 {
-    size_t  i;
+    int     order;
+    size_t  low = 0, high = shape->n, at = hint;
 
-    for (i = hint; i < shape->n; i++) {
-        if (strcmp(shape->fields[i].field.name, name) == 0) {
-            return i;
+    while (low < high) {
+        if (at < low || at >= high) {
+            at = low + (high - low) / 2;
         }
-    }
 
-    for (i = 0; i < hint && i < shape->n; i++) {
-        if (strcmp(shape->fields[i].field.name, name) == 0) {
-            return i;
+        order = strcmp(name, shape->fields[shape->by_name[at]].field.name);
+
+        if (order == 0) {
+            return at;
+        }
+
+        if (order < 0) {
+            high = at;
+        } else {
+            low = at + 1;
         }
     }
 
@@ -230,6 +244,40 @@ decode_v7_is_exact(msync_row_t *row, const msync_v7_field_t *field,
     (void) msync_v7_get(row, field, &back);
 
     return msync_v7_equal(&back, value);
+}
+
+
+/* what is looked up when the row goes out counts only once the column by
+ * which it is looked up has changed: what that one was is written down */
+
+static void
+decode_v7_note_lookups(const msync_row_t *row, v7_record_t *record)
+{
+    size_t                   i;
+    const msync_value_t     *of;
+    msync_json_out_t         quoted = { 0 };
+    msync_json_slice_t       slice = { 0 }, key = { 0 };
+    const msync_v7_field_t  *field;
+
+    for (i = 0; i < record->shape->n; i++) {
+        field = &record->shape->fields[i];
+        of = &row->values[field->lookup.of];
+
+        if (!field->lookup_first || field->lookup.table == NULL
+            || record->slices[i].type == MSYNC_JSON_NONE
+            || of->kind != MSYNC_VALUE_TEXT)
+        {
+            continue;
+        }
+
+        msync_json_put_string(&quoted, of->text);
+        key.data = field->quoted;
+        key.length = strlen(field->quoted);
+        slice.data = quoted.data;
+        slice.length = quoted.length;
+        decode_v7_put_extra(record, &key, &slice);
+        msync_json_out_free(&quoted);
+    }
 }
 
 

@@ -26,9 +26,10 @@ static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
 static bool encode_v7_is_kept(const msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *slice);
 static void encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
-    msync_value_t *value);
+    const msync_json_slice_t *kept, msync_value_t *value);
 static void encode_v7_look_up_first(msync_row_t *row,
-    const msync_v7_field_t *field, msync_value_t *value);
+    const msync_v7_field_t *field, const msync_json_slice_t *was,
+    msync_value_t *value);
 static void encode_v7_unknown(const msync_row_t *row, v7_out_t *out);
 static bool encode_v7_enter(const msync_row_t *row, msync_json_t *json);
 
@@ -175,14 +176,14 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 
     msync_encode_key(&out->encode, field->field.name);
 
-    if (out->kept[i].type != MSYNC_JSON_NONE
+    if (out->kept[i].type != MSYNC_JSON_NONE && !field->lookup_first
         && encode_v7_is_kept(row, field, &out->kept[i]))
     {
         msync_json_put_slice(&out->encode.out, &out->kept[i]);
         return MSYNC_OK;
     }
 
-    encode_v7_value(row, field, &value);
+    encode_v7_value(row, field, &out->kept[i], &value);
     out->encode.narrow = !field->wide;
 
     name = row->table->fields[place->column].name;
@@ -268,7 +269,7 @@ encode_v7_is_kept(const msync_row_t *row, const msync_v7_field_t *field,
 
 static void
 encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
-    msync_value_t *value)
+    const msync_json_slice_t *kept, msync_value_t *value)
 {
     if (!msync_v7_get(row, field, value)
         || (field->reference && value->kind == MSYNC_VALUE_TEXT
@@ -278,7 +279,7 @@ encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
     }
 
     if (field->lookup_first) {
-        encode_v7_look_up_first(row, field, value);
+        encode_v7_look_up_first(row, field, kept, value);
 
     } else if (value->kind == MSYNC_VALUE_NULL
                && !msync_v7_look_up(row, &field->lookup, value))
@@ -289,37 +290,33 @@ encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
 
 
 /*
- * What is looked up is newer than a column that v7 alone has: the application
- * may not know it.  So the column is not right either where what it names is
- * here and is another one's.
+ * A column that v7 alone has may be one that the application does not know:
+ * what is looked up is newer, unless "was", what was looked up by when the
+ * record came, is what is looked up by now.
  */
 
 static void
 encode_v7_look_up_first(msync_row_t *row, const msync_v7_field_t *field,
-    msync_value_t *value)
+    const msync_json_slice_t *was, msync_value_t *value)
 {
-    msync_value_t             found, *of;
+    bool                      same;
+    char                     *text;
+    msync_value_t             found;
+    const msync_value_t      *of = &row->values[field->lookup.of];
     const msync_v7_lookup_t  *lookup = &field->lookup;
 
-    if (msync_v7_look_up(row, lookup, &found)) {
+    text = msync_json_text(was, was->length * 3);
+    same = text != NULL && of->kind == MSYNC_VALUE_TEXT
+           && strcmp(text, of->text) == 0;
+
+    if (!same && msync_v7_look_up(row, lookup, &found)) {
         *value = found;
-        return;
-    }
 
-    if (lookup->table == NULL || row->lookup == NULL
-        || value->kind != MSYNC_VALUE_TEXT)
-    {
-        return;
-    }
-
-    of = &row->values[lookup->of];
-
-    if (row->lookup(row, lookup->table, lookup->take, value->text, lookup->by,
-                    &found)
-        && !msync_v7_equal(&found, of))
-    {
+    } else if (!same && text != NULL) {
         memset(value, 0, sizeof(*value));
     }
+
+    msync_free(&text);
 }
 
 

@@ -545,9 +545,13 @@ place_get_property(msync_row_t *row, const msync_v7_place_t *place,
     msync_json_t         json;
     msync_json_slice_t   slice, found = { 0 };
 
-    msync_json_init(&json, value->text,
-                    value->kind == MSYNC_VALUE_TEXT
-                    || value->kind == MSYNC_VALUE_BLOB ? value->length : 0);
+    if (value->kind == MSYNC_VALUE_TEXT || value->kind == MSYNC_VALUE_BLOB) {
+        msync_json_init(&json, value->text, value->length);
+
+    } else {
+        msync_json_init(&json, "", 0);
+    }
+
     memset(value, 0, sizeof(*value));
 
     if (msync_json_enter(&json, MSYNC_JSON_OBJECT)) {

@@ -102,6 +102,8 @@ struct msync_v7_shape_s {
     bool                deletes;
     msync_v7_field_t   *fields;      /* owned */
     size_t              n;
+    size_t             *by_name;     /* owned, the fields in that order, in
+                                        which genuine servers send them */
     size_t              key;
     msync_v7_set_t     *sets;        /* owned */
     size_t              nsets;

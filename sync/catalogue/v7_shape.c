@@ -40,6 +40,7 @@ static int shape_read_field(const shape_reader_t *reader, const cJSON *json,
     msync_v7_field_t *field);
 static int shape_read_fields(const shape_reader_t *reader, const cJSON *json,
     msync_v7_shape_t *shape);
+static void shape_sort(msync_v7_shape_t *shape);
 static int shape_read_sets(const shape_reader_t *reader, const cJSON *list,
     msync_v7_shape_t *shape);
 static int shape_read_blanks(const shape_reader_t *reader, const cJSON *list,
@@ -471,8 +472,28 @@ shape_read_fields(const shape_reader_t *reader, const cJSON *json,
         }
     }
 
+    shape_sort(shape);
+
     return shape->key == MSYNC_V7_NO_COLUMN
            ? shape_fault(reader, "no field is the key") : MSYNC_OK;
+}
+
+
+static void
+shape_sort(msync_v7_shape_t *shape)
+{
+    size_t  i, j, at;
+
+    shape->by_name = msync_calloc(shape->n + 1, sizeof(size_t));
+
+    for (i = 0; i < shape->n; i++) {
+        for (at = 0, j = 0; j < shape->n; j++) {
+            at += strcmp(shape->fields[j].field.name,
+                         shape->fields[i].field.name) < 0;
+        }
+
+        shape->by_name[at] = i;
+    }
 }
 
 
@@ -620,6 +641,7 @@ shape_clear(msync_v7_shape_t *shape)
 
     shape_clear_whens(&shape->rows, 1);
     free(shape->fields);
+    free(shape->by_name);
     free(shape->sets);
     free(shape->blanks);
     free(shape->mark);

@@ -203,8 +203,9 @@ tables_add_missing_columns(msync_store_t *store, const msync_table_t *table,
 /*
  * ALTER TABLE RENAME COLUMN leaves a column at its place: where msync_extra,
  * the last column of a table that msync made, is at its own, what stands where
- * the field was and is no field has its values.  NULL: nothing is to be found;
- * owned by the caller.
+ * the field was and is no field has its values.  In a table of a msync that
+ * knew no v7 it is behind the fields of v5 and v6.  NULL: nothing is to be
+ * found; owned by the caller.
  */
 
 static int
@@ -212,15 +213,21 @@ tables_find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
     char **name, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
-    size_t         j;
+    size_t         j, n;
     const char    *found;
     sqlite3_stmt  *stmt;
 
     *name = NULL;
+
+    for (n = 0; n < table->n && !table->fields[n].v7_only; n++) {
+        /* void */
+    }
+
     stmt = msync_store_prepare(store, "SELECT name FROM pragma_table_info(?1) "
                                "WHERE cid = ?2 AND EXISTS (SELECT 1 FROM "
                                "pragma_table_info(?1) WHERE name = "
-                               "'msync_extra' AND cid = ?3)", err);
+                               "'msync_extra' AND (cid = ?3 OR (cid = ?4 AND "
+                               "?2 < ?5)))", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -228,6 +235,10 @@ tables_find_renamed(msync_store_t *store, const msync_table_t *table, size_t i,
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 2, (int) i);
     sqlite3_bind_int(stmt, 3, (int) (table->n + table->soft_is_local));
+    sqlite3_bind_int(stmt, 4, (int) (n + (table->soft_is_local
+                                          || (table->soft_field != NULL
+                                              && table->soft_field->v7_only))));
+    sqlite3_bind_int(stmt, 5, (int) n);
     code = sqlite3_step(stmt);
 
     if (code == SQLITE_ROW) {

@@ -53,4 +53,53 @@ samples_member(const cJSON *sample, const char *name)
     return text ? text : "";
 }
 
+
+/* a row that others refer to, with something in each field that has to have
+ * something; stores are this site's */
+
+static inline void
+samples_put_parent(site_t *site, const msync_table_t *table, const char *id)
+{
+    char                 *sql;
+    size_t                i;
+    sqlite3_str          *columns = sqlite3_str_new(NULL);
+    sqlite3_str          *values = sqlite3_str_new(NULL);
+    const msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (i == table->key || field->nullable || field->local_only
+            || !field->required
+            || strcmp(field->name, "sync_id_remote_site") == 0)
+        {
+            continue;
+        }
+
+        sqlite3_str_appendf(columns, ", \"%w\"", field->name);
+        sqlite3_str_appendf(values, ", %Q",
+                            field->type == MSYNC_TYPE_DATE ? "2026-01-01"
+                            : field->type == MSYNC_TYPE_DATETIME
+                            ? "2026-01-01T00:00:00"
+                            : field->type == MSYNC_TYPE_STRING ? "" : "0");
+    }
+
+    if (strcmp(table->name, "store") == 0) {
+        sqlite3_str_appendall(columns, ", sync_id_remote_site");
+        sqlite3_str_appendf(values, ", %d", SITE_ID);
+    }
+
+    sql = sqlite3_mprintf("INSERT OR IGNORE INTO \"%w\" (\"%w\"%s) VALUES "
+                          "(%Q%s)", table->sql,
+                          table->fields[table->key].name,
+                          sqlite3_str_value(columns)
+                          ? sqlite3_str_value(columns) : "", id,
+                          sqlite3_str_value(values)
+                          ? sqlite3_str_value(values) : "");
+    site_sql(site, sql);
+    sqlite3_free(sql);
+    sqlite3_free(sqlite3_str_finish(columns));
+    sqlite3_free(sqlite3_str_finish(values));
+}
+
 #endif /* MSYNC_TEST_SAMPLES_H */

@@ -210,6 +210,29 @@ a_column_that_was_renamed_comes_back_with_its_values(void **state)
 }
 
 
+/* that msync had no columns of v7's, and so they stand behind its last one */
+
+static void
+a_column_of_an_earlier_table_comes_back_with_its_values(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    prepare(site);
+    site_sql(site, "DROP TABLE ship_method; CREATE TABLE ship_method (ID TEXT "
+             "PRIMARY KEY NOT NULL, method TEXT NOT NULL DEFAULT '', isActive "
+             "BOOLEAN NOT NULL DEFAULT 0, msync_extra TEXT)");
+    assert_ok(msync_store_renew(site->store, &err));
+    site_sql(site, "INSERT INTO ship_method (ID, method) VALUES ('M', 'boat');"
+             "ALTER TABLE ship_method RENAME COLUMN method TO way");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT method || way || "
+                                 "ifnull(deleted_datetime, '') FROM "
+                                 "ship_method"), "boatboat");
+    assert_check(site, "");
+}
+
+
 /* nor is another column taken for it */
 
 static void
@@ -458,6 +481,7 @@ main(void)
         T(without_a_column_of_a_pushed_table_nothing_is_done),
         T(columns_that_are_not_sent_come_back),
         T(a_column_that_was_renamed_comes_back_with_its_values),
+        T(a_column_of_an_earlier_table_comes_back_with_its_values),
         T(columns_of_the_applications_own_come_and_go),
         T(a_column_that_was_dropped_comes_back_empty),
         T(a_column_that_is_new_is_not_said_to_be_gone),

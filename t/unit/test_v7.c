@@ -278,6 +278,42 @@ what_no_column_can_say_goes_out_as_it_came_until_its_column_changes(
 }
 
 
+#define REQUEST                                                               \
+    "{\"id\":\"R\",\"requisition_number\":1,\"store_id\":\"S\","              \
+    "\"user_id\":null,\"type\":\"Request\",\"status\":\"DRAFT\","            \
+    "\"created_datetime\":\"2026-05-01T08:00:00\",\"sent_datetime\":null,"   \
+    "\"finalised_datetime\":null,\"expected_delivery_date\":null,"           \
+    "\"colour\":null,\"comment\":null,\"their_reference\":null,"             \
+    "\"max_months_of_stock\":3,\"min_months_of_stock\":1,"                   \
+    "\"approval_status\":null,\"linked_requisition_id\":null,"               \
+    "\"program_id\":null,\"period_id\":null,\"order_type\":null,"            \
+    "\"is_emergency\":false,\"created_from_requisition_id\":null,"           \
+    "\"name_store_id\":null,\"name_id\":\"M\","                              \
+    "\"destination_customer_id\":null}"
+
+
+static void
+the_other_party_is_as_it_came_until_it_is_another_one(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "requisition", "R", REQUEST);
+    assert_string_equal(site_get(site, "SELECT type || status || daysToSupply "
+                                 "|| date_entered FROM requisition"),
+                        "requestsg902026-05-01");
+    site_sql(site, "UPDATE requisition SET comment = 'urgent'");
+    assert_sent("requisition", "R", "comment", "\"urgent\"");
+    assert_sent("requisition", "R", "name_store_id", "null");
+
+    site_sql(site, "UPDATE requisition SET name_ID = 'N'");
+    assert_sent("requisition", "R", "name_store_id", "\"S\"");
+
+    site_sql(site, "UPDATE requisition SET name_ID = 'P', name_store_id = "
+             "'S'");
+    assert_sent("requisition", "R", "name_store_id", "null");
+}
+
+
 static void
 what_the_application_reads_is_what_v6_has(void **state)
 {
@@ -392,6 +428,30 @@ a_message_may_be_a_merge(void **state)
 }
 
 
+/* whose store is this site's is known before it is asked */
+
+static void
+stores_come_before_what_belongs_to_one(void **state)
+{
+    size_t    i;
+    site_t   *site = *state;
+    bool      known = false;
+
+    const msync_table_t  *table;
+
+    for (i = 0; i < site->catalogue->n; i++) {
+        table = &site->catalogue->tables[i];
+        known = known || strcmp(table->name, "store") == 0;
+
+        if (table->v7_styles & (MSYNC_V7_REMOTE | MSYNC_V7_REMOTE_OWNED
+                                | MSYNC_V7_TRANSFER))
+        {
+            assert_true(known);
+        }
+    }
+}
+
+
 #define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
@@ -404,10 +464,12 @@ main(void)
         S(what_central_would_refuse_without_a_word_waits_here),
         S(deletes_go_out_of_few_tables),
         S(what_no_column_can_say_goes_out_as_it_came_until_its_column_changes),
+        S(the_other_party_is_as_it_came_until_it_is_another_one),
         S(what_the_application_reads_is_what_v6_has),
         S(a_customer_of_an_indicator_is_the_store_of_a_name),
         S(a_site_takes_what_is_for_it),
-        S(a_message_may_be_a_merge)
+        S(a_message_may_be_a_merge),
+        S(stores_come_before_what_belongs_to_one)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
