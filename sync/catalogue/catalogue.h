@@ -140,6 +140,10 @@ bool msync_catalogue_is_later(const char *name);
  * here yet: the site alone changes them */
 bool msync_table_is_own(const msync_table_t *table, unsigned side);
 
+/* whether central only inserts such rows: sent again, one is an error there
+ * that nobody ever mends */
+bool msync_table_is_once(const msync_table_t *table);
+
 const msync_field_t *msync_table_field(const msync_table_t *table,
     const char *name);
 

@@ -60,6 +60,13 @@ msync_catalogue_is_later(const char *name)
 
 
 bool
+msync_table_is_once(const msync_table_t *table)
+{
+    return strcmp(table->name, "system_log") == 0;
+}
+
+
+bool
 msync_table_is_own(const msync_table_t *table, unsigned side)
 {
     return side == MSYNC_LEGACY && strcmp(table->name, "transact") == 0;

@@ -679,7 +679,7 @@ msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
     msync_site_event(&site, MSYNC_EVENT_REINITIALISE, MSYNC_EVENT_DONE,
                      &effect);
 
-    if (msync_store_forget(store, discard, site.restored != 0, err)
+    if (msync_store_forget(store, discard, site.restored, err)
         != MSYNC_OK
         || msync_store_site_set(store, &effect.next, err) != MSYNC_OK)
     {

@@ -28,6 +28,8 @@
 
 typedef struct {
     unsigned        side;
+    int64_t         taken;         /* before this it took what it takes only
+                                      once */
     msync_batch_t  *batch;         /* borrowed */
     msync_batch_t   aside;         /* cannot be sent, "data" says why */
     msync_batch_t   gone;          /* rows that are not there any more */
@@ -271,7 +273,10 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     action = sqlite3_column_text(changes, 3)[0] == 'D'
              ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT;
 
-    if (table == NULL || !(table->push & reading->side)) {
+    if (table == NULL || !(table->push & reading->side)
+        || (msync_table_is_once(table)
+            && sqlite3_column_int64(changes, 0) < reading->taken))
+    {
         return MSYNC_OK;
     }
 
@@ -370,6 +375,12 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     batch->next = cursor;
     reading.side = side;
     reading.batch = batch;
+
+    if (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_TAKEN, &reading.taken,
+                            err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     stmt = changelog_prepare(store, MSYNC_STMT_CHANGES, CHANGES, cursor, err);
     if (stmt == NULL) {

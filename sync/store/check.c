@@ -437,15 +437,17 @@ msync_store_check(msync_store_t *store, msync_finding_pt each, void *data,
 
 
 int
-msync_store_forget(msync_store_t *store, bool discard, bool restored,
+msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
     msync_err_t *err)
 {
+    int64_t  taken = 0;
+
     static const char  forget[] =
         "DELETE FROM sync_buffer;"
         "DELETE FROM key_value_store WHERE id IN ("
         "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
         "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
-        "'" MSYNC_KEY_SITE_UUID "');"
+        "'" MSYNC_KEY_PUSH_V6_TAKEN "', '" MSYNC_KEY_SITE_UUID "');"
         "DELETE FROM msync_merged;";
 
     static const char  discard_unsent[] =
@@ -460,6 +462,19 @@ msync_store_forget(msync_store_t *store, bool discard, bool restored,
         return MSYNC_ERROR;
     }
 
-    return discard ? msync_store_exec(store, discard_unsent, err)
-           : restored ? msync_store_exec(store, send_all, err) : MSYNC_OK;
+    if (discard || restored == 0) {
+        return discard ? msync_store_exec(store, discard_unsent, err)
+                       : MSYNC_OK;
+    }
+
+    if (!(restored & MSYNC_OMSUPPLY)
+        && (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &taken, err)
+            != MSYNC_OK
+            || msync_store_set_int(store, MSYNC_KEY_PUSH_V6_TAKEN, taken, err)
+               != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_exec(store, send_all, err);
 }

@@ -415,6 +415,14 @@ migrate_resend_table(msync_store_t *store, const msync_table_t *table,
 
     sql = sqlite3_str_new(store->db);
     msync_store_put_queue(sql, table, store->changes_filter);
+
+    /* what the changelog knows was sent, or waits */
+    if (msync_table_is_once(table)) {
+        sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id "
+                            "FROM changelog WHERE table_name = %Q)",
+                            table->name);
+    }
+
     stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
     if (stmt == NULL) {
         return MSYNC_ERROR;

@@ -375,6 +375,54 @@ rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
 }
 
 
+/* central would keep it as an error for ever */
+
+static void
+what_central_takes_once_is_not_sent_again(void **state)
+{
+    int64_t        processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    initialise(site);
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('sent', 'ProcessorError', '2026-01-01T00:00:00', 1)");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 2,
+                                  &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, 2,
+                                  &err));
+
+    /* its triggers are gone for a moment */
+    site_sql(site, "DROP TRIGGER msync_system_log_INSERT");
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('new', 'ProcessorError', '2026-01-01T00:00:00', 1)");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(waiting(site), 1);
+
+    /* mSupply central was restored, Open mSupply central has what it had */
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_forget(site->store, false, MSYNC_LEGACY, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_ok(msync_store_changes(site->store, MSYNC_OMSUPPLY, 0, 10,
+                                  1 << 20, &batch, &processed, &err));
+    assert_int_equal(processed, 2);
+    assert_int_equal(batch.n, 1);
+    assert_string_equal(batch.records[0].id, "new");
+    msync_batch_clear(&batch);
+
+    /* where that was restored, too, it may have lost them */
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_forget(site->store, false,
+                                 MSYNC_LEGACY | MSYNC_OMSUPPLY, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_ok(msync_store_changes(site->store, MSYNC_OMSUPPLY, 0, 10,
+                                  1 << 20, &batch, &processed, &err));
+    assert_int_equal(batch.n, 2);
+    msync_batch_clear(&batch);
+}
+
+
 static void
 a_line_without_a_store_of_its_own_is_sent_again_too(void **state)
 {
@@ -486,6 +534,7 @@ main(void)
         T(a_column_that_was_dropped_comes_back_empty),
         T(a_column_that_is_new_is_not_said_to_be_gone),
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),
+        T(what_central_takes_once_is_not_sent_again),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
         T(a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs),
         T(a_parent_without_its_store_stops_nobody),
