@@ -34,6 +34,7 @@ my %opt = (
     seed      => 1,
     gzip      => 1,
     catalogue => "$Bin/../../sync/catalogue/catalogue.json",
+    shapes    => "$Bin/../../sync/catalogue/v7.json",
     'central-version' => 2,
     address   => '127.0.0.1',
     protocol  => 'v6',
@@ -43,7 +44,7 @@ GetOptions(
     \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
     'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
     'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'address=s',
-    'protocol=s',  'help',
+    'protocol=s',  'shapes=s',  'help',
 ) or pod2usage(2);
 pod2usage(1) if $opt{help};
 pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
@@ -71,6 +72,7 @@ sub listen_on ($app, $port) {
 
 my $data = Central::Data->new(
     catalogue => decode_json(path($opt{catalogue})->slurp),
+    shapes    => decode_json(path($opt{shapes})->slurp),
     records   => $opt{records},
     seed      => $opt{seed},
     site_id   => $opt{'site-id'},
@@ -144,7 +146,7 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6 
     --seed N             another seed, other records; default 1
     --preload            make all record texts at the start, for benchmarks
     --gzip LEVEL         of compressed answers, default 1; 0: never compress
-    --catalogue FILE     default sync/catalogue/catalogue.json of this tree
+    --catalogue, --shapes FILE   default catalogue.json and v7.json of this tree
     --tls-cert, --tls-key FILE   speak HTTPS, both servers
     --central-version N  of Open mSupply central, 2 or 3: its way with cursors,
                          and v7, which begins with 3
@@ -201,7 +203,8 @@ says so to C<get_token>.
 Rows and changelog are apart from those of v5 and v6, with the same ids where
 both have a table, and with cursors of one changelog: that of v6 ends behind
 the rows that v7 has at the start, so a site that is upgraded gets nothing anew.
-Of the protocol's tables those of C<Central::Tables> have rows.
+A row of the start says in v7 what it says in v5 or v6; fields and tables that
+those do not have are made up.
 
 =head1 CONTROL
 
@@ -231,12 +234,13 @@ The record as central has it now, also what was pushed; 404 when there is none.
 
 =item GET /_test/rows?table=T
 
-The rows of a table of v7 by id, as they are now.
+The rows of a table of v7 by id, as they are now; without C<table> those of all,
+by table.
 
-=item GET /_test/left?cursor=N
+=item GET /_test/left?cursor=N&api=A
 
-C<{"left"}>: how many records a v6 pull of an initialised site would bring that
-had all up to N.
+C<{"left"}>: how many records a pull over v6 or v7 would bring an initialised site
+that had all up to N.
 
 =item POST /_test/change
 
@@ -296,7 +300,8 @@ Of v7: C<sync_version> (what C<GET site> says; null: it says nothing and knows
 no C<v7_url_and_upgrade>), C<upgrade> (what that answers: a status, or the code
 of a 503), C<v7_url> (default C<v6_url>), C<v7_site>, C<v7_token>,
 C<v7_hardware_id>, C<v7_version>, C<central_site_id>, C<is_central> (false: a 405),
-C<v7_unreadable> (what a pull answers instead, when central cannot read a row).
+C<v7_unreadable> (ids of rows that central itself cannot read: no pull gets past
+them).
 
 =item POST /_test/reset
 

@@ -11,8 +11,11 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 
 use Central::Process qw(start);
+use Central::Reader qw(unreadable);
+use Central::Tables;
 use Digest::SHA qw(sha256_hex);
-use Mojo::JSON qw(encode_json false true);
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json encode_json false true);
 use Mojo::UserAgent;
 use Mojo::Util qw(gzip);
 use Test::More;
@@ -218,6 +221,7 @@ subtest 'a request that cannot be read is a 400 with text' => sub {
     my $gone = call(get_site_info => {});
     is_deeply [$gone->code, $gone->body], [404, ''], 'an unknown call';
     is $ua->get("$central->{v6}/central/sync_v7/get_token")->res->code, 404, 'GET';
+    is $ua->get("$central->{v6}/sync/v5/site")->res->code, 200, 'the application is everywhere else';
     is call(site_status => gzip('null'), 'Content-Encoding' => 'gzip')->json->{Ok}{siteId}, 7, 'gzip is read';
 
     config(is_central => 0);
@@ -226,6 +230,57 @@ subtest 'a request that cannot be read is a 400 with text' => sub {
 
     config(is_central => 1, central_version => 2);
     is call(site_status => undef)->code, 404, 'a server of 2.x has nothing there';
+};
+
+# ---- the records --------------------------------------------------------
+
+sub catalogue ($name) { return decode_json(path("$Bin/../../sync/catalogue/$name.json")->slurp) }
+
+subtest 'central can read all that it sends, and has what that refers to' => sub {
+    fresh();
+
+    my @tables  = Central::Tables->new(shapes => catalogue('v7'), catalogue => catalogue('catalogue'))->list;
+    my @records = @{pull(0, 100_000, true)->{records}};
+    my %there   = map { ("$_->{tableName} $_->{recordId}" => $_) } @records;
+    my %of;
+    push @{$of{$_->{tableName}}}, $_ for @records;
+
+    is keys %there, @records, 'each once';
+    ok @{$of{$_->{table}} // []} > 0, "$_->{table} has rows"
+      for grep { !$_->{like} || (!$_->{styles}{RemoteToCentral} && @{$_->{like}{pull_from}}) } @tables;
+
+    for my $t (@tables) {
+        my @bad = map { unreadable($t, $_->{data}) } @{$of{$t->{table}} // []};
+        is_deeply \@bad, [], "$t->{table} can be read";
+
+        for my $f (grep { $_->{checked} && $_->{references} } @{$t->{fields}}) {
+            my %rows = map { %{rows($_)} } @{$f->{references}};
+            my @lost = grep { defined $_ && !$rows{$_} } map { $_->{data}{$f->{name}} } @{$of{$t->{table}} // []};
+            is_deeply \@lost, [], "$t->{table}.$f->{name} leads somewhere";
+        }
+    }
+
+    my @odd = grep { $_->{recordId} ne $_->{data}{id} } @records;
+    is_deeply \@odd, [], 'the id is the recordId';
+};
+
+subtest 'a row is the record that the other wires have' => sub {
+    fresh();
+
+    for my $pair ([Item => item => name => 'item_name'], [Location => Location => code => 'code'],
+        [Name => name => first_name => 'first'], [Asset => asset => notes => 'notes'])
+    {
+        my ($table, $legacy, $ours, $theirs) = @$pair;
+        my $rows = rows($table);
+        my @other = map { [$_, control("record?table=$legacy&id=$_")] } sort keys %$rows;
+        is_deeply [map { $rows->{$_->[0]}{$ours} } @other],
+          [map { length($_->[1]{$theirs} // '') ? $_->[1]{$theirs} : undef } @other], "$table.$ours";
+    }
+
+    my ($own) = stores();
+    my ($invoice) = grep { defined $_->{name_store_id} } values %{rows('Invoice')};
+    is $invoice->{name_store_id}, $own, 'the other half of a transfer is for this store';
+    isnt $invoice->{store_id}, $own, 'and belongs to another';
 };
 
 # ---- pull ---------------------------------------------------------------
@@ -249,6 +304,16 @@ subtest 'a pull begins behind the cursor, and remaining is a distance' => sub {
     is_deeply pull($had[-1]{cursor}), $nothing, 'nothing, and the end has moved';
     is_deeply pull(99_999_999), $nothing, 'beyond the end';
     is_deeply pull(0, 0), $nothing, 'a batch of none';
+};
+
+subtest 'a row that central cannot read stops every pull that meets it' => sub {
+    fresh();
+    my @records = @{pull(0, 20, true)->{records}};
+    config(v7_unreadable => [$records[12]{recordId}]);
+
+    is scalar @{pull(0, 10, true)->{records}}, 10, 'one before it';
+    is_deeply err_of(pull => {cursor => $records[9]{cursor}, batchSize => 10, isInitialising => true}),
+      {DatabaseError => {DBError => {msg => 'DIESEL_DESERIALIZATION_ERROR', extra => 'UnexpectedNullError'}}}, 'not that';
 };
 
 subtest 'who gets what: by style, store and source' => sub {
@@ -449,6 +514,12 @@ subtest 'answers go wrong as those of the others do' => sub {
     config(v7_token => undef);
     ok !eval { get_token()->{Ok} }, 'the answer is lost';
     is get_token()->{Err}, 'TokenAlreadyAllocated', 'the token with it';
+};
+
+subtest 'how much is left behind a cursor' => sub {
+    fresh();
+    my @records = @{pull(0)->{records}};
+    is control("left?api=v7&cursor=$records[9]{cursor}")->{left}, @records - 10, 'for a site that is initialised';
 };
 
 subtest 'a snapshot holds the rows of v7 too' => sub {

@@ -34,6 +34,10 @@ sub start {
 
 sub url { "http://127.0.0.1:$_[0]{options}{v5}" }
 
+# What a site is set up with that speaks v7 from the start, or v5 and v6.
+sub v7_url { "http://127.0.0.1:$_[0]{options}{v6}" }
+sub url_of { $_[1] eq 'v7' ? $_[0]->v7_url : $_[0]->url }
+
 
 sub restart {
     my ($self) = @_;
@@ -127,13 +131,21 @@ sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
 sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
 
-# The rows of a table as API v7 has them, by id; and where that is spoken.
-sub rows { $_[0]->_call(GET => "rows?table=$_[1]") }
-sub v7_url { "http://127.0.0.1:$_[0]{options}{v6}" }
+# The rows of a table as API v7 has them, by id; or of all tables, by table.
+sub rows {
+    my ($self, $table) = @_;
 
-# How many records of v6 a site still gets that is initialised and had one of
-# this cursor.
-sub left { $_[0]->_call(GET => "left?cursor=$_[1]")->{left} }
+    return $self->_call(GET => 'rows' . ($table ? "?table=$table" : ''));
+}
+
+# How many records of v6, or v7, a site still gets that is initialised and had
+# one of this cursor.
+sub left {
+    my ($self, $cursor, $api) = @_;
+
+    return $self->_call(GET => "left?cursor=$cursor&api="
+                        . ($api // 'v6'))->{left};
+}
 
 sub meanwhile { my $self = shift; $self->_call(POST => 'meanwhile', [@_]) }
 

@@ -21,7 +21,8 @@ sub add_control ($server) {
     $r->get('/rows' => sub ($c) { _rows($c, $state) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
     $r->get('/left' => sub ($c) {
-        _answer($c, 200, {left => $state->v6_left($c->param('cursor'))});
+        my $of = ($c->param('api') // '') eq 'v7' ? $state->rows : $state;
+        _answer($c, 200, {left => $of->left($c->param('cursor'))});
     });
     $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
     $r->post('/snapshot' => sub ($c) { $state->snapshot; _done($c) });
@@ -60,9 +61,9 @@ sub _record ($c, $state) {
     return _answer($c, 200, decode_json($text));
 }
 
-# the rows of a table as API v7 has them, by id
+# the rows of a table as API v7 has them, by id; of all tables, by table
 sub _rows ($c, $state) {
-    my $table = $c->param('table') // '';
+    my $table = $c->param('table') // return _answer($c, 200, $state->rows->all_tables);
 
     return _answer($c, 404, {error => "no table $table"}) if !$state->rows->table($table);
     return _answer($c, 200, $state->rows->all($table));

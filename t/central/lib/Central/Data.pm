@@ -16,6 +16,7 @@ use Digest::MD5 qw(md5_hex);
 use POSIX ();
 
 has catalogue => sub { die 'catalogue is missing' };
+has shapes    => sub { [] };  # of API v7
 has records   => 3000;
 has seed      => 1;
 has site_id   => 7;
@@ -178,8 +179,25 @@ sub row ($self, $table, $id) {
 
 # recordData as JSON text
 sub data ($self, $table, $i) {
-    my $makers = $self->{makers}{$table} //= makers($self, $table);
     my @out;
+
+    $self->_make($table, $i, sub ($m, $v) { push @out, $m->{key} . $v });
+    push @out, $EXTRA{$table} if $EXTRA{$table};
+
+    return '{' . join(',', @out) . '}';
+}
+
+# its members as JSON texts by name
+sub texts ($self, $table, $i) {
+    my %out;
+
+    $self->_make($table, $i, sub ($m, $v) { $out{$m->{name}} = $v });
+
+    return \%out;
+}
+
+sub _make ($self, $table, $i, $take) {
+    my $makers = $self->{makers}{$table} //= makers($self, $table);
 
     seed_random(hex substr md5_hex("$self->{seed}\t$table\t$i\tdata"), 0, 8);
 
@@ -187,12 +205,10 @@ sub data ($self, $table, $i) {
 
     for my $m (@$makers) {
         my $v = exists $own->{$m->{name}} ? $own->{$m->{name}} : $m->{make}->($i);
-        push @out, $m->{key} . $v if defined $v;
+        $take->($m, $v) if defined $v;
     }
 
-    push @out, $EXTRA{$table} if $EXTRA{$table};
-
-    return '{' . join(',', @out) . '}';
+    return;
 }
 
 # What a channel ("central", "remote" or "v6") brings, in its order: a string

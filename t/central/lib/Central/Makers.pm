@@ -1,164 +1,215 @@
 package Central::Makers;
 
-# The rows of the start as API v7 shows them: the values of the same record on
-# the legacy wire where that has them, else made up from type and seed.
+# The rows of the start as API v7 shows them, as JSON text: the same record as
+# on the wires of v5 and v6 where it is one of theirs, what those lack made up
+# from type and seed.
 
 use Mojo::Base -strict, -signatures;
-use Central::Random qw(seed_random rnd one_in word past stamp);
+use Central::Random qw(seed_random rnd str word past stamp);
 use Digest::MD5 qw(md5_hex);
 use Exporter 'import';
-use Mojo::JSON qw(decode_json true false);
-use Mojo::Util qw(decode);
+use Mojo::JSON qw(decode_json);
 
-our @EXPORT_OK = qw(make_row);
+our @EXPORT_OK = qw(row_text);
 
-my %FROM;
+my $DATE = qr/\d{4}-\d\d-\d\d/;
 
-sub make_row ($rows, $t, $i) {
-    my $data   = $rows->{state}->data;
-    my $legacy = decode_json($data->data($t->{like}, $i));
-    my $own    = $FROM{$t->{table}} ? $FROM{$t->{table}}->($legacy, $rows, $i) : {};
-    my %row;
+# (text, {store, transfer, patient}) of row $i of the table
+sub row_text ($rows, $t, $i) {
+    my $makers = $t->{makers} //= [map { _maker($rows, $t, $_) } @{$t->{fields}}];
+    my $legacy = $t->{like} ? $rows->{data}->texts($t->{name}, $rows->of_legacy($t, $i)) : _fresh($rows, $t, $i);
+    my @out;
 
-    seed_random(hex substr md5_hex($data->seed . "\t$t->{table}\t$i\tv7"), 0, 8);
-
-    for my $f (@{$t->{fields}}) {
-        my $name = $f->{name};
-        $row{$name} = $name eq 'id' ? $data->id($t->{like}, $i)
-          : exists $own->{$name} ? $own->{$name} : _any($rows, $f, $i);
+    for my $m (@$makers) {
+        push @out, $m->[0] . ($m->[1]->($legacy, $i) // $m->[2]->($i));
     }
 
-    return \%row;
+    return '{' . join(',', @out) . '}', _envelope($rows, $t, $legacy);
 }
 
-sub _any ($rows, $f, $i) {
+sub _fresh ($rows, $t, $i) {
+    seed_random(hex substr md5_hex($rows->{data}->seed . "\t$t->{table}\t$i\tv7"), 0, 8);
+    return {};
+}
+
+# [key, sub that knows the value or says undef, sub that makes one up]
+sub _maker ($rows, $t, $f) {
+    my $key = str($f->{name}) . ':';
+
+    return [$key, sub ($l, $i) { return '"' . $rows->id($t, $i) . '"' }]
+      if $f->{name} eq 'id' || $rows->is_same($t, $f);
+
+    my @places = map { _place($rows, $f, $_) } @{$f->{places}};
+    push @places, _lookup($rows, $f->{lookup}) if $f->{lookup};
+
+    return [$key, sub ($l, $i) {
+        for my $place (@places) {
+            my $v = _as($f, $place->($l));
+            return $v if defined $v;
+        }
+        return undef;
+    }, _made($rows, $f)];
+}
+
+# ---- from the wires of v5 and v6 ----------------------------------------
+
+# what stands between the quotes of a JSON text
+sub _bare ($text) {
+    return undef if !defined $text || $text eq 'null';
+    return $text =~ /\A"(.*)"\z/s ? $1 : $text;
+}
+
+sub _holds ($when, $l) {
+    for my $w (@{$when // []}) {
+        my $v = _bare($l->{$w->{column} // ''}) // '';
+        return 0 if !grep { $_ eq $v } @{$w->{among}};
+    }
+
+    return 1;
+}
+
+# a sub that takes a value out of the texts of the other record
+sub _place ($rows, $f, $p) {
+    my ($column, %word) = $p->{column};
+    my $inside = $f->{type} eq 'string' && !$p->{property};
+
+    $word{$_->[1] // ''} //= $_->[0] for reverse map { [$_->[0], _word($_->[1])] } @{$p->{words} // []};
+
+    return sub ($l) {
+        my $v = _bare($l->{$column});
+        return undef if !defined $v || !_holds($p->{when}, $l);
+        $v = _bare(str($v)) if $inside && $l->{$column} !~ /\A"/;
+
+        return $word{$v} // $p->{other} if $p->{words};
+        return $v eq 'true' ? 'false' : 'true' if $p->{negate};
+        return _moment($v, _bare($l->{$p->{time}})) if $p->{time};
+        return _property($v, $p->{property}) if $p->{property};
+        return undef if grep { $p->{$_} } qw(product absent flag);
+        return $v / $p->{factor} if $p->{factor};
+        return $v;
+    };
+}
+
+sub _word ($v) { return ref $v ? ($v ? 'true' : 'false') : $v }
+
+sub _moment ($date, $time) {
+    return undef if $date !~ /\A$DATE\z/ || $date =~ /\A0/;
+
+    $time //= 0;
+    $time = sprintf '%02d:%02d:%02d', $time / 3600, $time / 60 % 60, $time % 60 if $time =~ /\A\d+\z/;
+    return "${date}T$time";
+}
+
+sub _property ($text, $name) {
+    my $object = $text =~ /\A\{/ ? eval { decode_json($text) } : undef;
+    my $v = ref $object eq 'HASH' ? $object->{$name} : undef;
+
+    return ref $v || !defined $v ? undef : _encoded($v);
+}
+
+sub _encoded ($v) { utf8::encode(my $octets = "$v"); return str($octets) =~ s/\A"(.*)"\z/$1/sr }
+
+# the field of another record
+sub _lookup ($rows, $how) {
+    return sub ($l) {
+        my $v = _bare($l->{$how->{of}}) // return undef;
+        my $data = $rows->{data};
+
+        # each store has a name of its own, with the same number
+        if ($how->{by} ne 'ID') {
+            my $i = $data->row(name => $v);
+            return defined $i && $i < $data->count('store') ? $data->id(store => $i) : undef;
+        }
+
+        my $i = $data->row($how->{table}, $v) // return undef;
+        return _bare($data->texts($how->{table}, $i)->{$how->{take}});
+    };
+}
+
+# Bare text as the type of the field has it, or undef when it says nothing.
+sub _as ($f, $v) {
     my $type = $f->{type};
 
-    return undef if $f->{nullable} && one_in(3);
+    return undef if !defined $v;
+    return grep({ $_ eq $v } @{$f->{enum}}) ? qq("$v") : undef if $f->{enum};
+    return $v =~ /\A(?:true|false)\z/ ? $v : undef if $type eq 'boolean';
+    return $v =~ /\A[\[{]/ ? $v : undef if $type eq 'object';
+    return $v =~ /\A($DATE)/ && $1 !~ /\A0/ ? qq("$1") : undef if $type eq 'date';
 
-    if (my $to = $f->{references}) {
-        my $t = $rows->table($to);
-        return $f->{nullable} ? undef : "no-$to" if !$t || !$t->{count};
-        return $rows->id($t, rnd($t->{count}));
+    if ($type eq 'datetime') {
+        return $v =~ /\A${DATE}T/ ? qq("$v") : $v =~ /\A$DATE\z/ && $v !~ /\A0/ ? qq("${v}T00:00:00") : undef;
     }
 
-    return $f->{enum}[rnd(scalar @{$f->{enum}})]  if $type eq 'enum';
-    return rnd(2) ? true : false                  if $type eq 'boolean';
-    return 0 + rnd(100)                           if $type eq 'integer';
-    return rnd(1000) / 4                          if $type eq 'number';
-    return past()                                 if $type eq 'date';
-    return stamp() . ('', '.25', '.123456789')[rnd(3)] if $type eq 'datetime';
-    return decode('UTF-8', word('comment'));
+    if ($type ne 'string') {
+        return undef if $v !~ /\A-?\d+(?:\.\d+)?\z/;
+        return $type eq 'number' ? _number($v) : int $v;
+    }
+
+    return undef if $v eq '' && ($f->{nullable} || $f->{reference});
+    return qq("$v");
 }
 
-# "" and 0000-00-00 are legacy's words for nothing
-sub _or_null ($v) { return defined $v && $v ne '' && $v !~ /\A0000/ ? $v : undef }
+# as that server writes it
+sub _number ($v) { return $v =~ /\./ ? $v : "$v.0" }
 
-sub _text ($v) { return defined $v && !ref $v ? "$v" : '' }
+# ---- made up ------------------------------------------------------------
 
-sub _yes ($v) { return $v ? true : false }
+sub _made ($rows, $f) {
+    my $type = $f->{type};
 
-$FROM{Unit} = sub ($l, $rows, $i) {
-    return {name => _text($l->{units}), description => _or_null($l->{comment}), is_active => true};
-};
+    return sub ($i) { return 'null' } if $f->{nullable};
+    return sub ($i) { return qq("$f->{enum}[rnd(scalar @{$f->{enum}})]") } if $f->{enum};
+    return sub ($i) { return 'true' }                     if $f->{name} eq 'is_active';
+    return sub ($i) { return rnd(3) ? 'false' : 'true' }  if $type eq 'boolean';
+    return sub ($i) { return '"' . past() . '"' }         if $type eq 'date';
+    return sub ($i) { return '"' . stamp() . ('', '.25', '.123456789')[rnd(3)] . '"' } if $type eq 'datetime';
+    return sub ($i) { return _number(rnd(400) / 4) }      if $type eq 'number';
+    return sub ($i) { return rnd(100) }                   if $type =~ /\A(?:integer|long)\z/;
+    return sub ($i) { return '{}' }                       if $type eq 'object';
 
-$FROM{Currency} = sub ($l, $rows, $i) {
-    return {
-        code => _text($l->{currency}), rate => 0 + ($l->{rate} || 1),
-        is_home_currency => _yes($l->{is_home_currency}), is_active => true,
-    };
-};
+    if (my $to = $f->{references}) {
+        return sub ($i) {
+            my $t = $rows->table($to->[0]);
+            return '"' . ($t->{count} ? $rows->id($t, rnd($t->{count})) : "no-$t->{table}") . '"';
+        };
+    }
 
-$FROM{Item} = sub ($l, $rows, $i) {
-    my $ven = $l->{VEN_category} || 'NotAssigned';
+    return sub ($i) { return str(word('comment')) };
+}
 
-    return {
-        name => $l->{item_name}, code => $l->{code}, is_active => true,
-        type => $l->{type_of} eq 'service' ? 'Service' : 'Stock',
-        is_vaccine => _yes($l->{is_vaccine}), vaccine_doses => 0 + $l->{doses},
-        unit_id => _or_null($l->{unit_ID}), ven_category => $ven,
-        default_pack_size => 0 + $l->{default_pack_size}, legacy_record => '{}',
-        restricted_location_type_id => undef,
-    };
-};
+# ---- who has to do with a row -------------------------------------------
 
-$FROM{Name} = sub ($l, $rows, $i) {
-    my $patient = $l->{type} eq 'patient';
+sub _envelope ($rows, $t, $l) {
+    my ($e, $data) = ($t->{envelope}, $rows->{data});
+    my %e = (store => undef, transfer => undef, patient => undef);
 
-    return {
-        name => _text($l->{name}), code => _text($l->{code}),
-        type => $patient ? 'PATIENT' : $l->{type} eq 'store' ? 'STORE' : 'FACILITY',
-        first_name => _or_null($l->{first}), last_name => _or_null($l->{last}),
-        gender => $patient ? ($l->{female} ? 'FEMALE' : 'MALE') : undef,
-        date_of_birth => _or_null($l->{date_of_birth}), date_of_death => undef,
-        phone => _or_null($l->{phone}), next_of_kin_id => undef, supplying_store_id => undef,
-        deleted_datetime => undef, is_deceased => false,
-        is_customer => _yes($l->{customer}), is_supplier => _yes($l->{supplier}),
-        is_manufacturer => _yes($l->{manufacturer}), is_donor => _yes($l->{donor}),
-        on_hold => false,
-    };
-};
+    if (defined $e->{parent}) {
+        my $above = $rows->table($t->{above});
+        my $i = $data->row($above->{name}, _bare($l->{$e->{parent}}) // '') // return \%e;
 
-$FROM{Store} = sub ($l, $rows, $i) {
-    return {
-        code => $l->{code}, name_id => $l->{name_ID}, site_id => 0 + $l->{sync_id_remote_site},
-        store_mode => $l->{store_mode} eq 'store' ? 'Store' : 'Dispensary',
-        logo => _or_null($l->{logo}), is_disabled => false,
-    };
-};
+        # lines come in the order of their documents
+        return $t->{last_envelope} if ($t->{last} // -1) == $i;
+        @$t{qw(last last_envelope)} = ($i, _envelope($rows, $above, $data->texts($above->{name}, $i)));
+        return $t->{last_envelope};
+    }
 
-# what belongs to the site belongs to its first store
-sub _own_store ($rows) { return $rows->id($rows->table('Store'), 0) }
+    my $store = defined $e->{store} ? _bare($l->{$e->{store}}) // '' : '';
+    $store = $data->id(store => 0)
+      if $store eq '' && ($e->{any_store} || !grep { !/\ARemote(?:Owned)?\z/ } keys %{$t->{styles}});
+    $e{store} = $store if $store ne '';
 
-$FROM{ActivityLog} = $FROM{Location}
-  = sub ($l, $rows, $i) { return {store_id => _own_store($rows)} };
+    if (defined $e->{other}) {
+        my $i = $data->row(name => _bare($l->{$e->{other}}) // '');
+        $e{transfer} = $data->id(store => $i) if defined $i && $i < $data->count('store');
+    }
 
-$FROM{NameStoreJoin} = sub ($l, $rows, $i) {
-    return {
-        store_id => _own_store($rows), name_id => $l->{name_ID},
-        name_is_customer => true, name_is_supplier => false,
-    };
-};
+    if (defined $e->{patient}) {
+        my $name = _bare($l->{$e->{patient}}) // '';
+        my ($patients) = $data->names('patient');
+        $e{patient} = $name if ($data->row(name => $name) // -1) >= $patients;
+    }
 
-# every third is for all sites
-$FROM{SyncMessage} = sub ($l, $rows, $i) {
-    return {
-        from_store_id => undef, to_store_id => $i % 3 ? _own_store($rows) : undef, status => 'New',
-        type => 'RequestFieldChange', error_message => undef, body => '{"fields":[]}',
-    };
-};
-
-$FROM{StockLine} = sub ($l, $rows, $i) {
-    return {
-        store_id => _own_store($rows), item_link_id => $l->{item_ID}, batch => _or_null($l->{batch}),
-        location_id => _or_null($l->{location_ID}), expiry_date => _or_null($l->{expiry_date}),
-        map { $_ => undef } qw(barcode_id item_variant_id vvm_status_id campaign_id program_id),
-    };
-};
-
-# A transfer has the store of another site, and this site's as the other one.
-$FROM{Invoice} = sub ($l, $rows, $i) {
-    my $far = ($l->{store_ID} // '') ne _own_store($rows);
-    my %type = (si => 'INBOUND_SHIPMENT', ci => 'OUTBOUND_SHIPMENT', sc => 'CUSTOMER_RETURN', sr => 'REPACK');
-
-    return {
-        store_id => $l->{store_ID}, name_id => $l->{name_ID},
-        name_store_id => $far ? _own_store($rows) : undef,
-        invoice_number => $i + 1, type => $type{$l->{type}} // 'INBOUND_SHIPMENT',
-        map { $_ => undef } qw(linked_invoice_id original_shipment_id requisition_id
-          clinician_link_id diagnosis_id program_id name_insurance_join_id purchase_order_id
-          shipping_method_id user_id),
-    };
-};
-
-$FROM{InvoiceLine} = sub ($l, $rows, $i) {
-    return {
-        invoice_id => $l->{transaction_ID}, item_link_id => $l->{item_ID},
-        item_name => _text($l->{item_name}), item_code => _text($l->{item_code}),
-        stock_line_id => _or_null($l->{item_line_ID}), location_id => _or_null($l->{location_ID}),
-        map { $_ => undef } qw(linked_invoice_id item_variant_id vvm_status_id reason_option_id
-          campaign_id program_id purchase_order_line_id),
-    };
-};
+    return \%e;
+}
 
 1;

@@ -41,13 +41,14 @@ sub misread ($v, $want) {
 }
 
 my %VALUE = (
-    text     => sub ($v) { is_string($v) },
-    integer  => sub ($v) { is_integer($v) && abs $v <= 9e15 },
-    number   => sub ($v) { is_number($v) },
-    boolean  => sub ($v) { is_bool($v) },
+    string   => \&is_string,
+    integer  => sub ($v) { is_integer($v) && abs $v < 2**31 },
+    long     => \&is_integer,
+    number   => \&is_number,
+    boolean  => \&is_bool,
     date     => sub ($v) { is_string($v) && $v =~ /\A$DATE\z/ },
     datetime => sub ($v) { is_string($v) && $v =~ /\A${DATE}T$TIME(?:\.\d{1,9})?\z/ },
-    json     => sub ($v) { ref $v ne '' },
+    object   => sub ($v) { ref $v ne '' },
 );
 
 # What keeps central from reading the row, or nothing.
@@ -63,11 +64,11 @@ sub unreadable ($table, $row) {
             push @bad, exists $row->{$name} ? "$name is null" : "$name is missing"
               if !$f->{nullable};
 
-        } elsif ($f->{type} eq 'enum') {
-            push @bad, "$name has an unknown value: $v" if !grep { $_ eq $v } @{$f->{enum}};
-
         } elsif (!$VALUE{$f->{type}}->($v)) {
             push @bad, "$name is no $f->{type}: $v";
+
+        } elsif ($f->{enum} && !grep { $_ eq $v } @{$f->{enum}}) {
+            push @bad, "$name has an unknown value: $v";
         }
     }
 

@@ -13,27 +13,38 @@ package Central::Rows;
 #   lost    what was pushed and could not become a row, with the reason
 
 use Mojo::Base -base, -signatures;
-use Central::Makers qw(make_row);
+use Central::Makers qw(row_text);
 use Central::Reader qw(unreadable);
-use Central::Tables qw(tables);
+use Central::Tables;
 use Mojo::JSON qw(decode_json encode_json);
 use Scalar::Util qw(weaken);
 
-# deletes of other tables fail
-my %DELETED = (
-    Unit => 'is_active', Currency => 'is_active', Item => 'is_active',
-    Name => 'deleted_datetime', map { $_ => '' } qw(StockLine Invoice InvoiceLine),
+# a delete leaves the row, out of use
+my %SOFT = (
+    Unit => 'is_active', Currency => 'is_active', Item => 'is_active', Name => 'deleted_datetime',
 );
 
+# rows of a table that the other wires do not have
+use constant NEW_ROWS => 4;
+
+# but for these, which are a list under another name; every other list is one
+my %LIST = map { $_ => 1 } qw(Program Context);
+my %SAME = map { $_ => 1 } 'Program master_list_id', 'Program context_id';
+
+# central's own, which have no source in the changelog
+my %BUILT_IN = map { $_ => 1 } qw(Report FormSchema);
+
 sub new ($class, $state) {
-    my $self = $class->SUPER::new(state => $state, tables => [tables()]);
+    my $data = $state->data;
+    my $all  = Central::Tables->new(shapes => $data->shapes, catalogue => $data->catalogue);
+    my $self = $class->SUPER::new(state => $state, data => $data, names => $all, tables => [$all->list]);
     my $at = 0;
 
     weaken $self->{state};
 
     for my $t (@{$self->{tables}}) {
         $self->{table}{$t->{table}} = $t;
-        $t->{count} = $t->{like} ? $state->data->count($t->{like}) : 0;
+        $t->{count} = _count($data, $t);
         $t->{first} = $at;
         $at += $t->{count};
     }
@@ -42,7 +53,17 @@ sub new ($class, $state) {
     return $self;
 }
 
-sub empty ($self) { return {rows => {}, log => [], newest => {}, buffer => [], lost => [], moved => {}} }
+sub _count ($data, $t) {
+    return int(($data->count('list_master') + 1) / 2) if $LIST{$t->{table}};
+    return NEW_ROWS if !$t->{like};
+
+    my $n = $data->count($t->{name});
+    return $t->{rows} ? int(($n + ($t->{rows}{among}[0] eq 'column')) / 2) : $n;
+}
+
+sub is_table ($self, $name) { return $self->{names}->is_table($name) }
+
+sub empty ($self) { return {rows => {}, log => [], newest => {}, buffer => [], lost => [], moved => {}, own => {}} }
 
 sub table ($self, $name) { return $self->{table}{$name} }
 
@@ -54,11 +75,27 @@ sub central_id ($self) { return $self->{state}->config->{central_site_id} }
 
 # ---- rows ---------------------------------------------------------------
 
-sub id ($self, $t, $i) { return $self->{state}->data->id($t->{like}, $i) }
+# Of a table that the other wires share between two, every other row is of
+# this one: columns, then rows.
+sub of_legacy ($self, $t, $i) {
+    return $t->{rows} ? 2 * $i + ($t->{rows}{among}[0] ne 'column') : $i;
+}
+
+sub id ($self, $t, $i) {
+    return $self->{data}->id(list_master => 2 * $i) if $LIST{$t->{table}};
+    return $self->{data}->id($t->{name}, $self->of_legacy($t, $i));
+}
+
+# whether a field of a row holds the row's own id
+sub is_same ($self, $t, $f) { return $SAME{"$t->{table} $f->{name}"} }
 
 # the row number behind an id at the start, or undef
 sub number ($self, $t, $id) {
-    return $t->{like} ? $self->{state}->data->row($t->{like}, $id) : undef;
+    my $i = $t->{like} ? $self->{data}->row($t->{name}, $id)
+      : (grep { $self->id($t, $_) eq $id } 0 .. $t->{count} - 1)[0];
+
+    return $i if !defined $i || !$t->{rows};
+    return $i % 2 == ($t->{rows}{among}[0] ne 'column') ? int($i / 2) : undef;
 }
 
 # {data, store, transfer, patient} of a row as it is now, or undef
@@ -69,37 +106,32 @@ sub row ($self, $table, $id) {
     return defined $r->{data} ? $r : undef if $r;
 
     my $i = $self->number($t, $id) // return undef;
-    return $self->_of_start($t, $i);
-}
+    my ($text, $envelope) = row_text($self, $t, $i);
 
-sub _of_start ($self, $t, $i) {
-    my $data = make_row($self, $t, $i);
-    return {data => $data, $self->envelope($t, $data)};
+    return {data => decode_json($text), %$envelope};
 }
 
 # who has to do with a row: its store, the other store, the patient
 sub envelope ($self, $t, $data) {
-    if (my $p = $t->{parent}) {
-        my $above = $self->row($p->[1], $data->{$p->[0]} // '') // {};
+    my %value = map { $_ => $data->{$t->{at}{$_}} } keys %{$t->{at}};
+
+    if (defined $t->{above}) {
+        my $above = $self->row($t->{above}, $value{parent} // '') // {};
         return %$above{qw(store transfer patient)};
     }
 
-    my $styles = $t->{styles};
-    my %e = (store => undef, transfer => undef, patient => undef);
-
-    $e{store} = $data->{store_id} // $data->{to_store_id}
-      if grep { $styles->{$_} } qw(Remote RemoteOwned);
-    $e{transfer} = $data->{name_store_id} if $styles->{Transfer};
-    $e{patient} = $self->_patient($t, $data) if $styles->{Patient};
-
-    return %e;
+    return (
+        store    => $value{store},
+        transfer => $t->{envelope}{other} ? $data->{name_store_id} : undef,
+        patient  => $self->_patient($t, $data, $value{patient}),
+    );
 }
 
-sub _patient ($self, $t, $data) {
-    return $data->{type} eq 'PATIENT' ? $data->{id} : undef if $t->{table} eq 'Name';
-    return $data->{patient_id} // $data->{owner_name_id} if !exists $data->{name_id};
+sub _patient ($self, $t, $data, $id) {
+    return undef if !defined $id;
+    return ($data->{type} // '') eq 'PATIENT' ? $id : undef if $t->{table} eq 'Name';
 
-    my $name = $self->row(Name => $data->{name_id} // '') // return undef;
+    my $name = $self->row(Name => $id) // return undef;
     return $name->{patient};
 }
 
@@ -134,11 +166,15 @@ sub _at ($self, $k) {
 
     $k = $m if $low % 61 == 5;
 
-    for my $t (reverse @{$self->{tables}}) {
-        return ($t, $k - $t->{first}) if $k >= $t->{first};
+    my $tables = $self->{tables};
+    my ($lo, $hi) = (0, $#$tables);
+
+    while ($lo < $hi) {
+        my $mid = int(($lo + $hi + 1) / 2);
+        ($lo, $hi) = $tables->[$mid]{first} <= $k ? ($mid, $hi) : ($lo, $mid - 1);
     }
 
-    die 'there is no such line';
+    return ($tables->[$lo], $k - $tables->[$lo]{first});
 }
 
 # A row of central changes: $source is the site that sent it, central's own
@@ -152,6 +188,7 @@ sub put ($self, $table, $id, $action, $row, $source) {
 
     $v7->{rows}{$table}{$id} = {%$row, data => $action eq 'Delete' ? undef : $row->{data}};
     $v7->{moved}{"$table $id"} = 1;
+    $v7->{own} = {} if $table eq 'Store';
     $v7->{newest}{"$table $id"}{replaced} = 1 if $v7->{newest}{"$table $id"};
     $v7->{newest}{"$table $id"} = $line;
 
@@ -166,8 +203,10 @@ sub put ($self, $table, $id, $action, $row, $source) {
 sub _is_own ($self, $store) {
     return 0 if !defined $store;
 
-    my $row = $self->row(Store => $store) // return 0;
-    return $row->{data}{site_id} == $self->_site_id;
+    return $self->_now->{own}{$store} //= do {
+        my $row = $self->row(Store => $store);
+        $row && $row->{data}{site_id} == $self->_site_id ? 1 : 0;
+    };
 }
 
 # whether a line goes to the site
@@ -211,41 +250,75 @@ sub _join_of ($self, $name, $store = undef) {
     return $self->_now->{rows}{NameStoreJoin}{$id} ? undef : $id;
 }
 
-sub _text ($self, $cursor, $line, $row) {
-    return encode_json({
-        cursor          => $cursor,
-        recordId        => $line->{id},
-        tableName       => $line->{table},
-        action          => $line->{action},
-        data            => $line->{action} eq 'Delete' ? undef : $row->{data},
-        storeId         => $row->{store},
-        transferStoreId => $row->{transfer},
-        patientId       => $row->{patient},
-    });
+sub _text ($line, $data, $e) {
+    return sprintf '{"cursor":%d,"recordId":%s,"tableName":"%s","action":"%s","data":%s,'
+      . '"storeId":%s,"transferStoreId":%s,"patientId":%s}',
+      $line->{cursor}, _quoted($line->{id}), @$line{qw(table action)}, $data,
+      map { _quoted($_) } @$e{qw(store transfer patient)};
 }
 
-# the line of the start with its row, or nothing when that has changed since
+sub _quoted ($v) { return !defined $v ? 'null' : $v =~ /\A[\w-]*\z/a ? qq("$v") : encode_json($v) }
+
+# a line of the log as it goes out
+sub _log_text ($self, $line) {
+    my $row = $self->_now->{rows}{$line->{table}}{$line->{id}};
+    return _text($line, $line->{action} eq 'Delete' ? 'null' : encode_json($row->{data}), $row);
+}
+
+# The line of the start with its text, or nothing when that row has changed
+# since.
 sub _line ($self, $k) {
     my ($t, $i) = $self->_at($k);
     my $id = $self->id($t, $i);
 
     return if $self->_now->{moved}{"$t->{table} $id"};
+    return @{$self->{cache}[$k]} if $self->{cache};
 
-    my $row = $self->_of_start($t, $i);
-    return ({table => $t->{table}, id => $id, action => 'Upsert', source => 1, %$row}, $row);
+    my ($text, $e) = row_text($self, $t, $i);
+    my $line = {
+        cursor => $self->_cursor($k), table => $t->{table}, id => $id, action => 'Upsert',
+        source => $BUILT_IN{$t->{table}} ? undef : 1, %$e,
+    };
+
+    return ($line, _text($line, $text, $e));
 }
 
-# What a pull brings, as a SyncBatch.
+# makes all texts, for benchmarks
+sub preload ($self) {
+    my @cache = map { [$self->_line($_)] } 0 .. $self->{slots} - 1;
+    $self->{cache} = \@cache;
+    return;
+}
+
+# What a pull brings, as a SyncBatch; undef when it meets a row that central
+# itself cannot read.
 sub batch ($self, $cursor, $limit, $initialising) {
     my $max = $self->{state}->latest_v6;
+    my ($end, @out) = $self->_behind($cursor, $limit, $initialising);
+    my $odd = join '|', map { quotemeta } @{$self->{state}->config->{v7_unreadable}};
+
+    return undef if $odd ne '' && grep { /"recordId":"(?:$odd)"/ } @out;
+
+    $end = $max if !@out || @out < $limit;
+    return $self->_batch($max, $end, '', @out);
+}
+
+# how many records are behind a cursor, for a site that is initialised
+sub left ($self, $cursor) {
+    my (undef, @out) = $self->_behind($cursor, ~0, 0);
+    return scalar @out;
+}
+
+# (the cursor of the last, the texts of up to so many)
+sub _behind ($self, $cursor, $limit, $initialising) {
     my ($end, @out);
 
     for (my $k = $self->_slot_after($cursor); $k < $self->{slots} && @out < $limit; $k++) {
-        my ($line, $row) = $self->_line($k) or next;
+        my ($line, $text) = $self->_line($k) or next;
         next if !$self->_is_for($line, $initialising);
 
-        $end = $self->_cursor($k);
-        push @out, $self->_text($end, $line, $row);
+        $end = $line->{cursor};
+        push @out, $text;
     }
 
     for my $line (@{$self->_now->{log}}) {
@@ -253,11 +326,10 @@ sub batch ($self, $cursor, $limit, $initialising) {
         next if $line->{cursor} <= $cursor || $line->{replaced} || !$self->_is_for($line, $initialising);
 
         $end = $line->{cursor};
-        push @out, $self->_text($end, $line, $self->_now->{rows}{$line->{table}}{$line->{id}});
+        push @out, $self->_log_text($line);
     }
 
-    $end = $max if !@out || @out < $limit;
-    return $self->_batch($max, $end, '', @out);
+    return ($end, @out);
 }
 
 sub _batch ($self, $max, $end, $more, @records) {
@@ -288,12 +360,12 @@ sub patient ($self, $patient, $store, $join) {
         my ($t) = $self->_at($k);
         next if !$t->{styles}{Patient};
 
-        my ($line, $row) = $self->_line($k) or next;
-        push @out, $self->_text($self->_cursor($k), $line, $row) if ($row->{patient} // '') eq $patient;
+        my ($line, $text) = $self->_line($k) or next;
+        push @out, $text if ($line->{patient} // '') eq $patient;
     }
 
     for my $line (grep { !$_->{replaced} && ($_->{patient} // '') eq $patient } @{$self->_now->{log}}) {
-        push @out, $self->_text($line->{cursor}, $line, $self->_now->{rows}{$line->{table}}{$line->{id}});
+        push @out, $self->_log_text($line);
     }
 
     my $max = $self->{state}->latest_v6;
@@ -314,6 +386,8 @@ sub all ($self, $table) {
 
     return \%all;
 }
+
+sub all_tables ($self) { return {map { $_->{table} => $self->all($_->{table}) } @{$self->{tables}}} }
 
 # what search for patients is asked to compare, and with what of theirs
 my %FILTER = (
@@ -414,7 +488,7 @@ sub _take ($self, $t, $r) {
     return $self->_delete($t, $r) if $r->{action} eq 'Delete';
 
     my @bad = unreadable($t, $r->{data});
-    push @bad, map { "$_->{name} leads to no $_->{references} $r->{data}{$_->{name}}" }
+    push @bad, map { "$_->{name} leads to no $_->{references}[0] $r->{data}{$_->{name}}" }
       $self->_dangling($t, $r->{data}) if !@bad;
     push @bad, 'id is not the recordId' if !@bad && $r->{data}{id} ne $id;
     return $self->_lose($r, @bad) if @bad;
@@ -442,7 +516,9 @@ sub _unfit ($self, $t, $r) {
 
 sub _delete ($self, $t, $r) {
     my ($table, $id) = @{$r}{qw(tableName recordId)};
-    my $flag = $DELETED{$table} // return $self->_lose($r, 'deletes of this table are not taken');
+    return $self->_lose($r, 'deletes of this table are not taken') if !$t->{deletes};
+
+    my $flag = $SOFT{$table} // '';
     my $row  = $self->row($table, $id) // return;
 
     # these stay and are only out of use
@@ -456,7 +532,7 @@ sub _delete ($self, $t, $r) {
 sub _dangling ($self, $t, $data) {
     return grep {
         my $to = $data->{$_->{name}};
-        $_->{checked} && defined $to && !$self->row($_->{references}, $to);
+        $_->{checked} && defined $to && !grep { $self->row($_, $to) } @{$_->{references}};
     } @{$t->{fields}};
 }
 

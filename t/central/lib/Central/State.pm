@@ -33,7 +33,7 @@ my %CONFIG = (
     refuse_as => undef, breaks => [], dies => 0,
     is_central => 1, sync_version => undef, upgrade => 200, v7_url => undef,
     v7_site => 'V5V6', v7_token => undef, v7_hardware_id => undef,
-    v7_version => '3.0.0', v7_unreadable => undef, central_site_id => 10,
+    v7_version => '3.0.0', v7_unreadable => [], central_site_id => 10,
 );
 
 # requests kept in the log; a soak test must not fill the memory
@@ -120,7 +120,7 @@ sub unwanted ($self, $records) {
       : '<html><head><title>Blocked</title></head><body>This request was blocked.</body></html>';
 }
 
-# whether the server ends before it integrates what it was just given
+# whether it ends before it integrates what it was just given
 sub dies ($self) { return $self->{config}{dies} > 0 && $self->{config}{dies}-- }
 
 sub password_hash ($self) { return sha256_hex(encode('UTF-8', $self->{config}{password})) }
@@ -291,7 +291,6 @@ sub _latest ($self, $channel) {
     my $list = $self->{extra}{$channel};
     my $last = @$list ? $list->[-1]{cursor} : $self->_cursor($channel, $self->_slots($channel) - 1);
     my $other = $channel eq 'v6' ? $self->rows->latest : 0;
-
     return $last > $other ? $last : $other;
 }
 
@@ -349,6 +348,8 @@ sub _entry_text ($self, $e) {
 }
 
 sub _preload ($self) {
+    return $self->rows->preload if $self->{config}{v7_site} eq 'V7';
+
     for my $channel (qw(central remote v6)) {
         my $n = $self->_slots($channel);
         my @texts = map { $self->_slot_text($channel, $_) } 0 .. $n - 1;
@@ -466,7 +467,7 @@ sub v6_batch ($self, $cursor, $limit, $initialised, $patient = undef) {
 }
 
 # how many records are behind a cursor, for a site that is initialised
-sub v6_left ($self, $cursor) {
+sub left ($self, $cursor) {
     my $n = $self->_slots('v6');
     my $k = $self->_slot_after(v6 => $cursor);
     my @extra = grep {
@@ -477,18 +478,15 @@ sub v6_left ($self, $cursor) {
 }
 
 sub _is_patients ($self, $k, $patient) {
-    my $bits = vec $self->{slots}{v6}, $k, 32;
+    return 0 if $self->_table_of($k) ne 'vaccination';
 
-    return 0 if $self->data->table_at($bits >> 24) ne 'vaccination';
-
-    my $i = $self->data->patient_of_vaccination($bits & 0xff_ffff);
-
+    my $i = $self->data->patient_of_vaccination(vec($self->{slots}{v6}, $k, 32) & 0xff_ffff);
     return $self->data->id(name => $i) eq $patient;
 }
 
-sub _is_about ($self, $e, $patient) {
-    return defined $e->{text} && index($e->{text}, qq("patient_id":"$patient")) >= 0;
-}
+sub _table_of ($self, $k) { return $self->data->table_at(vec($self->{slots}{v6}, $k, 32) >> 24) }
+
+sub _is_about ($self, $e, $patient) { return index($e->{text} // '', qq("patient_id":"$patient")) >= 0 }
 
 # ---- the queue ----------------------------------------------------------
 

@@ -31,6 +31,17 @@ sub too_large ($self, $c) {
     return length $c->req->body > BODY_MAX ? 'A payload reached size limit.' : '';
 }
 
+# the pages of its application, whatever is asked for
+sub startup ($self) {
+    $self->SUPER::startup;
+    $self->routes->get('/*page' => {page => ''} => sub ($c) {
+        return $c->render(data => '', status => 404) if $c->stash('page') =~ m{\Acentral/};
+        $c->render(data => '<!doctype html><title>Open mSupply</title>', format => 'html');
+    });
+
+    return;
+}
+
 sub error ($self, $status, $code, $message) { return _error({otherServerError => $message}) }
 
 sub _error ($value) { return 200, encode_json({error => $value}) }

@@ -5,7 +5,6 @@ package Central::V7;
 
 use Mojo::Base 'Central::Server', -signatures;
 use Central::Reader qw(misread);
-use Central::Tables qw(is_table);
 use Central::V5 qw(upgrade);
 use Mojo::JSON qw(decode_json encode_json);
 
@@ -184,10 +183,11 @@ sub _pull ($self, $c) {
     return @refusal if @refusal;
 
     my $s = $self->state;
-    return _err($s->config->{v7_unreadable}) if $s->config->{v7_unreadable};
-
     $c->stash('central.log')->{isInitialising} = $body->{isInitialising} ? 1 : 0;
     my $batch = $s->rows->batch(@{$body}{qw(cursor batchSize isInitialising)});
+
+    return _err({DatabaseError => {DBError => {msg => 'DIESEL_DESERIALIZATION_ERROR', extra => 'UnexpectedNullError'}}})
+      if !defined $batch;
 
     # the end was looked up before
     $s->change_meanwhile;
@@ -202,11 +202,12 @@ my %RECORD = (
     map { $_ => 'string?' } qw(storeId transferStoreId patientId),
 );
 
-sub _misread_record ($r) {
+sub _misread_record ($self, $r) {
     my $reason = misread($r, \%RECORD);
 
     return $reason if $reason;
-    return "unknown variant `$r->{tableName}`, expected one of `Abbreviation`, ..." if !is_table($r->{tableName});
+    return "unknown variant `$r->{tableName}`, expected one of `Abbreviation`, ..."
+      if !$self->state->rows->is_table($r->{tableName});
     return "unknown variant `$r->{action}`, expected `Upsert` or `Delete`"
       if $r->{action} !~ /\A(?:Upsert|Delete)\z/;
     return undef;
@@ -217,7 +218,7 @@ sub _push ($self, $c) {
     return @refusal if !$body;
 
     my $records = $body->{records};
-    my ($bad) = grep { defined } map { _misread_record($_) } @$records;
+    my ($bad) = grep { defined } map { $self->_misread_record($_) } @$records;
     return $self->wrong(push => 400, "Json deserialize error: $bad at line 1 column 1") if $bad;
 
     @refusal = $self->_refuse($c, 'push');
