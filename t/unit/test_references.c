@@ -78,6 +78,23 @@ an_id_without_its_row_is_kept(void **state)
 }
 
 
+/* sync v7 has no table of warnings */
+
+static void
+a_warning_that_never_comes_keeps_no_record_waiting(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT, ITEM(""));
+    site_pull(site, MSYNC_LEGACY, "item_warning_link", "L",
+              MSYNC_ACTION_UPSERT, "{\"ID\":\"L\",\"item_ID\":\"I\","
+              "\"warning_ID\":\"nowhere\",\"priority\":false}");
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT warning_ID FROM "
+                                 "item_warning_link"), "nowhere");
+}
+
+
 static void
 a_database_of_the_release_loses_the_constraints(void **state)
 {
@@ -90,7 +107,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
                         "AS m, pragma_foreign_key_list(m.name)"), "181");
     assert_migrates(site, NULL);
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                        "AS m, pragma_foreign_key_list(m.name)"), "108");
+                        "AS m, pragma_foreign_key_list(m.name)"), "107");
 
     /* what the application has open and has made goes on */
     site_sql(site, "PRAGMA foreign_keys = ON;"
@@ -109,7 +126,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
     sqlite3_close(site->app);
     assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                        "AS m, pragma_foreign_key_list(m.name)"), "108");
+                        "AS m, pragma_foreign_key_list(m.name)"), "107");
 }
 
 
@@ -206,6 +223,7 @@ main(void)
         cmocka_unit_test_setup_teardown(an_id_without_its_row_is_kept,
                                         site_open, site_close),
 #define R(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
+        R(a_warning_that_never_comes_keeps_no_record_waiting),
         R(a_database_of_the_release_loses_the_constraints),
         R(what_waited_is_due_in_the_next_run),
         R(a_constraint_of_the_application_stays),
