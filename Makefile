@@ -89,7 +89,7 @@ run: all
 # all that is run on every submission
 
 test:
-	@t/tools/deps build test lint fuzz browser packages
+	@t/tools/deps build test lint fuzz browser packages operators
 	@$(MAKE) --no-print-directory module helper faults
 	@$(MAKE) --no-print-directory -s -j2 unit-build fuzz-build
 	@t/tools/test
@@ -97,7 +97,7 @@ test:
 # what a person runs before a commit: less than a minute
 
 check:
-	@t/tools/deps build test lint
+	@t/tools/deps build test lint operators
 	@$(MAKE) --no-print-directory -j2 module helper faults
 	@$(MAKE) --no-print-directory -s -j2 unit-build
 	@t/tools/test check
@@ -152,7 +152,7 @@ interop: all
 # the long tests
 
 soak: all
-	@t/tools/deps test packages soak
+	@t/tools/deps test packages operators soak
 	@$(MAKE) --no-print-directory faults unit-build
 	@t/tools/soak
 

@@ -1,6 +1,10 @@
 /*
- * Metrics in the OpenMetrics text format, of one site or of all: a family
- * after the other, each with all its sites.
+ * Metrics of one site or of all: a family after the other, each with all its
+ * sites.
+ *
+ * Who says what it accepts, and not OpenMetrics, gets the text format of
+ * Prometheus, which every tool reads, "promtool check metrics" too.  It names
+ * a counter by its sample and knows neither units nor sets of states.
  */
 
 #include "ngx_http_msync.h"
@@ -32,8 +36,11 @@ typedef struct {
 
 static void ngx_http_msync_sample(ngx_http_msync_site_t *site,
     ngx_http_msync_sample_t *s);
+static ngx_uint_t ngx_http_msync_metrics_plain(ngx_http_request_t *r);
+static ngx_int_t ngx_http_msync_metrics_header(ngx_http_request_t *r,
+    ngx_uint_t plain);
 static u_char *ngx_http_msync_metrics_write(u_char *p,
-    ngx_http_msync_sample_t *samples, ngx_uint_t n);
+    ngx_http_msync_sample_t *samples, ngx_uint_t n, ngx_uint_t plain);
 static u_char *ngx_http_msync_metric_up(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_state(u_char *p, char *name,
@@ -65,7 +72,7 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "Whether a helper is running.",
       ngx_http_msync_metric_up, 0 },
 
-    { "msync_helper_starts", "counter", NULL,
+    { "msync_helper_starts", "counter", "starts",
       "Helpers that were started.",
       ngx_http_msync_metric_starts, 0 },
 
@@ -81,7 +88,7 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "Records waiting to be sent.",
       ngx_http_msync_gauge(queue) },
 
-    { "msync_integration_errors", "gauge", NULL,
+    { "msync_integration_errors", "gauge", "errors",
       "Records that could not be integrated.",
       ngx_http_msync_gauge(integration_errors) },
 
@@ -115,7 +122,7 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "How long the last successful run took.",
       ngx_http_msync_metric_duration, 0 },
 
-    { "msync_runs", "counter", NULL,
+    { "msync_runs", "counter", "runs",
       "Runs that have ended.",
       ngx_http_msync_counter(runs) },
 
@@ -135,7 +142,7 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "Received records that became rows.",
       ngx_http_msync_counter(records_integrated) },
 
-    { "msync_requests", "counter", NULL,
+    { "msync_requests", "counter", "requests",
       "Requests to the central servers.",
       ngx_http_msync_counter(requests) },
 
@@ -157,7 +164,7 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 {
     size_t                        len;
     ngx_str_t                     body;
-    ngx_uint_t                    i, n;
+    ngx_uint_t                    i, n, plain;
     ngx_http_msync_site_t       **sites;
     ngx_http_msync_sample_t      *samples;
     ngx_http_msync_main_conf_t   *mcf;
@@ -185,25 +192,64 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    body.len = ngx_http_msync_metrics_write(body.data, samples, n) - body.data;
+    plain = ngx_http_msync_metrics_plain(r);
 
-    r->headers_out.status = NGX_HTTP_OK;
-    r->disable_not_modified = 1;
+    body.len = ngx_http_msync_metrics_write(body.data, samples, n, plain)
+               - body.data;
 
-    ngx_str_set(&r->headers_out.content_type,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8");
-
-    /* "gzip_types" has types without parameters */
-
-    r->headers_out.content_type_len = sizeof("application/openmetrics-text")
-                                      - 1;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (ngx_http_msync_set_cache_control(r) != NGX_OK) {
+    if (ngx_http_msync_metrics_header(r, plain) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_msync_send_body(r, &body);
+}
+
+
+static ngx_uint_t
+ngx_http_msync_metrics_plain(ngx_http_request_t *r)
+{
+    ngx_str_t   *accept;
+    ngx_uint_t   n;
+
+    static u_char  openmetrics[] = "application/openmetrics-text";
+
+    accept = ngx_http_msync_find_header(r, "Accept", &n);
+
+    return accept
+           && ngx_strlcasestrn(accept->data, accept->data + accept->len,
+                               openmetrics, sizeof(openmetrics) - 2)
+              == NULL;
+}
+
+
+static ngx_int_t
+ngx_http_msync_metrics_header(ngx_http_request_t *r, ngx_uint_t plain)
+{
+    r->headers_out.status = NGX_HTTP_OK;
+    r->disable_not_modified = 1;
+
+    /* "gzip_types" has types without parameters */
+
+    if (plain) {
+        ngx_str_set(&r->headers_out.content_type,
+                    "text/plain; version=0.0.4; charset=utf-8");
+        r->headers_out.content_type_len = sizeof("text/plain") - 1;
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type,
+                    "application/openmetrics-text; version=1.0.0; "
+                    "charset=utf-8");
+        r->headers_out.content_type_len =
+                                    sizeof("application/openmetrics-text") - 1;
+    }
+
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_msync_set_header(r, "Vary", "Accept") != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_msync_set_cache_control(r);
 }
 
 
@@ -229,27 +275,41 @@ ngx_http_msync_sample(ngx_http_msync_site_t *site, ngx_http_msync_sample_t *s)
 
 static u_char *
 ngx_http_msync_metrics_write(u_char *p, ngx_http_msync_sample_t *samples,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_uint_t plain)
 {
+    char                     *type, *suffix;
     ngx_uint_t                i;
     ngx_http_msync_family_t  *f;
 
     for (f = ngx_http_msync_families; f->name; f++) {
 
-        p = ngx_sprintf(p, "# TYPE %s %s\n", f->name, f->type);
+        type = f->type;
+        suffix = "";
 
-        if (f->unit) {
+        if (plain) {
+            if (ngx_strcmp(type, "stateset") == 0) {
+                type = "gauge";
+            }
+
+            if (ngx_strcmp(type, "counter") == 0) {
+                suffix = "_total";
+            }
+        }
+
+        p = ngx_sprintf(p, "# TYPE %s%s %s\n", f->name, suffix, type);
+
+        if (f->unit && !plain) {
             p = ngx_sprintf(p, "# UNIT %s %s\n", f->name, f->unit);
         }
 
-        p = ngx_sprintf(p, "# HELP %s %s\n", f->name, f->help);
+        p = ngx_sprintf(p, "# HELP %s%s %s\n", f->name, suffix, f->help);
 
         for (i = 0; i < n; i++) {
             p = f->write(p, f->name, &samples[i], f->offset);
         }
     }
 
-    return ngx_sprintf(p, "# EOF\n");
+    return plain ? p : ngx_sprintf(p, "# EOF\n");
 }
 
 
