@@ -89,6 +89,104 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
         "Update Open mSupply central or this program, so that both speak the "
         "same version." },
 
+    [MSYNC_ERR_SYNC_VERSION_MISMATCH] = {
+        "SYNC_VERSION_MISMATCH", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Update Open mSupply central; a site must not be of a later version "
+        "than its central server." },
+
+    [MSYNC_ERR_NOT_A_CENTRAL_SERVER] = {
+        "NOT_A_CENTRAL_SERVER", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Enter the address of the central server in the settings; ask "
+        "whoever runs it if you do not know it." },
+
+    [MSYNC_ERR_AUTHENTICATION] = {
+        "AUTHENTICATION", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Check the site name and the password in the settings with the "
+        "administrator of Open mSupply central." },
+
+    [MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD] = {
+        "INVALID_SITE_NAME_OR_PASSWORD", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Check both in the settings: the name must be written exactly as in "
+        "the list of sites on the central server, capital letters too, and "
+        "the password is that of the site, not of a user." },
+
+    [MSYNC_ERR_TOKEN_ALREADY_ALLOCATED] = {
+        "TOKEN_ALREADY_ALLOCATED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "Make sure that no other machine runs this site. Then an "
+        "administrator of Open mSupply central has to clear the site's "
+        "token there (Manage, Sites, this site, Clear token; or "
+        "clearSiteToken in its GraphQL interface), and this site goes on by "
+        "itself." },
+
+    [MSYNC_ERR_TOKEN_NOT_FOUND] = {
+        "TOKEN_NOT_FOUND", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "This site has asked for another token and got none. Ask the "
+        "administrator of Open mSupply central whether the site still is in "
+        "its list of sites." },
+
+    [MSYNC_ERR_MISSING_AUTH_HEADER] = {
+        "MISSING_AUTH_HEADER", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Something between this site and the central server takes headers "
+        "out of requests: ask whoever runs the proxy or the firewall to let "
+        "Authorization, hardware-id and app-version pass." },
+
+    [MSYNC_ERR_SITE_LOCK_ERROR] = {
+        "SITE_LOCK_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Nothing is lost: it was given time and is asked again with the "
+        "next synchronisation, which begins by itself." },
+
+    [MSYNC_ERR_SITE_ID_NOT_SET] = {
+        "SITE_ID_NOT_SET", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Ask the administrator of Open mSupply central whether that server "
+        "has finished its own first synchronisation with mSupply central." },
+
+    [MSYNC_ERR_GET_CURRENT_SITE_ID_ERROR] = {
+        "GET_CURRENT_SITE_ID_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Ask the administrator of Open mSupply central whether that server "
+        "has finished its own first synchronisation with mSupply central." },
+
+    [MSYNC_ERR_SITE_ID_MISMATCH] = {
+        "SITE_ID_MISMATCH", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "This database belongs to another site than the one that central "
+        "takes it for. Enter the site name and password it was set up with, "
+        "or start with an empty database." },
+
+    [MSYNC_ERR_SITE_IS_NOT_V7] = {
+        "SITE_IS_NOT_V7", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
+        "Ask the administrator whether this site is to be upgraded; until "
+        "it is, set \"protocol v6\" and the address of mSupply central. It is "
+        "tried again by itself." },
+
+    [MSYNC_ERR_REQUEST_SITE_AUTH_ERROR] = {
+        "REQUEST_SITE_AUTH_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "Open mSupply central asks mSupply central about a site that is new "
+        "to it. It is tried again by itself; if it lasts, show this text to "
+        "the administrator of both." },
+
+    [MSYNC_ERR_CENTRAL_DATABASE_ERROR] = {
+        "CENTRAL_DATABASE_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "One of the central server's own records cannot be read there; show "
+        "this text to its administrator. Sending goes on, and fetching as "
+        "soon as it is mended." },
+
+    [MSYNC_ERR_SYNC_RECORD_SERIALIZE_ERROR] = {
+        "SYNC_RECORD_SERIALIZE_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "One of the central server's own records cannot be sent by it; show "
+        "this text to its administrator. Sending goes on, and fetching as "
+        "soon as it is mended." },
+
+    [MSYNC_ERR_RECORD_NOT_FOUND] = {
+        "RECORD_NOT_FOUND", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
+        "The central server misses one of its own records; show this text "
+        "to its administrator. It is tried again by itself." },
+
+    [MSYNC_ERR_SITE_ALREADY_UPGRADED] = {
+        "SITE_ALREADY_UPGRADED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
+        "This database is older than the upgrade: it was put back from a "
+        "backup, or it is a copy. Nothing was changed. If it is to go on as "
+        "this site, reinitialise it (\"msync reinitialise\"): what waits is "
+        "sent, everything comes anew, by sync v7." },
+
     [MSYNC_ERR_TIMEOUT] = {
         "TIMEOUT", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "The line or the server is slow. Synchronisation goes on from here "

@@ -46,7 +46,10 @@ typedef struct {
     int64_t          next;       /* cursor to ask for next in this step */
     int64_t          had;        /* … and to keep: nothing up to it is
                                     wanted again */
-    int64_t          remaining;  /* records left, this batch included */
+    int64_t          remaining;  /* records left, this batch included; where
+                                    "passed" is set, a distance */
+    int64_t          passed;     /* what of it this batch is, in cursors; 0:
+                                    its records count */
     int64_t          max;        /* the server's highest cursor, -1: not
                                     said */
     bool             short_of;   /* … which, being below one that it had

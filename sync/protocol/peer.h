@@ -1,9 +1,10 @@
 /*
  * What a step needs of a central server, whatever protocol it speaks.
  *
- * A peer is a table of calls filled by v5.c or v6.c; calls that a protocol
- * does not have are NULL.  All calls wait for the answer (transfer/ keeps the
- * control channel alive meanwhile) and return MSYNC_OK or MSYNC_ERROR.
+ * A peer is a table of calls filled by v5.c, v6.c or v7.c; calls that a
+ * protocol does not have are NULL.  All calls wait for the answer (transfer/
+ * keeps the control channel alive meanwhile) and return MSYNC_OK or
+ * MSYNC_ERROR.
  */
 
 #ifndef MSYNC_PEER_H
@@ -11,25 +12,34 @@
 
 #include "catalogue/record.h"
 
-/* key_value_store ids of the cursors; the other ids are in store/kv.h */
+/* key_value_store ids that a peer names; the other ids are in store/kv.h */
 #define MSYNC_KEY_PUSH_CURSOR           "REMOTE_SYNC_PUSH_CURSOR"
 #define MSYNC_KEY_PUSH_V6_CURSOR        "SYNC_PUSH_CURSOR_V6"
+#define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_PUSH_V7_CURSOR        "SYNC_PUSH_CURSOR_V7"
+#define MSYNC_KEY_PUSH_V7_OPEN          "MSYNC_PUSH_V7_OPEN"
 #define MSYNC_KEY_PULL_CENTRAL_CURSOR   "CENTRAL_SYNC_PULL_CURSOR"
 #define MSYNC_KEY_PULL_V6_CURSOR        "SYNC_PULL_CURSOR_V6"
+#define MSYNC_KEY_PULL_V7_CURSOR        "SYNC_PULL_CURSOR_V7"
 
 typedef struct msync_peer_s  msync_peer_t;
 
 struct msync_peer_s {
     const char  *name;           /* for logs and errors: "mSupply central" */
-    unsigned     side;           /* MSYNC_LEGACY or MSYNC_OMSUPPLY */
+    unsigned     side;           /* MSYNC_LEGACY, MSYNC_OMSUPPLY, MSYNC_V7 */
     const char  *push_cursor;    /* key_value_store ids, NULL: none is kept */
     const char  *pull_cursor;
     const char  *pull_max;       /* … of the highest cursor seen there */
     const char  *pull_mark;      /* … of a mark: the pull cursor is of the
                                     present kind, see "adopt" */
+    const char  *push_open;      /* … of whether what it was given may wait
+                                    there for a last batch; NULL: it never
+                                    does */
     /* each push ends with an empty last batch, even when nothing waited */
     bool         push_end;
+    /* each push has a last batch, an empty one where nothing waited, and to
+     * wait until it is integrated is a step of its own */
+    bool         push_always;
     void        *data;           /* borrowed, the protocol's own */
 
     /*

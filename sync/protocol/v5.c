@@ -20,7 +20,11 @@ static msync_transfer_verdict_e v5_judge_get(
     const msync_transfer_response_t *res);
 static msync_transfer_verdict_e v5_judge_post(
     const msync_transfer_response_t *res);
+static msync_transfer_verdict_e v5_judge_once(
+    const msync_transfer_response_t *res);
 static bool v5_site_member(void *data, msync_json_t *json, const char *key);
+static bool v5_upgrade_member(void *data, msync_json_t *json,
+    const char *key);
 static bool v5_queue_member(void *data, msync_json_t *json, const char *key);
 static bool v5_status_member(void *data, msync_json_t *json,
     const char *key);
@@ -89,6 +93,7 @@ msync_v5_site_clear(msync_v5_site_t *site)
     msync_free(&site->name);
     msync_free(&site->initialisation_status);
     msync_free(&site->v6_url);
+    msync_free(&site->sync_version);
 
     memset(site, 0, sizeof(*site));
 }
@@ -117,6 +122,40 @@ msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length, msync_err_t *err)
     rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_queue_member,
                            queue_length, err);
     msync_transfer_response_clear(&res);
+
+    return rc;
+}
+
+
+int
+msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err)
+{
+    int                         rc;
+    msync_transfer_request_t    request;
+    msync_transfer_response_t   res;
+
+    *url = NULL;
+
+    memset(&request, 0, sizeof(request));
+    request.method = "GET";
+    request.timeout = MSYNC_V5_UPGRADE_WAIT;
+    request.judge = v5_judge_once;
+
+    if (msync_v5_send(v5, &request, "v7_url_and_upgrade", &res, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_upgrade_member, url, err);
+    msync_transfer_response_clear(&res);
+
+    if (rc != MSYNC_OK) {
+        msync_free(url);
+
+    } else if (*url == NULL) {
+        rc = msync_wire_lacks(MSYNC_V5_NAME, "v7Url", err);
+    }
 
     return rc;
 }
@@ -198,8 +237,11 @@ msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     full.url = url;
     full.auth = true;
     full.version = MSYNC_V5_VERSION;
-    full.judge = strcmp(request->method, "GET") == 0 ? v5_judge_get
-                                                     : v5_judge_post;
+
+    if (full.judge == NULL) {
+        full.judge = strcmp(request->method, "GET") == 0 ? v5_judge_get
+                                                         : v5_judge_post;
+    }
 
     rc = msync_transfer_request(v5->http, &full, res, err);
 
@@ -283,6 +325,17 @@ v5_judge_post(const msync_transfer_response_t *res)
 }
 
 
+/* the next run asks again */
+
+static msync_transfer_verdict_e
+v5_judge_once(const msync_transfer_response_t *res)
+{
+    (void) res;
+
+    return MSYNC_TRANSFER_FINAL;
+}
+
+
 static bool
 v5_site_member(void *data, msync_json_t *json, const char *key)
 {
@@ -298,7 +351,8 @@ v5_site_member(void *data, msync_json_t *json, const char *key)
         { "code", &site->code },
         { "name", &site->name },
         { "initialisationStatus", &site->initialisation_status },
-        { "omSupplyCentralServerUrl", &site->v6_url }
+        { "omSupplyCentralServerUrl", &site->v6_url },
+        { "syncVersion", &site->sync_version }
     };
 
     if (!msync_json_skip(json, &value)) {
@@ -354,6 +408,25 @@ v5_site_check(msync_v5_site_t *site, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+static bool
+v5_upgrade_member(void *data, msync_json_t *json, const char *key)
+{
+    char                **url = data;
+    msync_json_slice_t    value;
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    if (strcmp(key, "v7Url") == 0) {
+        free(*url);
+        *url = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+    }
+
+    return true;
 }
 
 

@@ -10,6 +10,7 @@
 
 #define MSYNC_V5_VERSION    14
 #define MSYNC_V5_INIT_WAIT  1800000   /* ms */
+#define MSYNC_V5_UPGRADE_WAIT  30000  /* ms without an octet */
 #define MSYNC_V5_EMPTY_MAX  10000     /* empty batches in a row that are no
                                          end: then no progress is made */
 
@@ -22,6 +23,8 @@ typedef struct {
     char     *name;
     char     *initialisation_status;  /* "new", "started", "completed" … */
     char     *v6_url;                 /* "" if not configured */
+    char     *sync_version;           /* "v7", or another word; NULL: the
+                                         server knows nothing of v7 */
     bool      is_v6_central;
     int64_t   site_id;
     int64_t   central_site_id;
@@ -49,6 +52,12 @@ void msync_v5_site_clear(msync_v5_site_t *site);
  */
 int msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length,
     msync_err_t *err);
+
+/*
+ * GET v7_url_and_upgrade: makes the site one of sync v7 over there and says
+ * where that is spoken; *url is owned by the caller.  It may be asked again.
+ */
+int msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err);
 
 int msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
     msync_err_t *err);

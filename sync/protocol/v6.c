@@ -87,6 +87,7 @@ msync_v6_peer(msync_v6_t *v6, msync_peer_t *peer)
     peer->name = MSYNC_V6_NAME;
     peer->side = MSYNC_OMSUPPLY;
     peer->push_cursor = MSYNC_KEY_PUSH_V6_CURSOR;
+    peer->push_open = MSYNC_KEY_PUSH_V6_OPEN;
     peer->pull_cursor = v6->patient ? NULL : MSYNC_KEY_PULL_V6_CURSOR;
     peer->data = v6;
     peer->push = v6_push;

@@ -8,8 +8,8 @@
 #include "protocol/peer.h"
 #include "store/store.h"
 
-/* All ids of key_value_store are here, but for those of the cursors, which
- * are in protocol/peer.h, for a peer names its own. */
+/* All ids of key_value_store are here, but for those that a peer names, which
+ * are in protocol/peer.h. */
 #define MSYNC_KEY_URL                   "SETTINGS_SYNC_URL"
 #define MSYNC_KEY_USERNAME              "SETTINGS_SYNC_USERNAME"
 #define MSYNC_KEY_PASSWORD_SHA256       "SETTINGS_SYNC_PASSWORD_SHA256"
@@ -20,8 +20,8 @@
 #define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
 #define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
 #define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
+#define MSYNC_KEY_PULL_V7_MAX           "MSYNC_PULL_V7_MAX"
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
-#define MSYNC_KEY_PUSH_V6_OPEN          "MSYNC_PUSH_V6_OPEN"
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
 #define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* check.h */
@@ -30,6 +30,16 @@
 #define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* that of central,
                                                               a blank, and
                                                               where its v6 is */
+#define MSYNC_KEY_V7_ADDRESS            "MSYNC_V7_ADDRESS" /* the same of its
+                                                              v7 */
+#define MSYNC_KEY_VERSION               "SETTINGS_SYNC_VERSION"  /* below */
+#define MSYNC_KEY_TOKEN                 "SETTINGS_SYNC_V7_TOKEN" /* a secret,
+                                          as the hash of the password is */
+#define MSYNC_KEY_TOKEN_ASKED           "MSYNC_TOKEN_ASKED"  /* central was
+                                          asked for it, no answer is known */
+#define MSYNC_KEY_UPGRADE               "MSYNC_UPGRADE"      /* mSupply central
+                                          was asked to upgrade this site, with
+                                          that cursor of v7's pull */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
@@ -42,6 +52,7 @@
 #define MSYNC_KEY_BATCH_PULL_CENTRAL    "MSYNC_BATCH_PULL_CENTRAL"
 #define MSYNC_KEY_BATCH_PULL_REMOTE     "MSYNC_BATCH_PULL_REMOTE"
 #define MSYNC_KEY_BATCH_PULL_V6         "MSYNC_BATCH_PULL_V6"
+#define MSYNC_KEY_BATCH_PULL_V7         "MSYNC_BATCH_PULL_V7"
 
 /* ids that only schemas up to version 4 have */
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
@@ -50,8 +61,6 @@
                                                              prepared before */
 #define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
 #define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
-
-#define MSYNC_KEY_VERSION               "SETTINGS_SYNC_VERSION"  /* below */
 
 /* the words of MSYNC_KEY_VERSION; none: it has not been found out */
 #define MSYNC_SYNC_V5_V6                "V5_V6"
@@ -69,6 +78,14 @@ int msync_store_get_string(msync_store_t *store, const char *id,
 int msync_store_set_string(msync_store_t *store, const char *id,
     const char *value, msync_err_t *err);
 int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
+
+/*
+ * What this site speaks, MSYNC_SYNC_V7 or MSYNC_SYNC_V5_V6, NULL where it has
+ * not been found out, and the id of the push cursor by which what waits is
+ * counted.  Static storage.
+ */
+int msync_store_speaks(msync_store_t *store, const char **version,
+    const char **push_cursor, msync_err_t *err);
 
 /* what was saved by the settings page wins over conf */
 int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,

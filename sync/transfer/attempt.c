@@ -269,7 +269,7 @@ static struct curl_slist *
 attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req)
 {
-    char                lines[9][HTTP_LINE_MAX];
+    char                lines[10][HTTP_LINE_MAX];
     size_t              i, n;
     struct curl_slist  *headers, *grown;
 
@@ -295,6 +295,14 @@ attempt_headers(const msync_transfer_t *http,
                         req->version);
     }
 
+    if (req->bearer) {
+        (void) snprintf(lines[n++], HTTP_LINE_MAX, "Authorization: Bearer %s",
+                        req->bearer);
+        (void) snprintf(lines[n++], HTTP_LINE_MAX, "hardware-id: %s",
+                        http->hardware_id);
+        (void) strcpy(lines[n++], "app-version: " MSYNC_V7_APP_VERSION);
+    }
+
     headers = NULL;
 
     for (i = 0; i < n; i++) {
@@ -302,11 +310,14 @@ attempt_headers(const msync_transfer_t *http,
 
         if (grown == NULL) {
             curl_slist_free_all(headers);
-            return NULL;
+            headers = NULL;
+            break;
         }
 
         headers = grown;
     }
+
+    explicit_bzero(lines, sizeof(lines));
 
     return headers;
 }

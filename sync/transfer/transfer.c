@@ -30,7 +30,7 @@ static int transfer_attempt(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, msync_err_t *err);
 static int transfer_check(const msync_transfer_request_t *req,
     msync_err_t *err);
-static void transfer_blank(const msync_transfer_t *http,
+static void transfer_blank(const char *secret,
     msync_transfer_response_t *res);
 static bool transfer_is_redirect(int status);
 
@@ -426,7 +426,8 @@ transfer_attempt(msync_transfer_attempt_t *t,
     }
 
     if (rc == MSYNC_OK) {
-        transfer_blank(t->http, t->res);
+        transfer_blank(t->http->hash, t->res);
+        transfer_blank(req->bearer, t->res);
         rc = msync_transfer_error_plain(t, err);
     }
 
@@ -463,26 +464,26 @@ transfer_check(const msync_transfer_request_t *req, msync_err_t *err)
 }
 
 
-/* a server that quotes the request must not bring the hash into a text */
+/* a server that quotes the request must not bring a secret into a text */
 
 static void
-transfer_blank(const msync_transfer_t *http, msync_transfer_response_t *res)
+transfer_blank(const char *secret, msync_transfer_response_t *res)
 {
     char    *p;
-    size_t   left;
+    size_t   left, length;
 
-    if (http->hash[0] == '\0'
-        || (res->status < 400 && res->length > HTTP_SHORT))
-    {
+    length = secret ? strlen(secret) : 0;
+
+    if (length == 0 || (res->status < 400 && res->length > HTTP_SHORT)) {
         return;
     }
 
     p = res->body;
     left = res->length;
 
-    while ((p = memmem(p, left, http->hash, MSYNC_SHA256_HEX)) != NULL) {
-        memset(p, '*', MSYNC_SHA256_HEX);
-        p += MSYNC_SHA256_HEX;
+    while ((p = memmem(p, left, secret, length)) != NULL) {
+        memset(p, '*', length);
+        p += length;
         left = res->length - (size_t) (p - res->body);
     }
 }

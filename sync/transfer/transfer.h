@@ -28,6 +28,9 @@
 #define MSYNC_APP_NAME     "msync " MSYNC_VERSION
 #define MSYNC_APP_VERSION  "2.20.0"
 
+/* the same where API v7 is spoken, which came with that release */
+#define MSYNC_V7_APP_VERSION  "3.0.0"
+
 typedef struct msync_transfer_s  msync_transfer_t;
 
 /*
@@ -83,6 +86,8 @@ typedef struct {
     size_t       body_length;
     bool         auth;           /* the v5 headers and Basic auth */
     int          version;        /* of the API, with auth */
+    const char  *bearer;         /* the token of API v7, a secret, goes with
+                                    its headers; NULL: none of them */
     long         timeout;        /* ms without an octet; 0: read_timeout */
     bool         gzip;           /* the body is; set by http.c */
     bool         heavy;          /* sent again only where it did not reach
@@ -121,8 +126,8 @@ void msync_transfer_free(msync_transfer_t **http);
  * and "not TLS at all" apart.
  *
  * Only a GET follows a redirect, to the same host and port or to its https.
- * The hash of the password, should a server repeat it, is blanked out of
- * error answers and other short ones.
+ * The hash of the password, should a server repeat it, and the token of the
+ * request are blanked out of error answers and other short ones.
  */
 int msync_transfer_request(msync_transfer_t *http,
     const msync_transfer_request_t *req,
