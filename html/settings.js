@@ -252,8 +252,10 @@ export class View {
     const answer = await this.#send('test', 'siteId', 'POST', this.test);
 
     if (answer?.ok) {
-      this.answer.replaceChildren(notice('good', 'check', texts.t('test.ok',
-        { name: answer.data.siteName, id: String(answer.data.siteId) })));
+      const { siteName: name, siteId: id } = answer.data;
+
+      this.answer.replaceChildren(notice('good', 'check', id === null ? texts.t('test.v7')
+        : texts.t('test.ok', { name, id: String(id) })));
     }
   }
 }

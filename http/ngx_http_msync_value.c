@@ -446,14 +446,8 @@ ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (i == sizeof(words) / sizeof(char *)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"%V\" directive, it must "
-                           "be \"auto\" or \"v6\"", &value[1], &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strcmp(value[1].data, "v7") == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" value \"v7\" is not supported by this "
-                           "version, msync %s", &cmd->name, MSYNC_VERSION);
+                           "be \"auto\", \"v6\" or \"v7\"", &value[1],
+                           &cmd->name);
         return NGX_CONF_ERROR;
     }
 

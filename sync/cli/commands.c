@@ -90,15 +90,9 @@ commands_read_status(msync_cli_t *cli, msync_status_t *status, msync_err_t *err)
     if (msync_store_log_last(cli->store, &status->entry, err) != MSYNC_OK
         || msync_store_log_last_success(cli->store, &status->success, err)
            != MSYNC_OK
-        || msync_store_queue(cli->store, MSYNC_KEY_PUSH_CURSOR,
-                             &status->queue, err) != MSYNC_OK
-        || msync_store_failures(cli->store, &status->failed, err)
-           != MSYNC_OK
-        || msync_store_dismissed(cli->store, &status->dismissed, err)
-           != MSYNC_OK
+        || msync_status_read(cli->store, status, err) != MSYNC_OK
         || msync_store_never_sent(cli->store, &status->never_sent, err)
-           != MSYNC_OK
-        || msync_store_site_get(cli->store, &status->site, err) != MSYNC_OK)
+           != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

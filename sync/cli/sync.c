@@ -111,6 +111,7 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     msync_err_t *err)
 {
     int64_t       refused;
+    const char   *version, *cursor;
     msync_site_t  site;
 
     if (msync_store_site_get(store, &site, err) != MSYNC_OK) {
@@ -120,8 +121,9 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     *restored = site.restored != 0;
 
     if (msync_store_refused_count(store, &refused, err) != MSYNC_OK
-        || msync_store_queue(store, *restored ? NULL : MSYNC_KEY_PUSH_CURSOR,
-                             n, err) != MSYNC_OK)
+        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
+        || msync_store_queue(store, *restored ? NULL : cursor, n, err)
+           != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

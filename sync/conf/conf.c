@@ -399,16 +399,13 @@ conf_set_protocol(msync_conf_t *conf, const conf_member_t *member,
 
     if (text == NULL || i == MSYNC_PROTOCOL_MAX) {
         msync_free(&text);
-        return conf_wrong(member, "must be \"auto\" or \"v6\"", err);
+        return conf_wrong(member, "must be \"auto\", \"v6\" or \"v7\"", err);
     }
 
     msync_free(&text);
     conf->protocol = i;
 
-    return i == MSYNC_PROTOCOL_V7
-           ? conf_wrong(member, "\"v7\" is not supported by this version",
-                        err)
-           : MSYNC_OK;
+    return MSYNC_OK;
 }
 
 

@@ -11,7 +11,7 @@
  * "tables" (file), "connect_timeout", "read_timeout" (ms), "ssl_verify"
  * (bool), "ssl_trusted_certificate" (file), "proxy", "max_response"
  * (octets), "limit_rate" (octets/s), "hardware_id", "hardware_id_file",
- * "protocol" ("auto", "v6"), "changelog_keep" (s), "log_level" (4..8).
+ * "protocol" ("auto", "v6", "v7"), "changelog_keep" (s), "log_level" (4..8).
  * Their limits are those of channel/limits.h.
  */
 
@@ -21,7 +21,9 @@
 #include "base/err.h"
 #include "channel/limits.h"
 
-/* what the server at "url" speaks; with MSYNC_PROTOCOL_AUTO it is asked */
+/* what the server at "url" speaks: v6 is v5 and v6; with MSYNC_PROTOCOL_AUTO
+ * it is asked, and a site of v6 becomes one of v7 when mSupply central says
+ * so */
 typedef enum {
     MSYNC_PROTOCOL_AUTO = 0,
     MSYNC_PROTOCOL_V6,

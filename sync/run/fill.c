@@ -23,6 +23,8 @@
 #define AGE        1000                    /* ms after which it is due anyway */
 #define SLOW       8000                    /* fewer rows are a small one */
 
+#define SIDES      3                       /* MSYNC_LEGACY, …OMSUPPLY, …V7 */
+
 #define PRESENT    0x80                    /* beside the kind of a value */
 
 typedef struct {
@@ -41,8 +43,8 @@ struct msync_fill_s {
     size_t                    n;
     size_t                    wanted;      /* rows of a transaction */
     size_t                    written;     /* … of the last one */
-    msync_batch_t             rest[2];     /* by side: legacy, Open mSupply;
-                                              "cursor" is the sequence */
+    msync_batch_t             rest[SIDES]; /* of a side / 2; "cursor" is
+                                              the sequence */
     size_t                    rest_octets;
     uint32_t                  sequence;
     int64_t                   since;       /* monotonic ms, of the first */
@@ -146,7 +148,7 @@ fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
         return;
     }
 
-    rest = msync_batch_add(&fill->rest[side == MSYNC_LEGACY ? 0 : 1]);
+    rest = msync_batch_add(&fill->rest[side / 2]);
     *rest = *record;
     rest->cursor = fill->sequence;
     fill->rest_octets += record->data_length;
@@ -276,7 +278,8 @@ fill_key(const msync_fill_t *fill, const fill_entry_t *entry)
 bool
 msync_fill_is_empty(const msync_fill_t *fill)
 {
-    return fill->n == 0 && fill->rest[0].n == 0 && fill->rest[1].n == 0;
+    return fill->n == 0 && fill->rest[0].n == 0 && fill->rest[1].n == 0
+           && fill->rest[2].n == 0;
 }
 
 
@@ -341,9 +344,8 @@ msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
 
     rc = fill_write_rows(fill, rows, err);
 
-    for (i = 0; rc == MSYNC_OK && i < 2; i++) {
-        rc = msync_store_buffer_put(fill->rows.store, &fill->rest[i],
-                                    i == 0 ? MSYNC_LEGACY : MSYNC_OMSUPPLY,
+    for (i = 0; rc == MSYNC_OK && i < SIDES; i++) {
+        rc = msync_store_buffer_put(fill->rows.store, &fill->rest[i], 1U << i,
                                     err);
     }
 
@@ -367,17 +369,14 @@ fill_drop_superseded(msync_fill_t *fill)
     size_t           i, j, kept;
     msync_record_t  *record;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < SIDES; i++) {
         for (j = 0, kept = 0; j < fill->rest[i].n; j++) {
             record = &fill->rest[i].records[j];
 
             if (record->action != MSYNC_ACTION_MERGE
                 && fill_has_later(fill, record))
             {
-                msync_free(&record->table);
-                msync_free(&record->id);
-                msync_free(&record->data);
-                msync_free(&record->out_id);
+                msync_record_clear(record);
 
             } else {
                 fill->rest[i].records[kept++] = *record;
@@ -554,9 +553,13 @@ msync_fill_written(msync_fill_t *fill)
 static void
 fill_clear(msync_fill_t *fill)
 {
+    size_t  i;
+
     fill->used = 0;
     fill->n = 0;
     fill->rest_octets = 0;
-    msync_batch_clear(&fill->rest[0]);
-    msync_batch_clear(&fill->rest[1]);
+
+    for (i = 0; i < SIDES; i++) {
+        msync_batch_clear(&fill->rest[i]);
+    }
 }

@@ -24,15 +24,33 @@ static int identity_recall(msync_run_context_t *ctx, msync_err_t *err);
 int
 msync_run_identify(msync_run_context_t *ctx, msync_err_t *err)
 {
+    if (ctx->speaks_v7) {
+        return msync_run_identify_v7(ctx, err);
+    }
+
     if (msync_v5_site(ctx->v5, &ctx->identity, err) != MSYNC_OK) {
 
-        return msync_run_is_local(err) || msync_run_is_about_site(err)
-               ? MSYNC_ERROR : identity_recall(ctx, err);
+        if (msync_run_is_local(err) || msync_run_is_about_site(err)) {
+            return MSYNC_ERROR;
+        }
+
+        return msync_run_find_out(ctx, err) == MSYNC_OK
+               ? (ctx->speaks_v7 ? msync_run_identify_v7(ctx, err)
+                                 : identity_recall(ctx, err))
+               : MSYNC_ERROR;
     }
 
     if (identity_check(ctx, err) != MSYNC_OK
-        || identity_save(ctx, err) != MSYNC_OK)
+        || msync_run_check_upgraded(ctx, err) != MSYNC_OK)
     {
+        return MSYNC_ERROR;
+    }
+
+    if (ctx->speaks_v7) {
+        return msync_run_identify_v7(ctx, err);
+    }
+
+    if (identity_save(ctx, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -97,6 +115,8 @@ identity_save(msync_run_context_t *ctx, msync_err_t *err)
            != MSYNC_OK
         || msync_store_set_int(store, MSYNC_KEY_CENTRAL_SITE_ID,
                                site->central_site_id, err) != MSYNC_OK
+        || msync_store_set_string(store, MSYNC_KEY_VERSION, MSYNC_SYNC_V5_V6,
+                                  err) != MSYNC_OK
         || identity_save_v6(ctx, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
@@ -165,6 +185,13 @@ msync_run_is_about_site(const msync_err_t *err)
     case MSYNC_ERR_HARDWARE_ID_MISMATCH:
     case MSYNC_ERR_SITE_HAS_NO_STORE:
     case MSYNC_ERR_SITE_AUTH_TIMEOUT:
+    case MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD:
+    case MSYNC_ERR_TOKEN_ALREADY_ALLOCATED:
+    case MSYNC_ERR_TOKEN_NOT_FOUND:
+    case MSYNC_ERR_AUTHENTICATION:
+    case MSYNC_ERR_SITE_ID_MISMATCH:
+    case MSYNC_ERR_SITE_IS_NOT_V7:
+    case MSYNC_ERR_SYNC_VERSION_MISMATCH:
         return true;
 
     default:

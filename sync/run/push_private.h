@@ -37,10 +37,6 @@ typedef struct {
  */
 int msync_push_save(msync_push_t *push, msync_err_t *err);
 
-/* waits until the server has integrated */
-int msync_push_wait(msync_steps_t *steps, msync_peer_t *peer,
-    msync_err_t *err);
-
 /*
  * Sends records and halves what is refused until the one record is found.
  * "remaining" counts these and all that follow.

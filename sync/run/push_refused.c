@@ -227,6 +227,9 @@ push_fault(const msync_err_t *err)
         return err->scope == MSYNC_SCOPE_RECORD ? FAULT_LINE
                : err->http_status != 0 ? FAULT_WAY : FAULT_OTHER;
 
+    case MSYNC_ERR_SITE_LOCK_ERROR:
+        return FAULT_BUSY;
+
     case MSYNC_ERR_CENTRAL_ERROR:
         if (err->scope == MSYNC_SCOPE_RUN) {
             return FAULT_BUSY;

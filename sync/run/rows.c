@@ -9,14 +9,18 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "catalogue/v7.h"
 #include "run/integrate_private.h"
 #include "store/changelog.h"
 #include "store/merge.h"
 #include "store/refused.h"
 #include "store/row.h"
+#include "store/stores.h"
 
 #define MERGE_ID_MAX  1024     /* octets */
 
+static int rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
+    msync_action_e action, const msync_pending_t *pending, msync_err_t *err);
 static int rows_refuse(msync_err_t *err, const char *reason);
 static int rows_is_ours(msync_rows_t *rows, const msync_table_t *table,
     const char *id, bool *ours, msync_err_t *err);
@@ -123,6 +127,12 @@ msync_rows_put_pending(msync_rows_t *rows, const msync_table_t *table,
 {
     *field = NULL;
 
+    if (pending->side == MSYNC_V7
+        && rows_check_v7(rows, table, action, pending, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
     switch (action) {
     case MSYNC_ACTION_UPSERT:
         return rows_upsert(rows, table, pending, field, err);
@@ -131,6 +141,55 @@ msync_rows_put_pending(msync_rows_t *rows, const msync_table_t *table,
     default:
         return rows_merge(rows, table, pending, err);
     }
+}
+
+
+/*
+ * By v7 a site may use what its envelope says is for it, and few tables know
+ * deletes.  What the site alone changes comes only where it is not here yet,
+ * which rows_is_foreign looks after.
+ */
+
+static int
+rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
+    msync_action_e action, const msync_pending_t *pending, msync_err_t *err)
+{
+    const char           *unfit;
+    msync_v7_envelope_t   envelope = { .initialising = true };
+
+    if (action == MSYNC_ACTION_MERGE) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_is_ours(rows->store, pending->store,
+                            &envelope.store_is_ours, err) != MSYNC_OK
+        || msync_store_is_ours(rows->store, pending->transfer_store,
+                               &envelope.transfer_store_is_ours, err)
+           != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    envelope.has_store = pending->store != NULL;
+    envelope.has_transfer_store = pending->transfer_store != NULL;
+    envelope.has_patient = pending->patient != NULL;
+
+    unfit = msync_v7_unfit(table, &envelope);
+
+    if (unfit == NULL && action == MSYNC_ACTION_DELETE
+        && !msync_v7_takes_delete(table))
+    {
+        unfit = "sync v7 knows no delete of a record of this table";
+    }
+
+    if (unfit != NULL) {
+        (void) rows_refuse(err, unfit);
+        err->note = true;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
 }
 
 

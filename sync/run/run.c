@@ -13,11 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/run_private.h"
-#include "store/absent.h"
 #include "store/buffer.h"
 #include "store/bulk.h"
 #include "store/fill.h"
-#include "store/check.h"
 #include "store/kv.h"
 #include "store/refused.h"
 #include "store/tidy.h"
@@ -25,7 +23,8 @@
 #define KEEP_RUNS  1000            /* rows of sync_log */
 #define TIDY_MAX   20              /* short transactions behind a run */
 
-/* a step, and whose it is: MSYNC_LEGACY, MSYNC_OMSUPPLY, 0: nobody's */
+/* a step, and whose it is: MSYNC_LEGACY, MSYNC_OMSUPPLY, MSYNC_V7, 0:
+ * nobody's */
 typedef struct {
     msync_step_e   step;
     unsigned       side;
@@ -41,13 +40,10 @@ static int run_open_network(msync_run_context_t *ctx, msync_err_t *err);
 static int run_fill(msync_run_context_t *ctx, msync_err_t *err);
 static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
-static int run_end_absent(msync_run_context_t *ctx, msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
     const run_step_t *step);
 static int run_take(msync_run_context_t *ctx, const run_step_t *step,
     msync_err_t *err);
-static int run_pull(msync_run_context_t *ctx, msync_step_e step,
-    msync_peer_t *peer, unsigned limit, msync_err_t *err);
 static int run_push_v6(msync_run_context_t *ctx, msync_err_t *err);
 static int run_push(msync_run_context_t *ctx, msync_err_t *err);
 static int run_pull_central(msync_run_context_t *ctx, msync_err_t *err);
@@ -77,6 +73,10 @@ static const run_step_t  run_order[] = {
     { MSYNC_STEP_PULL_CENTRAL, MSYNC_LEGACY,   run_pull_central },
     { MSYNC_STEP_PULL_REMOTE,  MSYNC_LEGACY,   run_pull_remote },
     { MSYNC_STEP_PULL_V6,      MSYNC_OMSUPPLY, run_pull_v6 },
+    /* by v7; waiting for central belongs to the push */
+    { MSYNC_STEP_PUSH,         MSYNC_V7,       msync_run_push_v7 },
+    { MSYNC_STEP_PULL,         MSYNC_V7,       msync_run_pull_v7 },
+
     { MSYNC_STEP_INTEGRATE,    0,              run_integrate }
 };
 
@@ -249,7 +249,12 @@ run_open(msync_run_context_t *ctx, msync_err_t *err)
     msync_run_t  *run = ctx->run;
 
     retry = run->does == MSYNC_DOES_RETRY;
-    msync_site_plan(&ctx->site, run->does, &ctx->plan);
+
+    if (msync_run_choose(ctx, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    msync_site_plan(&ctx->site, run->does, ctx->speaks_v7, &ctx->plan);
 
     /* the application may have altered tables while nobody looked */
     if (msync_store_renew(run->store, err) != MSYNC_OK
@@ -329,6 +334,11 @@ run_open_network(msync_run_context_t *ctx, msync_err_t *err)
     }
 
     ctx->steps.http = ctx->http;
+
+    if (ctx->speaks_v7) {
+        return MSYNC_OK;
+    }
+
     ctx->v5 = msync_v5_create(ctx->http, run->conf->url);
     msync_v5_central_peer(ctx->v5, &ctx->central);
     ctx->central.pull_max = MSYNC_KEY_PULL_CENTRAL_MAX;
@@ -379,23 +389,15 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return ctx->run->does == MSYNC_DOES_SYNC
-           && ctx->site.state == MSYNC_SITE_ANEW_PULLING
-           ? run_end_absent(ctx, err) : MSYNC_OK;
-}
+    if (ctx->run->does == MSYNC_DOES_SYNC
+        && ctx->site.state == MSYNC_SITE_ANEW_PULLING)
+    {
+        return msync_run_end_anew(ctx, err);
+    }
 
+    msync_run_upgrade(ctx);
 
-/* all has come anew that central has */
-
-static int
-run_end_absent(msync_run_context_t *ctx, msync_err_t *err)
-{
-    msync_absent_t  absent;
-
-    return msync_store_absent_end(ctx->run->store,
-                                  MSYNC_LEGACY
-                                  | (ctx->v6 != NULL ? MSYNC_OMSUPPLY : 0),
-                                  run_hook, ctx, &absent, err);
+    return MSYNC_OK;
 }
 
 
@@ -411,10 +413,13 @@ run_takes(const msync_run_context_t *ctx, const run_step_t *step)
     if (step->side == 0) {
         /* in a first sync nobody waits for a part, and without all of mSupply
          * central's much of it would only wait for its parents */
-        return !ctx->plan.first || !(ctx->failed & MSYNC_LEGACY);
+        return !ctx->plan.first
+               || !(ctx->failed & (MSYNC_LEGACY | MSYNC_V7));
     }
 
-    return step->side == MSYNC_LEGACY || ctx->v6 != NULL;
+    return step->side == MSYNC_V7 ? ctx->speaks_v7
+           : !ctx->speaks_v7
+             && (step->side == MSYNC_LEGACY || ctx->v6 != NULL);
 }
 
 
@@ -428,7 +433,7 @@ run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
     msync_err_context(err, msync_step_title(step->step));
 
     if (step->side == 0 || msync_run_is_local(err)
-        || (step->side == MSYNC_LEGACY && msync_run_is_about_site(err)))
+        || (step->side != MSYNC_OMSUPPLY && msync_run_is_about_site(err)))
     {
         return MSYNC_ERROR;
     }
@@ -487,9 +492,9 @@ run_push(msync_run_context_t *ctx, msync_err_t *err)
  * would be missed.
  */
 
-static int
-run_pull(msync_run_context_t *ctx, msync_step_e step, msync_peer_t *peer,
-    unsigned limit, msync_err_t *err)
+int
+msync_run_pull(msync_run_context_t *ctx, msync_step_e step,
+    msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
     if ((ctx->site.restored | ctx->restored) & peer->side) {
         return msync_err_set(err, MSYNC_ERR_CENTRAL_RESTORED,
@@ -504,24 +509,24 @@ run_pull(msync_run_context_t *ctx, msync_step_e step, msync_peer_t *peer,
 static int
 run_pull_central(msync_run_context_t *ctx, msync_err_t *err)
 {
-    return run_pull(ctx, MSYNC_STEP_PULL_CENTRAL, &ctx->central,
-                    ctx->run->conf->central_pull, err);
+    return msync_run_pull(ctx, MSYNC_STEP_PULL_CENTRAL, &ctx->central,
+                          ctx->run->conf->central_pull, err);
 }
 
 
 static int
 run_pull_remote(msync_run_context_t *ctx, msync_err_t *err)
 {
-    return run_pull(ctx, MSYNC_STEP_PULL_REMOTE, &ctx->remote,
-                    ctx->run->conf->remote_pull, err);
+    return msync_run_pull(ctx, MSYNC_STEP_PULL_REMOTE, &ctx->remote,
+                          ctx->run->conf->remote_pull, err);
 }
 
 
 static int
 run_pull_v6(msync_run_context_t *ctx, msync_err_t *err)
 {
-    return run_pull(ctx, MSYNC_STEP_PULL_V6, &ctx->omsupply,
-                    ctx->run->conf->central_pull, err);
+    return msync_run_pull(ctx, MSYNC_STEP_PULL_V6, &ctx->omsupply,
+                          ctx->run->conf->central_pull, err);
 }
 
 
@@ -544,10 +549,12 @@ run_close(msync_run_context_t *ctx)
     ctx->run->counters = ctx->steps.counters;
 
     msync_fill_free(&ctx->steps.fill);
+    msync_v7_free(&ctx->v7);
     msync_v6_free(&ctx->v6);
     msync_v5_free(&ctx->v5);
     msync_transfer_free(&ctx->http);
     msync_v5_site_clear(&ctx->identity);
+    msync_free(&ctx->v7_url);
 
     if (!ctx->plan.whole) {
         (void) msync_store_bulk(ctx->run->store, false, &ignored);
@@ -654,42 +661,4 @@ run_log_end(const msync_run_t *run, const msync_log_entry_t *entry)
               (unsigned long long) run->counters.integrated,
               (unsigned long long) run->counters.failed,
               (unsigned long long) run->traffic.requests);
-}
-
-
-int
-msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
-{
-    msync_site_t    site;
-    msync_effect_t  effect;
-
-    /* in a first sync there is nothing that a backup brought back */
-    if (msync_store_site_get(store, &site, err) != MSYNC_OK
-        || (msync_store_site_in_use(site.state)
-            && msync_store_absent_note(store, err) != MSYNC_OK)
-        || msync_store_begin(store, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    if (msync_store_site_get(store, &site, err) != MSYNC_OK) {
-        goto failed;
-    }
-
-    msync_site_event(&site, MSYNC_EVENT_REINITIALISE, MSYNC_EVENT_DONE,
-                     &effect);
-
-    if (msync_store_forget(store, discard, site.restored, err)
-        != MSYNC_OK
-        || msync_store_site_set(store, &effect.next, err) != MSYNC_OK)
-    {
-        goto failed;
-    }
-
-    return msync_store_commit(store, err);
-
-failed:
-
-    msync_store_rollback(store);
-    return MSYNC_ERROR;
 }

@@ -34,6 +34,8 @@ typedef struct {
                                   const msync_log_entry_t *entry, bool step);
     void                     *report_data;
     /* what the run did, filled by it */
+    bool                      upgraded;     /* to v7: the settings in the
+                                               database are others now */
     msync_step_counters_t     counters;
     msync_transfer_counters_t     traffic;
 } msync_run_t;

@@ -17,12 +17,22 @@ typedef struct {
     msync_transfer_t   *http;          /* owned; NULL: no step needs it */
     msync_v5_t         *v5;            /* owned */
     msync_v6_t         *v6;            /* owned; NULL: no step can use it */
+    msync_v7_t         *v7;            /* owned; NULL: v7 is not spoken */
+    bool                speaks_v7;     /* in place of v5 and v6 */
+    bool                known;         /* what is spoken is in the database */
+    bool                former;        /* … and is v5 and v6 */
+    char               *v7_url;        /* owned, NULL: that of the settings */
+    int64_t             v6_end;        /* the end of Open mSupply central's
+                                          records as the last runs saw it */
+    bool                asked;         /* for the token, by an earlier run
+                                          whose answer is not known */
     msync_v5_site_t     identity;      /* owned, what central says of us */
     msync_peer_t        central;
     msync_peer_t        remote;
     msync_peer_t        omsupply;
-    unsigned            failed;        /* MSYNC_LEGACY, …OMSUPPLY: the steps
-                                          of these servers have ended */
+    msync_peer_t        central_v7;
+    unsigned            failed;        /* MSYNC_LEGACY, …: the steps of these
+                                          servers have ended */
     msync_err_t         fault;         /* the first of them says why */
     unsigned            restored;      /* servers that were found restored */
 } msync_run_context_t;
@@ -40,6 +50,32 @@ int msync_run_prepare(msync_run_context_t *ctx, msync_err_t *err);
  * where it was found last.
  */
 int msync_run_identify(msync_run_context_t *ctx, msync_err_t *err);
+
+/*
+ * v7.c: what this run speaks, by the configuration and by what the database
+ * knows; in identify, what central speaks where nobody knows.
+ */
+int msync_run_choose(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_find_out(msync_run_context_t *ctx, msync_err_t *err);
+
+/* the same by v7: gets the token where there is none */
+int msync_run_identify_v7(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_push_v7(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_pull_v7(msync_run_context_t *ctx, msync_err_t *err);
+
+/*
+ * upgrade.c: behind a run by v5 and v6 that went well, and before its steps
+ * where mSupply central says that this site is one of v7, which it is then.
+ */
+void msync_run_upgrade(msync_run_context_t *ctx);
+int msync_run_check_upgraded(msync_run_context_t *ctx, msync_err_t *err);
+
+/* anew.c: all has come anew that central has */
+int msync_run_end_anew(msync_run_context_t *ctx, msync_err_t *err);
+
+/* a pull step; a server that was found restored is asked for nothing */
+int msync_run_pull(msync_run_context_t *ctx, msync_step_e step,
+    msync_peer_t *peer, unsigned limit, msync_err_t *err);
 
 /* whether the site or its credentials are refused: the other server would
  * only ask mSupply central about them again, which may lock a site out */

@@ -265,30 +265,40 @@ msync_site_end(msync_variant_e variant)
 #define PULLS_ONE  MSYNC_STEP_BIT(MSYNC_STEP_PULL_V6)
 #define ENDS       MSYNC_STEP_BIT(MSYNC_STEP_INTEGRATE)
 
+/* by v7 */
+#define PUSHES_7   (MSYNC_STEP_BIT(MSYNC_STEP_PUSH)                           \
+                    | MSYNC_STEP_BIT(MSYNC_STEP_WAIT))
+#define PULLS_7    MSYNC_STEP_BIT(MSYNC_STEP_PULL)
+#define FIRST_7    (PULLS_7 | ENDS)
+#define ALL_7      (PUSHES_7 | PULLS_7 | ENDS)
+
 static const struct {
     unsigned  steps;
+    unsigned  v7;                  /* the steps by v7 */
     bool      initialised;
     bool      first;
     bool      whole;
 } plans[MSYNC_SITE_STATES] = {
-    [NEW]         = { PREPARES | PULLS | ENDS, false, true, false },
-    [REQUESTED]   = { PREPARES | PULLS | ENDS, false, true, false },
-    [PREPARING]   = { PREPARES | PULLS | ENDS, false, true, false },
-    [FIRST]       = { PULLS | ENDS, false, true, false },
-    [INITIALISED] = { PUSHES | PULLS | ENDS, true, false, true },
+    [NEW]         = { PREPARES | PULLS | ENDS, FIRST_7, false, true, false },
+    [REQUESTED]   = { PREPARES | PULLS | ENDS, FIRST_7, false, true, false },
+    [PREPARING]   = { PREPARES | PULLS | ENDS, FIRST_7, false, true, false },
+    [FIRST]       = { PULLS | ENDS, FIRST_7, false, true, false },
+    [INITIALISED] = { PUSHES | PULLS | ENDS, ALL_7, true, false, true },
 
     /* one transaction would keep the application waiting */
-    [ANEW]        = { PUSHES | PREPARES | PULLS | ENDS, false, false, false },
-    [ANEW_PREP]   = { PUSHES | PREPARES | PULLS | ENDS, false, false, false },
-    [ANEW_PULL]   = { PUSHES | PULLS | ENDS, false, false, false }
+    [ANEW]        = { PUSHES | PREPARES | PULLS | ENDS, ALL_7,
+                      false, false, false },
+    [ANEW_PREP]   = { PUSHES | PREPARES | PULLS | ENDS, ALL_7,
+                      false, false, false },
+    [ANEW_PULL]   = { PUSHES | PULLS | ENDS, ALL_7, false, false, false }
 };
 
 
 void
-msync_site_plan(const msync_site_t *site, msync_does_e does,
+msync_site_plan(const msync_site_t *site, msync_does_e does, bool v7,
     msync_plan_t *plan)
 {
-    plan->steps = plans[site->state].steps;
+    plan->steps = v7 ? plans[site->state].v7 : plans[site->state].steps;
     plan->initialised = plans[site->state].initialised;
     plan->first = plans[site->state].first;
     plan->whole = plans[site->state].whole;
@@ -296,14 +306,14 @@ msync_site_plan(const msync_site_t *site, msync_does_e does,
                                            * QUARTER : 0;
 
     if (does == MSYNC_DOES_RETRY) {
-        plan->steps &= PUSHES | ENDS;
+        plan->steps &= PUSHES | PUSHES_7 | ENDS;
         plan->first = false;
 
     } else if (does == MSYNC_DOES_PATIENT
                && site->state != MSYNC_SITE_INITIALISED)
     {
         /* what comes anew is not begun for the sake of one patient */
-        plan->steps &= PUSHES | PULLS_ONE | ENDS;
+        plan->steps &= PUSHES | PULLS_ONE | ALL_7;
     }
 }
 

@@ -90,8 +90,9 @@ typedef struct {
     unsigned  smaller;             /* batches are halved so many times */
 } msync_plan_t;
 
-/* of a run: "does" is SYNC, PATIENT or RETRY */
-void msync_site_plan(const msync_site_t *site, msync_does_e does,
+/* of a run: "does" is SYNC, PATIENT or RETRY; "v7": it speaks that in place of
+ * v5 and v6 */
+void msync_site_plan(const msync_site_t *site, msync_does_e does, bool v7,
     msync_plan_t *plan);
 
 /* "INITIALISED" …, and the word of the page; "failed": the latest run did */

@@ -20,12 +20,15 @@
  * breaks, long enough not to be all round trips */
 #define BATCH_TIME   5000          /* ms */
 
+#define LOCKS        20            /* times that a server locks this site out
+                                      while it is pulled from */
+
 #define LOSSES       3             /* of batches that a line does not carry,
                                       in one step */
 
 static const char  *const titles[MSYNC_STEP_MAX] = {
-    "prepare", "push v6", "push", "pull central", "pull remote", "pull v6",
-    "integrate"
+    "prepare", "push v6", "push", "wait", "pull central", "pull remote",
+    "pull v6", "pull", "integrate"
 };
 
 #define BUFFERED_MAX  50000        /* records that a first sync leaves in the
@@ -37,7 +40,8 @@ static const char  *const sizes[MSYNC_STEP_MAX] = {
     [MSYNC_STEP_PUSH] = MSYNC_KEY_BATCH_PUSH,
     [MSYNC_STEP_PULL_CENTRAL] = MSYNC_KEY_BATCH_PULL_CENTRAL,
     [MSYNC_STEP_PULL_REMOTE] = MSYNC_KEY_BATCH_PULL_REMOTE,
-    [MSYNC_STEP_PULL_V6] = MSYNC_KEY_BATCH_PULL_V6
+    [MSYNC_STEP_PULL_V6] = MSYNC_KEY_BATCH_PULL_V6,
+    [MSYNC_STEP_PULL] = MSYNC_KEY_BATCH_PULL_V7
 };
 
 typedef struct {
@@ -63,9 +67,12 @@ static int steps_store_batch(pulling_t *pull, const msync_batch_t *batch,
     msync_err_t *err);
 static int steps_empty_buffer(msync_steps_t *steps, msync_err_t *err);
 static int steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err);
+static void steps_count(pulling_t *pull, const msync_batch_t *batch);
 static int steps_take_batch(pulling_t *pull, msync_batch_t *batch,
     msync_err_t *err);
 static int steps_pull_batch(pulling_t *pull, msync_err_t *err);
+static bool steps_wait_unlocked(pulling_t *pull, unsigned *locks,
+    msync_err_t *err);
 static int steps_pull_cursor(pulling_t *pull, msync_err_t *err);
 static int steps_while_integrating(void *data, msync_err_t *err);
 
@@ -80,7 +87,10 @@ msync_step_title(msync_step_e step)
 int
 msync_step_begin(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
 {
-    steps->entry->steps[which].started = msync_clock_wall();
+    /* a step of two parts began with the first */
+    if (steps->entry->steps[which].started == 0) {
+        steps->entry->steps[which].started = msync_clock_wall();
+    }
 
     if (msync_store_log_update(steps->store, steps->entry, err)
         != MSYNC_OK)
@@ -201,7 +211,10 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
 {
     unsigned  least;
 
-    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE) {
+    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE
+        || (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
+            && err->scope == MSYNC_SCOPE_RECORD))
+    {
         least = 1;
 
     } else if ((err->variant == MSYNC_ERR_TIMEOUT
@@ -384,6 +397,15 @@ steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
 }
 
 
+static void
+steps_count(pulling_t *pull, const msync_batch_t *batch)
+{
+    msync_step_count(&pull->steps->entry->steps[pull->which],
+                     batch->remaining, batch->passed > 0 ? batch->passed
+                                       : (int64_t) batch->n);
+}
+
+
 /* in a first sync what comes fast goes straight into its tables; what is
  * acknowledged batch by batch would make small transactions */
 
@@ -399,16 +421,14 @@ steps_take_batch(pulling_t *pull, msync_batch_t *batch, msync_err_t *err)
         rc = steps_write_taken(pull, pull->had, err);
 
         if (rc == MSYNC_OK) {
-            msync_step_count(&steps->entry->steps[pull->which],
-                             batch->remaining, batch->n);
+            steps_count(pull, batch);
             rc = steps_store_batch(pull, batch, err);
         }
 
         return rc;
     }
 
-    msync_step_count(&steps->entry->steps[pull->which], batch->remaining,
-                     batch->n);
+    steps_count(pull, batch);
     msync_fill_put(steps->fill, batch, pull->peer->side);
 
     if (!msync_fill_is_due(steps->fill) && !batch->last) {
@@ -529,12 +549,29 @@ steps_pull_cursor(pulling_t *pull, msync_err_t *err)
 }
 
 
+/* a server that integrates what this site has sent lets it in afterwards */
+
+static bool
+steps_wait_unlocked(pulling_t *pull, unsigned *locks, msync_err_t *err)
+{
+    if (err->variant != MSYNC_ERR_SITE_LOCK_ERROR || ++*locks > LOCKS
+        || pull->peer->busy == NULL)
+    {
+        return false;
+    }
+
+    msync_err_clear(err);
+
+    return msync_push_wait(pull->steps, pull->peer, err) == MSYNC_OK;
+}
+
+
 int
 msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err)
 {
     int          rc;
-    unsigned     losses = 0;
+    unsigned     losses = 0, locks = 0;
     pulling_t    pull = { 0 };
     msync_err_t  fault;
 
@@ -568,6 +605,10 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
             && msync_step_smaller(steps, which, &pull.size, &losses, err))
         {
             pull.limit = pull.size;
+            rc = MSYNC_OK;
+        }
+
+        if (rc == MSYNC_ERROR && steps_wait_unlocked(&pull, &locks, err)) {
             rc = MSYNC_OK;
         }
 

@@ -27,6 +27,7 @@ static int push_one_batch(msync_push_t *push, msync_err_t *err);
 static int push_end(msync_push_t *push, msync_err_t *err);
 static int push_all(msync_push_t *push, msync_err_t *err);
 static int push_close(msync_push_t *push, msync_err_t *err);
+static int push_wait_apart(msync_push_t *push, msync_err_t *err);
 
 
 static int
@@ -71,8 +72,8 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
     if (push_set_aside(push, err) != MSYNC_OK
         || msync_store_set_int(store, push->peer->push_cursor, push->cursor,
                                err) != MSYNC_OK
-        || (!push->peer->push_end
-            && msync_store_set_int(store, MSYNC_KEY_PUSH_V6_OPEN, push->open,
+        || (push->peer->push_open != NULL
+            && msync_store_set_int(store, push->peer->push_open, push->open,
                                    err) != MSYNC_OK)
         || (push->size != push->kept
             && msync_step_keep_size(push->steps, push->which, push->size,
@@ -177,8 +178,8 @@ push_end(msync_push_t *push, msync_err_t *err)
 {
     msync_batch_t  end = { 0 };
 
-    if (!push->peer->push_end && (push->told || !push->open)
-        && push->refused.n == 0)
+    if (!push->peer->push_end && push->refused.n == 0
+        && (push->told || (!push->open && !push->peer->push_always)))
     {
         return MSYNC_OK;
     }
@@ -209,8 +210,8 @@ push_all(msync_push_t *push, msync_err_t *err)
 
     if (msync_store_get_int(steps->store, push->peer->push_cursor,
                             &push->cursor, err) != MSYNC_OK
-        || (!push->peer->push_end
-            && msync_store_get_int(steps->store, MSYNC_KEY_PUSH_V6_OPEN,
+        || (push->peer->push_open != NULL
+            && msync_store_get_int(steps->store, push->peer->push_open,
                                    &push->open, err) != MSYNC_OK))
     {
         return MSYNC_ERROR;
@@ -248,7 +249,8 @@ push_close(msync_push_t *push, msync_err_t *err)
     msync_peer_t               *peer = push->peer;
     msync_transfer_counters_t   now;
 
-    if (!push->sent) {
+    /* an empty batch alone leaves nothing to wait for */
+    if (!push->sent || (peer->push_always && !push->open)) {
         return MSYNC_OK;
     }
 
@@ -271,7 +273,22 @@ push_close(msync_push_t *push, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return msync_store_set_int(steps->store, MSYNC_KEY_PUSH_V6_OPEN, 0, err);
+    return msync_store_set_int(steps->store, peer->push_open, 0, err);
+}
+
+
+static int
+push_wait_apart(msync_push_t *push, msync_err_t *err)
+{
+    if (msync_step_begin(push->steps, MSYNC_STEP_WAIT, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (push_close(push, err) != MSYNC_OK) {
+        return msync_err_context(err, "waiting for the integration");
+    }
+
+    return msync_step_end(push->steps, MSYNC_STEP_WAIT, err);
 }
 
 
@@ -300,9 +317,16 @@ msync_step_push(msync_steps_t *steps, msync_step_e which,
     msync_batch_clear(&push.refused);
     msync_batch_clear(&push.aside);
 
-    if (rc != MSYNC_OK || push_close(&push, err) != MSYNC_OK) {
+    if (rc != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    return msync_step_end(steps, which, err);
+    if (peer->push_always) {
+        return msync_step_end(steps, which, err) == MSYNC_OK
+               ? push_wait_apart(&push, err) : MSYNC_ERROR;
+    }
+
+    return push_close(&push, err) == MSYNC_OK
+           ? msync_step_end(steps, which, err) : MSYNC_ERROR;
 }
+

@@ -192,14 +192,7 @@ msync_serve_refresh(msync_serve_t *serve)
 
     status->locked_since = 0;
 
-    if (msync_store_site_get(serve->store, &status->site, &err) != MSYNC_OK
-        || msync_store_queue(serve->store, MSYNC_KEY_PUSH_CURSOR,
-                             &status->queue, &err) != MSYNC_OK
-        || msync_store_failures(serve->store, &status->failed, &err)
-           != MSYNC_OK
-        || msync_store_dismissed(serve->store, &status->dismissed, &err)
-           != MSYNC_OK)
-    {
+    if (msync_status_read(serve->store, status, &err) != MSYNC_OK) {
         msync_log_err(&err, "counting");
     }
 

@@ -56,6 +56,10 @@ static msync_conf_t *settings_copy_conf(const msync_conf_t *from);
 static bool settings_is_past(int64_t since, int64_t most);
 static int settings_while_asking(void *data, msync_err_t *err);
 static int settings_ask_central(wish_t *wish, msync_v5_site_t *site);
+static int settings_ask_site(wish_t *wish, msync_transfer_t *http,
+    msync_v5_site_t *site);
+static int settings_ask_v7(wish_t *wish, msync_transfer_t *http,
+    msync_v5_site_t *site);
 static int settings_answer_test(const msync_v5_site_t *site, char **reply);
 static int settings_save_all(wish_t *wish, const msync_v5_site_t *site);
 static int settings_save(wish_t *wish, const msync_v5_site_t *site,
@@ -366,7 +370,6 @@ settings_ask_central(wish_t *wish, msync_v5_site_t *site)
 {
     int            rc = MSYNC_ERROR;
     char          *uuid = NULL;
-    msync_v5_t    *v5 = NULL;
     msync_transfer_t  *http;
 
     http = msync_transfer_create(wish->conf, wish->settings->hardware_id,
@@ -380,31 +383,94 @@ settings_ask_central(wish_t *wish, msync_v5_site_t *site)
     msync_transfer_set_busy(http, 0);
     wish->asked = msync_clock_monotonic();
 
-    v5 = msync_v5_create(http, wish->conf->url);
+    rc = settings_ask_site(wish, http, site);
 
-    if (msync_v5_site(v5, site, &wish->err) != MSYNC_OK
+    if (rc != MSYNC_OK
         || msync_store_get_string(wish->settings->store, MSYNC_KEY_SITE_UUID,
                                   &uuid, &wish->err) != MSYNC_OK)
     {
-        goto done;
+        rc = MSYNC_ERROR;
+
+    } else if (uuid != NULL && site->uuid != NULL
+               && strcmp(uuid, site->uuid) != 0)
+    {
+        rc = msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+                           "this database belongs to the site %s, and \"%s\" "
+                           "is another site", uuid, wish->conf->username);
     }
-
-    if (uuid != NULL && strcmp(uuid, site->uuid) != 0) {
-        msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
-                      "this database belongs to the site %s, and \"%s\" is "
-                      "another site", uuid, wish->conf->username);
-        goto done;
-    }
-
-    rc = MSYNC_OK;
-
-done:
 
     msync_free(&uuid);
-    msync_v5_free(&v5);
     msync_transfer_free(&http);
 
     return rc;
+}
+
+
+/* by v5, or by v7 where that is what the site, or the server, speaks */
+
+static int
+settings_ask_site(wish_t *wish, msync_transfer_t *http, msync_v5_site_t *site)
+{
+    int          rc;
+    bool         v7, unknown;
+    const char  *version, *cursor;
+    msync_v5_t  *v5;
+
+    if (msync_store_speaks(wish->settings->store, &version, &cursor,
+                           &wish->err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    unknown = version == NULL && !wish->settings->initialised;
+    v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
+
+    if (wish->settings->conf->protocol == MSYNC_PROTOCOL_V7
+        || (wish->settings->conf->protocol == MSYNC_PROTOCOL_AUTO && v7))
+    {
+        return settings_ask_v7(wish, http, site);
+    }
+
+    v5 = msync_v5_create(http, wish->conf->url);
+    rc = msync_v5_site(v5, site, &wish->err);
+    msync_v5_free(&v5);
+
+    return rc != MSYNC_OK && unknown
+           && wish->settings->conf->protocol == MSYNC_PROTOCOL_AUTO
+           && msync_v7_may_be_spoken(&wish->err)
+           ? settings_ask_v7(wish, http, site) : rc;
+}
+
+
+/*
+ * Name and password are not looked at: central would give the site a token
+ * for them, once.  What v5 has said remains what is wrong where no v7 is
+ * spoken either.
+ */
+
+static int
+settings_ask_v7(wish_t *wish, msync_transfer_t *http, msync_v5_site_t *site)
+{
+    bool         spoken;
+    msync_err_t  fault;
+
+    if (msync_v7_is_spoken(http, wish->conf->url, &spoken, &fault)
+        != MSYNC_OK || !spoken)
+    {
+        if (wish->err.variant == MSYNC_ERR_NONE) {
+            wish->err = fault;
+        }
+
+        return MSYNC_ERROR;
+    }
+
+    msync_err_clear(&wish->err);
+    site->site_id = -1;
+    site->name = msync_strdup(wish->conf->username);
+
+    /* known from an earlier run, if there was one */
+    return msync_store_get_int(wish->settings->store, MSYNC_KEY_SITE_ID,
+                               &site->site_id, &wish->err);
 }
 
 
@@ -414,10 +480,22 @@ settings_answer_test(const msync_v5_site_t *site, char **reply)
     cJSON  *json;
 
     json = cJSON_CreateObject();
-    cJSON_AddNumberToObject(json, "siteId", site->site_id);
+
+    if (site->site_id >= 0) {
+        cJSON_AddNumberToObject(json, "siteId", site->site_id);
+    } else {
+        cJSON_AddNullToObject(json, "siteId");
+    }
+
     cJSON_AddStringToObject(json, "siteName", site->name);
-    cJSON_AddStringToObject(json, "initialisationStatus",
-                            site->initialisation_status);
+
+    if (site->initialisation_status != NULL) {
+        cJSON_AddStringToObject(json, "initialisationStatus",
+                                site->initialisation_status);
+    } else {
+        cJSON_AddNullToObject(json, "initialisationStatus");
+    }
+
     *reply = msync_document_print(json);
 
     return 200;

@@ -12,15 +12,13 @@
 #include "serve/status.h"
 #include "base/clock.h"
 #include "store/buffer.h"
+#include "store/changelog.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/log.h"
 
 #define WARNING_DAYS  1            /* Open mSupply's defaults */
 #define ERROR_DAYS    3
-
-#define PROTOCOL      "v6"         /* what the server at the site's address
-                                      leads to */
 
 #define LIST_HEAD     64           /* octets around a list's members */
 
@@ -30,8 +28,8 @@ typedef struct {
 } list_t;
 
 static const char  *const step_names[MSYNC_STEP_MAX] = {
-    "prepareInitial", "pushV6", "push", "pullCentral", "pullRemote",
-    "pullV6", "integration"
+    "prepareInitial", "pushV6", "push", "waitForIntegration", "pullCentral",
+    "pullRemote", "pullV6", "pull", "integration"
 };
 
 
@@ -42,6 +40,7 @@ static void status_add_summary(cJSON *json, const char *name,
     const msync_log_entry_t *entry);
 static void status_add_step(cJSON *json, msync_step_e which,
     const msync_step_log_t *step);
+static bool status_has_step(msync_step_e which, bool v7);
 static void status_add_error(cJSON *json, msync_variant_e variant,
     const char *text);
 static cJSON *status_of_run(const msync_log_entry_t *entry,
@@ -106,6 +105,7 @@ status_add_summary(cJSON *json, const char *name,
 static void
 status_add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
 {
+    bool    counts;
     cJSON  *object;
 
     if (step->started == 0) {
@@ -114,10 +114,10 @@ status_add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
     }
 
     object = cJSON_AddObjectToObject(json, step_names[which]);
-    status_add_span(object, step->started, step->finished,
-                    which == MSYNC_STEP_PREPARE);
+    counts = which != MSYNC_STEP_PREPARE && which != MSYNC_STEP_WAIT;
+    status_add_span(object, step->started, step->finished, !counts);
 
-    if (which != MSYNC_STEP_PREPARE) {
+    if (counts) {
         if (step->total < 0) {
             cJSON_AddNullToObject(object, "total");
             cJSON_AddNullToObject(object, "done");
@@ -126,6 +126,27 @@ status_add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
             cJSON_AddNumberToObject(object, "total", step->total);
             cJSON_AddNumberToObject(object, "done", step->done);
         }
+    }
+}
+
+
+/* whether a run has that step, by what it speaks */
+
+static bool
+status_has_step(msync_step_e which, bool v7)
+{
+    switch (which) {
+
+    case MSYNC_STEP_PUSH:
+    case MSYNC_STEP_INTEGRATE:
+        return true;
+
+    case MSYNC_STEP_WAIT:
+    case MSYNC_STEP_PULL:
+        return v7;
+
+    default:
+        return !v7;
     }
 }
 
@@ -168,10 +189,38 @@ status_of_run(const msync_log_entry_t *entry, const msync_log_entry_t *success,
     }
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
-        status_add_step(json, i, &entry->steps[i]);
+        if (status_has_step(i, entry->v7)) {
+            status_add_step(json, i, &entry->steps[i]);
+        }
     }
 
     return json;
+}
+
+
+int
+msync_status_read(msync_store_t *store, msync_status_t *status,
+    msync_err_t *err)
+{
+    const char  *version, *cursor;
+
+    if (msync_store_site_get(store, &status->site, err) != MSYNC_OK
+        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
+        || msync_store_queue(store, cursor, &status->queue, err) != MSYNC_OK
+        || msync_store_failures(store, &status->failed, err) != MSYNC_OK
+        || msync_store_dismissed(store, &status->dismissed, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    /* before there was v7 nobody wrote it down */
+    status->protocol = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0
+                       ? "v7"
+                       : version != NULL
+                         || msync_store_site_in_use(status->site.state)
+                       ? "v6" : NULL;
+
+    return MSYNC_OK;
 }
 
 
@@ -211,7 +260,7 @@ msync_status_document(const msync_status_t *status, bool will)
     }
 
     cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
-    cJSON_AddStringToObject(json, "protocol", PROTOCOL);
+    status_add_text(json, "protocol", status->protocol);
 
     if (status->entry.id == 0) {
         cJSON_AddNullToObject(json, "syncStatus");

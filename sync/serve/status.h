@@ -26,6 +26,7 @@ typedef struct {
     bool               running;
     bool               configured;
     msync_site_t       site;
+    const char        *protocol;   /* "v6", "v7"; NULL: not known yet */
     int64_t            queue;
     int64_t            failed;     /* records that failed to integrate */
     int64_t            dismissed;  /* … and were dismissed, not among those */
@@ -36,6 +37,10 @@ typedef struct {
     int64_t            next_sync;  /* ms, 0: none planned */
     long               interval;
 } msync_status_t;
+
+/* reads the members from "site" to "dismissed" */
+int msync_status_read(msync_store_t *store, msync_status_t *status,
+    msync_err_t *err);
 
 msync_state_e msync_status_state(const msync_status_t *status);
 

@@ -278,6 +278,10 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
     serve->run_conf = NULL;
     work_count(serve, &run, rc);
     work_end(serve, does, &before, rc);
+
+    if (run.upgraded && msync_serve_load_conf(serve, &err) != MSYNC_OK) {
+        msync_log_err(&err, "settings");
+    }
 }
 
 

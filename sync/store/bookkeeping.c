@@ -58,6 +58,9 @@ static const char *const  sync_buffer[] = {
     "missing_id TEXT",
     "tries INTEGER NOT NULL DEFAULT 0",
     "dismissed BOOLEAN NOT NULL DEFAULT 0",
+    "store_id TEXT",
+    "transfer_store_id TEXT",
+    "patient_id TEXT",
     NULL
 };
 
@@ -96,6 +99,13 @@ static const char *const  sync_log[] = {
     "duration_in_seconds INTEGER",
     "repeated INTEGER NOT NULL DEFAULT 1",
     "first_started_datetime TEXT",
+    "sync_version TEXT",
+    "wait_for_integration_started_datetime TEXT",
+    "wait_for_integration_finished_datetime TEXT",
+    "pull_started_datetime TEXT",
+    "pull_finished_datetime TEXT",
+    "pull_progress_total INTEGER",
+    "pull_progress_done INTEGER",
     NULL
 };
 
@@ -256,7 +266,8 @@ msync_store_put_bookkeeping(sqlite3_str *sql)
         "sqlite_sequence WHERE name = 'changelog');\n"
         "UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT "
         "max(value_int) - 1 FROM key_value_store WHERE id IN ("
-        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
+        "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND "
         "typeof(value_int) = 'integer'), 0)) WHERE name = 'changelog';\n");
 }
 

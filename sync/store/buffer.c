@@ -45,11 +45,14 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PUT,
         "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
-        "action, data, source_site_id, side) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7) ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
+        "action, data, source_site_id, side, store_id, transfer_store_id, "
+        "patient_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
+        "ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
         "UPDATE SET received_datetime = excluded.received_datetime, "
         "action = excluded.action, data = excluded.data, "
         "source_site_id = excluded.source_site_id, side = excluded.side, "
+        "store_id = excluded.store_id, transfer_store_id = "
+        "excluded.transfer_store_id, patient_id = excluded.patient_id, "
         "integration_datetime = NULL, "
         "integration_error = NULL, error_field = NULL, "
         "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
@@ -84,6 +87,9 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         sqlite3_bind_text(stmt, 5, record->data,
                           record->data ? (int) record->data_length : -1,
                           SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 8, record->store, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 9, record->transfer_store, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 10, record->patient, -1, SQLITE_STATIC);
 
         if (msync_store_run(store, stmt, "storing a pulled record", err)
             != MSYNC_OK)
@@ -137,7 +143,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
     *last = after;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
-        "SELECT id, record_id, data, side FROM sync_buffer "
+        "SELECT " MSYNC_PENDING_COLUMNS " FROM sync_buffer "
         "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
         "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
@@ -166,6 +172,9 @@ msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
         pending.record_id = (const char *) sqlite3_column_text(stmt, 1);
         pending.data = (const char *) sqlite3_column_text(stmt, 2);
         pending.side = sqlite3_column_int(stmt, 3);
+        pending.store = (const char *) sqlite3_column_text(stmt, 4);
+        pending.transfer_store = (const char *) sqlite3_column_text(stmt, 5);
+        pending.patient = (const char *) sqlite3_column_text(stmt, 6);
 
         rc = each(data, &pending, err);
         *last = pending.rowid;

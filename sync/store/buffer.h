@@ -32,7 +32,15 @@ typedef struct {
     const char     *record_id;
     const char     *data;          /* NULL: none */
     unsigned        side;
+    /* of the envelope of v7, NULL: none */
+    const char     *store;
+    const char     *transfer_store;
+    const char     *patient;
 } msync_pending_t;
+
+/* the columns of sync_buffer that make one */
+#define MSYNC_PENDING_COLUMNS  "id, record_id, data, side, store_id, "        \
+                               "transfer_store_id, patient_id"
 
 /*
  * Walks over the pending records of one table and action, in the order of

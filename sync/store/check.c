@@ -368,7 +368,8 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         /* a cursor beyond the changelog would skip what comes next */
         "SELECT 'cursor: ' || id || ' is ' || value_int || ', beyond the "
         "end of the changelog' FROM key_value_store WHERE id IN "
-        "('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "') AND "
+        "('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
+        "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND "
         "typeof(value_int) = 'integer' AND "
         "value_int > 1 + ifnull((SELECT seq FROM sqlite_sequence WHERE name "
         "= 'changelog'), 0)",
@@ -447,6 +448,7 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         "DELETE FROM key_value_store WHERE id IN ("
         "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
         "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
+        "'" MSYNC_KEY_PULL_V7_CURSOR "', '" MSYNC_KEY_PULL_V7_MAX "',"
         "'" MSYNC_KEY_PUSH_V6_TAKEN "', '" MSYNC_KEY_SITE_UUID "');"
         "DELETE FROM msync_merged;";
 
@@ -456,7 +458,8 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
     /* a central that was restored has older copies of what it had taken */
     static const char  send_all[] =
         "UPDATE key_value_store SET value_int = 0 WHERE id IN ("
-        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "');";
+        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
+        "'" MSYNC_KEY_PUSH_V7_CURSOR "');";
 
     if (msync_store_exec(store, forget, err) != MSYNC_OK) {
         return MSYNC_ERROR;

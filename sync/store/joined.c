@@ -99,7 +99,7 @@ msync_store_joined_walk(msync_store_t *store, const msync_table_t *child,
     sqlite3_stmt  *stmt;
 
     stmt = joined_statement(store, MSYNC_STMT_JOINED_WALK,
-        "SELECT id, record_id, data, side FROM sync_buffer WHERE id IN ("
+        "SELECT " MSYNC_PENDING_COLUMNS " FROM sync_buffer WHERE id IN ("
         JOINED_IDS ") ORDER BY id", child, parent, after, last, err);
 
     return stmt != NULL

@@ -226,3 +226,32 @@ msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
     return msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
                                conf->interval, err);
 }
+
+
+int
+msync_store_speaks(msync_store_t *store, const char **version,
+    const char **push_cursor, msync_err_t *err)
+{
+    char  *text;
+
+    *version = NULL;
+    *push_cursor = MSYNC_KEY_PUSH_CURSOR;
+
+    if (msync_store_get_string(store, MSYNC_KEY_VERSION, &text, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (text != NULL && strcmp(text, MSYNC_SYNC_V7) == 0) {
+        *version = MSYNC_SYNC_V7;
+        *push_cursor = MSYNC_KEY_PUSH_V7_CURSOR;
+
+    } else if (text != NULL) {
+        *version = MSYNC_SYNC_V5_V6;
+    }
+
+    msync_free(&text);
+
+    return MSYNC_OK;
+}

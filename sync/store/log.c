@@ -14,6 +14,7 @@
 
 #include "store/store_private.h"
 #include "base/clock.h"
+#include "store/kv.h"
 
 /* the order of msync_step_e */
 static const struct {
@@ -23,17 +24,28 @@ static const struct {
     { "prepare_initial", false },
     { "push_v6",         true },
     { "push",            true },
+    { "wait_for_integration", false },
     { "pull_central",    true },
     { "pull_remote",     true },
     { "pull_v6",         true },
+    { "pull",            true },
     { "integration",     true }
 };
 
-#define FIRST_STEP_COLUMN  8       /* behind id … duration_in_seconds */
+#define FIRST_STEP_COLUMN  9       /* behind id … duration_in_seconds */
 
 /* a run that asked central; what only tries failed records does not */
 #define SQL_SUCCESS  "finished_datetime IS NOT NULL AND error_code IS NULL "   \
-                     "AND pull_central_started_datetime IS NOT NULL"
+                     "AND (pull_central_started_datetime IS NOT NULL OR "      \
+                     "pull_started_datetime IS NOT NULL)"
+
+/* what an earlier version has of it */
+#define SQL_FORMER   "WITH sync_log AS (SELECT *, NULL AS sync_version, NULL " \
+                     "AS wait_for_integration_started_datetime, NULL AS "      \
+                     "wait_for_integration_finished_datetime, NULL AS "        \
+                     "pull_started_datetime, NULL AS pull_finished_datetime, " \
+                     "NULL AS pull_progress_total, NULL AS "                   \
+                     "pull_progress_done FROM main.sync_log) "
 
 #define MEASURE      4             /* digits and more are a measure of this
                                       one failure, fewer say what it was */
@@ -45,6 +57,7 @@ static int64_t log_read_time(sqlite3_stmt *stmt, int column);
 static int64_t log_read_count(sqlite3_stmt *stmt, int column);
 static void log_read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry);
 static bool log_is_counted(msync_store_t *store);
+static bool log_knows_v7(msync_store_t *store);
 static int log_read_entries(msync_store_t *store, const char *tail,
     unsigned limit, msync_log_pt each, void *data, msync_log_entry_t *entry,
     msync_err_t *err);
@@ -70,8 +83,8 @@ log_add_columns(sqlite3_str *sql, const char *suffix)
 
     sqlite3_str_appendf(sql, "started_datetime%s, finished_datetime%s, "
                         "error_code%s, error_message%s, "
-                        "duration_in_seconds%s", suffix, suffix, suffix,
-                        suffix, suffix);
+                        "duration_in_seconds%s, sync_version%s", suffix,
+                        suffix, suffix, suffix, suffix, suffix);
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         sqlite3_str_appendf(sql, ", %s_started_datetime%s, "
@@ -161,6 +174,9 @@ log_read_entry(sqlite3_stmt *stmt, msync_log_entry_t *entry)
     text = (const char *) sqlite3_column_text(stmt, 6);
     snprintf(entry->text, sizeof(entry->text), "%s", text ? text : "");
 
+    text = (const char *) sqlite3_column_text(stmt, 8);
+    entry->v7 = text != NULL && strcmp(text, MSYNC_SYNC_V7) == 0;
+
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         step = &entry->steps[i];
         step->started = log_read_time(stmt, column++);
@@ -184,6 +200,13 @@ log_is_counted(msync_store_t *store)
 }
 
 
+static bool
+log_knows_v7(msync_store_t *store)
+{
+    return msync_store_has_column(store, "sync_log", "sync_version");
+}
+
+
 /* reads rows that "tail" selects; each may be NULL, entry the last one */
 
 static int
@@ -196,6 +219,7 @@ log_read_entries(msync_store_t *store, const char *tail, unsigned limit,
     sqlite3_stmt  *stmt;
 
     sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendall(sql, log_knows_v7(store) ? "" : SQL_FORMER);
     sqlite3_str_appendall(sql, log_is_counted(store)
                           ? "SELECT id, repeated, first_started_datetime, "
                           : "SELECT id, 1, NULL, ");
@@ -340,7 +364,7 @@ int
 msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
     msync_err_t *err)
 {
-    int                      i, at = 6;
+    int                      i, at = 7;
     sqlite3_stmt            *stmt;
     const msync_step_log_t  *step;
 
@@ -365,6 +389,9 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
         sqlite3_bind_int64(stmt, 5,
                            (entry->finished - entry->started) / 1000);
     }
+
+    sqlite3_bind_text(stmt, 6, entry->v7 ? MSYNC_SYNC_V7 : MSYNC_SYNC_V5_V6,
+                      -1, SQLITE_STATIC);
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
         step = &entry->steps[i];

@@ -12,10 +12,12 @@
 typedef enum {
     MSYNC_STEP_PREPARE = 0,
     MSYNC_STEP_PUSH_V6,
-    MSYNC_STEP_PUSH,
+    MSYNC_STEP_PUSH,               /* to mSupply central, or by v7 */
+    MSYNC_STEP_WAIT,               /* by v7: central integrates */
     MSYNC_STEP_PULL_CENTRAL,
     MSYNC_STEP_PULL_REMOTE,
     MSYNC_STEP_PULL_V6,
+    MSYNC_STEP_PULL,               /* by v7 */
     MSYNC_STEP_INTEGRATE,
     MSYNC_STEP_MAX
 } msync_step_e;
@@ -37,6 +39,7 @@ typedef struct {
     int64_t           started;
     int64_t           finished;    /* 0: it runs, or was interrupted */
     bool              unwritten;   /* its end is not in the database yet */
+    bool              v7;          /* what it spoke, else v5 and v6 */
     msync_step_log_t  steps[MSYNC_STEP_MAX];
     msync_variant_e   variant;     /* NONE: no error */
     char              text[MSYNC_ERR_TEXT_MAX + 512];  /* with advice */

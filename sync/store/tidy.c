@@ -11,6 +11,8 @@
  */
 
 #include "base/clock.h"
+#include <string.h>
+
 #include "store/store_private.h"
 #include "store/tidy.h"
 
@@ -86,12 +88,16 @@ static int
 tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
     bool *marked, msync_err_t *err)
 {
-    int64_t  legacy = 0, omsupply = 0, last, today = 0;
+    int64_t      legacy = 0, omsupply = 0, v7 = 0, last, today = 0;
+    const char  *version, *cursor;
 
     if (msync_store_get_int(store, MSYNC_KEY_PUSH_CURSOR, &legacy, err)
         != MSYNC_OK
         || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &omsupply,
                                err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_PUSH_V7_CURSOR, &v7, err)
+           != MSYNC_OK
+        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
         || tidy_ask(store, MSYNC_STMT_TIDY_LAST,
                     "SELECT seq FROM sqlite_sequence WHERE name = "
                     "'changelog'", 0, 0, &last, err) != MSYNC_OK
@@ -108,7 +114,8 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
     }
 
     *marked = today != 0;
-    *before = legacy < omsupply ? legacy : omsupply;
+    *before = strcmp(cursor, MSYNC_KEY_PUSH_V7_CURSOR) == 0 ? v7
+              : legacy < omsupply ? legacy : omsupply;
 
     if (last - *before > WAITING_MAX) {
         *until = 0;

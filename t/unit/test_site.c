@@ -58,8 +58,8 @@ static const char *const  dues[] = {
 };
 
 static const char *const  steps[MSYNC_STEP_MAX] = {
-    "prepare", "push v6", "push", "pull central", "pull remote", "pull v6",
-    "integrate"
+    "prepare", "push v6", "push", "wait", "pull central", "pull remote",
+    "pull v6", "pull", "integrate"
 };
 
 static const char  head[] =
@@ -75,17 +75,21 @@ static const char  head[] =
 "\n"
 "## States\n"
 "\n"
-"| state | the page says | a run takes | `isInitialised` | integrates |\n"
-"| --- | --- | --- | --- | --- |\n";
+"| state | the page says | a run takes | by sync v7 | `isInitialised` "
+"| integrates |\n"
+"| --- | --- | --- | --- | --- | --- |\n";
 
 static const char  middle[] =
 "\n"
 "A run for a patient is possible once the site is initialised; where all is\n"
 "to come anew it takes *push v6, push, pull v6* of that patient and\n"
 "*integrate* alone. A retry takes *integrate*, and both pushes where central\n"
-"had refused something. A server that fails ends its own steps; those of the\n"
-"other one go on, the run has failed all the same. A server that was found\n"
-"restored is sent what waits and asked for nothing until `reinitialise`.\n"
+"had refused something. By sync v7 there is nothing to prepare: the state\n"
+"after *prepare* is reached as soon as central has said who the site is, and\n"
+"what central is told is `isInitialising`, the contrary of the column.\n"
+"A server that fails ends its own steps; those of the other one go on, the\n"
+"run has failed all the same. A server that was found restored is sent what\n"
+"waits and asked for nothing until `reinitialise`.\n"
 "\n"
 "## Events\n"
 "\n"
@@ -111,27 +115,40 @@ effect_of(msync_site_state_e state, msync_event_e event,
 }
 
 
+/* in the order that they are taken: pushing comes first */
+
 static void
-print_state(FILE *out, msync_site_state_e state)
+print_steps(FILE *out, const msync_site_t *site, bool v7)
 {
-    int           i, n = 0;
+    int           i, step, n = 0;
     msync_plan_t  plan;
-    msync_site_t  site = { .state = state, .begun = 1 };
 
-    msync_site_plan(&site, MSYNC_DOES_SYNC, &plan);
-    fprintf(out, "| %s | %s | ", msync_store_site_name(state),
-            msync_site_initialisation(&site));
+    msync_site_plan(site, MSYNC_DOES_SYNC, v7, &plan);
+    fputs(" | ", out);
 
-    /* in the order that they are taken: pushing comes first */
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
-        int  step = i == 2 ? MSYNC_STEP_PREPARE : i < 2 ? i + 1 : i;
+        step = i == 2 ? MSYNC_STEP_PREPARE : i < 2 ? i + 1 : i;
 
-        if (state != MSYNC_SITE_NEW
+        if (site->state != MSYNC_SITE_NEW
             && (plan.steps & MSYNC_STEP_BIT(step)))
         {
             fprintf(out, "%s%s", n++ ? ", " : "", steps[step]);
         }
     }
+}
+
+
+static void
+print_state(FILE *out, msync_site_state_e state)
+{
+    msync_plan_t  plan;
+    msync_site_t  site = { .state = state, .begun = 1 };
+
+    fprintf(out, "| %s | %s", msync_store_site_name(state),
+            msync_site_initialisation(&site));
+    print_steps(out, &site, false);
+    print_steps(out, &site, true);
+    msync_site_plan(&site, MSYNC_DOES_SYNC, false, &plan);
 
     fprintf(out, " | %s | %s |\n", state == MSYNC_SITE_NEW ? ""
             : plan.initialised ? "true" : "false",
@@ -292,7 +309,7 @@ what_comes_anew_is_not_over_before_a_run_has_brought_it(void **state)
     EACH_CELL(site, event, latest, effect) {
         if (site.state >= MSYNC_SITE_ANEW && event != MSYNC_EVENT_DONE) {
             assert_true(effect.next.state >= MSYNC_SITE_ANEW);
-            msync_site_plan(&effect.next, MSYNC_DOES_SYNC, &plan);
+            msync_site_plan(&effect.next, MSYNC_DOES_SYNC, false, &plan);
             assert_false(plan.initialised);
         }
     }
@@ -414,7 +431,7 @@ runs_that_kill_their_process_get_smaller(void **state)
     for (death = 0; death < 6; death++) {
         msync_site_event(&site, MSYNC_EVENT_BEGUN, MSYNC_EVENT_DONE, &effect);
         site = effect.next;
-        msync_site_plan(&site, MSYNC_DOES_SYNC, &plan);
+        msync_site_plan(&site, MSYNC_DOES_SYNC, false, &plan);
         assert_true(death < 2 ? plan.smaller == 0 : plan.smaller > before);
         before = plan.smaller;
     }

@@ -1,0 +1,160 @@
+/*
+ * The stores that are active on this site, and what joins a patient to one.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_private.h"
+#include "store/stores.h"
+
+#define UUID  37                   /* with the final NUL */
+
+static int stores_ask(msync_store_t *store, char *sql, const char *patient,
+    msync_store_join_t *join, msync_err_t *err);
+static void stores_make_join_id(const char *patient, msync_store_join_t *join);
+
+
+int
+msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
+    msync_err_t *err)
+{
+    char                 *sql;
+    int64_t               site = -1;
+    sqlite3_stmt         *stmt = store->stmts[MSYNC_STMT_STORE_IS_OURS];
+    const msync_table_t  *stores = msync_catalogue_find(store->catalogue,
+                                                        "store");
+
+    *ours = false;
+
+    if (id == NULL || stores == NULL) {
+        return MSYNC_OK;
+    }
+
+    if (stmt == NULL) {
+        sql = sqlite3_mprintf("SELECT 1 FROM \"%w\" AS s WHERE s.\"ID\" = "
+                              "?1 AND s.\"sync_id_remote_site\" = ?2",
+                              stores->sql);
+        stmt = sql ? msync_store_stmt(store, MSYNC_STMT_STORE_IS_OURS, sql,
+                                      err) : NULL;
+        sqlite3_free(sql);
+    }
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, site);
+
+    return msync_store_found(store, stmt, ours, "looking for a store", err);
+}
+
+
+int
+msync_store_patient_join(msync_store_t *store, const char *patient,
+    msync_store_join_t *join, msync_err_t *err)
+{
+    char                 *sql;
+    const msync_table_t  *stores, *joins;
+
+    memset(join, 0, sizeof(msync_store_join_t));
+
+    stores = msync_catalogue_find(store->catalogue, "store");
+    joins = msync_catalogue_find(store->catalogue, "name_store_join");
+
+    if (stores != NULL && joins != NULL) {
+        sql = sqlite3_mprintf("SELECT s.\"ID\", j.\"ID\" FROM \"%w\" AS s "
+                              "LEFT JOIN \"%w\" AS j ON j.\"store_ID\" = "
+                              "s.\"ID\" AND j.\"name_ID\" = ?2 WHERE "
+                              "s.\"sync_id_remote_site\" = ?1 ORDER BY "
+                              "j.\"ID\" IS NULL, s.\"ID\", j.\"ID\" LIMIT 1",
+                              stores->sql, joins->sql);
+
+        if (stores_ask(store, sql, patient, join, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    if (join->store == NULL) {
+        return msync_err_set(err, MSYNC_ERR_SITE_HAS_NO_STORE,
+                             "no store is active on this site");
+    }
+
+    if (join->id == NULL) {
+        stores_make_join_id(patient, join);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* frees the statement's text */
+
+static int
+stores_ask(msync_store_t *store, char *sql, const char *patient,
+    msync_store_join_t *join, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    int64_t        site = -1;
+    const char    *id;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare_own(store, sql, err);
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK)
+    {
+        sqlite3_finalize(stmt);
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    sqlite3_bind_text(stmt, 2, patient, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        id = (const char *) sqlite3_column_text(stmt, 0);
+        join->store = id ? msync_strdup(id) : NULL;
+        id = (const char *) sqlite3_column_text(stmt, 1);
+        join->id = id ? msync_strdup(id) : NULL;
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, "looking for a store", err);
+    }
+
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+
+/* a UUID made of both, version 8 of RFC 9562 */
+
+static void
+stores_make_join_id(const char *patient, msync_store_join_t *join)
+{
+    char    hex[MSYNC_SHA256_HEX + 1], id[UUID], *both;
+    size_t  length;
+
+    length = strlen(patient) + strlen(join->store) + 2;
+    both = msync_alloc(length);
+    (void) snprintf(both, length, "%s %s", patient, join->store);
+    msync_conf_hash_password(both, length - 1, hex);
+    msync_free(&both);
+
+    (void) snprintf(id, sizeof(id), "%.8s-%.4s-8%.3s-8%.3s-%.12s", hex,
+                    hex + 8, hex + 12, hex + 15, hex + 18);
+    join->id = msync_strdup(id);
+}
+
+
+void
+msync_store_join_clear(msync_store_join_t *join)
+{
+    msync_free(&join->store);
+    msync_free(&join->id);
+}

@@ -1,0 +1,187 @@
+# A site of v5 and v6 becomes one of v7 when mSupply central says that it may:
+# whatever that answers, the site works as before; nothing is lost between the
+# two, nothing comes twice, and a database of before is recognised.
+
+use strict;
+use warnings;
+
+use File::Copy qw(copy);
+use Msync::Test qw(decode_json site_path sqlite stage_dir start_central
+    write_private);
+use Test::More;
+
+use constant PASSWORD => 'correct horse battery';
+
+write_private('password', PASSWORD . "\n");
+
+my $central = start_central(password => PASSWORD, records => 600,
+                            'central-version' => 3);
+my $database = site_path('clinic.sqlite');
+my $before = site_path('before.sqlite');
+my $seen = 0;
+
+what_knows_no_v7_is_not_asked();
+whatever_is_answered_the_site_works_as_before();
+an_answer_that_was_lost_is_asked_for_again();
+the_upgrade_takes_what_waits_along();
+the_address_of_before_leads_to_v7();
+a_database_of_before_is_recognised();
+
+done_testing();
+
+
+sub msync {
+    my (@arguments) = @_;
+
+    my ($out, $err) = map { stage_dir() . "/said-$_" } qw(out err);
+
+    system(join(' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC}, '--database',
+                $database, @arguments) . " >$out 2>$err");
+
+    return $? >> 8;
+}
+
+# One run with the address that was typed, or with the saved one.
+sub run {
+    my ($url) = @_;
+
+    return msync('--url', $url // $central->url, '--username', 'Clinic 7',
+                 '--password-file', site_path('password'), 'sync');
+}
+
+sub failure {
+    return sqlite($database, 'SELECT error_code || \' \' || error_message FROM '
+                  . 'sync_log ORDER BY id DESC LIMIT 1');
+}
+
+sub kept {
+    my ($key, $column) = @_;
+
+    $column //= 'value_int';
+    return sqlite($database, "SELECT $column FROM key_value_store WHERE id = "
+                  . "'$key'");
+}
+
+sub asked {
+    my @requests = @{ $central->state->{requests} };
+    my @new = @requests[$seen .. $#requests];
+
+    $seen = @requests;
+    return join ' ', map { $_->{path} =~ m{([^/]+)$} } @new;
+}
+
+sub copy_database {
+    my ($from, $to) = @_;
+
+    sqlite($from, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    unlink map { "$to$_" } '', '-wal', '-shm';
+    copy($from, $to) or die "copy: $!\n";
+}
+
+
+sub what_knows_no_v7_is_not_asked {
+    $central->config(sync_version => undef);
+    is(run(), 0, 'a first sync by v5 and v6');
+    is(run(), 0, 'and another one');
+    unlike(asked(), qr/v7/, 'nobody is asked for v7');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+       'it speaks v5 and v6');
+}
+
+
+sub whatever_is_answered_the_site_works_as_before {
+    $central->config(sync_version => '');
+
+    for my $answer ('stores_not_migrated', 'site_save_error', 404, 500) {
+        $central->config(upgrade => $answer);
+        is(run(), 0, "$answer: the run goes well");
+        is(scalar(() = asked() =~ /v7_url_and_upgrade/g), 1,
+           "$answer: and has asked once");
+        is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+           "$answer: it speaks v5 and v6");
+    }
+
+    $central->config(upgrade => 200, v7_url => 'ftp://nowhere');
+    is(run(), 0, 'an address that is none: the run goes well');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+       'and nothing is changed');
+    $central->config(v7_url => undef, sync_version => '');
+    asked();
+}
+
+
+# from the answer on mSupply central has the site as one of v7
+sub an_answer_that_was_lost_is_asked_for_again {
+    copy_database($database, $before);
+    sqlite($before, "DELETE FROM key_value_store WHERE id = 'MSYNC_UPGRADE'");
+    $central->fault(kind => 'drop_after', api => 'v5',
+                    path => 'v7_url_and_upgrade', times => 9);
+    is(run(), 0, 'a run whose question for v7 is lost goes well');
+    $central->clear_faults;
+    is($central->state->{v7}{site}, 'V5V6',
+       'Open mSupply central knows nothing');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+       'it speaks v5 and v6');
+    asked();
+}
+
+
+sub the_upgrade_takes_what_waits_along {
+    my $line = sqlite($database, 'SELECT ID FROM item_line LIMIT 1');
+    my $rows = sqlite($database, 'SELECT count(*) FROM transact');
+
+    sqlite($database, "UPDATE item_line SET batch = 'BEFORE'");
+    $central->change(channel => 'v7', tableName => 'Unit', recordId => 'u7',
+                     action => 'upsert', recordData => { id => 'u7',
+                     name => 'seven', description => undef, index => 7,
+                     is_active => \1 });
+
+    is(run(), 0, 'the run goes on by v7');
+    is(asked(), 'site v7_url_and_upgrade get_token site_status push '
+       . 'site_status pull', 'asks again, and pulls once');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'it speaks v7');
+    is(kept('SETTINGS_SYNC_URL', 'value_string'), $central->v7_url,
+       'at the address that mSupply central has told');
+
+    is($central->rows('StockLine')->{$line}{batch}, 'BEFORE',
+       'what waited went by v7');
+    is(sqlite($database, "SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
+       'what came meanwhile is here');
+    is(sqlite($database, 'SELECT count(*) FROM transact'), $rows,
+       'and nothing has changed that did not');
+    cmp_ok(sqlite($database, 'SELECT pull_progress_total FROM sync_log ORDER '
+                  . 'BY id DESC LIMIT 1'), '<',
+           $central->state->{latest}{v6} / 4, 'not everything came anew');
+    is_deeply($central->state->{violations}, [], 'by the protocol');
+    is_deeply($central->state->{v7}{lost}, [], 'and nothing is lost there');
+}
+
+
+sub the_address_of_before_leads_to_v7 {
+    is(run(), 0, 'a run with the address that was typed before');
+    is(asked(), 'site_status push pull', 'speaks v7 where that is');
+    is(run($central->v7_url), 0, 'and one with the new address');
+    is(asked(), 'site_status push pull', 'does the same');
+}
+
+
+sub a_database_of_before_is_recognised {
+    copy_database($before, $database);
+
+    is(run(), 1, 'a database that was put back from before the upgrade');
+    like(failure(), qr/^SITE_ALREADY_UPGRADED .*knows nothing/, 'is told so');
+    is(asked(), 'site', 'and changes nothing');
+
+    is(msync('--yes', 'reinitialise'), 0, 'reinitialise');
+    is(run(), 1, 'a run');
+    like(failure(), qr/^TOKEN_ALREADY_ALLOCATED /, 'lacks the token');
+
+    $central->config(v7_token => undef);
+    is(run(), 0, 'when an administrator has cleared it all comes anew');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'by v7');
+    is(sqlite($database, "SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
+       'with what had come since');
+    is(sqlite($database, 'SELECT group_concat(DISTINCT batch) FROM item_line '
+              . "WHERE batch = 'BEFORE'"), 'BEFORE',
+       'also what this site had made since');
+}
