@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "catalogue/encode_private.h"
 #include "catalogue/moment.h"
@@ -44,6 +45,10 @@ static void place_get_product(const msync_row_t *row,
     const msync_v7_place_t *place, msync_value_t *value);
 static void place_get_property(msync_row_t *row,
     const msync_v7_place_t *place, msync_value_t *value);
+static void place_get_unix(msync_row_t *row, msync_value_t *value);
+static bool place_is_none(const msync_v7_place_t *place,
+    const msync_value_t *value);
+static bool place_is_among(char *const *words, const msync_value_t *value);
 static bool place_number(const msync_value_t *value, double *number);
 static bool place_is_empty(const msync_value_t *value);
 
@@ -78,7 +83,8 @@ msync_v7_get(msync_row_t *row, const msync_v7_field_t *field,
         place = &field->places[i];
 
         if (!place->derived && msync_v7_holds(row, place->when, place->nwhen)
-            && place_get(row, place, value))
+            && place_get(row, place, value)
+            && (!place->known || place_is_among(field->field.words, value)))
         {
             return true;
         }
@@ -96,27 +102,41 @@ msync_v7_holds(const msync_row_t *row, const msync_v7_when_t *when, size_t n)
     msync_value_t   value;
 
     for (i = 0; i < n; i++) {
-        if (when[i].lookup.table != NULL) {
-            if (!msync_v7_look_up(row, &when[i].lookup, &value)) {
-                return false;
-            }
-
-        } else if (when[i].column == MSYNC_V7_NO_COLUMN) {
-            return false;
-
-        } else {
+        if (when[i].column != MSYNC_V7_NO_COLUMN) {
             value = row->values[when[i].column];
+
+        } else if (!msync_v7_look_up(row, &when[i].lookup, &value)) {
+            return false;
         }
 
-        if (msync_catalogue_word((const char *const *) when[i].among,
-                                 value.kind == MSYNC_VALUE_TEXT ? value.text
-                                                                : "") < 0)
-        {
+        if (!place_is_among(when[i].among, &value)) {
             return false;
         }
     }
 
     return true;
+}
+
+
+/* servers and applications write words in any case */
+
+static bool
+place_is_among(char *const *words, const msync_value_t *value)
+{
+    size_t       i;
+    const char  *text = value->kind == MSYNC_VALUE_TEXT ? value->text : "";
+
+    if (words == NULL) {
+        return !place_is_empty(value);
+    }
+
+    for (i = 0; words[i] != NULL; i++) {
+        if (strcasecmp(words[i], text) == 0) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -434,11 +454,15 @@ place_get(msync_row_t *row, const msync_v7_place_t *place,
         place_get_product(row, place, value);
         break;
 
+    case MSYNC_V7_UNIX:
+        place_get_unix(row, value);
+        break;
+
     default:
         break;
     }
 
-    if (place->empty && place_is_empty(value)) {
+    if (place_is_none(place, value)) {
         value->kind = MSYNC_VALUE_NULL;
     }
 
@@ -455,7 +479,11 @@ place_get_word(const msync_v7_place_t *place, msync_value_t *value)
     for (i = 0; i < place->nwords; i++) {
         word = &place->words[i];
 
-        if (msync_v7_equal(&word->here, value)) {
+        if (msync_v7_equal(&word->here, value)
+            || (value->kind == MSYNC_VALUE_TEXT
+                && word->here.kind == MSYNC_VALUE_TEXT
+                && strcasecmp(word->here.text, value->text) == 0))
+        {
             value->kind = word->there ? MSYNC_VALUE_TEXT : MSYNC_VALUE_NULL;
             value->text = word->there;
             value->length = word->there ? strlen(word->there) : 0;
@@ -532,6 +560,47 @@ place_get_product(const msync_row_t *row, const msync_v7_place_t *place,
     value->kind = MSYNC_VALUE_REAL;
     value->real = round(one * other * (1 + tax / 100) * PLACE_NOISE)
                   / PLACE_NOISE;
+}
+
+
+/* 0 is none */
+
+static void
+place_get_unix(msync_row_t *row, msync_value_t *value)
+{
+    char             text[MSYNC_MOMENT_MAX];
+    double           seconds;
+    msync_moment_t   moment;
+
+    if (place_number(value, &seconds) && seconds != 0
+        && msync_moment_read_number(&moment, seconds, MSYNC_MOMENT_DATETIME))
+    {
+        value->kind = MSYNC_VALUE_TEXT;
+        value->length = msync_moment_put_datetime(&moment, text);
+        value->text = msync_row_text(row, text, value->length);
+
+    } else {
+        value->kind = MSYNC_VALUE_NULL;
+    }
+}
+
+
+/* what stands for nothing in a column */
+
+static bool
+place_is_none(const msync_v7_place_t *place, const msync_value_t *value)
+{
+    double  number;
+
+    if (place->empty && place_is_empty(value)) {
+        return true;
+    }
+
+    return place->none != NULL
+           && (value->kind == MSYNC_VALUE_TEXT
+               ? strcmp(value->text, place->none) == 0
+               : place_number(value, &number)
+                 && number == strtod(place->none, NULL));
 }
 
 

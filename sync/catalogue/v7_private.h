@@ -23,7 +23,8 @@ typedef enum {
     MSYNC_V7_ABSENT,             /* true where there is none */
     MSYNC_V7_FACTOR,             /* a multiple */
     MSYNC_V7_BEFORE,             /* the text before another one */
-    MSYNC_V7_PRODUCT             /* of two columns, with a tax on it */
+    MSYNC_V7_PRODUCT,            /* of two columns, with a tax on it */
+    MSYNC_V7_UNIX                /* seconds since 1970 */
 } msync_v7_kind_e;
 
 /* a value of another row: the field "take" of the row of "table" whose field
@@ -35,11 +36,12 @@ typedef struct {
     size_t                of;
 } msync_v7_lookup_t;
 
-/* holds where the column, or what is looked up, has one of the words */
+/* holds where the column, or what is looked up, has one of the words; without
+ * words, where there is something */
 typedef struct {
     size_t              column;
     msync_v7_lookup_t   lookup;
-    char              **among;       /* owned, NULL-terminated */
+    char              **among;       /* owned, NULL-terminated; NULL: any */
 } msync_v7_when_t;
 
 typedef struct {
@@ -58,6 +60,9 @@ typedef struct {
                                         before; the word for any other one */
     double            factor;
     bool              empty;         /* "" stands for null */
+    bool              known;         /* … and so does a word that v7 does not
+                                        have */
+    char             *none;          /* owned, … and so does this */
     bool              read_only;     /* only looked at when a row goes out */
     bool              derived;       /* only written when a record comes */
     msync_v7_word_t  *words;         /* owned */

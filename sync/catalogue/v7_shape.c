@@ -226,7 +226,10 @@ shape_read_when(const shape_reader_t *reader, const cJSON *json,
     size_t        n = 0;
     const cJSON  *word, *words = shape_get(json, "among");
 
-    when->among = msync_calloc(cJSON_GetArraySize(words) + 1, sizeof(char *));
+    if (words != NULL) {
+        when->among = msync_calloc(cJSON_GetArraySize(words) + 1,
+                                   sizeof(char *));
+    }
 
     cJSON_ArrayForEach(word, words) {
         when->among[n++] = msync_strdup(cJSON_GetStringValue(word));
@@ -317,7 +320,8 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
         { "absent",   MSYNC_V7_ABSENT,   false },
         { "factor",   MSYNC_V7_FACTOR,   false },
         { "before",   MSYNC_V7_BEFORE,   false },
-        { "product",  MSYNC_V7_PRODUCT,  true }
+        { "product",  MSYNC_V7_PRODUCT,  true },
+        { "unix",     MSYNC_V7_UNIX,     false }
     };
 
     for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -351,6 +355,9 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
     }
 
     place->empty = msync_catalogue_bool(json, "empty");
+    place->known = msync_catalogue_bool(json, "known");
+    place->none = msync_catalogue_string(json, "none")
+                  ? msync_strdup(msync_catalogue_string(json, "none")) : NULL;
     place->read_only = msync_catalogue_bool(json, "read_only");
     place->derived = msync_catalogue_bool(json, "derived");
 
@@ -443,7 +450,8 @@ shape_read_field(const shape_reader_t *reader, const cJSON *json,
                    && (field->places[0].kind == MSYNC_V7_PLAIN
                        || field->places[0].kind == MSYNC_V7_NEGATED
                        || field->places[0].kind == MSYNC_V7_PROPERTY)
-                   && !field->places[0].empty;
+                   && !field->places[0].empty && !field->places[0].known
+                   && field->places[0].none == NULL;
 
     return MSYNC_OK;
 }
@@ -611,6 +619,7 @@ shape_clear_field(msync_v7_field_t *field)
         free(place->when);
         free(place->words);
         free(place->text);
+        free(place->none);
     }
 
     msync_field_clear(&field->field);

@@ -135,6 +135,26 @@ an_invoice_of_an_application_for_v6_goes_out_by_v7(void **state)
     assert_sent("transact", "T", "name_store_id", "\"X\"");
     assert_sent("transact", "T", "charges_local_currency", "0");
 
+    /* of a store that sends it, it is on its way */
+    site_sql(site, "UPDATE transact SET type = 'si', status = 'nw'");
+    assert_sent("transact", "T", "status", "\"SHIPPED\"");
+    assert_sent("transact", "T", "shipped_datetime",
+                "\"2026-05-01T08:00:00\"");
+    site_sql(site, "UPDATE transact SET name_ID = 'P'");
+    assert_sent("transact", "T", "status", "\"NEW\"");
+    site_sql(site, "UPDATE transact SET name_ID = 'M', type = 'ci', status = "
+             "'cn'");
+
+    /* of the name for inventory, too */
+    site_sql(site, "UPDATE name SET code = 'invad' WHERE ID = 'M'; UPDATE "
+             "transact SET type = 'sc', status = 'cn'");
+    assert_sent("transact", "T", "type", "\"INVENTORY_REDUCTION\"");
+    assert_sent("transact", "T", "status", "\"VERIFIED\"");
+    assert_sent("transact", "T", "verified_datetime",
+                "\"2026-05-02T09:00:00\"");
+    site_sql(site, "UPDATE name SET code = 'T' WHERE ID = 'M'; UPDATE "
+             "transact SET type = 'ci', status = 'cn'");
+
     /* what the application says itself counts */
     site_sql(site, "UPDATE transact SET om_status = 'DELIVERED', type = 'si', "
              "om_type = 'INBOUND_SHIPMENT'");
@@ -162,6 +182,11 @@ a_line_has_what_its_item_and_its_price_say(void **state)
     assert_sent("trans_line", "L", "total_before_tax", "35");
     assert_sent("trans_line", "L", "total_after_tax", "38.5");
     assert_sent("trans_line", "L", "type", "\"StockOut\"");
+
+    site_sql(site, "UPDATE name SET supplier = 1 WHERE ID = 'M'; INSERT INTO "
+             "name_store_join (ID, name_ID, store_ID, om_name_is_supplier) "
+             "VALUES ('J', 'M', 'S', 0)");
+    assert_sent("name_store_join", "J", "name_is_supplier", "true");
 }
 
 
