@@ -29,6 +29,14 @@ redirects();
 cookies();
 a_name_for_everything();
 
+records_of_v7();
+numbers_of_v7($_) for '9223372036854775807', '-1', '1e400', '"1"', 'null',
+    '18446744073709551617';
+a_pull_of_v7_without_an_end();
+a_token_that_is_none($_) for tokens();
+an_error_that_is_none($_) for errors();
+no_secret_in_any_header();
+
 done_testing();
 
 
@@ -435,5 +443,210 @@ sub a_name_for_everything {
     is($status & 127, 0, 'SQL as the name of the site: no crash');
     unlike($said, qr/\e/, 'no terminal sequence is shown');
     nothing_is_damaged('names');
+    return;
+}
+
+
+# ---- API v7 -----------------------------------------------------------------
+
+sub v7_record {
+    my ($cursor, $table, $id, $data, %more) = @_;
+
+    return sprintf '{"cursor":%s,"tableName":%s,"recordId":%s,"action":"%s",'
+        . '"data":%s,"storeId":%s,"transferStoreId":null,"patientId":null}',
+        $cursor, quote($table), quote($id), $more{action} // 'Upsert', $data,
+        $more{store} // 'null';
+}
+
+sub v7_unit {
+    my ($id, $name) = @_;
+
+    return sprintf '{"id":"%s","name":"%s","description":null,"index":1,'
+        . '"is_active":true}', $id, $name;
+}
+
+# a batch as text: no encoder writes these
+sub v7_batch {
+    my ($end, @records) = @_;
+
+    return qq({"Ok":{"siteId":10,"lastCursorInBatch":$end,"remaining":0,)
+        . qq("maxCursor":$end,"records":[) . join(',', @records) . ']}}';
+}
+
+# pull brings these once
+sub v7_central_with {
+    my ($batch) = @_;
+
+    return Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return $path =~ m{/pull$} && !$call ? [200, {}, $batch] : undef;
+    }, 'v7');
+}
+
+
+sub records_of_v7 {
+    my $n = 1;
+    my $huge = 'i' x (1 << 20);
+    my $deep = '[' x 400 . ']' x 400;
+    my $merge = '{"id":"m","to_store_id":null,"from_store_id":null,"body":%s,'
+        . '"created_datetime":"2026-02-03T04:05:06","status":"New","type":'
+        . '"Merge","error_message":null}';
+
+    my @records = (
+        v7_record($n++, 'Unit', 'first', v7_unit('first', 'jar')),
+        (map { v7_record($n++, $_, 'id', '{"id":1}') } 'sqlite_master',
+            'sync_log', $SQL, 'unit', '"unit"', q(), "Unit\0",
+            'SyncMessage; DROP TABLE unit'),
+        (map { v7_record($n++, 'Unit', "action $_", v7_unit('x', 'y'),
+                         action => $_) } 'Merge', 'UPSERT', $SQL, q()),
+        v7_record($n++, 'Unit', $SQL, v7_unit($SQL, $SQL)),
+        v7_record($n++, 'Unit', $huge, v7_unit($huge, 'jar')),
+        v7_record($n++, 'Unit', 'deep', qq({"id":"deep","name":$deep})),
+        v7_record($n++, 'Unit', 'store', v7_unit('store', 'jar'),
+                  store => '{"a":[1]}'),
+        v7_record($n++, 'Unit', 'none', 'null'),
+        v7_record($n++, 'Unit', 'array', '[1]'),
+        v7_record($n++, 'Unit', 'other', v7_unit('not this', 'jar')),
+        v7_record($n++, 'Unit', 'nul', '{"id":"nul","name":"a\\u0000b",'
+                  . '"description":null,"index":1,"is_active":true}'),
+        (map { v7_record($n++, 'SyncMessage', 'm', sprintf $merge, quote($_)) }
+            '{"tableName":"Item","mergeIdToKeep":"a"', $SQL, 'null', '[]',
+            qq({"tableName":"$SQL","mergeIdToKeep":"a","mergeIdToDelete":"b"}),
+            qq({"tableName":"Item","mergeIdToKeep":"$huge",)
+                . '"mergeIdToDelete":"b"}',
+            '{"tableName":"Unit","mergeIdToKeep":1,"mergeIdToDelete":[]}'),
+        'null', '[]', '"record"', '{}',
+        v7_record($n++, 'Unit', 'last', v7_unit('last', 'jar')),
+    );
+
+    my ($status, $said) = sync_with(v7_central_with(v7_batch($n, @records)));
+
+    is($status, 0, 'odd records of v7: the run ends well') or diag($said);
+    is(query("SELECT count(*) FROM unit WHERE ID IN ('first', 'last')"), 2,
+       'what is sound beside them has landed');
+    is(query(q(SELECT units FROM unit WHERE ID LIKE '%DROP%')), $SQL,
+       'SQL is a text like others');
+    is(query('SELECT max(length(ID)) <= 1024 FROM unit'), 1,
+       'no id of a megabyte is a key');
+    is(query('SELECT count(*) FROM sync_buffer WHERE integration_error IS '
+             . 'NULL'), 0, 'what could not land says why');
+    is(query('SELECT count(*) FROM unit WHERE '
+        . "instr(CAST(units AS BLOB), x'00') > 0"), 0, 'no NUL is in a row');
+    nothing_is_damaged('odd records of v7');
+    return;
+}
+
+
+sub numbers_of_v7 {
+    my ($number) = @_;
+
+    my $answers = 0;
+    my $central = Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return if $path !~ m{/pull$};
+        return [200, {}, qq({"Ok":{"siteId":$number,"lastCursorInBatch":)
+            . qq($number,"remaining":$number,"maxCursor":$number,"records":[)
+            . ($call ? q() : v7_record($number, 'Unit', 'u',
+                                       v7_unit('u', 'jar'))) . ']}}'];
+    }, 'v7');
+
+    my ($status, $said) = sync_with($central);
+
+    cmp_ok($status >> 8, '<=', 1, "v7, a cursor of $number: no crash")
+        or diag($said);
+    is($status & 127, 0, '… nor signal');
+    like($said, qr/[A-Z_]{4,}: \S/, '… and words') if $status != 0;
+    cmp_ok(scalar(my @asked = $central->requests), '<', 60, '… nor no end');
+    is(query('PRAGMA integrity_check'), 'ok', '… nor damage');
+    return;
+}
+
+
+# more is promised, and the same comes for ever
+sub a_pull_of_v7_without_an_end {
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] !~ m{/pull$} ? undef : [200, {},
+            '{"Ok":{"siteId":10,"lastCursorInBatch":1,"remaining":5,'
+            . '"maxCursor":6,"records":['
+            . v7_record(1, 'Unit', 'u', v7_unit('u', 'jar')) . ']}}'];
+    }, 'v7');
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, 'a pull that makes no progress ends');
+    like($said, qr/INVALID_RESPONSE: \S/, '… with words');
+    return;
+}
+
+
+# [name, JSON of the token]
+sub tokens {
+    return (
+        ['a header of its own', '"x\\r\\nX-Injected: 1"'],
+        ['a megabyte', '"' . 'x' x 1_048_576 . '"'],
+        ['nothing', '""'], ['null', 'null'], ['a number', '7'],
+        ['an object', '{"a":1}'], ['a NUL', '"a\\u0000b"'],
+        ['a terminal sequence', '"\\u001b[2J"'],
+    );
+}
+
+sub a_token_that_is_none {
+    my ($case) = @_;
+    my ($name, $token) = @$case;
+
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] !~ /get_token/ ? undef
+            : [200, {}, qq({"Ok":{"token":$token,"siteId":7,)
+                        . '"centralSiteId":10}}'];
+    }, 'v7');
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, "a token that is $name: the run fails");
+    like($said, qr/[A-Z_]{4,}: \S/, '… with words');
+    unlike($said, qr/\e/, '… in plain text');
+    is(scalar(grep { $_->{head} =~ /X-Injected|^Authorization: Bearer/mi }
+              $central->requests), 0, '… and it is never sent');
+    return;
+}
+
+
+sub errors {
+    return ('{"Err":"SomethingNew"}', '{"Err":{"SomethingNew":[1,{"a":2}]}}',
+        '{"Err":null}', '{"Err":[]}', '{}', '[]', '7', '{"Ok":null}',
+        '{"Ok":[]}', '{"Err":{"Other":"\\u001b[2J\\nmsync: [emerg] forged"}}',
+        '{"Err":{"SyncVersionMismatch":{"central":"3","remote":7}}}',
+        '{"Ok":{},"Err":"TokenNotFound"}');
+}
+
+sub an_error_that_is_none {
+    my ($body) = @_;
+
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] =~ m{/pull$} ? [200, {}, $body] : undef;
+    }, 'v7');
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, "$body: the run fails");
+    like($said, qr/[A-Z_]{4,}: \S/, '… with words');
+    unlike($said, qr/\e|^msync: \[emerg\] forged/m, '… of its own');
+    cmp_ok(scalar(my @asked = $central->requests), '<', 30, '… and an end');
+    return;
+}
+
+
+# the token goes to v7 alone, and nothing of it is shown
+sub no_secret_in_any_header {
+    my $central = Msync::Hostile->start(sub { return }, 'v7');
+    my ($status, $said) = sync_with($central);
+
+    is($status, 0, 'an empty central of v7: the run ends well')
+        or diag($said);
+    unlike($said, qr/a-token/, 'the token is said nowhere');
+    is(scalar(grep { $_->{path} !~ /sync_v7/ && $_->{head} =~ /a-token/ }
+              $central->requests), 0, 'and goes nowhere else');
+    is(scalar(grep { $_->{head} =~ /\Q${\PASSWORD}\E/
+                     || $_->{body} =~ /\Q${\PASSWORD}\E/ }
+              $central->requests), 0, 'nor does the password');
     return;
 }

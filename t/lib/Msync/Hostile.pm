@@ -6,7 +6,8 @@ package Msync::Hostile;
 #
 # The code gets the method, the path with its query and a counter of calls of
 # that path, and returns [status, {header => value}, body] or octets of its
-# own, head included; undef: the sound answer of an empty central.
+# own, head included; undef: the sound answer of an empty central, of v5 and v6,
+# or of v7 where that is asked for.
 #
 # What was asked is kept, headers included.
 
@@ -23,7 +24,7 @@ my $Count = 0;
 
 
 sub start {
-    my ($class, $code) = @_;
+    my ($class, $code, $speaks) = @_;
 
     my $listener = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1', Listen => 64, ReuseAddr => 1,
@@ -32,6 +33,7 @@ sub start {
     my $self = bless {
         owner => $$,
         port  => $listener->sockport,
+        v7    => ($speaks // '') eq 'v7',
         log   => stage_dir() . '/hostile-' . ++$Count,
     }, $class;
 
@@ -96,7 +98,8 @@ sub _talk {
                                    head => $head, body => $body }), "\n";
         close $log or die "$self->{log}: $!\n";
 
-        my $answer = $code->($method, $path, $before) // $self->_sound($path);
+        my $answer = $code->($method, $path, $before)
+            // ($self->{v7} ? _sound_v7($path, $head) : $self->_sound($path));
 
         print {$peer} ref $answer ? _octets(@$answer) : $answer or last;
         $peer->flush or last;
@@ -169,6 +172,28 @@ sub _sound {
         : {};
 
     return [200, {}, encode_json($answer)];
+}
+
+
+# the same of one of 3.0, which has its application at all other places
+sub _sound_v7 {
+    my ($path, $head) = @_;
+
+    return [200, { 'Content-Type' => 'text/html' }, '<!doctype html>']
+        if $path !~ m{/central/sync_v7/};
+
+    my %batch = (siteId => 10, lastCursorInBatch => 0, remaining => 0,
+                 maxCursor => 0, records => []);
+    my $ok = $path =~ /get_token/ ? { token => 'a-token', siteId => 7,
+                                      centralSiteId => 10 }
+        : $path =~ /site_status/ ? { siteId => 7, centralSiteId => 10 }
+        : $path =~ /push/ ? 0
+        : $path =~ /patient_search/ ? [] : \%batch;
+
+    return [200, {}, encode_json(
+        $head =~ /^Authorization: Bearer/mi || $path =~ /get_token/
+            ? { Ok => $ok } : { Err => { MissingAuthHeader =>
+                'missing or incorrect Authorization header' } })];
 }
 
 
