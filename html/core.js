@@ -663,83 +663,22 @@ export class MsyncElement extends HTMLElement {
 }
 
 
-/**
- * The `i` with the full text of an error.  A press opens and closes it; what
- * else it can do (hover, keys, copying) is loaded when somebody comes near.
- */
-export function details(texts, text) {
-  const pop = h('div', { class: 'pop', hidden: true }, h('pre', { tabindex: 0, dir: 'auto' }, text));
-  const button = h('button', { type: 'button', class: 'why-button', 'aria-expanded': 'false',
-    'aria-label': texts.t('details') }, icon('info'));
-  const box = h('span', { class: 'details' }, button, pop);
-  const stop = new AbortController();
-  const on = (type, listener, once) => box.addEventListener(type, listener, { once, signal: stop.signal });
-  let known = null;
-  const near = () => {
-    known ??= Promise.all([load('./parts.js'), texts.more()]).then(([{ enliven }]) => {
-      stop.abort();
-      enliven({ box, button, pop, texts, text });
-    });
-  };
-
-  on('pointerenter', near, true);
-  on('focusin', near, true);
-  on('click', (event) => {
-    if (event.composedPath().includes(button)) {
-      near();
-      pop.hidden = !pop.hidden;
-      button.setAttribute('aria-expanded', !pop.hidden);
-    }
-  });
-  return box;
-}
-
-
 /** A box with an icon and a sentence. */
 export function notice(kind, sign, title, text, ...more) {
   return h('div', { class: `notice ${kind}` }, icon(sign),
     h('div', {}, h('strong', {}, title), text ? h('p', {}, text) : null), ...more);
 }
 
-/** An error of a run or of a request, with its advice and its details. */
-export function errorNotice(texts, error) {
-  const [sentence, advice] = texts.explain(error);
-  const calm = error.variant === 'CANCELLED';
-  const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
-
-  if (error.fullError) {
-    box.append(details(texts, error.fullError));
-  }
-  return box;
-}
-
-/** The same for an answer that is not ok. */
-export function answerNotice(texts, { status, login, data: { error } }) {
-  return login ? loginNotice(texts)
-    : status === 0 ? notice('grey', 'cloudOff', texts.t('offline'))
-    : errorNotice(texts, error?.variant ? error
-      : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
-}
-
 /** Where somebody was who goes to sign in, kept for a while. */
 const BACK = 'msync back';
 
-/** Asks for a login by the page's own address: whatever keeps it shows its form there, and leads back. */
-export function loginNotice(texts) {
-  const link = h('a', { href: location.href, target: '_top', click: (event) => {
-    const tab = link.getRootNode().querySelector('[role=tab][aria-selected=true]');
-    try {
-      sessionStorage.setItem(BACK, `${Date.now()} ${tab?.id ?? ''}`);
-    } catch {
-      /* no storage: comes back to the beginning */
-    }
-    if (top === window) {
-      event.preventDefault();    /* an address with a # would only scroll */
-      location.reload();
-    }
-  } }, texts.t('login'));
-
-  return notice('calm', 'lock', texts.t('login.ended'), texts.t('login.text'), link);
+/** Somebody goes to sign in from `tab`. */
+export function goToLogin(tab) {
+  try {
+    sessionStorage.setItem(BACK, `${Date.now()} ${tab ?? ''}`);
+  } catch {
+    /* no storage: comes back to the beginning */
+  }
 }
 
 /** Who comes back from there within ten minutes: "tab-history" or the like, once. */

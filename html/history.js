@@ -1,6 +1,6 @@
 /** The last runs as a small chart and a table. */
 
-import { answerNotice, ask, details, h, icon, load, svg } from './core.js';
+import { ask, h, icon, load, svg } from './core.js';
 
 const HEIGHT = 64;
 const GAP = 0.25;
@@ -55,7 +55,7 @@ export class View {
     const answer = await ask(api, 'history', 'runs');
     const { runs } = answer.data;
 
-    this.runs.replaceChildren(...!answer.ok ? [answerNotice(texts, answer)]
+    this.runs.replaceChildren(...!answer.ok ? [this.panel.answerNotice(answer)]
       : runs.length === 0 ? [texts.t('history.none')]
       : [...this.#charts([...runs].reverse()), this.#table(runs)]);
   }
@@ -136,6 +136,6 @@ export class View {
       h('td', {}, `${texts.number(sent(run))} / ${texts.number(received(run))}`));
 
     return error ? [row, h('tr', { class: 'why' }, h('td', { colspan: 3 },
-      error.fullError ? details(texts, error.fullError) : null, texts.explain(error)[0]))] : [row];
+      error.fullError ? this.panel.details(error.fullError) : null, texts.explain(error)[0]))] : [row];
   }
 }

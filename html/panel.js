@@ -4,8 +4,7 @@
  * records are loaded when there are any or somebody looks at them.
  */
 
-import { MsyncElement, SECOND, answerNotice, ask, cameBack, errorNotice, h, icon, load, loginNotice, notice, pause, say,
-  style, svg } from './core.js';
+import { MsyncElement, SECOND, ask, cameBack, goToLogin, h, icon, load, notice, pause, say, style, svg } from './core.js';
 
 /** All steps in their order; a run has those that its status names. */
 const STEPS = ['prepareInitial', 'pushV6', 'push', 'waitForIntegration', 'pullCentral', 'pullRemote', 'pullV6', 'pull',
@@ -248,6 +247,72 @@ class Panel {
     }
   }
 
+  /**
+   * The `i` with the full text of an error.  A press opens and closes it; what
+   * else it can do (hover, keys, copying) is loaded when somebody comes near.
+   */
+  details(text) {
+    const { texts } = this;
+    const pop = h('div', { class: 'pop', hidden: true }, h('pre', { tabindex: 0, dir: 'auto' }, text));
+    const button = h('button', { type: 'button', class: 'why-button', 'aria-expanded': 'false',
+      'aria-label': texts.t('details') }, icon('info'));
+    const box = h('span', { class: 'details' }, button, pop);
+    const stop = new AbortController();
+    const on = (type, listener, once) => box.addEventListener(type, listener, { once, signal: stop.signal });
+    let known = null;
+    const near = () => {
+      known ??= Promise.all([load('./parts.js'), texts.more()]).then(([{ enliven }]) => {
+        stop.abort();
+        enliven({ box, button, pop, texts, text });
+      });
+    };
+
+    on('pointerenter', near, true);
+    on('focusin', near, true);
+    on('click', (event) => {
+      if (event.composedPath().includes(button)) {
+        near();
+        pop.hidden = !pop.hidden;
+        button.setAttribute('aria-expanded', !pop.hidden);
+      }
+    });
+    return box;
+  }
+
+  /** An error of a run or of a request, with its advice and its details. */
+  #errorNotice(error) {
+    const [sentence, advice] = this.texts.explain(error);
+    const calm = error.variant === 'CANCELLED';
+    const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
+
+    if (error.fullError) {
+      box.append(this.details(error.fullError));
+    }
+    return box;
+  }
+
+  /** The same for an answer that is not ok. */
+  answerNotice({ status, login, data: { error } }) {
+    return login ? this.#loginNotice()
+      : status === 0 ? notice('grey', 'cloudOff', this.texts.t('offline'))
+      : this.#errorNotice(error?.variant ? error
+        : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
+  }
+
+  /** Asks for a login by the page's own address: whatever keeps it shows its form there, and leads back. */
+  #loginNotice() {
+    const { texts } = this;
+    const link = h('a', { href: location.href, target: '_top', click: (event) => {
+      goToLogin(this.tabs.find((tab) => tab.getAttribute('aria-selected') === 'true')?.id);
+      if (top === window) {
+        event.preventDefault();    /* an address with a # would only scroll */
+        location.reload();
+      }
+    } }, texts.t('login'));
+
+    return notice('calm', 'lock', texts.t('login.ended'), texts.t('login.text'), link);
+  }
+
   /** Takes the focus from what is about to go. */
   leave(box) {
     if (box.matches(':focus-within')) {
@@ -271,7 +336,7 @@ class Panel {
     if (answer.status) {
       await Promise.race([this.texts.errors(), pause(3 * SECOND)]);
     }
-    this.slot('action', `${answer.login ? 0 : answer.status} ${path}`, () => answerNotice(this.texts, answer));
+    this.slot('action', `${answer.login ? 0 : answer.status} ${path}`, () => this.answerNotice(answer));
     this.update();
   }
 
@@ -347,13 +412,13 @@ class Panel {
     const asOf = live.seen ? texts.time(live.seen, live.clock()) : '';
 
     this.slot('offline', live.signedOut ? 'login' : live.reachable === false ? `offline ${asOf}` : '',
-      () => (live.signedOut ? loginNotice(texts)
+      () => (live.signedOut ? this.#loginNotice()
         : notice('grey', 'cloudOff', texts.t('offline'), asOf && texts.t('asOf', { time: asOf }))));
     if (live.reachable === false && this.#slots.action.key.startsWith('0 ')) {
       this.slot('action', '');
     }
     const shown = error && texts.explains(() => this.update());
-    this.slot('error', shown ? JSON.stringify(error) : '', () => errorNotice(texts, error));
+    this.slot('error', shown ? JSON.stringify(error) : '', () => this.#errorNotice(error));
     this.sign = error && error.variant !== 'CANCELLED' || doc?.integrationErrors ? '⚠ ' : '';
   }
 

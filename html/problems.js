@@ -1,6 +1,6 @@
 /** The records that could not be integrated, grouped by cause, and those that somebody dismissed. */
 
-import { answerNotice, ask, h, notice, say } from './core.js';
+import { ask, h, notice, say } from './core.js';
 
 /** What differs from record to record within one cause. */
 const PARTICULAR = /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b(?=[0-9A-F]*\d)[0-9A-F]{12,}\b|\b\d+\b/gi;
@@ -59,7 +59,7 @@ export class Records {
     const causes = {};
 
     if (!answer.ok) {
-      this.list.replaceChildren(answerNotice(texts, answer));
+      this.list.replaceChildren(this.panel.answerNotice(answer));
       return;
     }
     const { total } = answer.data;

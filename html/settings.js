@@ -3,7 +3,7 @@
  * password leaves the page only in the body of these requests.
  */
 
-import { SECOND, answerNotice, ask, details, h, notice, say } from './core.js';
+import { SECOND, ask, h, notice, say } from './core.js';
 
 /** Offered in the form; another value that is in use is added. */
 const INTERVALS = [0, 60, 120, 300, 600, 900, 1800, 3600, 10800, 21600, 43200, 86400];
@@ -101,7 +101,7 @@ export class View {
 
   /** Asks for the settings; what somebody has typed stays. */
   async show() {
-    const { api, texts } = this.panel;
+    const { api } = this.panel;
     const missing = this.#missing;
 
     this.#missing = missing && Infinity;
@@ -109,7 +109,7 @@ export class View {
     const typed = this.#changed();
 
     if (!answer.ok || missing) {
-      this.answer.replaceChildren(answer.ok ? '' : answerNotice(texts, answer));
+      this.answer.replaceChildren(answer.ok ? '' : this.panel.answerNotice(answer));
     }
     this.#missing = answer.ok ? 0 : answer.status ? Infinity : Date.now() + 5 * SECOND;
     if (!answer.ok) {
@@ -227,7 +227,7 @@ export class View {
     /* the reasons are English, for whoever is asked */
     const reasons = Object.entries(fields).map((field) => field.join(': ')).join('\n');
     this.answer.replaceChildren(reasons
-      ? notice('bad', 'alert', texts.t('wrong'), '', details(texts, reasons)) : answerNotice(texts, answer));
+      ? notice('bad', 'alert', texts.t('wrong'), '', this.panel.details(reasons)) : this.panel.answerNotice(answer));
     this.form.querySelector('[aria-invalid]')?.focus();
   }
 
