@@ -179,7 +179,7 @@ static ngx_command_t  ngx_http_msync_commands[] = {
 
     ngx_http_msync_parameter("changelog_keep", NGX_CONF_TAKE1,
                              ngx_conf_set_sec_slot, changelog_keep,
-                             &ngx_http_msync_keep_post),
+                             &ngx_http_msync_changelog_keep_post),
 
     ngx_http_msync_parameter("helper", NGX_CONF_TAKE1,
                              ngx_conf_set_str_slot, helper_path,

@@ -275,7 +275,7 @@ extern ngx_conf_post_t  ngx_http_msync_proxy_post;
 extern ngx_conf_post_t  ngx_http_msync_sha256_post;
 extern ngx_conf_post_t  ngx_http_msync_response_post;
 extern ngx_conf_post_t  ngx_http_msync_rate_post;
-extern ngx_conf_post_t  ngx_http_msync_keep_post;
+extern ngx_conf_post_t  ngx_http_msync_changelog_keep_post;
 extern ngx_conf_post_t  ngx_http_msync_hardware_id_post;
 
 char *ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -23,7 +23,7 @@ static void ngx_http_msync_doorbell_handler(ngx_event_t *ev);
 static void ngx_http_msync_tick_handler(ngx_event_t *ev);
 static void ngx_http_msync_tick(ngx_http_msync_main_conf_t *mcf);
 static void ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf);
-static void ngx_http_msync_leave(ngx_http_msync_main_conf_t *mcf);
+static void ngx_http_msync_shut_down(ngx_http_msync_main_conf_t *mcf);
 
 
 /* of the current cycle of this process */
@@ -148,7 +148,7 @@ ngx_http_msync_doorbell_handler(ngx_event_t *ev)
         c->close = 0;
         c->idle = 0;
 
-        ngx_http_msync_leave(c->data);
+        ngx_http_msync_shut_down(c->data);
         return;
     }
 
@@ -234,7 +234,7 @@ ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf)
  */
 
 static void
-ngx_http_msync_leave(ngx_http_msync_main_conf_t *mcf)
+ngx_http_msync_shut_down(ngx_http_msync_main_conf_t *mcf)
 {
     ngx_uint_t               i;
     ngx_http_msync_site_t  **site;

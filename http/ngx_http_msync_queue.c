@@ -12,7 +12,7 @@
 #include "ngx_http_msync.h"
 
 
-#define NGX_HTTP_MSYNC_TRIES  3          /* helpers that may end over one */
+#define NGX_HTTP_MSYNC_ATTEMPTS  3       /* helpers that may end over one */
 
 
 static ngx_int_t ngx_http_msync_queue_patient(ngx_http_msync_shctx_t *sh,
@@ -310,7 +310,7 @@ ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
         if ((slot->state == NGX_HTTP_MSYNC_SLOT_QUEUED
              || (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
                  && slot->helper < site->helper.id))
-            && slot->tries < NGX_HTTP_MSYNC_TRIES)
+            && slot->tries < NGX_HTTP_MSYNC_ATTEMPTS)
         {
             slot->tries++;
             slot->state = NGX_HTTP_MSYNC_SLOT_SENT;

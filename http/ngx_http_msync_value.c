@@ -16,7 +16,8 @@ static char *ngx_http_msync_check_timeout(ngx_conf_t *cf, void *post,
 static char *ngx_http_msync_check_response(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_msync_check_rate(ngx_conf_t *cf, void *post, void *data);
-static char *ngx_http_msync_check_keep(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_http_msync_check_changelog_keep(ngx_conf_t *cf, void *post,
+    void *data);
 static char *ngx_http_msync_check_hardware_id(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_msync_check_url(ngx_conf_t *cf, void *post, void *data);
@@ -37,7 +38,8 @@ ngx_conf_post_t  ngx_http_msync_timeout_post =
 ngx_conf_post_t  ngx_http_msync_response_post =
     { ngx_http_msync_check_response };
 ngx_conf_post_t  ngx_http_msync_rate_post = { ngx_http_msync_check_rate };
-ngx_conf_post_t  ngx_http_msync_keep_post = { ngx_http_msync_check_keep };
+ngx_conf_post_t  ngx_http_msync_changelog_keep_post =
+    { ngx_http_msync_check_changelog_keep };
 ngx_conf_post_t  ngx_http_msync_hardware_id_post =
     { ngx_http_msync_check_hardware_id };
 ngx_conf_post_t  ngx_http_msync_url_post = { ngx_http_msync_check_url };
@@ -116,7 +118,7 @@ ngx_http_msync_check_rate(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_keep(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_check_changelog_keep(ngx_conf_t *cf, void *post, void *data)
 {
     time_t  *keep = data;
 

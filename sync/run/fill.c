@@ -366,11 +366,11 @@ msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
 static void
 fill_drop_superseded(msync_fill_t *fill)
 {
-    size_t           i, j, kept;
+    size_t           i, j, left;
     msync_record_t  *record;
 
     for (i = 0; i < SIDES; i++) {
-        for (j = 0, kept = 0; j < fill->rest[i].n; j++) {
+        for (j = 0, left = 0; j < fill->rest[i].n; j++) {
             record = &fill->rest[i].records[j];
 
             if (record->action != MSYNC_ACTION_MERGE
@@ -379,11 +379,11 @@ fill_drop_superseded(msync_fill_t *fill)
                 msync_record_clear(record);
 
             } else {
-                fill->rest[i].records[kept++] = *record;
+                fill->rest[i].records[left++] = *record;
             }
         }
 
-        fill->rest[i].n = kept;
+        fill->rest[i].n = left;
     }
 }
 

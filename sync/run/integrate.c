@@ -187,7 +187,7 @@ integrate_begin(integration_t *in, msync_err_t *err)
 static int
 integrate_commit(integration_t *in, msync_err_t *err)
 {
-    if (!in->rows.careful && msync_store_owes(in->store)) {
+    if (!in->rows.careful && msync_store_violates_deferred(in->store)) {
         in->rows.careful = true;
         in->again = true;
         return MSYNC_ERROR;

@@ -16,7 +16,7 @@
  * asked as long as central says that it is preparing */
 #define PREPARE_FIRST  500         /* ms */
 #define PREPARE_MAX    15000
-#define PREPARE_TRIES  3
+#define PREPARE_ATTEMPTS  3
 #define PREPARE_ODD    40          /* answers with a state that is not known */
 
 
@@ -62,7 +62,7 @@ prepare_queue(msync_run_context_t *ctx, msync_err_t *err)
         }
     }
 
-    for (tries = 0; tries < PREPARE_TRIES; tries++) {
+    for (tries = 0; tries < PREPARE_ATTEMPTS; tries++) {
         rc = prepare_ask(ctx, err);
 
         if (rc != MSYNC_AGAIN) {
@@ -72,7 +72,7 @@ prepare_queue(msync_run_context_t *ctx, msync_err_t *err)
 
     return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                          "mSupply central lost the connection %d times while "
-                         "it was asked to prepare this site", PREPARE_TRIES);
+                         "it was asked to prepare this site", PREPARE_ATTEMPTS);
 }
 
 

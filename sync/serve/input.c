@@ -302,19 +302,19 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 static void
 input_drop_late(msync_serve_t *serve)
 {
-    size_t   i, kept = 0;
+    size_t   i, left = 0;
     int64_t  now = msync_clock_monotonic();
 
     for (i = 0; i < serve->nrequests; i++) {
         if (now - serve->requests[i].came < REQUEST_LATE) {
-            serve->requests[kept++] = serve->requests[i];
+            serve->requests[left++] = serve->requests[i];
 
         } else {
             input_forget(&serve->requests[i]);
         }
     }
 
-    serve->nrequests = kept;
+    serve->nrequests = left;
 }
 
 
@@ -345,7 +345,7 @@ void
 msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
 {
     char    *body;
-    size_t   i, kept = 0;
+    size_t   i, left = 0;
     int64_t  now = msync_clock_monotonic();
 
     for (i = 0; i < serve->nrequests; i++) {
@@ -353,7 +353,7 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
         if (err->variant == MSYNC_ERR_NONE
             && now - serve->requests[i].came < REQUEST_WAIT)
         {
-            serve->requests[kept++] = serve->requests[i];
+            serve->requests[left++] = serve->requests[i];
             continue;
         }
 
@@ -371,7 +371,7 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
         msync_free(&body);
     }
 
-    serve->nrequests = kept;
+    serve->nrequests = left;
 }
 
 

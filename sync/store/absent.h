@@ -11,7 +11,7 @@
 
 typedef struct {
     uint64_t  removed;
-    uint64_t  kept;                /* "check" lists them */
+    uint64_t  listed;              /* "check" lists them */
 } msync_absent_t;
 
 /*

@@ -58,7 +58,7 @@ static int absent_row(absent_t *absent, const absent_row_t *row,
 static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err);
 static int absent_remove(absent_t *absent, const char *id, msync_err_t *err);
-static int absent_keep(absent_t *absent, const absent_row_t *row,
+static int absent_note(absent_t *absent, const absent_row_t *row,
     const char *reason, msync_err_t *err);
 static int absent_run(absent_t *absent, const char *sql, const char *id,
     const char *text, msync_err_t *err);
@@ -102,12 +102,12 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
                               "NULL AND reason IS NULL", err);
     }
 
-    if (result->removed + result->kept > 0) {
+    if (result->removed + result->listed > 0) {
         msync_log(MSYNC_LOG_WARN, "everything came anew: %llu rows that "
                   "central does not have any more were removed, %llu stay, "
                   "see \"msync check\"",
                   (unsigned long long) result->removed,
-                  (unsigned long long) result->kept);
+                  (unsigned long long) result->listed);
     }
 
     return rc;
@@ -383,7 +383,7 @@ absent_undone(absent_t *absent, const absent_row_t *row,
         return MSYNC_ERROR;
     }
 
-    if (absent_keep(absent, row, fault->text, err) != MSYNC_OK) {
+    if (absent_note(absent, row, fault->text, err) != MSYNC_OK) {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
@@ -409,11 +409,11 @@ absent_row(absent_t *absent, const absent_row_t *row, msync_err_t *err)
     }
 
     if (row->changed) {
-        return absent_keep(absent, row, REASON_CHANGED, err);
+        return absent_note(absent, row, REASON_CHANGED, err);
     }
 
     if (absent->nothing) {
-        return absent_keep(absent, row, REASON_NOTHING, err);
+        return absent_note(absent, row, REASON_NOTHING, err);
     }
 
     sqlite3_bind_text(absent->referred, 1, row->id, -1, SQLITE_STATIC);
@@ -424,7 +424,7 @@ absent_row(absent_t *absent, const absent_row_t *row, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return found ? absent_keep(absent, row, REASON_REFERRED, err)
+    return found ? absent_note(absent, row, REASON_REFERRED, err)
                  : absent_remove(absent, row->id, err);
 }
 
@@ -503,7 +503,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
     } else if (fault.scope == MSYNC_SCOPE_RECORD
                && msync_store_in_transaction(absent->store))
     {
-        rc = absent_keep(absent, &row, fault.text, err);
+        rc = absent_note(absent, &row, fault.text, err);
 
     } else {
         *err = fault;
@@ -518,12 +518,12 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 /* what central only marks when it deletes it is marked */
 
 static int
-absent_keep(absent_t *absent, const absent_row_t *row, const char *reason,
+absent_note(absent_t *absent, const absent_row_t *row, const char *reason,
     msync_err_t *err)
 {
     const msync_table_t  *table = absent->table;
 
-    absent->result->kept++;
+    absent->result->listed++;
 
     if (!absent->nothing && table->push == 0
         && table->on_delete == MSYNC_DELETE_SOFT

@@ -31,8 +31,8 @@ typedef struct {
     int64_t         taken;         /* before this it took what it takes only
                                       once */
     msync_batch_t  *batch;         /* borrowed */
-    msync_batch_t   aside;         /* cannot be sent, "data" says why */
-    msync_batch_t   gone;          /* rows that are not there any more */
+    msync_batch_t   unfit;         /* cannot be sent, "data" says why */
+    msync_batch_t   deleted;       /* rows that are not there any more */
 } reading_t;
 
 
@@ -250,7 +250,7 @@ changelog_is_odd_id(sqlite3_stmt *changes)
 static void
 changelog_skip_row(reading_t *reading, sqlite3_stmt *changes, const char *why)
 {
-    changelog_add_record(&reading->aside, changes, MSYNC_ACTION_UPSERT)->data
+    changelog_add_record(&reading->unfit, changes, MSYNC_ACTION_UPSERT)->data
         = msync_strdup(why);
 }
 
@@ -303,7 +303,7 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
                               err);
 
     if (rc == MSYNC_DONE) {
-        changelog_add_record(&reading->gone, changes, action);
+        changelog_add_record(&reading->deleted, changes, action);
         return MSYNC_OK;
     }
 
@@ -339,8 +339,8 @@ changelog_end_reading(msync_store_t *store, reading_t *reading,
     size_t           i;
     msync_record_t  *record;
 
-    for (i = 0; rc == MSYNC_OK && i < reading->aside.n; i++) {
-        record = &reading->aside.records[i];
+    for (i = 0; rc == MSYNC_OK && i < reading->unfit.n; i++) {
+        record = &reading->unfit.records[i];
 
         msync_log(MSYNC_LOG_WARN, "%s \"%s\" cannot be sent: %s",
                   record->table, record->id, record->data);
@@ -349,13 +349,13 @@ changelog_end_reading(msync_store_t *store, reading_t *reading,
                                      record->data, err);
     }
 
-    if (rc == MSYNC_OK && reading->gone.n > 0) {
-        rc = msync_store_refused_clear(store, reading->side, &reading->gone,
+    if (rc == MSYNC_OK && reading->deleted.n > 0) {
+        rc = msync_store_refused_clear(store, reading->side, &reading->deleted,
                                        err);
     }
 
-    msync_batch_clear(&reading->aside);
-    msync_batch_clear(&reading->gone);
+    msync_batch_clear(&reading->unfit);
+    msync_batch_clear(&reading->deleted);
 
     return rc;
 }

@@ -162,7 +162,7 @@ msync_store_know_disk(msync_store_t *store)
 /* whether the log that is open is not the one of its name any more */
 
 bool
-msync_store_log_is_gone(msync_store_t *store, bool *another)
+msync_store_log_is_lost(msync_store_t *store, bool *another)
 {
     struct stat  st;
 
@@ -204,7 +204,7 @@ msync_store_watch_disk(msync_store_t *store, msync_err_t *err)
 
     disk_watch_size(store);
 
-    if (!msync_store_log_is_gone(store, &another)) {
+    if (!msync_store_log_is_lost(store, &another)) {
         return MSYNC_OK;
     }
 

@@ -193,7 +193,7 @@ msync_store_check_file(msync_store_t *store, msync_err_t *err)
 
 
 void
-msync_store_leave_log(msync_store_t *store)
+msync_store_detach_log(msync_store_t *store)
 {
     bool  another;
 
@@ -201,7 +201,7 @@ msync_store_leave_log(msync_store_t *store)
         return;
     }
 
-    if (msync_store_log_is_gone(store, &another) && another) {
+    if (msync_store_log_is_lost(store, &another) && another) {
         (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                                  1, NULL);
     }

@@ -580,14 +580,14 @@ msync_store_log_history(msync_store_t *store, unsigned limit,
 
 
 int
-msync_store_log_trim(msync_store_t *store, unsigned keep, msync_err_t *err)
+msync_store_log_trim(msync_store_t *store, unsigned most, msync_err_t *err)
 {
     int    rc;
     char  *sql;
 
     sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT max(id) "
                           "FROM sync_log) - %u AND id IS NOT (SELECT max(id) "
-                          "FROM sync_log WHERE " SQL_SUCCESS ")", keep);
+                          "FROM sync_log WHERE " SQL_SUCCESS ")", most);
     rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
     sqlite3_free(sql);
 

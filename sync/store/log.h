@@ -75,8 +75,8 @@ typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
 int msync_store_log_history(msync_store_t *store, unsigned limit,
     msync_log_pt each, void *data, msync_err_t *err);
 
-/* forgets runs beyond the newest "keep", but never the last success */
-int msync_store_log_trim(msync_store_t *store, unsigned keep,
+/* forgets runs beyond the newest "most", but never the last success */
+int msync_store_log_trim(msync_store_t *store, unsigned most,
     msync_err_t *err);
 
 #endif /* MSYNC_STORE_LOG_H */

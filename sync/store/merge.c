@@ -301,9 +301,9 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
     const char *lose, const char *keep, msync_err_t *err)
 {
     int   rc, code = SQLITE_CONSTRAINT_FOREIGNKEY;
-    bool  owed;
+    bool  violated;
 
-    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+    if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -324,7 +324,7 @@ msync_store_row_merge(msync_store_t *store, const msync_table_t *table,
         code = sqlite3_extended_errcode(store->db);
     }
 
-    rc = msync_store_tried(store, owed, rc, err);
+    rc = msync_store_savepoint_end(store, violated, rc, err);
 
     if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD
         && msync_store_in_transaction(store))

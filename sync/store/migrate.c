@@ -39,7 +39,7 @@ static const struct {
 
 /* a table that is missing is made again when it is still missing then */
 #define TABLE_PAUSE  100           /* ms */
-#define TABLE_TRIES  20
+#define TABLE_LOOKS  20
 
 #define VERSION_STALE_EXTRA  2
 #define VERSION_NO_LIST      4
@@ -319,14 +319,14 @@ static int
 migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err)
 {
-    int              rc, tries;
+    int              rc, looks;
     struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
 
-    for (tries = 0; ; tries++) {
+    for (looks = 0; ; looks++) {
         memset(losses, 0, sizeof(losses_t));
         rc = migrate_find_losses(store, losses, err);
 
-        if (rc != MSYNC_OK || !losses->table || tries == TABLE_TRIES) {
+        if (rc != MSYNC_OK || !losses->table || looks == TABLE_LOOKS) {
             return rc;
         }
 

@@ -35,7 +35,7 @@ static int rename_find_moved(msync_store_t *store, const msync_table_t *table,
 static int rename_drop_objects(msync_store_t *store, const char *type,
     const char *table, msync_err_t *err);
 static int rename_take_name(msync_store_t *store, const msync_table_t *table,
-    const char *aside, const char *before, msync_err_t *err);
+    const char *interim, const char *before, msync_err_t *err);
 static int rename_move_tables(msync_store_t *store, char **moved,
     msync_err_t *err);
 
@@ -179,14 +179,14 @@ rename_drop_objects(msync_store_t *store, const char *type, const char *table,
 
 
 /*
- * From the name that it had aside to its new one.  Where a table of ours has
- * that already, one of the two has to be empty; which of them others refer
- * to is not known, so both names lead to what is left.
+ * From its interim name to its new one.  Where a table of ours has that
+ * already, one of the two has to be empty; which of them others refer to is
+ * not known, so both names lead to what is left.
  */
 
 static int
 rename_take_name(msync_store_t *store, const msync_table_t *table,
-    const char *aside, const char *before, msync_err_t *err)
+    const char *interim, const char *before, msync_err_t *err)
 {
     bool         rows, others;
     const char  *name = table->sql;
@@ -194,7 +194,7 @@ rename_take_name(msync_store_t *store, const msync_table_t *table,
     if (!rename_table_exists(store, name)) {
         return rename_exec(store,
                            sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                           "\"%w\"", aside, name), err);
+                                           "\"%w\"", interim, name), err);
     }
 
     if (!rename_is_ours(store, name)) {
@@ -205,7 +205,7 @@ rename_take_name(msync_store_t *store, const msync_table_t *table,
         return MSYNC_ERROR;
     }
 
-    if (rename_has_rows(store, aside, &rows, err) != MSYNC_OK
+    if (rename_has_rows(store, interim, &rows, err) != MSYNC_OK
         || rename_has_rows(store, name, &others, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
@@ -223,34 +223,35 @@ rename_take_name(msync_store_t *store, const msync_table_t *table,
         return rename_exec(store,
                            sqlite3_mprintf("DROP TABLE \"%w\";"
                                            "ALTER TABLE \"%w\" RENAME TO "
-                                           "\"%w\"", name, aside, name), err);
+                                           "\"%w\"", name, interim, name), err);
     }
 
     return rename_exec(store,
                        sqlite3_mprintf("DROP TABLE \"%w\";"
                                        "ALTER TABLE \"%w\" RENAME TO \"%w\";"
                                        "ALTER TABLE \"%w\" RENAME TO \"%w\"",
-                                       aside, name, aside, aside, name), err);
+                                       interim, name, interim, interim, name),
+                       err);
 }
 
 
-/* two tables may change their names with each other: all are put aside first,
+/* two tables may change their names with each other: all get interim names,
  * under the number that they have in the catalogue */
 
 static int
 rename_move_tables(msync_store_t *store, char **moved, msync_err_t *err)
 {
-    char    aside[32];
+    char    interim[32];
     size_t  i;
 
     for (i = 0; i < store->catalogue->n; i++) {
-        sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
+        sqlite3_snprintf(sizeof(interim), interim, "msync_interim_%d", (int) i);
 
         if (moved[i] != NULL
             && (rename_drop_objects(store, "index", moved[i], err) != MSYNC_OK
                 || rename_exec(store,
                                sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                               "\"%w\"", moved[i], aside),
+                                               "\"%w\"", moved[i], interim),
                                err) != MSYNC_OK))
         {
             return MSYNC_ERROR;
@@ -258,10 +259,10 @@ rename_move_tables(msync_store_t *store, char **moved, msync_err_t *err)
     }
 
     for (i = 0; i < store->catalogue->n; i++) {
-        sqlite3_snprintf(sizeof(aside), aside, "msync_aside_%d", (int) i);
+        sqlite3_snprintf(sizeof(interim), interim, "msync_interim_%d", (int) i);
 
         if (moved[i] != NULL
-            && rename_take_name(store, &store->catalogue->tables[i], aside,
+            && rename_take_name(store, &store->catalogue->tables[i], interim,
                                 moved[i], err) != MSYNC_OK)
         {
             return MSYNC_ERROR;

@@ -513,18 +513,18 @@ static int
 row_put_carefully(msync_store_t *store, const msync_row_t *row,
     msync_err_t *err)
 {
-    int   code;
-    bool  owed;
+    int   rc, code;
+    bool  violated;
 
-    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+    if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
         return SQLITE_ERROR;
     }
 
     code = row_put(store, row, err);
 
-    if (msync_store_tried(store, owed, code == SQLITE_DONE ? MSYNC_OK
-                                                           : MSYNC_ERROR,
-                          err) != MSYNC_OK
+    rc = code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
+
+    if (msync_store_savepoint_end(store, violated, rc, err) != MSYNC_OK
         && code == SQLITE_DONE)
     {
         code = err->scope == MSYNC_SCOPE_RECORD ? SQLITE_CONSTRAINT_FOREIGNKEY
@@ -615,9 +615,9 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
     int   rc;
-    bool  owed, referred;
+    bool  violated, referred;
 
-    if (msync_store_try(store, &owed, err) != MSYNC_OK) {
+    if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -632,7 +632,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
                || sqlite3_extended_errcode(store->db)
                   == SQLITE_CONSTRAINT_FOREIGNKEY;
 
-    rc = msync_store_tried(store, owed, rc, err);
+    rc = msync_store_savepoint_end(store, violated, rc, err);
 
     if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD && referred) {
         msync_err_context(err, "other records still refer to it");

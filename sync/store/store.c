@@ -496,7 +496,7 @@ msync_store_close(msync_store_t **store_pt)
         sqlite3_finalize(store->lookups[i].stmt);
     }
 
-    msync_store_leave_log(store);
+    msync_store_detach_log(store);
     sqlite3_close(store->db);
     free(store->lookups);
     free(store->tables);

@@ -97,7 +97,7 @@ int msync_store_others_write(msync_store_t *store, bool *others,
 
 bool msync_store_in_transaction(const msync_store_t *store);
 /* whether a deferred foreign key is not met by now, which a commit refuses */
-bool msync_store_owes(msync_store_t *store);
+bool msync_store_violates_deferred(msync_store_t *store);
 
 /* changes whenever another connection has committed; cheap to ask */
 int msync_store_data_version(msync_store_t *store, int64_t *version,

@@ -182,13 +182,13 @@ int msync_store_create_file(const char *path, msync_err_t *err);
 
 /* before closing: empties the log of a file that is gone.  It has the name of
  * the other one's, and whoever opens that would take it for its own */
-void msync_store_leave_log(msync_store_t *store);
+void msync_store_detach_log(msync_store_t *store);
 
 /* after opening; then, before work, whether the log is still there */
 void msync_store_know_disk(msync_store_t *store);
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
 /* "another": a file of its name is there */
-bool msync_store_log_is_gone(msync_store_t *store, bool *another);
+bool msync_store_log_is_lost(msync_store_t *store, bool *another);
 
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
@@ -241,12 +241,14 @@ int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err);
 
 /*
- * "try" begins what one record writes and "tried" ends it with the result rc
- * of that: what failed with scope RECORD, or owes what nothing owed before
- * (*owed), is undone alone, as if its key were not deferred.  They nest.
+ * A savepoint before what one record writes, and its end with the result `rc`
+ * of that.  What failed with the scope RECORD is undone alone; so is what
+ * violates a deferred foreign key where none was violated before (`*violated`),
+ * as if the key were not deferred.  They nest.
  */
-int msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err);
-int msync_store_tried(msync_store_t *store, bool owed, int rc,
+int msync_store_savepoint(msync_store_t *store, bool *violated,
+    msync_err_t *err);
+int msync_store_savepoint_end(msync_store_t *store, bool violated, int rc,
     msync_err_t *err);
 
 /*

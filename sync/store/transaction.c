@@ -382,7 +382,7 @@ msync_store_in_transaction(const msync_store_t *store)
 /* SQLite tells whether there are any, not how many */
 
 bool
-msync_store_owes(msync_store_t *store)
+msync_store_violates_deferred(msync_store_t *store)
 {
     int  now = 0, high;
 
@@ -393,11 +393,11 @@ msync_store_owes(msync_store_t *store)
 
 
 int
-msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err)
+msync_store_savepoint(msync_store_t *store, bool *violated, msync_err_t *err)
 {
-    *owed = msync_store_owes(store);
+    *violated = msync_store_violates_deferred(store);
 
-    if (msync_store_exec(store, "SAVEPOINT msync_try", err) != MSYNC_OK) {
+    if (msync_store_exec(store, "SAVEPOINT msync_savepoint", err) != MSYNC_OK) {
         err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
     }
@@ -407,10 +407,11 @@ msync_store_try(msync_store_t *store, bool *owed, msync_err_t *err)
 
 
 int
-msync_store_tried(msync_store_t *store, bool owed, int rc, msync_err_t *err)
+msync_store_savepoint_end(msync_store_t *store, bool violated, int rc,
+    msync_err_t *err)
 {
-    if (rc == MSYNC_OK && (owed || !msync_store_owes(store))) {
-        rc = msync_store_exec(store, "RELEASE msync_try", err);
+    if (rc == MSYNC_OK && (violated || !msync_store_violates_deferred(store))) {
+        rc = msync_store_exec(store, "RELEASE msync_savepoint", err);
 
         if (rc != MSYNC_OK) {
             err->scope = MSYNC_SCOPE_RUN;
@@ -428,8 +429,8 @@ msync_store_tried(msync_store_t *store, bool owed, int rc, msync_err_t *err)
     /* a trigger may have undone the transaction, and this with it */
     if (err->scope == MSYNC_SCOPE_RECORD
         && msync_store_in_transaction(store)
-        && msync_store_exec(store, "ROLLBACK TO msync_try;"
-                            "RELEASE msync_try", err) != MSYNC_OK)
+        && msync_store_exec(store, "ROLLBACK TO msync_savepoint;"
+                            "RELEASE msync_savepoint", err) != MSYNC_OK)
     {
         err->scope = MSYNC_SCOPE_RUN;
     }

@@ -38,7 +38,7 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     retry->tries++;
 
     if (rc != MSYNC_OK) {
-        if (retry->tries >= MSYNC_TRANSFER_TRIES
+        if (retry->tries >= MSYNC_TRANSFER_ATTEMPTS
             || !retry_failed(retry, req, t, err))
         {
             return false;
@@ -71,7 +71,7 @@ msync_transfer_again(msync_transfer_retry_t *retry,
         return retry_busy(retry, t, pause);
     }
 
-    if (retry->tries >= MSYNC_TRANSFER_TRIES
+    if (retry->tries >= MSYNC_TRANSFER_ATTEMPTS
         || !(verdict == MSYNC_TRANSFER_AGAIN
              ? !req->once : retry_status(req, t->res->status)))
     {
@@ -153,7 +153,7 @@ retry_failed(const msync_transfer_retry_t *retry,
     }
 
     return !req->once && !req->heavy && !t->slow
-           && !(t->silent && retry->tries >= MSYNC_TRANSFER_TIMEOUT_TRIES);
+           && !(t->silent && retry->tries >= MSYNC_TRANSFER_TIMEOUT_ATTEMPTS);
 }
 
 

@@ -41,8 +41,8 @@ typedef struct msync_transfer_s  msync_transfer_t;
  * for the usual one.
  */
 #define MSYNC_TRANSFER_BASE           500      /* ms */
-#define MSYNC_TRANSFER_TRIES          4        /* in all */
-#define MSYNC_TRANSFER_TIMEOUT_TRIES  2        /* of them when the server was
+#define MSYNC_TRANSFER_ATTEMPTS          4        /* in all */
+#define MSYNC_TRANSFER_TIMEOUT_ATTEMPTS  2        /* of them when the server was
                                               silent for the read timeout */
 #define MSYNC_TRANSFER_WHOLE  4  /* times the read timeout: the most
                                               that one request may take */

@@ -98,7 +98,7 @@ waiting(site_t *site)
 
 
 static void
-keep_line(void *data, int level, const char *line)
+save_line(void *data, int level, const char *line)
 {
     if (level == MSYNC_LOG_WARN && strstr(line, "sent again") != NULL) {
         snprintf(data, 1024, "%s", line);
@@ -354,7 +354,7 @@ rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
     assert_int_equal(waiting(site), 0);
 
     msync_log_set_level(MSYNC_LOG_WARN);
-    msync_log_set_sink(keep_line, said);
+    msync_log_set_sink(save_line, said);
     assert_ok(msync_store_renew(site->store, &err));
     msync_log_set_sink(NULL, NULL);
     assert_non_null(strstr(said, "table \"Location\""));

@@ -49,7 +49,7 @@ found(site_t *site)
 
 
 static void
-keep_line(void *data, int level, const char *line)
+save_line(void *data, int level, const char *line)
 {
     (void) level;
     snprintf(data, 1024, "%s", line);
@@ -67,7 +67,7 @@ a_network_under_the_database_is_told_of(void **state)
     said_type = 0x6969;
     assert_non_null(strstr(found(site), "lies on a network file system "
                            "(NFS)"));
-    msync_log_set_sink(keep_line, said);
+    msync_log_set_sink(save_line, said);
     assert_migrates(site, NULL);
     msync_log_set_sink(NULL, NULL);
     said_type = 0;
@@ -84,7 +84,7 @@ a_reader_that_never_ends_is_told_of(void **state)
     sqlite3      *writer;
     msync_err_t   err;
 
-    msync_log_set_sink(keep_line, said);
+    msync_log_set_sink(save_line, said);
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(said, "");
 

@@ -78,7 +78,7 @@ test_torn_for_good(void **state)
 
     assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "lost in the middle of the answer, after 6 octets");
-    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_TRIES);
+    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_ATTEMPTS);
     assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
 }
 
@@ -283,7 +283,7 @@ test_silent_server(void **state)
     assert_failed(msync_transfer_request(c->http, &req, &res, &err), err,
                   TIMEOUT,
                   "then was silent for 0.03 seconds");
-    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_TIMEOUT_TRIES);
+    assert_int_equal(server_n(c->server), MSYNC_TRANSFER_TIMEOUT_ATTEMPTS);
 }
 
 

@@ -238,7 +238,7 @@ goes_out(const msync_table_t *table, size_t at, const msync_value_t *value,
 
 
 static size_t
-try_all(const msync_table_t *table, size_t at)
+write_all(const msync_table_t *table, size_t at)
 {
     char           what[32];
     size_t         i, n = 0;
@@ -296,7 +296,7 @@ nothing_goes_out_that_central_cannot_read(void **state)
 
         for (j = 0; table->push != 0 && j < table->n; j++) {
             if (!table->fields[j].local_only) {
-                n += try_all(table, j);
+                n += write_all(table, j);
             }
         }
     }

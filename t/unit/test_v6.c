@@ -536,11 +536,11 @@ test_errors(void **state)
         again = errors[i].variant == MSYNC_ERR_CONNECTION_ERROR
                 || strstr(errors[i].words, "status 5") != NULL;
 
-        for (n = 1; again && n < MSYNC_TRANSFER_TRIES; n++) {
+        for (n = 1; again && n < MSYNC_TRANSFER_ATTEMPTS; n++) {
             server_json(t->c->server, 200, body);
         }
 
-        requests += again ? MSYNC_TRANSFER_TRIES : 1;
+        requests += again ? MSYNC_TRANSFER_ATTEMPTS : 1;
         assert_int_equal(pull(t, 0, body), MSYNC_ERROR);
 
         if (t->err.variant != errors[i].variant
