@@ -20,7 +20,7 @@
 #define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
 #define NGX_HTTP_MSYNC_PING        10000
 #define NGX_HTTP_MSYNC_HANGS       6                 /* pings: a minute */
-#define NGX_HTTP_MSYNC_LEAVES      100               /* one that is to stop */
+#define NGX_HTTP_MSYNC_STOPS       100               /* one that is to stop */
 #define NGX_HTTP_MSYNC_ENDED       20                /* for its status, … */
 #define NGX_HTTP_MSYNC_ENDED_MAX   50                /* so many times */
 
@@ -38,7 +38,7 @@ static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
     ngx_uint_t level, char *reason);
 static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
-static void ngx_http_msync_helper_leaves(ngx_event_t *ev);
+static void ngx_http_msync_helper_stops(ngx_event_t *ev);
 static ngx_msec_t ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
@@ -493,18 +493,18 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
         h->silent = 0;
         h->waits = 0;
         h->used = ngx_http_msync_child_used(h->pid);
-        h->ping.handler = ngx_http_msync_helper_leaves;
+        h->ping.handler = ngx_http_msync_helper_stops;
         h->ping.cancelable = 0;
 
-        ngx_add_timer(&h->ping, NGX_HTTP_MSYNC_LEAVES);
+        ngx_add_timer(&h->ping, NGX_HTTP_MSYNC_STOPS);
     }
 }
 
 
-/* it ends its batch and goes; without a channel only its work tells */
+/* it ends its batch and then itself; without a channel only its work tells */
 
 static void
-ngx_http_msync_helper_leaves(ngx_event_t *ev)
+ngx_http_msync_helper_stops(ngx_event_t *ev)
 {
     uint64_t                  used;
     ngx_http_msync_site_t    *site;
@@ -519,7 +519,7 @@ ngx_http_msync_helper_leaves(ngx_event_t *ev)
         return;
     }
 
-    if (++h->waits % (NGX_HTTP_MSYNC_PING / NGX_HTTP_MSYNC_LEAVES) == 0) {
+    if (++h->waits % (NGX_HTTP_MSYNC_PING / NGX_HTTP_MSYNC_STOPS) == 0) {
         used = ngx_http_msync_child_used(h->pid);
         h->silent = (used && used != h->used) ? 0 : h->silent + 1;
         h->used = used;
@@ -535,5 +535,5 @@ ngx_http_msync_helper_leaves(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_MSYNC_LEAVES);
+    ngx_add_timer(ev, NGX_HTTP_MSYNC_STOPS);
 }

@@ -15,12 +15,13 @@ typedef struct {
     int64_t         cursor;
     int64_t         remaining;     /* changes, 0: to be counted */
     unsigned        size;          /* records of the next batch */
-    unsigned        kept;          /* the size that is written down */
+    unsigned        saved_size;    /* what key_value_store has of it */
     unsigned        limit;         /* its upper limit */
     unsigned        losses;        /* of batches that the line did not carry */
     size_t          broke;         /* records of the last one of these */
     msync_batch_t   refused;       /* since one was taken, "data" says why */
-    msync_batch_t   aside;         /* refused before one was taken */
+    msync_batch_t   listed;        /* refused before one was taken: these go
+                                      into msync_refused with the cursor */
     bool            looked;        /* central takes something, it was seen
                                       since this batch was begun */
     bool            sent;          /* the server got something in this run */

@@ -30,7 +30,7 @@
 
 #define LOSSES       8             /* of batches that the line does not carry,
                                       in one step */
-#define TRIES        6             /* of one batch at a server that was busy
+#define ATTEMPTS     6             /* of one batch at a server that was busy
                                       or out of reach, and is so no more */
 #define AGAIN_FIRST  500           /* ms before the second of these, doubled */
 #define BREAKS       3             /* runs that one record breaks the line of
@@ -111,7 +111,7 @@ msync_push_taken(msync_push_t *push, const msync_batch_t *batch,
     msync_transfer_counters_t   counters;
 
     for (i = 0; i < push->refused.n; i++) {
-        *msync_batch_add(&push->aside) = push->refused.records[i];
+        *msync_batch_add(&push->listed) = push->refused.records[i];
     }
 
     free(push->refused.records);
@@ -203,10 +203,10 @@ msync_push_smaller(msync_push_t *push, msync_err_t *err)
     msync_err_clear(err);
 
     push->size = push->broke / 4 > 1 ? (unsigned) (push->broke / 4) : 1;
-    push->limit = push->kept = push->size;
+    push->limit = push->saved_size = push->size;
     push->broke = 0;
 
-    return msync_step_keep_size(push->steps, push->which, push->size, err)
+    return msync_step_save_size(push->steps, push->which, push->size, err)
            == MSYNC_OK;
 }
 
@@ -311,7 +311,7 @@ push_again(msync_push_t *push, unsigned tries, msync_err_t *err)
     fault_e      kind = push_fault(err);
     msync_err_t  fault;
 
-    if ((kind != FAULT_BUSY && kind != FAULT_WAY) || tries >= TRIES
+    if ((kind != FAULT_BUSY && kind != FAULT_WAY) || tries >= ATTEMPTS
         || err->retry_after > MSYNC_TRANSFER_RETRY_AFTER)
     {
         return false;

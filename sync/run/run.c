@@ -20,7 +20,7 @@
 #include "store/refused.h"
 #include "store/tidy.h"
 
-#define KEEP_RUNS  1000            /* rows of sync_log */
+#define LOG_RUNS  1000             /* rows of sync_log */
 #define TIDY_MAX   20              /* short transactions behind a run */
 
 /* a step, and whose it is: MSYNC_LEGACY, MSYNC_OMSUPPLY, MSYNC_V7, 0:
@@ -621,7 +621,7 @@ run_write_end(msync_run_context_t *ctx, msync_event_e event, msync_err_t *err)
     if (msync_run_event(ctx, event, err) != MSYNC_OK
         || (event != MSYNC_EVENT_STOPPED
             && msync_store_log_end(store, ctx->entry, err) != MSYNC_OK)
-        || msync_store_log_trim(store, KEEP_RUNS, err) != MSYNC_OK)
+        || msync_store_log_trim(store, LOG_RUNS, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;

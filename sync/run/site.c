@@ -24,7 +24,7 @@ typedef enum {
 typedef enum {
     PLANNED = 0,                   /* as the latest run has ended */
     AT_ONCE,                       /* but on a new or paused site */
-    TRIED_AT_ONCE,                 /* if the latest run failed for good */
+    RETRIED_AT_ONCE,               /* if the latest run failed for good */
     LATER                          /* a pause after the latest run */
 } moment_e;
 
@@ -107,11 +107,11 @@ static const rule_t  rules[MSYNC_EVENT_MAX] = {
     [MSYNC_EVENT_RESUME] =
         { { NOTHING }, PLANNED, NULL },
     [MSYNC_EVENT_SAVED] =
-        { { NOTHING }, TRIED_AT_ONCE, NULL },
+        { { NOTHING }, RETRIED_AT_ONCE, NULL },
     [MSYNC_EVENT_REINITIALISE] =
         { { NOTHING }, PLANNED, to_anew },
     [MSYNC_EVENT_STARTED] =
-        { { NOTHING }, TRIED_AT_ONCE, NULL },
+        { { NOTHING }, RETRIED_AT_ONCE, NULL },
     [MSYNC_EVENT_CUT_SHORT] =
         { { NOTHING }, AT_ONCE, NULL },
     [MSYNC_EVENT_KILLED_AGAIN] =
@@ -217,14 +217,14 @@ site_due(const msync_site_t *site, moment_e moment, msync_event_e latest)
     switch (latest) {
 
     case MSYNC_EVENT_FAILED_FOR_GOOD:
-        return moment == TRIED_AT_ONCE ? MSYNC_DUE_NOW : MSYNC_DUE_LONGER;
+        return moment == RETRIED_AT_ONCE ? MSYNC_DUE_NOW : MSYNC_DUE_LONGER;
 
     case MSYNC_EVENT_CANCELLED:
         return phase == PHASE_FIRST ? MSYNC_DUE_NEVER : MSYNC_DUE_INTERVAL;
 
     default:
         /* asked for, and no run yet */
-        return moment == TRIED_AT_ONCE && site->state == REQUESTED
+        return moment == RETRIED_AT_ONCE && site->state == REQUESTED
                && latest == MSYNC_EVENT_DONE
                ? MSYNC_DUE_NOW : MSYNC_DUE_INTERVAL;
     }

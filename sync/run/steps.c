@@ -51,18 +51,18 @@ typedef struct {
     unsigned           limit;      /* records, the most of a batch */
     unsigned           size;       /* … of the next one */
     int64_t            cursor;     /* asked with next */
-    int64_t            had;        /* the one that is kept, which the database
+    int64_t            had;        /* the one that is saved, which the database
                                       has together with the records */
-    int64_t            max;        /* the server's, to be kept; -1: it has not
+    int64_t            max;        /* the server's, to be saved; -1: it has not
                                       grown */
-    bool               resized;    /* "size" is to be kept */
-    msync_step_log_t   written;    /* the step, as it was kept last */
+    bool               resized;    /* "size" is to be saved */
+    msync_step_log_t   written;    /* the step, as it was saved last */
 } pulling_t;
 
 
 static int steps_check_restored(pulling_t *pull, const msync_batch_t *batch,
     int64_t *max, msync_err_t *err);
-static int steps_keep_cursor(pulling_t *pull, int64_t had, msync_err_t *err);
+static int steps_save_cursor(pulling_t *pull, int64_t had, msync_err_t *err);
 static int steps_store_batch(pulling_t *pull, const msync_batch_t *batch,
     msync_err_t *err);
 static int steps_empty_buffer(msync_steps_t *steps, msync_err_t *err);
@@ -175,16 +175,16 @@ int
 msync_step_first_size(msync_steps_t *steps, msync_step_e which,
     unsigned limit, unsigned *size, msync_err_t *err)
 {
-    int64_t   kept = limit;
+    int64_t   saved = limit;
     unsigned  half;
 
-    if (msync_store_get_int(steps->store, sizes[which], &kept, err)
+    if (msync_store_get_int(steps->store, sizes[which], &saved, err)
         != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    *size = kept > 0 && kept < (int64_t) limit ? (unsigned) kept : limit;
+    *size = saved > 0 && saved < (int64_t) limit ? (unsigned) saved : limit;
 
     for (half = 0; half < steps->plan->smaller
                    && *size > MSYNC_STEP_BATCH_MIN; half++)
@@ -198,7 +198,7 @@ msync_step_first_size(msync_steps_t *steps, msync_step_e which,
 
 
 int
-msync_step_keep_size(msync_steps_t *steps, msync_step_e which,
+msync_step_save_size(msync_steps_t *steps, msync_step_e which,
     unsigned size, msync_err_t *err)
 {
     return msync_store_set_int(steps->store, sizes[which], size, err);
@@ -235,7 +235,7 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     msync_log_err(err, "trying a smaller batch");
     msync_err_clear(err);
 
-    return msync_step_keep_size(steps, which, *size, err) == MSYNC_OK;
+    return msync_step_save_size(steps, which, *size, err) == MSYNC_OK;
 }
 
 
@@ -279,7 +279,7 @@ steps_check_restored(pulling_t *pull, const msync_batch_t *batch,
 /* what belongs into the transaction of the records that have come */
 
 static int
-steps_keep_cursor(pulling_t *pull, int64_t had, msync_err_t *err)
+steps_save_cursor(pulling_t *pull, int64_t had, msync_err_t *err)
 {
     msync_peer_t   *peer = pull->peer;
     msync_store_t  *store = pull->steps->store;
@@ -291,7 +291,7 @@ steps_keep_cursor(pulling_t *pull, int64_t had, msync_err_t *err)
             && msync_store_set_int(store, peer->pull_max, pull->max, err)
                != MSYNC_OK)
         || (pull->resized
-            && msync_step_keep_size(pull->steps, pull->which, pull->size, err)
+            && msync_step_save_size(pull->steps, pull->which, pull->size, err)
                != MSYNC_OK))
     {
         return MSYNC_ERROR;
@@ -317,7 +317,7 @@ steps_store_batch(pulling_t *pull, const msync_batch_t *batch,
 
     if (msync_store_buffer_put(store, batch, pull->peer->side, err)
         != MSYNC_OK
-        || steps_keep_cursor(pull, batch->had, err) != MSYNC_OK)
+        || steps_save_cursor(pull, batch->had, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;
@@ -359,7 +359,7 @@ steps_empty_buffer(msync_steps_t *steps, msync_err_t *err)
 
 /*
  * Writes what a first sync has taken, with the cursor behind it.  MSYNC_AGAIN:
- * it has to be pulled once more, from the cursor that is kept.
+ * it has to be pulled once more, from the cursor that is saved.
  */
 
 static int
@@ -380,7 +380,7 @@ steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
         return rc;
     }
 
-    if (steps_keep_cursor(pull, had, err) != MSYNC_OK) {
+    if (steps_save_cursor(pull, had, err) != MSYNC_OK) {
         msync_store_rollback(steps->store);
         return MSYNC_ERROR;
     }
@@ -443,7 +443,7 @@ steps_take_batch(pulling_t *pull, msync_batch_t *batch, msync_err_t *err)
 
 
 /* one batch; MSYNC_DONE after the last, MSYNC_AGAIN: all since the cursor that
- * is kept has to come once more */
+ * is saved has to come once more */
 
 static int
 steps_pull_batch(pulling_t *pull, msync_err_t *err)
@@ -505,7 +505,7 @@ done:
 }
 
 
-/* the cursor that was kept, made one of the present kind where it is not */
+/* the cursor that was saved, made one of the present kind where it is not */
 
 static int
 steps_pull_cursor(pulling_t *pull, msync_err_t *err)

@@ -18,7 +18,7 @@ void msync_step_count(msync_step_log_t *step, int64_t remaining, int64_t n);
  */
 int msync_step_first_size(msync_steps_t *steps, msync_step_e which,
     unsigned limit, unsigned *size, msync_err_t *err);
-int msync_step_keep_size(msync_steps_t *steps, msync_step_e which,
+int msync_step_save_size(msync_steps_t *steps, msync_step_e which,
     unsigned size, msync_err_t *err);
 
 /*

@@ -22,7 +22,7 @@
 #define PUSH_OCTETS  1000000
 
 
-static int push_set_aside(msync_push_t *push, msync_err_t *err);
+static int push_put_refused(msync_push_t *push, msync_err_t *err);
 static int push_one_batch(msync_push_t *push, msync_err_t *err);
 static int push_end(msync_push_t *push, msync_err_t *err);
 static int push_all(msync_push_t *push, msync_err_t *err);
@@ -31,13 +31,13 @@ static int push_wait_apart(msync_push_t *push, msync_err_t *err);
 
 
 static int
-push_set_aside(msync_push_t *push, msync_err_t *err)
+push_put_refused(msync_push_t *push, msync_err_t *err)
 {
     size_t           i;
     msync_record_t  *record;
 
-    for (i = 0; i < push->aside.n; i++) {
-        record = &push->aside.records[i];
+    for (i = 0; i < push->listed.n; i++) {
+        record = &push->listed.records[i];
 
         if (msync_store_refused_put(push->steps->store, push->peer->side,
                                     record, record->data, err) != MSYNC_OK)
@@ -69,14 +69,14 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (push_set_aside(push, err) != MSYNC_OK
+    if (push_put_refused(push, err) != MSYNC_OK
         || msync_store_set_int(store, push->peer->push_cursor, push->cursor,
                                err) != MSYNC_OK
         || (push->peer->push_open != NULL
             && msync_store_set_int(store, push->peer->push_open, push->open,
                                    err) != MSYNC_OK)
-        || (push->size != push->kept
-            && msync_step_keep_size(push->steps, push->which, push->size,
+        || (push->size != push->saved_size
+            && msync_step_save_size(push->steps, push->which, push->size,
                                     err) != MSYNC_OK)
         || msync_store_log_update(store, push->steps->entry, err)
            != MSYNC_OK)
@@ -89,8 +89,8 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    push->kept = push->size;
-    msync_batch_clear(&push->aside);
+    push->saved_size = push->size;
+    msync_batch_clear(&push->listed);
 
     return MSYNC_OK;
 }
@@ -311,11 +311,11 @@ msync_step_push(msync_steps_t *steps, msync_step_e which,
         return MSYNC_ERROR;
     }
 
-    push.kept = push.size;
+    push.saved_size = push.size;
     rc = push_all(&push, err);
 
     msync_batch_clear(&push.refused);
-    msync_batch_clear(&push.aside);
+    msync_batch_clear(&push.listed);
 
     if (rc != MSYNC_OK) {
         return MSYNC_ERROR;

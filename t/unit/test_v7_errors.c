@@ -91,7 +91,7 @@ each_error_has_its_variant_and_words(void **state)
         int   n;
 
         /* what may pass at mSupply central is asked again */
-        for (n = 0; n < MSYNC_TRANSFER_TRIES; n++) {
+        for (n = 0; n < MSYNC_TRANSFER_ATTEMPTS; n++) {
             snprintf(text, sizeof(text), "{\"Err\":%s}", errors[i].err);
 
             if (n == 0 || strstr(errors[i].err, "503")) {
