@@ -88,18 +88,12 @@ msync_v7_unfit(const msync_table_t *table,
     if ((styles & MSYNC_V7_FILE)
         || ((styles & MSYNC_V7_CENTRAL) && !envelope->has_store
             && !envelope->has_patient)
-        || ((styles & MSYNC_V7_REMOTE) && envelope->store_is_ours)
-        || ((styles & MSYNC_V7_REMOTE_OWNED) && envelope->store_is_ours
-            && envelope->initialising)
+        || ((styles & (MSYNC_V7_REMOTE | MSYNC_V7_REMOTE_OWNED))
+            && envelope->store_is_ours)
         || ((styles & MSYNC_V7_TRANSFER) && envelope->transfer_store_is_ours)
         || ((styles & MSYNC_V7_PATIENT) && envelope->has_patient))
     {
         return NULL;
-    }
-
-    if ((styles & MSYNC_V7_REMOTE_OWNED) && envelope->store_is_ours) {
-        return "it belongs to this site, which alone changes it; what "
-               "central has sent of it is not taken";
     }
 
     if (envelope->has_store || envelope->has_transfer_store) {

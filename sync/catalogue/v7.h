@@ -29,7 +29,6 @@ typedef struct {
     bool  has_transfer_store;
     bool  transfer_store_is_ours;
     bool  has_patient;
-    bool  initialising;           /* everything comes */
 } msync_v7_envelope_t;
 
 
@@ -46,7 +45,10 @@ const char *msync_v7_name(const msync_table_t *table, const char *data);
 /* of how few tables v7 takes a delete, at either end */
 bool msync_v7_takes_delete(const msync_table_t *table);
 
-/* why a site may not use a record of central, in words; NULL: it may */
+/*
+ * Why a site may not use a record of central, in words; NULL: it may.  Of what
+ * the site alone changes msync_table_is_own tells.
+ */
 const char *msync_v7_unfit(const msync_table_t *table,
     const msync_v7_envelope_t *envelope);
 

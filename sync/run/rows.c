@@ -155,7 +155,7 @@ rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
     msync_action_e action, const msync_pending_t *pending, msync_err_t *err)
 {
     const char           *unfit;
-    msync_v7_envelope_t   envelope = { .initialising = true };
+    msync_v7_envelope_t   envelope = { 0 };
 
     if (action == MSYNC_ACTION_MERGE) {
         return MSYNC_OK;

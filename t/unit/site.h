@@ -235,4 +235,26 @@ site_pull(site_t *site, unsigned side, const char *table, const char *id,
     msync_batch_clear(&batch);
 }
 
+
+/* one that v7 brings for a store, another party's store and a patient, NULL:
+ * none */
+
+static inline void
+site_pull_v7(site_t *site, const char *table, const char *id,
+    const char *data, const char *store, const char *other,
+    const char *patient)
+{
+    msync_err_t     err;
+    msync_batch_t   batch = { 0 };
+
+    site_record(&batch, table, id, MSYNC_ACTION_UPSERT, data);
+    batch.records[0].store = store ? msync_strdup(store) : NULL;
+    batch.records[0].transfer_store = other ? msync_strdup(other) : NULL;
+    batch.records[0].patient = patient ? msync_strdup(patient) : NULL;
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_buffer_put(site->store, &batch, MSYNC_V7, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    msync_batch_clear(&batch);
+}
+
 #endif /* MSYNC_TEST_SITE_H */

@@ -109,7 +109,9 @@ pull(site_t *site, const char *table, const char *id, const char *data)
     msync_err_t         err;
     msync_integrated_t  result;
 
-    site_pull(site, MSYNC_V7, table, id, MSYNC_ACTION_UPSERT, data);
+    site_pull_v7(site, table, id, data,
+                 msync_catalogue_find(site->catalogue, table)->v7_styles
+                 == MSYNC_V7_CENTRAL ? NULL : "S", NULL, NULL);
     assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
                               &result, &err));
 
@@ -388,6 +390,30 @@ a_customer_of_an_indicator_is_the_store_of_a_name(void **state)
 }
 
 
+/* the clinician of another site, the provider made after the first sync: v7
+ * brings neither */
+
+static void
+a_patients_rows_do_not_wait_for_what_never_comes(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "nameInsuranceJoin", "Y", "{\"id\":\"Y\","
+         "\"insurance_provider_id\":\"none\",\"policy_number\":\"1\","
+         "\"policy_type\":\"PERSONAL\",\"discount_percentage\":5,"
+         "\"expiry_date\":\"2027-01-01\",\"is_active\":true,"
+         "\"name_of_insured\":\"Ana\",\"name_id\":\"P\"}");
+    assert_string_equal(site_get(site, "SELECT insuranceProviderID || "
+                                 "json_extract(oms_fields, "
+                                 "'$.name_of_insured') FROM "
+                                 "nameInsuranceJoin"), "noneAna");
+
+    site_sql(site, INVOICE "UPDATE transact SET prescriber_ID = 'none', "
+             "nameInsuranceJoinID = 'Y', name_ID = 'P'");
+    assert_sent("transact", "T", "clinician_link_id", "\"none\"");
+}
+
+
 static void
 a_site_takes_what_is_for_it(void **state)
 {
@@ -401,15 +427,14 @@ a_site_takes_what_is_for_it(void **state)
     } cases[] = {
         { "unit",        { 0 }, true },
         { "unit",        { .has_store = true }, false },
-        { "Location",    { .has_store = true, .store_is_ours = true }, false },
-        { "Location",    { .has_store = true, .store_is_ours = true,
-                           .initialising = true }, true },
+        { "Location",    { .has_store = true }, false },
+        { "Location",    { .has_store = true, .store_is_ours = true }, true },
         { "transact",    { .has_store = true, .has_transfer_store = true,
                            .transfer_store_is_ours = true }, true },
         { "transact",    { .has_store = true, .has_transfer_store = true },
           false },
         { "om_document", { .has_patient = true }, true },
-        { "om_document", { .initialising = true }, false },
+        { "om_document", { 0 }, false },
         { "asset",       { .has_store = true, .store_is_ours = true }, true },
         { "sync_file_reference", { .has_store = true }, true }
     };
@@ -492,6 +517,7 @@ main(void)
         S(the_other_party_is_as_it_came_until_it_is_another_one),
         S(what_the_application_reads_is_what_v6_has),
         S(a_customer_of_an_indicator_is_the_store_of_a_name),
+        S(a_patients_rows_do_not_wait_for_what_never_comes),
         S(a_site_takes_what_is_for_it),
         S(a_message_may_be_a_merge),
         S(stores_come_before_what_belongs_to_one)

@@ -322,6 +322,14 @@ put_parents(site_t *site, const msync_table_t *table, const cJSON *record)
     msync_row_t   row;
 
     const msync_field_t  *field;
+    const msync_table_t  *stores;
+
+    stores = msync_catalogue_find(site->catalogue, "store");
+    samples_put_parent(site, stores, "any");
+
+    if (cJSON_IsString(get(record, "storeId"))) {
+        samples_put_parent(site, stores, samples_member(record, "storeId"));
+    }
 
     if (msync_row_decode(&row, table, MSYNC_V7,
                          samples_member(record, "recordId"), data, NULL,
@@ -352,8 +360,10 @@ is_pulled(site_t *site, const msync_table_t *table, const cJSON *record)
     msync_err_t          err;
     msync_integrated_t   result;
 
-    site_pull(site, MSYNC_V7, table->name, samples_member(record, "recordId"),
-              MSYNC_ACTION_UPSERT, data);
+    site_pull_v7(site, table->name, samples_member(record, "recordId"), data,
+                 cJSON_GetStringValue(get(record, "storeId")),
+                 cJSON_GetStringValue(get(record, "transferStoreId")),
+                 cJSON_GetStringValue(get(record, "patientId")));
     free(data);
     assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
                               &result, &err));
@@ -425,13 +435,12 @@ each_record_becomes_a_row_and_goes_out_as_it_came(void **state)
     msync_err_t   err;
     const cJSON  *sample, *record;
 
-    const msync_table_t  *table, *stores;
+    const msync_table_t  *table;
 
     if (samples == NULL) {
         skip();
     }
 
-    stores = msync_catalogue_find(site->catalogue, "store");
     assert_ok(msync_store_set_string(site->store, MSYNC_KEY_VERSION,
                                      MSYNC_SYNC_V7, &err));
     site_sql(site, "PRAGMA foreign_keys = OFF");
@@ -450,7 +459,6 @@ each_record_becomes_a_row_and_goes_out_as_it_came(void **state)
         site_sql(site, "DELETE FROM sync_buffer; DELETE FROM msync_refused; "
                  "DELETE FROM changelog");
         put_parents(site, table, record);
-        samples_put_parent(site, stores, "any");
         site_sql(site, "UPDATE store SET sync_id_remote_site = 7; DELETE FROM "
                  "changelog");
 
