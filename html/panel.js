@@ -446,7 +446,8 @@ class Panel {
     this.tick.hidden = !doc || waiting;
     this.count.hidden = !this.tick.hidden;
     say(this.count, waiting ? texts.number(waiting) : '…');
-    say(this.countText, texts.t(waiting ? 'waiting' : doc ? 'waiting.none' : 'loading', { n: waiting }));
+    say(this.countText, texts.t(waiting ? 'waiting' : !doc ? 'loading'
+      : doc.integrationErrors ? 'waiting.rest' : 'waiting.none', { n: waiting }));
     if (this.page) {
       document.title = `${this.sign || (waiting ? `(${texts.number(waiting)}) ` : '')}${texts.t('title')}`;
     }

@@ -152,7 +152,8 @@ test('records that could not be integrated: count, causes, try again', async () 
 
   await site.document('errors', errors());
   await site.report({ state: 'idle', errors: 240, syncStatus: failed('CANCELLED', '') });
-  await page.getByText('240 registros no se pudieron integrar').waitFor();
+  await page.getByText('240 registros no se pudieron sincronizar').waitFor();
+  await page.getByText('No queda nada más por enviar').waitFor();
   await page.getByRole('button', { name: 'Ver por causa' }).click();
   const groups = page.locator('details > summary');
   await groups.first().waitFor();
@@ -166,9 +167,9 @@ test('records that could not be integrated: count, causes, try again', async () 
   await page.getByRole('button', { name: 'Intentar de nuevo' }).click();
   await until('the helper is asked', async () => (await site.received()).some(({ command }) => command === 'retry'));
   await site.report({ state: 'idle', errors: 1, syncStatus: failed('CANCELLED', '') });
-  await page.getByText('1 registro no se pudo integrar').waitFor();
+  await page.getByText('1 registro no se pudo sincronizar').waitFor();
   await site.report({ state: 'idle', errors: 0, syncStatus: failed('CANCELLED', '') });
-  await page.getByText('no se pudo integrar').waitFor({ state: 'hidden' });
+  await page.getByText('no se pudo sincronizar').waitFor({ state: 'hidden' });
   await close(page);
 });
 

@@ -220,7 +220,7 @@ test('a part of the page that could not be had is tried again until it is there'
   await site.report({ errors: 12, syncStatus: run() });
   await page.locator('.notice').getByText('No hay conexión').waitFor();
   assert.equal(await page.locator('.card:visible').count(), 2, 'no card is empty');
-  await page.getByText('12 registros no se pudieron integrar').waitFor();
+  await page.getByText('12 registros no se pudieron sincronizar').waitFor();
   assert.equal(await page.locator('.notice').count(), 1);
   await close(page);
 });

@@ -149,7 +149,7 @@ test('lists say so, and parts of the page that are refused', async () => {
   await site.report({ queue: 3, errors: 12, syncStatus: run() });
   const page = await signedIn('a 401');
 
-  await page.getByText('12 registros no se pudieron integrar').waitFor();
+  await page.getByText('12 registros no se pudieron sincronizar').waitFor();
   await signOut(page);
   await page.getByRole('button', { name: 'Ver por causa' }).click();
   await page.locator('.card').getByText('Inicie sesión de nuevo').waitFor();

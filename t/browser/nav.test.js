@@ -78,7 +78,7 @@ test('the badge: an alert for what is no fault of the connection, grey for what 
   const page = await admin();
   const cases = [
     ['alert', { error: 'INCORRECT_PASSWORD', queue: 5 }, 'red alert 5', 'La contraseña del sitio no es correcta.'],
-    ['problems', { errors: 2 }, 'red alert', '2 registros no se pudieron integrar'],
+    ['problems', { errors: 2 }, 'red alert', '2 registros no se pudieron sincronizar'],
     ['stopped', { state: 'stopped' }, 'red alert', ''],
     ['no-connection', { error: 'CONNECTION_ERROR', queue: 5 }, 'grey cloudOff 5',
       'No se pudo llegar al servidor central.'],
