@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalogue/catalogue_private.h"
+#include "catalogue/v7.h"
 
 
 static bool rules_has(const msync_row_t *row, const char *name);
@@ -69,7 +70,9 @@ msync_table_is_once(const msync_table_t *table)
 bool
 msync_table_is_own(const msync_table_t *table, unsigned side)
 {
-    return side == MSYNC_LEGACY && strcmp(table->name, "transact") == 0;
+    return side == MSYNC_V7
+           ? (table->v7_styles & MSYNC_V7_REMOTE_OWNED) != 0
+           : side == MSYNC_LEGACY && strcmp(table->name, "transact") == 0;
 }
 
 

@@ -27,7 +27,7 @@ static int rows_is_ours(msync_rows_t *rows, const msync_table_t *table,
 static int rows_write(msync_rows_t *rows, msync_row_t *row,
     const msync_field_t **field, msync_err_t *err);
 static int rows_is_foreign(msync_rows_t *rows, const msync_row_t *row,
-    unsigned side, bool *foreign, msync_err_t *err);
+    const msync_pending_t *pending, bool *foreign, msync_err_t *err);
 static int rows_upsert(msync_rows_t *rows, const msync_table_t *table,
     const msync_pending_t *pending, const msync_field_t **field,
     msync_err_t *err);
@@ -146,8 +146,8 @@ msync_rows_put_pending(msync_rows_t *rows, const msync_table_t *table,
 
 /*
  * By v7 a site may use what its envelope says is for it, and few tables know
- * deletes.  What the site alone changes comes only where it is not here yet,
- * which rows_is_foreign looks after.
+ * deletes.  What the site alone changes comes only where it is not here yet:
+ * see rows_is_foreign.
  */
 
 static int
@@ -270,7 +270,7 @@ rows_upsert(msync_rows_t *rows, const msync_table_t *table,
     } else if (rc != MSYNC_OK) {
         err->scope = MSYNC_SCOPE_RECORD;
 
-    } else if (rows_is_foreign(rows, &row, pending->side, &foreign, err)
+    } else if (rows_is_foreign(rows, &row, pending, &foreign, err)
                != MSYNC_OK)
     {
         rc = MSYNC_ERROR;
@@ -293,15 +293,30 @@ rows_upsert(msync_rows_t *rows, const msync_table_t *table,
 /* a change of what this site alone changes, made elsewhere */
 
 static int
-rows_is_foreign(msync_rows_t *rows, const msync_row_t *row, unsigned side,
-    bool *foreign, msync_err_t *err)
+rows_is_foreign(msync_rows_t *rows, const msync_row_t *row,
+    const msync_pending_t *pending, bool *foreign, msync_err_t *err)
 {
+    bool  ours = true;
+
     *foreign = false;
 
-    return rows->in_use && !msync_row_is_removal(row)
-           && msync_table_is_own(row->table, side)
-           ? msync_store_row_differs(rows->store, row, foreign, err)
-           : MSYNC_OK;
+    if (!rows->in_use || msync_row_is_removal(row)
+        || !msync_table_is_own(row->table, pending->side))
+    {
+        return MSYNC_OK;
+    }
+
+    /* v7 says it; else the row does */
+    if (pending->side == MSYNC_V7
+        && msync_store_is_ours(rows->store, pending->store, &ours, err)
+           != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return ours ? msync_store_row_differs(rows->store, row, foreign, err)
+                : MSYNC_OK;
 }
 
 

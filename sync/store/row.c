@@ -306,20 +306,28 @@ msync_store_row_differs(msync_store_t *store, const msync_row_t *row,
     *differs = false;
     stores = msync_catalogue_find(store->catalogue, "store");
 
-    if (stores == NULL || table->store_field == NULL
-        || table->store_via != NULL)
+    if (row->side != MSYNC_V7
+        && (stores == NULL || table->store_field == NULL
+            || table->store_via != NULL))
     {
         return MSYNC_OK;
     }
 
     sql = sqlite3_str_new(NULL);
-    sqlite3_str_appendf(sql, "SELECT 1 FROM \"%w\" AS t, \"%w\" AS s WHERE "
-                        "t.\"%w\" = ?%d AND s.\"%w\" = t.\"%w\" AND "
-                        "s.\"sync_id_remote_site\" = ?%d AND NOT (1",
-                        table->sql, stores->sql,
-                        table->fields[table->key].name, (int) table->key + 1,
-                        stores->fields[stores->key].name,
-                        table->store_field->name, (int) table->n + 1);
+    sqlite3_str_appendf(sql, "SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = "
+                        "?%d AND ", table->sql,
+                        table->fields[table->key].name,
+                        (int) table->key + 1);
+
+    if (row->side != MSYNC_V7) {
+        sqlite3_str_appendf(sql, "t.\"%w\" IN (SELECT s.\"%w\" FROM \"%w\" "
+                            "AS s WHERE s.\"sync_id_remote_site\" = ?%d) "
+                            "AND ", table->store_field->name,
+                            stores->fields[stores->key].name, stores->sql,
+                            (int) table->n + 1);
+    }
+
+    sqlite3_str_appendall(sql, "NOT (1");
 
     for (i = 0; i < table->n; i++) {
         if (row->present[i]) {

@@ -28,7 +28,7 @@ int msync_store_row_soft_delete(msync_store_t *store,
 int msync_store_row_complete(msync_store_t *store, msync_row_t *row,
     msync_err_t *err);
 /* whether the row is there, belongs to a store of this site, and is not what
- * "row" says of it */
+ * "row" says of it; of a row of v7 the envelope says whose it is */
 int msync_store_row_differs(msync_store_t *store, const msync_row_t *row,
     bool *differs, msync_err_t *err);
 int msync_store_row_exists(msync_store_t *store, const msync_table_t *table,

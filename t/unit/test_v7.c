@@ -390,6 +390,43 @@ a_customer_of_an_indicator_is_the_store_of_a_name(void **state)
 }
 
 
+/* an echo of before an edit, or an edit elsewhere */
+
+static void
+what_the_site_alone_changes_is_not_overwritten(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    pull(site, "Location", "A", "{\"id\":\"A\",\"name\":\"Shelf\","
+         "\"code\":\"a\",\"on_hold\":false,\"store_id\":\"S\","
+         "\"location_type_id\":null,\"volume\":0}");
+    site_sql(site, "UPDATE Location SET Description = 'Fridge'; DELETE FROM "
+             "changelog");
+    site_pull_v7(site, "Location", "A", "{\"id\":\"A\",\"name\":\"Shelf\","
+                 "\"code\":\"a\",\"on_hold\":false,\"store_id\":\"S\","
+                 "\"location_type_id\":null,\"volume\":0}", "S", NULL, NULL);
+    assert_ok(msync_integrate(site->store, site->catalogue, true, NULL, NULL,
+                              &result, &err));
+    assert_string_equal(site_get(site, "SELECT Description FROM Location"),
+                        "Fridge");
+    assert_string_equal(site_get(site, "SELECT integration_error FROM "
+                                 "sync_buffer"),
+                        "it belongs to this site, which alone changes it; "
+                        "what central has sent of it is not taken");
+
+    /* while everything comes anew, what central has is taken */
+    site_sql(site, "DELETE FROM sync_buffer");
+    site_pull_v7(site, "Location", "A", "{\"id\":\"A\",\"name\":\"Shelf\"}",
+                 "S", NULL, NULL);
+    assert_ok(msync_integrate(site->store, site->catalogue, false, NULL, NULL,
+                              &result, &err));
+    assert_string_equal(site_get(site, "SELECT Description FROM Location"),
+                        "Shelf");
+}
+
+
 /* the clinician of another site, the provider made after the first sync: v7
  * brings neither */
 
@@ -517,6 +554,7 @@ main(void)
         S(the_other_party_is_as_it_came_until_it_is_another_one),
         S(what_the_application_reads_is_what_v6_has),
         S(a_customer_of_an_indicator_is_the_store_of_a_name),
+        S(what_the_site_alone_changes_is_not_overwritten),
         S(a_patients_rows_do_not_wait_for_what_never_comes),
         S(a_site_takes_what_is_for_it),
         S(a_message_may_be_a_merge),
