@@ -95,6 +95,16 @@ sub asked {
     return join ' ', map { $_->{path} =~ m{([^/]+)$} } @new;
 }
 
+# A unit that central has made or changed.
+sub change_unit {
+    my ($id, $name) = @_;
+
+    $central->change(channel => 'v7', tableName => 'Unit', recordId => $id,
+                     action => 'upsert', recordData => { id => $id,
+                     name => $name // $id, description => undef, index => 7,
+                     is_active => \1 });
+}
+
 sub nothing_was_wrong {
     my ($name) = @_;
 
@@ -153,10 +163,7 @@ sub what_was_pushed_is_waited_for {
 
 
 sub what_central_changes_arrives {
-    $central->change(channel => 'v7', tableName => 'Unit', recordId => 'u7',
-                     action => 'upsert', recordData => { id => 'u7',
-                     name => 'seven', description => undef, index => 7,
-                     is_active => \1 });
+    change_unit('u7', 'seven');
 
     is(run(), 0, 'a run after a change at central');
     is(asked(), 'site_status push pull', 'asks three times');
@@ -247,20 +254,23 @@ sub a_last_batch_that_was_lost_is_told_again {
 
 
 sub a_row_that_central_cannot_read_stops_the_pull_alone {
-    $central->config(v7_unreadable => { DatabaseError => { DBError => {
-        msg => 'DIESEL_DESERIALIZATION_ERROR', extra => 'UnexpectedNullError',
-    } } });
+    change_unit($_) for qw(fine bad behind);
+    $central->config(v7_unreadable => ['bad']);
     sqlite($database, "UPDATE item_line SET batch = 'STILL'");
 
     is(run(), 1, 'a run at a central that cannot read a row');
     my $cursor = kept('SYNC_PULL_CURSOR_V7');
     like(failure(), qr/^CENTRAL_DATABASE_ERROR .*behind the cursor $cursor\b/,
          'says behind which cursor');
+    is(sqlite($database, "SELECT group_concat(ID) FROM unit WHERE ID IN "
+              . "('fine', 'bad', 'behind')"), 'fine', 'what is before it came');
     my ($line) = values %{ $central->rows('StockLine') };
     is($line->{batch}, 'STILL', 'what was made here goes out all the same');
 
-    $central->config(v7_unreadable => undef);
+    $central->config(v7_unreadable => []);
     is(run(), 0, 'it goes on when it can');
+    is(sqlite($database, "SELECT count(*) FROM unit WHERE ID IN ('bad', "
+              . "'behind')"), 2, 'with all that was behind');
     asked();
 }
 
@@ -305,10 +315,7 @@ sub a_patient_is_fetched {
 
 sub a_central_that_was_set_back_is_noticed {
     $central->snapshot;
-    $central->change(channel => 'v7', tableName => 'Unit', recordId => 'u8',
-                     action => 'upsert', recordData => { id => 'u8',
-                     name => 'eight', description => undef, index => 8,
-                     is_active => \1 });
+    change_unit('u8');
     is(run(), 0, 'a run before');
     $central->restore;
     is(run(), 1, 'and one after central was put back');
@@ -398,5 +405,6 @@ sub a_server_of_2_is_not_taken_for_one_of_v7 {
     ($code) = msync('--url', $two->v7_url, '--username', 'Clinic 7',
                     '--password-file', site_path('password'), 'sync');
     is($code, 1, 'the address of its Open mSupply central');
-    like(failure(), qr/^HTTP_ERROR .*404/, 'is not that of mSupply central');
+    like(failure(), qr/^INVALID_RESPONSE .*web page/,
+         'is not that of mSupply central');
 }

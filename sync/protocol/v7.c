@@ -111,8 +111,8 @@ bool
 msync_v7_may_be_spoken(const msync_err_t *err)
 {
     return err->variant == MSYNC_ERR_INVALID_RESPONSE
-           || (err->variant == MSYNC_ERR_HTTP_ERROR && err->http_status >= 400
-               && err->http_status < 500);
+           || (err->variant == MSYNC_ERR_HTTP_ERROR
+               && (err->http_status == 404 || err->http_status == 405));
 }
 
 

@@ -13,6 +13,7 @@
 #include "run/run.h"
 #include "serve/document.h"
 #include "serve/serve.h"
+#include "serve/patients.h"
 #include "serve/requests.h"
 #include "serve/serve_private.h"
 #include "serve/settings.h"
@@ -35,6 +36,10 @@ static void input_reply(msync_serve_t *serve, uint64_t id, int status,
     const char *body);
 static int input_while_asking(void *data, msync_err_t *err);
 static int input_answer_settings(msync_serve_t *serve,
+    msync_serve_request_t *request, char **body);
+static void input_set_up(msync_serve_t *serve,
+    const msync_serve_request_t *request, msync_settings_t *settings);
+static int input_answer_patients(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static int input_answer_records(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
@@ -198,6 +203,21 @@ input_while_asking(void *data, msync_err_t *err)
 }
 
 
+static void
+input_set_up(msync_serve_t *serve, const msync_serve_request_t *request,
+    msync_settings_t *settings)
+{
+    settings->store = serve->store;
+    settings->conf = serve->conf;
+    settings->hardware_id = serve->hardware_id;
+    settings->initialised = msync_store_site_in_use(serve->status.site.state);
+    settings->came = request->came;
+    settings->fd = msync_channel_fd(serve->channel);
+    settings->hook = input_while_asking;
+    settings->hook_data = serve;
+}
+
+
 /* settings, test, initialise */
 
 static int
@@ -209,15 +229,7 @@ input_answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
     msync_settings_t  settings;
     msync_trigger_t   plain = { 0 };
 
-    settings.store = serve->store;
-    settings.conf = serve->conf;
-    settings.hardware_id = serve->hardware_id;
-    settings.initialised = msync_store_site_in_use(serve->status.site.state);
-    settings.came = request->came;
-    settings.fd = msync_channel_fd(serve->channel);
-    settings.hook = input_while_asking;
-    settings.hook_data = serve;
-
+    input_set_up(serve, request, &settings);
     serve->give_up = request->came + MSYNC_SETTINGS_LATE;
 
     status = msync_settings_answer(&settings, request->request,
@@ -250,7 +262,20 @@ input_answer_settings(msync_serve_t *serve, msync_serve_request_t *request,
 }
 
 
-/* dismiss, send, patients */
+static int
+input_answer_patients(msync_serve_t *serve, msync_serve_request_t *request,
+    char **body)
+{
+    msync_settings_t  settings;
+
+    input_set_up(serve, request, &settings);
+
+    return msync_patients_answer(&settings, request->body, request->length,
+                                 body);
+}
+
+
+/* dismiss, send */
 
 static int
 input_answer_records(msync_serve_t *serve, msync_serve_request_t *request,
@@ -278,7 +303,8 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
     char  *body;
 
     /* what asks central has to see the files of today */
-    if (request->request <= MSYNC_REQUEST_INITIALISE
+    if ((request->request <= MSYNC_REQUEST_INITIALISE
+         || request->request == MSYNC_REQUEST_PATIENTS)
         && !msync_serve_may_connect(serve))
     {
         return;
@@ -286,6 +312,8 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 
     status = request->request <= MSYNC_REQUEST_INITIALISE
              ? input_answer_settings(serve, request, &body)
+             : request->request == MSYNC_REQUEST_PATIENTS
+             ? input_answer_patients(serve, request, &body)
              : input_answer_records(serve, request, &body);
 
     /* else the next helper is asked */

@@ -196,6 +196,9 @@ msync_serve_refresh(msync_serve_t *serve)
         msync_log_err(&err, "counting");
     }
 
+    /* a new site has not found out what is said here */
+    status->v7 |= serve->conf->protocol == MSYNC_PROTOCOL_V7;
+
     status->configured = msync_conf_complete(serve->conf);
     status->interval = serve->conf->interval;
     report_plan_next(serve);

@@ -1,5 +1,5 @@
 /*
- * Requests that are about records: dismiss, send, patients.
+ * Requests that are about records: dismiss, send.
  *
  * Promises: a body is taken as it was meant or not at all; nothing of it, and
  * no error of the database, is repeated but names of tables.
@@ -37,13 +37,6 @@ msync_requests_answer(msync_store_t *store, msync_request_e request,
 {
     int     status;
     cJSON  *json;
-
-    if (request == MSYNC_REQUEST_PATIENTS) {
-        return msync_document_refuse(409, "PROTOCOL_V6", "This site speaks the "
-                                     "protocol v6, which cannot look for "
-                                     "patients at central; fetch one by its id "
-                                     "instead.", reply);
-    }
 
     json = cJSON_ParseWithLength(body, length);
 

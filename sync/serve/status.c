@@ -114,11 +114,11 @@ status_add_step(cJSON *json, msync_step_e which, const msync_step_log_t *step)
     }
 
     object = cJSON_AddObjectToObject(json, step_names[which]);
-    counts = which != MSYNC_STEP_PREPARE && which != MSYNC_STEP_WAIT;
+    counts = which != MSYNC_STEP_PREPARE;
     status_add_span(object, step->started, step->finished, !counts);
 
     if (counts) {
-        if (step->total < 0) {
+        if (step->total < 0 || which == MSYNC_STEP_WAIT) {
             cJSON_AddNullToObject(object, "total");
             cJSON_AddNullToObject(object, "done");
 
@@ -213,12 +213,7 @@ msync_status_read(msync_store_t *store, msync_status_t *status,
         return MSYNC_ERROR;
     }
 
-    /* before there was v7 nobody wrote it down */
-    status->protocol = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0
-                       ? "v7"
-                       : version != NULL
-                         || msync_store_site_in_use(status->site.state)
-                       ? "v6" : NULL;
+    status->v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
 
     return MSYNC_OK;
 }
@@ -260,7 +255,7 @@ msync_status_document(const msync_status_t *status, bool will)
     }
 
     cJSON_AddNumberToObject(json, "recordsNeverSent", status->never_sent);
-    status_add_text(json, "protocol", status->protocol);
+    cJSON_AddStringToObject(json, "protocol", status->v7 ? "v7" : "v6");
 
     if (status->entry.id == 0) {
         cJSON_AddNullToObject(json, "syncStatus");

@@ -26,7 +26,7 @@ typedef struct {
     bool               running;
     bool               configured;
     msync_site_t       site;
-    const char        *protocol;   /* "v6", "v7"; NULL: not known yet */
+    bool               v7;         /* it speaks sync v7, as far as is known */
     int64_t            queue;
     int64_t            failed;     /* records that failed to integrate */
     int64_t            dismissed;  /* … and were dismissed, not among those */
