@@ -38,6 +38,8 @@ SKIP: {
     skip 'this machine permits no network of its own (unshare -n -m, veth)',
          1 if !$may;
 
+    what_this_machine_itself_forbids_is_named();
+    a_name_that_only_a_local_service_knows_is_named();
     ipv6_that_does_not_work_is_got_round();
     a_name_server_that_is_slow_is_named();
     packets_that_are_too_large_are_named();
@@ -364,6 +366,73 @@ SCRIPT
 
 # the same command there, where the port is known to the shell
 sub there { return command(@_) =~ s/PORT/\$V5/r }
+
+
+# Routes that forbid, swallow or lead nowhere.
+sub what_this_machine_itself_forbids_is_named {
+    my $database = 'routes.sqlite';
+    my $command = there($database, 'http://127.0.0.9:PORT');
+    my $first = there($database, 'http://127.0.0.1:PORT');
+    my %says = (
+        prohibit    => qr/machine itself does not let the program connect/,
+        blackhole   => qr/No route to 127\.0\.0\.9/,
+        unreachable => qr/No route to 127\.0\.0\.9/,
+    );
+    my @kinds = sort keys %says;
+
+    my $said = in_a_network(<<"SCRIPT");
+central ''
+$first && echo FIRST SYNC
+ip rule add from all lookup local pref 2
+ip rule del pref 0
+ip rule add to 127.0.0.9 lookup 99 pref 1
+for kind in @kinds; do
+    ip route replace \$kind 127.0.0.9 table 99
+    echo BEGIN \$kind
+    $command || echo IT FAILED
+    echo END
+done
+SCRIPT
+
+    like($said, qr/FIRST SYNC/, 'a way that is free') or diag($said);
+
+    for my $kind (@kinds) {
+        my ($part) = $said =~ /BEGIN $kind\n(.*?)END/s;
+
+        like($part, $says{$kind}, "a route of the kind $kind is named");
+        like($part, qr/IT FAILED/, 'and costs the run');
+    }
+
+    my ($forbidden) = $said =~ /BEGIN prohibit\n(.*?)END/s;
+    like($forbidden, qr/httpd_can_network_connect on/,
+         'what forbids may be SELinux, and how it is told to permit');
+    return;
+}
+
+
+# Name service asks a service by a local socket, which the helper may not.
+sub a_name_that_only_a_local_service_knows_is_named {
+    my $command = there('local.sqlite', 'http://central.local:PORT');
+
+    my $said = in_a_network(<<"SCRIPT");
+printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >/mnt/resolv
+printf 'hosts: files mdns4_minimal [NOTFOUND=return] dns\\n' >/mnt/nsswitch
+printf '127.0.0.1 localhost\\n' >/mnt/hosts
+mount --bind /mnt/resolv /etc/resolv.conf
+mount --bind /mnt/nsswitch /etc/nsswitch.conf
+mount --bind /mnt/hosts /etc/hosts
+central ''
+$command || echo IT FAILED
+printf '127.0.0.1 localhost central.local\\n' >/mnt/hosts
+$command && echo IT WENT WELL
+SCRIPT
+
+    like($said, qr/only a service of this machine knows it \("mdns4_minimal"/,
+         'a name that only a local service knows is named') or diag($said);
+    like($said, qr{into /etc/hosts}, 'with what to do');
+    like($said, qr/IT FAILED.*IT WENT WELL/s, 'and that does it');
+    return;
+}
 
 
 sub ipv6_that_does_not_work_is_got_round {
