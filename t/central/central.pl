@@ -44,7 +44,7 @@ GetOptions(
     \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
     'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
     'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'address=s',
-    'protocol=s',  'shapes=s',  'help',
+    'protocol=s',  'shapes=s',    'asks=i',    'help',
 ) or pod2usage(2);
 pod2usage(1) if $opt{help};
 pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
@@ -87,7 +87,7 @@ my %start = (
 my $state = Central::State->new(
     data    => $data,
     name    => $opt{name},
-    site_id => $opt{'site-id'},
+    site_id => $opt{asks} // $opt{'site-id'},
     preload => $opt{preload},
     start   => \%start,
 );
@@ -141,6 +141,8 @@ central.pl - emulates mSupply central (API v5) and Open mSupply central (API v6 
     --print-ports        one line on stdout: {"v5":18200,"v6":18201}
     --site NAME          the one site that is known, default "Clinic 7"
     --site-id N          its number, default 7
+    --asks N             the number of the site that asks, where the records are
+                         those of another; the third store is of site 9
     --password PW        default "secret"; requests carry its SHA-256
     --records N          about how many records there are, default 3000
     --seed N             another seed, other records; default 1

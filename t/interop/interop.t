@@ -1,61 +1,25 @@
-# Beside genuine Open mSupply servers: one is the Open mSupply central, one a
-# remote site, msync is another; mSupply central is emulated.  OMSUPPLY names
-# the executable, which the user has.
+# Beside genuine Open mSupply servers (Msync::Interop): first syncs, what
+# central makes, edits both ways, rows of every table, values in every form,
+# deletes, kills of either side, wrong credentials, and what both sites ask.
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
-use FindBin;
-use IO::Socket::INET ();
-use Msync::Genuine;
 use Msync::Helper;
-use Msync::Test qw(
-    free_port site_path sqlite stage_dir start_central wait_until
-    write_private
+use Msync::Interop qw(
+    PASSWORD central command database emulator integrated log_lines query
+    remote run start store url
 );
+use Msync::Test qw(decode_json wait_until);
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep);
 
-use constant PASSWORD => 'secret';
-
-if (!-x ($ENV{OMSUPPLY} // '')) {
-    BAIL_OUT('OMSUPPLY=FILE has to name the executable of an Open mSupply '
-             . 'server (remote_server), built with SQLite; see '
-             . 'docs/development.md');
-}
-
-# what central and the other site call themselves; the emulator of central's
-# own site knows the stores of site 7, and mSupply central says it is site 1
-my %emulator = map {
-    $_->[0] => start_central(password => PASSWORD, name => $_->[0],
-                             'site-id' => $_->[1], records => 300)
-} ['Central', 7], ['Clinic 7', 7], ['Clinic 8', 8];
-
-my $port = free_port();
-my $log = stage_dir() . '/legacy.log';
-my $legacy = legacy();
-my $url = "http://127.0.0.1:$port";
-my $database = site_path('clinic.sqlite');
-my $owner = $$;
 my $made = 0;
-END { kill KILL => $legacy if $legacy && $$ == $owner }
 
-write_private('password', PASSWORD . "\n");
-
-my $central = Msync::Genuine->start('central');
-$emulator{Central}->config(is_v6_central => 1, v6_url => $central->url);
-$emulator{$_}->config(v6_url => $central->url) for 'Clinic 7', 'Clinic 8';
-
-is($central->initialise($url, 'Central', PASSWORD), undef,
-   'Open mSupply central is one') or BAIL_OUT('without it there is no test');
-
-my $remote = Msync::Genuine->start('remote');
-is($remote->initialise($url, 'Clinic 8', PASSWORD), undef,
-   'a genuine remote site');
-
+start();
 a_first_sync();
+every_command_speaks_json();
 what_central_makes_arrives();
 what_is_made_during_pulls_arrives();
 edits_arrive_at_central();
@@ -64,58 +28,12 @@ edits_of_central_arrive();
 values_in_every_form_arrive();
 deletes_arrive_at_central();
 a_central_that_is_killed_gets_everything();
-a_site_that_is_killed_loses_nothing();
+a_site_that_is_killed_at_any_moment_loses_nothing();
 wrong_credentials_are_named();
 both_sites_ask_alike();
 
 done_testing();
 
-
-# ---- the parts --------------------------------------------------------------
-
-sub legacy {
-    my $pid = fork() // die "fork: $!\n";
-
-    if ($pid == 0) {
-        open STDOUT, '>', '/dev/null';
-        exec $^X, "$FindBin::Bin/legacy.pl", $port, $log, map {
-            "$_=$emulator{$_}{options}{v5}" . ($_ eq 'Central' ? ':1' : '')
-        } sort keys %emulator or POSIX::_exit(127);
-    }
-
-    wait_until(sub { IO::Socket::INET->new("127.0.0.1:$port") }, 30)
-        or BAIL_OUT('mSupply central does not start');
-
-    return $pid;
-}
-
-sub run {
-    my (@more) = @_;
-
-    my $command = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
-        '--database', $database, '--url', $url, '--username', 'Clinic 7',
-        '--password-file', site_path('password'), 'sync', @more;
-    my $said = qx($command 2>&1);
-
-    diag($said) if $?;
-    return $? >> 8;
-}
-
-sub query { return sqlite($database, @_) }
-
-sub requests {
-    open my $handle, '<', $log or die "$log: $!\n";
-    my @lines = map { chomp; [split /\t/] } <$handle>;
-
-    return @lines;
-}
-
-# records that central did not make rows of
-sub central_errors {
-    return $central->query(q{SELECT table_name || ' ' || record_id || ': ' || }
-        . q{integration_error FROM sync_buffer WHERE integration_error IS NOT }
-        . q{NULL AND source_site_id = 7 LIMIT 5});
-}
 
 # as the server does when somebody enters them
 sub make_campaigns {
@@ -123,7 +41,7 @@ sub make_campaigns {
 
     my @ids = map { sprintf 'campaign-%04d', ++$made } 1 .. $n;
 
-    $central->query("BEGIN IMMEDIATE; INSERT INTO campaign (id, name) VALUES "
+    central->query("BEGIN IMMEDIATE; INSERT INTO campaign (id, name) VALUES "
         . "('$_', 'Campaign $_'); INSERT INTO changelog (table_name, "
         . "record_id, row_action) VALUES ('campaign', '$_', 'UPSERT'); "
         . 'COMMIT') for @ids;
@@ -137,9 +55,6 @@ sub has {
     return query("SELECT count(*) FROM $table WHERE id IN ("
                  . join(', ', map { "'$_'" } @ids) . ')');
 }
-
-sub store { return query('SELECT ID FROM store WHERE sync_id_remote_site = 7 '
-                         . 'ORDER BY ID LIMIT 1') }
 
 # assets of this site, by a prefix
 sub make_assets {
@@ -158,19 +73,17 @@ sub make_assets {
 sub assets_there {
     my ($prefix) = @_;
 
-    return $central->query("SELECT count(*) FROM asset WHERE id LIKE "
-                           . "'$prefix-%'");
+    return central->query("SELECT count(*) FROM asset WHERE id LIKE "
+                          . "'$prefix-%'");
 }
 
 
 # ---- the tests --------------------------------------------------------------
 
 sub a_first_sync {
-    is(run(), 0, 'a first sync of msync');
-
     for my $table (qw(campaign demographic asset_catalogue_item)) {
         is(query("SELECT count(*) FROM $table"),
-           $remote->query("SELECT count(*) FROM $table WHERE id IN (SELECT "
+           remote->query("SELECT count(*) FROM $table WHERE id IN (SELECT "
                           . 'record_id FROM sync_buffer)'),
            "brings as many of $table as the genuine site got");
     }
@@ -181,13 +94,26 @@ sub a_first_sync {
 }
 
 
+sub every_command_speaks_json {
+    for my $command (qw(status history errors check sync retry)) {
+        my ($status, $said) = command('--json', $command);
+
+        is($status, 0, "msync --json $command ends well") or diag($said);
+        ok(eval { decode_json($said); 1 }, 'with one document and no more')
+            or diag($said);
+    }
+
+    return;
+}
+
+
 sub what_central_makes_arrives {
     my @ids = make_campaigns(3);
 
     is(run(), 0, 'a run');
     is(has('campaign', @ids), 3, 'what central makes arrives here');
-    is($remote->sync, undef, 'and a run of the genuine site');
-    is($remote->query('SELECT count(*) FROM campaign'),
+    is(remote->sync, undef, 'and a run of the genuine site');
+    is(remote->query('SELECT count(*) FROM campaign'),
        query('SELECT count(*) FROM campaign'), 'which has as much');
     return;
 }
@@ -203,7 +129,7 @@ sub what_is_made_during_pulls_arrives {
     }
 
     my $helper = Msync::Helper->start(
-        site => 'clinic', database => $database, url => $url,
+        site => 'clinic', database => database(), url => url(),
         username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
         interval => 0,
     );
@@ -227,9 +153,9 @@ sub edits_arrive_at_central {
 
     query(q{UPDATE asset SET notes = 'edited ä€' WHERE id = 'made-1'});
     is(run(), 0, 'another');
-    is($central->query(q{SELECT notes FROM asset WHERE id = 'made-1'}),
+    is(central->query(q{SELECT notes FROM asset WHERE id = 'made-1'}),
        'edited ä€', 'and what is edited');
-    is(central_errors(), '', 'and central has integrated all');
+    integrated(central(), 'and central has integrated all');
     return;
 }
 
@@ -266,11 +192,11 @@ sub a_row_of_every_table_arrives_at_central {
     is(run(), 0, 'rows of each table');
 
     for my $table (sort keys %row) {
-        is($central->query("SELECT count(*) FROM $table WHERE id = "
+        is(central->query("SELECT count(*) FROM $table WHERE id = "
                            . "'row-$table'"), 1, "$table arrives there");
     }
 
-    is(central_errors(), '', 'and central has integrated all');
+    integrated(central(), 'and central has integrated all');
     return;
 }
 
@@ -286,7 +212,7 @@ sub edits_of_central_arrive {
     ) {
         my ($table, $id, $set, $store) = @$edit;
 
-        $central->query("BEGIN IMMEDIATE; UPDATE $table SET $set WHERE id = "
+        central->query("BEGIN IMMEDIATE; UPDATE $table SET $set WHERE id = "
             . "'$id'; INSERT INTO changelog (table_name, record_id, "
             . "row_action, store_id) VALUES ('$table', '$id', 'UPSERT', "
             . "$store); COMMIT");
@@ -320,12 +246,12 @@ sub values_in_every_form_arrive {
     is(run(), 0, 'dates as an application writes them');
 
     for my $name (sort keys %form) {
-        like($central->query('SELECT created_datetime FROM asset WHERE id = '
+        like(central->query('SELECT created_datetime FROM asset WHERE id = '
                              . "'form-$name'"), qr/^2026-05-01 08:00:00/,
              "$form{$name} arrives as what it means");
     }
 
-    is(central_errors(), '', 'and nothing else');
+    integrated(central(), 'and nothing else');
     return;
 }
 
@@ -334,11 +260,11 @@ sub deletes_arrive_at_central {
     query('INSERT INTO asset_internal_location (id, asset_id, location_id) '
           . "SELECT 'place', 'made-1', ID FROM Location LIMIT 1");
     is(run(), 0, 'a record');
-    is($central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
+    is(central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
                        . q{id = 'place'}), 1, 'is there');
     query(q{DELETE FROM asset_internal_location WHERE id = 'place'});
     is(run(), 0, 'its delete');
-    is($central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
+    is(central->query(q{SELECT count(*) FROM asset_internal_location WHERE }
                        . q{id = 'place'}), 0, 'is done there');
     return;
 }
@@ -355,12 +281,12 @@ sub a_central_that_is_killed_gets_everything {
     }
 
     wait_until(sub {
-        $central->query(q{SELECT count(*) FROM sync_buffer WHERE record_id }
+        central->query(q{SELECT count(*) FROM sync_buffer WHERE record_id }
                         . q{LIKE 'killed-%'}) >= 2000;
     }, 120);
-    $central->kill;
+    central->kill;
     waitpid $pid, 0;
-    $central->restart;
+    central->restart;
 
     is(run(), 0, 'the run after central was killed');
     wait_until(sub { assets_there('killed') == 3000 }, 120);
@@ -369,44 +295,58 @@ sub a_central_that_is_killed_gets_everything {
 }
 
 
-sub a_site_that_is_killed_loses_nothing {
+# some tenths of a second after its start, each time somewhere else
+sub a_site_that_is_killed_at_any_moment_loses_nothing {
     make_assets('torn', 2000);
+    make_campaigns(20);
 
-    my $pid = fork() // die "fork: $!\n";
+    for my $tenths (1 .. 8) {
+        my $pid = fork() // die "fork: $!\n";
 
-    if ($pid == 0) {
-        exec $ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url', $url,
-            '--username', 'Clinic 7', '--password-file',
-            site_path('password'), '--json', 'sync' or POSIX::_exit(127);
+        if ($pid == 0) {
+            open STDOUT, '>', '/dev/null';
+            open STDERR, '>&', \*STDOUT;
+            exec $ENV{TEST_NGINX_MSYNC}, '--database', database(), '--url',
+                url(), '--username', 'Clinic 7', '--password-file',
+                Msync::Test::site_path('password'), 'sync'
+                or POSIX::_exit(127);
+        }
+
+        select undef, undef, undef, $tenths / 10;
+        kill KILL => $pid;
+        waitpid $pid, 0;
     }
 
-    wait_until(sub {
-        $central->query(q{SELECT count(*) FROM sync_buffer WHERE record_id }
-                        . q{LIKE 'torn-%'}) > 0;
-    }, 120);
-    kill KILL => $pid;
-    waitpid $pid, 0;
-
-    is(run(), 0, 'the run after msync was killed');
+    is(run(), 0, 'the run after msync was killed eight times');
     wait_until(sub { assets_there('torn') == 2000 }, 120);
     is(assets_there('torn'), 2000, 'sends everything');
-    is(central_errors(), '', 'and central has integrated all');
+    is(query('SELECT count(*) FROM campaign'),
+       central->query('SELECT count(*) FROM campaign'), 'and has everything');
+    integrated(central(), 'and central has integrated all');
     return;
 }
 
 
 sub wrong_credentials_are_named {
-    $emulator{'Clinic 7'}->config(password => 'another');
+    my $emulator = emulator('Clinic 7');
 
-    my $command = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
-        '--database', $database, '--url', $url, '--username', 'Clinic 7',
-        '--password-file', site_path('password'), 'sync';
-    my $said = qx($command 2>&1);
+    for my $case (
+        ['a password that is wrong', INCORRECT_PASSWORD => password =>
+         'another', PASSWORD],
+        ['another machine', HARDWARE_ID_MISMATCH => hardware_id => 'another',
+         $emulator->state(1)->{hardwareId}],
+        ['another version', API_VERSION_INCOMPATIBLE => version => 99, 14],
+    ) {
+        my ($what, $variant, $setting, $wrong, $right) = @$case;
 
-    is($? >> 8, 1, 'a password that is wrong');
-    like($said, qr/INCORRECT_PASSWORD/, 'is named');
-    $emulator{'Clinic 7'}->config(password => PASSWORD);
-    is(run(), 0, 'and when it is right again all goes on');
+        $emulator->config($setting => $wrong);
+        my ($status, $said) = command('sync');
+        is($status, 1, "$what is an error");
+        like($said, qr/\b$variant\b/, 'and named');
+        $emulator->config($setting => $right);
+        is(run(), 0, 'and when it is right again all goes on');
+    }
+
     return;
 }
 
@@ -414,21 +354,21 @@ sub wrong_credentials_are_named {
 # a run with nothing to do: what each of the sites asks mSupply central
 sub both_sites_ask_alike {
     run();
-    $remote->sync;
+    remote->sync;
 
-    my $before = requests();
+    my $before = log_lines();
 
     run();
-    $remote->sync;
+    remote->sync;
 
     my %asked;
 
-    for my $request ((requests())[$before .. scalar(requests()) - 1]) {
+    for my $request ((log_lines())[$before .. scalar(log_lines()) - 1]) {
         my ($site, $method, $path, $status) = @$request;
         push @{ $asked{$site} }, "$method $path $status";
     }
 
-    my %genuine = map { $_ => 1 } @{ $asked{'Clinic 8'} };
+    my %genuine = map { $_ => 1 } @{ $asked{'Clinic 9'} };
     my @other = grep { !$genuine{$_} } @{ $asked{'Clinic 7'} };
 
     is_deeply(\@other, [], 'msync asks for nothing that the genuine site '

@@ -1,0 +1,172 @@
+package Msync::Interop;
+
+# Beside genuine Open mSupply servers: one is the Open mSupply central, one a
+# remote site, msync is another; mSupply central is emulated
+# (t/interop/legacy.pl).  OMSUPPLY names the executable, which the user has.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Socket::INET ();
+use Msync::Genuine;
+use Msync::Legacy qw(as_kept);
+use Msync::Test qw(decode_json free_port project_root site_path sqlite
+                   stage_dir start_central wait_until write_private);
+use POSIX ();
+use Test::More;
+
+our @EXPORT_OK = qw(
+    PASSWORD central command database emulator forward integrated log_lines
+    pushed query remote run start store url
+);
+
+use constant PASSWORD => 'secret';
+
+my (%Emulator, $Legacy, $Central, $Remote, $Port);
+my $Owner = $$;
+my $Database = site_path('clinic.sqlite');
+END { kill KILL => $Legacy if $Legacy && $$ == $Owner }
+
+sub central  { $Central }
+sub remote   { $Remote }
+sub emulator { $Emulator{$_[0]} }
+sub database { $Database }
+sub url      { "http://127.0.0.1:$Port" }
+
+
+# The servers, and first syncs of both sites: msync is Clinic 7, the genuine
+# site Clinic 9, each with a store of its own.
+sub start {
+    BAIL_OUT('OMSUPPLY=FILE has to name the executable of an Open mSupply '
+             . 'server (remote_server), built with SQLite; see '
+             . 'docs/development.md') if !-x ($ENV{OMSUPPLY} // '');
+
+    for my $name ('Central', 'Clinic 7', 'Clinic 9') {
+        $Emulator{$name} = start_central(
+            password => PASSWORD, name => $name, records => 600,
+            $name eq 'Clinic 9' ? (asks => 9) : (),
+        );
+    }
+
+    $Port = free_port();
+    write_private('password', PASSWORD . "\n");
+    start_legacy();
+
+    $Central = Msync::Genuine->start('central');
+    $Emulator{Central}->config(is_v6_central => 1, v6_url => $Central->url);
+    $Emulator{$_}->config(v6_url => $Central->url) for 'Clinic 7', 'Clinic 9';
+    is($Central->initialise(url(), 'Central', PASSWORD), undef,
+       'Open mSupply central is one')
+        or BAIL_OUT('without it there is no test');
+
+    $Remote = Msync::Genuine->start('remote');
+    is($Remote->initialise(url(), 'Clinic 9', PASSWORD), undef,
+       'a genuine remote site');
+    is(run(), 0, 'a first sync of msync');
+    return;
+}
+
+sub start_legacy {
+    my %stores;
+
+    for my $row (values %{ $Emulator{Central}->records->{store} }) {
+        $stores{ $row->{sync_id_remote_site} } = ":$row->{ID}:$row->{name_ID}";
+    }
+
+    my @sites = map {
+        my ($id) = /(\d+)/;
+        "$_=$Emulator{$_}{options}{v5}" . ($id ? ":$id$stores{$id}" : ':1')
+    } sort keys %Emulator;
+
+    $Legacy = fork() // die "fork: $!\n";
+
+    if ($Legacy == 0) {
+        open STDOUT, '>', '/dev/null';
+        exec $^X, project_root() . '/t/interop/legacy.pl', $Port,
+            stage_dir() . '/legacy.log', @sites or POSIX::_exit(127);
+    }
+
+    wait_until(sub { IO::Socket::INET->new("127.0.0.1:$Port") }, 30)
+        or BAIL_OUT('mSupply central does not start');
+    return;
+}
+
+
+# ---- msync ------------------------------------------------------------------
+
+# A command of msync at this site; its exit status, and both its outputs.
+sub command {
+    my (@command) = @_;
+
+    my $text = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
+        '--database', $Database, '--url', url(), '--username', 'Clinic 7',
+        '--password-file', site_path('password'), @command;
+    my $said = qx($text 2>&1);
+
+    return ($? >> 8, $said);
+}
+
+sub run {
+    my ($status, $said) = command('sync', @_);
+
+    diag($said) if $status;
+    return $status;
+}
+
+sub query { return sqlite($Database, @_) }
+
+# the store of msync's site, or of another
+sub store {
+    my ($site) = @_;
+
+    return query('SELECT ID FROM store WHERE sync_id_remote_site = '
+                 . ($site // 7));
+}
+
+
+# ---- what was seen ----------------------------------------------------------
+
+sub log_lines {
+    open my $handle, '<', stage_dir() . '/legacy.log' or die "log: $!\n";
+    my @lines = map { chomp; [split /\t/] } <$handle>;
+
+    return @lines;
+}
+
+# the records that a site pushed to mSupply central, in their order
+sub pushed {
+    my ($site) = @_;
+
+    open my $handle, '<', stage_dir() . '/legacy.log.pushed'
+        or die "pushed: $!\n";
+
+    return map { $_->[1] } grep { $_->[0] eq $site } map { decode_json($_) }
+        <$handle>;
+}
+
+# Records that were pushed wait at mSupply central for another site.
+sub forward {
+    my ($site, @records) = @_;
+
+    $Emulator{$site}->change(
+        tableName => $_->{tableName}, recordId => $_->{recordId},
+        action => 'update', channel => 'remote',
+        recordData => as_kept(@{$_}{qw(tableName recordData)}),
+    ) for grep { $_->{recordData} } @records;
+    return;
+}
+
+# Records of this site that a genuine server did not make rows of.
+sub integrated {
+    my ($server, $what) = @_;
+
+    is($server->query(q{SELECT table_name || ' ' || record_id || ': ' || }
+        . q{substr(integration_error, 1, 200) FROM sync_buffer WHERE }
+        . q{integration_error IS NOT NULL AND integration_error NOT LIKE }
+        . q{'Ignored%' LIMIT 5}), '', $what);
+    return;
+}
+
+
+1;
