@@ -61,8 +61,10 @@ function ended(child) {
 export class Central {
   #child;
 
-  static async start({ records = 150 } = {}) {
+  /** `protocol` "v7": an Open mSupply central of 3.0, which a site of v7 is set up with. */
+  static async start({ records = 150, protocol = 'v6' } = {}) {
     const central = new Central();
+    central.protocol = protocol;
     [central.v5, central.v6] = [await freePort(), await freePort()];
     central.records = records;
     await central.restart();
@@ -72,7 +74,7 @@ export class Central {
   /** At the same ports again, with all that was pushed forgotten. */
   async restart() {
     this.#child = start('perl', [`${ROOT}t/central/central.pl`, '--print-ports', '--lifeline', '--v5', this.v5,
-      '--v6', this.v6, '--site', NAME, '--password', PASSWORD, '--records', this.records],
+      '--v6', this.v6, '--protocol', this.protocol, '--site', NAME, '--password', PASSWORD, '--records', this.records],
     { stdio: ['pipe', 'pipe', 'inherit'] });
     for await (const line of createInterface(this.#child.stdout)) {
       return JSON.parse(line);
@@ -80,8 +82,13 @@ export class Central {
     throw new Error('the emulator does not start');
   }
 
+  /** What a site is set up with. */
   get url() {
-    return `http://127.0.0.1:${this.v5}`;
+    return `http://127.0.0.1:${this.protocol === 'v7' ? this.v6 : this.v5}`;
+  }
+
+  get #tests() {
+    return `http://127.0.0.1:${this.v5}/_test`;
   }
 
   async stop() {
@@ -90,7 +97,7 @@ export class Central {
   }
 
   async state() {
-    return (await fetch(`${this.url}/_test/state`)).json();
+    return (await fetch(`${this.#tests}/state`)).json();
   }
 
   config(body) {
@@ -116,7 +123,7 @@ export class Central {
   }
 
   async #control(what, body) {
-    const answer = await fetch(`${this.url}/_test/${what}`, { method: 'POST', body: JSON.stringify(body) });
+    const answer = await fetch(`${this.#tests}/${what}`, { method: 'POST', body: JSON.stringify(body) });
     if (!answer.ok) {
       throw new Error(`the emulator says ${answer.status}: ${await answer.text()}`);
     }
