@@ -87,7 +87,8 @@ site_open(void **state)
     msync_err_t  err;
 
     site = calloc(1, sizeof(site_t));
-    strcpy(site->dir, "/tmp/msync-unit-XXXXXX");
+    snprintf(site->dir, sizeof(site->dir), "%s/msync-unit-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     assert_non_null(mkdtemp(site->dir));
     snprintf(site->path, sizeof(site->path), "%s/site.sqlite", site->dir);
 

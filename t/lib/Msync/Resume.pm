@@ -288,18 +288,16 @@ sub _damage {
     copy($self->database . '-wal', "$copy-wal")
         if -e $self->database . '-wal';
 
-    my $found = sqlite($copy, 'PRAGMA integrity_check');
+    my $found = sqlite($copy, 'PRAGMA integrity_check',
+                       'PRAGMA foreign_key_check');
 
-    if (sqlite($copy, q(SELECT 1 FROM sqlite_master WHERE name =
-            'key_value_store')) eq ''
-        || sqlite($copy, q(SELECT 1 FROM key_value_store WHERE id =
-            'MSYNC_FILLING')) eq '')
-    {
-        my $orphans = sqlite($copy, 'PRAGMA foreign_key_check');
-        $found .= "\n$orphans" if $orphans ne '';
-    }
+    return if $found eq 'ok' || $found =~ /\Aok\n/
+        && sqlite($copy, q(SELECT 1 FROM sqlite_master WHERE name =
+               'key_value_store')) ne ''
+        && sqlite($copy, q(SELECT 1 FROM key_value_store WHERE id =
+               'MSYNC_FILLING')) ne '';
 
-    return $found eq 'ok' ? () : "the database is damaged: $found";
+    return "the database is damaged: $found";
 }
 
 
