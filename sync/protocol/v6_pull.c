@@ -201,9 +201,10 @@ v6_pull_end(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
     batch->last = answer->last;
 
     /* without a record it is the end of all that the server has; one that
-     * begins behind the cursor may name the one before it */
+     * begins behind the cursor may name the one before it, which says
+     * nothing */
 
-    batch->max = answer->end + 1 == cursor ? cursor : answer->end;
+    batch->max = answer->end + 1 == cursor ? -1 : answer->end;
     batch->short_of = (batch->n + answer->again == 0);
 
     batch->remaining = v6_pull_remaining(v6, answer);

@@ -38,7 +38,6 @@ my %FIRM = map { $_ => 1 } qw(store name_store_join name_tag_join encounter
     list_master_name_join item_store_join list_master_line item_warning_link
     clinician_store_join nameInsuranceJoin vaccination);
 
-
 my @FAULTS = qw(drop_before drop_middle drop_after truncate garbage html empty
                 status busy delay error_code redirect);
 my @DISTURBED = qw(kill-write full-write io-write kill-before kill-sent
@@ -51,7 +50,7 @@ my @KINDS = (
     map({ "merged $_" } sort keys %MERGED),
     map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
     'written as applications do', 'refused', 'synced', 'synced while paused',
-    'paused', 'resumed', 'helper killed', 'helper restarted',
+    'paused', 'resumed', 'helper killed', 'helper restarted', 'came anew',
 );
 
 
@@ -167,6 +166,7 @@ my @STEPS = (
     [12 => \&_merge_there], [14 => \&_fault], [6 => \&_refuse],
     [12 => \&_sync],
     [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&_serve],
+    [2 => \&_anew],
 );
 my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
 
@@ -485,7 +485,6 @@ sub _fault {
         if $kind eq 'status';
     $fault{value} = 20 if $kind eq 'delay';
     $fault{value} = 'reset' if $kind =~ /^drop/ && rand 2 < 1;
-    delete $fault{value} if $kind eq 'error_code';
 
     $self->central->fault(%fault);
     $self->_took("fault $kind");
@@ -507,10 +506,11 @@ sub _refuse {
 }
 
 
-# A process of the helper; returns its pid.
+# A process of the helper, with a "command" if not to sync; returns its pid.
 sub _start {
     my ($self, %env) = @_;
 
+    my @command = @{ delete $env{command} // ['sync'] };
     my $pid = fork() // croak "fork: $!";
 
     if ($pid == 0) {
@@ -519,7 +519,7 @@ sub _start {
         open STDERR, '>&', \*STDOUT;
         exec $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
             '--url', $self->central->url, '--username', 'Clinic 7',
-            '--password-file', "$self->{dir}/password", 'sync'
+            '--password-file', "$self->{dir}/password", @command
             or POSIX::_exit(127);
     }
 
@@ -528,21 +528,13 @@ sub _start {
     return $pid;
 }
 
-sub _end {
-    my ($pid) = @_;
-
-    waitpid $pid, 0;
-    return $?;
-}
+sub _end { waitpid $_[0], 0; return $? }
 
 sub said {
-    my ($self) = @_;
-
-    open my $fh, '<', "$self->{dir}/out" or return '';
+    open my $fh, '<', "$_[0]{dir}/out" or return '';
     local $/;
     return <$fh> // '';
 }
-
 
 sub _sync {
     my ($self) = @_;
@@ -551,6 +543,16 @@ sub _sync {
     $self->_took('synced');
 }
 
+
+# What is pulled then may break off as anything else.
+sub _anew {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+    $self->_is_wrong($self->said)
+        if _end($self->_start(command => ['--yes', 'reinitialise']));
+    $self->_took('came anew');
+}
 
 # Dies, or finds no room, at a point of its own choice.
 sub _disturbed_sync {
@@ -609,10 +611,11 @@ sub _serve {
     $helper->is_paused
         or $self->_is_wrong('it is not paused any more after a restart');
 
+    # what is asked in the first two seconds of a helper whose forerunners
+    # died may be what killed them, and waits
+    sleep 2.2;
+
     if ($self->_deal(served => 0, 1)) {
-        # what is asked in the first two seconds of a helper whose forerunners
-        # died may be what killed them, and waits
-        sleep 2.2 if $signal;
         defined $helper->run
             or $self->_is_wrong('a trigger while paused does not run');
         $self->_took('synced while paused');
