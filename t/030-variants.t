@@ -87,6 +87,12 @@ sub body {
     return sub { answer($_[0], 200, 'application/json', $body, @headers) };
 }
 
+sub v7_error {
+    my ($error) = @_;
+
+    return sub { json($_[0], { Err => $error }) };
+}
+
 sub v6_error {
     my ($error) = @_;
 
@@ -100,7 +106,54 @@ sub cases {
     statuses();
     answers();
     refusals();
+    refusals_of_v7();
     progress();
+}
+
+
+# Refusals of sync v7: of the site when it asks for its token, and of a call.
+sub refusals_of_v7 {
+    my %token = (get_token => sub { json($_[0], { Ok => {
+        token => 'token-of-v7', siteId => 7, centralSiteId => 10 } }) });
+    my $refuse = sub {
+        my ($name, $what, $variant, $says, $error, %calls) = @_;
+
+        case($name, $what, $variant => $says, protocol => 'v7',
+             calls => { get_token => v7_error($error), %calls });
+    };
+    my $fail = sub { $refuse->(@_, %token, site_status => v7_error($_[4])) };
+
+    $refuse->('v7-name', 'Sync v7: a wrong name or password',
+        INVALID_SITE_NAME_OR_PASSWORD => qr/no site with this name/,
+        'InvalidSiteNameOrPassword');
+    $refuse->('v7-token', 'Sync v7: the token was given to somebody else',
+        TOKEN_ALREADY_ALLOCATED => qr/to another machine or/,
+        'TokenAlreadyAllocated');
+    $refuse->('v7-newer', 'Sync v7: central is older than what a site speaks',
+        SYNC_VERSION_MISMATCH => qr/of version 2\.9\.0/,
+        { SyncVersionMismatch => { map { $_->[0] => { major => $_->[1],
+            minor => $_->[2], patch => 0, pre_release => undef } }
+            ['central', 2, 9], ['remote', 3, 0] } });
+    $refuse->('v7-hardware', 'Sync v7: the site belongs to another machine',
+        HARDWARE_ID_MISMATCH => qr/hardware id and token/,
+        'HardwareIdMismatch');
+    $refuse->('v7-legacy', 'Sync v7: not all stores have moved yet',
+        REQUEST_SITE_AUTH_ERROR => qr/not all stores/,
+        { Other => "code: 'Other(\"stores_not_migrated\")'" });
+    $refuse->('v7-other', 'Sync v7: the server is not the central one',
+        NOT_A_CENTRAL_SERVER => qr/not an Open mSupply central/, 'unused',
+        get_token => status(405, 'Method only allowed on central server.'));
+    $fail->('v7-unknown', 'Sync v7: central knows none of its tokens',
+        TOKEN_NOT_FOUND => qr/does not know the token/, 'TokenNotFound');
+    $fail->('v7-not', 'Sync v7: the site is not one of v7 over there',
+        SITE_IS_NOT_V7 => qr/does not take this site/, 'SiteIsNotV7');
+    $fail->('v7-header', 'Sync v7: a proxy takes headers away',
+        MISSING_AUTH_HEADER => qr/hardware-id/,
+        { MissingAuthHeader => 'missing hardware-id header' });
+    $fail->('v7-database', 'Sync v7: central cannot read its own record',
+        CENTRAL_DATABASE_ERROR => qr/UnexpectedNullError/,
+        { DatabaseError => { DBError => { msg => 'deserialization',
+            extra => 'UnexpectedNullError' } } });
 }
 
 
@@ -562,7 +615,7 @@ sub all_sites {
         my %set = map { $_ => ref $c->{$_} ? $c->{$_}->() : $c->{$_} }
             grep { defined $c->{$_} } qw(url proxy connect_timeout
                 read_timeout batch_size max_response
-                ssl_trusted_certificate);
+                ssl_trusted_certificate protocol);
 
         if (my $file = $c->{file}) {
             write_private("$site.sqlite", $file->[0]);
