@@ -17,9 +17,10 @@
 #define ARENA      (16 * 1024 * 1024)      /* octets of packed rows */
 #define ROWS_MAX   65536
 #define REST_MAX   (4 * 1024 * 1024)       /* octets of the others */
-#define HOLD       250                     /* ms that a transaction may take */
-#define ROWS_FIRST 20000                   /* of one before that is known */
-#define ROWS_MIN   4000                    /* … however slow the disk is */
+#define ROWS_FIRST 8000                    /* of one before its time is known */
+#define ROWS_MIN   250                     /* … however slow the disk is */
+#define ROWS_KNOWN 4000                    /* … that tells, though more were
+                                              wanted, what a row takes */
 #define AGE        1000                    /* ms after which it is due anyway */
 #define SLOW       8000                    /* fewer rows are a small one */
 
@@ -542,8 +543,9 @@ msync_fill_written(msync_fill_t *fill)
     int64_t  held = msync_store_held_last(fill->rows.store);
     int64_t  wanted;
 
-    if (fill->written >= ROWS_MIN) {
-        wanted = (int64_t) fill->written * HOLD / (held > 0 ? held : 1);
+    if (fill->written >= fill->wanted || fill->written >= ROWS_KNOWN) {
+        wanted = (int64_t) fill->written * msync_store_hold(fill->rows.store)
+                 / (held > 0 ? held : 1);
         fill->wanted = wanted < ROWS_MIN ? ROWS_MIN
                        : wanted > ROWS_MAX ? ROWS_MAX : (size_t) wanted;
     }

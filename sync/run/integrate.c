@@ -450,10 +450,12 @@ integrate_fill_indexes(integration_t *in, msync_err_t *err)
 static int
 integrate_between(integration_t *in, msync_err_t *err)
 {
-    bool  next;
+    bool     next;
+    int64_t  hold = msync_store_is_filling(in->store)
+                    ? msync_store_hold(in->store) : HOLD;
 
     next = in->attempts >= ATTEMPTS ? in->open >= SLICE
-           : msync_store_held(in->store) >= HOLD;
+           : msync_store_held(in->store) >= hold;
 
     if (next && integrate_begin_next(in, err) != MSYNC_OK) {
         return MSYNC_ERROR;

@@ -533,6 +533,9 @@ run_pull_v6(msync_run_context_t *ctx, msync_err_t *err)
 static int
 run_integrate(msync_run_context_t *ctx, msync_err_t *err)
 {
+    /* nothing comes any more, and making indexes takes as much memory */
+    msync_fill_free(&ctx->steps.fill);
+
     return msync_step_integrate(&ctx->steps, err);
 }
 

@@ -15,6 +15,7 @@
 #define LARGE   300000         /* rows of a table whose index is sorted in a
                                   quarter of a second; it also fits into the
                                   helper's memory */
+#define OTHERS  50000          /* … while others write */
 #define HOLD    100            /* ms of a transaction that makes indexes,
                                   unless one takes longer */
 #define MOVE    1000           /* rows of one that takes some away */
@@ -238,9 +239,9 @@ int
 msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
     bool *made, msync_err_t *err)
 {
-    bool          missing, used;
+    bool          missing, used, sorted = false;
     size_t        i;
-    int64_t       last;
+    int64_t       last, large;
     sqlite3_str  *sql;
 
     *made = false;
@@ -256,6 +257,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
         return MSYNC_ERROR;
     }
 
+    large = msync_store_hold(store) < HOLD ? OTHERS : LARGE;
     sql = sqlite3_str_new(NULL);
 
     for (i = 0; i < table->n; i++) {
@@ -270,11 +272,13 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
             return MSYNC_ERROR;
         }
 
-        if (missing && (!used || last >= LARGE)) {
+        /* one that takes a while has its own transaction */
+        if (missing && (!used || (last >= large && !sorted))) {
             msync_store_put_index(sql, table, &table->fields[i],
                                   "IF NOT EXISTS ");
             sqlite3_str_appendall(sql, ";\n");
             *made = true;
+            sorted |= used;
         }
     }
 
@@ -379,7 +383,8 @@ fill_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
                                   "IF NOT EXISTS ");
 
             if (msync_store_exec_str(store, sql, err) != MSYNC_OK
-                || (msync_store_held(store) >= HOLD
+                || ((msync_store_held(store) >= HOLD
+                     || msync_store_held(store) >= msync_store_hold(store))
                     && (msync_store_commit(store, err) != MSYNC_OK
                         || msync_store_rest(store, err) != MSYNC_OK
                         || (hook != NULL && hook(data, err) != MSYNC_OK))))

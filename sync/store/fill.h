@@ -31,8 +31,9 @@ int msync_store_fill_begun(msync_store_t *store, bool *begun,
 
 /*
  * Rows have come into a table: makes the indexes of those of its references
- * that none of them uses, and all when it has become large.  Nothing where the
- * connection does not fill.  Inside a transaction; *made: the schema changed.
+ * that none of them uses, and of one more where it has become large.  Nothing
+ * where the connection does not fill.  Inside a transaction; *made: the schema
+ * changed.
  */
 int msync_store_fill_indexes(msync_store_t *store,
     const msync_table_t *table, bool *made, msync_err_t *err);

@@ -89,6 +89,8 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_rest(msync_store_t *store, msync_err_t *err);
+/* … how many of them one of many rows may take, as "rest" has found */
+int64_t msync_store_hold(const msync_store_t *store);
 
 /* whether another connection has written in the last seconds, as far as this
  * one has asked before */

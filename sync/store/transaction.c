@@ -8,12 +8,16 @@
 
 #include <time.h>
 
-#include "store/store_private.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "store/store_private.h"
 
 #define OTHERS    10000    /* ms for which whoever has written may go on */
 #define REST_MAX  1000     /* ms */
-#include "base/log.h"
+#define HOLD      250      /* ms of a transaction of many */
+#define SHORT     30       /* … while others write */
+#define TURN      40       /* ms of the turn that they have behind such a one,
+                              in which whoever waits so long looks again */
 
 
 static int transaction_begin_silent(msync_store_t *store, msync_err_t *err);
@@ -320,6 +324,16 @@ msync_store_others_write(msync_store_t *store, bool *others,
 }
 
 
+/* one that writes has to wait for each transaction that it comes upon, and
+ * comes upon few of those that a first sync needs where they are long */
+
+int64_t
+msync_store_hold(const msync_store_t *store)
+{
+    return msync_clock_monotonic() < store->others_until ? SHORT : HOLD;
+}
+
+
 /*
  * SQLite's lock is not fair: whoever waits for it looks again after pauses
  * that grow to a tenth of a second, and finds it taken where the next
@@ -337,7 +351,8 @@ msync_store_rest(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    pause = others ? store->held * 3 : store->held / 5;
+    pause = !others ? store->held / 5
+            : store->held <= 2 * SHORT ? TURN : store->held * 3;
 
     if (pause > REST_MAX) {
         pause = REST_MAX;

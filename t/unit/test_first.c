@@ -120,6 +120,54 @@ indexes_of_unused_references_are_made_at_once(void **state)
 }
 
 
+/* whoever writes waits for each transaction that it comes upon */
+
+static void
+while_another_program_writes_transactions_are_short(void **state)
+{
+    int64_t      alone;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_ok(msync_store_rest(site->store, &err));
+    alone = msync_store_hold(site->store);
+
+    site_sql(site, "CREATE TABLE note (text)");
+
+    assert_ok(msync_store_rest(site->store, &err));
+    assert_true(msync_store_hold(site->store) * 4 <= alone);
+}
+
+
+/* a transaction that made all would last as long as all of them */
+
+static void
+of_a_large_table_one_index_is_made_in_a_transaction(void **state)
+{
+    char     expected[2] = "0";
+    site_t  *site = *state;
+
+    static const char  large[] =
+        "{\"name\":\"v\",\"item_link_id\":\"I\","
+        "\"cold_storage_type_id\":\"C\",\"manufacturer_id\":\"M\","
+        "\"created_datetime\":\"2026-01-01T00:00:00\"}";
+
+    assert_int_equal(fill(site, { "item_variant", "V", MSYNC_ACTION_UPSERT,
+                                  large, MSYNC_OMSUPPLY }), MSYNC_OK);
+    site_sql(site, "PRAGMA foreign_keys = OFF; UPDATE item_variant SET rowid "
+             "= 1000000");
+
+    for (; expected[0] < '4'; expected[0]++) {
+        assert_string_equal(site_get(site, "SELECT count(*) FROM "
+            "sqlite_master WHERE type = 'index' AND tbl_name = "
+            "'item_variant' AND name LIKE 'msync%'"), expected);
+        assert_int_equal(fill(site, { "item_variant", "W",
+                                      MSYNC_ACTION_UPSERT, large,
+                                      MSYNC_OMSUPPLY }), MSYNC_OK);
+    }
+}
+
+
 /* all that it held is there again when the parent has come */
 
 static void
@@ -451,6 +499,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         FILLING(a_record_is_a_row_and_never_in_the_buffer),
         FILLING(indexes_of_unused_references_are_made_at_once),
+        FILLING(while_another_program_writes_transactions_are_short),
+        FILLING(of_a_large_table_one_index_is_made_in_a_transaction),
         FILLING(a_row_without_its_parent_waits_for_it_in_the_buffer),
         FILLING(the_children_of_a_row_that_waits_wait_with_it),
         FILLING(of_several_versions_the_last_one_counts),
