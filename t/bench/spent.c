@@ -3,8 +3,8 @@
  *
  *     spent COMMAND ARGUMENT...
  *
- * Prints "seconds user system peak-KiB status" to stdout; the command's own
- * output goes to stderr.  Its status is that of the command.
+ * Prints "seconds user system peak-KiB written-octets status" to stdout; the
+ * command's own output goes to stderr.  Its status is that of the command.
  */
 
 #include <stdio.h>
@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define SECTOR  512            /* octets, the unit of ru_oublock */
 
 
 static double
@@ -54,9 +56,10 @@ main(int argc, char **argv)
     }
 
     clock_gettime(CLOCK_MONOTONIC, &to);
-    printf("%.6f %.6f %.6f %ld %d\n", (double) (to.tv_sec - from.tv_sec)
+    printf("%.6f %.6f %.6f %ld %ld %d\n", (double) (to.tv_sec - from.tv_sec)
            + (double) (to.tv_nsec - from.tv_nsec) / 1e9,
-           of(usage.ru_utime), of(usage.ru_stime), usage.ru_maxrss, status);
+           of(usage.ru_utime), of(usage.ru_stime), usage.ru_maxrss,
+           usage.ru_oublock * SECTOR, status);
 
     return status == 0 ? 0 : 1;
 }

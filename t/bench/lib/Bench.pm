@@ -22,10 +22,13 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(
-    capture cpu_ticks figure free_port http in_turns is_long json_file
-    launch median note program root say_now skip stage stop wait_for
+    RELEASE capture cpu_ticks figure free_port http in_turns is_long json_file
+    launch median note program release root say_now skip stage stop wait_for
     write_file
 );
+
+# the release that figures are compared with
+use constant RELEASE => '1184fb2';
 
 my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
@@ -34,10 +37,30 @@ my %Running;
 my @Figures;
 my @Notes;
 my $Part = '';
+my $Release;
 
 sub root    { $Root }
 sub program { "$Root/build/bench/$_[0]" }
 sub is_long { $ENV{BENCH_LONG} }
+
+
+# The tree of that release, built; undef where the history of this clone does
+# not reach back to it.
+sub release {
+    if (!defined $Release) {
+        say_now('    building release ' . RELEASE);
+        my $dir = `"$Root/t/tools/build-release" ${\RELEASE}`;
+        my $status = $? >> 8;
+        croak "build-release: status $status" if $status && $status != 77;
+        chomp $dir;
+        $Release = $status ? '' : $dir;
+    }
+
+    skip('release ' . RELEASE . ' is not in the history of this clone')
+        if $Release eq '';
+
+    return $Release eq '' ? undef : $Release;
+}
 
 # A folder of this run; all go at its end.
 sub stage {

@@ -19,7 +19,8 @@ use constant PASSWORD => 'bench';
 my $Count = 0;
 
 
-sub module { root() . '/build/ngx_http_msync_module.so' }
+# of a tree other than this one: module($tree)
+sub module { ($_[0] // root()) . '/build/ngx_http_msync_module.so' }
 
 
 # Starts an nginx with this in its http block; returns its pid.  Its worker is
@@ -163,13 +164,14 @@ END
 }
 
 
-# The block of a site with this database and central server.
+# The block of a site with this database and central server, whose helper is
+# that of a tree other than this one.
 sub site {
-    my ($name, $database, $url, @more) = @_;
+    my ($name, $database, $url, $tree) = @_;
 
     my $password = write_file(stage() . '/password', PASSWORD . "\n");
     chmod 0600, $password;
-    my $helper = root() . '/build/msync';
+    my $helper = ($tree // root()) . '/build/msync';
 
     return <<"END";
     msync_site $name {
@@ -179,7 +181,6 @@ sub site {
         password_file $password;
         helper $helper;
         interval 0;
-        @more
     }
 END
 }

@@ -1,13 +1,13 @@
 package Bench::Part::First;
 
-# A first sync from batches made beforehand, against its parts alone and
-# against programs that others would write.
+# A first sync from batches made beforehand, against its parts alone, against
+# programs that others would write, and against an earlier release.
 
 use strict;
 use warnings;
 
-use Bench qw(capture figure in_turns is_long median note program root stage
-             stop write_file);
+use Bench qw(RELEASE capture figure in_turns is_long program release root
+             stage stop write_file);
 use Bench::Servers qw(batches central);
 
 # what msync puts into one transaction of a first sync
@@ -15,6 +15,8 @@ use constant TRANSACTION => 50_000;
 
 # rounds of what stands beside the figures that have a limit
 use constant PARTS => 3;
+
+use constant MIB => 1024 * 1024;
 
 
 sub _schemas {
@@ -43,14 +45,58 @@ sub _spent {
         program('spent'), @_ or die "cannot run spent: $!\n";
     my $line = <$fh> // '';
     close $fh or die "@_: " . `tail -5 $error`;
-    my ($seconds, $user, $system, $kib) = split ' ', $line;
+    my ($seconds, $user, $system, $kib, $octets) = split ' ', $line;
 
-    return { seconds => $seconds, cpu => $user + $system, kib => $kib };
+    return { seconds => $seconds, cpu => $user + $system, kib => $kib,
+             written => $octets };
 }
 
 
+sub _sql { capture('sqlite3', '-bail', @_) }
+
+
+# The tables of msync's own; the others have central's rows.
+my $Own = <<'END';
+    type = 'table' AND (name GLOB 'msync_*' OR name GLOB 'sqlite_*' OR name IN
+    ('key_value_store', 'changelog', 'sync_buffer', 'sync_log'))
+END
+
+
+# How many rows have come; what is no row is in the buffer.
+sub _count_rows {
+    my ($database) = @_;
+
+    my $sql = _sql($database, <<"END");
+SELECT group_concat('SELECT count(*) AS n FROM "' || name || '"', ' UNION ALL ')
+FROM sqlite_schema WHERE type = 'table' AND NOT ($Own)
+END
+    return _sql($database, "SELECT sum(n) FROM ($sql)") + 0;
+}
+
+
+# Octets of the database, and of the same rows in the same tables with the
+# same indexes and nothing else.
+sub _sizes {
+    my ($database) = @_;
+
+    my $alone = stage('first') . '/alone.sqlite';
+    my $octets = 0;
+
+    $octets += -s for grep { -e } $database, "$database-wal";
+    _sql($database, "VACUUM INTO '$alone'");
+    my $drop = _sql($alone, 'SELECT \'DROP TABLE "\' || name || \'";\' FROM '
+                    . "sqlite_schema WHERE name NOT GLOB 'sqlite_*' AND $Own");
+    my $triggers = _sql($alone, 'SELECT \'DROP TRIGGER "\' || name || \'";\' '
+                        . "FROM sqlite_schema WHERE type = 'trigger'");
+    _sql($alone, "$triggers $drop VACUUM");
+
+    return ($octets, -s $alone);
+}
+
+
+# By the helper of a tree, this one's or that of the release.
 sub _msync {
-    my ($url, $n) = @_;
+    my ($tree, $url, $n) = @_;
 
     _clean();
     my $password = write_file(stage() . '/password', "bench\n");
@@ -60,17 +106,22 @@ sub _msync {
     # as nginx starts it
     local $ENV{GLIBC_TUNABLES} = capture('sed', '-n',
         's/.*"GLIBC_TUNABLES=\(.*\)".*/\1/p',
-        root() . '/http/ngx_http_msync_spawn.c') || die 'no tunables';
+        "$tree/http/ngx_http_msync_spawn.c") || die 'no tunables';
     chomp $ENV{GLIBC_TUNABLES};
 
-    my $found = _spent(root() . '/build/msync', '--database', $database,
+    my $found = _spent("$tree/build/msync", '--database', $database,
                        '--url', $url, '--username', 'bench',
                        '--password-file', $password, 'sync');
 
-    my $rows = capture('sqlite3', $database, 'SELECT count(*) FROM '
-        . 'sync_buffer WHERE integration_datetime IS NOT NULL AND '
-        . 'integration_error IS NULL');
-    die "$rows of $n records were integrated\n" if $rows != $n;
+    my $rows = _count_rows($database);
+    die "$rows rows of $n records\n" if $rows != $n;
+
+    if ($tree eq root()) {
+        my $buffered = _sql($database, 'SELECT count(*) FROM sync_buffer');
+        die "$buffered records are still in the buffer\n" if $buffered != 0;
+    }
+
+    @$found{qw(octets alone)} = _sizes($database);
     _clean();
 
     $found->{rate} = $n / $found->{seconds};
@@ -97,12 +148,12 @@ sub _size {
 
     my ($plain, $plain_pid) = central(records => $n);
     my ($gzip, $gzip_pid) = central(records => $n, gzip => 1);
-    my $words = $n;
-    1 while $words =~ s/^(\d+)(\d{3})/$1,$2/;
+    my $before = $peer{release} ? release() : undef;
 
     my $took = in_turns($rounds,
-        plain => sub { $_[0] > PARTS ? () : _msync($plain, $n) },
-        gzip  => sub { _msync($gzip, $n) },
+        plain => sub { $_[0] > PARTS ? () : _msync(root(), $plain, $n) },
+        gzip  => sub { _msync(root(), $gzip, $n) },
+        $before ? (release => sub { _msync($before, $gzip, $n) }) : (),
         $peer{naive} ? (naive => sub {
             $_[0] > $peer{naive} ? ()
                 : _chain('naive', $gzip, $n, "$schemas/naive.sql") }) : (),
@@ -119,33 +170,56 @@ sub _size {
         ) : (),
     );
 
-    my $rate = sub { [map { $_->{rate} } @{ $took->{ $_[0] } }] };
+    stop($plain_pid);
+    stop($gzip_pid);
+    _figures($n, $took);
+}
+
+
+sub _figures {
+    my ($n, $took) = @_;
+
+    my $judged = $n == 500_000;
+    my $words = $n;
+    1 while $words =~ s/^(\d+)(\d{3})/$1,$2/;
+
+    # of the runs of a helper
+    my $of = sub {
+        my ($which, $what, $unit) = @_;
+        return [map { $_->{$what} / ($unit // 1) } @{ $took->{$which} }];
+    };
     my $figure = sub {
-        my ($which, $peer, $peer_name, @more) = @_;
-        figure(name => "first sync of $words records, $which",
-               unit => '/s', ours => $rate->($which),
-               peer => $took->{$peer}, peer_name => $peer_name, @more)
+        my ($which, $peer, $peer_name, $limit) = @_;
+        figure(name => "first sync of $words records, $which", unit => '/s',
+               ours => $of->($which, 'rate'),
+               peer => $peer eq 'release' ? $of->($peer, 'rate')
+                                          : $took->{$peer},
+               peer_name => $peer_name,
+               $judged && $limit ? (limit => $limit) : ())
             if $took->{$peer};
     };
 
-    my $judged = $n == 500_000;
-    $figure->('gzip', 'naive', 'naive chain',
-              $judged ? (limit => '>= 3.5') : ());
-    $figure->('gzip', 'ordered', 'slices in large transactions',
-              $judged ? (limit => '>= 0.8') : ());
+    $figure->('gzip', 'release', 'release ' . RELEASE, '>= 1.5');
+    $figure->('gzip', 'naive', 'naive chain', '>= 3.5');
+    $figure->('gzip', 'ordered', 'slices in large transactions', '>= 0.8');
     $figure->('gzip', 'store', 'SQLite alone');
     $figure->('gzip', 'download', 'libcurl alone');
     $figure->('plain', 'download_plain', 'libcurl alone');
 
+    figure(name => "octets written by a first sync of $words records",
+           unit => 'MiB', ours => $of->('gzip', 'written', MIB),
+           peer => $of->('release', 'written', MIB),
+           peer_name => 'release ' . RELEASE,
+           $judged ? (limit => '<= 0.5') : ()) if $took->{release};
+    figure(name => "database after a first sync of $words records",
+           unit => 'MiB', ours => $of->('gzip', 'octets', MIB),
+           peer => $of->('gzip', 'alone', MIB),
+           peer_name => 'the same rows and indexes alone',
+           $judged ? (limit => '<= 1.15') : ());
     figure(name => "peak memory of the helper, $words records",
-           unit => 'MiB', $judged ? (limit => '<= 96') : (),
-           ours => [map { $_->{kib} / 1024 }
-                    @{ $took->{plain} }, @{ $took->{gzip} }]);
-
-    stop($plain_pid);
-    stop($gzip_pid);
-
-    return median(@{ $rate->('gzip') });
+           unit => 'MiB', $judged ? (limit => '<= 64') : (),
+           ours => [@{ $of->('plain', 'kib', 1024) },
+                    @{ $of->('gzip', 'kib', 1024) }]);
 }
 
 
@@ -154,7 +228,7 @@ sub run {
 
     _size(10_000, 5, $schemas, naive => 5);
     _size(100_000, 5, $schemas, naive => 2);
-    _size(500_000, 5, $schemas, naive => 2, parts => 1);
+    _size(500_000, 5, $schemas, naive => 2, parts => 1, release => 1);
     _size(1_000_000, 3, $schemas, naive => 1) if is_long();
 }
 

@@ -8,22 +8,25 @@ use warnings;
 
 use JSON::PP qw(decode_json);
 
-use Bench qw(capture figure free_port http median note program root stage
-             stop wait_for);
+use Bench qw(RELEASE capture figure free_port http median program release root
+             stage stop wait_for);
 use Bench::Servers qw(bench_nginx central helper_pid module site);
 
 use constant { ROUNDS => 5, RUNS => 20 };
 
 
-sub run {
-    my ($central, $central_pid, $log) = central(records => 10_000, log => 1);
-    my $dir = stage('idle');
+# An nginx with a site that has had its first sync, by the module and the
+# helper of a tree.
+sub _site {
+    my ($name, $tree, $central) = @_;
+
+    my $database = stage('idle') . "/$name.sqlite";
     my $port = free_port();
     my $url = "http://127.0.0.1:$port/api";
 
     my $nginx = bench_nginx(
-        modules => [module()],
-        http => site('bench', "$dir/site.sqlite", $central) . <<"END",
+        modules => [module($tree)],
+        http => site('bench', $database, $central, $tree) . <<"END",
     server {
         listen 127.0.0.1:$port;
         location /api/ { msync bench; }
@@ -31,28 +34,56 @@ sub run {
 END
     );
 
-    # the first sync, and what it leaves in memory
     _run($url);
 
-    my (@ours, @bare);
+    return { nginx => $nginx, database => $database, url => $url };
+}
+
+
+# The median of so many runs, in ms.
+sub _took {
+    my ($site) = @_;
+
+    _run($site->{url}) for 1 .. RUNS;
+
+    return median(split /\n/, capture('sqlite3', $site->{database},
+        'SELECT (julianday(finished_datetime) - '
+        . 'julianday(started_datetime)) * 86400000 FROM sync_log ORDER '
+        . 'BY id DESC LIMIT ' . RUNS));
+}
+
+
+sub run {
+    my ($central, $central_pid, $log) = central(records => 10_000, log => 1);
+    my $before = release();
+    my $ours = _site('ours', root(), $central);
+    my $theirs = $before ? _site('release', $before, $central) : undef;
+    my (%took, %beyond);
 
     for my $round (1 .. ROUNDS) {
-        _run($url) for 1 .. RUNS;
-        push @ours, median(split /\n/, capture('sqlite3',
-            "$dir/site.sqlite", 'SELECT (julianday(finished_datetime) - '
-            . 'julianday(started_datetime)) * 86400000 FROM sync_log ORDER '
-            . 'BY id DESC LIMIT ' . RUNS));
-        push @bare, median(split /\n/, capture(program('bare'), $central,
-                                               RUNS));
+        push @{ $took{ours} }, _took($ours);
+        push @{ $took{bare} }, median(split /\n/, capture(program('bare'),
+                                                          $central, RUNS));
+        push @{ $took{release} }, _took($theirs) if $theirs;
+    }
+
+    for my $whose (grep { $took{$_} } qw(ours release)) {
+        $beyond{$whose} = [map { $took{$whose}[$_] - $took{bare}[$_] }
+                           0 .. ROUNDS - 1];
     }
 
     figure(name => 'run with nothing to do, beyond its requests',
-           unit => 'ms', limit => '<= 5',
-           ours => [map { $ours[$_] - $bare[$_] } 0 .. $#ours]);
-    figure(name => 'run with nothing to do', unit => 'ms', ours => \@ours,
-           peer => \@bare, peer_name => 'its requests alone');
+           unit => 'ms', limit => '<= 5', ours => $beyond{ours});
+    figure(name => 'run with nothing to do', unit => 'ms',
+           ours => $took{ours}, peer => $took{bare},
+           peer_name => 'its requests alone');
+    figure(name => 'run with nothing to do', unit => 'ms',
+           ours => $took{ours}, peer => $took{release},
+           peer_name => 'release ' . RELEASE, limit => '<= 1')
+        if $theirs;
+    stop($theirs->{nginx}) if $theirs;
 
-    my $helper = helper_pid($nginx);
+    my $helper = helper_pid($ours->{nginx});
     open my $fh, '<', "/proc/$helper/smaps_rollup" or die "helper: $!\n";
     my ($kib) = join('', <$fh>) =~ /^Rss:\s+(\d+)/m;
     figure(name => 'memory of the helper between runs', unit => 'MiB',
@@ -60,7 +91,7 @@ END
 
     # by the central server's own log, without TCP and IP
     truncate $log, 0;
-    _run($url);
+    _run($ours->{url});
     open my $lines, '<', $log or die "$log: $!\n";
     my ($n, $octets) = (0, 0);
 
