@@ -110,8 +110,9 @@ a_deferred_key_keeps_the_loser_of_a_merge(void **state)
               "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"C\"}");
     result = integrate(site, true);
     assert_int_equal(result.integrated, 1);
-    assert_failed(site, "m other records still refer to it: FOREIGN KEY "
-                  "constraint failed");
+    assert_failed(site, "m column \"ref\" of the application's table \"mine\" "
+                  "refers to the record that goes (mergeIdToDelete); let it "
+                  "refer to the one that stays");
     assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
                                  "clinician"), "A,B");
     assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
