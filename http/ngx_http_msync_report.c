@@ -254,7 +254,7 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
                           "\"databaseLockedSince\":null,"
                           "\"databaseLogBytes\":null,"
                           "\"recordsNeverSent\":0,"
-                          "\"protocol\":null,"
+                          "\"protocol\":\"v6\","
                           "\"syncStatus\":null}", interval);
 }
 
