@@ -37,7 +37,8 @@ my %LEFT_OUT = (
 my $Count = 0;
 
 
-# Settings: name, batch (size of all batches), records, command ("sync"),
+# Settings: name, protocol ("v6" or "v7"), batch (size of all batches), records,
+# command ("sync"),
 # rebuilds (central's queue may be built more than once), under (a command
 # that the helper is run by), program (another helper with fault points, which
 # does what "begin" asks for), alike (code that changes a dump in $_ before it
@@ -48,7 +49,7 @@ sub new {
     my ($class, %args) = @_;
 
     my $self = bless { batch => 50, records => 150, command => 'sync',
-                       under => [], %args }, $class;
+                       protocol => 'v6', under => [], %args }, $class;
 
     $self->{dir} = stage_dir() . '/resume-' . $$ . '-' . ++$Count;
     mkdir $self->{dir} or croak "$self->{dir}: $!";
@@ -58,8 +59,10 @@ sub new {
     close $fh;
     chmod 0600, "$self->{dir}/password";
 
-    $self->{central} = Msync::Central->start(password => PASSWORD,
-                                             records  => $self->{records});
+    $self->{central} = Msync::Central->start(
+        password => PASSWORD, records => $self->{records},
+        protocol => $self->{protocol},
+    );
     $self->{begin}->($self);
     $self->{central}->snapshot;
     $self->_keep;
@@ -70,6 +73,8 @@ sub new {
 
 
 sub central  { $_[0]{central} }
+sub protocol { $_[0]{protocol} }
+sub url      { $_[0]->central->url_of($_[0]->protocol) }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
 
@@ -111,7 +116,7 @@ sub run {
         open STDERR, '>&', \*STDOUT;
         exec @{ $self->{under} }, $program // $self->{program}
                 // $ENV{TEST_NGINX_MSYNC_FAULTS},
-            '--database', $self->database, '--url', $self->central->url,
+            '--database', $self->database, '--url', $self->url,
             '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", $self->{command}
             or POSIX::_exit(127);
@@ -133,7 +138,7 @@ sub run {
 sub try {
     my ($self, %how) = @_;
 
-    my (@wrong, $status, $said);
+    my (@wrong, $status, $said, $cleared);
     my @faults = ($how{fault}, $how{again} // ());
 
     $self->_begin_again;
@@ -146,6 +151,12 @@ sub try {
         last if $status == 0;
 
         push @wrong, $self->_damage;
+
+        # a token that was given and lost: only an administrator helps
+        if ($said =~ /TOKEN_ALREADY_ALLOCATED/ && !$cleared++) {
+            $self->central->config(v7_token => undef);
+            next;
+        }
 
         push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
         push @wrong, "run $n is not disturbed ($status): $said"
@@ -182,7 +193,7 @@ sub stay {
 
     my $helper = Msync::Helper->start(
         program => $ENV{TEST_NGINX_MSYNC_FAULTS}, site => 'clinic',
-        database => $self->database, url => $self->central->url,
+        database => $self->database, url => $self->url,
         username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
         interval => 0,
     );
@@ -265,7 +276,7 @@ sub _refer {
 
     my $now = $self->central->state(1)->{receivedCount};
     croak "$self->{name}: something is sent twice"
-        if "@{$now}{qw(v5 v6)}" ne "@{$self->{received}}{qw(v5 v6)}";
+        if "@{$now}{qw(v5 v6 v7)}" ne "@{$self->{received}}{qw(v5 v6 v7)}";
 
     $self->{dump_sql} = $self->_dump_sql;
     $self->{dump} = $self->_dump;
@@ -339,9 +350,10 @@ sub _dump {
     my $today = join '|', map { POSIX::strftime('%Y-%m-%d', gmtime $_) }
         $^T, time;
 
-    $text =~ s/^(key_value_store\|SYNC_PULL_CURSOR_V6\|[^|]*\|)(\d+)/
-               $1 . $self->central->left($2)/gemx;
-    $text =~ s/^key_value_store\|MSYNC_PULL_V6_MAX.*\n//gm;
+    $text =~ s/^(key_value_store\|SYNC_PULL_CURSOR_V([67])\|[^|]*\|)(\d+)/
+               $1 . $self->central->left($3, "v$2")/gemx;
+    $text =~ s/^(key_value_store\|\w*_TOKEN\|)[0-9a-f-]{36}/$1TOKEN/gm;
+    $text =~ s/^key_value_store\|MSYNC_PULL_V[67]_MAX.*\n//gm;
     $text =~ s/^key_value_store\|MSYNC_BATCH_.*\n//gm;
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
     $self->{alike}->() for $self->{alike} ? $text : ();
@@ -357,7 +369,8 @@ sub _state {
     my $state = $self->central->state;
     my %received;
 
-    for my $api (qw(v5 v6)) {
+    for my $api (qw(v5 v6 v7)) {
+        delete $_->{cursor} for @{ $state->{received}{$api} };
         $received{encode_json($_)}++ for @{ $state->{received}{$api} };
     }
 
@@ -366,6 +379,10 @@ sub _state {
     return {
         (map { ("record $_" => $state->{changed}{$_} // 'deleted') }
             keys %{ $state->{changed} }),
+        (map { ("row $_" => encode_json($state->{changedRows}{$_})) }
+            keys %{ $state->{changedRows} }),
+        (map { ("lost: $_->{tableName} $_->{recordId}" => $_->{reason}) }
+            @{ $state->{v7}{lost} }),
         (map { ("rows of $_" => $state->{counts}{$_}) }
             keys %{ $state->{counts} }),
         (map { ("received: $_" => 1) } keys %received),
@@ -398,7 +415,7 @@ sub _differences {
     # What was not answered is sent again: one batch for each disturbance.
     my $count = $self->central->state(1)->{receivedCount};
 
-    for my $api (qw(v5 v6)) {
+    for my $api (qw(v5 v6 v7)) {
         my $more = $count->{$api} - $self->{received}{$api};
         push @wrong, "central received $more records again over $api"
             if $more > 2 * $self->{batch} || $more < 0;

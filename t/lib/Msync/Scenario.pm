@@ -8,6 +8,8 @@ use warnings;
 
 use Exporter qw(import);
 
+use Msync::Test qw(encode_json);
+
 our @EXPORT_OK = qw(before_a_later_sync before_the_first_sync);
 
 # What the application keeps in the same file.
@@ -28,6 +30,42 @@ sub another {
 }
 
 
+# The same of a row as API v7 has it; undefined values leave fields out.
+sub another_row {
+    my ($central, $table, $id, $new, %set) = @_;
+
+    my $row = $central->rows($table)->{$id} // die "central has no $table $id";
+
+    return { channel => 'v7', tableName => $table, recordId => $new,
+             action => 'upsert', recordData => { %$row, id => $new, %set } };
+}
+
+
+# What central's people do to a record says each API in its own words:
+# without, with a delete, or as a merge.
+sub gone_row {
+    my ($table, $id) = @_;
+
+    return { channel => 'v7', tableName => $table, recordId => $id,
+             action => 'delete' };
+}
+
+sub merged_rows {
+    my ($table, $keep, $lose) = @_;
+
+    return {
+        channel => 'v7', tableName => 'SyncMessage', recordId => 'MERGE1',
+        action => 'upsert', recordData => {
+            id => 'MERGE1', to_store_id => undef, from_store_id => undef,
+            created_datetime => '2026-02-03T04:05:06.5', status => 'New',
+            type => 'Merge', error_message => undef,
+            body => encode_json({ tableName => $table, mergeIdToKeep => $keep,
+                                  mergeIdToDelete => $lose }),
+        },
+    };
+}
+
+
 # Central has also records that it changed, deleted and merged, one whose
 # parent is nowhere, and one of a table that nobody knows.
 sub before_the_first_sync {
@@ -35,7 +73,10 @@ sub before_the_first_sync {
 
     my %id = ids($site);
 
-    changes_of_central($site->central, %id);
+    $site->central->reset;
+    $site->central->change(%$_) for $site->protocol eq 'v7'
+        ? rows_of_central($site->central, %id)
+        : changes_of_central($site->central, %id);
 
     # the schema is there already: it has a site of its own here
     rewind($site);
@@ -77,13 +118,11 @@ sub rewind {
 sub changes_of_central {
     my ($central, %id) = @_;
 
-    $central->reset;
-
     my ($item, $loser, $third) = @{ $id{item} };
     my ($unit, $other_unit) = @{ $id{unit} };
     my ($barcode) = @{ $id{barcode} };
 
-    $central->change(%$_) for
+    return (
         another($central, 'unit', $unit, $unit, units => 'jar'),
         another($central, 'item', $item, 'NEWITEM', item_name => 'New'),
         another($central, 'barcode', $barcode, 'NEWBARCODE',
@@ -100,7 +139,31 @@ sub changes_of_central {
         another($central, 'asset', $id{asset}[0], $id{asset}[0],
                 notes => 'From central'),
         { tableName => 'asset_internal_location', action => 'delete',
-          recordId => $id{asset_internal_location}[0] };
+          recordId => $id{asset_internal_location}[0] },
+    );
+}
+
+
+# Deletes are those of the few tables that have them in v7.
+sub rows_of_central {
+    my ($central, %id) = @_;
+
+    my ($item, $loser, $third) = @{ $id{item} };
+    my ($unit, $other_unit) = @{ $id{unit} };
+    my ($barcode) = @{ $id{barcode} };
+
+    return (
+        another_row($central, 'Unit', $unit, $unit, name => 'jar'),
+        another_row($central, 'Item', $item, 'NEWITEM', name => 'New'),
+        another_row($central, 'Barcode', $barcode, 'NEWBARCODE',
+                    item_id => 'NEWITEM'),
+        another_row($central, 'Barcode', $barcode, 'ORPHAN',
+                    item_id => 'NOWHERE'),
+        gone_row('Unit', $other_unit),
+        merged_rows('Item', $third, $loser),
+        another_row($central, 'Asset', $id{asset}[0], $id{asset}[0],
+                    notes => 'From central'),
+    );
 }
 
 
@@ -137,7 +200,8 @@ sub before_a_later_sync {
         edit('requisition_line', 'ID', "comment = 'fine'"),
     );
 
-    changes_later($central, %id);
+    $central->change(%$_) for $site->protocol eq 'v7'
+        ? rows_later($central, %id) : changes_later($central, %id);
 }
 
 
@@ -155,7 +219,7 @@ sub changes_later {
 
     my ($line) = @{ $id{trans_line} };
 
-    $central->change(%$_) for
+    return (
         another($central, 'unit', $id{unit}[0], $id{unit}[0],
                 units => 'jar'),
         another($central, 'item', $id{item}[0], 'NEWITEM',
@@ -171,8 +235,45 @@ sub changes_later {
         another($central, 'trans_line', $line, $line, note => 'Seen'),
         another($central, 'trans_line', $line, 'NEWLINE', note => 'New'),
         another($central, 'asset', $id{asset}[0], 'new-asset',
-                notes => 'From central');
+                notes => 'From central'),
+    );
 }
+
+
+# The other half of a transfer comes, and another site's row by mistake.
+sub rows_later {
+    my ($central, %id) = @_;
+
+    my ($line) = @{ $id{trans_line} };
+    my $stores = $central->rows('Store');
+    my ($other) = grep { $stores->{$_}{site_id} != 7 } sort keys %$stores;
+    my ($own) = grep { $stores->{$_}{site_id} == 7 } sort keys %$stores;
+    my %location = (id => 'FAR', name => 'Far', code => 'F', on_hold => false(),
+                    store_id => $other, location_type_id => undef, volume => 0);
+
+    return (
+        another_row($central, 'Unit', $id{unit}[0], $id{unit}[0],
+                    name => 'jar'),
+        another_row($central, 'Item', $id{item}[0], 'NEWITEM', name => 'New'),
+        another_row($central, 'Barcode', $id{barcode}[0], 'ORPHAN',
+                    item_id => 'NOWHERE'),
+        gone_row('Unit', $id{unit}[1]),
+        merged_rows('Item', @{ $id{item} }[2, 1]),
+        another_row($central, 'Invoice', line_of($central, $line)->{invoice_id},
+                    'NEWINVOICE', store_id => $other, name_store_id => $own),
+        another_row($central, 'InvoiceLine', $line, 'NEWLINE', note => 'New',
+                    invoice_id => 'NEWINVOICE', stock_line_id => undef,
+                    location_id => undef),
+        another_row($central, 'Asset', $id{asset}[0], 'new-asset',
+                    notes => 'From central'),
+        { channel => 'v7', tableName => 'Location', recordId => 'FAR',
+          action => 'upsert', recordData => \%location, storeId => $own },
+    );
+}
+
+sub line_of { return $_[0]->rows('InvoiceLine')->{ $_[1] } }
+
+sub false { return JSON::PP::false() }
 
 
 1;
