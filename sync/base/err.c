@@ -113,10 +113,9 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
     [MSYNC_ERR_TOKEN_ALREADY_ALLOCATED] = {
         "TOKEN_ALREADY_ALLOCATED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
         "Make sure that no other machine runs this site. Then an "
-        "administrator of Open mSupply central has to clear the site's "
-        "token there (Manage, Sites, this site, Clear token; or "
-        "clearSiteToken in its GraphQL interface), and this site goes on by "
-        "itself." },
+        "administrator of Open mSupply central has to clear the site's token "
+        "there (clearSiteToken of its GraphQL interface does it), and this "
+        "site goes on by itself." },
 
     [MSYNC_ERR_TOKEN_NOT_FOUND] = {
         "TOKEN_NOT_FOUND", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
