@@ -105,13 +105,12 @@ ngx_http_msync_queue_next(ngx_http_msync_site_t *site, uint64_t after,
 
 
 uint64_t
-ngx_http_msync_slot_next(ngx_http_msync_site_t *site, ngx_uint_t *type,
-    u_char *body, size_t *len)
+ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
+    msync_request_frame_t *request, u_char *body)
 {
     (void) site;
-    (void) type;
+    (void) request;
     (void) body;
-    (void) len;
 
     return 0;
 }
