@@ -11,7 +11,8 @@ use Msync::Test qw(
 use Test::More;
 use Time::HiRes qw(sleep);
 
-use constant PASSWORD => 'correct horse battery';
+# another one than that of suites beside this one: all processes are looked at
+use constant PASSWORD => "correct horse battery $$";
 
 # nginx's own line about the helper that a test has killed.
 use constant KILLED => qr/exited on signal 9/;

@@ -590,7 +590,7 @@ place_get_unix(msync_row_t *row, msync_value_t *value)
 static bool
 place_is_none(const msync_v7_place_t *place, const msync_value_t *value)
 {
-    double  number;
+    double  number = 0;
 
     if (place->empty && place_is_empty(value)) {
         return true;

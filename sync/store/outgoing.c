@@ -200,6 +200,7 @@ static int
 outgoing_encode(msync_store_t *store, msync_row_t *row, bool send,
     msync_record_t *record, msync_err_t *err)
 {
+    int          rc = MSYNC_OK;
     msync_err_t  fault;
     outgoing_t   outgoing = { store, &fault, false };
 
@@ -207,30 +208,28 @@ outgoing_encode(msync_store_t *store, msync_row_t *row, bool send,
     row->lookup_data = &outgoing;
     record->data = msync_row_encode(row, &record->data_length, err);
 
+    if (record->data == NULL) {
+        err->scope = MSYNC_SCOPE_RECORD;
+        rc = MSYNC_ERROR;
+
+    } else if (!outgoing.failed && row->side == MSYNC_V7) {
+        rc = outgoing_envelope(store, row, send, record, err);
+    }
+
+    row->lookup = NULL;
+    row->lookup_data = NULL;
+
     if (outgoing.failed) {
         *err = fault;
         err->scope = MSYNC_SCOPE_RUN;
-
-    } else if (record->data == NULL) {
-        err->scope = MSYNC_SCOPE_RECORD;
-
-    } else if (row->side != MSYNC_V7) {
-        return MSYNC_OK;
-
-    } else if (outgoing_envelope(store, row, send, record, err)
-                  == MSYNC_OK
-               && !outgoing.failed)
-    {
-        return MSYNC_OK;
-
-    } else if (outgoing.failed) {
-        *err = fault;
-        err->scope = MSYNC_SCOPE_RUN;
+        rc = MSYNC_ERROR;
     }
 
-    msync_record_clear(record);
+    if (rc != MSYNC_OK) {
+        msync_record_clear(record);
+    }
 
-    return MSYNC_ERROR;
+    return rc;
 }
 
 
@@ -245,6 +244,7 @@ msync_store_row_complete(msync_store_t *store, msync_row_t *row,
     row->lookup_data = &outgoing;
     msync_v7_complete(row);
     row->lookup = NULL;
+    row->lookup_data = NULL;
 
     if (outgoing.failed) {
         *err = fault;

@@ -221,6 +221,8 @@ sub command_findings {
 sub schema_findings {
     my ($name, $schema, $value) = @_;
 
+    # Perl's own JSON, as the emulator has it, whatever else is installed
+    local $ENV{MOJO_NO_JSON_XS} = 1;
     require JSON::Validator::Schema::Draft201909;
 
     $Schema{$name} //=

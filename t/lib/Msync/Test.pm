@@ -40,6 +40,7 @@ use Msync::Described qw(watch);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
 
 # What blocks are answered is looked at as well.
+no warnings 'once';
 push @Test::Nginx::Socket::Watchers, sub {
     my ($method, $target, $response) = @_;
 
