@@ -80,6 +80,7 @@ typedef struct {
     uint64_t                  id;
     ngx_pid_t                 pid;           /* of the worker that waits */
     uint64_t                  helper;        /* the one it was sent to */
+    ngx_pid_t                 sender;        /* the worker of that helper */
     ngx_uint_t                tries;
     ngx_msec_t                opened;
     uint32_t                  request;       /* msync_request_e */

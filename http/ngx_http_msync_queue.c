@@ -22,6 +22,7 @@ static ngx_http_msync_slot_t *ngx_http_msync_slot_find(
 static ngx_http_msync_slot_t *ngx_http_msync_slot_free(
     ngx_http_msync_site_t *site);
 static ngx_uint_t ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot);
+static ngx_uint_t ngx_http_msync_worker_died(ngx_pid_t pid);
 static void ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
     ngx_http_msync_slot_t *slot);
 static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
@@ -275,20 +276,25 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
 static ngx_uint_t
 ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot)
 {
-    if ((ngx_msec_int_t) (ngx_current_msec - slot->opened)
-        > 2 * NGX_HTTP_MSYNC_REPLY_WAIT)
-    {
-        return 1;
-    }
+    return (ngx_msec_int_t) (ngx_current_msec - slot->opened)
+               > 2 * NGX_HTTP_MSYNC_REPLY_WAIT
+           || ngx_http_msync_worker_died(slot->pid);
+}
 
-    return kill(slot->pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+
+static ngx_uint_t
+ngx_http_msync_worker_died(ngx_pid_t pid)
+{
+    return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
 
 
 /*
  * Takes the next request that the helper of this process has to be sent: one
- * that is new, or was sent to a helper before it.  The body is copied, with
- * room for NGX_HTTP_MSYNC_BODY_MAX octets.
+ * that is new, or was sent to a helper before it whose worker has died and so
+ * gave nothing back.  During a reload that helper still answers: what both
+ * were sent would fill the queue of the one that waits for the database.  The
+ * body is copied, with room for NGX_HTTP_MSYNC_BODY_MAX octets.
  */
 
 uint64_t
@@ -309,12 +315,14 @@ ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
 
         if ((slot->state == NGX_HTTP_MSYNC_SLOT_QUEUED
              || (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
-                 && slot->helper < site->helper.id))
+                 && slot->helper < site->helper.id
+                 && ngx_http_msync_worker_died(slot->sender)))
             && slot->tries < NGX_HTTP_MSYNC_ATTEMPTS)
         {
             slot->tries++;
             slot->state = NGX_HTTP_MSYNC_SLOT_SENT;
             slot->helper = site->helper.id;
+            slot->sender = ngx_pid;
 
             ngx_memcpy(body, slot->body.data, slot->body.len);
             id = slot->id;
