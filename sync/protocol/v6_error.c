@@ -121,18 +121,9 @@ v6_error_judge(const v6_error_t *error)
 static bool
 v6_error_read(const msync_transfer_response_t *res, v6_error_t *error)
 {
-    msync_json_t  json;
-
     memset(error, 0, sizeof(*error));
 
-    if (res->length > MSYNC_WIRE_SHORT) {
-        return false;
-    }
-
-    msync_json_init(&json, res->body, res->length);
-
-    return msync_wire_members(&json, v6_error_top, error)
-           && msync_json_end(&json) && error->found;
+    return msync_wire_is_object(res, v6_error_top, error) && error->found;
 }
 
 

@@ -166,18 +166,9 @@ v7_error_judge(const msync_transfer_response_t *res,
 static bool
 v7_error_read(const msync_transfer_response_t *res, v7_error_t *error)
 {
-    msync_json_t  json;
-
     memset(error, 0, sizeof(*error));
 
-    if (res->length > MSYNC_WIRE_SHORT) {
-        return false;
-    }
-
-    msync_json_init(&json, res->body, res->length);
-
-    return msync_wire_members(&json, v7_error_top, error)
-           && msync_json_end(&json) && error->found;
+    return msync_wire_is_object(res, v7_error_top, error) && error->found;
 }
 
 

@@ -40,6 +40,22 @@ msync_wire_object(const msync_transfer_response_t *res, const char *who,
 
 
 bool
+msync_wire_is_object(const msync_transfer_response_t *res,
+    msync_wire_member_pt member, void *data)
+{
+    msync_json_t  json;
+
+    if (res->length > MSYNC_WIRE_SHORT) {
+        return false;
+    }
+
+    msync_json_init(&json, res->body, res->length);
+
+    return msync_wire_members(&json, member, data) && msync_json_end(&json);
+}
+
+
+bool
 msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
     void *data)
 {

@@ -30,6 +30,10 @@ typedef bool (*msync_wire_member_pt)(void *data, msync_json_t *json,
 int msync_wire_object(const msync_transfer_response_t *res, const char *who,
     msync_wire_member_pt member, void *data, msync_err_t *err);
 
+/* true for a whole object of MSYNC_WIRE_SHORT octets at most, as errors are */
+bool msync_wire_is_object(const msync_transfer_response_t *res,
+    msync_wire_member_pt member, void *data);
+
 /* the same for an object within, the reader being before it */
 bool msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
     void *data);

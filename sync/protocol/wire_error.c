@@ -75,21 +75,12 @@ msync_wire_error(const msync_transfer_response_t *res, char **code,
     char **message)
 {
     wire_error_t  error;
-    msync_json_t  json;
 
     *code = NULL;
     *message = NULL;
-
-    if (res->length > MSYNC_WIRE_SHORT) {
-        return false;
-    }
-
     memset(&error, 0, sizeof(error));
-    msync_json_init(&json, res->body, res->length);
 
-    if (!msync_wire_members(&json, wire_error_top, &error)
-        || !msync_json_end(&json) || !error.found)
-    {
+    if (!msync_wire_is_object(res, wire_error_top, &error) || !error.found) {
         free(error.code);
         free(error.message);
         return false;
