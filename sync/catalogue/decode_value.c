@@ -15,6 +15,14 @@
 #define DECODE_INTEGER_MAX  9007199254740992
 
 
+/* how a date, or a date and time, is stored */
+typedef struct {
+    bool        (*is)(const char *text, size_t length);
+    size_t      (*put)(const msync_moment_t *moment, char *text);
+    const char   *name;         /* in an error: "a date (YYYY-MM-DD)" */
+} decode_moment_t;
+
+
 static int decode_wrong_type(const msync_field_t *field, const char *expected,
     msync_err_t *err);
 static int decode_text(msync_row_t *row, msync_value_t *value,
@@ -26,6 +34,9 @@ static int decode_date(msync_row_t *row, msync_value_t *value,
 static int decode_datetime(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err);
+static int decode_moment(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    const decode_moment_t *form, msync_err_t *err);
 static void decode_time(msync_row_t *row, msync_value_t *value,
     const msync_json_slice_t *slice);
 static int decode_number(msync_value_t *value, const msync_field_t *field,
@@ -115,29 +126,11 @@ decode_date(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
 {
-    char             put[MSYNC_MOMENT_MAX];
-    size_t           length;
-    const char      *text;
-    msync_moment_t   moment;
+    static const decode_moment_t  date = {
+        msync_moment_is_date, msync_moment_put_date, "a date (YYYY-MM-DD)"
+    };
 
-    text = msync_decode_text_of(row, slice, &length);
-
-    if (text != NULL && msync_moment_is_none(text, length)) {
-        return MSYNC_OK;
-    }
-
-    if (text != NULL && !msync_moment_is_date(text, length)) {
-        length = msync_moment_read(&moment, text, length) && moment.has_date
-                 ? msync_moment_put_date(&moment, put) : 0;
-        text = length > 0 ? msync_row_text(row, put, length) : NULL;
-    }
-
-    if (text == NULL) {
-        return decode_wrong_type(field, "a date (YYYY-MM-DD)", err);
-    }
-
-    msync_decode_set_text(value, text, length);
-    return MSYNC_OK;
+    return decode_moment(row, value, field, slice, &date, err);
 }
 
 
@@ -145,6 +138,20 @@ static int
 decode_datetime(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
     msync_err_t *err)
+{
+    static const decode_moment_t  datetime = {
+        msync_moment_is_datetime, msync_moment_put_datetime,
+        "a date and time (YYYY-MM-DDTHH:MM:SS)"
+    };
+
+    return decode_moment(row, value, field, slice, &datetime, err);
+}
+
+
+static int
+decode_moment(msync_row_t *row, msync_value_t *value,
+    const msync_field_t *field, const msync_json_slice_t *slice,
+    const decode_moment_t *form, msync_err_t *err)
 {
     char             put[MSYNC_MOMENT_MAX];
     size_t           length;
@@ -157,15 +164,14 @@ decode_datetime(msync_row_t *row, msync_value_t *value,
         return MSYNC_OK;
     }
 
-    if (text != NULL && !msync_moment_is_datetime(text, length)) {
+    if (text != NULL && !form->is(text, length)) {
         length = msync_moment_read(&moment, text, length) && moment.has_date
-                 ? msync_moment_put_datetime(&moment, put) : 0;
+                 ? form->put(&moment, put) : 0;
         text = length > 0 ? msync_row_text(row, put, length) : NULL;
     }
 
     if (text == NULL) {
-        return decode_wrong_type(field, "a date and time "
-                                 "(YYYY-MM-DDTHH:MM:SS)", err);
+        return decode_wrong_type(field, form->name, err);
     }
 
     msync_decode_set_text(value, text, length);
