@@ -49,6 +49,8 @@ static u_char *ngx_http_msync_metric_error(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_time(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
+static u_char *ngx_http_msync_metric_disk(u_char *p, char *name,
+    ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_duration(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_gauge(u_char *p, char *name,
@@ -103,6 +105,14 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
     { "msync_database_wal_bytes", "gauge", "bytes",
       "Size of the write-ahead log of the database.",
       ngx_http_msync_gauge(wal_bytes) },
+
+    { "msync_disk_free_bytes", "gauge", "bytes",
+      "What can still be written to the disk of the database.",
+      ngx_http_msync_metric_disk, offsetof(msync_status_frame_t, disk_free) },
+
+    { "msync_disk_size_bytes", "gauge", "bytes",
+      "Size of the disk of the database.",
+      ngx_http_msync_metric_disk, offsetof(msync_status_frame_t, disk_size) },
 
     { "msync_database_locked_timestamp_seconds", "gauge", "seconds",
       "Since when another program keeps the database locked, absent if none.",
@@ -370,6 +380,20 @@ ngx_http_msync_metric_time(u_char *p, char *name,
     value = (int64_t *) ((char *) &s->fields + offset);
 
     if (*value == 0) {
+        return p;
+    }
+
+    return ngx_http_msync_metric_gauge(p, name, s, offset);
+}
+
+
+static u_char *
+ngx_http_msync_metric_disk(u_char *p, char *name, ngx_http_msync_sample_t *s,
+    ngx_uint_t offset)
+{
+    /* not told yet is not full */
+
+    if (s->fields.disk_size == 0) {
         return p;
     }
 

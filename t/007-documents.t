@@ -216,6 +216,7 @@ sub counters_go_on_with_the_next_helper {
 
     $fake->status(state => 'idle', runs => 3, records_pushed => 10,
                   dismissed => 2, never_sent => 7, wal_bytes => 4096,
+                  disk_free => 0, disk_size => 1 << 33,
                   locked_since => 1_700_000_000);
     Test::More::ok(wait_until(sub {
         metric($nginx, 'msync_never_sent_records') == 7;
@@ -224,6 +225,10 @@ sub counters_go_on_with_the_next_helper {
                    'and dismissed ones');
     Test::More::is(metric($nginx, 'msync_database_wal_bytes'), 4096,
                    'and the size of the log');
+    Test::More::is(metric($nginx, 'msync_disk_free_bytes'), 0,
+                   'and a disk that is full');
+    Test::More::is(metric($nginx, 'msync_disk_size_bytes'), 1 << 33,
+                   'and its size');
     Test::More::is(metric($nginx, 'msync_database_locked_timestamp_seconds'),
                    1_700_000_000, 'and since when it is locked');
 
@@ -231,6 +236,8 @@ sub counters_go_on_with_the_next_helper {
     Test::More::ok(wait_until(sub {
         !defined metric($nginx, 'msync_database_locked_timestamp_seconds');
     }), 'which is not told of one that is not');
+    Test::More::is(metric($nginx, 'msync_disk_free_bytes'), undef,
+                   'nor free disk that nobody knows');
 
     $fake->exit(1);
     Test::More::ok(wait_until(sub { metric($nginx, 'msync_runs_total') == 6 }),

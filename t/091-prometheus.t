@@ -31,6 +31,7 @@ my $nginx = start_nginx(
 
 both_have_run();
 promtool_takes_the_metrics();
+a_disk_that_fills_is_told();
 promtool_takes_the_rules();
 
 my $port = free_port();
@@ -117,6 +118,41 @@ sub metrics_for {
     is($answer->{headers}{vary}, 'Accept', 'who asks decides the format');
 
     return ($answer->{content}, $answer->{headers}{'content-type'});
+}
+
+
+# Between two runs, too.
+sub a_disk_that_fills_is_told {
+    my $disk = stage_dir() . '/disk';
+    mkdir $disk or die "$disk: $!\n";
+
+    SKIP: {
+        my ($status, $said) = run(qw(mount -t tmpfs -o size=32m none), $disk);
+        skip("no disk of its own: $said", 3) if $status;
+
+        my $small = start_nginx(
+            http   => site_config('small', helper => $ENV{TEST_NGINX_MSYNC},
+                                  database => "$disk/small.sqlite"),
+            server => 'location = /metrics { msync_metrics; }',
+            user   => 'root',
+        );
+        my $gauge = sub {
+            return $small->get('/metrics')->{content}
+                =~ /^msync_disk_$_[0]_bytes\{site="small"\} (\d+)$/m ? $1 : -1;
+        };
+
+        ok(wait_until(sub { $gauge->('size') == 32 << 20 }),
+           'the size of the disk is told');
+        cmp_ok($gauge->('free'), '>', 16 << 20, 'and that most of it is free');
+
+        write_file('disk/other', 'x' x (24 << 20));
+        ok(wait_until(sub { $gauge->('free') < 8 << 20 }),
+           'then that it is not');
+
+        $small->stop;
+        run('umount', $disk);
+    }
+    return;
 }
 
 

@@ -29,6 +29,7 @@ static void report_send_document(msync_serve_t *serve, msync_document_e which,
     char *text, msync_err_t *err);
 static void report_plan_next(msync_serve_t *serve);
 static bool report_is_date_off(const msync_serve_t *serve);
+static bool report_is_disk_other(const msync_serve_t *serve);
 
 
 static void
@@ -93,6 +94,11 @@ msync_serve_send_status(msync_serve_t *serve)
     doc = msync_status_document(status, false);
     will = msync_status_document(status, true);
 
+    if (serve->store != NULL) {
+        msync_store_disk_space(serve->store, &serve->disk_free,
+                               &serve->disk_size);
+    }
+
     frame.state = msync_status_state(status);
 
     /* a database that cannot be read may have settings */
@@ -105,6 +111,8 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.dismissed = status->dismissed;
     frame.never_sent = status->never_sent;
     frame.wal_bytes = serve->store ? msync_store_log_octets(serve->store) : 0;
+    frame.disk_free = serve->disk_free;
+    frame.disk_size = serve->disk_size;
     frame.locked_since = status->locked_since / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished
@@ -182,6 +190,19 @@ report_is_date_off(const msync_serve_t *serve)
 }
 
 
+/* the metrics tell between two runs as well that a disk fills */
+
+static bool
+report_is_disk_other(const msync_serve_t *serve)
+{
+    int64_t  unused, size;
+
+    msync_store_disk_space(serve->store, &unused, &size);
+
+    return llabs(unused - serve->disk_free) > serve->disk_free / 16;
+}
+
+
 void
 msync_serve_refresh(msync_serve_t *serve)
 {
@@ -234,7 +255,8 @@ msync_serve_watch(msync_serve_t *serve)
     }
 
     serve->status.log_octets = msync_store_log_large(serve->store);
-    news = report_is_date_off(serve) || serve->status.log_octets != log;
+    news = report_is_date_off(serve) || report_is_disk_other(serve)
+           || serve->status.log_octets != log;
 
     if (version == serve->version && !serve->written && !news) {
         return;

@@ -43,6 +43,8 @@ typedef struct {
     msync_serve_request_t  requests[REQUESTS_MAX];
     size_t              nrequests;
     msync_status_frame_t  totals;  /* the counters of all runs */
+    int64_t             disk_free; /* octets, of the latest status */
+    int64_t             disk_size;
     /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;

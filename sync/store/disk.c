@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include "base/log.h"
@@ -97,6 +98,24 @@ msync_store_log_large(msync_store_t *store)
 
     return octets >= MSYNC_STORE_LOG_LARGE
            ? octets - octets % (MSYNC_STORE_LOG_LARGE / 16) : 0;
+}
+
+
+/* what is reserved for root is not free, as df(1) has it */
+
+void
+msync_store_disk_space(msync_store_t *store, int64_t *unused, int64_t *size)
+{
+    const char      *path = sqlite3_db_filename(store->db, "main");
+    struct statvfs   disk;
+
+    *unused = 0;
+    *size = 0;
+
+    if (path != NULL && statvfs(path, &disk) == 0) {
+        *unused = (int64_t) (disk.f_bavail * disk.f_frsize);
+        *size = (int64_t) (disk.f_blocks * disk.f_frsize);
+    }
 }
 
 

@@ -16,6 +16,11 @@
 int64_t msync_store_log_octets(msync_store_t *store);
 int64_t msync_store_log_large(msync_store_t *store);
 
+/* octets of the disk: those that this process can still write, and all; both
+ * are 0 where the system does not tell */
+void msync_store_disk_space(msync_store_t *store, int64_t *unused,
+    int64_t *size);
+
 /* calls "each" with a sentence for what is wrong with the disk or the log */
 void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data);

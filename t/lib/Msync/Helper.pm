@@ -16,7 +16,7 @@ use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 3,
+    VERSION    => 4,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
@@ -37,7 +37,7 @@ use constant {
     COMMANDS   => 5,
 
     # octets of a status before its two documents
-    FRAME      => 4 + 4 + 5 * 8 + 17 * 8 + 48 + 8,
+    FRAME      => 4 + 4 + 5 * 8 + 19 * 8 + 48 + 8,
 
     PAUSED     => 6,           # a state
 };
@@ -235,15 +235,15 @@ sub _receive {
             if $type == REPLY;
         next if $type != STATUS;
 
-        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q9Q2',
+        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q11Q2',
             $payload;
         my $length = unpack 'L', substr $payload, FRAME - 8, 4;
 
         $self->{status} = {
             state       => $state,
             done        => [splice @fields, 0, COMMANDS],
-            runs        => $fields[9],
-            runs_failed => $fields[10],
+            runs        => $fields[11],
+            runs_failed => $fields[12],
             document    => decode_json('{' . substr $payload, FRAME, $length),
         };
     }
