@@ -21,6 +21,8 @@
 #define ROWS_MIN   250                     /* … however slow the disk is */
 #define ROWS_KNOWN 4000                    /* … that tells, though more were
                                               wanted, what a row takes */
+#define HOLD       250                     /* ms of the transaction that they
+                                              make where nobody else writes */
 #define AGE        1000                    /* ms after which it is due anyway */
 #define SLOW       8000                    /* fewer rows are a small one */
 
@@ -42,8 +44,10 @@ struct msync_fill_s {
     size_t                    used;        /* octets of it */
     fill_entry_t             *entries;     /* owned */
     size_t                    n;
-    size_t                    wanted;      /* rows of a transaction */
-    size_t                    written;     /* … of the last one */
+    size_t                    wanted;      /* rows, before they are written */
+    size_t                    written;     /* … the last time */
+    int64_t                   held;        /* ms of the transactions that were
+                                              committed meanwhile */
     msync_batch_t             rest[SIDES]; /* of a side / 2; "cursor" is
                                               the sequence */
     size_t                    rest_octets;
@@ -67,6 +71,7 @@ static bool fill_is_same(const msync_fill_t *fill, const fill_entry_t *x,
     const fill_entry_t *y);
 static int fill_write_rows(msync_fill_t *fill, uint64_t *rows,
     msync_err_t *err);
+static int fill_begin_next(msync_fill_t *fill, msync_err_t *err);
 static int fill_write_row(msync_fill_t *fill, msync_row_t *row,
     bool buffered, uint64_t *rows, msync_err_t *err);
 static int fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
@@ -343,6 +348,7 @@ msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
+    fill->held = 0;
     rc = fill_write_rows(fill, rows, err);
 
     for (i = 0; rc == MSYNC_OK && i < SIDES; i++) {
@@ -450,6 +456,13 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
     }
 
     for (i = 0; rc == MSYNC_OK && i < fill->n; i++) {
+        if (i > 0 && msync_store_is_overdue(fill->rows.store)
+            && fill_begin_next(fill, err) != MSYNC_OK)
+        {
+            rc = MSYNC_ERROR;
+            break;
+        }
+
         entry = &fill->entries[i];
 
         if (i + 1 < fill->n && fill_is_same(fill, entry, entry + 1)) {
@@ -475,6 +488,21 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
 
     msync_row_clear(&row);
     return rc;
+}
+
+
+/* the cursor stays behind until the last row, so whoever dies here pulls these
+ * once more, and finds them as they are */
+
+static int
+fill_begin_next(msync_fill_t *fill, msync_err_t *err)
+{
+    if (msync_rows_begin_next(&fill->rows, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    fill->held += msync_store_held_last(fill->rows.store);
+    return MSYNC_OK;
 }
 
 
@@ -540,12 +568,11 @@ fill_into_buffer(msync_fill_t *fill, msync_row_t *row, msync_err_t *err)
 void
 msync_fill_written(msync_fill_t *fill)
 {
-    int64_t  held = msync_store_held_last(fill->rows.store);
+    int64_t  held = fill->held + msync_store_held_last(fill->rows.store);
     int64_t  wanted;
 
     if (fill->written >= fill->wanted || fill->written >= ROWS_KNOWN) {
-        wanted = (int64_t) fill->written * msync_store_hold(fill->rows.store)
-                 / (held > 0 ? held : 1);
+        wanted = (int64_t) fill->written * HOLD / (held > 0 ? held : 1);
         fill->wanted = wanted < ROWS_MIN ? ROWS_MIN
                        : wanted > ROWS_MAX ? ROWS_MAX : (size_t) wanted;
     }

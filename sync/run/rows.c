@@ -19,6 +19,7 @@
 
 #define MERGE_ID_MAX  1024     /* octets */
 
+static int rows_look(msync_rows_t *rows, msync_err_t *err);
 static int rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
     msync_action_e action, const msync_pending_t *pending, msync_err_t *err);
 static int rows_refuse(msync_err_t *err, const char *reason);
@@ -43,14 +44,28 @@ static void rows_read_merge(const char *data, char **keep, char **lose);
 int
 msync_rows_begin(msync_rows_t *rows, bool unsynced, msync_err_t *err)
 {
-    int      rc;
-    int64_t  refused;
+    int  rc;
 
     rc = unsynced ? msync_store_begin_integration_unsynced(rows->store, err)
                   : msync_store_begin_integration(rows->store, err);
-    if (rc != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
+    return rc == MSYNC_OK ? rows_look(rows, err) : MSYNC_ERROR;
+}
+
+
+int
+msync_rows_begin_next(msync_rows_t *rows, msync_err_t *err)
+{
+    return msync_store_begin_next(rows->store, err) == MSYNC_OK
+           ? rows_look(rows, err) : MSYNC_ERROR;
+}
+
+
+/* for what a row would have to wait, or have to be compared with */
+
+static int
+rows_look(msync_rows_t *rows, msync_err_t *err)
+{
+    int64_t  refused;
 
     if (msync_store_unsent_any(rows->store, &rows->unsent, err) != MSYNC_OK
         || msync_store_refused_count(rows->store, &refused, err) != MSYNC_OK

@@ -104,6 +104,9 @@ msync_step_begin(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
 }
 
 
+/* written with the beginning of the next step, or the end of the run, which
+ * follow at once: two commits for that would cost what the whole run costs */
+
 int
 msync_step_end(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
 {
@@ -114,12 +117,6 @@ msync_step_end(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
     /* nothing came, nothing was to do: that is known now */
     if (step->total < 0) {
         step->total = 0;
-    }
-
-    if (msync_store_log_update(steps->store, steps->entry, err)
-        != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
     }
 
     steps->changed = true;

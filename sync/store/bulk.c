@@ -11,6 +11,8 @@
 #define CHECKPOINT        8192000      /* octets of the log before it is
                                           emptied */
 #define CHECKPOINT_BULK   131072000
+#define CHECKPOINT_SHARED 500          /* pages: at 1,000 SQLite makes another
+                                          program's commit empty it */
 #define LOG_OCTETS        16777216     /* more is not kept between runs */
 
 static int bulk_note_log(void *data, sqlite3 *db, const char *name,
@@ -89,7 +91,10 @@ bulk_note_log(void *data, sqlite3 *db, const char *name, int pages)
 void
 msync_store_checkpoint(msync_store_t *store)
 {
-    if (store->log_max > 0 && store->log_pages >= store->log_max) {
+    int  max = msync_store_is_shared(store) ? CHECKPOINT_SHARED
+                                            : store->log_max;
+
+    if (store->log_max > 0 && store->log_pages >= max) {
         store->log_pages = 0;
         (void) sqlite3_wal_checkpoint_v2(store->db, "main",
                                          SQLITE_CHECKPOINT_PASSIVE, NULL,

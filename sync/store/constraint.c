@@ -92,16 +92,11 @@ constraint_columns(msync_store_t *store, const char *table, char **columns,
 static int
 constraint_publish(msync_store_t *store, msync_err_t *err)
 {
-    int            rc;
-    char          *sql;
-    int64_t        version;
-    sqlite3_stmt  *stmt;
+    int       rc;
+    char     *sql;
+    int64_t   version;
 
-    stmt = msync_store_prepare(store, "PRAGMA schema_version", err);
-    rc = msync_store_scalar(store, stmt, &version, "schema version", err);
-    sqlite3_finalize(stmt);
-
-    if (rc != MSYNC_OK) {
+    if (msync_store_schema_version(store, &version, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 

@@ -15,7 +15,7 @@
 #define LARGE   300000         /* rows of a table whose index is sorted in a
                                   quarter of a second; it also fits into the
                                   helper's memory */
-#define OTHERS  50000          /* … while others write */
+#define OTHERS  20000          /* … while others write */
 #define HOLD    100            /* ms of a transaction that makes indexes,
                                   unless one takes longer */
 #define MOVE    1000           /* rows of one that takes some away */
@@ -257,7 +257,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
         return MSYNC_ERROR;
     }
 
-    large = msync_store_hold(store) < HOLD ? OTHERS : LARGE;
+    large = msync_store_is_shared(store) ? OTHERS : LARGE;
     sql = sqlite3_str_new(NULL);
 
     for (i = 0; i < table->n; i++) {

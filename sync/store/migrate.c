@@ -86,8 +86,6 @@ static int migrate_schema(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, bool known, msync_err_t *err);
 static int migrate_restore(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, msync_err_t *err);
-static int migrate_schema_version(msync_store_t *store, int64_t *version,
-    msync_err_t *err);
 
 
 bool
@@ -590,17 +588,6 @@ migrate_restore(msync_store_t *store, int64_t version, const char *schema,
 }
 
 
-static int
-migrate_schema_version(msync_store_t *store, int64_t *version, msync_err_t *err)
-{
-    return msync_store_scalar(store,
-                              msync_store_stmt(store,
-                                               MSYNC_STMT_SCHEMA_VERSION,
-                                               "PRAGMA schema_version", err),
-                              version, "schema version", err);
-}
-
-
 int
 msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
 {
@@ -612,7 +599,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
 
     schema = migrate_make_schema(store, hash);
 
-    if (migrate_schema_version(store, &seen, err) != MSYNC_OK
+    if (msync_store_schema_version(store, &seen, err) != MSYNC_OK
         || migrate_has_schema(store, version, hash, &set_up, err) != MSYNC_OK
         || (set_up && migrate_find_lasting_losses(store, &losses, err)
                       != MSYNC_OK))
@@ -633,7 +620,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     if ((set_up ? migrate_restore(store, version, schema, hash, err)
                 : migrate_schema(store, version, schema, hash, false, err))
         != MSYNC_OK
-        || migrate_schema_version(store, &seen, err) != MSYNC_OK)
+        || msync_store_schema_version(store, &seen, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         goto done;
@@ -661,7 +648,7 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
     int64_t  seen, version;
 
     if (msync_store_watch_disk(store, err) != MSYNC_OK
-        || migrate_schema_version(store, &seen, err) != MSYNC_OK)
+        || msync_store_schema_version(store, &seen, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }

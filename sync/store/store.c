@@ -517,3 +517,15 @@ msync_store_data_version(msync_store_t *store, int64_t *version,
                                                "PRAGMA data_version", err),
                               version, "data version", err);
 }
+
+
+int
+msync_store_schema_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+                              msync_store_stmt(store,
+                                               MSYNC_STMT_SCHEMA_VERSION,
+                                               "PRAGMA schema_version", err),
+                              version, "schema version", err);
+}

@@ -77,6 +77,9 @@ int msync_store_begin_integration(msync_store_t *store, msync_err_t *err);
 int msync_store_begin_integration_unsynced(msync_store_t *store,
     msync_err_t *err);
 int msync_store_commit(msync_store_t *store, msync_err_t *err);
+/* commits one that integrates, lets others have their turn, and begins the
+ * next one like it; no transaction is open after an error */
+int msync_store_begin_next(msync_store_t *store, msync_err_t *err);
 /* also where SQLite has undone the transaction by itself */
 void msync_store_rollback(msync_store_t *store);
 
@@ -91,6 +94,10 @@ int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_rest(msync_store_t *store, msync_err_t *err);
 /* … how many of them one of many rows may take, as "rest" has found */
 int64_t msync_store_hold(const msync_store_t *store);
+/* … whether others write; whether they do, and the open one has to be
+ * committed now to take no longer than that */
+bool msync_store_is_shared(const msync_store_t *store);
+bool msync_store_is_overdue(const msync_store_t *store);
 
 /* whether another connection has written in the last seconds, as far as this
  * one has asked before */
@@ -101,8 +108,11 @@ bool msync_store_in_transaction(const msync_store_t *store);
 /* whether a deferred foreign key is not met by now, which a commit refuses */
 bool msync_store_violates_deferred(msync_store_t *store);
 
-/* changes whenever another connection has committed; cheap to ask */
+/* changes whenever another connection has committed, whenever any has changed
+ * the schema; cheap to ask */
 int msync_store_data_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+int msync_store_schema_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
 
 

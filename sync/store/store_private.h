@@ -149,6 +149,9 @@ struct msync_store_s {
     bool                      log_told;        /* that it is large */
     bool                      warned;          /* of the application's
                                                   triggers */
+    bool                      triggered;       /* there are such triggers */
+    int64_t                   triggers_seen;   /* version of the schema in
+                                                  which they were looked for */
     bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */

@@ -15,8 +15,9 @@
 #define OTHERS    10000    /* ms for which whoever has written may go on */
 #define REST_MAX  1000     /* ms */
 #define HOLD      250      /* ms of a transaction of many */
-#define SHORT     30       /* … while others write */
-#define TURN      40       /* ms of the turn that they have behind such a one,
+#define SHORT     4        /* … while others write: who waits for SQLite's lock
+                              looks again after 1, 3, 8, and 18 */
+#define TURN      8        /* ms of the turn that they have behind such a one,
                               in which whoever waits so long looks again */
 
 
@@ -30,7 +31,10 @@ static sqlite3_stmt *transaction_foreign_triggers(msync_store_t *store,
     msync_err_t *err);
 static void transaction_warn(msync_store_t *store, sqlite3_stmt *trigger);
 static int transaction_switch_triggers(msync_store_t *store, msync_err_t *err);
+static int transaction_look_for_triggers(msync_store_t *store,
+    msync_err_t *err);
 static void transaction_end_integration(msync_store_t *store);
+static int transaction_commit(msync_store_t *store, msync_err_t *err);
 
 
 static int
@@ -188,6 +192,26 @@ transaction_warn(msync_store_t *store, sqlite3_stmt *trigger)
 static int
 transaction_switch_triggers(msync_store_t *store, msync_err_t *err)
 {
+    int64_t  version;
+
+    if (msync_store_schema_version(store, &version, err) != MSYNC_OK
+        || (version != store->triggers_seen
+            && transaction_look_for_triggers(store, err) != MSYNC_OK))
+    {
+        return MSYNC_ERROR;
+    }
+
+    store->triggers_seen = version;
+
+    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                             store->triggered, NULL);
+    return MSYNC_OK;
+}
+
+
+static int
+transaction_look_for_triggers(msync_store_t *store, msync_err_t *err)
+{
     int            code;
     sqlite3_stmt  *trigger;
 
@@ -197,6 +221,7 @@ transaction_switch_triggers(msync_store_t *store, msync_err_t *err)
     }
 
     code = sqlite3_step(trigger);
+    store->triggered = code == SQLITE_ROW;
 
     if (code == SQLITE_ROW) {
         transaction_warn(store, trigger);
@@ -207,13 +232,7 @@ transaction_switch_triggers(msync_store_t *store, msync_err_t *err)
 
     sqlite3_reset(trigger);
 
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        return MSYNC_ERROR;
-    }
-
-    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER,
-                             code == SQLITE_ROW, NULL);
-    return MSYNC_OK;
+    return code == SQLITE_ROW || code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -265,28 +284,58 @@ transaction_begin_silent(msync_store_t *store, msync_err_t *err)
 int
 msync_store_commit(msync_store_t *store, msync_err_t *err)
 {
-    if (store->integrating
-        && msync_store_silence(store, false, err) != MSYNC_OK)
+    if (transaction_commit(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    transaction_end_integration(store);
+    msync_store_checkpoint(store);
+
+    return transaction_set_unsynced(store, false, err);
+}
+
+
+/* triggers that are off stay so, for SQLite compiles each statement anew when
+ * they are switched, which takes longer than a short transaction */
+
+int
+msync_store_begin_next(msync_store_t *store, msync_err_t *err)
+{
+    if (transaction_commit(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    msync_store_checkpoint(store);
+
+    if (msync_store_rest(store, err) != MSYNC_OK
+        || transaction_begin(store, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
-    if (msync_store_run(store,
-                        msync_store_stmt(store, MSYNC_STMT_COMMIT, "COMMIT",
-                                         err),
-                        "committing", err)
-        != MSYNC_OK)
+    return transaction_begin_silent(store, err);
+}
+
+
+static int
+transaction_commit(msync_store_t *store, msync_err_t *err)
+{
+    if ((store->integrating
+         && msync_store_silence(store, false, err) != MSYNC_OK)
+        || msync_store_run(store,
+                           msync_store_stmt(store, MSYNC_STMT_COMMIT,
+                                            "COMMIT", err),
+                           "committing", err)
+           != MSYNC_OK)
     {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
 
     store->held = msync_clock_monotonic() - store->began;
-    transaction_end_integration(store);
-    msync_store_checkpoint(store);
 
-    return transaction_set_unsynced(store, false, err);
+    return MSYNC_OK;
 }
 
 
@@ -330,7 +379,22 @@ msync_store_others_write(msync_store_t *store, bool *others,
 int64_t
 msync_store_hold(const msync_store_t *store)
 {
-    return msync_clock_monotonic() < store->others_until ? SHORT : HOLD;
+    return msync_store_is_shared(store) ? SHORT : HOLD;
+}
+
+
+bool
+msync_store_is_shared(const msync_store_t *store)
+{
+    return msync_clock_monotonic() < store->others_until;
+}
+
+
+bool
+msync_store_is_overdue(const msync_store_t *store)
+{
+    return msync_store_is_shared(store)
+           && msync_store_held(store) >= SHORT / 2;
 }
 
 

@@ -14,6 +14,7 @@
     "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
     "\"category_ID\":\"" category "\",\"volume_per_pack\":0,"                \
     "\"restricted_location_type_ID\":\"\",\"universalcodes_code\":\"\"}"
+#define MANY  5000
 #define LOCATION                                                              \
     "{\"Description\":\"central's\",\"code\":\"c\",\"store_ID\":\"S\","         \
     "\"hold\":false,\"type_ID\":\"\",\"Volume\":0}"
@@ -95,6 +96,66 @@ a_record_is_a_row_and_never_in_the_buffer(void **state)
     assert_string_equal(site_get(site, "SELECT count(*) FROM key_value_store "
                                  "WHERE id = 'MSYNC_FILLING'"), "0");
     assert_string_equal(site_get(site, "SELECT count(*) FROM item"), "1");
+}
+
+
+/* many categories, whose last transaction is lost; how many are there then */
+
+static const char *
+fill_many_and_lose_the_last(site_t *site)
+{
+    int             i;
+    char            id[32];
+    uint64_t        rows;
+    msync_err_t     err;
+    msync_fill_t   *fill = msync_fill_create(site->store, site->catalogue);
+    msync_batch_t   batch;
+
+    for (i = 0; i < MANY; i++) {
+        batch = (msync_batch_t) { 0 };
+        snprintf(id, sizeof(id), "C%05d", i);
+        site_record(&batch, "item_category", id, MSYNC_ACTION_UPSERT,
+                    CATEGORY);
+        msync_fill_put(fill, &batch, MSYNC_LEGACY);
+        msync_batch_clear(&batch);
+    }
+
+    assert_ok(msync_fill_write(fill, &rows, &err));
+    assert_int_equal(rows, MANY);
+    msync_store_rollback(site->store);
+    msync_fill_free(&fill);
+
+    return site_get(site, "SELECT count(*) FROM item_category");
+}
+
+
+/* whoever writes gets in between; what is there already comes again, and is
+ * there once */
+
+static void
+many_rows_are_several_transactions_while_others_write(void **state)
+{
+    int          before, after;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    assert_ok(msync_store_rest(site->store, &err));
+    assert_string_equal(fill_many_and_lose_the_last(site), "0");
+
+    site_sql(site, "CREATE TABLE note (text)");
+    assert_ok(msync_store_rest(site->store, &err));
+
+    before = atoi(fill_many_and_lose_the_last(site));
+    assert_in_range(before, 1, MANY - 1);
+
+    after = atoi(fill_many_and_lose_the_last(site));
+    assert_in_range(after, before, MANY - 1);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "0");
+
+    /* and nothing that others write meanwhile is silenced */
+    assert_string_equal(site_get(site, "SELECT integrating FROM msync_flag"),
+                        "0");
 }
 
 
@@ -500,6 +561,7 @@ main(void)
         FILLING(a_record_is_a_row_and_never_in_the_buffer),
         FILLING(indexes_of_unused_references_are_made_at_once),
         FILLING(while_another_program_writes_transactions_are_short),
+        FILLING(many_rows_are_several_transactions_while_others_write),
         FILLING(of_a_large_table_one_index_is_made_in_a_transaction),
         FILLING(a_row_without_its_parent_waits_for_it_in_the_buffer),
         FILLING(the_children_of_a_row_that_waits_wait_with_it),
