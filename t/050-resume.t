@@ -9,7 +9,8 @@ use strict;
 use warnings;
 
 use Msync::Resume;
-use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
+use Msync::Scenario qw(after_an_upgrade before_a_later_sync
+    before_an_upgrade before_the_first_sync);
 use Msync::Test;
 use POSIX qw(ceil);
 use Test::More;
@@ -19,9 +20,14 @@ use constant {
     # writes of one kind in one run
     SAMPLE     => $ENV{MSYNC_SAMPLE} // 50,
     INITIALISE => 2,           # the request of a first sync that is that
-    GET_TOKEN  => 2,           # … of one by v7
+    # writes before the end of a run that upgrades: its transaction and what
+    # is around it
+    UPGRADE    => [90, 40],
     SOAK       => $ENV{MSYNC_SOAK} // 0,
 };
+
+# the request of these that is get_token
+my %token = ('a first sync by v7' => 2, 'the run after it' => 1);
 
 # of how many of them one is taken
 our $Of = 1;
@@ -54,6 +60,13 @@ my %sites = (
         protocol => 'v7', begin => \&before_the_first_sync) },
     'a sync by v7'        => sub { Msync::Resume->new(name => 'later-v7',
         protocol => 'v7', batch => 4, begin => \&before_a_later_sync) },
+    # the run by v5 and v6 that ends with it, and the first by v7
+    'an upgrade to v7'    => sub { Msync::Resume->new(name => 'upgrade',
+        emulator => { 'central-version' => 3 }, further => 2, batch => 50,
+        begin => \&before_an_upgrade) },
+    'the run after it'    => sub { Msync::Resume->new(name => 'upgraded',
+        emulator => { 'central-version' => 3 }, batch => 4,
+        begin => \&after_an_upgrade) },
 );
 
 my $groups = Msync::Resume->all(PROCESSES, sub {
@@ -69,7 +82,7 @@ for my $group (sort keys %$groups) {
 
 is(join(', ', map { my $site = $_; scalar grep { /^\Q$site\E,/ }
                     keys %$groups } sort keys %sites),
-   '11, 11, 3, 6, 8, 11, 11',
+   '11, 11, 3, 6, 8, 11, 11, 11, 10',
    'each was disturbed in so many ways');
 
 done_testing();
@@ -85,7 +98,9 @@ sub tries {
         if $name =~ /slow|machine/;
 
     # what is the same for both protocols is not tried as often again
-    local $Of = $name =~ /v7/ ? 6 : 1;
+    local $Of = $name =~ /v7|after/ ? 6 : 1;
+    my %more = map { $_ => 1 } $name =~ /upgrade/
+        ? ($writes - UPGRADE->[0] .. $writes - UPGRADE->[1]) : ();
 
     my @tries = map { ["$name, a write that fails", $site,
                        fault => "io-write $_", says => BAD] }
@@ -93,24 +108,28 @@ sub tries {
 
     push @tries, map { ["$name, a write that fails, in one process", $site,
                         stays => 1, fault => "io-write $_"] }
-        $name =~ /sync/ ? sample($writes, 3) : ();
+        $name =~ /sync|upgrade/ ? sample($writes, 3) : ();
 
-    for my $n (sample($writes, 1)) {
+    $more{$_} = 1 for sample($writes, 1);
+
+    for my $n (sort { $a <=> $b } keys %more) {
         push @tries,
             ["$name, killed at a write", $site, fault => "kill-write $n"],
             ["$name, the disk full", $site, fault => "full-write $n",
              says => FULL];
     }
 
+    my @requests = $name =~ /upgrade/ ? ($requests) : (1 .. $requests);
+
     # And again, while the next run goes on.
-    for my $n (1 .. $requests) {
+    for my $n (@requests) {
         my $m = 1 + $n * 7919 % $writes;
 
         push @tries, ["$name, killed twice", $site,
                       fault => "kill-after $n", again => "kill-write $m"];
     }
 
-    return @tries, tries_of_requests($name, $site, 1 .. $requests);
+    return @tries, tries_of_requests($name, $site, @requests);
 }
 
 
@@ -130,7 +149,7 @@ sub tries_of_requests {
                       fault => "kill-sent $n"];
         push @tries, map { ["$name, the connection torn, $_", $site,
             # a token that may be lost is asked for once
-            firm => $name !~ /first.*v7/ || $n != GET_TOKEN,
+            firm => $n != ($token{$name} // 0),
             torn => { kind => $_, after => $n - 1,
                       $n % 2 ? (value => 'reset') : () }] } @kinds;
     }

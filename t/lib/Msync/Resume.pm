@@ -37,8 +37,9 @@ my %LEFT_OUT = (
 my $Count = 0;
 
 
-# Settings: name, protocol ("v6" or "v7"), batch (size of all batches), records,
-# command ("sync"),
+# Settings: name, protocol ("v6" or "v7"), emulator (more options of it), batch
+# (size of all batches), records, command ("sync"),
+# further (runs until there is nothing more to do, after one that goes well: 1),
 # rebuilds (central's queue may be built more than once), under (a command
 # that the helper is run by), program (another helper with fault points, which
 # does what "begin" asks for), alike (code that changes a dump in $_ before it
@@ -49,7 +50,8 @@ sub new {
     my ($class, %args) = @_;
 
     my $self = bless { batch => 50, records => 150, command => 'sync',
-                       protocol => 'v6', under => [], %args }, $class;
+                       protocol => 'v6', under => [], further => 1,
+                       %args }, $class;
 
     $self->{dir} = stage_dir() . '/resume-' . $$ . '-' . ++$Count;
     mkdir $self->{dir} or croak "$self->{dir}: $!";
@@ -61,7 +63,7 @@ sub new {
 
     $self->{central} = Msync::Central->start(
         password => PASSWORD, records => $self->{records},
-        protocol => $self->{protocol},
+        protocol => $self->{protocol}, %{ $self->{emulator} // {} },
     );
     $self->{begin}->($self);
     $self->{central}->snapshot;
@@ -173,8 +175,10 @@ sub try {
 
     return @wrong, "it never succeeds: $said" if $status != 0;
 
-    ($status, $said) = $self->run;
-    push @wrong, "another run fails: $said" if $status != 0;
+    for (1 .. $self->{further}) {
+        ($status, $said) = $self->run;
+        push @wrong, "another run fails: $said" if $status != 0;
+    }
 
     return @wrong, grep { !$how{excuses} || !/$how{excuses}/ }
         $self->_differences;
@@ -268,6 +272,12 @@ sub _refer {
     croak "$self->{name}: the undisturbed run fails: $said" if $status != 0;
 
     $self->{counts} = [split ' ', $counts // _slurp("$self->{dir}/count")];
+
+    for (2 .. $self->{further}) {
+        ($status, $said) = $self->run;
+        croak "$self->{name}: a further run fails: $said" if $status != 0;
+    }
+
     $self->{received} = $self->central->state(1)->{receivedCount};
 
     ($status, $said) = $self->run;

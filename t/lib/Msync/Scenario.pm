@@ -10,7 +10,8 @@ use Exporter qw(import);
 
 use Msync::Test qw(encode_json);
 
-our @EXPORT_OK = qw(before_a_later_sync before_the_first_sync);
+our @EXPORT_OK = qw(after_an_upgrade before_a_later_sync before_an_upgrade
+    before_the_first_sync);
 
 # What the application keeps in the same file.
 use constant APPLICATION => 'CREATE TABLE app_note (id INTEGER PRIMARY KEY, '
@@ -175,9 +176,15 @@ sub before_a_later_sync {
     my %id = ids($site);
 
     $site->query(APPLICATION);
+    $site->query(changes_here());
+    $central->change(%$_) for $site->protocol eq 'v7'
+        ? rows_later($central, %id) : changes_later($central, %id);
+}
 
-    # of both servers; new, changed and deleted; a patient goes to both
-    $site->query(
+
+# Of both servers; new, changed and deleted; a patient goes to both.
+sub changes_here {
+    return (
         edit('item_line', 'ID', "batch = 'EDIT'"),
         edit('Location', 'ID', "Description = 'Cold room'"),
         edit('asset', 'id', "asset_number = 'A1'"),
@@ -199,9 +206,33 @@ sub before_a_later_sync {
             . 'created_datetime FROM asset_log LIMIT 1',
         edit('requisition_line', 'ID', "comment = 'fine'"),
     );
+}
 
-    $central->change(%$_) for $site->protocol eq 'v7'
-        ? rows_later($central, %id) : changes_later($central, %id);
+
+# A site of v5 and v6, which is about to be told that it may speak v7.
+sub before_an_upgrade {
+    my ($site) = @_;
+
+    before_a_later_sync($site);
+    $site->central->config(sync_version => '');
+}
+
+
+# It has been told, and both sides have changed since.
+sub after_an_upgrade {
+    my ($site) = @_;
+
+    my $central = $site->central;
+    my %id = ids($site);
+
+    $site->query(APPLICATION);
+    $central->config(sync_version => '');
+
+    my ($status, $said) = $site->run;
+    die "the upgrade fails: $said" if $status != 0;
+
+    $site->query(changes_here());
+    $central->change(%$_) for rows_later($central, %id);
 }
 
 
