@@ -149,11 +149,12 @@ unit: unit-build
 # beside a genuine Open mSupply server, whose executable the user has
 
 interop: all
-	@if [ ! -x "$(OMSUPPLY)" ]; then \
-	    echo "make interop OMSUPPLY=FILE: FILE is the executable of an Open" \
-	        "mSupply server (remote_server) built with SQLite" >&2; exit 2; fi
+	@if [ ! -x "$(OMSUPPLY)" ] && [ ! -x "$(OMSUPPLY3)" ]; then \
+	    echo "make interop OMSUPPLY=FILE OMSUPPLY3=FILE: the executables of" \
+	        "an Open mSupply server (remote_server) of 2.20 and of one of" \
+	        "3.0, or of either, built with SQLite" >&2; exit 2; fi
 	@t/tools/deps test
-	@OMSUPPLY="$(OMSUPPLY)" prove -It/lib t/interop
+	@OMSUPPLY="$(OMSUPPLY)" OMSUPPLY3="$(OMSUPPLY3)" prove -It/lib t/interop
 
 # the long tests
 

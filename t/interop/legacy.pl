@@ -72,7 +72,7 @@ sub pass_on ($c) {
     $url->host('127.0.0.1')->port($site->{port});
 
     my $body = $c->req->body;
-    $body = without_null($body)
+    $body = as_sent($body)
         if $c->req->method eq 'POST' && $url->path =~ /queued_records\z/;
 
     my $tx = $ua->build_tx($c->req->method => $url, $h->to_hash, $body);
@@ -88,9 +88,13 @@ sub pass_on ($c) {
 }
 
 # An Open mSupply sends null for some numbers that mSupply keeps as 0, and is
-# sent as 0 by the emulator's leave alone.
-sub without_null ($body) {
+# sent as 0 by the emulator's leave alone.  One of 3.0 says how many records are
+# left behind a batch.
+sub as_sent ($body) {
     my $batch = decode_json($body);
+    my $n = @{$batch->{data}};
+
+    $batch->{queueLength} += $n if $batch->{queueLength} < $n;
 
     for my $data (map { $_->{recordData} // () } @{$batch->{data}}) {
         for my $key (qw(insuranceDiscountAmount insuranceDiscountRate)) {

@@ -1,8 +1,8 @@
 package Msync::Genuine;
 
 # A genuine Open mSupply server that the user has, as a process of this test:
-# its executable is named by OMSUPPLY.  It keeps its files in a directory of
-# the test and ends when this object goes.
+# its executable is named by OMSUPPLY, or by "program".  It keeps its files in a
+# directory of the test and ends when this object goes.
 
 use strict;
 use warnings;
@@ -19,12 +19,13 @@ use constant START_SECONDS => 120;
 use constant INTERVAL      => 2;       # seconds between two of its syncs
 
 
+# Settings: program, is_central (one of 3.0 has to be told).
 sub start {
-    my ($class, $name) = @_;
+    my ($class, $name, %args) = @_;
 
     my $dir = stage_dir() . "/$name";
-    my $self = bless { name => $name, dir => $dir, port => free_port() },
-        $class;
+    my $self = bless { program => $ENV{OMSUPPLY}, %args, name => $name,
+                       dir => $dir, port => free_port() }, $class;
 
     mkdir $dir;
     mkdir "$dir/configuration";
@@ -46,6 +47,7 @@ server:
   discovery: Disabled
   cors_origins: [http://127.0.0.1:$self->{port}]
   base_dir: $self->{dir}/app_data
+  override_is_central_server: @{[ $self->{is_central} ? 'true' : 'false' ]}
 database:
   host: x
   port: 0
@@ -78,16 +80,16 @@ sub restart {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>&', \*STDOUT;
-        exec $ENV{OMSUPPLY} or POSIX::_exit(127);
+        exec $self->{program} or POSIX::_exit(127);
     }
 
     $self->{pid} = $pid;
 
     wait_until(sub {
         waitpid($pid, POSIX::WNOHANG()) == 0
-            or croak "$ENV{OMSUPPLY} ended at once, see $self->{dir}/log";
+            or croak "$self->{program} ended at once, see $self->{dir}/log";
         $self->_post('query { initialisationStatus { status } }');
-    }, START_SECONDS) or croak "$ENV{OMSUPPLY} does not answer";
+    }, START_SECONDS) or croak "$self->{program} does not answer";
 }
 
 

@@ -2,7 +2,8 @@ package Msync::Interop;
 
 # Beside genuine Open mSupply servers: one is the Open mSupply central, one a
 # remote site, msync is another; mSupply central is emulated
-# (t/interop/legacy.pl).  OMSUPPLY names the executable, which the user has.
+# (t/interop/legacy.pl).  OMSUPPLY names the executable, which the user has, and
+# OMSUPPLY3 one of 3.0, for start_three.
 
 use strict;
 use warnings;
@@ -18,15 +19,21 @@ use Test::More;
 
 our @EXPORT_OK = qw(
     PASSWORD central command database emulator forward integrated log_lines
-    pushed query remote run start store url
+    pushed query recorded_url remote run said_to_central start start_three
+    store url
 );
 
 use constant PASSWORD => 'secret';
 
-my (%Emulator, $Legacy, $Central, $Remote, $Port);
+# what Open mSupply of 3.0 keeps of it: bcrypt of its SHA-256
+use constant PASSWORD_HASH =>
+    '$2y$04$Lf/AMRNhzzzyAqNWq3wUeu4ZggJpEW6NDoGnekXlGOA2bIMF3B8jK';
+
+my (%Emulator, @Children, $Central, $Remote, $Port, $Recorded);
+my $Said = 0;
 my $Owner = $$;
 my $Database = site_path('clinic.sqlite');
-END { kill KILL => $Legacy if $Legacy && $$ == $Owner }
+END { kill KILL => @Children if @Children && $$ == $Owner }
 
 sub central  { $Central }
 sub remote   { $Remote }
@@ -34,10 +41,15 @@ sub emulator { $Emulator{$_[0]} }
 sub database { $Database }
 sub url      { "http://127.0.0.1:$Port" }
 
+# of Open mSupply central, with all that is said written down
+sub recorded_url { "http://127.0.0.1:$Recorded" }
+
 
 # The servers, and first syncs of both sites: msync is Clinic 7, the genuine
 # site Clinic 9, each with a store of its own.
 sub start {
+    plan(skip_all => 'OMSUPPLY=FILE names an Open mSupply of 2.20')
+        if !$ENV{OMSUPPLY} && $ENV{OMSUPPLY3};
     BAIL_OUT('OMSUPPLY=FILE has to name the executable of an Open mSupply '
              . 'server (remote_server), built with SQLite; see '
              . 'docs/development.md') if !-x ($ENV{OMSUPPLY} // '');
@@ -67,6 +79,63 @@ sub start {
     return;
 }
 
+# An Open mSupply central of 3.0, and msync before it as a site of v5 and v6:
+# OMSUPPLY3 names the executable.
+sub start_three {
+    plan(skip_all => 'OMSUPPLY3=FILE names an Open mSupply of 3.0')
+        if !$ENV{OMSUPPLY3};
+    BAIL_OUT('OMSUPPLY3=FILE has to name the executable of an Open mSupply '
+             . 'server of 3.0 (remote_server), built with SQLite')
+        if !-x ($ENV{OMSUPPLY3} // '');
+
+    for my $name ('Central', 'Clinic 7') {
+        $Emulator{$name} = start_central(
+            password => PASSWORD, name => $name, records => 600,
+            'central-version' => 3,
+        );
+    }
+
+    $Port = free_port();
+    write_private('password', PASSWORD . "\n");
+    start_legacy();
+
+    $Central = Msync::Genuine->start('central', is_central => 1,
+                                     program => $ENV{OMSUPPLY3});
+    $Recorded = free_port();
+    run_beside($Recorded, 'recorder.pl', $Recorded, stage_dir() . '/v7.log',
+               $Central->url);
+    $_->config(v6_url => $Central->url, v7_url => recorded_url())
+        for values %Emulator;
+    $Emulator{Central}->config(is_v6_central => 1);
+    know_sites();
+
+    is($Central->initialise(url(), 'Central', PASSWORD), undef,
+       'Open mSupply central is one')
+        or BAIL_OUT('without it there is no test');
+    is(run(), 0, 'a first sync of msync by v5 and v6');
+    return;
+}
+
+# what mSupply central tells of its sites and users one of 3.0 alone
+sub know_sites {
+    my $central = $Emulator{Central};
+    my $users = $central->records->{user};
+
+    $central->change(
+        tableName => 'site', recordId => 'SITE7', action => 'insert',
+        channel => 'central', recordData => {
+            ID => 'SITE7', site_ID => 7, name => 'Clinic 7', code => 'c7',
+            password_hash => PASSWORD_HASH, hardwareID => undef,
+            sync_version => '' },
+    );
+    $central->change(
+        tableName => 'user', recordId => $_, action => 'update',
+        recordData => { %{ $users->{$_} }, password_hash => '' },
+    ) for keys %$users;
+    return;
+}
+
+
 sub start_legacy {
     my %stores;
 
@@ -79,16 +148,25 @@ sub start_legacy {
         "$_=$Emulator{$_}{options}{v5}" . ($id ? ":$id$stores{$id}" : ':1')
     } sort keys %Emulator;
 
-    $Legacy = fork() // die "fork: $!\n";
+    run_beside($Port, 'legacy.pl', $Port, stage_dir() . '/legacy.log', @sites);
+    return;
+}
 
-    if ($Legacy == 0) {
+# A script of t/interop, until it listens at the port.
+sub run_beside {
+    my ($port, $script, @arguments) = @_;
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
-        exec $^X, project_root() . '/t/interop/legacy.pl', $Port,
-            stage_dir() . '/legacy.log', @sites or POSIX::_exit(127);
+        exec $^X, project_root() . "/t/interop/$script", @arguments
+            or POSIX::_exit(127);
     }
 
-    wait_until(sub { IO::Socket::INET->new("127.0.0.1:$Port") }, 30)
-        or BAIL_OUT('mSupply central does not start');
+    push @Children, $pid;
+    wait_until(sub { IO::Socket::INET->new("127.0.0.1:$port") }, 30)
+        or BAIL_OUT("$script does not start");
     return;
 }
 
@@ -132,6 +210,16 @@ sub log_lines {
     my @lines = map { chomp; [split /\t/] } <$handle>;
 
     return @lines;
+}
+
+# [path, status, body, answer] of each request since this was asked last
+sub said_to_central {
+    open my $handle, '<', stage_dir() . '/v7.log' or return;
+    my @all = map { decode_json($_) } <$handle>;
+    my @new = @all[$Said .. $#all];
+
+    $Said = @all;
+    return @new;
 }
 
 # the records that a site pushed to mSupply central, in their order
