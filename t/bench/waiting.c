@@ -4,7 +4,8 @@
  *     waiting DATABASE TIMES
  *
  * Prints the number and the median milliseconds of one count, by the store's
- * own call on a warm database.
+ * own call on a warm database; before each, the application changes a record
+ * that waits already.
  */
 
 #include <stdio.h>
@@ -13,6 +14,11 @@
 
 #include "store/store.h"
 #include "store/changelog.h"
+#include "peer.h"
+
+#define CHANGE                                                                \
+    "UPDATE item_line SET Cost_price = Cost_price + 1 WHERE rowid = (SELECT " \
+    "min(rowid) FROM item_line)"
 
 
 static int
@@ -29,6 +35,7 @@ main(int argc, char **argv)
 {
     int                i, times = argc == 3 ? atoi(argv[2]) : 0;
     double             took[1000];
+    sqlite3           *application;
     int64_t            n = 0;
     msync_err_t        err;
     msync_store_t     *store;
@@ -40,11 +47,16 @@ main(int argc, char **argv)
         return 2;
     }
 
+    if (sqlite3_open(argv[1], &application) != SQLITE_OK) {
+        die(argv[1], sqlite3_errmsg(application));
+    }
+
     msync_err_clear(&err);
     catalogue = msync_catalogue_builtin(&err);
     store = catalogue ? msync_store_open(argv[1], catalogue, 0, &err) : NULL;
 
     for (i = -1; store != NULL && i < times; i++) {
+        run(application, CHANGE);
         clock_gettime(CLOCK_MONOTONIC, &from);
 
         if (msync_store_queue(store, "REMOTE_SYNC_PUSH_CURSOR", &n, &err)
@@ -69,6 +81,7 @@ main(int argc, char **argv)
     qsort(took, (size_t) times, sizeof(double), compare);
     printf("%lld %.4f\n", (long long) n, took[times / 2]);
 
+    sqlite3_close(application);
     msync_store_close(&store);
     msync_catalogue_free(&catalogue);
     return 0;
