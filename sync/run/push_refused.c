@@ -1,9 +1,9 @@
 /*
  * What becomes of a batch that did not pass.
  *
- * Promises: a record that the server refuses is found by halving and set
- * aside, the others go.  It is set aside, and passed by the cursor, only when
- * the server has taken something after it: one that refuses whatever comes is
+ * Promises: a record that the server refuses is found by halving, the others
+ * go.  It is recorded as refused (store/refused.h), and passed by the cursor,
+ * only when the server has taken something after it: one that refuses whatever comes is
  * ill, not the records.  A batch goes over the line again only after a small
  * question has shown that the line and the server are well.
  */
@@ -359,8 +359,8 @@ push_refuse(msync_push_t *push, const msync_record_t *record,
 
 /*
  * So many in a row: central is asked whether it takes anything at all.  If it
- * does, these are set aside; the step ends with its error all the same, and
- * the next run goes on behind them.
+ * does, these are recorded as refused; the step ends with its error all the
+ * same, and the next run goes on behind them.
  */
 
 static int
@@ -449,7 +449,7 @@ push_broken(msync_push_t *push, const msync_record_t *record,
 }
 
 
-/* how many runs in a row it was this one; one that was set aside before has
+/* how many runs in a row it was this one; one that was recorded before has
  * had its chances */
 
 static int

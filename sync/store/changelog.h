@@ -24,8 +24,8 @@ int msync_store_queue(msync_store_t *store, const char *cursor_id,
  * from "cursor" on into a batch: those whose table belongs on "side" as
  * records, the others only move the cursor.  "processed" is the number of
  * changes read, 0 when nothing waits; batch's "next" is the cursor behind
- * them.  A row that cannot be put into the wire's form is set aside as
- * refused.
+ * them.  A row that cannot be put into the wire's form is recorded as refused
+ * (refused.h).
  */
 int msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
     unsigned limit, size_t octets, msync_batch_t *batch, int64_t *processed,
