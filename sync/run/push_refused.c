@@ -3,9 +3,9 @@
  *
  * Promises: a record that the server refuses is found by halving, the others
  * go.  It is recorded as refused (store/refused.h), and passed by the cursor,
- * only when the server has taken something after it: one that refuses whatever comes is
- * ill, not the records.  A batch goes over the line again only after a small
- * question has shown that the line and the server are well.
+ * only when the server has taken something after it: one that refuses whatever
+ * comes is ill, not the records.  A batch goes over the line again only after
+ * a small question has shown that the line and the server are well.
  */
 
 #include <stdio.h>

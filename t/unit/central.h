@@ -71,6 +71,42 @@ central_open(central_t *c)
 }
 
 
+/* a GET of the path; what central_post() returns is a status, or the result of
+ * a request that failed */
+
+static inline int
+central_ask(central_t *c, const char *path, msync_transfer_response_t *res,
+    msync_err_t *err)
+{
+    char                      url[256];
+    msync_transfer_request_t  req = { .method = "GET", .url = url };
+
+    snprintf(url, sizeof(url), "%s%s", c->url, path);
+
+    return msync_transfer_request(c->http, &req, res, err);
+}
+
+
+static inline int
+central_post(central_t *c, const char *body, bool once, msync_err_t *err)
+{
+    int                        rc;
+    char                       url[256];
+    msync_transfer_response_t  res;
+    msync_transfer_request_t   req = {
+        .method = "POST", .url = url, .body = body,
+        .body_length = strlen(body), .once = once
+    };
+
+    snprintf(url, sizeof(url), "%s/p", c->url);
+    rc = msync_transfer_request(c->http, &req, &res, err);
+    rc = rc == MSYNC_OK ? res.status : rc;
+    msync_transfer_response_clear(&res);
+
+    return rc;
+}
+
+
 static inline int
 central_setup(void **state)
 {

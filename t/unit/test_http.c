@@ -27,39 +27,6 @@ monotonic(void)
 }
 
 
-static int
-ask(central_t *c, const char *path, msync_transfer_response_t *res,
-    msync_err_t *err)
-{
-    char                  url[256];
-    msync_transfer_request_t  req = { .method = "GET", .url = url };
-
-    snprintf(url, sizeof(url), "%s%s", c->url, path);
-
-    return msync_transfer_request(c->http, &req, res, err);
-}
-
-
-static int
-post(central_t *c, const char *body, bool once, msync_err_t *err)
-{
-    int                    rc;
-    char                   url[256];
-    msync_transfer_response_t  res;
-    msync_transfer_request_t   req = {
-        .method = "POST", .url = url, .body = body,
-        .body_length = strlen(body), .once = once
-    };
-
-    snprintf(url, sizeof(url), "%s/p", c->url);
-    rc = msync_transfer_request(c->http, &req, &res, err);
-    rc = rc == MSYNC_OK ? res.status : rc;
-    msync_transfer_response_clear(&res);
-
-    return rc;
-}
-
-
 static void
 test_get_on_the_wire(void **state)
 {
@@ -69,7 +36,7 @@ test_get_on_the_wire(void **state)
     msync_transfer_response_t  res;
 
     server_json(c->server, 200, "{\"a\":1}");
-    assert_int_equal(ask(c, "/x?y=1", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/x?y=1", &res, &err), MSYNC_OK);
     assert_int_equal(res.status, 200);
     assert_string_equal(res.body, "{\"a\":1}");
     assert_int_equal(res.length, 7);
@@ -146,11 +113,11 @@ test_connection_is_reused_and_counted(void **state)
     server_json(c->server, 200, "{\"a\":3}");
 
     for (i = 0; i < 2; i++) {
-        assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+        assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
         msync_transfer_response_clear(&res);
     }
 
-    assert_int_equal(post(c, "{\"b\":[]}", false, &err), 200);
+    assert_int_equal(central_post(c, "{\"b\":[]}", false, &err), 200);
 
     for (i = 0, sent = 0, received = 0; i < 3; i++) {
         assert_int_equal(c->server->requests[i].connection, 0);
@@ -181,7 +148,7 @@ test_compressed_answer_is_unpacked(void **state)
     memcpy(text + n, packed, sizeof(packed));
     server_say(c->server, text, (size_t) n + sizeof(packed), 0);
 
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.length, 2013);
     assert_memory_equal(res.body, "{\"packed\":\"xxx", 14);
     msync_transfer_response_clear(&res);
@@ -206,7 +173,7 @@ test_limit_holds_after_decompression(void **state)
     memcpy(text + n, packed, sizeof(packed));
     server_say(c->server, text, (size_t) n + sizeof(packed), 0);
 
-    assert_failed(ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+    assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
                   "larger than the 2012 octets");
     assert_null(res.body);
     assert_int_equal(server_n(c->server), 1);
@@ -226,7 +193,7 @@ test_limit_by_content_length(void **state)
     central_reopen(c);
     server_say(c->server, head, sizeof(head) - 1, SERVER_HOLD);
 
-    assert_failed(ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+    assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
                   "larger than");
 }
 
@@ -245,7 +212,7 @@ test_answer_of_exactly_the_limit(void **state)
     central_reopen(c);
     server_json(c->server, 200, body);
 
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.length, 1024);
     msync_transfer_response_clear(&res);
 }
@@ -262,7 +229,7 @@ test_damaged_compression(void **state)
     msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, 0);
-    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+    assert_failed(central_ask(c, "/", &res, &err), err, INVALID_RESPONSE,
                   "compressed in a damaged");
     assert_int_equal(server_n(c->server), 1);
 }
@@ -278,7 +245,7 @@ test_header_without_an_end(void **state)
 
     memset(text + strlen(text), 'b', sizeof(text) - strlen(text));
     server_say(c->server, text, sizeof(text), 0);
-    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+    assert_failed(central_ask(c, "/", &res, &err), err, INVALID_RESPONSE,
                   "header that is too long");
 }
 
@@ -293,7 +260,7 @@ test_redirect_on_the_same_host(void **state)
     server_answer(c->server, 302, "Location: /there\r\n", "", 0);
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(ask(c, "/here", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/here", &res, &err), MSYNC_OK);
     assert_int_equal(res.status, 200);
     msync_transfer_response_clear(&res);
     assert_has(server_request(c->server, 1), "GET /there HTTP/1.1\r\n");
@@ -337,7 +304,7 @@ test_redirect_to_another_host(void **state)
              other->port);
     server_answer(c->server, 302, head, "", 0);
 
-    assert_failed(ask(c, "/", &res, &err), err, HTTP_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, HTTP_ERROR,
                   "redirects to another server");
     assert_int_equal(err.http_status, 302);
     assert_int_equal(server_n(other), 0);
@@ -357,7 +324,7 @@ test_redirect_without_an_end(void **state)
         server_answer(c->server, 301, "Location: /\r\n", "", 0);
     }
 
-    assert_failed(ask(c, "/", &res, &err), err, HTTP_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, HTTP_ERROR,
                   "without coming to an end");
     assert_int_equal(server_n(c->server), MSYNC_TRANSFER_REDIRECTS + 1);
 }
@@ -370,7 +337,7 @@ test_redirect_of_a_post(void **state)
     msync_err_t   err;
 
     server_answer(c->server, 307, "Location: /elsewhere\r\n", "", 0);
-    assert_failed(post(c, "{}", false, &err), err, HTTP_ERROR,
+    assert_failed(central_post(c, "{}", false, &err), err, HTTP_ERROR,
                   "not followed when data is sent");
     assert_int_equal(server_n(c->server), 1);
 }
@@ -387,7 +354,7 @@ test_proxies_of_the_environment_are_ignored(void **state)
     setenv("all_proxy", "http://127.0.0.1:1", 1);
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     msync_transfer_response_clear(&res);
     unsetenv("http_proxy");
     unsetenv("all_proxy");
@@ -418,7 +385,7 @@ test_hook_ends_a_transfer(void **state)
                                     &calls,
                                 &err);
 
-    assert_failed(ask(c, "/", &res, &err), err, CANCELLED,
+    assert_failed(central_ask(c, "/", &res, &err), err, CANCELLED,
                   "cancelled by the test");
     assert_null(res.body);
     assert_int_equal(calls, 1);
@@ -491,7 +458,7 @@ test_hash_in_an_answer_is_blanked(void **state)
     msync_transfer_response_t  res;
 
     server_json(c->server, 400, "you sent " HASH " and " HASH);
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_lacks(res.body, HASH);
     assert_has(res.body, "you sent ****");
     assert_int_equal(res.length, 9 + 64 + 5 + 64);
@@ -549,16 +516,16 @@ test_requests_are_compressed_where_the_server_takes_that(void **state)
     server_answer(c->server, 200, "", "{}", 0);
 
     /* not before it has said so */
-    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
     assert_lacks(server_request(c->server, 0), "Content-Encoding");
     assert_string_equal(server_body(c->server, 0), body);
 
-    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
     assert_has(server_request(c->server, 1), "\r\nContent-Encoding: gzip\r");
     assert_memory_equal(server_body(c->server, 1), "\x1f\x8b\x08", 3);
 
     /* nothing is won with a short one */
-    assert_int_equal(post(c, "{}", false, &err), 200);
+    assert_int_equal(central_post(c, "{}", false, &err), 200);
     assert_lacks(server_request(c->server, 2), "Content-Encoding");
 }
 
@@ -578,11 +545,11 @@ test_a_server_that_refuses_compression_gets_none_again(void **state)
     server_answer(c->server, 200, TAKES, "{}", 0);
     server_answer(c->server, 200, TAKES, "{}", 0);
 
-    assert_int_equal(post(c, body, false, &err), 200);
-    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
     assert_int_equal(server_n(c->server), 3);
     assert_string_equal(server_body(c->server, 2), body);
-    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
     assert_string_equal(server_body(c->server, 3), body);
 }
 
@@ -607,14 +574,14 @@ test_a_server_that_takes_something_else_gets_no_gzip(void **state)
 
     for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         server_answer(c->server, 200, heads[i], "{}", 0);
-        assert_int_equal(post(c, body, false, &err), 200);
+        assert_int_equal(central_post(c, body, false, &err), 200);
         assert_lacks(server_request(c->server, i), "Content-Encoding");
     }
 
     server_answer(c->server, 200, "accept-encoding: gzip;q=0.5\r\n", "{}", 0);
     server_answer(c->server, 200, "", "{}", 0);
-    assert_int_equal(post(c, body, false, &err), 200);
-    assert_int_equal(post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
     assert_has(server_request(c->server, i + 1), "\r\nContent-Encoding");
 }
 
@@ -638,7 +605,7 @@ test_a_limited_rate_is_kept_over_requests(void **state)
 
     for (i = 0; i < 4; i++) {
         server_answer(c->server, 200, "", body, 0);
-        assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+        assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
         msync_transfer_response_clear(&res);
     }
 

@@ -6,39 +6,6 @@
 #include "central.h"
 
 
-static int
-ask(central_t *c, const char *path, msync_transfer_response_t *res,
-    msync_err_t *err)
-{
-    char                  url[256];
-    msync_transfer_request_t  req = { .method = "GET", .url = url };
-
-    snprintf(url, sizeof(url), "%s%s", c->url, path);
-
-    return msync_transfer_request(c->http, &req, res, err);
-}
-
-
-static int
-post(central_t *c, const char *body, bool once, msync_err_t *err)
-{
-    int                    rc;
-    char                   url[256];
-    msync_transfer_response_t  res;
-    msync_transfer_request_t   req = {
-        .method = "POST", .url = url, .body = body,
-        .body_length = strlen(body), .once = once
-    };
-
-    snprintf(url, sizeof(url), "%s/p", c->url);
-    rc = msync_transfer_request(c->http, &req, &res, err);
-    rc = rc == MSYNC_OK ? res.status : rc;
-    msync_transfer_response_clear(&res);
-
-    return rc;
-}
-
-
 static void
 test_torn_answer_is_tried_again(void **state)
 {
@@ -55,7 +22,7 @@ test_torn_answer_is_tried_again(void **state)
     server_say(c->server, chunk, sizeof(chunk) - 1, SERVER_RESET);
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_string_equal(res.body, "{}");
     msync_transfer_response_clear(&res);
     assert_int_equal(server_n(c->server), 3);
@@ -76,7 +43,7 @@ test_torn_for_good(void **state)
         server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
     }
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "lost in the middle of the answer, after 6 octets");
     assert_int_equal(server_n(c->server), MSYNC_TRANSFER_ATTEMPTS);
     assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
@@ -95,7 +62,7 @@ test_closed_without_an_answer(void **state)
         server_say(c->server, "", 0, SERVER_CLOSE);
     }
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "without an answer; if it wants https");
 }
 
@@ -107,12 +74,12 @@ test_once_is_never_sent_again(void **state)
     msync_err_t   err;
 
     server_say(c->server, "", 0, SERVER_RESET);
-    assert_failed(post(c, "{}", true, &err), err, CONNECTION_ERROR,
+    assert_failed(central_post(c, "{}", true, &err), err, CONNECTION_ERROR,
                   "without an answer");
     assert_int_equal(server_n(c->server), 1);
 
     server_json(c->server, 503, "");
-    assert_int_equal(post(c, "{}", true, &err), 503);
+    assert_int_equal(central_post(c, "{}", true, &err), 503);
     assert_int_equal(server_n(c->server), 2);
 }
 
@@ -129,9 +96,9 @@ test_once_takes_a_new_connection(void **state)
     server_json(c->server, 200, "{}");
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     msync_transfer_response_clear(&res);
-    assert_int_equal(post(c, "{}", true, &err), 200);
+    assert_int_equal(central_post(c, "{}", true, &err), 200);
     assert_int_not_equal(c->server->requests[0].connection,
                          c->server->requests[1].connection);
 }
@@ -149,7 +116,7 @@ test_statuses_tried_again(void **state)
     server_json(c->server, 502, "");
     server_json(c->server, 200, "{}");
 
-    assert_int_equal(post(c, "{\"n\":1}", false, &err), 200);
+    assert_int_equal(central_post(c, "{\"n\":1}", false, &err), 200);
     assert_int_equal(server_n(c->server), 4);
 
     for (i = 0; i < 4; i++) {
@@ -157,7 +124,7 @@ test_statuses_tried_again(void **state)
     }
 
     server_json(c->server, 404, "");
-    assert_int_equal(post(c, "{}", false, &err), 404);
+    assert_int_equal(central_post(c, "{}", false, &err), 404);
     assert_int_equal(server_n(c->server), 5);
 }
 
@@ -170,7 +137,7 @@ test_long_retry_after_goes_to_the_caller(void **state)
     msync_transfer_response_t  res;
 
     server_answer(c->server, 503, "Retry-After: 3600\r\n", "", 0);
-    assert_int_equal(ask(c, "/", &res, &err), MSYNC_OK);
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.status, 503);
     assert_int_equal(res.retry_after, 3600);
     assert_int_equal(server_n(c->server), 1);
@@ -299,7 +266,7 @@ test_refused(void **state)
     fd = server_listen(&port, -1);
     snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", port);
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "Connection refused by 127.0.0.1:");
     close(fd);
 }
@@ -378,7 +345,7 @@ test_not_http(void **state)
     msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, SERVER_CLOSE);
-    assert_failed(ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+    assert_failed(central_ask(c, "/", &res, &err), err, INVALID_RESPONSE,
                   "does not answer with HTTP");
 }
 
@@ -393,7 +360,7 @@ test_http_spoken_to_a_tls_port(void **state)
     server_answer(c->server, 400, "Content-Type: text/html\r\n",
                   "<h1>The plain HTTP request was sent to HTTPS port</h1>",
                   0);
-    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, TLS_ERROR,
                   "must begin with https://");
     assert_null(res.body);
 }
@@ -409,7 +376,7 @@ test_tls_spoken_to_an_http_port(void **state)
     snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u",
              c->server->port);
     server_answer(c->server, 400, "", "", SERVER_CLOSE);
-    assert_failed(ask(c, "/", &res, &err), err, TLS_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, TLS_ERROR,
                   "speaks plain HTTP there");
     assert_int_equal(server_n(c->server), 1);
 }
@@ -428,7 +395,7 @@ test_proxy_wants_a_password(void **state)
     server_answer(c->server, 407, "Proxy-Authenticate: Basic realm=x\r\n", "",
                   SERVER_CLOSE);
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "The proxy wants a user name and password");
     assert_int_equal(err.remedy, MSYNC_REMEDY_FINAL);
     assert_int_equal(server_n(c->server), 1);
@@ -449,7 +416,7 @@ test_proxy_refuses(void **state)
     strcpy(c->url, "https://central.example.org");
     server_answer(c->server, 403, "", "", SERVER_CLOSE);
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "The proxy refuses to connect to the central server (HTTP "
                   "status 403)");
 }
@@ -470,7 +437,7 @@ test_proxy_is_not_there(void **state)
     c->conf->proxy = msync_strdup(proxy);
     central_reopen(c);
 
-    assert_failed(ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
                   "Connection refused by the proxy");
     assert_lacks(err.text, "s3cret");
     close(fd);
