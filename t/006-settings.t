@@ -50,8 +50,12 @@ with_nginx(\&slots_of_a_dead_worker_are_free, KILLED);
 with_nginx(\&answers_outlive_a_helper);
 with_nginx(\&answers_outlive_a_reload);
 with_nginx(\&a_zone_of_another_size_answers_at_once);
+with_nginx(\&who_asks_first_is_answered_first);
 with_nginx(\&clients_may_give_up);
-with_nginx(\&nothing_is_left_in_a_worker);
+{
+    local $ENV{LD_BIND_NOW} = 1;
+    with_nginx(\&nothing_is_left_in_a_worker);
+}
 before_a_helper_has_spoken();
 a_minute_without_an_answer();
 
@@ -333,6 +337,23 @@ sub a_zone_of_another_size_answers_at_once {
 }
 
 
+sub who_asks_first_is_answered_first {
+    my ($nginx, $fake) = @_;
+
+    $fake->answer(status => 200, body => { ok => 1 });
+
+    my $careful = $nginx->open_request("PUT /api/settings HTTP/1.1\r\n"
+        . "Host: localhost\r\nExpect: 100-continue\r\n"
+        . "Content-Length: 2\r\n\r\n");
+    Test::More::ok($careful->wait_for(qr{^HTTP/1\.1 100 }),
+                   'a body that is asked for first is wanted');
+    $careful->send('{}');
+    Test::More::ok($careful->wait_for(qr{^HTTP/1\.1 200 .*"ok":1}ms),
+                   'and is answered when it has come');
+    $careful->close;
+}
+
+
 sub clients_may_give_up {
     my ($nginx, $fake) = @_;
 
@@ -350,6 +371,8 @@ sub clients_may_give_up {
 }
 
 
+# An nginx that is linked lazily would keep a piece of it on the stack, once,
+# where the linker saves the registers of a copy; Debian's is not.
 sub nothing_is_left_in_a_worker {
     my ($nginx, $fake) = @_;
 
@@ -652,18 +675,7 @@ Sec-Fetch-Site: cross-site
 
 
 
-=== TEST 19: who asks first is answered first
---- raw_request eval
-["PUT /api/settings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
- . "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", "}"]
---- raw_request_middle_delay: 0.1
---- ignore_response
---- error_log eval
-qr/"PUT \/api\/settings HTTP\/1.1"|msync clinic: body of 2 bytes: 0/
-
-
-
-=== TEST 20: an answer that leaves slowly
+=== TEST 19: an answer that leaves slowly
 --- config
     location /api/ { msync clinic; limit_rate 200; }
 --- request eval
