@@ -283,6 +283,7 @@ char *ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_uint_t ngx_http_msync_must_v7(ngx_http_msync_site_t *site);
 
 
 /* ngx_http_msync_conf.c: its files, and the block as a whole */

@@ -19,6 +19,7 @@ typedef struct {
     msync_status_frame_t    totals;
     uint64_t                starts;
     ngx_uint_t              up;
+    ngx_uint_t              v7;
 } ngx_http_msync_sample_t;
 
 
@@ -44,6 +45,8 @@ static u_char *ngx_http_msync_metrics_write(u_char *p,
 static u_char *ngx_http_msync_metric_up(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_state(u_char *p, char *name,
+    ngx_http_msync_sample_t *s, ngx_uint_t offset);
+static u_char *ngx_http_msync_metric_protocol(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
 static u_char *ngx_http_msync_metric_error(u_char *p, char *name,
     ngx_http_msync_sample_t *s, ngx_uint_t offset);
@@ -81,6 +84,10 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
     { "msync_state", "stateset", NULL,
       "What the site is doing.",
       ngx_http_msync_metric_state, 0 },
+
+    { "msync_protocol", "stateset", NULL,
+      "What the site speaks, v6 standing for v5 and v6.",
+      ngx_http_msync_metric_protocol, 0 },
 
     { "msync_error", "gauge", NULL,
       "1 for the error of the last run, absent without one.",
@@ -195,7 +202,7 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
     len = (n + 1) * NGX_HTTP_MSYNC_LINE
           * (sizeof(ngx_http_msync_families) / sizeof(ngx_http_msync_family_t)
-             + MSYNC_STATE_MAX);
+             + MSYNC_STATE_MAX + 1);
 
     body.data = ngx_palloc(r->pool, len);
     if (body.data == NULL) {
@@ -280,6 +287,9 @@ ngx_http_msync_sample(ngx_http_msync_site_t *site, ngx_http_msync_sample_t *s)
     s->up = (sh->owner.helper != 0);
 
     ngx_shmtx_unlock(&site->shpool->mutex);
+
+    s->v7 = (s->fields.flags & MSYNC_STATUS_V7)
+            || ngx_http_msync_must_v7(site);
 }
 
 
@@ -350,6 +360,21 @@ ngx_http_msync_metric_state(u_char *p, char *name, ngx_http_msync_sample_t *s,
         p = ngx_sprintf(p, "%s{site=\"%V\",%s=\"%s\"} %d\n", name, s->site,
                         name, ngx_http_msync_states[i],
                         (int) (i == s->fields.state));
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_msync_metric_protocol(u_char *p, char *name,
+    ngx_http_msync_sample_t *s, ngx_uint_t offset)
+{
+    ngx_uint_t  v7;
+
+    for (v7 = 0; v7 <= 1; v7++) {
+        p = ngx_sprintf(p, "%s{site=\"%V\",%s=\"%s\"} %d\n", name, s->site,
+                        name, v7 ? "v7" : "v6", (int) (s->v7 == v7));
     }
 
     return p;

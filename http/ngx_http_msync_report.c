@@ -254,8 +254,9 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
                           "\"databaseLockedSince\":null,"
                           "\"databaseLogBytes\":null,"
                           "\"recordsNeverSent\":0,"
-                          "\"protocol\":\"v6\","
-                          "\"syncStatus\":null}", interval);
+                          "\"protocol\":\"%s\","
+                          "\"syncStatus\":null}", interval,
+                       ngx_http_msync_must_v7(site) ? "v7" : "v6");
 }
 
 

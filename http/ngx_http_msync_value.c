@@ -457,3 +457,13 @@ ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return NGX_CONF_OK;
 }
+
+
+/* with "auto" the helper says what is spoken */
+
+ngx_uint_t
+ngx_http_msync_must_v7(ngx_http_msync_site_t *site)
+{
+    return (site->protocol.len == 2
+            && ngx_strncmp(site->protocol.data, "v7", 2) == 0);
+}

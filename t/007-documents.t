@@ -377,7 +377,7 @@ Cache-Control: no-cache
 
 === TEST 9: with what the helper reported
 --- request eval
-[("GET /metrics") x 7]
+[("GET /metrics") x 9]
 --- response_body_like eval
 [map { qr/^$_$/m } (
  'msync_queue_records\{site="clinic"\} 4',
@@ -386,6 +386,8 @@ Cache-Control: no-cache
  'msync_last_duration_seconds\{site="clinic"\} 1.500',
  'msync_state\{site="clinic",msync_state="idle"\} 1',
  'msync_state\{site="clinic",msync_state="syncing"\} 0',
+ 'msync_protocol\{site="clinic",msync_protocol="v6"\} 1',
+ 'msync_protocol\{site="clinic",msync_protocol="v7"\} 0',
  'msync_interval_seconds\{site="clinic"\} 60')]
 
 

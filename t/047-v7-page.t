@@ -31,6 +31,8 @@ what_central_refuses_is_said();
 no_answer_has_the_token();
 
 ok($nginx->stop, 'quit');
+
+a_site_whose_helper_does_not_start_names_what_it_must_speak();
 done_testing();
 
 
@@ -69,6 +71,9 @@ sub a_first_sync_from_the_page {
     });
     ok($status, 'the first sync is over');
     is($status->{protocol}, 'v7', 'by v7');
+    like(ask(GET => 'metrics')->{content},
+         qr/^msync_protocol\{site="clinic",msync_protocol="v7"\} 1$/m,
+         'the metrics say so, too');
     is($status->{syncStatus}{error}, undef, 'without an error');
     is(ref $status->{syncStatus}{pull}, 'HASH', 'its steps are those of v7');
     ok(!exists $status->{syncStatus}{pullCentral}, 'and no others');
@@ -117,4 +122,20 @@ sub no_answer_has_the_token {
     unlike($text, qr/01a00000-0000-7000/, 'no answer has a token');
     unlike(join("\n", $nginx->log_lines), qr/01a00000-0000-7000/,
            'nor has the log');
+}
+
+
+sub a_site_whose_helper_does_not_start_names_what_it_must_speak {
+    my $stopped = start_nginx(
+        http   => site_config('stopped', helper => '/bin/false',
+                              protocol => 'v7'),
+        server => 'location /api/ { msync stopped; }',
+    );
+    my $status = $stopped->wait_status(sub { $_->{state} eq 'stopped' });
+
+    is($status->{protocol}, 'v7', 'a site that has not begun names v7');
+    like($stopped->request(GET => '/api/metrics')->{content},
+         qr/^msync_protocol\{site="stopped",msync_protocol="v7"\} 1$/m,
+         'as the metrics do');
+    $stopped->stop;
 }

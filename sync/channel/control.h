@@ -151,6 +151,7 @@ typedef enum {
 #define MSYNC_STATUS_CONFIGURED  1   /* settings exist, or the database that
                                         may have them is out of reach: a
                                         trigger is taken */
+#define MSYNC_STATUS_V7          2   /* else v5 and v6 are spoken */
 
 typedef struct {
     uint32_t  state;                     /* msync_state_e */

@@ -104,6 +104,7 @@ msync_serve_send_status(msync_serve_t *serve)
     /* a database that cannot be read may have settings */
     frame.flags = status->configured || serve->store == NULL
                   ? MSYNC_STATUS_CONFIGURED : 0;
+    frame.flags |= status->v7 ? MSYNC_STATUS_V7 : 0;
 
     memcpy(frame.done, serve->queue.done, sizeof(frame.done));
     frame.queue = status->queue;
