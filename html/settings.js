@@ -74,6 +74,7 @@ export class View {
     } });
     this.hardware = h('code', { dir: 'ltr' });
     this.site = h('bdi');
+    this.protocol = h('bdi');
     this.update();
     return h('section', { class: 'card' },
       h('h2', {}, texts.t('schedule')), h('p', {}, texts.t('paused.text')),
@@ -82,16 +83,18 @@ export class View {
       h('dl', { class: 'facts' },
         h('div', {}, h('dt', {}, texts.t('site')), h('dd', {}, this.site)),
         h('div', {}, h('dt', {}, texts.t('hardware')), h('dd', {}, this.hardware,
-          panel.parts.copyButton(texts, () => this.hardware.textContent)))));
+          panel.parts.copyButton(texts, () => this.hardware.textContent))),
+        h('div', {}, h('dt', {}, texts.t('protocol')), h('dd', {}, this.protocol))));
   }
 
   /** Follows the status document; asks again for what the helper could not answer, or the network lost. */
   update() {
     const { live, texts } = this.panel;
-    const { state } = live.doc ?? {};
+    const { state, protocol } = live.doc ?? {};
 
     if (this.pause) {
       say(this.pause, texts.t(state === 'paused' ? 'resume' : 'pause'));
+      say(this.protocol, protocol === 'v6' ? 'v5 + v6' : protocol ?? '–');
     }
     if (this.#missing && (state !== this.#state || live.reachable && Date.now() > this.#missing)) {
       this.show();

@@ -39,6 +39,7 @@ test('what is set is shown, the password never', async () => {
   assert.equal(await field('Contraseña del sitio').inputValue(), '');
   await page.getByText('Guardada. Déjela vacía para conservarla.').waitFor();
   assert.equal(await page.locator('code').textContent(), (await settings()).hardwareId);
+  assert.equal(await page.locator('dt:text-is("Protocolo") + dd').textContent(), 'v5 + v6');
   await picture(page, 'settings');
   await accessible(page);
   await fits(page);

@@ -67,6 +67,10 @@ test('a change goes out, central is waited for, then comes what is new', async (
   await fits(page);
   await central.config({ integration_ms: 0 });
 
+  await page.getByRole('tab', { name: 'Configuración' }).click();
+  await page.getByText('Protocolo', { exact: true }).waitFor();
+  assert.equal(await page.locator('dt:text-is("Protocolo") + dd').textContent(), 'v7');
+
   const { violations, receivedCount } = await central.state();
   assert.deepEqual(violations, []);
   assert.equal(receivedCount.v7, 1);
