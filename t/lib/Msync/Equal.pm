@@ -51,6 +51,12 @@ sub new {
 sub is_soft { $_[0]{delete} eq 'soft' }
 
 
+# key_value_store's names of how far each server knows the site's changes
+sub push_cursors {
+    return ('REMOTE_SYNC_PUSH_CURSOR', 'SYNC_PUSH_CURSOR_V6');
+}
+
+
 sub leftovers {
     my ($self) = @_;
 
@@ -64,8 +70,8 @@ sub leftovers {
         'foreign key' => 'SELECT * FROM pragma_foreign_key_check',
         'raised flag' => 'SELECT 1 FROM msync_flag WHERE integrating',
         'change beyond a cursor' => 'SELECT * FROM changelog WHERE cursor >= '
-            . '(SELECT min(value_int) FROM key_value_store WHERE id IN '
-            . "('REMOTE_SYNC_PUSH_CURSOR', 'SYNC_PUSH_CURSOR_V6'))",
+            . '(SELECT min(value_int) FROM key_value_store WHERE id IN ('
+            . join(', ', map { "'$_'" } $self->push_cursors) . '))',
     );
 
     for my $what (sort keys %none) {

@@ -10,7 +10,7 @@ use Exporter 'import';
 use POSIX ();
 use Time::Local qw(timegm);
 
-our @EXPORT_OK = qw(clear has_forms written);
+our @EXPORT_OK = qw(any_word clear has_forms new_id quoted written);
 
 # One moment, and other values, as SQLite, Django, Rails, Prisma, Go and PHP
 # write them, by the type of the field: SQL.
@@ -43,6 +43,38 @@ sub written {
     my $forms = $FORMS{ $field->{type} };
 
     return $field->{nullable} && rand 6 < 1 ? 'NULL' : $forms->[rand @$forms];
+}
+
+
+# Some text, with what has to be quoted somewhere.
+sub any_word {
+    my @words = (qw(uno dos tres), "caf\x{e9}", 'O"Neill', "l'eau", 'Tab 5%',
+                 '\\x', '');
+
+    return join ' ', map { $words[rand @words] } 1 .. 3;
+}
+
+
+# The id of a new record of a table of the catalogue.
+sub new_id {
+    my ($t) = @_;
+
+    my @hex = map { sprintf '%04X', int rand 65536 } 1 .. 8;
+
+    return join '', @hex if grep { $_ eq 'legacy' } @{ $t->{pull_from} };
+    return lc join '-', "$hex[0]$hex[1]", @hex[2 .. 4],
+        "$hex[5]$hex[6]$hex[7]";
+}
+
+
+# As SQL.
+sub quoted {
+    my ($text) = @_;
+
+    return 'NULL' if !defined $text;
+
+    utf8::encode($text);
+    return "'" . ($text =~ s/'/''/gr) . "'";
 }
 
 

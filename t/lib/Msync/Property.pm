@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep);
 
 use Msync::Central;
 use Msync::Equal;
-use Msync::Forms qw(has_forms written);
+use Msync::Forms qw(any_word has_forms new_id quoted written);
 use Msync::Helper;
 use Msync::Test qw(decode_json project_root sqlite stage_dir);
 
@@ -54,11 +54,12 @@ my @KINDS = (
 );
 
 
-# Settings: seed, records.
+# Settings: seed, records, protocol ("v6", or see Msync::PropertyV7).
 sub new {
     my ($class, %args) = @_;
 
-    my $self = bless { seed => 1, records => 200, %args, alias => {},
+    my $self = bless { seed => 1, records => 200, protocol => 'v6',
+                       %args, alias => {},
                        dead => {}, held => {}, wrong => [],
                        made => [], made_there => [], steps => {} }, $class;
 
@@ -72,10 +73,10 @@ sub new {
 
     $self->{central} = Msync::Central->start(
         password => PASSWORD, records => $self->{records},
-        'site-id' => SITE_ID,
+        'site-id' => SITE_ID, protocol => $self->{protocol},
     );
     $self->_read_catalogue;
-    $self->{equal} = Msync::Equal->new(
+    $self->{equal} = $self->_comparison(
         table => $self->{table}, central => $self->central,
         database => $self->database, alias => $self->{alias},
     );
@@ -86,8 +87,15 @@ sub new {
 
 
 sub central  { $_[0]{central} }
+sub url      { $_[0]->central->url_of($_[0]{protocol}) }
 sub database { "$_[0]{dir}/site.sqlite" }
 sub query    { my $self = shift; sqlite($self->database, @_) }
+
+# What both sides are compared by in the end.
+sub _comparison { my $self = shift; return Msync::Equal->new(@_) }
+
+# What faults of central are of.
+sub _apis { return qw(v5 v6 any) }
 
 # All kinds of steps, and how often each was taken.
 sub kinds { @KINDS }
@@ -191,35 +199,11 @@ sub _took { $_[0]{steps}{ $_[1] }++ }
 
 sub _one { $_[ rand @_ ] }
 
-sub _word {
-    return join ' ', map { _one(qw(uno dos tres), "caf\x{e9}", 'O"Neill',
-                                "l'eau", 'Tab 5%', '\\x', '') } 1 .. 3;
-}
-
-sub _quoted {
-    my ($text) = @_;
-
-    return 'NULL' if !defined $text;
-
-    utf8::encode($text);
-    return "'" . ($text =~ s/'/''/gr) . "'";
-}
-
-sub _new_id {
-    my ($self, $t) = @_;
-
-    my @hex = map { sprintf '%04X', int rand 65536 } 1 .. 8;
-
-    return join '', @hex if grep { $_ eq 'legacy' } @{ $t->{pull_from} };
-    return lc join '-', "$hex[0]$hex[1]", @hex[2 .. 4],
-        "$hex[5]$hex[6]$hex[7]";
-}
-
 # A new value of a word: a catalogue that lets it be nothing has nothing, too.
 sub _value {
     my ($field) = @_;
 
-    return $field->{nullable} && rand 6 < 1 ? undef : _word();
+    return $field->{nullable} && rand 6 < 1 ? undef : any_word();
 }
 
 # A reference to a record that another one may be merged into or with.
@@ -257,7 +241,7 @@ sub _edit_here {
     return if $t->{soft} && $self->{dead}{$id};
 
     my $field = _one(@{ $t->{words} });
-    my $sql = _quoted(_value($field));
+    my $sql = quoted(_value($field));
 
     if (@{ $t->{forms} } && rand 2 < 1) {
         $field = _one(@{ $t->{forms} });
@@ -272,7 +256,7 @@ sub _edit_here {
     if (defined $to && $self->query(qq{SELECT 1 FROM "$lead->{references}" }
         . qq{WHERE "$self->{table}{ $lead->{references} }{key}" = '$to'}))
     {
-        ($field, $sql) = ($lead, _quoted($to));
+        ($field, $sql) = ($lead, quoted($to));
         $self->_took('led elsewhere here');
     }
 
@@ -295,7 +279,7 @@ sub _insert_here {
     my $id = $self->_any_here($t);
     return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
 
-    my $new = $self->_new_id($t);
+    my $new = new_id($t);
     my @columns = map { qq{"$_->{name}"} } grep { $_->{name} ne $t->{key} }
         @{ $t->{fields} };
 
@@ -411,13 +395,13 @@ sub _insert_there {
             && (!$wish || $MERGED{ $_->{table} } || $_->{soft}
                 || $_->{delete} eq 'hard')
     } @{ $self->{pulled} });
-    $t = $self->{table}{ $self->_deal(merged => sort keys %MERGED) }
+    $t = $self->{table}{ $self->_deal(merged => $self->_merged) }
         if $wish && rand 2 < 1;
     my $id = $self->_any_there($t) // return;
     my $data = $self->_record($t, $id);
     return if !$data || $data->{error};
 
-    my $new = $self->_new_id($t);
+    my $new = new_id($t);
     $data->{ $t->{key} } = $new;
     $self->_change($t, $new, 'insert', $data);
     push @{ $self->{made_there} }, [$t, $new];
@@ -459,16 +443,29 @@ sub _merge_there {
 
     my $which = _one(@{ $could{$name} });
     my $lose = $which->[1];
-    my $keep = $self->_any_there($t) // return;
+    my $keep = $self->_any_to_keep($t) // return;
     return if $keep eq $lose;
 
-    $self->central->change(tableName => $name,
-        recordId => $self->_new_id($t), action => 'merge',
-        recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose });
+    $self->_merge($name, $keep, $lose);
     $self->{alias}{$lose} = $keep;
     $self->{held}{$keep} = 1;
     $self->{made_there} = [grep { $_ != $which } @{ $self->{made_there} }];
     $self->_took("merged $name");
+}
+
+
+# a record that another one may become a part of
+sub _any_to_keep { my $self = shift; return $self->_any_there(@_) }
+
+# tables whose records central merges
+sub _merged { return sort keys %MERGED }
+
+sub _merge {
+    my ($self, $name, $keep, $lose) = @_;
+
+    $self->central->change(tableName => $name,
+        recordId => new_id($self->{table}{$name}), action => 'merge',
+        recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose });
 }
 
 
@@ -478,7 +475,7 @@ sub _fault {
     my ($self) = @_;
 
     my $kind = $self->_deal(fault => @FAULTS);
-    my %fault = (kind => $kind, api => _one(qw(v5 v6 any)),
+    my %fault = (kind => $kind, api => _one($self->_apis),
                  times => 1 + int rand 6, after => int rand 5);
 
     $fault{value} = _one(408, 413, 429, 500, 502, 503, 400, 401)
@@ -518,7 +515,7 @@ sub _start {
         open STDOUT, '>', "$self->{dir}/out";
         open STDERR, '>&', \*STDOUT;
         exec $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
-            '--url', $self->central->url, '--username', 'Clinic 7',
+            '--url', $self->url, '--username', 'Clinic 7',
             '--password-file', "$self->{dir}/password", @command
             or POSIX::_exit(127);
     }
@@ -638,7 +635,7 @@ sub _helper {
     return Msync::Helper->start(
         program => $ENV{TEST_NGINX_MSYNC_FAULTS},
         site => 'clinic', database => $self->database,
-        url => $self->central->url, username => 'Clinic 7',
+        url => $self->url, username => 'Clinic 7',
         password_sha256 => sha256_hex(PASSWORD), interval => 0,
     );
 }
@@ -692,7 +689,7 @@ sub _moved {
         . 'sum(integration_datetime IS NULL) FROM sync_buffer',
         'SELECT count(*), sum(waits) FROM msync_refused') : '';
 
-    return "$count->{v5} $count->{v6} $here";
+    return "@{$count}{qw(v5 v6 v7)} $here";
 }
 
 

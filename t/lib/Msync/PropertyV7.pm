@@ -1,0 +1,182 @@
+package Msync::PropertyV7;
+
+# The same of a site that speaks v7 (Msync::Property): central changes rows as
+# v7 has them, deletes those of a few tables only, and says by a message what
+# it has merged.
+#
+# What a site alone owns central does not send it, so nothing of that is
+# changed there.
+
+use strict;
+use warnings;
+
+use parent 'Msync::Property';
+
+use Msync::Mirror;
+use Msync::Test qw(decode_json encode_json project_root);
+
+# of what central merges, here and there; clinicians are a site's own
+my %MERGED = (item => 'Item', name => 'Name');
+
+
+sub new {
+    my ($class, %args) = @_;
+
+    return $class->SUPER::new(protocol => 'v7', %args);
+}
+
+
+sub _apis { return qw(v7 any) }
+
+sub _merged { return sort keys %MERGED }
+
+sub kinds {
+    my ($self) = @_;
+
+    return grep { $_ ne 'merged clinician' } $self->SUPER::kinds;
+}
+
+sub _comparison {
+    my ($self, %args) = @_;
+
+    return Msync::Mirror->new(%args, url => $self->url,
+                              password => "$self->{dir}/password",
+                              mirror => "$self->{dir}/mirror.sqlite");
+}
+
+
+# Tables and fields that v7 has as they are here.
+sub _read_catalogue {
+    my ($self) = @_;
+
+    $self->SUPER::_read_catalogue;
+
+    open my $fh, '<', project_root() . '/sync/catalogue/v7.json'
+        or die "v7.json: $!";
+    local $/ = undef;
+
+    for my $shape (@{ decode_json(<$fh>) }) {
+        my $t = $self->{table}{ $shape->{table} } // next;
+
+        next if $shape->{rows};
+        $t->{v7} = $shape->{name};
+        $t->{styles} = { map { $_ => 1 } @{ $shape->{styles} } };
+        $t->{push_v7} = $shape->{push};
+        $t->{delete_v7} = $shape->{delete};
+        $t->{any_store} = ($shape->{envelope} // {})->{any_store};
+        $t->{there} = {
+            map { (ref $_->{in} ? '' : $_->{in} // $_->{name}) => $_->{name} }
+            @{ $shape->{fields} } };
+    }
+
+    for my $t (values %{ $self->{table} }) {
+        $t->{push_delete} = $t->{soft} = 0 if !$t->{delete_v7};
+        $t->{delete} = 'error' if !$t->{delete_v7};
+
+        for my $kind (qw(words forms leads)) {
+            $t->{$kind} = [grep { ($t->{there} // {})->{ $_->{name} } }
+                           @{ $t->{$kind} }];
+        }
+    }
+
+    my @all = grep { $_->{v7} && @{ $_->{words} } } values %{ $self->{table} };
+    @all = sort { $a->{table} cmp $b->{table} } @all;
+
+    $self->{pushed} = [grep { $_->{push_v7} } @all];
+    $self->{pulled} = [grep { !$_->{styles}{RemoteOwned}
+                              && !$_->{styles}{RemoteToCentral} } @all];
+}
+
+
+# All that central has, by the names that its tables have here.
+sub _known {
+    my ($self) = @_;
+
+    return $self->{known} //= do {
+        my $rows = $self->central->rows;
+        +{ map { ($_->{table} => $rows->{ $_->{v7} }) }
+           grep { $_->{v7} } values %{ $self->{table} } };
+    };
+}
+
+# With its fields by the names that they have here.
+sub _record {
+    my ($self, $t, $id) = @_;
+
+    my $row = $self->_known->{ $t->{table} }{$id} // return undef;
+    my %here = reverse %{ $t->{there} };
+
+    return { map { (($here{$_} // '') eq '' ? "v7 $_" : $here{$_},
+                    $row->{$_}) } keys %$row };
+}
+
+sub _change {
+    my ($self, $t, $id, $action, $data) = @_;
+
+    my $known = $self->_known->{ $t->{table} };
+    my %row = map { my $name = s/\Av7 //r;
+                    (($t->{there}{$name} // $name), $data->{$_}) }
+        keys %{ $data // {} };
+
+    for my $f (grep { $_->{references} } @{ $t->{fields} }) {
+        my $name = $t->{there}{ $f->{name} } // next;
+        $row{$name} = $self->{equal}->kept($row{$name})
+            if defined $row{$name};
+    }
+
+    # a patient whom no store is joined to comes to no site
+    $row{type} = 'FACILITY' if $t->{table} eq 'name' && !$known->{$id};
+
+    $self->central->change(
+        channel => 'v7', tableName => $t->{v7}, recordId => $id,
+        action => $data ? 'upsert' : 'delete',
+        $data ? (recordData => \%row) : (),
+        $t->{any_store} ? (storeId => $self->_store) : (),
+    );
+
+    if ($data) { $known->{$id} = \%row } else { delete $known->{$id} }
+}
+
+
+# of this site
+sub _store {
+    my ($self) = @_;
+
+    my $stores = $self->_known->{store};
+    my ($id) = grep { $stores->{$_}{site_id} == Msync::Property::SITE_ID }
+        sort keys %$stores;
+
+    return $id;
+}
+
+
+# A site that a patient has never come to cannot make anything a part of it.
+sub _any_to_keep {
+    my ($self, $t) = @_;
+
+    my $id = $self->_any_there($t) // return;
+    my $row = $self->_known->{ $t->{table} }{$id};
+
+    return ($row->{type} // '') eq 'PATIENT' ? undef : $id;
+}
+
+
+# Central says so to all its sites.
+sub _merge {
+    my ($self, $name, $keep, $lose) = @_;
+
+    my $id = "$lose-into-$keep";
+
+    $self->central->change(
+        channel => 'v7', tableName => 'SyncMessage', recordId => $id,
+        action => 'upsert', recordData => {
+            id => $id, to_store_id => undef, from_store_id => undef,
+            created_datetime => '2026-02-03T04:05:06.123456789',
+            status => 'New', type => 'Merge', error_message => undef,
+            body => encode_json({ tableName => $MERGED{$name},
+                mergeIdToKeep => $keep, mergeIdToDelete => $lose }) },
+    );
+}
+
+
+1;
