@@ -5,7 +5,9 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use File::Copy qw(copy);
+use Msync::Helper;
 use Msync::Test qw(decode_json site_path sqlite stage_dir start_central
     write_private);
 use Test::More;
@@ -26,6 +28,7 @@ an_answer_that_was_lost_is_asked_for_again();
 the_upgrade_takes_what_waits_along();
 the_address_of_before_leads_to_v7();
 a_database_of_before_is_recognised();
+what_the_configuration_demands_is_done_or_said();
 
 done_testing();
 
@@ -184,4 +187,66 @@ sub a_database_of_before_is_recognised {
     is(sqlite($database, 'SELECT group_concat(DISTINCT batch) FROM item_line '
               . "WHERE batch = 'BEFORE'"), 'BEFORE',
        'also what this site had made since');
+}
+
+
+# One run of nginx's helper with "protocol"; how many runs have failed.
+sub run_with {
+    my ($protocol, $url) = @_;
+
+    my $helper = Msync::Helper->start(
+        site => 'clinic', database => $database, url => $url,
+        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
+        interval => 0, protocol => $protocol,
+    );
+    my $failed = $helper->run;
+
+    $helper->stop;
+    return $failed;
+}
+
+
+# "protocol v7" of a site of v5 and v6, "protocol v6" of one of v7, and "auto"
+# after both.
+sub what_the_configuration_demands_is_done_or_said {
+    $central->reset;
+    $central->config(sync_version => '', upgrade => 404);
+    $seen = 0;
+    $database = site_path('demanded.sqlite');
+
+    is(run_with(v6 => $central->url), 0, 'a first sync with "protocol v6"');
+    unlike(asked(), qr/v7/, 'asks nobody for v7');
+    is(run_with(v7 => $central->url), 1,
+       '"protocol v7" with the address of mSupply central');
+    like(failure(), qr/^HTTP_ERROR .*no synchronisation .*Check the address/,
+         'is told that it is not the one');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+       'and changes nothing');
+    is(run_with(auto => $central->url), 0, 'with "auto" it goes on');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6', 'as before');
+
+    my $line = sqlite($database, 'SELECT ID FROM item_line LIMIT 1');
+
+    sqlite($database, "UPDATE item_line SET batch = 'DEMANDED' WHERE ID = "
+           . "'$line'");
+    $central->config(upgrade => 200);
+    asked();
+    is(run_with(v7 => $central->v7_url), 0,
+       '"protocol v7" with the address of Open mSupply central');
+    is(asked(), 'get_token site_status push site_status pull',
+       'upgrades the site');
+    is($central->rows('StockLine')->{$line}{batch}, 'DEMANDED',
+       'with what waits');
+    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'it speaks v7');
+
+    for my $url ($central->v7_url, $central->url) {
+        is(run_with(v6 => $url), 1, '"protocol v6" of a site of v7');
+        like(failure(), qr/^SITE_ALREADY_UPGRADED .*"protocol v6" is to be /,
+             'is told what to do');
+        is(asked(), '', 'and nobody is asked anything');
+    }
+
+    is(run_with(auto => $central->v7_url), 0, 'with "auto" it goes on');
+    is(asked(), 'site_status push pull', 'by v7');
+    is_deeply($central->state->{violations}, [], 'all by the protocol');
 }
