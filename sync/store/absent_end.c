@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "store/store_private.h"
+#include "store/absent_private.h"
 
 #define SLICE  500                 /* rows that are read at once */
 #define HOLD   200                 /* ms of a transaction */
@@ -27,38 +27,29 @@
 typedef struct {
     msync_store_t        *store;
     const msync_table_t  *table;
-    sqlite3_stmt         *referred;    /* owned, whether anything refers to
-                                          ?1 */
+    msync_referrers_t     referrers;
     bool                  nothing;     /* central does not send the table */
     msync_absent_t       *result;
 } absent_t;
 
-typedef struct {
-    char  *id;                     /* owned */
-    bool   changed;
-} absent_row_t;
-
 
 static int absent_table(absent_t *absent, msync_hook_pt hook, void *data,
     msync_err_t *err);
-static int absent_prepare(absent_t *absent, msync_err_t *err);
 static int absent_find_nothing(absent_t *absent, msync_err_t *err);
-static void absent_put_catalogue(sqlite3_str *sql,
-    const msync_catalogue_t *catalogue, const msync_table_t *table);
-static int absent_put_keys(msync_store_t *store, sqlite3_str *sql,
-    const msync_table_t *table, msync_err_t *err);
 static int absent_read(absent_t *absent, const char *after,
-    absent_row_t rows[SLICE], size_t *n, msync_err_t *err);
-static int absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
+    msync_absent_row_t rows[SLICE], size_t *n, msync_err_t *err);
+static int absent_slice(absent_t *absent, msync_absent_row_t *rows, size_t n,
     msync_err_t *err);
-static int absent_undone(absent_t *absent, const absent_row_t *row,
+static int absent_begin(absent_t *absent, msync_absent_row_t *rows, size_t n,
+    int64_t *version, msync_err_t *err);
+static int absent_undone(absent_t *absent, const msync_absent_row_t *row,
     const msync_err_t *fault, msync_err_t *err);
-static int absent_row(absent_t *absent, const absent_row_t *row,
+static int absent_row(absent_t *absent, const msync_absent_row_t *row,
     msync_err_t *err);
 static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err);
 static int absent_remove(absent_t *absent, const char *id, msync_err_t *err);
-static int absent_note(absent_t *absent, const absent_row_t *row,
+static int absent_note(absent_t *absent, const msync_absent_row_t *row,
     const char *reason, msync_err_t *err);
 static int absent_run(absent_t *absent, const char *sql, const char *id,
     const char *text, msync_err_t *err);
@@ -86,14 +77,18 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
         pull &= sides & MSYNC_V7 ? MSYNC_V7 : ~(unsigned) MSYNC_V7;
 
         if (pull != 0 && !(pull & ~sides)) {
-            rc = absent_prepare(&absent, err);
+            rc = msync_store_referrers_open(store, absent.table,
+                                            &absent.referrers, err);
+
+            if (rc == MSYNC_OK) {
+                rc = absent_find_nothing(&absent, err);
+            }
 
             if (rc == MSYNC_OK) {
                 rc = absent_table(&absent, hook, data, err);
             }
 
-            sqlite3_finalize(absent.referred);
-            absent.referred = NULL;
+            msync_store_referrers_close(&absent.referrers);
         }
     }
 
@@ -111,29 +106,6 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
     }
 
     return rc;
-}
-
-
-/* whether anything refers to a row */
-
-static int
-absent_prepare(absent_t *absent, msync_err_t *err)
-{
-    sqlite3_str  *sql = sqlite3_str_new(absent->store->db);
-
-    sqlite3_str_appendall(sql, "SELECT 0");
-    absent_put_catalogue(sql, absent->store->catalogue, absent->table);
-
-    if (absent_put_keys(absent->store, sql, absent->table, err) != MSYNC_OK) {
-        sqlite3_free(sqlite3_str_finish(sql));
-        return MSYNC_ERROR;
-    }
-
-    absent->referred = msync_store_prepare_own(absent->store,
-                                               sqlite3_str_finish(sql), err);
-
-    return absent->referred != NULL ? absent_find_nothing(absent, err)
-                                    : MSYNC_ERROR;
 }
 
 
@@ -173,80 +145,6 @@ absent_find_nothing(absent_t *absent, msync_err_t *err)
 }
 
 
-/* what the catalogue knows, also where the database insists on nothing */
-
-static void
-absent_put_catalogue(sqlite3_str *sql, const msync_catalogue_t *catalogue,
-    const msync_table_t *table)
-{
-    size_t                i, j;
-    const msync_table_t  *other;
-
-    for (i = 0; i < catalogue->n; i++) {
-        other = &catalogue->tables[i];
-
-        for (j = 0; j < other->n; j++) {
-            if (other->fields[j].target != table || j == other->key) {
-                continue;
-            }
-
-            sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS o "
-                                "WHERE o.\"%w\" = ?1", other->sql,
-                                other->fields[j].name);
-
-            if (other == table) {
-                sqlite3_str_appendf(sql, " AND o.\"%w\" IS NOT ?1",
-                                    table->fields[table->key].name);
-            }
-
-            sqlite3_str_appendall(sql, ")");
-        }
-    }
-}
-
-
-/* the application's foreign keys, which may delete along or may be deferred */
-
-static int
-absent_put_keys(msync_store_t *store, sqlite3_str *sql,
-    const msync_table_t *table, msync_err_t *err)
-{
-    int            code, rc = MSYNC_OK;
-    const char    *key = table->fields[table->key].name;
-    const char    *other, *from, *to;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
-                               "FROM sqlite_master AS m, "
-                               "pragma_foreign_key_list(m.name) AS f WHERE "
-                               "m.type = 'table' AND f.\"table\" = ?1 COLLATE "
-                               "NOCASE AND m.name <> ?1 COLLATE NOCASE", err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
-
-    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        other = (const char *) sqlite3_column_text(stmt, 0);
-        from = (const char *) sqlite3_column_text(stmt, 1);
-        to = (const char *) sqlite3_column_text(stmt, 2);
-
-        sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS t, "
-                            "\"%w\" AS o WHERE t.\"%w\" = ?1 AND o.\"%w\" = "
-                            "t.\"%w\")", table->sql, other, key, from,
-                            to ? to : key);
-    }
-
-    if (code != SQLITE_DONE) {
-        rc = msync_store_fault(store, "reading foreign keys", err);
-    }
-
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-
 static int
 absent_table(absent_t *absent, msync_hook_pt hook, void *data,
     msync_err_t *err)
@@ -254,7 +152,7 @@ absent_table(absent_t *absent, msync_hook_pt hook, void *data,
     int           rc;
     char         *after = msync_strdup("");
     size_t        i, n;
-    absent_row_t  rows[SLICE];
+    msync_absent_row_t  rows[SLICE];
 
     do {
         rc = absent_read(absent, after, rows, &n, err);
@@ -285,7 +183,7 @@ absent_table(absent_t *absent, msync_hook_pt hook, void *data,
 
 
 static int
-absent_read(absent_t *absent, const char *after, absent_row_t rows[SLICE],
+absent_read(absent_t *absent, const char *after, msync_absent_row_t rows[SLICE],
     size_t *n, msync_err_t *err)
 {
     int            code = SQLITE_DONE, rc = MSYNC_OK;
@@ -325,15 +223,16 @@ absent_read(absent_t *absent, const char *after, absent_row_t rows[SLICE],
  * its row stays */
 
 static int
-absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
+absent_slice(absent_t *absent, msync_absent_row_t *rows, size_t n,
     msync_err_t *err)
 {
     size_t           i;
+    int64_t          version = -1;
     msync_err_t      fault;
     msync_store_t   *store = absent->store;
     msync_absent_t   committed = *absent->result;
 
-    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+    if (absent_begin(absent, rows, n, &version, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -351,7 +250,7 @@ absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
 
         if (msync_store_commit(store, err) != MSYNC_OK
             || msync_store_rest(store, err) != MSYNC_OK
-            || msync_store_begin_integration(store, err) != MSYNC_OK)
+            || absent_begin(absent, rows, n, &version, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -363,8 +262,35 @@ absent_slice(absent_t *absent, const absent_row_t *rows, size_t n,
 }
 
 
+/* between two transactions the application may have made a row that refers to
+ * one of these */
+
 static int
-absent_undone(absent_t *absent, const absent_row_t *row,
+absent_begin(absent_t *absent, msync_absent_row_t *rows, size_t n,
+    int64_t *version, msync_err_t *err)
+{
+    int64_t         before = *version;
+    msync_store_t  *store = absent->store;
+
+    if (msync_store_begin_integration(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_data_version(store, version, err) != MSYNC_OK
+        || (*version != before && msync_store_referrers_scan(
+                                      &absent->referrers, rows, n, err)
+                                  != MSYNC_OK))
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+absent_undone(absent_t *absent, const msync_absent_row_t *row,
     const msync_err_t *fault, msync_err_t *err)
 {
     bool            undone;
@@ -394,7 +320,7 @@ absent_undone(absent_t *absent, const absent_row_t *row,
 
 
 static int
-absent_row(absent_t *absent, const absent_row_t *row, msync_err_t *err)
+absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
 {
     bool            found;
     msync_store_t  *store = absent->store;
@@ -416,10 +342,8 @@ absent_row(absent_t *absent, const absent_row_t *row, msync_err_t *err)
         return absent_note(absent, row, REASON_NOTHING, err);
     }
 
-    sqlite3_bind_text(absent->referred, 1, row->id, -1, SQLITE_STATIC);
-
-    if (msync_store_found(store, absent->referred, &found,
-                          absent->table->name, err) != MSYNC_OK)
+    if (msync_store_referrers_found(&absent->referrers, row, &found, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -475,7 +399,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 {
     int                   rc;
     unsigned              side;
-    absent_row_t          row = { (char *) id, false };
+    msync_absent_row_t          row = { .id = (char *) id };
     msync_record_t        record = { 0 };
     msync_err_t           fault;
     const msync_table_t  *table = absent->table;
@@ -518,7 +442,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 /* what central only marks when it deletes it is marked */
 
 static int
-absent_note(absent_t *absent, const absent_row_t *row, const char *reason,
+absent_note(absent_t *absent, const msync_absent_row_t *row, const char *reason,
     msync_err_t *err)
 {
     const msync_table_t  *table = absent->table;

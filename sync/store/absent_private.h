@@ -1,0 +1,44 @@
+/*
+ * What refers to rows that central does not have any more.
+ */
+
+#ifndef MSYNC_STORE_ABSENT_PRIVATE_H
+#define MSYNC_STORE_ABSENT_PRIVATE_H
+
+#include "store/absent.h"
+#include "store/store_private.h"
+
+typedef struct {
+    char  *id;                     /* owned */
+    bool   changed;
+    /* as msync_store_referrers_scan() finds, by references without an index */
+    bool   by_others;
+    bool   by_its_own;             /* table, which may be removed before it */
+} msync_absent_row_t;
+
+typedef struct {
+    msync_store_t        *store;       /* borrowed, as is the table */
+    const msync_table_t  *table;
+    sqlite3_stmt         *each;        /* all are owned; whether ?1 is referred
+                                          to, where there is an index */
+    sqlite3_stmt         *its_own;     /* the same of its own table without */
+    sqlite3_stmt         *scan;        /* which of ?2 to ?3 are, without */
+} msync_referrers_t;
+
+
+/* for rows of one table; is to be closed after an error, too */
+int msync_store_referrers_open(msync_store_t *store,
+    const msync_table_t *table, msync_referrers_t *referrers,
+    msync_err_t *err);
+void msync_store_referrers_close(msync_referrers_t *referrers);
+
+/* n > 0 rows in the order of their ids, as msync_absent lists them; what is
+ * found holds until another connection changes the database */
+int msync_store_referrers_scan(msync_referrers_t *referrers,
+    msync_absent_row_t *rows, size_t n, msync_err_t *err);
+
+/* whether anything refers to a row that was scanned */
+int msync_store_referrers_found(msync_referrers_t *referrers,
+    const msync_absent_row_t *row, bool *found, msync_err_t *err);
+
+#endif /* MSYNC_STORE_ABSENT_PRIVATE_H */

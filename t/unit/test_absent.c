@@ -1,0 +1,121 @@
+/* Rows that central does not have any more, when all came anew. */
+
+#include "integration.h"
+#include "site.h"
+#include "store/absent.h"
+#include "store/store_private.h"
+
+#define STEPS  1000                /* of SQLite's virtual machine */
+
+
+static int
+count_steps(void *data)
+{
+    (*(uint64_t *) data)++;
+    return 0;
+}
+
+
+/* there is no index of the requisition and of the other invoice that an invoice
+ * names */
+
+static void
+fill(site_t *site)
+{
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type) VALUES "
+             "('N', 'n', 'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('S', 'N', 'c', 'store');"
+             "WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k "
+             "WHERE i < 400) INSERT INTO requisition (ID, name_ID, store_ID, "
+             "type, status, date_entered) SELECT 'R' || i, 'N', 'S', "
+             "'request', 'nw', '2026-01-01' FROM k;"
+             "WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k "
+             "WHERE i < 400) INSERT INTO transact (ID, name_ID, store_ID, "
+             "type, status, entry_date, mode) SELECT 'T' || i, 'N', 'S', "
+             "'ci', 'nw', '2026-01-01', 'store' FROM k;"
+             "UPDATE msync_flag SET integrating = 0");
+}
+
+
+static void
+central_has(site_t *site, const char *table, const char *where)
+{
+    char  sql[300];
+
+    snprintf(sql, sizeof(sql), "DELETE FROM msync_absent WHERE table_name = "
+             "'%s' AND %s", table, where);
+    site_sql(site, sql);
+}
+
+
+static void
+a_table_without_an_index_is_not_read_for_each_row(void **state)
+{
+    site_t          *site = *state;
+    uint64_t         steps = 0;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    fill(site);
+    assert_ok(msync_store_absent_note(site->store, &err));
+    central_has(site, "name", "1");
+    central_has(site, "store", "1");
+    central_has(site, "requisition", "record_id < 'R2'");
+    central_has(site, "transact", "record_id < 'T2'");
+
+    sqlite3_progress_handler(site->store->db, STEPS, count_steps, &steps);
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+    sqlite3_progress_handler(site->store->db, 0, NULL, NULL);
+
+    assert_int_equal(result.removed, 2 * 289);
+    assert_int_equal(result.listed, 0);
+    assert_true(steps < 600);
+}
+
+
+static void
+what_is_referred_to_without_an_index_stays(void **state)
+{
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    fill(site);
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "UPDATE transact SET requisition_ID = 'R7' WHERE ID = 'T1';"
+             "UPDATE transact SET linked_transaction_id = CASE ID WHEN 'T1' "
+             "THEN 'T8' WHEN 'T9' THEN 'T9' ELSE 'T6' END WHERE ID IN "
+             "('T1', 'T9', 'T5');"
+             "UPDATE msync_flag SET integrating = 0");
+    assert_ok(msync_store_absent_note(site->store, &err));
+    central_has(site, "name", "1");
+    central_has(site, "store", "1");
+    central_has(site, "requisition", "record_id < 'R2'");
+    central_has(site, "transact", "record_id < 'T2'");
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "requisition WHERE ID >= 'R2'"), "R7");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM transact "
+                                 "WHERE ID >= 'T2'"), "T8");
+    assert_int_equal(result.listed, 2);
+}
+
+
+int
+main(void)
+{
+#define A(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
+    const struct CMUnitTest  tests[] = {
+        A(a_table_without_an_index_is_not_read_for_each_row),
+        A(what_is_referred_to_without_an_index_stays)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
