@@ -340,7 +340,7 @@ sub processes {
 sub workers {
     my ($self) = @_;
 
-    return grep { title_of($_) =~ /^nginx: worker process(?! is)/ }
+    return grep { title_of($_) =~ /^(?:nginx|angie): worker process(?! is)/ }
         $self->processes;
 }
 
