@@ -217,8 +217,7 @@ static const struct {
 static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
     const char *condition);
 static void bookkeeping_name(const char *column, char name[64]);
-static int bookkeeping_check_indexes(const msync_look_t *look,
-    msync_err_t *err);
+static void bookkeeping_check_indexes(const msync_look_t *look);
 
 
 static void
@@ -308,15 +307,14 @@ msync_store_add_bookkeeping_columns(msync_store_t *store, msync_err_t *err)
 }
 
 
-static int
-bookkeeping_check_indexes(const msync_look_t *look, msync_err_t *err)
+static void
+bookkeeping_check_indexes(const msync_look_t *look)
 {
-    int           rc = MSYNC_OK;
     char         *expected;
     size_t        i;
     sqlite3_str  *sql;
 
-    for (i = 0; rc == MSYNC_OK && i < NINDEXES; i++) {
+    for (i = 0; i < NINDEXES; i++) {
         sql = sqlite3_str_new(look->store->db);
         bookkeeping_add_index(sql, i, "");
         expected = sqlite3_str_finish(sql);
@@ -325,25 +323,21 @@ bookkeeping_check_indexes(const msync_look_t *look, msync_err_t *err)
             msync_out_of_memory();
         }
 
-        rc = msync_store_check_object(look, NULL, "index", indexes[i].name,
-                                      expected, err);
+        msync_store_check_object(look, NULL, "index", indexes[i].name,
+                                 expected);
         sqlite3_free(expected);
     }
-
-    return rc;
 }
 
 
-int
-msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
+void
+msync_store_check_bookkeeping(const msync_look_t *look)
 {
-    int     rc = MSYNC_OK;
     char    name[64];
     size_t  i, j;
 
-    for (i = 0; rc == MSYNC_OK && i < NTABLES; i++) {
-        rc = msync_store_check_object(look, NULL, "table", tables[i].name,
-                                      NULL, err);
+    for (i = 0; i < NTABLES; i++) {
+        msync_store_check_object(look, NULL, "table", tables[i].name, NULL);
 
         if (!msync_store_has_column(look->store, tables[i].name, NULL)) {
             continue;
@@ -355,5 +349,5 @@ msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
         }
     }
 
-    return rc == MSYNC_OK ? bookkeeping_check_indexes(look, err) : rc;
+    bookkeeping_check_indexes(look);
 }

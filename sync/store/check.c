@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/store_private.h"
@@ -20,13 +21,17 @@ typedef struct {
 
 static int check_report_rows(msync_store_t *store, const report_t *report,
     const char *sql, msync_err_t *err);
-static int check_trigger(const msync_look_t *look, const msync_table_t *table,
-    const char *event, msync_err_t *err);
+static char *check_text(sqlite3_stmt *stmt, int column);
+static int check_compare(const void *one, const void *two);
+static int check_read_objects(msync_look_t *look, msync_err_t *err);
+static void check_free_objects(msync_look_t *look);
+static void check_trigger(const msync_look_t *look, const msync_table_t *table,
+    const char *event);
 static void check_field(const msync_look_t *look, const msync_table_t *table,
     const char *name);
 static void check_columns(const msync_look_t *look, const msync_table_t *table);
-static int check_indexes(const msync_look_t *look, const msync_table_t *table,
-    msync_err_t *err);
+static void check_indexes(const msync_look_t *look,
+    const msync_table_t *table);
 static int check_table(const msync_look_t *look, const msync_table_t *table,
     msync_err_t *err);
 static void check_report_lost(void *data, const msync_lost_t *lost);
@@ -63,35 +68,115 @@ check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
 }
 
 
-int
-msync_store_check_object(const msync_look_t *look,
-    const msync_table_t *table, const char *type, const char *name,
-    const char *expected, msync_err_t *err)
+/* a copy; NULL stays that */
+
+static char *
+check_text(sqlite3_stmt *stmt, int column)
 {
-    int            code, rc = MSYNC_OK;
-    char           text[512];
-    const char    *sql, *fault = NULL;
-    msync_lost_t   lost = { MSYNC_LOST_OBJECT, table, type, name, false, text };
-    sqlite3_stmt  *stmt = look->stmt;
+    const char  *text = (const char *) sqlite3_column_text(stmt, column);
 
-    sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-    code = sqlite3_step(stmt);
+    return text != NULL ? msync_strdup(text) : NULL;
+}
 
-    if (code == SQLITE_DONE) {
-        fault = expected == NULL || *expected != '\0' ? "is missing" : NULL;
 
-    } else if (code != SQLITE_ROW) {
-        rc = msync_store_fault(look->store, "checking", err);
+/* SQLite tells names apart without regard to case */
 
-    } else if (expected != NULL) {
-        sql = (const char *) sqlite3_column_text(stmt, 0);
-        lost.there = sql == NULL || strcmp(sql, expected) != 0;
-        fault = lost.there ? "is not as msync makes it" : NULL;
+static int
+check_compare(const void *one, const void *two)
+{
+    int  rc;
+
+    const msync_object_t  *a = one, *b = two;
+
+    rc = sqlite3_stricmp(a->name, b->name);
+    return rc != 0 ? rc : strcmp(a->type, b->type);
+}
+
+
+/* all at once: without an index of names, each question would read them all */
+
+static int
+check_read_objects(msync_look_t *look, msync_err_t *err)
+{
+    int              code;
+    size_t           size = 0;
+    sqlite3_stmt    *stmt;
+    msync_object_t  *object;
+
+    stmt = msync_store_prepare(look->store, "SELECT type, name, sql FROM "
+                               "sqlite_master", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
     }
 
-    /* here, for "each" may do something to what it is told of */
-    sqlite3_reset(stmt);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (look->n == size) {
+            size = size ? 2 * size : 512;
+            object = realloc(look->objects, size * sizeof(msync_object_t));
+
+            if (object == NULL) {
+                msync_out_of_memory();
+            }
+
+            look->objects = object;
+        }
+
+        object = &look->objects[look->n++];
+        object->type = check_text(stmt, 0);
+        object->name = check_text(stmt, 1);
+        object->sql = check_text(stmt, 2);
+    }
+
+    if (code != SQLITE_DONE) {
+        (void) msync_store_fault(look->store, "checking", err);
+
+    } else if (look->n > 0) {
+        qsort(look->objects, look->n, sizeof(msync_object_t), check_compare);
+    }
+
+    sqlite3_finalize(stmt);
+    return code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+static void
+check_free_objects(msync_look_t *look)
+{
+    while (look->n > 0) {
+        look->n--;
+        msync_free(&look->objects[look->n].type);
+        msync_free(&look->objects[look->n].name);
+        msync_free(&look->objects[look->n].sql);
+    }
+
+    msync_free(&look->objects);
+}
+
+
+void
+msync_store_check_object(const msync_look_t *look,
+    const msync_table_t *table, const char *type, const char *name,
+    const char *expected)
+{
+    char                   text[512];
+    const char            *fault = NULL;
+    msync_lost_t           lost = { MSYNC_LOST_OBJECT, table, type, name,
+                                    false, text };
+    const msync_object_t   key = { (char *) type, (char *) name, NULL };
+    const msync_object_t  *object = NULL;
+
+    if (look->n > 0) {
+        object = bsearch(&key, look->objects, look->n, sizeof(msync_object_t),
+                         check_compare);
+    }
+
+    if (object == NULL) {
+        fault = expected == NULL || *expected != '\0' ? "is missing" : NULL;
+
+    } else if (expected != NULL) {
+        lost.there = object->sql == NULL || strcmp(object->sql, expected) != 0;
+        fault = lost.there ? "is not as msync makes it" : NULL;
+    }
 
     if (fault != NULL) {
         snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
@@ -103,18 +188,15 @@ msync_store_check_object(const msync_look_t *look,
 
         look->each(look->data, &lost);
     }
-
-    return rc;
 }
 
 
 /* a trigger that says something else keeps changes from central */
 
-static int
+static void
 check_trigger(const msync_look_t *look, const msync_table_t *table,
-    const char *event, msync_err_t *err)
+    const char *event)
 {
-    int           rc;
     char         *name, *expected;
     sqlite3_str  *sql;
 
@@ -127,13 +209,10 @@ check_trigger(const msync_look_t *look, const msync_table_t *table,
         msync_out_of_memory();
     }
 
-    rc = msync_store_check_object(look, table, "trigger", name, expected,
-                                  err);
+    msync_store_check_object(look, table, "trigger", name, expected);
 
     sqlite3_free(expected);
     sqlite3_free(name);
-
-    return rc;
 }
 
 
@@ -204,24 +283,14 @@ check_columns(const msync_look_t *look, const msync_table_t *table)
 }
 
 
-static int
-check_indexes(const msync_look_t *look, const msync_table_t *table,
-    msync_err_t *err)
+static void
+check_indexes(const msync_look_t *look, const msync_table_t *table)
 {
-    int           rc;
-    bool          filling;
     char         *name, *expected;
     size_t        i;
     sqlite3_str  *sql;
 
-    /* a first sync works without them, and makes them in the end */
-    rc = msync_store_fill_begun(look->store, &filling, err);
-
-    if (rc != MSYNC_OK || filling) {
-        return rc;
-    }
-
-    for (i = 0; rc == MSYNC_OK && i < table->n; i++) {
+    for (i = 0; i < table->n; i++) {
         if (!msync_store_has_index(table, i)) {
             continue;
         }
@@ -236,13 +305,10 @@ check_indexes(const msync_look_t *look, const msync_table_t *table,
             msync_out_of_memory();
         }
 
-        rc = msync_store_check_object(look, table, "index", name, expected,
-                                      err);
+        msync_store_check_object(look, table, "index", name, expected);
         sqlite3_free(expected);
         sqlite3_free(name);
     }
-
-    return rc;
 }
 
 
@@ -250,24 +316,25 @@ static int
 check_table(const msync_look_t *look, const msync_table_t *table,
     msync_err_t *err)
 {
-    int     rc;
     size_t  i;
 
-    rc = msync_store_check_object(look, table, "table", table->sql, NULL,
-                                  err);
+    msync_store_check_object(look, table, "table", table->sql, NULL);
     check_columns(look, table);
 
-    if (rc == MSYNC_OK) {
-        rc = check_indexes(look, table, err);
+    /* a first sync works without them, and makes them in the end */
+    if (!look->filling) {
+        check_indexes(look, table);
     }
 
-    for (i = 0; table->push != 0 && i < MSYNC_STORE_EVENTS; i++) {
-        rc = rc == MSYNC_OK
-             ? check_trigger(look, table, msync_store_events[i], err) : rc;
+    if (table->push == 0) {
+        return MSYNC_OK;
     }
 
-    return rc == MSYNC_OK && table->push != 0
-           ? msync_store_check_replace(look, table, err) : rc;
+    for (i = 0; i < MSYNC_STORE_EVENTS; i++) {
+        check_trigger(look, table, msync_store_events[i]);
+    }
+
+    return msync_store_check_replace(look, table, err);
 }
 
 
@@ -277,22 +344,23 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 {
     int           rc;
     size_t        i;
-    msync_look_t  look = { store, NULL, set_up, each, data };
+    msync_look_t  look = { store, NULL, 0, set_up, false, each, data };
 
-    look.stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master "
-                                    "WHERE type = ?1 AND name = ?2 COLLATE "
-                                    "NOCASE", err);
-    if (look.stmt == NULL) {
-        return MSYNC_ERROR;
+    rc = check_read_objects(&look, err);
+
+    if (rc == MSYNC_OK) {
+        rc = msync_store_fill_begun(store, &look.filling, err);
     }
 
-    rc = msync_store_check_bookkeeping(&look, err);
+    if (rc == MSYNC_OK) {
+        msync_store_check_bookkeeping(&look);
+    }
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         rc = check_table(&look, &store->catalogue->tables[i], err);
     }
 
-    sqlite3_finalize(look.stmt);
+    check_free_objects(&look);
     return rc;
 }
 

@@ -318,11 +318,18 @@ migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err)
 {
     int              rc, looks;
+    msync_err_t      ignored;
     struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
 
     for (looks = 0; ; looks++) {
         memset(losses, 0, sizeof(losses_t));
+
+        if (msync_store_exec(store, "BEGIN", err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
         rc = migrate_find_losses(store, losses, err);
+        (void) msync_store_exec(store, "ROLLBACK", &ignored);
 
         if (rc != MSYNC_OK || !losses->table || looks == TABLE_LOOKS) {
             return rc;

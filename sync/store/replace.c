@@ -67,9 +67,8 @@ static void replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
     const replace_ways_t *ways, const char *row);
 static char *replace_sql(const msync_table_t *table, const replace_ways_t *ways,
     replace_e which);
-static int replace_check_trigger(const msync_look_t *look,
-    const msync_table_t *table, const replace_ways_t *ways, replace_e which,
-    msync_err_t *err);
+static void replace_check_trigger(const msync_look_t *look,
+    const msync_table_t *table, const replace_ways_t *ways, replace_e which);
 static int replace_mend(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err);
 
@@ -386,11 +385,10 @@ replace_sql(const msync_table_t *table, const replace_ways_t *ways,
 }
 
 
-static int
+static void
 replace_check_trigger(const msync_look_t *look, const msync_table_t *table,
-    const replace_ways_t *ways, replace_e which, msync_err_t *err)
+    const replace_ways_t *ways, replace_e which)
 {
-    int    rc;
     char  *name, *sql = NULL;
 
     name = sqlite3_mprintf("msync_%s_%s", table->sql,
@@ -403,12 +401,9 @@ replace_check_trigger(const msync_look_t *look, const msync_table_t *table,
         sql = replace_sql(table, ways, which);
     }
 
-    rc = msync_store_check_object(look, NULL, "trigger", name,
-                                  sql ? sql : "", err);
+    msync_store_check_object(look, NULL, "trigger", name, sql ? sql : "");
     sqlite3_free(name);
     sqlite3_free(sql);
-
-    return rc;
 }
 
 
@@ -425,7 +420,7 @@ msync_store_check_replace(const msync_look_t *look,
     }
 
     for (which = 0; rc == MSYNC_OK && which < REPLACE_MAX; which++) {
-        rc = replace_check_trigger(look, table, &ways, which, err);
+        replace_check_trigger(look, table, &ways, which);
     }
 
     replace_clear(&ways);

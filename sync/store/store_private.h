@@ -422,24 +422,32 @@ typedef void (*msync_lost_pt)(void *data, const msync_lost_t *lost);
 int msync_store_check_schema(msync_store_t *store, bool set_up,
     msync_lost_pt each, void *data, msync_err_t *err);
 
+/* an object of sqlite_master, as its SQL when the look began */
+typedef struct {
+    char  *type;                   /* owned, as are the others */
+    char  *name;
+    char  *sql;                    /* NULL: made by SQLite itself */
+} msync_object_t;
+
 /* one look at the schema, for whoever knows a part of it */
 typedef struct {
     msync_store_t  *store;         /* borrowed */
-    sqlite3_stmt   *stmt;          /* gives the SQL of a type and a name */
+    msync_object_t *objects;       /* by name, then by type */
+    size_t          n;
     bool            set_up;
+    bool            filling;       /* a first sync has dropped indexes */
     msync_lost_pt   each;
     void           *data;
 } msync_look_t;
 
 /* "expected": its SQL as sqlite_master has it, NULL: whatever it is, "": it is
  * not to be there */
-int msync_store_check_object(const msync_look_t *look,
+void msync_store_check_object(const msync_look_t *look,
     const msync_table_t *table, const char *type, const char *name,
-    const char *expected, msync_err_t *err);
+    const char *expected);
 void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
-int msync_store_check_bookkeeping(const msync_look_t *look,
-    msync_err_t *err);
+void msync_store_check_bookkeeping(const msync_look_t *look);
 int msync_store_check_replace(const msync_look_t *look,
     const msync_table_t *table, msync_err_t *err);
 
