@@ -9,7 +9,12 @@ NGINX_SRC ?=
 
 B := build
 
-CC      ?= gcc
+# make has a compiler of its own, which "?=" leaves as it is
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wpointer-arith
@@ -90,16 +95,16 @@ run: all
 
 test:
 	@t/tools/deps build test lint fuzz browser packages operators
-	@$(MAKE) --no-print-directory module helper faults
-	@$(MAKE) --no-print-directory -s -j2 unit-build fuzz-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) module helper faults \
+	    unit-build fuzz-build
 	@t/tools/test
 
 # what a person runs before a commit: less than a minute
 
 check:
 	@t/tools/deps build test lint operators
-	@$(MAKE) --no-print-directory -j2 module helper faults
-	@$(MAKE) --no-print-directory -s -j2 unit-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) module helper faults \
+	    unit-build
 	@t/tools/test check
 
 # other compilers, other builds of nginx, other counts of workers
@@ -238,7 +243,8 @@ $(B)/fuzz/%.o: sync/%.c $(HDR)
 	@mkdir -p $(@D)
 	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
-$(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*)
+$(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*) \
+        $(B)/ngx_http_msync_module.so
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
 
