@@ -290,7 +290,7 @@ sub _refer {
 
     $self->{dump_sql} = $self->_dump_sql;
     $self->{dump} = $self->_dump;
-    $self->{state} = $self->_state;
+    $self->{state} = $self->_state($self->central->state);
 }
 
 
@@ -372,11 +372,10 @@ sub _dump {
 }
 
 
-# What central has in the end.
+# What central has in the end, of what it says.
 sub _state {
-    my ($self) = @_;
+    my ($self, $state) = @_;
 
-    my $state = $self->central->state;
     my %received;
 
     for my $api (qw(v5 v6 v7)) {
@@ -407,7 +406,9 @@ sub _state {
 sub _differences {
     my ($self) = @_;
 
-    my ($dump, $state) = ($self->_dump, $self->_state);
+    my $dump = $self->_dump;
+    my $central = $self->central->state;
+    my $state = $self->_state($central);
     my (%lines, @wrong);
 
     $lines{$_}++ for @$dump;
@@ -423,7 +424,7 @@ sub _differences {
     }
 
     # What was not answered is sent again: one batch for each disturbance.
-    my $count = $self->central->state(1)->{receivedCount};
+    my $count = $central->{receivedCount};
 
     for my $api (qw(v5 v6 v7)) {
         my $more = $count->{$api} - $self->{received}{$api};
