@@ -119,6 +119,33 @@ msync_store_disk_space(msync_store_t *store, int64_t *unused, int64_t *size)
 }
 
 
+const char *
+msync_store_disk_advice(int reason)
+{
+    switch (reason) {
+
+    case EROFS:
+        return "Its disk was mounted read-only, as the system does with one "
+               "that fails (see dmesg), or the rights of the file or its "
+               "directory were changed.";
+
+    case ENAMETOOLONG:
+        return "The name of the database has to leave room for \"-journal\" "
+               "behind it: a file system takes names of 255 octets, an "
+               "encrypted one perhaps of 143. Give it a shorter name.";
+
+    case EIO:
+        return "Its disk fails, or the file is damaged (see dmesg). Stop "
+               "nginx and the application and copy the database together "
+               "with its -wal to a good disk; \"msync check\" says whether it "
+               "is whole, else restore a backup.";
+
+    default:
+        return NULL;
+    }
+}
+
+
 static void
 disk_log_text(int64_t octets, char *text, size_t size)
 {

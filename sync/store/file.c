@@ -100,7 +100,7 @@ msync_store_give_rights(int fd, const struct stat *database)
 static int
 file_open_lock(const char *database, const char *name, msync_err_t *err)
 {
-    int          fd;
+    int          fd, reason;
     struct stat  st;
 
     fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
@@ -117,8 +117,11 @@ file_open_lock(const char *database, const char *name, msync_err_t *err)
     }
 
     if (fd == -1) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "cannot open %s: %s", name, strerror(errno));
+        reason = errno;
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "cannot open %s: %s", name, strerror(reason));
+        err->advice = msync_store_disk_advice(reason);
+        return MSYNC_ERROR;
     }
 
     return fd;

@@ -29,6 +29,7 @@ static msync_hook_pt  opening_hook;         /* NULL: none */
 static void  *opening_data;
 
 
+static int store_reason(msync_store_t *store);
 static bool store_is_full(msync_store_t *store);
 static int store_is_stopped(void *data);
 static int store_fault_of_disk(msync_store_t *store, const char *what,
@@ -36,6 +37,17 @@ static int store_fault_of_disk(msync_store_t *store, const char *what,
 static int store_on_busy(void *data, int tries);
 static int store_configure(msync_store_t *store, unsigned flags,
     msync_err_t *err);
+
+
+/* of a COMMIT that fails SQLite does not note the system's reason */
+
+static int
+store_reason(msync_store_t *store)
+{
+    int  now = errno, reason = sqlite3_system_errno(store->db);
+
+    return reason ? reason : now;
+}
 
 
 /*
@@ -61,7 +73,7 @@ store_is_full(msync_store_t *store)
         return false;
     }
 
-    reason = sqlite3_system_errno(store->db);
+    reason = store_reason(store);
     path = sqlite3_db_filename(store->db, "main");
 
     return reason == ENOSPC || reason == EDQUOT
@@ -80,35 +92,40 @@ store_is_stopped(void *data)
 }
 
 
-/* SQLite's words say that a write failed, the system's why */
+/* SQLite's words say that a file failed, the system's why */
 
 static int
 store_fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
 {
-    int  reason = sqlite3_system_errno(store->db);
-    int  code = sqlite3_errcode(store->db) & 0xff;
+    int          code = sqlite3_errcode(store->db) & 0xff;
+    int          reason = 0;
+    const char  *text = sqlite3_errmsg(store->db);
 
-    if (code == SQLITE_READONLY
-        || ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
-            && reason == EROFS))
-    {
+    if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN) {
+        reason = store_reason(store);
+
+    } else if (code == SQLITE_READONLY) {
+        reason = EROFS;
+
+    } else if (code == SQLITE_CORRUPT) {
+        /* SQLite also says so where the disk does not let it read */
+        reason = EIO;
+    }
+
+    if (reason == EROFS) {
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: the database "
-                      "cannot be written: %s", what,
-                      sqlite3_errmsg(store->db));
-        err->advice = "Its disk was mounted read-only, as the system does "
-                      "with one that fails (see dmesg), or the rights of the "
-                      "file or its directory were changed.";
-        return MSYNC_ERROR;
+                      "cannot be written: %s", what, text);
+
+    } else if (reason != 0 && code != SQLITE_CORRUPT) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s (%s)", what,
+                      text, strerror(reason));
+
+    } else {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what, text);
     }
 
-    if (code == SQLITE_IOERR && reason != 0) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s (%s)",
-                             what, sqlite3_errmsg(store->db),
-                             strerror(reason));
-    }
-
-    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what,
-                         sqlite3_errmsg(store->db));
+    err->advice = msync_store_disk_advice(reason);
+    return MSYNC_ERROR;
 }
 
 
@@ -193,6 +210,8 @@ msync_store_run(msync_store_t *store, sqlite3_stmt *stmt, const char *what,
         return MSYNC_ERROR;
     }
 
+    errno = 0;
+
     if (sqlite3_step(stmt) != SQLITE_DONE) {
         rc = msync_store_fault(store, what, err);
     }
@@ -205,6 +224,8 @@ msync_store_run(msync_store_t *store, sqlite3_stmt *stmt, const char *what,
 int
 msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err)
 {
+    errno = 0;
+
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
         return msync_store_fault(store, "database", err);
     }
@@ -412,7 +433,7 @@ msync_store_t *
 msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     unsigned flags, msync_err_t *err)
 {
-    int             mode;
+    int             mode, reason;
     int64_t         version;
     msync_store_t  *store;
 
@@ -435,9 +456,11 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     mode = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
     if (sqlite3_open_v2(path, &store->db, mode, NULL) != SQLITE_OK) {
+        reason = store->db ? sqlite3_system_errno(store->db) : ENOMEM;
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "cannot open %s: %s",
-                      path, store->db ? sqlite3_errmsg(store->db)
-                                      : "out of memory");
+                      path, reason ? strerror(reason)
+                                   : sqlite3_errmsg(store->db));
+        err->advice = msync_store_disk_advice(reason);
         msync_store_close(&store);
         return NULL;
     }

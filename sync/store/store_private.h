@@ -190,6 +190,9 @@ void msync_store_detach_log(msync_store_t *store);
 /* after opening; then, before work, whether the log is still there */
 void msync_store_know_disk(msync_store_t *store);
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
+
+/* what to do about a disk that fails with this errno, NULL: nothing special */
+const char *msync_store_disk_advice(int reason);
 /* "another": a file of its name is there */
 bool msync_store_log_is_lost(msync_store_t *store, bool *another);
 

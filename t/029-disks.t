@@ -1,0 +1,218 @@
+# Disks of others, mounted for real: on each a first sync, then what becomes of
+# some of them while the database is open, in words.  Needs root; what this
+# machine lacks is skipped.
+
+use strict;
+use warnings;
+
+use Msync::Test qw(
+    site_config site_path sqlite stage_dir start_central start_nginx
+    worker_user write_private
+);
+use Test::More;
+
+use constant {
+    PASSWORD      => 'correct horse battery',
+    EXT4_SHUTDOWN => 0x8004587d,       # EXT4_IOC_SHUTDOWN, linux/ext4.h
+    NO_LOG        => 2,                # what it had not written is lost
+};
+
+# mounts of its own, which go with the process
+BEGIN {
+    plan skip_all => 'only root can mount' if $> != 0;
+
+    if (!$ENV{TEST_MSYNC_MOUNTS}) {
+        plan skip_all => 'this machine permits no mounts of its own'
+            if system('unshare -m true 2>/dev/null') != 0;
+
+        $ENV{TEST_MSYNC_MOUNTS} = 1;
+        exec 'unshare', '-m', $^X, (map { "-I$_" } @INC), $0
+            or die "unshare: $!\n";
+    }
+}
+
+my $ext4 = 'truncate -s 64M image && mkfs.ext4 -q -m 0 image '
+    . '&& mount -o loop,errors=remount-ro image at';
+my $key = '-extpass "echo x"';
+my %disk = (
+    tmpfs     => 'mount -t tmpfs -o size=32m none at',
+    failing   => $ext4,
+    dead      => $ext4,
+    overlay   => 'mkdir lower upper work && mount -t overlay -o '
+                 . 'lowerdir=lower,upperdir=upper,workdir=work none at',
+    bindfs    => 'mkdir from && bindfs -o allow_other from at',
+    gocryptfs => "mkdir from && gocryptfs -q -init $key from "
+                 . "&& gocryptfs -q -allow_other $key from at",
+);
+
+my $central = start_central(password => PASSWORD, records => 100);
+write_private('password', PASSWORD . "\n");
+
+my @mounted = grep { is_mounted($_) } sort keys %disk;
+END { system('umount', '-l', at($_)) for @mounted }
+
+my $nginx = start_nginx(
+    workers => 1,
+    http    => join("\n", map { site_config($_,
+        helper => $ENV{TEST_NGINX_MSYNC}, url => $central->url,
+        username => '"Clinic 7"', password_file => site_path('password'),
+        database => database($_), interval => 0) } @mounted),
+    server  => join("\n", map { "location /$_/ { msync $_; }" } @mounted),
+);
+
+for my $disk (sort keys %disk) {
+    SKIP: {
+        skip "$disk cannot be mounted here", 2 if !is_here($disk);
+        a_first_sync($disk);
+    }
+}
+
+SKIP: {
+    skip 'no tmpfs', 4 if !is_here('tmpfs');
+    a_disk_that_is_full();
+}
+
+SKIP: {
+    skip 'no ext4', 3 if !is_here('failing');
+    a_disk_that_the_system_makes_read_only();
+}
+
+SKIP: {
+    skip 'no ext4', 3 if !is_here('dead');
+    a_disk_that_is_not_there_any_more();
+}
+
+a_name_that_leaves_no_room();
+
+ok($nginx->stop, 'quit');
+is(join('', $nginx->alarms), '', 'no alarm');
+
+done_testing();
+
+
+sub at { return stage_dir() . "/disk-$_[0]/at" }
+sub database { return at($_[0]) . '/clinic.sqlite' }
+sub is_here { my ($disk) = @_; return grep { $_ eq $disk } @mounted }
+
+
+sub is_mounted {
+    my ($disk) = @_;
+
+    my $dir = stage_dir() . "/disk-$disk";
+    my $user = worker_user();
+
+    return system("mkdir -p $dir/at && cd $dir && { $disk{$disk}; } "
+                  . "</dev/null >said 2>&1 && chmod 755 . "
+                  . "&& chown $user at && chmod 770 at") == 0;
+}
+
+
+sub a_first_sync {
+    my ($disk) = @_;
+
+    $nginx->post("/$disk/trigger");
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'idle' && $_->{initialisationStatus} eq 'INITIALISED'
+    }, api => "/$disk", seconds => 60), "a first sync on $disk");
+    is(sqlite(database($disk), 'PRAGMA integrity_check'), 'ok', 'is whole');
+}
+
+
+sub arrives {
+    my ($id) = @_;
+
+    $central->change(tableName => 'unit', recordId => $id, action => 'update',
+                     recordData => { ID => $id, units => 'jar',
+                                     comment => 'x' x 200,
+                                     order_number => 1 });
+}
+
+
+# What the page says after a run there.
+sub said_of {
+    my ($disk) = @_;
+
+    $nginx->post("/$disk/trigger");
+
+    my $status = $nginx->wait_status(sub { $_->{syncStatus}{error}
+                                           || $_->{error} },
+                                     api => "/$disk", seconds => 60) // {};
+    my $error = $status->{error} // $status->{syncStatus}{error};
+
+    return ($error // {})->{fullError} // '';
+}
+
+
+sub command {
+    my ($database) = @_;
+
+    return qx($ENV{TEST_NGINX_MSYNC} --database '$database' retry 2>&1);
+}
+
+
+sub a_disk_that_is_full {
+    my $fill = at('tmpfs') . '/fill';
+
+    system("dd if=/dev/zero of='$fill' bs=64k 2>/dev/null");
+    arrives("full$_") for 1 .. 500;
+    like(said_of('tmpfs'), qr/full\. Free some space/, 'a full disk is named');
+
+    unlink $fill;
+    $nginx->post('/tmpfs/trigger');
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'idle' && !$_->{syncStatus}{error}
+    }, api => '/tmpfs', seconds => 60), 'with room it goes on');
+    is(sqlite(database('tmpfs'),
+              q{SELECT count(*) FROM unit WHERE ID LIKE 'full%'}), 500,
+       'and nothing is lost');
+    is(sqlite(database('tmpfs'), 'PRAGMA integrity_check'), 'ok', 'or torn');
+}
+
+
+# As the kernel does by itself when it finds an error: what is open stays so.
+sub a_disk_that_the_system_makes_read_only {
+    my $at = at('failing');
+    my $device = qx(findmnt -no SOURCE '$at') =~ s{^/dev/|\s+$}{}gr;
+    my $trigger = "/sys/fs/ext4/$device/trigger_fs_error";
+
+    arrives('after the error');
+    open my $handle, '>', $trigger or do {
+        skip "this kernel has no trigger_fs_error", 3;
+    };
+    print {$handle} "1\n";
+    close $handle;
+
+    my $said = said_of('failing');
+    like($said, qr/cannot be written/, 'a disk that was made read-only');
+    like($said, qr/mounted read-only.*dmesg/, 'is told of as that');
+    like(command(database('failing')), qr/mounted read-only.*dmesg/,
+         'by a command, too');
+}
+
+
+sub a_disk_that_is_not_there_any_more {
+    open my $handle, '<', at('dead') or die "dead: $!\n";
+    my $flags = pack 'L', NO_LOG;
+
+    arrives('after the end');
+    ioctl $handle, EXT4_SHUTDOWN, $flags or do {
+        skip "this kernel shuts down no ext4: $!", 3;
+    };
+
+    my $said = said_of('dead');
+    like($said, qr/Its disk fails, or the file is damaged \(see dmesg\)/,
+         'a disk that fails is told of as that');
+    unlike($said, qr/the rights of the database/, 'and as nothing else');
+    like(command(database('dead')), qr/Its disk fails/,
+         'by a command, too');
+}
+
+
+sub a_name_that_leaves_no_room {
+    for my $length (248, 250, 251, 256) {
+        my $said = command(site_path('a' x $length));
+
+        like($said, qr/has to leave room for "-journal"/,
+             "a name of $length octets");
+    }
+}
