@@ -22,6 +22,7 @@ a_shipment_becomes_one_of_theirs();
 an_order_becomes_one_of_theirs();
 what_they_ship_arrives();
 an_edit_of_a_shipment_goes_on();
+a_message_arrives_there();
 a_patient_is_seen_at_both();
 a_merge_is_done_at_both();
 
@@ -161,6 +162,28 @@ sub an_edit_of_a_shipment_goes_on {
        'a word more', 'an edit goes on to the other site');
     is(query(q{SELECT comment FROM transact WHERE ID = 'shipment'}),
        'a word more', 'and nothing undoes it here');
+    return;
+}
+
+
+# from store to store, by way of mSupply central
+sub a_message_arrives_there {
+    insert(message => (
+        ID => 'message', toStoreID => $there, fromStoreID => $here,
+        body => '{"a":1}', createdDate => '2026-05-01',
+        createdTime => '08:00:00', status => 'New',
+        type => 'RequestFieldChange',
+    ));
+    is(run(), 0, 'a message is sent');
+    forward('Clinic 9', grep { $_->{recordId} eq 'message' }
+            pushed('Clinic 7'));
+
+    is(remote->sync, undef, 'a run there');
+    is(remote->query('SELECT from_store_id, to_store_id, body, '
+                     . 'created_datetime, status FROM sync_message WHERE id '
+                     . q{= 'message'}),
+       qq[$here|$there|{"a":1}|2026-05-01 08:00:00|NEW], 'arrives there');
+    integrated(remote(), 'and nothing of it is lost');
     return;
 }
 
