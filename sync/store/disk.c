@@ -1,9 +1,10 @@
 /*
  * Where the database lies, and the write-ahead log beside it.
  *
- * Promises: a disk on which SQLite's locks do not hold, a log that grows and a
- * log that was removed are told of in words; what only a removed log has is
- * brought into the database as long as nobody has begun another one.
+ * Promises: a disk on which SQLite's locks do not hold, a file that has two
+ * names, a log that grows and one that was removed are told of in words; what
+ * only a removed log has is brought into the database as long as nobody has
+ * begun another one.
  */
 
 #include <errno.h>
@@ -32,8 +33,14 @@ static const struct {
     { 0x564c,     "NCP" }
 };
 
+static const char  disk_names_text[] =
+    "the file of the database has more than one name (a hard link): who opens "
+    "it by another one damages it, and a copy that is a link is none; remove "
+    "the other names, and copy with \"msync backup\"";
+
 
 static const char *disk_remote_name(msync_store_t *store);
+static bool disk_has_names(msync_store_t *store);
 static bool disk_stat_log(msync_store_t *store, struct stat *st);
 static void disk_log_text(int64_t octets, char *text, size_t size);
 static void disk_remote_text(const char *name, char *text, size_t size);
@@ -60,6 +67,18 @@ disk_remote_name(msync_store_t *store)
     }
 
     return NULL;
+}
+
+
+/* each name of a file has a log and a lock of its own */
+
+static bool
+disk_has_names(msync_store_t *store)
+{
+    const char   *path = sqlite3_db_filename(store->db, "main");
+    struct stat   st;
+
+    return path != NULL && stat(path, &st) == 0 && st.st_nlink > 1;
 }
 
 
@@ -180,6 +199,10 @@ msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
         each(data, text);
     }
 
+    if (disk_has_names(store)) {
+        each(data, disk_names_text);
+    }
+
     if (octets >= MSYNC_STORE_LOG_LARGE) {
         disk_log_text(octets, text, sizeof(text));
         each(data, text);
@@ -197,6 +220,10 @@ msync_store_know_disk(msync_store_t *store)
     if (name != NULL) {
         disk_remote_text(name, text, sizeof(text));
         msync_log(MSYNC_LOG_ERR, "%s", text);
+    }
+
+    if (disk_has_names(store)) {
+        msync_log(MSYNC_LOG_WARN, "%s", disk_names_text);
     }
 
     if (disk_stat_log(store, &st)) {

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "integration.h"
 #include "site.h"
@@ -72,6 +73,26 @@ a_network_under_the_database_is_told_of(void **state)
     msync_log_set_sink(NULL, NULL);
     said_type = 0;
     assert_non_null(strstr(said, "put it on a disk of this machine"));
+}
+
+
+static void
+a_second_name_of_the_file_is_told_of(void **state)
+{
+    char          name[256], said[1024] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    snprintf(name, sizeof(name), "%s/second.sqlite", site->dir);
+    assert_int_equal(link(site->path, name), 0);
+    assert_non_null(strstr(found(site), "more than one name (a hard link)"));
+    msync_log_set_sink(save_line, said);
+    assert_migrates(site, NULL);
+    msync_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(said, "remove the other names"));
+
+    assert_int_equal(unlink(name), 0);
+    assert_string_equal(found(site), "");
 }
 
 
@@ -255,6 +276,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         D(a_network_under_the_database_is_told_of),
+        D(a_second_name_of_the_file_is_told_of),
         D(a_reader_that_never_ends_is_told_of),
         D(a_log_that_is_removed_is_noticed_and_saved),
         D(another_log_in_its_place_is_left_alone),
