@@ -38,7 +38,8 @@ msync_run_prepare(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return msync_step_end(&ctx->steps, MSYNC_STEP_PREPARE, err);
+    msync_step_end(&ctx->steps, MSYNC_STEP_PREPARE);
+    return MSYNC_OK;
 }
 
 

@@ -104,11 +104,12 @@ msync_step_begin(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
 }
 
 
-/* written with the beginning of the next step, or the end of the run, which
- * follow at once: two commits for that would cost what the whole run costs */
+/* written and told with the beginning of the next step, or the end of the run,
+ * which follow at once: it would be half of what a run with nothing to do
+ * writes */
 
-int
-msync_step_end(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
+void
+msync_step_end(msync_steps_t *steps, msync_step_e which)
 {
     msync_step_log_t  *step = &steps->entry->steps[which];
 
@@ -120,8 +121,6 @@ msync_step_end(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
     }
 
     steps->changed = true;
-
-    return steps->hook(steps->data, err);
 }
 
 
@@ -623,7 +622,8 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         return MSYNC_ERROR;
     }
 
-    return msync_step_end(steps, which, err);
+    msync_step_end(steps, which);
+    return MSYNC_OK;
 }
 
 
@@ -675,5 +675,6 @@ msync_step_integrate(msync_steps_t *steps, msync_err_t *err)
                              + steps->counters.failed);
     step->done = step->total;
 
-    return msync_step_end(steps, MSYNC_STEP_INTEGRATE, err);
+    msync_step_end(steps, MSYNC_STEP_INTEGRATE);
+    return MSYNC_OK;
 }

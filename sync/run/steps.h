@@ -48,8 +48,7 @@ const char *msync_step_title(msync_step_e step);
 /* begins and ends the line of a step in the log entry */
 int msync_step_begin(msync_steps_t *steps, msync_step_e which,
     msync_err_t *err);
-int msync_step_end(msync_steps_t *steps, msync_step_e which,
-    msync_err_t *err);
+void msync_step_end(msync_steps_t *steps, msync_step_e which);
 
 /*
  * Sends what waits for this peer, then waits until the server has integrated

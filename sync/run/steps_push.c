@@ -288,7 +288,8 @@ push_wait_apart(msync_push_t *push, msync_err_t *err)
         return msync_err_context(err, "waiting for the integration");
     }
 
-    return msync_step_end(push->steps, MSYNC_STEP_WAIT, err);
+    msync_step_end(push->steps, MSYNC_STEP_WAIT);
+    return MSYNC_OK;
 }
 
 
@@ -321,12 +322,12 @@ msync_step_push(msync_steps_t *steps, msync_step_e which,
         return MSYNC_ERROR;
     }
 
-    if (peer->push_always) {
-        return msync_step_end(steps, which, err) == MSYNC_OK
-               ? push_wait_apart(&push, err) : MSYNC_ERROR;
+    if (!peer->push_always && push_close(&push, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
-    return push_close(&push, err) == MSYNC_OK
-           ? msync_step_end(steps, which, err) : MSYNC_ERROR;
+    msync_step_end(steps, which);
+
+    return peer->push_always ? push_wait_apart(&push, err) : MSYNC_OK;
 }
 
