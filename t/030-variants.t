@@ -359,6 +359,9 @@ sub refusals {
          qr/corrected there/, calls => { site => sub {
              json($_[0], { %{ $_[3] },
                            omSupplyCentralServerUrl => 'central' }) } });
+    case('v6-502', 'HTTP status 502 of Open mSupply central', HTTP_ERROR =>
+         qr/Open mSupply central answered.*address comes from mSupply central/,
+         calls => { pull => status(502) });
     case('v6-other', 'The Open mSupply server is not the central one',
          CENTRAL_V6_NOT_CONFIGURED => qr/not the central one/,
          calls => { pull => v6_error('notACentralServer') });

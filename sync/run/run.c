@@ -42,6 +42,7 @@ static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
     const run_step_t *step);
+static void run_advise(msync_err_t *err);
 static int run_take(msync_run_context_t *ctx, const run_step_t *step,
     msync_err_t *err);
 static int run_push_v6(msync_run_context_t *ctx, msync_err_t *err);
@@ -423,6 +424,26 @@ run_takes(const msync_run_context_t *ctx, const run_step_t *step)
 }
 
 
+/* the settings, of which the advice for these speaks, do not have the address
+ * of Open mSupply central */
+
+static void
+run_advise(msync_err_t *err)
+{
+    if (err->advice == NULL
+        && (err->variant == MSYNC_ERR_CONNECTION_ERROR
+            || err->variant == MSYNC_ERR_HTTP_ERROR
+            || err->variant == MSYNC_ERR_INVALID_RESPONSE))
+    {
+        err->advice = "Check that Open mSupply central and the proxies in "
+                      "between are running and that no sign-in page of the "
+                      "network stands before them; its address comes from "
+                      "mSupply central and is corrected there. It is tried "
+                      "again by itself.";
+    }
+}
+
+
 static int
 run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
 {
@@ -431,6 +452,10 @@ run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
     }
 
     msync_err_context(err, msync_step_title(step->step));
+
+    if (step->side == MSYNC_OMSUPPLY) {
+        run_advise(err);
+    }
 
     if (step->side == 0 || msync_run_is_local(err)
         || (step->side != MSYNC_OMSUPPLY && msync_run_is_about_site(err)))
