@@ -15,7 +15,9 @@
 #define MSYNC_ERR_TEXT_MAX  1024 /* octets, with the final NUL */
 
 
-/* the variants of protocol.md and interface.md; the words are in err.c */
+/* those of Open mSupply, and behind them, from TIMEOUT on, those that it has
+ * no name for; docs/variants.md tells how each comes about, err.c has the
+ * words */
 
 typedef enum {
     MSYNC_ERR_NONE = 0,

@@ -44,8 +44,8 @@ static const char  *const catalogue_delete_names[] = {
 };
 
 /*
- * How a soft delete is stored (catalogue.md, Deletes).  Where the wire has a
- * column for it that one is set, else a column of ours.
+ * How a soft delete is stored.  Where the wire has a column for it that one
+ * is set, else a column of ours.
  */
 static const struct {
     const char  *table;
@@ -65,8 +65,8 @@ static const struct {
 };
 
 
-/* catalogue.md: a site pushes the names of its patients; facilities and
- * stores are central's */
+/* of its names a site pushes those of patients; facilities and stores are
+ * central's */
 static const struct {
     const char  *table;
     const char  *field;

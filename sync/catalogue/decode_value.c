@@ -118,8 +118,8 @@ decode_text(msync_row_t *row, msync_value_t *value,
 }
 
 
-/* catalogue.md: 0000-00-00, empty or null mean none; rows that come back
- * from a site carry a time behind the date */
+/* 0000-00-00, an empty text and null mean that there is none; rows that come
+ * back from a site carry a time behind the date */
 
 static int
 decode_date(msync_row_t *row, msync_value_t *value,

@@ -26,7 +26,8 @@ msync_row_is_dropped(const msync_table_t *table, unsigned side,
     };
     static const char *const  system_stores[] = { "HIS", "DRG", "SM" };
 
-    /* catalogue.md: legacy sends a table "property" of its own */
+    /* mSupply central has another table of this name, which Open mSupply
+     * does not read */
     if (strcmp(table->name, "property") == 0) {
         return side == MSYNC_LEGACY;
     }
@@ -156,7 +157,7 @@ msync_row_is_removal(const msync_row_t *row)
 {
     const msync_field_t  *field;
 
-    /* catalogue.md: an inactive name_store_join is a hard delete */
+    /* an inactive name_store_join is a hard delete, as in Open mSupply */
     if (strcmp(row->table->name, "name_store_join") != 0) {
         return false;
     }

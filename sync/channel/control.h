@@ -79,7 +79,7 @@ typedef enum {
     MSYNC_STATE_MAX
 } msync_state_e;
 
-/* the words of interface.md, in the order of msync_state_e */
+/* the words of "state" in docs/openapi.yaml, in the order of msync_state_e */
 #define MSYNC_STATE_NAMES                                                     \
     { "stopped", "pre_initialisation", "initialising", "idle", "syncing",    \
       "error", "paused" }
@@ -141,11 +141,11 @@ typedef enum {
 
 /*
  * A status: plain fields for the variables and the metrics, then two pieces
- * of JSON.  Each is the tail of the status document of interface.md, from
- * "initialisationStatus" to the closing brace; the module writes
- * {"site":"…","generation":N,"state":"…", before it, because only the zone
- * outlives every helper.  "will" is what is served, with the state
- * "stopped", when this helper has gone and no other one follows soon.
+ * of JSON.  Each is the tail of the status document (Status in
+ * docs/openapi.yaml), from "initialisationStatus" to the closing brace; the
+ * module writes {"site":"…","generation":N,"state":"…", before it, because
+ * only the zone outlives every helper.  "will" is what is served, with the
+ * state "stopped", when this helper has gone and no other one follows soon.
  */
 
 #define MSYNC_STATUS_CONFIGURED  1   /* settings exist, or the database that

@@ -3,7 +3,7 @@
  *
  * They come as the JSON object of the CONFIG frame (nginx), or from the
  * command line; what an administrator has saved in the database wins over
- * url, username, password and interval (store.c lays it over).
+ * url, username, password and interval (msync_store_load_settings).
  *
  * The CONFIG object's members, all optional but "database": "site",
  * "database", "url", "username", "password_file", "password_sha256",
@@ -59,7 +59,7 @@ typedef struct {
 } msync_conf_t;
 
 
-/* the defaults of interface.md; free with msync_conf_free */
+/* the defaults of channel/limits.h; free with msync_conf_free */
 msync_conf_t *msync_conf_create(void);
 void msync_conf_free(msync_conf_t **conf);
 

@@ -1,5 +1,6 @@
 /*
- * API v5: what mSupply central (the legacy server) speaks, see protocol.md.
+ * API v5: what mSupply central (the legacy server) speaks.  The emulator of
+ * t/central/lib/Central/V5.pm has each call with its answers.
  */
 
 #ifndef MSYNC_V5_H

@@ -1,5 +1,6 @@
 /*
- * API v6: what Open mSupply central speaks, see protocol.md.
+ * API v6: what Open mSupply central speaks before 3.0.  The emulator of
+ * t/central/lib/Central/V6.pm has each call with its answers.
  */
 
 #ifndef MSYNC_V6_H

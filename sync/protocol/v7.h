@@ -1,5 +1,6 @@
 /*
- * API v7: what Open mSupply central speaks from 3.0 on, see protocol-v7.md.
+ * API v7: what Open mSupply central speaks from 3.0 on.  The emulator of
+ * t/central/lib/Central/V7.pm has each call with its answers.
  *
  * A site is known there by a token, which central gives once: an answer that
  * is lost leaves a token that nobody has.  So whoever keeps it is told before
@@ -23,8 +24,8 @@ typedef struct {
     int64_t  central_site_id;
 } msync_v7_site_t;
 
-/* whoever keeps the token; what fails
- * ends the call at work */
+/* whoever stores the token, told of each step of getting one; MSYNC_ERROR
+ * ends the call that needed it */
 typedef struct {
     void  *data;
     /* central is about to be asked for one */

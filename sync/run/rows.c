@@ -407,10 +407,9 @@ rows_read_merge(const char *data, char **keep, char **lose)
 
 
 /*
- * The loser's references go to the record that is kept (catalogue.md), or to
- * what that one has become by now, unless it is the loser: then it lives
- * again.  A merge of two records that this site does not have concerns
- * others.
+ * The loser's references go to the record that is kept, or to what that one
+ * has become by now, unless it is the loser: then it lives again.  A
+ * merge of two records that this site does not have concerns others.
  */
 
 static int

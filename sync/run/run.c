@@ -1,5 +1,5 @@
 /*
- * Runs the steps in their order (protocol.md, "One sync, step by step").
+ * Runs the steps in their order.
  *
  * Promises: the log entry of a run is ended, well or not, by whatever way it
  * ends short of a kill; an error keeps its first words; what was committed

@@ -282,7 +282,7 @@ settings_check_complete(wish_t *wish)
 {
     const msync_conf_t  *old = wish->settings->conf;
 
-    /* interface.md: the hash never goes to a new host by itself */
+    /* the hash never goes to a new host by itself */
     if (old->url != NULL && wish->conf->url != NULL && !wish->password
         && !msync_conf_same_origin(old->url, wish->conf->url))
     {

@@ -1,5 +1,5 @@
 /*
- * Renders the documents of interface.md with cJSON.
+ * Renders the documents of docs/openapi.yaml with cJSON.
  *
  * Promises: names and shapes are those of Open mSupply's GraphQL API; no
  * document holds a password or its hash.

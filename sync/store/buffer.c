@@ -70,7 +70,7 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     sqlite3_bind_text(stmt, 2, now, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 7, side);
 
-    /* catalogue.md: records of v6 carry no source site */
+    /* records of v6 carry no source site */
     if (side == MSYNC_LEGACY && site != 0) {
         sqlite3_bind_int64(stmt, 6, site);
     } else {

@@ -26,10 +26,10 @@ static bool file_has_moved(msync_store_t *store);
 
 
 /*
- * interface.md: an existing file keeps its mode; a new one in a directory
- * that its administrator shares (setgid and writable by the group) is open
- * to that group, elsewhere to nobody else.  SQLite gives -wal and -shm the
- * mode of the database.
+ * An existing file keeps its mode; a new one in a directory that its
+ * administrator shares (setgid and writable by the group) is open to that
+ * group, elsewhere to nobody else.  SQLite gives -wal and -shm the mode of
+ * the database.
  */
 
 static mode_t

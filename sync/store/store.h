@@ -25,7 +25,8 @@ typedef struct msync_store_s  msync_store_t;
 
 /*
  * Opens the database, with MSYNC_STORE_CREATE also makes file, tables and
- * triggers.  A new file gets the mode that interface.md promises.  The
+ * triggers.  A new file in a directory that is shared (setgid and writable by
+ * the group) is open to that group, elsewhere to its owner alone.  The
  * catalogue is borrowed and must outlive the store.
  */
 msync_store_t *msync_store_open(const char *path,
