@@ -108,7 +108,7 @@ typedef struct {
     uint64_t                  generation;
     ngx_http_msync_text_t     status;        /* the whole document */
     size_t                    status_tail;   /* where the helper's part is */
-    ngx_http_msync_text_t     will;          /* tail to serve when stopped */
+    ngx_http_msync_text_t     stopped;       /* the tail without a helper */
     ngx_http_msync_text_t     documents[MSYNC_DOCUMENT_MAX];
     msync_status_frame_t      fields;        /* as last reported */
     msync_status_frame_t      totals;        /* counters of all helpers */
@@ -319,7 +319,7 @@ ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
 extern char  *ngx_http_msync_states[];       /* words of msync_state_e */
 
 void ngx_http_msync_report_status(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields, u_char *doc, u_char *will);
+    msync_status_frame_t *fields, u_char *doc, u_char *stopped);
 void ngx_http_msync_report_document(ngx_http_msync_site_t *site,
     ngx_uint_t document, u_char *data, size_t len);
 void ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason);

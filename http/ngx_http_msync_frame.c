@@ -280,7 +280,7 @@ static ngx_int_t
 ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     u_char *data)
 {
-    u_char                *p, *doc, *will;
+    u_char                *p, *doc, *stopped;
     uint64_t               len;
     msync_status_frame_t   fields;
 
@@ -290,7 +290,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     ngx_memcpy(&fields, data, sizeof(msync_status_frame_t));
 
-    len = (uint64_t) fields.doc_length + fields.will_length;
+    len = (uint64_t) fields.doc_length + fields.stopped_length;
 
     if (fields.state >= MSYNC_STATE_MAX || fields.doc_length == 0
         || len != frame->length - sizeof(msync_status_frame_t))
@@ -309,7 +309,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
                    fields.queue, fields.done[MSYNC_COMMAND_TRIGGER]);
 
     doc = data + sizeof(msync_status_frame_t);
-    will = doc + fields.doc_length;
+    stopped = doc + fields.doc_length;
 
     /* an event is one line; in JSON a line feed is a space */
 
@@ -324,7 +324,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     ngx_http_msync_queue_done(site, fields.done);
-    ngx_http_msync_report_status(site, &fields, doc, will);
+    ngx_http_msync_report_status(site, &fields, doc, stopped);
     ngx_http_msync_ring();
 
     return NGX_OK;

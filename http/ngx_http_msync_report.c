@@ -3,7 +3,8 @@
  * that every worker serves and plain fields beside them.
  *
  * Only reports of the latest worker 0 that has reported count.  When there is
- * no helper, its will is served with the reason.
+ * no helper, the document that the last one left for that is served, with the
+ * reason.
  */
 
 #include "ngx_http_msync.h"
@@ -33,7 +34,7 @@ static char  *ngx_http_msync_documents[] = { "history", "errors",
 
 void
 ngx_http_msync_report_status(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields, u_char *doc, u_char *will)
+    msync_status_frame_t *fields, u_char *doc, u_char *stopped)
 {
     ngx_uint_t               news, another;
     ngx_http_msync_shctx_t  *sh;
@@ -65,12 +66,12 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
         sh->status_version++;
     }
 
-    if (fields->will_length
-        && (sh->will.len != fields->will_length
-            || ngx_memcmp(sh->will.data, will, sh->will.len) != 0))
+    if (fields->stopped_length
+        && (sh->stopped.len != fields->stopped_length
+            || ngx_memcmp(sh->stopped.data, stopped, sh->stopped.len) != 0))
     {
-        (void) ngx_http_msync_zone_set(site, &sh->will, "status", will,
-                                       fields->will_length);
+        (void) ngx_http_msync_zone_set(site, &sh->stopped, "status", stopped,
+                                       fields->stopped_length);
     }
 
     ngx_shmtx_unlock(&site->shpool->mutex);
@@ -132,7 +133,8 @@ ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason)
 }
 
 
-/* no helper reports: the last one's will is served, with the reason */
+/* no helper reports: the document that the last one left for that is served,
+ * with the reason */
 
 void
 ngx_http_msync_report_stopped(ngx_http_msync_site_t *site, char *reason)
@@ -169,8 +171,9 @@ ngx_http_msync_report_stopped(ngx_http_msync_site_t *site, char *reason)
 
 
 /*
- * Puts the status document together.  Without a tail the will is taken.  The
- * generation grows only when something else in the document has changed.
+ * Puts the status document together; a tail that is NULL stands for the one of
+ * a site without a helper.  The generation grows only when something else in
+ * the document has changed.
  */
 
 void
@@ -239,8 +242,8 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
 {
     time_t  interval;
 
-    if (site->sh->will.len) {
-        return ngx_cpymem(p, site->sh->will.data, site->sh->will.len);
+    if (site->sh->stopped.len) {
+        return ngx_cpymem(p, site->sh->stopped.data, site->sh->stopped.len);
     }
 
     interval = site->interval == NGX_CONF_UNSET ? MSYNC_INTERVAL

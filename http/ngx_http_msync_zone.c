@@ -232,9 +232,9 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
         sh->ended = old->ended;
     }
 
-    if (old->will.len) {
-        (void) ngx_http_msync_zone_set(site, &sh->will, "status",
-                                       old->will.data, old->will.len);
+    if (old->stopped.len) {
+        (void) ngx_http_msync_zone_set(site, &sh->stopped, "status",
+                                       old->stopped.data, old->stopped.len);
     }
 
     for (i = 0; i < MSYNC_DOCUMENT_MAX; i++) {
@@ -370,7 +370,7 @@ ngx_http_msync_zone_forget(ngx_http_msync_site_t *site)
 
     sh = site->sh;
 
-    ngx_http_msync_zone_clear(site, &sh->will);
+    ngx_http_msync_zone_clear(site, &sh->stopped);
 
     for (i = 0; i < MSYNC_DOCUMENT_MAX; i++) {
         ngx_http_msync_zone_clear(site, &sh->documents[i]);

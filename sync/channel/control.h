@@ -38,7 +38,8 @@
 typedef enum {
     /* helper -> worker 0 */
     MSYNC_FRAME_HELLO = 1,     /* payload: MSYNC_VERSION, id: control version */
-    MSYNC_FRAME_STATUS,        /* payload: msync_status_frame_t, doc, will */
+    MSYNC_FRAME_STATUS,        /* payload: a msync_status_frame_t, the document,
+                                  the one to serve when it has stopped */
     MSYNC_FRAME_DOCUMENT,      /* id: msync_document_e, payload: JSON */
     MSYNC_FRAME_REPLY,         /* id: of the request, payload: a
                                   msync_reply_frame_t and JSON */
@@ -144,8 +145,8 @@ typedef enum {
  * of JSON.  Each is the tail of the status document (Status in
  * docs/openapi.yaml), from "initialisationStatus" to the closing brace; the
  * module writes {"site":"…","generation":N,"state":"…", before it, because
- * only the zone outlives every helper.  "will" is what is served, with the
- * state "stopped", when this helper has gone and no other one follows soon.
+ * only the zone outlives every helper.  The second one is served, with the
+ * state "stopped", when this helper has ended and no other one follows soon.
  */
 
 #define MSYNC_STATUS_CONFIGURED  1   /* settings exist, or the database that
@@ -180,7 +181,7 @@ typedef struct {
     uint64_t  bytes_received;
     char      error[MSYNC_VARIANT_MAX];  /* variant, NUL-terminated, or "" */
     uint32_t  doc_length;
-    uint32_t  will_length;
+    uint32_t  stopped_length;
 } msync_status_frame_t;
 
 

@@ -87,12 +87,12 @@ msync_serve_send_lists(msync_serve_t *serve)
 void
 msync_serve_send_status(msync_serve_t *serve)
 {
-    char                  *doc, *will, *both;
+    char                  *doc, *stopped, *both;
     msync_status_t        *status = &serve->status;
     msync_status_frame_t   frame = serve->totals;
 
     doc = msync_status_document(status, false);
-    will = msync_status_document(status, true);
+    stopped = msync_status_document(status, true);
 
     if (serve->store != NULL) {
         msync_store_disk_space(serve->store, &serve->disk_free,
@@ -122,19 +122,19 @@ msync_serve_send_status(msync_serve_t *serve)
     strncpy(frame.error, msync_err_variant(status->entry.variant),
             MSYNC_VARIANT_MAX - 1);
     frame.doc_length = strlen(doc);
-    frame.will_length = strlen(will);
+    frame.stopped_length = strlen(stopped);
 
-    both = msync_alloc(frame.doc_length + frame.will_length);
+    both = msync_alloc(frame.doc_length + frame.stopped_length);
     memcpy(both, doc, frame.doc_length);
-    memcpy(both + frame.doc_length, will, frame.will_length);
+    memcpy(both + frame.doc_length, stopped, frame.stopped_length);
 
     msync_channel_send(serve->channel, MSYNC_FRAME_STATUS, 0, &frame,
                        sizeof(frame), both,
-                       frame.doc_length + frame.will_length);
+                       frame.doc_length + frame.stopped_length);
 
     msync_free(&both);
     msync_free(&doc);
-    msync_free(&will);
+    msync_free(&stopped);
 
     serve->reported = msync_clock_monotonic();
     serve->dirty = false;

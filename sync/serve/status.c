@@ -44,7 +44,7 @@ static bool status_has_step(msync_step_e which, bool v7);
 static void status_add_error(cJSON *json, msync_variant_e variant,
     const char *text);
 static cJSON *status_of_run(const msync_log_entry_t *entry,
-    const msync_log_entry_t *success, bool running, bool will);
+    const msync_log_entry_t *success, bool running, bool stopped);
 static void status_add_to_list(list_t *list, cJSON *item);
 static void status_add_run(void *data, const msync_log_entry_t *entry);
 static void status_add_failed(void *data, const msync_failed_t *failed);
@@ -165,15 +165,15 @@ status_add_error(cJSON *json, msync_variant_e variant, const char *text)
 
 static cJSON *
 status_of_run(const msync_log_entry_t *entry, const msync_log_entry_t *success,
-    bool running, bool will)
+    bool running, bool stopped)
 {
     int     i;
     cJSON  *json;
 
     json = cJSON_CreateObject();
-    cJSON_AddBoolToObject(json, "isSyncing", running && !will);
+    cJSON_AddBoolToObject(json, "isSyncing", running && !stopped);
 
-    if (running && will) {
+    if (running && stopped) {
         status_add_error(json, MSYNC_ERR_HELPER_STOPPED,
                          msync_err_advice(MSYNC_ERR_HELPER_STOPPED));
     } else {
@@ -229,7 +229,7 @@ msync_status_state(const msync_status_t *status)
 
 
 char *
-msync_status_document(const msync_status_t *status, bool will)
+msync_status_document(const msync_status_t *status, bool stopped)
 {
     char   *text;
     cJSON  *json;
@@ -242,11 +242,11 @@ msync_status_document(const msync_status_t *status, bool will)
                             status->queue);
     cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
     cJSON_AddNumberToObject(json, "intervalSeconds", status->interval);
-    status_add_time(json, "nextSync", will ? 0 : status->next_sync);
+    status_add_time(json, "nextSync", stopped ? 0 : status->next_sync);
     status_add_time(json, "databaseLockedSince",
-                    will ? 0 : status->locked_since);
+                    stopped ? 0 : status->locked_since);
 
-    if (will || status->log_octets == 0) {
+    if (stopped || status->log_octets == 0) {
         cJSON_AddNullToObject(json, "databaseLogBytes");
 
     } else {
@@ -263,7 +263,7 @@ msync_status_document(const msync_status_t *status, bool will)
     } else {
         cJSON_AddItemToObject(json, "syncStatus",
                               status_of_run(&status->entry, &status->success,
-                                            status->running, will));
+                                            status->running, stopped));
     }
 
     /* the module puts the opening brace and its own members before it */

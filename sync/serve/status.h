@@ -45,10 +45,10 @@ int msync_status_read(msync_store_t *store, msync_status_t *status,
 msync_state_e msync_status_state(const msync_status_t *status);
 
 /*
- * The tail of the status document, see control.h; "will": as it reads when
- * this helper has gone.  msync_free it.
+ * The tail of the status document, see control.h; "stopped": as it reads when
+ * this helper has ended.  msync_free it.
  */
-char *msync_status_document(const msync_status_t *status, bool will);
+char *msync_status_document(const msync_status_t *status, bool stopped);
 
 /* {"runs": [...]} and {"total": n, "errors": [...]} of the records that were
  * dismissed, or were not; NULL and err when the database fails; msync_free

@@ -30,7 +30,7 @@ take(const u_char *data, size_t len)
 
 void
 ngx_http_msync_report_status(ngx_http_msync_site_t *site,
-    msync_status_frame_t *fields, u_char *doc, u_char *will)
+    msync_status_frame_t *fields, u_char *doc, u_char *stopped)
 {
     (void) site;
 
@@ -40,7 +40,7 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
 
     take((u_char *) fields->error, strlen(fields->error));
     take(doc, fields->doc_length);
-    take(will, fields->will_length);
+    take(stopped, fields->stopped_length);
 }
 
 
