@@ -32,7 +32,8 @@ void msync_log_set_level(int level);
 void msync_log(int level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* err = final, warn = will be tried again (style of the house) */
+/* "what: text (VARIANT)": at the level err where the remedy is FINAL, warn
+ * where it may pass by itself, notice where somebody wanted it to end */
 void msync_log_err(const msync_err_t *err, const char *what);
 
 #endif /* MSYNC_LOG_H */

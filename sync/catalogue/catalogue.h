@@ -33,13 +33,15 @@ typedef enum {
                                              stand there as well */
 #define MSYNC_ENC_32_BITS          0x20   /* an integer that central keeps so */
 #define MSYNC_ENC_ARRAY_TEXT       0x40   /* a text, a JSON array of strings */
-#define MSYNC_ENC_FILLED_IN        0x80   /* "" is no value of it */
+#define MSYNC_ENC_FILLED_IN        0x80   /* "" is refused when it is sent */
 
+/* what Open mSupply does with a delete that central sends; here a row is
+ * marked as well for SOFT, and for all others removed */
 typedef enum {
-    MSYNC_DELETE_UNHANDLED = 0,
-    MSYNC_DELETE_SOFT,
-    MSYNC_DELETE_HARD,
-    MSYNC_DELETE_ERROR
+    MSYNC_DELETE_UNHANDLED = 0,  /* passes over it */
+    MSYNC_DELETE_SOFT,           /* marks the row, see soft_column */
+    MSYNC_DELETE_HARD,           /* removes the row */
+    MSYNC_DELETE_ERROR           /* reports it as a failure */
 } msync_delete_e;
 
 typedef struct msync_table_s     msync_table_t;

@@ -42,7 +42,7 @@ const msync_table_t *msync_v7_find(const msync_catalogue_t *catalogue,
  */
 const char *msync_v7_name(const msync_table_t *table, const char *data);
 
-/* of how few tables v7 takes a delete, at either end */
+/* whether a row of this table can be deleted by v7, at either end: few can */
 bool msync_v7_takes_delete(const msync_table_t *table);
 
 /*
@@ -52,8 +52,10 @@ bool msync_v7_takes_delete(const msync_table_t *table);
 const char *msync_v7_unfit(const msync_table_t *table,
     const msync_v7_envelope_t *envelope);
 
-/* of whom a row that is sent says that it is; texts are borrowed from the row,
- * NULL: nothing is said */
+/*
+ * Whose a row that is sent says that it is: the ids of which its envelope is
+ * made.  Texts are borrowed from the row, NULL: nothing is said.
+ */
 typedef struct {
     const char           *stores[2];    /* the first that is this site's */
     bool                  any_store;    /* where there is none, any of ours */

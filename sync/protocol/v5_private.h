@@ -12,11 +12,11 @@
 
 
 struct msync_v5_s {
-    msync_transfer_t  *http;         /* borrowed */
-    char          *url;          /* owned */
-    char          *acked;        /* owned: first syncOutId of the batch that
+    msync_transfer_t  *http;     /* borrowed */
+    char              *url;      /* owned */
+    char              *acked;    /* owned: first syncOutId of the batch that
                                     was acknowledged last, NULL: none */
-    unsigned       empty;        /* empty central batches in a row */
+    unsigned           empty;    /* empty central batches in a row */
 };
 
 

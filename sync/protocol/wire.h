@@ -1,5 +1,5 @@
 /*
- * What both protocols have in common: a record's envelope, the codes of the
+ * What the protocols have in common: a record's envelope, the codes of the
  * legacy server's errors, and the words for answers that cannot be used.
  */
 
@@ -34,14 +34,14 @@ int msync_wire_object(const msync_transfer_response_t *res, const char *who,
 bool msync_wire_is_object(const msync_transfer_response_t *res,
     msync_wire_member_pt member, void *data);
 
-/* the same for an object within, the reader being before it */
+/* the same for an object inside of another one; the reader stands before it */
 bool msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
     void *data);
 
 
 /*
- * A cursor or a count, 0 or more; *number is left alone where there is null.
- * Anything else cannot be gone on with: a fault of the whole answer.
+ * A cursor or a count, 0 or more; null leaves *number as it is.  With anything
+ * else the run cannot go on: false, a fault of the whole answer.
  */
 bool msync_wire_number(msync_json_t *json, const msync_json_slice_t *value,
     int64_t *number);

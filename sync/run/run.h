@@ -37,7 +37,7 @@ typedef struct {
     bool                      upgraded;     /* to v7: the settings in the
                                                database are others now */
     msync_step_counters_t     counters;
-    msync_transfer_counters_t     traffic;
+    msync_transfer_counters_t  traffic;
 } msync_run_t;
 
 /*

@@ -203,7 +203,7 @@ msync_step_save_size(msync_steps_t *steps, msync_step_e which,
 
 bool
 msync_step_smaller(msync_steps_t *steps, msync_step_e which,
-    unsigned *size, unsigned *tries, msync_err_t *err)
+    unsigned *size, unsigned *losses, msync_err_t *err)
 {
     unsigned  least;
 
@@ -215,7 +215,7 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
 
     } else if ((err->variant == MSYNC_ERR_TIMEOUT
                 || err->variant == MSYNC_ERR_CONNECTION_ERROR)
-               && err->scope == MSYNC_SCOPE_RECORD && ++*tries <= LOSSES)
+               && err->scope == MSYNC_SCOPE_RECORD && ++*losses <= LOSSES)
     {
         least = MSYNC_STEP_BATCH_MIN;
 

@@ -28,7 +28,7 @@ typedef struct {
     msync_store_t            *store;       /* all borrowed */
     const msync_catalogue_t  *catalogue;
     const msync_conf_t       *conf;
-    msync_transfer_t             *http;        /* for its pauses */
+    msync_transfer_t         *http;        /* for its pauses */
     msync_log_entry_t        *entry;
     msync_step_counters_t     counters;
     const msync_plan_t       *plan;

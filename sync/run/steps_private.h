@@ -14,7 +14,8 @@ void msync_step_count(msync_step_log_t *step, int64_t remaining, int64_t n);
 
 /*
  * The size that a step's batches begin with: what the last run came to on
- * this line, the configured limit at most.  "keep" writes it down.
+ * this line, the configured limit at most.  msync_step_save_size writes it
+ * down.
  */
 int msync_step_first_size(msync_steps_t *steps, msync_step_e which,
     unsigned limit, unsigned *size, msync_err_t *err);
@@ -23,11 +24,12 @@ int msync_step_save_size(msync_steps_t *steps, msync_step_e which,
 
 /*
  * Whether a batch that did not pass, because it was too large for the line or
- * for max_response, is tried again with a smaller *size; "tries" counts what
- * the line lost.  An error in writing the size down takes the place of *err.
+ * for max_response, is sent again with a smaller *size; *losses counts those
+ * that the line did not carry.  An error in writing the size down takes the
+ * place of *err.
  */
 bool msync_step_smaller(msync_steps_t *steps, msync_step_e which,
-    unsigned *size, unsigned *tries, msync_err_t *err);
+    unsigned *size, unsigned *losses, msync_err_t *err);
 
 /* the size of the next batch, from the time in ms that "n" records took */
 unsigned msync_step_next_size(unsigned size, unsigned limit, size_t n,

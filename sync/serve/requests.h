@@ -9,7 +9,7 @@
 #include "store/store.h"
 
 /*
- * Answers one request of these two.  The return value is the HTTP status,
+ * Answers a request DISMISS or SEND.  The return value is the HTTP status,
  * *reply the JSON of the answer (msync_free it).  Not inside a transaction.
  */
 int msync_requests_answer(msync_store_t *store, msync_request_e request,

@@ -22,7 +22,8 @@ typedef struct {
     bool                 initialised;
     int64_t              came;         /* when it was asked for,
                                           monotonic ms */
-    int                  fd;           /* borrowed, of http.h, as the hook */
+    int                  fd;           /* borrowed, for transfer.h; so is the
+                                          hook */
     msync_hook_pt        hook;
     void                *hook_data;
 } msync_settings_t;

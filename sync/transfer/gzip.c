@@ -20,7 +20,7 @@
 
 
 static bool gzip_is_offered(const char *value, size_t n);
-static msync_transfer_taker_t *gzip_taker(msync_transfer_t *http,
+static msync_transfer_server_t *gzip_server(msync_transfer_t *http,
     const char *url, bool add);
 
 
@@ -28,7 +28,7 @@ void
 msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
     size_t n)
 {
-    msync_transfer_taker_t  *taker;
+    msync_transfer_server_t  *server;
 
     static const char  name[] = "accept-encoding:";
 
@@ -38,10 +38,10 @@ msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
         return;
     }
 
-    taker = gzip_taker(t->http, t->url, true);
+    server = gzip_server(t->http, t->url, true);
 
-    if (taker != NULL && !taker->refused) {
-        taker->gzip = true;
+    if (server != NULL && !server->refused) {
+        server->gzip = true;
     }
 }
 
@@ -50,17 +50,17 @@ bool
 msync_transfer_gzip(msync_transfer_t *http, const msync_transfer_request_t *req,
     msync_transfer_request_t *packed, char **body)
 {
-    int                  rc;
-    uLong                size;
-    z_stream             z;
-    msync_transfer_taker_t  *taker;
+    int                       rc;
+    uLong                     size;
+    z_stream                  z;
+    msync_transfer_server_t  *server;
 
     *packed = *req;
     *body = NULL;
 
-    taker = gzip_taker(http, req->url, false);
+    server = gzip_server(http, req->url, false);
 
-    if (taker == NULL || !taker->gzip || req->body_length < GZIP_MIN) {
+    if (server == NULL || !server->gzip || req->body_length < GZIP_MIN) {
         return false;
     }
 
@@ -100,13 +100,13 @@ msync_transfer_gzip(msync_transfer_t *http, const msync_transfer_request_t *req,
 void
 msync_transfer_gzip_refused(msync_transfer_t *http, const char *url)
 {
-    msync_transfer_taker_t  *taker;
+    msync_transfer_server_t  *server;
 
-    taker = gzip_taker(http, url, true);
+    server = gzip_server(http, url, true);
 
-    if (taker != NULL) {
-        taker->gzip = false;
-        taker->refused = true;
+    if (server != NULL) {
+        server->gzip = false;
+        server->refused = true;
     }
 }
 
@@ -150,26 +150,26 @@ gzip_is_offered(const char *value, size_t n)
 
 /* the entry of a URL's server; NULL: none, or no room for another */
 
-static msync_transfer_taker_t *
-gzip_taker(msync_transfer_t *http, const char *url, bool add)
+static msync_transfer_server_t *
+gzip_server(msync_transfer_t *http, const char *url, bool add)
 {
-    size_t               i;
-    msync_transfer_taker_t  *taker;
+    size_t                    i;
+    msync_transfer_server_t  *server;
 
-    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
-        taker = &http->takers[i];
+    for (i = 0; i < MSYNC_TRANSFER_SERVERS; i++) {
+        server = &http->servers[i];
 
-        if (taker->url == NULL) {
+        if (server->url == NULL) {
             if (add) {
-                taker->url = msync_strdup(url);
-                return taker;
+                server->url = msync_strdup(url);
+                return server;
             }
 
             return NULL;
         }
 
-        if (msync_conf_same_origin(taker->url, url)) {
-            return taker;
+        if (msync_conf_same_origin(server->url, url)) {
+            return server;
         }
     }
 

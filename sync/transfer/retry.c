@@ -35,19 +35,18 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     long                      asked;
     msync_transfer_verdict_e  verdict;
 
-    retry->tries++;
+    retry->attempts++;
 
     if (rc != MSYNC_OK) {
-        if (retry->tries >= MSYNC_TRANSFER_ATTEMPTS
+        if (retry->attempts >= MSYNC_TRANSFER_ATTEMPTS
             || !retry_failed(retry, req, t, err))
         {
             return false;
         }
 
-        *pause = retry_random(retry_pause(
-                                       t->http, MSYNC_TRANSFER_BASE,
-                                       MSYNC_TRANSFER_PAUSE_MAX,
-                                       retry->tries - 1));
+        *pause = retry_random(retry_pause(t->http, MSYNC_TRANSFER_BASE,
+                                          MSYNC_TRANSFER_PAUSE_MAX,
+                                          retry->attempts - 1));
         msync_log(MSYNC_LOG_WARN, "%s; trying again in %ld ms", err->text,
                   *pause);
         return true;
@@ -67,11 +66,11 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     }
 
     if (verdict == MSYNC_TRANSFER_BUSY_NOW) {
-        retry->tries--;
+        retry->attempts--;
         return retry_busy(retry, t, pause);
     }
 
-    if (retry->tries >= MSYNC_TRANSFER_ATTEMPTS
+    if (retry->attempts >= MSYNC_TRANSFER_ATTEMPTS
         || !(verdict == MSYNC_TRANSFER_AGAIN
              ? !req->once : retry_status(req, t->res->status)))
     {
@@ -79,8 +78,8 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     }
 
     *pause = retry_random(retry_pause(t->http, MSYNC_TRANSFER_BASE,
-                                                MSYNC_TRANSFER_PAUSE_MAX,
-                                                retry->tries - 1));
+                                      MSYNC_TRANSFER_PAUSE_MAX,
+                                      retry->attempts - 1));
     *pause += asked;
 
     msync_log(MSYNC_LOG_WARN, "%s answered with HTTP status %d; trying again "
@@ -153,7 +152,8 @@ retry_failed(const msync_transfer_retry_t *retry,
     }
 
     return !req->once && !req->heavy && !t->slow
-           && !(t->silent && retry->tries >= MSYNC_TRANSFER_TIMEOUT_ATTEMPTS);
+           && !(t->silent
+                && retry->attempts >= MSYNC_TRANSFER_TIMEOUT_ATTEMPTS);
 }
 
 

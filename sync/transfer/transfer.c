@@ -107,8 +107,8 @@ msync_transfer_free(msync_transfer_t **http)
     (void) curl_multi_cleanup(h->multi);
     curl_global_cleanup();
 
-    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
-        msync_free(&h->takers[i].url);
+    for (i = 0; i < MSYNC_TRANSFER_SERVERS; i++) {
+        msync_free(&h->servers[i].url);
         msync_free(&h->known[i]);
     }
 
@@ -297,7 +297,7 @@ msync_transfer_set_known(msync_transfer_t *http, const char *url)
 {
     size_t  i;
 
-    for (i = 0; i < MSYNC_TRANSFER_TAKERS; i++) {
+    for (i = 0; i < MSYNC_TRANSFER_SERVERS; i++) {
         if (http->known[i] == NULL) {
             http->known[i] = msync_strdup(url);
             return;
@@ -315,7 +315,7 @@ msync_transfer_is_known(const msync_transfer_t *http, const char *url)
 {
     size_t  i;
 
-    for (i = 0; i < MSYNC_TRANSFER_TAKERS && http->known[i]; i++) {
+    for (i = 0; i < MSYNC_TRANSFER_SERVERS && http->known[i]; i++) {
         if (msync_conf_same_origin(http->known[i], url)) {
             return true;
         }

@@ -40,22 +40,24 @@ typedef struct msync_transfer_s  msync_transfer_t;
  * pauses grow with the base pause (msync_transfer_set_base), the figures are
  * for the usual one.
  */
-#define MSYNC_TRANSFER_BASE           500      /* ms */
-#define MSYNC_TRANSFER_ATTEMPTS          4        /* in all */
-#define MSYNC_TRANSFER_TIMEOUT_ATTEMPTS  2        /* of them when the server was
-                                              silent for the read timeout */
-#define MSYNC_TRANSFER_WHOLE  4  /* times the read timeout: the most
-                                              that one request may take */
-#define MSYNC_TRANSFER_PAUSE_MAX      30000    /* ms */
-#define MSYNC_TRANSFER_DEAD           10000    /* ms: a server that was not
-                                              reached at all is not tried
-                                              again after so long */
-#define MSYNC_TRANSFER_RETRY_AFTER    120      /* s; asked for more, the answer
-                                              goes to the caller */
-#define MSYNC_TRANSFER_BUSY_PAUSE     15000    /* ms, grows up to it */
-#define MSYNC_TRANSFER_BUSY           300000   /* ms waited for a busy server */
+#define MSYNC_TRANSFER_BASE              500   /* ms */
+#define MSYNC_TRANSFER_ATTEMPTS          4     /* in all */
+#define MSYNC_TRANSFER_TIMEOUT_ATTEMPTS  2     /* of them when the server was
+                                                  silent for the read timeout */
+#define MSYNC_TRANSFER_WHOLE             4     /* times the read timeout: the
+                                                  most that one request may
+                                                  take */
+#define MSYNC_TRANSFER_PAUSE_MAX         30000 /* ms */
+#define MSYNC_TRANSFER_DEAD              10000 /* ms: a server that was not
+                                                  reached at all is not asked
+                                                  again after so long */
+#define MSYNC_TRANSFER_RETRY_AFTER       120   /* s; asked for more, the answer
+                                                  goes to the caller */
+#define MSYNC_TRANSFER_BUSY_PAUSE        15000 /* ms, grows up to it */
+#define MSYNC_TRANSFER_BUSY              300000  /* ms in all that a busy server
+                                                  is waited for */
 
-#define MSYNC_TRANSFER_REDIRECTS      3
+#define MSYNC_TRANSFER_REDIRECTS         3
 
 typedef enum {
     MSYNC_TRANSFER_USUAL = 0,        /* as the status says */
@@ -89,7 +91,8 @@ typedef struct {
     const char  *bearer;         /* the token of API v7, a secret, goes with
                                     its headers; NULL: none of them */
     long         timeout;        /* ms without an octet; 0: read_timeout */
-    bool         gzip;           /* the body is; set by http.c */
+    bool         gzip;           /* the body is compressed; set by this room
+                                    alone */
     bool         heavy;          /* sent again only where it did not reach
                                     the server, for its body is large: the
                                     caller asks something small first */

@@ -1,5 +1,5 @@
 /*
- * What the http*.c files share and nobody else sees.
+ * What the files of the session share; nobody else includes this.
  */
 
 #ifndef MSYNC_TRANSFER_PRIVATE_H
@@ -10,16 +10,16 @@
 #include <curl/curl.h>
 
 
-#define MSYNC_TRANSFER_TAKERS   4      /* servers of one session */
+#define MSYNC_TRANSFER_SERVERS  4      /* of one session */
 #define MSYNC_TRANSFER_SOCKETS  8      /* the last ones, which are enough */
 
-/* what a server says about compressed requests */
+/* whether a server takes compressed requests */
 
 typedef struct {
     char                   *url;        /* owned, of its origin; NULL: free */
     bool                    gzip;
     bool                    refused;    /* with 415, whatever it says */
-} msync_transfer_taker_t;
+} msync_transfer_server_t;
 
 
 struct msync_transfer_s {
@@ -42,9 +42,9 @@ struct msync_transfer_s {
     void                   *data;
     int64_t                 hook_due;   /* monotonic ms */
 
-    msync_transfer_taker_t      takers[MSYNC_TRANSFER_TAKERS];
+    msync_transfer_server_t  servers[MSYNC_TRANSFER_SERVERS];
 
-    char                   *known[MSYNC_TRANSFER_TAKERS];  /* owned: addresses
+    char                   *known[MSYNC_TRANSFER_SERVERS];  /* owned: addresses
                                            of origins that have answered */
     bool                    clocks_told;
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
@@ -52,16 +52,16 @@ struct msync_transfer_s {
     unsigned                next_socket;
     long                    base;
     long                    busy;       /* ms, the most that is waited */
-    msync_transfer_counters_t   counters;
+    msync_transfer_counters_t  counters;
 };
 
 
 /* one attempt at one URL */
 
 typedef struct {
-    msync_transfer_t           *http;       /* borrowed */
+    msync_transfer_t       *http;       /* borrowed */
     const char             *url;        /* borrowed */
-    msync_transfer_response_t  *res;        /* borrowed */
+    msync_transfer_response_t  *res;    /* borrowed */
     size_t                  size;       /* of the body's memory */
     long                    timeout;
     int64_t                 active;     /* monotonic ms of the last octet */
@@ -77,7 +77,8 @@ typedef struct {
     bool                    heavy;      /* and is not to be sent again then */
     bool                    torn;       /* which would have been done */
     bool                    silent;     /* the read timeout passed */
-    bool                    slow;  /* so did MSYNC_TRANSFER_WHOLE of them */
+    bool                    slow;       /* so did MSYNC_TRANSFER_WHOLE of
+                                           them */
     bool                    too_large;
     bool                    no_memory;
     bool                    hooked;     /* the hook ended it */
@@ -90,11 +91,11 @@ typedef struct {
 #define MSYNC_PROXY_DOMAIN    2        /* of a Windows domain */
 
 
-/* what was tried so far for one request */
+/* how often one request was sent so far */
 
 typedef struct {
-    unsigned                tries;
-    unsigned                busy;
+    unsigned                attempts;   /* those for a busy server apart */
+    unsigned                busy;       /* … which did nothing, see judge */
     long                    waited;     /* ms, for a busy server */
     int64_t                 started;    /* monotonic ms */
 } msync_transfer_retry_t;
