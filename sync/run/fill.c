@@ -341,7 +341,7 @@ msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
     qsort_r(fill->entries, fill->n, sizeof(fill_entry_t), fill_compare, fill);
     fill_drop_superseded(fill);
 
-    if (msync_store_rest(fill->rows.store, err) != MSYNC_OK
+    if (msync_store_yield(fill->rows.store, err) != MSYNC_OK
         || msync_rows_begin(&fill->rows, true, err) != MSYNC_OK)
     {
         fill_clear(fill);

@@ -201,7 +201,7 @@ static int
 integrate_begin_next(integration_t *in, msync_err_t *err)
 {
     return integrate_commit(in, err) == MSYNC_OK
-           && msync_store_rest(in->store, err) == MSYNC_OK
+           && msync_store_yield(in->store, err) == MSYNC_OK
            ? integrate_begin(in, err) : MSYNC_ERROR;
 }
 

@@ -137,7 +137,7 @@ run_tidy(const msync_run_t *run)
     for (i = 0; i < TIDY_MAX && more; i++) {
         if (msync_store_others_write(run->store, &others, &err) != MSYNC_OK
             || (!others
-                && (msync_store_rest(run->store, &err) != MSYNC_OK
+                && (msync_store_yield(run->store, &err) != MSYNC_OK
                     || msync_store_tidy(run->store,
                                         run->conf->changelog_keep, &more,
                                         &err) != MSYNC_OK)))

@@ -433,7 +433,7 @@ input_receive_request(msync_serve_t *serve, msync_received_t *frame)
 
     input_drop_late(serve);
 
-    if (serve->nrequests == REQUESTS_MAX) {
+    if (serve->nrequests == SERVE_REQUESTS_MAX) {
         (void) msync_document_refuse(503, "TOO_MANY_REQUESTS", "Too many "
                                      "settings are being checked.", &busy);
         input_reply(serve, frame->id, 503, busy);
@@ -566,7 +566,7 @@ msync_serve_do_requests(msync_serve_t *serve)
 
     input_answer_next(serve);
 
-    if (msync_clock_monotonic() - serve->watched >= WATCH_PAUSE) {
+    if (msync_clock_monotonic() - serve->watched >= SERVE_WATCH_PAUSE) {
         msync_serve_watch(serve);
     }
 }

@@ -144,7 +144,9 @@ msync_serve_send_status(msync_serve_t *serve)
 void
 msync_serve_report(msync_serve_t *serve, bool now)
 {
-    if (now || msync_clock_monotonic() - serve->reported >= REPORT_PAUSE) {
+    if (now
+        || msync_clock_monotonic() - serve->reported >= SERVE_REPORT_PAUSE)
+    {
         msync_serve_send_status(serve);
 
     } else {
@@ -264,8 +266,8 @@ msync_serve_watch(msync_serve_t *serve)
     }
 
     /* between two statements of the application a table may be half made:
-     * they are looked at when it has a rest; what cannot be made good, the
-     * next run says */
+     * they are looked at when it has not written since the last look; what
+     * cannot be made good, the next run says */
     if (version == serve->version && !serve->status.running) {
         (void) msync_store_renew(serve->store, &err);
     }

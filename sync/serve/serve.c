@@ -248,13 +248,13 @@ serve_open(msync_serve_t *serve)
 static int
 serve_next_wait(const msync_serve_t *serve)
 {
-    int64_t  now = msync_clock_monotonic(), wait = WATCH_PAUSE;
+    int64_t  now = msync_clock_monotonic(), wait = SERVE_WATCH_PAUSE;
 
     if (serve->store == NULL) {
         wait = serve->open_at - now;
 
     } else if (serve->dirty) {
-        wait = serve->reported + REPORT_PAUSE - now;
+        wait = serve->reported + SERVE_REPORT_PAUSE - now;
 
     } else if (serve->due != 0 && serve->due - now < wait) {
         wait = serve->due - now;
@@ -264,7 +264,8 @@ serve_next_wait(const msync_serve_t *serve)
         wait = 0;
     }
 
-    return wait < 0 ? 0 : wait > WATCH_PAUSE ? WATCH_PAUSE : (int) wait;
+    return wait < 0 ? 0
+           : wait > SERVE_WATCH_PAUSE ? SERVE_WATCH_PAUSE : (int) wait;
 }
 
 
@@ -394,7 +395,7 @@ msync_serve(int fd)
         /* before the lock is ours the other helper's status is the right
          * one: ours would say that this site is new */
         if (serve->dirty && serve->store != NULL
-            && msync_clock_monotonic() - serve->reported >= REPORT_PAUSE)
+            && msync_clock_monotonic() - serve->reported >= SERVE_REPORT_PAUSE)
         {
             msync_serve_send_status(serve);
         }

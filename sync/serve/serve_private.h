@@ -12,10 +12,10 @@
 #include "run/run.h"
 #include "serve/status.h"
 
-#define REPORT_PAUSE   100         /* ms between two status frames */
-#define WATCH_PAUSE    1000        /* ms between two looks for changes */
+#define SERVE_REPORT_PAUSE  100    /* ms between two status frames */
+#define SERVE_WATCH_PAUSE   1000   /* ms between two looks for changes */
 
-#define REQUESTS_MAX   8           /* as many as the module has slots */
+#define SERVE_REQUESTS_MAX  8      /* as many as the module has slots */
 
 typedef struct {
     uint64_t         id;
@@ -40,7 +40,7 @@ typedef struct {
                                       is not known yet */
     msync_status_t      status;
     msync_queue_t       queue;
-    msync_serve_request_t  requests[REQUESTS_MAX];
+    msync_serve_request_t  requests[SERVE_REQUESTS_MAX];
     size_t              nrequests;
     msync_status_frame_t  totals;  /* the counters of all runs */
     int64_t             disk_free; /* octets, of the latest status */
@@ -73,7 +73,7 @@ typedef struct {
 void msync_serve_refresh(msync_serve_t *serve);
 /* looks whether the application has written; then what waits has changed */
 void msync_serve_watch(msync_serve_t *serve);
-/* sends the status, "now" or when REPORT_PAUSE has passed */
+/* sends the status, "now" or when SERVE_REPORT_PAUSE has passed */
 void msync_serve_report(msync_serve_t *serve, bool now);
 void msync_serve_send_status(msync_serve_t *serve);
 void msync_serve_send_settings(msync_serve_t *serve);

@@ -249,7 +249,7 @@ absent_slice(absent_t *absent, msync_absent_row_t *rows, size_t n,
         }
 
         if (msync_store_commit(store, err) != MSYNC_OK
-            || msync_store_rest(store, err) != MSYNC_OK
+            || msync_store_yield(store, err) != MSYNC_OK
             || absent_begin(absent, rows, n, &version, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;

@@ -386,7 +386,7 @@ fill_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
                 || ((msync_store_held(store) >= HOLD
                      || msync_store_held(store) >= msync_store_hold(store))
                     && (msync_store_commit(store, err) != MSYNC_OK
-                        || msync_store_rest(store, err) != MSYNC_OK
+                        || msync_store_yield(store, err) != MSYNC_OK
                         || (hook != NULL && hook(data, err) != MSYNC_OK))))
             {
                 msync_store_rollback(store);
@@ -484,7 +484,7 @@ fill_move_orphans(msync_store_t *store, const msync_table_t *table,
     for (i = 0; i < orphans->n; i++) {
         if (i % MOVE == 0
             && ((i > 0 && (msync_store_commit(store, err) != MSYNC_OK
-                           || msync_store_rest(store, err) != MSYNC_OK))
+                           || msync_store_yield(store, err) != MSYNC_OK))
                 || msync_store_begin_integration(store, err) != MSYNC_OK))
         {
             return MSYNC_ERROR;

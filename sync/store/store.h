@@ -87,13 +87,15 @@ void msync_store_rollback(msync_store_t *store);
 /*
  * Ms since the open transaction began, or from the begin of the last one to
  * its commit: for as long the application may have waited.  Before the next
- * one of several, "rest" waits until the application has had its turn since
- * the last, longer where it has written a moment ago.
+ * one of several, msync_store_yield sleeps until the application has had its
+ * turn since the last, a second at most, longer where it has written a moment
+ * ago.
  */
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
-int msync_store_rest(msync_store_t *store, msync_err_t *err);
-/* … how many of them one of many rows may take, as "rest" has found */
+int msync_store_yield(msync_store_t *store, msync_err_t *err);
+/* … how many of them one of many rows may take, as msync_store_yield has
+ * found */
 int64_t msync_store_hold(const msync_store_t *store);
 /* … whether others write; whether they do, and the open one has to be
  * committed now to take no longer than that */

@@ -13,7 +13,7 @@
 #include "store/store_private.h"
 
 #define OTHERS    10000    /* ms for which whoever has written may go on */
-#define REST_MAX  1000     /* ms */
+#define YIELD_MAX 1000     /* ms without a transaction, for others */
 #define HOLD      250      /* ms of a transaction of many */
 #define SHORT     4        /* … while others write: who waits for SQLite's lock
                               looks again after 1, 3, 8, and 18 */
@@ -307,7 +307,7 @@ msync_store_begin_next(msync_store_t *store, msync_err_t *err)
 
     msync_store_checkpoint(store);
 
-    if (msync_store_rest(store, err) != MSYNC_OK
+    if (msync_store_yield(store, err) != MSYNC_OK
         || transaction_begin(store, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
@@ -405,7 +405,7 @@ msync_store_is_overdue(const msync_store_t *store)
  */
 
 int
-msync_store_rest(msync_store_t *store, msync_err_t *err)
+msync_store_yield(msync_store_t *store, msync_err_t *err)
 {
     bool             others;
     int64_t          pause;
@@ -418,8 +418,8 @@ msync_store_rest(msync_store_t *store, msync_err_t *err)
     pause = !others ? store->held / 5
             : store->held <= 2 * SHORT ? TURN : store->held * 3;
 
-    if (pause > REST_MAX) {
-        pause = REST_MAX;
+    if (pause > YIELD_MAX) {
+        pause = YIELD_MAX;
     }
 
     pause -= msync_clock_monotonic() - (store->began + store->held);

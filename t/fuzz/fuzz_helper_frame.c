@@ -74,7 +74,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     /* they wait for the database, but not any number of them */
-    if (serve.nrequests > REQUESTS_MAX) {
+    if (serve.nrequests > SERVE_REQUESTS_MAX) {
         abort();
     }
 

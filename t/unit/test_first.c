@@ -139,11 +139,11 @@ many_rows_are_several_transactions_while_others_write(void **state)
     site_t      *site = *state;
     msync_err_t  err;
 
-    assert_ok(msync_store_rest(site->store, &err));
+    assert_ok(msync_store_yield(site->store, &err));
     assert_string_equal(fill_many_and_lose_the_last(site), "0");
 
     site_sql(site, "CREATE TABLE note (text)");
-    assert_ok(msync_store_rest(site->store, &err));
+    assert_ok(msync_store_yield(site->store, &err));
 
     before = atoi(fill_many_and_lose_the_last(site));
     assert_in_range(before, 1, MANY - 1);
@@ -190,12 +190,12 @@ while_another_program_writes_transactions_are_short(void **state)
     site_t      *site = *state;
     msync_err_t  err;
 
-    assert_ok(msync_store_rest(site->store, &err));
+    assert_ok(msync_store_yield(site->store, &err));
     alone = msync_store_hold(site->store);
 
     site_sql(site, "CREATE TABLE note (text)");
 
-    assert_ok(msync_store_rest(site->store, &err));
+    assert_ok(msync_store_yield(site->store, &err));
     assert_true(msync_store_hold(site->store) * 4 <= alone);
 }
 
