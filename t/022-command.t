@@ -7,7 +7,7 @@ use POSIX ();
 
 use Msync::Helper;
 use Msync::Test qw(
-    decode_json site_path sqlite stage_dir start_central wait_until
+    decode_json site_path slurp sqlite stage_dir start_central wait_until
     write_private
 );
 use Test::More;
@@ -59,14 +59,6 @@ sub run {
     waitpid spawn(@said, @arguments), 0;
 
     return ($? >> 8, map { slurp($_) } @said);
-}
-
-sub slurp {
-    my ($path) = @_;
-
-    open my $fh, '<', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$fh> // '';
 }
 
 sub write_file {

@@ -5,22 +5,13 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
-use File::Copy qw(copy);
-use Msync::Helper;
-use Msync::Test qw(decode_json site_path sqlite stage_dir start_central
-    write_private);
+use Msync::Site;
+use Msync::Test qw(site_path sqlite);
 use Test::More;
 
-use constant PASSWORD => 'correct horse battery';
-
-write_private('password', PASSWORD . "\n");
-
-my $central = start_central(password => PASSWORD, records => 600,
-                            'central-version' => 3);
-my $database = site_path('clinic.sqlite');
+my $site = Msync::Site->new(records => 600, 'central-version' => 3);
+my $central = $site->central;
 my $before = site_path('before.sqlite');
-my $seen = 0;
 
 what_knows_no_v7_is_not_asked();
 whatever_is_answered_the_site_works_as_before();
@@ -33,52 +24,11 @@ what_the_configuration_demands_is_done_or_said();
 done_testing();
 
 
-sub msync {
-    my (@arguments) = @_;
-
-    my ($out, $err) = map { stage_dir() . "/said-$_" } qw(out err);
-
-    system(join(' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC}, '--database',
-                $database, @arguments) . " >$out 2>$err");
-
-    return $? >> 8;
-}
-
-# One run with the address that was typed, or with the saved one.
+# One run with the address that was typed, or with another one.
 sub run {
     my ($url) = @_;
 
-    return msync('--url', $url // $central->url, '--username', 'Clinic 7',
-                 '--password-file', site_path('password'), 'sync');
-}
-
-sub failure {
-    return sqlite($database, 'SELECT error_code || \' \' || error_message FROM '
-                  . 'sync_log ORDER BY id DESC LIMIT 1');
-}
-
-sub kept {
-    my ($key, $column) = @_;
-
-    $column //= 'value_int';
-    return sqlite($database, "SELECT $column FROM key_value_store WHERE id = "
-                  . "'$key'");
-}
-
-sub asked {
-    my @requests = @{ $central->state->{requests} };
-    my @new = @requests[$seen .. $#requests];
-
-    $seen = @requests;
-    return join ' ', map { $_->{path} =~ m{([^/]+)$} } @new;
-}
-
-sub copy_database {
-    my ($from, $to) = @_;
-
-    sqlite($from, 'PRAGMA wal_checkpoint(TRUNCATE)');
-    unlink map { "$to$_" } '', '-wal', '-shm';
-    copy($from, $to) or die "copy: $!\n";
+    return ($site->run_at($url // $site->url))[0];
 }
 
 
@@ -86,9 +36,8 @@ sub what_knows_no_v7_is_not_asked {
     $central->config(sync_version => undef);
     is(run(), 0, 'a first sync by v5 and v6');
     is(run(), 0, 'and another one');
-    unlike(asked(), qr/v7/, 'nobody is asked for v7');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
-       'it speaks v5 and v6');
+    unlike($site->paths, qr/v7/, 'nobody is asked for v7');
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'it speaks v5 and v6');
 }
 
 
@@ -98,24 +47,24 @@ sub whatever_is_answered_the_site_works_as_before {
     for my $answer ('stores_not_migrated', 'site_save_error', 404, 500) {
         $central->config(upgrade => $answer);
         is(run(), 0, "$answer: the run goes well");
-        is(scalar(() = asked() =~ /v7_url_and_upgrade/g), 1,
+        is(scalar(() = $site->asked =~ /v7_url_and_upgrade/g), 1,
            "$answer: and has asked once");
-        is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+        is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
            "$answer: it speaks v5 and v6");
     }
 
     $central->config(upgrade => 200, v7_url => 'ftp://nowhere');
     is(run(), 0, 'an address that is none: the run goes well');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'and nothing is changed');
     $central->config(v7_url => undef, sync_version => '');
-    asked();
+    $site->asked;
 }
 
 
 # from the answer on mSupply central has the site as one of v7
 sub an_answer_that_was_lost_is_asked_for_again {
-    copy_database($database, $before);
+    $site->copy_to($before);
     sqlite($before, "DELETE FROM key_value_store WHERE id = 'MSYNC_UPGRADE'");
     $central->fault(kind => 'drop_after', api => 'v5',
                     path => 'v7_url_and_upgrade', times => 9);
@@ -123,37 +72,37 @@ sub an_answer_that_was_lost_is_asked_for_again {
     $central->clear_faults;
     is($central->state->{v7}{site}, 'V5V6',
        'Open mSupply central knows nothing');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'it speaks v5 and v6');
-    asked();
+    $site->asked;
 }
 
 
 sub the_upgrade_takes_what_waits_along {
-    my $line = sqlite($database, 'SELECT ID FROM item_line LIMIT 1');
-    my $rows = sqlite($database, 'SELECT count(*) FROM transact');
+    my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
+    my $rows = $site->query('SELECT count(*) FROM transact');
 
-    sqlite($database, "UPDATE item_line SET batch = 'BEFORE'");
+    $site->query("UPDATE item_line SET batch = 'BEFORE'");
     $central->change(channel => 'v7', tableName => 'Unit', recordId => 'u7',
                      action => 'upsert', recordData => { id => 'u7',
                      name => 'seven', description => undef, index => 7,
                      is_active => \1 });
 
     is(run(), 0, 'the run goes on by v7');
-    is(asked(), 'site v7_url_and_upgrade get_token site_status push '
+    is($site->asked, 'site v7_url_and_upgrade get_token site_status push '
        . 'site_status pull', 'asks again, and pulls once');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'it speaks v7');
-    is(kept('SETTINGS_SYNC_URL', 'value_string'), $central->v7_url,
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
+    is($site->kept('SETTINGS_SYNC_URL'), $central->v7_url,
        'at the address that mSupply central has told');
 
     is($central->rows('StockLine')->{$line}{batch}, 'BEFORE',
        'what waited went by v7');
-    is(sqlite($database, "SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
+    is($site->query("SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
        'what came meanwhile is here');
-    is(sqlite($database, 'SELECT count(*) FROM transact'), $rows,
+    is($site->query('SELECT count(*) FROM transact'), $rows,
        'and nothing has changed that did not');
-    cmp_ok(sqlite($database, 'SELECT pull_progress_total FROM sync_log ORDER '
-                  . 'BY id DESC LIMIT 1'), '<',
+    cmp_ok($site->query('SELECT pull_progress_total FROM sync_log ORDER '
+                        . 'BY id DESC LIMIT 1'), '<',
            $central->state->{latest}{v6} / 4, 'not everything came anew');
     is_deeply($central->state->{violations}, [], 'by the protocol');
     is_deeply($central->state->{v7}{lost}, [], 'and nothing is lost there');
@@ -162,30 +111,31 @@ sub the_upgrade_takes_what_waits_along {
 
 sub the_address_of_before_leads_to_v7 {
     is(run(), 0, 'a run with the address that was typed before');
-    is(asked(), 'site_status push pull', 'speaks v7 where that is');
+    is($site->asked, 'site_status push pull', 'speaks v7 where that is');
     is(run($central->v7_url), 0, 'and one with the new address');
-    is(asked(), 'site_status push pull', 'does the same');
+    is($site->asked, 'site_status push pull', 'does the same');
 }
 
 
 sub a_database_of_before_is_recognised {
-    copy_database($before, $database);
+    $site->copy_from($before);
 
     is(run(), 1, 'a database that was put back from before the upgrade');
-    like(failure(), qr/^SITE_ALREADY_UPGRADED .*knows nothing/, 'is told so');
-    is(asked(), 'site', 'and changes nothing');
+    like($site->failure, qr/^SITE_ALREADY_UPGRADED .*knows nothing/,
+         'is told so');
+    is($site->asked, 'site', 'and changes nothing');
 
-    is(msync('--yes', 'reinitialise'), 0, 'reinitialise');
+    is(($site->run('--yes', 'reinitialise'))[0], 0, 'reinitialise');
     is(run(), 1, 'a run');
-    like(failure(), qr/^TOKEN_ALREADY_ALLOCATED /, 'lacks the token');
+    like($site->failure, qr/^TOKEN_ALREADY_ALLOCATED /, 'lacks the token');
 
     $central->config(v7_token => undef);
     is(run(), 0, 'when an administrator has cleared it all comes anew');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'by v7');
-    is(sqlite($database, "SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'by v7');
+    is($site->query("SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
        'with what had come since');
-    is(sqlite($database, 'SELECT group_concat(DISTINCT batch) FROM item_line '
-              . "WHERE batch = 'BEFORE'"), 'BEFORE',
+    is($site->query('SELECT group_concat(DISTINCT batch) FROM item_line '
+                    . "WHERE batch = 'BEFORE'"), 'BEFORE',
        'also what this site had made since');
 }
 
@@ -194,11 +144,7 @@ sub a_database_of_before_is_recognised {
 sub run_with {
     my ($protocol, $url) = @_;
 
-    my $helper = Msync::Helper->start(
-        site => 'clinic', database => $database, url => $url,
-        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
-        interval => 0, protocol => $protocol,
-    );
+    my $helper = $site->helper(url => $url, protocol => $protocol);
     my $failed = $helper->run;
 
     $helper->stop;
@@ -209,44 +155,44 @@ sub run_with {
 # "protocol v7" of a site of v5 and v6, "protocol v6" of one of v7, and "auto"
 # after both.
 sub what_the_configuration_demands_is_done_or_said {
-    $central->reset;
+    $site->reset;
     $central->config(sync_version => '', upgrade => 404);
-    $seen = 0;
-    $database = site_path('demanded.sqlite');
 
     is(run_with(v6 => $central->url), 0, 'a first sync with "protocol v6"');
-    unlike(asked(), qr/v7/, 'asks nobody for v7');
+    unlike($site->paths, qr/v7/, 'asks nobody for v7');
     is(run_with(v7 => $central->url), 1,
        '"protocol v7" with the address of mSupply central');
-    like(failure(), qr/^HTTP_ERROR .*no synchronisation .*Check the address/,
+    like($site->failure,
+         qr/^HTTP_ERROR .*no synchronisation .*Check the address/,
          'is told that it is not the one');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6',
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'and changes nothing');
     is(run_with(auto => $central->url), 0, 'with "auto" it goes on');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V5_V6', 'as before');
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'as before');
 
-    my $line = sqlite($database, 'SELECT ID FROM item_line LIMIT 1');
+    my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
 
-    sqlite($database, "UPDATE item_line SET batch = 'DEMANDED' WHERE ID = "
-           . "'$line'");
+    $site->query("UPDATE item_line SET batch = 'DEMANDED' WHERE ID = "
+                 . "'$line'");
     $central->config(upgrade => 200);
-    asked();
+    $site->asked;
     is(run_with(v7 => $central->v7_url), 0,
        '"protocol v7" with the address of Open mSupply central');
-    is(asked(), 'get_token site_status push site_status pull',
+    is($site->asked, 'get_token site_status push site_status pull',
        'upgrades the site');
     is($central->rows('StockLine')->{$line}{batch}, 'DEMANDED',
        'with what waits');
-    is(kept('SETTINGS_SYNC_VERSION', 'value_string'), 'V7', 'it speaks v7');
+    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
 
     for my $url ($central->v7_url, $central->url) {
         is(run_with(v6 => $url), 1, '"protocol v6" of a site of v7');
-        like(failure(), qr/^SITE_ALREADY_UPGRADED .*"protocol v6" is to be /,
+        like($site->failure,
+             qr/^SITE_ALREADY_UPGRADED .*"protocol v6" is to be /,
              'is told what to do');
-        is(asked(), '', 'and nobody is asked anything');
+        is($site->asked, '', 'and nobody is asked anything');
     }
 
     is(run_with(auto => $central->v7_url), 0, 'with "auto" it goes on');
-    is(asked(), 'site_status push pull', 'by v7');
+    is($site->asked, 'site_status push pull', 'by v7');
     is_deeply($central->state->{violations}, [], 'all by the protocol');
 }

@@ -262,7 +262,7 @@ sub large_records_go_in_several_batches {
     $site->asked;
     sync_well('a run with 11 MB');
 
-    is(scalar(grep { /push/ } $site->asked), 2, 'goes in two batches');
+    is(scalar(() = $site->asked =~ /push/g), 2, 'goes in two batches');
     my $rows = $central->rows('Asset');
     is(length $rows->{$_}{notes}, 5_400_000, "all of $_ is there") for @two;
 

@@ -8,8 +8,8 @@ use Msync::Described qw(command_findings description findings);
 use Msync::Guess qw(guess_body guess_query);
 use Msync::Nginx;
 use Msync::Test qw(
-    http project_root site_config site_path sqlite stage_dir start_central
-    start_nginx wait_until write_private
+    http project_root site_config site_path slurp sqlite stage_dir
+    start_central start_nginx wait_until write_private
 );
 use Test::More;
 
@@ -50,15 +50,6 @@ sub settings {
         password_file => write_private('password', "secret\n"),
         interval      => 0,
     );
-}
-
-
-sub slurp {
-    my ($path) = @_;
-
-    open my $fh, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$fh>;
 }
 
 

@@ -7,8 +7,8 @@ use warnings;
 
 use Msync::Nginx;
 use Msync::Test qw(
-    decode_json free_port http project_root site_config site_path sqlite
-    stage_dir start_central start_nginx wait_until write_private
+    decode_json free_port http project_root site_config site_path slurp
+    sqlite stage_dir start_central start_nginx wait_until write_private
 );
 use POSIX ();
 use Test::More;
@@ -71,15 +71,6 @@ sub write_file {
 
     return $path;
 }
-
-sub slurp {
-    my ($path) = @_;
-
-    open my $fh, '<', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$fh>;
-}
-
 
 sub run {
     my (@command) = @_;

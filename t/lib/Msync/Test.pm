@@ -54,7 +54,7 @@ push @Test::Nginx::Socket::Watchers, sub {
 
 our @EXPORT_OK = qw(
     curl decode_json encode_json free_port http is_running memory_has
-    processes_of project_root set_defaults site_config site_path sqlite
+    processes_of project_root set_defaults site_config site_path slurp sqlite
     stage_dir start_central start_nginx wait_reported wait_until worker_count
     worker_user write_private
 );
@@ -312,6 +312,16 @@ sub processes_of {
     }
 
     return @pids;
+}
+
+
+# The octets of a file.
+sub slurp {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or die "$path: $!\n";
+    local $/ = undef;
+    return scalar <$fh> // '';
 }
 
 
