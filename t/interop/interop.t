@@ -8,8 +8,8 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
 use Msync::Interop qw(
-    PASSWORD central command database emulator integrated log_lines query
-    remote run start store url
+    PASSWORD central command database emulator insert_rows_of integrated
+    log_lines query remote run start store url
 );
 use Msync::Test qw(decode_json wait_until);
 use POSIX ();
@@ -163,36 +163,11 @@ sub edits_arrive_at_central {
 
 # of those that both can have without what only another site makes
 sub a_row_of_every_table_arrives_at_central {
-    my ($store, $now) = (store(), '2026-05-01T08:00:00');
-    my %row = (
-        asset_log => { asset_id => 'made-1', user_id => 'nobody',
-            status => 'FUNCTIONING', log_datetime => $now,
-            created_datetime => $now },
-        contact_form => { reply_email => 'a@example.org', body => 'words',
-            created_datetime => $now, user_id => 'nobody', username => 'n',
-            store_id => $store, contact_type => 'FEEDBACK' },
-        plugin_data => { store_id => $store, plugin_code => 'p',
-            data_identifier => 'd', data => '{}' },
-        system_log => { type => 'ServerStatus', sync_site_id => 7,
-            datetime => $now, is_error => 0 },
-        sync_file_reference => { table_name => 'asset',
-            record_id => 'made-1', file_name => 'f.txt',
-            total_bytes => 3, uploaded_bytes => 0, downloaded_bytes => 0,
-            retries => 0, direction => 'Upload', status => 'New',
-            created_datetime => $now },
-    );
-
-    for my $table (sort keys %row) {
-        my %values = (id => "row-$table", %{ $row{$table} });
-        my @names = sort keys %values;
-
-        query("INSERT INTO $table (" . join(', ', @names) . ') VALUES ('
-              . join(', ', map { "'$values{$_}'" } @names) . ')');
-    }
+    my @tables = insert_rows_of('made-1');
 
     is(run(), 0, 'rows of each table');
 
-    for my $table (sort keys %row) {
+    for my $table (@tables) {
         is(central->query("SELECT count(*) FROM $table WHERE id = "
                            . "'row-$table'"), 1, "$table arrives there");
     }

@@ -6,7 +6,8 @@
 use strict;
 use warnings;
 
-use Msync::Interop qw(central forward pushed query remote run start store);
+use Msync::Interop qw(central forward insert insert_rows_of pushed query
+    remote run start store);
 use Msync::Test qw(decode_json project_root);
 use Test::More;
 
@@ -46,35 +47,12 @@ sub pushed_tables {
 
 # Of tables of which this site has none yet.
 sub the_first_rows {
-    my ($store, $now) = (store(), '2026-05-01T08:00:00');
-    my %row = (
-        asset => { store_id => $store, asset_number => 1, notes => 'n',
-            created_datetime => $now, modified_datetime => $now },
-        asset_log => { asset_id => 'row-asset', user_id => 'nobody',
-            status => 'FUNCTIONING', log_datetime => $now,
-            created_datetime => $now },
-        contact_form => { reply_email => 'a@example.org', body => 'words',
-            created_datetime => $now, user_id => 'nobody', username => 'n',
-            store_id => $store, contact_type => 'FEEDBACK' },
-        plugin_data => { store_id => $store, plugin_code => 'p',
-            data_identifier => 'd', data => '{}' },
-        system_log => { type => 'ServerStatus', sync_site_id => 7,
-            datetime => $now, is_error => 0 },
-        sync_file_reference => { table_name => 'asset', retries => 0,
-            record_id => 'row-asset', file_name => 'f.txt',
-            total_bytes => 3, uploaded_bytes => 0, downloaded_bytes => 0,
-            direction => 'Upload', status => 'New',
-            created_datetime => $now },
-    );
+    my $now = '2026-05-01T08:00:00';
 
-    for my $table (sort keys %row) {
-        my %value = (id => "row-$table", %{ $row{$table} });
-        my @columns = sort keys %value;
-
-        query("INSERT INTO $table (" . join(', ', @columns) . ') VALUES ('
-              . join(', ', map { "'$value{$_}'" } @columns) . ')');
-    }
-
+    insert(asset => { id => 'row-asset', store_id => store(),
+        asset_number => 1, notes => 'n', created_datetime => $now,
+        modified_datetime => $now });
+    insert_rows_of('row-asset');
     return;
 }
 

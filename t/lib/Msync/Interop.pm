@@ -18,9 +18,9 @@ use POSIX ();
 use Test::More;
 
 our @EXPORT_OK = qw(
-    PASSWORD central command database emulator forward integrated log_lines
-    pushed query recorded_url remote run said_to_central start start_three
-    store url
+    PASSWORD central command database emulator forward insert insert_rows_of
+    integrated log_lines pushed query recorded_url remote run said_to_central
+    start start_three store url
 );
 
 use constant PASSWORD => 'secret';
@@ -243,6 +243,46 @@ sub forward {
         recordData => as_kept(@{$_}{qw(tableName recordData)}),
     ) for grep { $_->{recordData} } @records;
     return;
+}
+
+# A row of this site.
+sub insert {
+    my ($table, $row) = @_;
+
+    my @names = sort keys %$row;
+
+    query("INSERT INTO $table (" . join(', ', @names) . ') VALUES ('
+          . join(', ', map { "'$row->{$_}'" } @names) . ')');
+    return;
+}
+
+# A row, "row-TABLE", of each table that both sites can have without what only
+# another one makes, about this asset; returns the tables.
+sub insert_rows_of {
+    my ($asset) = @_;
+
+    my ($store, $now) = (store(), '2026-05-01T08:00:00');
+    my %row = (
+        asset_log => { asset_id => $asset, user_id => 'nobody',
+            status => 'FUNCTIONING', log_datetime => $now,
+            created_datetime => $now },
+        contact_form => { reply_email => 'a@example.org', body => 'words',
+            created_datetime => $now, user_id => 'nobody', username => 'n',
+            store_id => $store, contact_type => 'FEEDBACK' },
+        plugin_data => { store_id => $store, plugin_code => 'p',
+            data_identifier => 'd', data => '{}' },
+        system_log => { type => 'ServerStatus', sync_site_id => 7,
+            datetime => $now, is_error => 0 },
+        sync_file_reference => { table_name => 'asset',
+            record_id => $asset, file_name => 'f.txt',
+            total_bytes => 3, uploaded_bytes => 0, downloaded_bytes => 0,
+            retries => 0, direction => 'Upload', status => 'New',
+            created_datetime => $now },
+    );
+
+    insert($_, { id => "row-$_", %{ $row{$_} } }) for sort keys %row;
+
+    return sort keys %row;
 }
 
 # Records of this site that a genuine server did not make rows of.

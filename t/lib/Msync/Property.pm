@@ -646,7 +646,7 @@ sub _is_wrong { push @{ $_[0]{wrong} }, $_[1] }
 # ---- the end of a block -----------------------------------------------------
 
 # Lets the faults stop and syncs until nothing moves; returns what is wrong.
-sub settle {
+sub sync_until_quiet {
     my ($self) = @_;
 
     my $still = 0;
