@@ -18,7 +18,7 @@ use constant {
 };
 
 # mounts of its own, which go with the process
-BEGIN {
+{
     plan skip_all => 'only root can mount' if $> != 0;
 
     if (!$ENV{TEST_MSYNC_MOUNTS}) {
