@@ -149,10 +149,10 @@ static int
 absent_table(absent_t *absent, msync_hook_pt hook, void *data,
     msync_err_t *err)
 {
-    int           rc;
-    char         *after = msync_strdup("");
-    size_t        i, n;
-    msync_absent_row_t  rows[SLICE];
+    int                  rc;
+    char                *after = msync_strdup("");
+    size_t               i, n;
+    msync_absent_row_t   rows[SLICE];
 
     do {
         rc = absent_read(absent, after, rows, &n, err);
@@ -183,8 +183,8 @@ absent_table(absent_t *absent, msync_hook_pt hook, void *data,
 
 
 static int
-absent_read(absent_t *absent, const char *after, msync_absent_row_t rows[SLICE],
-    size_t *n, msync_err_t *err)
+absent_read(absent_t *absent, const char *after,
+    msync_absent_row_t rows[SLICE], size_t *n, msync_err_t *err)
 {
     int            code = SQLITE_DONE, rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
@@ -399,7 +399,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 {
     int                   rc;
     unsigned              side;
-    msync_absent_row_t          row = { .id = (char *) id };
+    msync_absent_row_t    row = { .id = (char *) id };
     msync_record_t        record = { 0 };
     msync_err_t           fault;
     const msync_table_t  *table = absent->table;
@@ -442,8 +442,8 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 /* what central only marks when it deletes it is marked */
 
 static int
-absent_note(absent_t *absent, const msync_absent_row_t *row, const char *reason,
-    msync_err_t *err)
+absent_note(absent_t *absent, const msync_absent_row_t *row,
+    const char *reason, msync_err_t *err)
 {
     const msync_table_t  *table = absent->table;
 
