@@ -33,6 +33,11 @@ static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *answer);
 
 
+/*
+ * Reads the body, NGX_HTTP_MSYNC_BODY_MAX octets at most, then calls "handler",
+ * which finds it in its waiter.  Returns what a content handler returns.
+ */
+
 ngx_int_t
 ngx_http_msync_read_body(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_http_msync_method_pt handler, ngx_uint_t data)
@@ -486,7 +491,8 @@ ngx_http_msync_answer_timeout(ngx_event_t *ev)
 }
 
 
-/* some slots have answers: passes those of this process on */
+/* some slots of the zone have answers: those of requests that wait in this
+ * process go to their clients */
 
 void
 ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)

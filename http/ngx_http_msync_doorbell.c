@@ -297,6 +297,8 @@ ngx_http_msync_enqueue(ngx_http_request_t *r, ngx_queue_t *link,
 }
 
 
+/* takes it out of that queue; nothing where it is in none */
+
 void
 ngx_http_msync_dequeue(ngx_http_request_t *r, ngx_queue_t *link)
 {
@@ -314,6 +316,8 @@ ngx_http_msync_dequeue(ngx_http_request_t *r, ngx_queue_t *link)
 }
 
 
+/* a request begins to wait in a queue of its site */
+
 void
 ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue)
 {
@@ -321,7 +325,7 @@ ngx_http_msync_wait(ngx_http_msync_waiter_t *waiter, ngx_queue_t *queue)
 }
 
 
-/* the handler of a cleanup as well */
+/* ends the wait: timer, queue and slot; the handler of a cleanup as well */
 
 void
 ngx_http_msync_unwait(void *data)

@@ -93,7 +93,7 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
     if (ngx_exiting) {
 
-        /* nothing may be said behind the end of it */
+        /* the stream ends at once: no message may follow its last buffer */
 
         ngx_http_msync_dequeue(r, &s->queue);
 

@@ -394,7 +394,7 @@ ngx_http_msync_metric_error(u_char *p, char *name, ngx_http_msync_sample_t *s,
 }
 
 
-/* a moment that has not come is not told */
+/* a moment: no sample where it has not come yet */
 
 static u_char *
 ngx_http_msync_metric_time(u_char *p, char *name,
@@ -416,7 +416,7 @@ static u_char *
 ngx_http_msync_metric_disk(u_char *p, char *name, ngx_http_msync_sample_t *s,
     ngx_uint_t offset)
 {
-    /* not told yet is not full */
+    /* no sample before a helper has told it: 0 octets would mean a full disk */
 
     if (s->fields.disk_size == 0) {
         return p;

@@ -103,6 +103,9 @@ ngx_http_msync_queue_patient(ngx_http_msync_shctx_t *sh, ngx_str_t *patient)
 }
 
 
+/* a helper says that commands are done, the highest number of each kind; a
+ * number that was never given is not believed */
+
 void
 ngx_http_msync_queue_done(ngx_http_msync_site_t *site, uint64_t *done)
 {
@@ -384,6 +387,9 @@ ngx_http_msync_slot_requeue(ngx_http_msync_site_t *site, uint64_t id)
 }
 
 
+/* the answer of a helper, copied into the zone; one that comes too late, or for
+ * the second time, is dropped */
+
 void
 ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
     ngx_uint_t status, u_char *data, size_t len)
@@ -462,6 +468,8 @@ done:
     return rc;
 }
 
+
+/* nobody waits for it any more: frees the slot and zeroes what it has */
 
 void
 ngx_http_msync_slot_close(ngx_http_msync_site_t *site, uint64_t id)

@@ -66,6 +66,8 @@ ngx_http_msync_send_too_large(ngx_http_request_t *r)
 }
 
 
+/* 503, which a client may ask again: Retry-After says when */
+
 ngx_int_t
 ngx_http_msync_send_unavailable(ngx_http_request_t *r, char *variant,
     char *text)

@@ -263,7 +263,7 @@ ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
 }
 
 
-/* is all the same behind the generation? */
+/* whether the document is the one of before, but for its generation */
 
 static ngx_uint_t
 ngx_http_msync_report_same(ngx_http_msync_site_t *site, u_char *rest,
@@ -274,7 +274,7 @@ ngx_http_msync_report_same(ngx_http_msync_site_t *site, u_char *rest,
 
     old = &site->sh->status;
 
-    /* a generation that has jumped has to be told */
+    /* a generation that has jumped makes it another one */
 
     if (old->len == 0 || old->generation != site->sh->generation) {
         return 0;

@@ -199,7 +199,7 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
                                 "proxy_set_header Host $http_host;");
     }
 
-    /* what was done is told, whatever the client has of an earlier answer */
+    /* POST and PUT are never answered with 304 or 412, for they were done */
 
     if (!(r->method & NGX_HTTP_MSYNC_READ)) {
         r->disable_not_modified = 1;
@@ -386,7 +386,8 @@ ngx_http_msync_command(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return ngx_http_msync_send_too_large(r);
     }
 
-    /* how long this one is its end will tell; with HTTP/2 and 3, too */
+    /* a body without a length, also of HTTP/2 and 3: its length is known at
+     * its end */
 
     if (r->headers_in.chunked) {
         return ngx_http_msync_read_body(r, site, ngx_http_msync_want, command);

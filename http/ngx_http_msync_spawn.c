@@ -41,6 +41,9 @@ static char  *ngx_http_msync_environment[] = {
 };
 
 
+/* starts a helper: *fd is this end of its channel, owned by the caller, whose
+ * SIGCHLD is told of its end.  NGX_ERROR, which is logged */
+
 ngx_int_t
 ngx_http_msync_spawn(ngx_http_msync_site_t *site, ngx_socket_t *fd,
     ngx_pid_t *pid)

@@ -280,7 +280,8 @@ ngx_http_msync_poll_answer(ngx_http_msync_waiter_t *waiter)
 }
 
 
-/* answers those who wait for something else than there is, or all */
+/* answers the long polls that wait for another generation than there is, or
+ * all of them */
 
 void
 ngx_http_msync_polls_wake(ngx_http_msync_site_t *site, ngx_uint_t all)
@@ -302,7 +303,8 @@ ngx_http_msync_polls_wake(ngx_http_msync_site_t *site, ngx_uint_t all)
             continue;
         }
 
-        /* whoever is ended by this one's end leaves the queue as well */
+        /* this answer may end others, which leave the queue as well: the walk
+         * begins anew */
 
         ngx_http_msync_poll_answer(waiter);
 

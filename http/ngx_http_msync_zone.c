@@ -415,6 +415,8 @@ ngx_http_msync_zone_quit(ngx_http_msync_site_t *site)
 }
 
 
+/* whether this worker 0 owns the zone: no later one has begun */
+
 ngx_uint_t
 ngx_http_msync_zone_owned(ngx_http_msync_site_t *site)
 {
@@ -429,6 +431,8 @@ ngx_http_msync_zone_owned(ngx_http_msync_site_t *site)
     return owned;
 }
 
+
+/* its helper has said HELLO */
 
 void
 ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
@@ -449,6 +453,8 @@ ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
 }
 
 
+/* … has ended, however */
+
 void
 ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 {
@@ -467,7 +473,7 @@ ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 }
 
 
-/* no helper has run for so long that nothing can be promised */
+/* whether no helper has run for so long that nothing can be promised */
 
 ngx_uint_t
 ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site)
@@ -487,8 +493,9 @@ ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site)
 
 
 /*
- * Until a helper has looked into the database, which may have settings that
- * were saved on the page, nobody knows, and what is asked for waits.
+ * Whether a trigger is taken: there are settings.  Until a helper has looked
+ * into the database, which may have such as were saved on the page, nobody
+ * knows, and what is asked for waits.
  */
 
 ngx_uint_t
@@ -510,7 +517,7 @@ ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
 /*
  * Replaces a text; called with the mutex held.  What is of whole pages, or
  * does not fit beside the old text, is written over it, and where that is too
- * short the old text stays.
+ * short the old text stays, NGX_ERROR.
  */
 
 ngx_int_t

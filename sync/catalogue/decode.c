@@ -141,7 +141,7 @@ msync_decode_nothing(msync_row_t *row, size_t i, bool came, msync_err_t *err)
         return decode_refuse_empty(field, err);
     }
 
-    /* a row that is there already has one */
+    /* where the row is here already it has a value, which stays */
     row->lacking = row->lacking ? row->lacking : field;
 
     return MSYNC_OK;

@@ -81,7 +81,8 @@ failed:
 
 
 /*
- * What a field says, by its value; "name" is the column that a fault names.
+ * Puts the value of a field; where it has none, null or what says the same to
+ * central.  "name" is the column that a fault names.
  */
 
 int

@@ -212,7 +212,8 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
 }
 
 
-/* whether the columns say what came; of members of an object they do */
+/* whether the columns, read as a row that goes out is, say what came; a member
+ * of an object always does, but for null */
 
 static bool
 decode_v7_is_exact(msync_row_t *row, const msync_v7_field_t *field,

@@ -491,7 +491,7 @@ place_get_word(const msync_v7_place_t *place, msync_value_t *value)
         }
     }
 
-    /* what it is called here may say more than any word there */
+    /* a word here that v7 does not have: "other" in v7.json stands for it */
     if (place->text != NULL && value->kind != MSYNC_VALUE_NULL) {
         value->kind = MSYNC_VALUE_TEXT;
         value->text = place->text;

@@ -15,7 +15,7 @@
 
 static int v5_check(msync_transfer_response_t *res, msync_err_t *err);
 static msync_transfer_verdict_e v5_judge(const msync_transfer_response_t *res,
-    int trouble);
+    int failed);
 static msync_transfer_verdict_e v5_judge_get(
     const msync_transfer_response_t *res);
 static msync_transfer_verdict_e v5_judge_post(
@@ -277,13 +277,16 @@ v5_check(msync_transfer_response_t *res, msync_err_t *err)
 }
 
 
-/* What central says itself is not asked again, but when it is busy, or when
- * it is in trouble: with a status from "trouble" on. */
+/*
+ * What central has answered itself, with an error of the protocol, stands:
+ * the request is sent again only where central was busy, or where it failed
+ * at it, which statuses from "failed" on say.
+ */
 
 static msync_transfer_verdict_e
-v5_judge(const msync_transfer_response_t *res, int trouble)
+v5_judge(const msync_transfer_response_t *res, int failed)
 {
-    char                  *code, *message;
+    char                      *code, *message;
     msync_transfer_verdict_e   verdict;
 
     if (res->status < 400 || !msync_wire_error(res, &code, &message)) {
@@ -297,7 +300,7 @@ v5_judge(const msync_transfer_response_t *res, int trouble)
 
     } else if (!msync_wire_is_known(code)
                && (res->status == 408 || res->status == 429
-                   || res->status >= trouble))
+                   || res->status >= failed))
     {
         verdict = MSYNC_TRANSFER_USUAL;
     }
@@ -316,7 +319,8 @@ v5_judge_get(const msync_transfer_response_t *res)
 }
 
 
-/* a 500 may be what one of the records does to it: that one is looked for */
+/* a 500 may be what one of the records does to central: it is not sent again,
+ * the record is looked for (push_refused.c) */
 
 static msync_transfer_verdict_e
 v5_judge_post(const msync_transfer_response_t *res)
@@ -383,7 +387,8 @@ v5_site_member(void *data, msync_json_t *json, const char *key)
 }
 
 
-/* what must be there, and "" for what need not */
+/* an answer without an id or a site is an error; texts that may be missing
+ * become "" */
 
 static int
 v5_site_check(msync_v5_site_t *site, msync_err_t *err)

@@ -33,8 +33,8 @@
 #define ATTEMPTS     6             /* of one batch at a server that was busy
                                       or out of reach, and is so no more */
 #define AGAIN_FIRST  500           /* ms before the second of these, doubled */
-#define BREAKS       3             /* runs that one record breaks the line of
-                                      before it is set aside */
+#define BREAKS       3             /* runs in which one record breaks the
+                                      line before it is taken as refused */
 #define CHEAP        65536         /* octets of a record that costs little to
                                       send once more */
 

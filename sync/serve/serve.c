@@ -96,7 +96,7 @@ serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
     entry->variant = err->variant;
     msync_err_full(err, entry->text, sizeof(entry->text));
 
-    /* what has been said already is no news */
+    /* the log is told of each error once, however often it is tried */
     if (before->id == -1 && before->variant == entry->variant
         && strcmp(before->text, entry->text) == 0)
     {

@@ -114,7 +114,8 @@ referrers_put_catalogue(msync_referrers_t *referrers, sqlite3_str *sql[3],
 }
 
 
-/* a row that refers to itself does not keep itself */
+/* SQL for the references of one field; a row that refers to itself is not kept
+ * by that */
 
 static void
 referrers_put(sqlite3_str *sql[3], const msync_table_t *table,
@@ -149,7 +150,8 @@ referrers_put(sqlite3_str *sql[3], const msync_table_t *table,
 }
 
 
-/* those of msync leave out what refers to nothing */
+/* whether an index begins with the column; a partial one of msync's will do,
+ * for it leaves out only the rows where the column is NULL */
 
 static int
 referrers_is_indexed(msync_store_t *store, const char *table,

@@ -44,7 +44,7 @@ msync_store_refused_put(msync_store_t *store, unsigned side,
     sqlite3_bind_text(stmt, 6, msync_clock_format(ms, now), -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 7, ms);
 
-    return msync_store_run(store, stmt, "setting a record aside", err);
+    return msync_store_run(store, stmt, "recording a refused record", err);
 }
 
 

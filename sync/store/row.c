@@ -448,7 +448,7 @@ row_write(msync_store_t *store, const msync_row_t *row, row_write_e write,
 }
 
 
-/* which fields came */
+/* the masks behind the values: a bit for each field that came */
 
 static void
 row_bind_masks(sqlite3_stmt *stmt, const msync_row_t *row)
@@ -480,7 +480,8 @@ row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
     int   code;
     bool  exists, first = store->filling;
 
-    /* what is not null in each row would be null in a new one */
+    /* the record lacks a field that may not be null: it can change a row, not
+     * make one */
 
     if (row->lacking != NULL) {
         if (msync_store_row_exists(store, row->table,

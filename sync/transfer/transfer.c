@@ -155,17 +155,17 @@ msync_transfer_request(msync_transfer_t *http,
 }
 
 
-/* until it went well, or is not to be tried again */
+/* sends a request until it went well, or is not to be sent again */
 
 static int
 transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err)
 {
-    int                     rc;
-    long                    pause;
-    int64_t                 began;
-    msync_transfer_retry_t      retry;
-    msync_transfer_counters_t   before;
+    int                        rc;
+    long                       pause;
+    int64_t                    began;
+    msync_transfer_retry_t     retry;
+    msync_transfer_counters_t  before;
     msync_transfer_attempt_t   t;
 
     memset(&retry, 0, sizeof(retry));
