@@ -117,7 +117,7 @@ sub a_backup_is_put_in_its_place {
 sub it_is_removed {
     my ($helper) = helpers();
 
-    ok(initialised(), 'it has a rest');
+    ok(initialised(), 'it is done with it');
     unlink map { "$database$_" } '', '-wal', '-shm';
 
     ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),

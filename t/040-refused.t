@@ -1,6 +1,6 @@
-# What becomes of a change that central does not take: it is set aside when
-# central takes others, and it alone; it is neither lost nor overwritten, and
-# goes out as what it is by the time that central takes it.
+# What becomes of a change that central does not take: it is recorded as
+# refused when central takes others, and it alone; it is neither lost nor
+# overwritten, and goes out as what it is by the time that central takes it.
 
 use strict;
 use warnings;
@@ -16,8 +16,8 @@ my $central = start_central(password => PASSWORD, records => 3000);
 write_private('password', PASSWORD . "\n");
 is(run('sync'), 0, 'the first sync');
 
-one_record_is_set_aside_and_the_others_go();
-what_json_cannot_carry_is_set_aside_until_it_is_corrected();
+one_record_is_recorded_and_the_others_go();
+what_json_cannot_carry_is_recorded_until_it_is_corrected();
 a_delete_after_the_refusal_is_sent();
 a_record_made_again_after_the_refusal_is_sent();
 a_refused_edit_survives_what_central_sends();
@@ -80,7 +80,7 @@ sub edit {
 }
 
 
-sub one_record_is_set_aside_and_the_others_go {
+sub one_record_is_recorded_and_the_others_go {
     my @id = ids('item_line', 'ID', 5);
 
     refuse($id[2]);
@@ -89,7 +89,7 @@ sub one_record_is_set_aside_and_the_others_go {
     my @sent = sent(v5 => sub { is(run('sync'), 0, 'the run ends well') });
     is("@{[sort @sent]}", join(' ', map { "$_ Update" } @id[0, 1, 3, 4]),
        'the others are there');
-    is(refused(), $id[2], 'the one is set aside');
+    is(refused(), $id[2], 'the one is recorded as refused');
 
     @sent = sent(v5 => sub { run('sync') });
     is("@sent", '', 'and not tried at once');
@@ -104,7 +104,7 @@ sub one_record_is_set_aside_and_the_others_go {
 }
 
 
-sub what_json_cannot_carry_is_set_aside_until_it_is_corrected {
+sub what_json_cannot_carry_is_recorded_until_it_is_corrected {
     my @id = ids('item_line', 'ID', 3);
 
     edit('good', @id);
@@ -114,7 +114,7 @@ sub what_json_cannot_carry_is_set_aside_until_it_is_corrected {
     my @sent = sent(v5 => sub { is(run('sync'), 0, 'the run ends well') });
     is("@{[sort @sent]}", join(' ', map { "$_ Update" } @id[0, 2]),
        'the others are there');
-    is(refused(), $id[1], 'the one is set aside');
+    is(refused(), $id[1], 'the one is recorded as refused');
     run('errors');
     like(slurp(), qr/"batch" holds text that is not UTF-8/, 'with words');
 
@@ -211,7 +211,7 @@ sub a_central_that_refuses_everything_is_ill {
     );
     my @sent = sent(v5 => sub { is(run('sync'), 1, 'the run fails') });
     is("@sent", '', 'with nothing sent');
-    is(refused(), '', 'and nothing set aside');
+    is(refused(), '', 'and nothing is recorded');
 
     $central->clear_faults;
     @sent = sent(v5 => sub { is(run('sync'), 0, 'the next one does not') });
@@ -227,11 +227,11 @@ sub many_refusals_in_a_row_end_the_run_but_block_nothing {
 
     my @sent = sent(v5 => sub { is(run('sync'), 1, 'the run fails') });
     is("@sent", '', 'before it comes to the good ones');
-    cmp_ok(scalar(split /\n/, refused()), '>', 20, 'many are set aside');
+    cmp_ok(scalar(split /\n/, refused()), '>', 20, 'many are recorded');
 
     @sent = sent(v5 => sub { is(run('sync'), 0, 'the next one goes on') });
     is(scalar(@sent), 5, 'and comes to them');
-    is(scalar(@{[split /\n/, refused()]}), 25, 'those refused are set aside');
+    is(scalar(@{[split /\n/, refused()]}), 25, 'those refused are recorded');
 
     refuse();
     @sent = sent(v5 => sub { run('retry'); run('sync') });
@@ -247,7 +247,7 @@ sub the_last_record_of_a_push_to_v6_is_refused {
     refuse($id[1]);
 
     is(run('sync'), 0, 'a run');
-    is(refused(), $id[1], 'the last record is set aside');
+    is(refused(), $id[1], 'the last record is recorded as refused');
     is($central->record('asset', $id[0])->{notes}, 'last',
        'the one before is integrated over there');
 

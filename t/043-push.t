@@ -35,8 +35,8 @@ what_is_said_of_the_line_costs_nothing($_) for
 a_line_that_is_mended_goes_on_in_the_same_run();
 what_the_legacy_server_says_of_a_push_to_v6_is_waited_for();
 a_batch_that_is_torn_is_not_sent_again_as_it_was();
-a_record_that_breaks_the_line_is_set_aside_after_three_runs($_) for qw(v5 v6);
-a_record_that_is_too_large_for_central_is_set_aside();
+a_record_that_breaks_the_line_is_recorded_after_three_runs($_) for qw(v5 v6);
+a_record_that_is_too_large_for_central_is_recorded();
 a_central_that_died_before_it_integrated_is_told_again();
 a_known_server_that_closes_is_not_said_to_want_https();
 
@@ -121,7 +121,7 @@ sub whatever_is_said_of_a_record_costs_that_record {
     $central->config(refuse => [$id[1]],
                      refuse_as => { status => $status, code => $code });
     is(run(), 0, "$what: the run ends well") or diag(said());
-    is(refused(), $id[1], "$what: one is set aside");
+    is(refused(), $id[1], "$what: one is recorded as refused");
     is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
     clean();
 }
@@ -138,7 +138,7 @@ sub what_is_said_of_the_line_costs_nothing {
     $central->fault(api => $api, path => 'site_status', kind => 'status',
                     value => $status, times => 100);
     is(run(), 1, "$api $status: the run fails");
-    is(refused(), '', "$api $status: and nothing is set aside");
+    is(refused(), '', "$api $status: and nothing is recorded");
     cmp_ok(scalar(grep { $_ > 500 } pushes($api)), '<', 2,
            "$api $status: what is large is sent once");
     clean();
@@ -201,7 +201,7 @@ sub a_batch_that_is_torn_is_not_sent_again_as_it_was {
 }
 
 
-sub a_record_that_breaks_the_line_is_set_aside_after_three_runs {
+sub a_record_that_breaks_the_line_is_recorded_after_three_runs {
     my ($api) = @_;
 
     my @id = edit($api, 'breaks', 4);
@@ -217,7 +217,7 @@ sub a_record_that_breaks_the_line_is_set_aside_after_three_runs {
         recordData => { ID => "PULLED$api", units => 'x', comment => '',
                         order_number => 1 });
     is(run(), 1, "$api: a record that breaks the line");
-    is(refused(), '', 'is not set aside at once');
+    is(refused(), '', 'is not recorded as refused at once');
     like(said(), qr/\Q$id[1]\E/, 'but named');
 
     my @large = grep { $_ > 100_000 } pushes($api);
@@ -227,7 +227,7 @@ sub a_record_that_breaks_the_line_is_set_aside_after_three_runs {
     @large = grep { $_ > 100_000 } pushes($api);
     is(scalar(@large), 1, 'which sends it once');
 
-    is(run(), 0, 'the third run sets it aside') or diag(said());
+    is(run(), 0, 'the third run records it as refused') or diag(said());
     is(refused(), $id[1], 'it and no other');
     @large = grep { $_ > 100_000 } pushes($api);
     is(scalar(@large), 1, 'having sent it once');
@@ -242,13 +242,13 @@ sub a_record_that_breaks_the_line_is_set_aside_after_three_runs {
 }
 
 
-sub a_record_that_is_too_large_for_central_is_set_aside {
+sub a_record_that_is_too_large_for_central_is_recorded {
     my @id = edit(v6 => 'large', 3);
 
     query('UPDATE asset SET notes = hex(zeroblob(5500000)) WHERE id = '
           . "'$id[0]'");
     is(run(), 0, 'a record that central takes no body for') or diag(said());
-    is(refused(), $id[0], 'is set aside');
+    is(refused(), $id[0], 'is recorded as refused');
     is(there(v6 => $id[2]), "large $id[2]", 'the others go');
     query("UPDATE asset SET notes = 'small' WHERE id = '$id[0]'");
     clean();

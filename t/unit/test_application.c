@@ -79,7 +79,7 @@ an_immediate_key_keeps_its_record(void **state)
 /* what the application's trigger deletes does not refer to it any more */
 
 static void
-a_deferred_key_that_is_settled_keeps_nothing(void **state)
+a_deferred_key_that_is_met_in_the_end_keeps_nothing(void **state)
 {
     site_t  *site = *state;
 
@@ -120,7 +120,7 @@ a_deferred_key_keeps_the_loser_of_a_merge(void **state)
 }
 
 
-/* it shows at the commit; a parent that comes later settles one of them */
+/* it shows at the commit; one of them gets its parent later */
 
 static void
 a_deferred_key_that_an_upsert_violates_costs_that_record(void **state)
@@ -389,7 +389,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(a_deferred_key_keeps_its_record),
         T(an_immediate_key_keeps_its_record),
-        T(a_deferred_key_that_is_settled_keeps_nothing),
+        T(a_deferred_key_that_is_met_in_the_end_keeps_nothing),
         T(a_deferred_key_keeps_the_loser_of_a_merge),
         T(a_deferred_key_that_an_upsert_violates_costs_that_record),
         T(a_trigger_that_rolls_back_costs_its_record),

@@ -46,7 +46,7 @@ read_changes(site_t *site, msync_batch_t *batch)
 
 
 static void
-what_json_cannot_carry_is_set_aside_and_the_others_go(void **state)
+what_json_cannot_carry_is_recorded_and_the_others_go(void **state)
 {
     char           sql[256];
     size_t         i;
@@ -168,7 +168,7 @@ main(void)
 #define T(name)  cmocka_unit_test_setup_teardown(name, open_store, site_close)
 
     const struct CMUnitTest  tests[] = {
-        T(what_json_cannot_carry_is_set_aside_and_the_others_go),
+        T(what_json_cannot_carry_is_recorded_and_the_others_go),
         T(numbers_go_out_as_they_are),
         T(an_id_that_no_text_can_hold_names_no_other_record)
     };

@@ -201,7 +201,7 @@ an_unsent_edit_is_not_overwritten(void **state)
 }
 
 
-/* central refused the edit: both versions are kept until one is settled */
+/* central refused the edit: both versions stay until it takes one of them */
 
 static void
 a_refused_edit_is_not_overwritten(void **state)

@@ -255,7 +255,7 @@ a_batch_is_capped_in_octets(void **state)
 
 
 static void
-a_row_of_wrong_type_is_set_aside_and_the_others_go(void **state)
+a_row_of_wrong_type_is_recorded_and_the_others_go(void **state)
 {
     int64_t        processed, n;
     site_t        *site = *state;
@@ -672,7 +672,7 @@ main(void)
         T(a_delete_that_central_does_not_take_does_not_wait),
         T(changes_are_routed_and_counted_once),
         T(a_batch_is_capped_in_octets),
-        T(a_row_of_wrong_type_is_set_aside_and_the_others_go),
+        T(a_row_of_wrong_type_is_recorded_and_the_others_go),
         T(a_refused_record_is_sent_again_when_the_clock_was_wrong),
         T(a_refused_row_that_is_gone_is_no_failure_any_more),
         T(a_refused_record_comes_back_as_what_it_is_by_then),
