@@ -43,6 +43,7 @@ typedef struct {
 } integration_t;
 
 static int integrate_begin(integration_t *in, msync_err_t *err);
+static bool integrate_may_commit(integration_t *in);
 static int integrate_commit(integration_t *in, msync_err_t *err);
 static int integrate_begin_next(integration_t *in, msync_err_t *err);
 static int integrate_begin_anew(integration_t *in, msync_err_t *err);
@@ -181,28 +182,43 @@ integrate_begin(integration_t *in, msync_err_t *err)
 }
 
 
-/* that some row does not meet a deferred key shows here, and which one when
- * all are written anew */
+/* that some row does not meet a deferred key shows before the commit, and
+ * which one when all are written anew */
 
-static int
-integrate_commit(integration_t *in, msync_err_t *err)
+static bool
+integrate_may_commit(integration_t *in)
 {
     if (!in->rows.careful && msync_store_violates_deferred(in->store)) {
         in->rows.careful = true;
         in->again = true;
-        return MSYNC_ERROR;
+        return false;
     }
 
-    return msync_store_commit(in->store, err);
+    return true;
+}
+
+
+static int
+integrate_commit(integration_t *in, msync_err_t *err)
+{
+    return integrate_may_commit(in) ? msync_store_commit(in->store, err)
+                                    : MSYNC_ERROR;
 }
 
 
 static int
 integrate_begin_next(integration_t *in, msync_err_t *err)
 {
-    return integrate_commit(in, err) == MSYNC_OK
-           && msync_store_yield(in->store, err) == MSYNC_OK
-           ? integrate_begin(in, err) : MSYNC_ERROR;
+    if (!integrate_may_commit(in)
+        || msync_rows_begin_next(&in->rows, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    in->open = 0;
+    in->committed = *in->result;
+
+    return MSYNC_OK;
 }
 
 
