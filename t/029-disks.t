@@ -41,6 +41,8 @@ my %disk = (
     overlay   => 'mkdir lower upper work && mount -t overlay -o '
                  . 'lowerdir=lower,upperdir=upper,workdir=work none at',
     bindfs    => 'mkdir from && bindfs -o allow_other from at',
+    # what FUSE tells of one is its name
+    sshfs     => 'mkdir from && bindfs -o allow_other,subtype=sshfs from at',
     gocryptfs => "mkdir from && gocryptfs -q -init $key from "
                  . "&& gocryptfs -q -allow_other $key from at",
 );
@@ -80,6 +82,11 @@ SKIP: {
 SKIP: {
     skip 'no ext4', 3 if !is_here('dead');
     a_disk_that_is_not_there_any_more();
+}
+
+SKIP: {
+    skip 'no bindfs', 3 if !is_here('bindfs') || !is_here('sshfs');
+    a_network_behind_fuse_is_told_of();
 }
 
 a_name_that_leaves_no_room();
@@ -144,9 +151,9 @@ sub said_of {
 
 
 sub command {
-    my ($database) = @_;
+    my ($database, $command) = @_;
 
-    return qx($ENV{TEST_NGINX_MSYNC} --database '$database' retry 2>&1);
+    return qx($ENV{TEST_NGINX_MSYNC} --database '$database' $command 2>&1);
 }
 
 
@@ -185,7 +192,7 @@ sub a_disk_that_the_system_makes_read_only {
     my $said = said_of('failing');
     like($said, qr/cannot be written/, 'a disk that was made read-only');
     like($said, qr/mounted read-only.*dmesg/, 'is told of as that');
-    like(command(database('failing')), qr/mounted read-only.*dmesg/,
+    like(command(database('failing'), 'retry'), qr/mounted read-only.*dmesg/,
          'by a command, too');
 }
 
@@ -203,14 +210,25 @@ sub a_disk_that_is_not_there_any_more {
     like($said, qr/Its disk fails, or the file is damaged \(see dmesg\)/,
          'a disk that fails is told of as that');
     unlike($said, qr/the rights of the database/, 'and as nothing else');
-    like(command(database('dead')), qr/Its disk fails/,
+    like(command(database('dead'), 'retry'), qr/Its disk fails/,
          'by a command, too');
+}
+
+
+sub a_network_behind_fuse_is_told_of {
+    like(command(database('sshfs'), 'check'),
+         qr/network file system \(sshfs\)/,
+         'a network that FUSE stands before is told of');
+    unlike(command(database('bindfs'), 'check'), qr/network/,
+           'a disk of this machine is not');
+    is(scalar(grep { /network file system/ } $nginx->log_lines), 1,
+       'and in the log, once');
 }
 
 
 sub a_name_that_leaves_no_room {
     for my $length (248, 250, 251, 256) {
-        my $said = command(site_path('a' x $length));
+        my $said = command(site_path('a' x $length), 'retry');
 
         like($said, qr/has to leave room for "-journal"/,
              "a name of $length octets");

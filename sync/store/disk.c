@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "base/log.h"
@@ -30,7 +32,49 @@ static const struct {
     { 0x6b414653, "AFS" },
     { 0x00c36400, "CephFS" },
     { 0x73757245, "Coda" },
-    { 0x564c,     "NCP" }
+    { 0x564c,     "NCP" },
+    { 0x0bd00bd0, "Lustre" },
+    { 0x47504653, "GPFS" },
+    { 0x786f4256, "a shared folder of VirtualBox" },
+    { 0xbacbacbc, "a shared folder of VMware" }
+};
+
+/* what comes by FUSE tells statfs(2) only that, and its name in mountinfo */
+#define DISK_FUSE  0x65735546
+
+static const struct {
+    const char  *type;
+    const char  *name;
+} disk_fuse[] = {
+    { "virtiofs",           "virtiofs" },
+    { "fuse.sshfs",         "sshfs" },
+    { "fuse.rclone",        "rclone" },
+    { "fuse.glusterfs",     "GlusterFS" },
+    { "fuse.ceph",          "CephFS" },
+    { "fuse.ceph-fuse",     "CephFS" },
+    { "fuse.davfs",         "WebDAV" },
+    { "fuse.davfs2",        "WebDAV" },
+    { "fuse.s3fs",          "s3fs" },
+    { "fuse.s3ql",          "S3QL" },
+    { "fuse.goofys",        "goofys" },
+    { "fuse.gcsfuse",       "gcsfuse" },
+    { "fuse.blobfuse",      "blobfuse" },
+    { "fuse.blobfuse2",     "blobfuse" },
+    { "fuse.juicefs",       "JuiceFS" },
+    { "fuse.seaweedfs",     "SeaweedFS" },
+    { "fuse.mfs",           "MooseFS" },
+    { "fuse.lizardfs",      "LizardFS" },
+    { "fuse.curlftpfs",     "FTP" },
+    { "fuse.smbnetfs",      "SMB" },
+    { "fuse.gvfsd-fuse",    "GVfs" },
+    { "fuse.kio-fuse",      "KIO" },
+    { "fuse.nfs",           "NFS" },
+    { "fuse.fuse-nfs",      "NFS" },
+    { "fuse.google-drive-ocamlfuse",  "Google Drive" },
+    { "fuse.onedriver",     "OneDrive" },
+    { "fuse.vmhgfs-fuse",   "a shared folder of VMware" },
+    { "fuse.grpcfuse",      "a shared folder of Docker Desktop" },
+    { "fuse.osxfs",         "a shared folder of Docker Desktop" }
 };
 
 static const char  disk_names_text[] =
@@ -40,6 +84,8 @@ static const char  disk_names_text[] =
 
 
 static const char *disk_remote_name(msync_store_t *store);
+static const char *disk_fuse_name(const char *path);
+static const char *disk_mount_type(char *line, dev_t device);
 static bool disk_has_names(msync_store_t *store);
 static bool disk_stat_log(msync_store_t *store, struct stat *st);
 static void disk_log_text(int64_t octets, char *text, size_t size);
@@ -66,7 +112,74 @@ disk_remote_name(msync_store_t *store)
         }
     }
 
-    return NULL;
+    return (uint32_t) disk.f_type == DISK_FUSE ? disk_fuse_name(path) : NULL;
+}
+
+
+/* of what FUSE has mounted there, NULL: of this machine, or not known */
+
+static const char *
+disk_fuse_name(const char *path)
+{
+    FILE         *mounts;
+    char         *line = NULL;
+    size_t        i, size = 0;
+    const char   *type, *name = NULL;
+    struct stat   st;
+
+    if (stat(path, &st) == -1) {
+        return NULL;
+    }
+
+    mounts = fopen("/proc/self/mountinfo", "re");
+    if (mounts == NULL) {
+        return NULL;
+    }
+
+    while (name == NULL && getline(&line, &size, mounts) != -1) {
+        type = disk_mount_type(line, st.st_dev);
+
+        for (i = 0; type != NULL && i < sizeof(disk_fuse) / sizeof(*disk_fuse);
+             i++)
+        {
+            if (strcmp(type, disk_fuse[i].type) == 0) {
+                name = disk_fuse[i].name;
+                break;
+            }
+        }
+    }
+
+    free(line);
+    fclose(mounts);
+
+    return name;
+}
+
+
+/* "36 35 98:0 /root /at rw,noatime shared:1 - TYPE source rw", proc(5): the
+ * type, within the line; NULL: the mount of another device */
+
+static const char *
+disk_mount_type(char *line, dev_t device)
+{
+    char          *type;
+    unsigned int   maj, min;
+
+    if (sscanf(line, "%*d %*d %u:%u", &maj, &min) != 2
+        || maj != major(device) || min != minor(device))
+    {
+        return NULL;
+    }
+
+    type = strstr(line, " - ");
+    if (type == NULL) {
+        return NULL;
+    }
+
+    type += 3;
+    type[strcspn(type, " \n")] = '\0';
+
+    return type;
 }
 
 
