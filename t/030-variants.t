@@ -275,11 +275,15 @@ sub answers {
     case('empty', 'An empty answer', INVALID_RESPONSE =>
          qr/answered with nothing/, calls => { any => body('') });
     case('truncated', 'Half of the JSON', INVALID_RESPONSE =>
-         qr/not what was expected/,
+         qr/is cut off: after 27 octets/,
          calls => { site => body('{"id":"UUID","siteId":7,"na') });
     case('garbled', 'Octets without a sense', INVALID_RESPONSE =>
-         qr/not what was expected/,
+         qr/Octets that are no text/,
          calls => { site => body(join '', map { chr } 128 .. 255) });
+    case('text', 'A text of something else', INVALID_RESPONSE =>
+         qr/begins with "The licence of this firewall has expired"/,
+         calls => { site => body("The licence of this firewall has expired\n")
+     });
     case('not-http', 'The server does not speak HTTP', INVALID_RESPONSE =>
          qr/does not answer with HTTP/,
          calls => { any => sub {

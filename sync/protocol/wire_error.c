@@ -12,7 +12,8 @@
 #include <strings.h>
 
 
-#define WIRE_EXCERPT  200                     /* octets of an odd answer */
+#define WIRE_EXCERPT    200                   /* octets of an odd answer */
+#define WIRE_BEGINNING  60                    /* of what is no answer */
 
 
 /* the legacy server's codes; Open mSupply passes them on in CamelCase */
@@ -65,7 +66,10 @@ static size_t wire_code_find(const char *code);
 static int wire_code_set(size_t i, const char *message, const char *who,
     msync_err_t *err);
 static const char *wire_status_words(int status);
+static size_t wire_blank(const msync_transfer_response_t *res);
 static bool wire_is_page(const msync_transfer_response_t *res);
+static void wire_not_json(const msync_transfer_response_t *res,
+    const char *who, msync_err_t *err);
 static int wire_status(const msync_transfer_response_t *res, const char *who,
     msync_err_t *err);
 
@@ -244,6 +248,19 @@ msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
                              "sign-in page of the network (captive portal) "
                              "stands in between, or the address is not that "
                              "of a central server", who);
+
+    } else if (res->body[wire_blank(res)] != '{') {
+        wire_not_json(res, who, err);
+
+    } else if (offset == res->length) {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "The answer of %s is cut off: after %zu octets "
+                             "it ends in the middle, as the server or "
+                             "something in between (a proxy, a firewall) has "
+                             "sent it", who, res->length);
+        err->advice = "Nothing is lost and it is tried again by itself; "
+                      "smaller batches may pass. If it lasts, show this text "
+                      "to the administrator of the central server.";
 
     } else {
         (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
@@ -443,13 +460,54 @@ wire_status_words(int status)
 }
 
 
+/* octets of space and of a byte order mark at the beginning */
+
+static size_t
+wire_blank(const msync_transfer_response_t *res)
+{
+    return strspn(res->body, " \t\r\n\xef\xbb\xbf");
+}
+
+
 static bool
 wire_is_page(const msync_transfer_response_t *res)
 {
-    size_t  n;
-
-    n = strspn(res->body, " \t\r\n\xef\xbb\xbf");
-
     return strncasecmp(res->content_type, "text/html", 9) == 0
-           || res->body[n] == '<';
+           || res->body[wire_blank(res)] == '<';
+}
+
+
+/* an answer that does not begin as any of a central server: it has no
+ * records, so its first line may be shown */
+
+static void
+wire_not_json(const msync_transfer_response_t *res, const char *who,
+    msync_err_t *err)
+{
+    size_t       n = 0, octets = 0;
+    const char  *text = res->body + wire_blank(res);
+
+    while (octets < WIRE_BEGINNING && (unsigned char) text[octets] >= ' ') {
+        n = msync_utf8_char(text + octets, strlen(text + octets));
+
+        if (n == 0) {
+            break;
+        }
+
+        octets += n;
+    }
+
+    if (octets >= WIRE_BEGINNING || (n != 0 && strchr("\r\n", text[octets])))
+    {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "Something else came in place of the data of "
+                             "%s; it begins with \"%.*s\"", who,
+                             (int) octets, text);
+        return;
+    }
+
+    (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                         "Octets that are no text came in place of the data "
+                         "of %s: they were damaged on the way, or come from "
+                         "something else than a central server", who);
 }
