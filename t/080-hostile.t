@@ -30,6 +30,8 @@ cookies();
 a_name_for_everything();
 
 records_of_v7();
+envelopes_of_v7();
+a_line_of_v7_without_its_document();
 numbers_of_v7($_) for '9223372036854775807', '-1', '1e400', '"1"', 'null',
     '18446744073709551617';
 a_pull_of_v7_without_an_end();
@@ -535,6 +537,130 @@ sub records_of_v7 {
         . "instr(CAST(units AS BLOB), x'00') > 0"), 0, 'no NUL is in a row');
     nothing_is_damaged('odd records of v7');
     return;
+}
+
+
+# What the envelope says of a record is looked at in a first sync, where it
+# goes straight into its table, as it is later, and tells the same.
+sub envelopes_of_v7 {
+    my $n = 1;
+    my $location = '{"id":"%s","name":"n","code":"c","on_hold":false,'
+        . '"store_id":"MINE","location_type_id":null,"volume":0}';
+    my %stores = (null => 'null', mine => '"MINE"', far => '"FAR"',
+                  unknown => '"NOWHERE"', number => '7', list => '["MINE"]',
+                  nothing => '""');
+
+    my @stores = (
+        (map { v7_record($n++, 'Name', $_, v7_name($_)) } 'N1', 'N2'),
+        v7_record($n++, 'Store', 'MINE', v7_store(MINE => N1 => 7)),
+        v7_record($n++, 'Store', 'FAR', v7_store(FAR => N2 => 8)),
+    );
+    my @odd = (
+        (map { v7_record($n++, 'Location', "of $_", sprintf($location,
+                         "of $_"), store => $stores{$_}) }
+             sort keys %stores),
+        (map { v7_record($n++, 'Unit', "of $_", v7_unit("of $_", 'jar'),
+                         store => $stores{$_}) } sort keys %stores),
+        v7_record($n++, 'Location', 'mine', sprintf($location, 'mine'),
+                  store => '"MINE"') =~ s/"recordId":"mine",//r,
+        v7_record($n++, 'Location', 'mine', sprintf($location, 'mine'),
+                  store => '"MINE"') =~ s/"storeId":[^,]+,//r,
+        v7_record($n++, 'Location', 'mine2', sprintf($location, 'mine2'),
+                  store => '"MINE"') =~ s/"cursor":\d+,//r,
+    );
+
+    my @seen;
+
+    # at once; the stores behind them, as of one that was edited; later
+    for my $pulls ([[@stores, @odd]], [[@odd, @stores]], [\@stores, \@odd]) {
+        my @left = map { v7_batch($n, @$_) } @$pulls;
+        my $central = Msync::Hostile->start(sub {
+            my ($method, $path, $call) = @_;
+
+            return $path =~ m{/pull$} && $left[$call]
+                ? [200, {}, $left[$call]] : undef;
+        }, 'v7');
+
+        for my $i (keys @$pulls) {
+            my ($status, $said) = sync_with($central, again => $i);
+            is($status, 0, 'odd envelopes: the run ends well') or diag($said);
+        }
+
+        push @seen, query(map { "SELECT $_" } q('shelf', ID FROM Location
+            UNION ALL SELECT 'unit', ID FROM unit ORDER BY 1, 2),
+            q(table_name, record_id, action, integration_error, error_field,
+            dismissed, store_id, data FROM sync_buffer ORDER BY 1, 2));
+        nothing_is_damaged('odd envelopes');
+    }
+
+    like($seen[0], qr/^shelf\|of mine$/m, 'what is for this site is a row');
+    unlike($seen[0], qr/^shelf\|of (?!mine$)/m,
+           'and nothing else');
+    like($seen[0], qr/^Location\|of far\|.*\|it belongs to stores of other/m,
+         'but waits with the reason');
+    is($seen[1], $seen[0], 'the same where the stores come last');
+    is($seen[2], $seen[0], 'and in a run after the first sync');
+    return;
+}
+
+
+# What has no parent at the end of a first sync lands when that comes, though
+# the row itself does not say for which site it is.
+sub a_line_of_v7_without_its_document {
+    my $n = 1;
+    my $asset = '{"id":"asset","store_id":"MINE","created_datetime":'
+        . '"2026-02-03T04:05:06","modified_datetime":"2026-02-03T04:05:06"}';
+    my $document = '{"id":"document","name":"n","parent_ids":"[]","user_id":'
+        . '"u","datetime":"2026-02-03T04:05:06","type":"t","data":"{}",'
+        . '"status":"Active","context_id":"c","owner_name_id":"N3"}';
+    my @left = map { v7_batch($n, @$_) } [
+        v7_record($n++, 'Name', 'N1', v7_name('N1')),
+        v7_record($n++, 'Store', 'MINE', v7_store(MINE => N1 => 7)),
+        v7_record($n++, 'AssetInternalLocation', 'line', '{"id":"line",'
+            . '"asset_id":"asset","location_id":"l"}', store => '"MINE"'),
+        v7_record($n++, 'Document', 'document', $document)
+            =~ s/"patientId":null/"patientId":"N3"/r,
+    ], [
+        v7_record($n++, 'Asset', 'asset', $asset, store => '"MINE"'),
+        v7_record($n++, 'Name', 'N3', v7_name('N3')
+            =~ s/"STORE"/"PATIENT"/r) =~ s/"patientId":null/"patientId":"N3"/r,
+    ];
+    my $central = Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return $path =~ m{/pull$} && $left[$call]
+            ? [200, {}, $left[$call]] : undef;
+    }, 'v7');
+
+    sync_with($central);
+    is(query('SELECT record_id FROM sync_buffer ORDER BY 1'),
+       "document\nline", 'what has no parent waits');
+    sync_with($central, again => 1);
+    is(query('SELECT record_id, integration_error FROM sync_buffer'), '',
+       'until that comes');
+    is(query('SELECT id FROM asset_internal_location UNION ALL SELECT ID '
+             . 'FROM om_document'), "line\ndocument", 'and lands then');
+    nothing_is_damaged('a line without its document');
+    return;
+}
+
+
+sub v7_name {
+    my ($id) = @_;
+
+    return qq({"id":"$id","name":"$id","code":"c","type":"STORE",)
+        . '"is_customer":true,"is_supplier":true,"is_manufacturer":false,'
+        . '"is_donor":false,"on_hold":false,"is_deceased":false,'
+        . '"custom_data":null}';
+}
+
+
+sub v7_store {
+    my ($id, $name, $site) = @_;
+
+    return qq({"id":"$id","name_id":"$name","code":"$id","site_id":$site,)
+        . '"logo":null,"store_mode":"Store","created_date":null,'
+        . '"is_disabled":false}';
 }
 
 

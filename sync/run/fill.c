@@ -58,10 +58,17 @@ struct msync_fill_s {
 
 static void fill_take(msync_fill_t *fill, msync_record_t *record,
     unsigned side);
-static bool fill_pack(msync_fill_t *fill, const msync_row_t *row);
+static bool fill_pack(msync_fill_t *fill, const msync_row_t *row,
+    const msync_record_t *record);
+static bool fill_pack_value(msync_fill_t *fill, const msync_row_t *row,
+    size_t i);
+static bool fill_pack_text(msync_fill_t *fill, const char *text);
 static bool fill_pack_octets(msync_fill_t *fill, const void *from, size_t n);
 static void fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
+    msync_row_t *row, msync_pending_t *from);
+static const char *fill_unpack_value(const char *p, const char *key, size_t i,
     msync_row_t *row);
+static const char *fill_unpack_text(const char **p);
 static const char *fill_key(const msync_fill_t *fill,
     const fill_entry_t *entry);
 static int fill_compare(const void *a, const void *b, void *data);
@@ -73,9 +80,10 @@ static int fill_write_rows(msync_fill_t *fill, uint64_t *rows,
     msync_err_t *err);
 static int fill_begin_next(msync_fill_t *fill, msync_err_t *err);
 static int fill_write_row(msync_fill_t *fill, msync_row_t *row,
-    bool buffered, uint64_t *rows, msync_err_t *err);
-static int fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
+    const msync_pending_t *from, bool buffered, uint64_t *rows,
     msync_err_t *err);
+static int fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
+    const msync_pending_t *from, msync_err_t *err);
 static void fill_clear(msync_fill_t *fill);
 
 
@@ -145,7 +153,7 @@ fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
         rc = msync_row_decode(&row, table, side, record->id, record->data,
                               NULL, &err);
         packed = rc == MSYNC_OK && row.lacking == NULL
-                 && fill_pack(fill, &row);
+                 && fill_pack(fill, &row, record);
         msync_row_clear(&row);
     }
 
@@ -162,43 +170,31 @@ fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
 }
 
 
-/* the key first; false where there is no room, which is_due() prevents but for
- * a row as large as all of it */
+/* the key first, then the envelope and the values; false where there is no
+ * room, which is_due() prevents but for a row as large as all of it */
 
 static bool
-fill_pack(msync_fill_t *fill, const msync_row_t *row)
+fill_pack(msync_fill_t *fill, const msync_row_t *row,
+    const msync_record_t *record)
 {
-    bool                  fits;
-    size_t                i, at = fill->used, key = row->table->key;
-    uint32_t              length;
-    unsigned char         kind;
-    const msync_value_t  *value;
+    bool    fits;
+    size_t  i, at = fill->used, key = row->table->key;
 
     fits = fill->n < ROWS_MAX
            && fill_pack_octets(fill, row->values[key].text,
                                row->values[key].length + 1);
 
-    for (i = 0; fits && i < row->table->n; i++) {
-        value = &row->values[i];
-        kind = (unsigned char) (value->kind | (row->present[i] ? PRESENT : 0));
-        fits = fill_pack_octets(fill, &kind, 1);
-
-        if (fits && value->kind == MSYNC_VALUE_INTEGER) {
-            fits = fill_pack_octets(fill, &value->integer, sizeof(int64_t));
-
-        } else if (fits && value->kind == MSYNC_VALUE_REAL) {
-            fits = fill_pack_octets(fill, &value->real, sizeof(double));
-
-        } else if (fits && value->kind == MSYNC_VALUE_TEXT && i != key) {
-            length = (uint32_t) value->length;
-            fits = fill_pack_octets(fill, &length, sizeof(length))
-                   && fill_pack_octets(fill, value->text, length)
-                   && fill_pack_octets(fill, "", 1);
-        }
+    if (row->side == MSYNC_V7) {
+        fits = fits && fill_pack_text(fill, record->store)
+               && fill_pack_text(fill, record->transfer_store)
+               && fill_pack_text(fill, record->patient);
     }
 
-    fits = fits && fill_pack_octets(fill, row->extra ? row->extra : "",
-                                    row->extra ? strlen(row->extra) + 1 : 1);
+    for (i = 0; fits && i < row->table->n; i++) {
+        fits = fill_pack_value(fill, row, i);
+    }
+
+    fits = fits && fill_pack_text(fill, row->extra);
 
     if (!fits) {
         fill->used = at;
@@ -216,6 +212,51 @@ fill_pack(msync_fill_t *fill, const msync_row_t *row)
 
 
 static bool
+fill_pack_value(msync_fill_t *fill, const msync_row_t *row, size_t i)
+{
+    uint32_t              length;
+    unsigned char         kind;
+    const msync_value_t  *value = &row->values[i];
+
+    kind = (unsigned char) (value->kind | (row->present[i] ? PRESENT : 0));
+
+    if (!fill_pack_octets(fill, &kind, 1)) {
+        return false;
+    }
+
+    if (value->kind == MSYNC_VALUE_INTEGER) {
+        return fill_pack_octets(fill, &value->integer, sizeof(int64_t));
+    }
+
+    if (value->kind == MSYNC_VALUE_REAL) {
+        return fill_pack_octets(fill, &value->real, sizeof(double));
+    }
+
+    if (value->kind != MSYNC_VALUE_TEXT || i == row->table->key) {
+        return true;
+    }
+
+    length = (uint32_t) value->length;
+
+    return fill_pack_octets(fill, &length, sizeof(length))
+           && fill_pack_octets(fill, value->text, length)
+           && fill_pack_octets(fill, "", 1);
+}
+
+
+/* NULL is one octet, a text begins with another one */
+
+static bool
+fill_pack_text(msync_fill_t *fill, const char *text)
+{
+    return text == NULL
+           ? fill_pack_octets(fill, "", 1)
+           : fill_pack_octets(fill, "\1", 1)
+             && fill_pack_octets(fill, text, strlen(text) + 1);
+}
+
+
+static bool
 fill_pack_octets(msync_fill_t *fill, const void *from, size_t n)
 {
     if (n > ARENA - fill->used) {
@@ -229,48 +270,83 @@ fill_pack_octets(msync_fill_t *fill, const void *from, size_t n)
 }
 
 
-/* into an empty row of the table; its texts stay in the arena */
+/* into an empty row of the table; texts stay in the arena, but for "extra" */
 
 static void
 fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
-    msync_row_t *row)
+    msync_row_t *row, msync_pending_t *from)
 {
-    size_t          i;
-    uint32_t        length;
-    const char     *p = fill_key(fill, entry);
-    msync_value_t  *value;
+    size_t       i;
+    const char  *p, *extra, *key = fill_key(fill, entry);
 
-    const char  *key = p;
-
+    memset(from, 0, sizeof(msync_pending_t));
     row->side = entry->side;
-    p += strlen(p) + 1;
+    p = key + strlen(key) + 1;
 
-    for (i = 0; i < row->table->n; i++) {
-        value = &row->values[i];
-        value->kind = (unsigned char) *p & ~PRESENT;
-        row->present[i] = ((unsigned char) *p++ & PRESENT) != 0;
-
-        if (value->kind == MSYNC_VALUE_INTEGER) {
-            memcpy(&value->integer, p, sizeof(int64_t));
-            p += sizeof(int64_t);
-
-        } else if (value->kind == MSYNC_VALUE_REAL) {
-            memcpy(&value->real, p, sizeof(double));
-            p += sizeof(double);
-
-        } else if (value->kind == MSYNC_VALUE_TEXT && i == row->table->key) {
-            value->text = key;
-            value->length = strlen(key);
-
-        } else if (value->kind == MSYNC_VALUE_TEXT) {
-            memcpy(&length, p, sizeof(length));
-            value->text = p + sizeof(length);
-            value->length = length;
-            p += sizeof(length) + length + 1;
-        }
+    if (entry->side == MSYNC_V7) {
+        from->store = fill_unpack_text(&p);
+        from->transfer_store = fill_unpack_text(&p);
+        from->patient = fill_unpack_text(&p);
     }
 
-    row->extra = *p != '\0' ? msync_strdup(p) : NULL;
+    for (i = 0; i < row->table->n; i++) {
+        p = fill_unpack_value(p, key, i, row);
+    }
+
+    extra = fill_unpack_text(&p);
+    row->extra = extra ? msync_strdup(extra) : NULL;
+}
+
+
+/* returns what is behind it */
+
+static const char *
+fill_unpack_value(const char *p, const char *key, size_t i, msync_row_t *row)
+{
+    uint32_t        length;
+    msync_value_t  *value = &row->values[i];
+
+    value->kind = (unsigned char) *p & ~PRESENT;
+    row->present[i] = ((unsigned char) *p++ & PRESENT) != 0;
+
+    if (value->kind == MSYNC_VALUE_INTEGER) {
+        memcpy(&value->integer, p, sizeof(int64_t));
+        return p + sizeof(int64_t);
+    }
+
+    if (value->kind == MSYNC_VALUE_REAL) {
+        memcpy(&value->real, p, sizeof(double));
+        return p + sizeof(double);
+    }
+
+    if (value->kind == MSYNC_VALUE_TEXT && i == row->table->key) {
+        value->text = key;
+        value->length = strlen(key);
+
+    } else if (value->kind == MSYNC_VALUE_TEXT) {
+        memcpy(&length, p, sizeof(length));
+        value->text = p + sizeof(length);
+        value->length = length;
+        p += sizeof(length) + length + 1;
+    }
+
+    return p;
+}
+
+
+static const char *
+fill_unpack_text(const char **p)
+{
+    const char  *text = *p + 1;
+
+    if (**p == '\0') {
+        *p = text;
+        return NULL;
+    }
+
+    *p = text + strlen(text) + 1;
+
+    return text;
 }
 
 
@@ -448,6 +524,7 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
     bool                  buffered, made;
     size_t                i;
     msync_row_t           row = { 0 };
+    msync_pending_t       from;
     const fill_entry_t   *entry;
 
     if (msync_store_buffer_any(fill->rows.store, &buffered, err) != MSYNC_OK)
@@ -474,8 +551,8 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
             msync_row_init(&row, entry->table);
         }
 
-        fill_unpack(fill, entry, &row);
-        rc = fill_write_row(fill, &row, buffered, rows, err);
+        fill_unpack(fill, entry, &row, &from);
+        rc = fill_write_row(fill, &row, &from, buffered, rows, err);
         msync_free(&row.extra);
 
         if (rc == MSYNC_OK
@@ -507,8 +584,9 @@ fill_begin_next(msync_fill_t *fill, msync_err_t *err)
 
 
 static int
-fill_write_row(msync_fill_t *fill, msync_row_t *row, bool buffered,
-    uint64_t *rows, msync_err_t *err)
+fill_write_row(msync_fill_t *fill, msync_row_t *row,
+    const msync_pending_t *from, bool buffered, uint64_t *rows,
+    msync_err_t *err)
 {
     int                   rc;
     const msync_field_t  *field;
@@ -521,7 +599,7 @@ fill_write_row(msync_fill_t *fill, msync_row_t *row, bool buffered,
         return MSYNC_ERROR;
     }
 
-    rc = msync_rows_put(&fill->rows, row, &field, err);
+    rc = msync_rows_put(&fill->rows, row, from, &field, err);
 
     if (rc == MSYNC_OK) {
         ++*rows;
@@ -536,14 +614,15 @@ fill_write_row(msync_fill_t *fill, msync_row_t *row, bool buffered,
     msync_free(&fill->rows.missing_id);
 
     return msync_store_in_transaction(fill->rows.store)
-           ? fill_into_buffer(fill, row, err) : MSYNC_AGAIN;
+           ? fill_into_buffer(fill, row, from, err) : MSYNC_AGAIN;
 }
 
 
 /* tried again when the tables are filled, which finds the reason */
 
 static int
-fill_into_buffer(msync_fill_t *fill, msync_row_t *row, msync_err_t *err)
+fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
+    const msync_pending_t *from, msync_err_t *err)
 {
     int              rc = MSYNC_AGAIN;
     msync_batch_t    batch = { 0 };
@@ -553,6 +632,10 @@ fill_into_buffer(msync_fill_t *fill, msync_row_t *row, msync_err_t *err)
     record->table = msync_strdup(row->table->name);
     record->id = msync_strdup(row->values[row->table->key].text);
     record->action = MSYNC_ACTION_UPSERT;
+    record->store = from->store ? msync_strdup(from->store) : NULL;
+    record->transfer_store = from->transfer_store
+                             ? msync_strdup(from->transfer_store) : NULL;
+    record->patient = from->patient ? msync_strdup(from->patient) : NULL;
     record->data = msync_row_encode(row, &record->data_length, err);
 
     if (record->data != NULL) {

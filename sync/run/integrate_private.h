@@ -8,6 +8,14 @@
 #include "run/integrate.h"
 #include "store/buffer.h"
 
+#define MSYNC_ROWS_STORES  8      /* a site has one store, or a few */
+
+/* whether a store is one of this site's */
+typedef struct {
+    char  id[48];
+    bool  ours;
+} msync_rows_store_t;
+
 /* records that become rows in one transaction */
 typedef struct {
     msync_store_t        *store;       /* borrowed */
@@ -21,6 +29,8 @@ typedef struct {
                                           keys at once */
     const msync_table_t  *missing;     /* what the last one waits for */
     char                 *missing_id;  /* owned, as long as "missing" is set */
+    msync_rows_store_t    stores[MSYNC_ROWS_STORES];   /* looked for before */
+    size_t                nstores;
 } msync_rows_t;
 
 /* begins a transaction and looks what this site has to send by now, for the
@@ -30,11 +40,12 @@ int msync_rows_begin(msync_rows_t *rows, bool unsynced, msync_err_t *err);
 int msync_rows_begin_next(msync_rows_t *rows, msync_err_t *err);
 
 /*
- * An upsert of central.  Errors are those of msync_store_row_upsert; "field"
- * is set to the one at fault.
+ * An upsert of central, and what the envelope of "from" says of it.  Errors are
+ * those of msync_store_row_upsert; "field" is set to the one at fault.
  */
 int msync_rows_put(msync_rows_t *rows, msync_row_t *row,
-    const msync_field_t **field, msync_err_t *err);
+    const msync_pending_t *from, const msync_field_t **field,
+    msync_err_t *err);
 
 /* the same of a record of the buffer, whatever its action */
 int msync_rows_put_pending(msync_rows_t *rows, const msync_table_t *table,

@@ -22,6 +22,12 @@
 static int rows_look(msync_rows_t *rows, msync_err_t *err);
 static int rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
     msync_action_e action, const msync_pending_t *pending, msync_err_t *err);
+static int rows_find_unfit(msync_rows_t *rows, const msync_table_t *table,
+    const msync_pending_t *pending, const char **unfit, msync_err_t *err);
+static int rows_is_our_store(msync_rows_t *rows, const char *id, bool *ours,
+    msync_err_t *err);
+static void rows_forget_stores(msync_rows_t *rows,
+    const msync_table_t *written);
 static int rows_refuse(msync_err_t *err, const char *reason);
 static int rows_is_ours(msync_rows_t *rows, const msync_table_t *table,
     const char *id, bool *ours, msync_err_t *err);
@@ -77,6 +83,7 @@ rows_look(msync_rows_t *rows, msync_err_t *err)
     }
 
     rows->refused = refused > 0;
+    rows->nstores = 0;
 
     return MSYNC_OK;
 }
@@ -84,12 +91,20 @@ rows_look(msync_rows_t *rows, msync_err_t *err)
 
 int
 msync_rows_put(msync_rows_t *rows, msync_row_t *row,
-    const msync_field_t **field, msync_err_t *err)
+    const msync_pending_t *from, const msync_field_t **field,
+    msync_err_t *err)
 {
     int   rc;
     bool  ours;
 
     *field = NULL;
+
+    if (row->side == MSYNC_V7
+        && rows_check_v7(rows, row->table, MSYNC_ACTION_UPSERT, from, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     rc = rows_is_ours(rows, row->table, row->values[row->table->key].text,
                       &ours, err);
@@ -104,6 +119,8 @@ rows_write(msync_rows_t *rows, msync_row_t *row, const msync_field_t **field,
 {
     int   rc;
     bool  missing = false;
+
+    rows_forget_stores(rows, row->table);
 
     if (msync_row_is_removal(row)) {
         return msync_store_row_delete(rows->store, row->table,
@@ -169,28 +186,15 @@ static int
 rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
     msync_action_e action, const msync_pending_t *pending, msync_err_t *err)
 {
-    const char           *unfit;
-    msync_v7_envelope_t   envelope = { 0 };
+    const char  *unfit;
 
     if (action == MSYNC_ACTION_MERGE) {
         return MSYNC_OK;
     }
 
-    if (msync_store_is_ours(rows->store, pending->store,
-                            &envelope.store_is_ours, err) != MSYNC_OK
-        || msync_store_is_ours(rows->store, pending->transfer_store,
-                               &envelope.transfer_store_is_ours, err)
-           != MSYNC_OK)
-    {
-        err->scope = MSYNC_SCOPE_RUN;
+    if (rows_find_unfit(rows, table, pending, &unfit, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
-
-    envelope.has_store = pending->store != NULL;
-    envelope.has_transfer_store = pending->transfer_store != NULL;
-    envelope.has_patient = pending->patient != NULL;
-
-    unfit = msync_v7_unfit(table, &envelope);
 
     if (unfit == NULL && action == MSYNC_ACTION_DELETE
         && !msync_v7_takes_delete(table))
@@ -205,6 +209,89 @@ rows_check_v7(msync_rows_t *rows, const msync_table_t *table,
     }
 
     return MSYNC_OK;
+}
+
+
+/* stores are looked for only where that decides */
+
+static int
+rows_find_unfit(msync_rows_t *rows, const msync_table_t *table,
+    const msync_pending_t *pending, const char **unfit, msync_err_t *err)
+{
+    msync_v7_envelope_t  envelope = { 0 };
+
+    envelope.has_store = pending->store != NULL;
+    envelope.has_transfer_store = pending->transfer_store != NULL;
+    envelope.has_patient = pending->patient != NULL;
+
+    *unfit = msync_v7_unfit(table, &envelope);
+
+    if (*unfit != NULL && envelope.has_store) {
+        if (rows_is_our_store(rows, pending->store, &envelope.store_is_ours,
+                              err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        *unfit = msync_v7_unfit(table, &envelope);
+    }
+
+    if (*unfit != NULL && envelope.has_transfer_store) {
+        if (rows_is_our_store(rows, pending->transfer_store,
+                              &envelope.transfer_store_is_ours, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        *unfit = msync_v7_unfit(table, &envelope);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* what was found counts until a store is written, or others may have */
+
+static int
+rows_is_our_store(msync_rows_t *rows, const char *id, bool *ours,
+    msync_err_t *err)
+{
+    size_t               i;
+    msync_rows_store_t  *store;
+
+    for (i = 0; i < rows->nstores; i++) {
+        if (strcmp(rows->stores[i].id, id) == 0) {
+            *ours = rows->stores[i].ours;
+            return MSYNC_OK;
+        }
+    }
+
+    if (msync_store_is_ours(rows->store, id, ours, err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    if (strlen(id) < sizeof(store->id)) {
+        if (rows->nstores == MSYNC_ROWS_STORES) {
+            rows->nstores = 0;
+        }
+
+        store = &rows->stores[rows->nstores++];
+        (void) strcpy(store->id, id);
+        store->ours = *ours;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static void
+rows_forget_stores(msync_rows_t *rows, const msync_table_t *written)
+{
+    if (strcmp(written->name, "store") == 0) {
+        rows->nstores = 0;
+    }
 }
 
 
@@ -322,12 +409,15 @@ rows_is_foreign(msync_rows_t *rows, const msync_row_t *row,
     }
 
     /* v7 says it; else the row does */
-    if (pending->side == MSYNC_V7
-        && msync_store_is_ours(rows->store, pending->store, &ours, err)
-           != MSYNC_OK)
-    {
-        err->scope = MSYNC_SCOPE_RUN;
-        return MSYNC_ERROR;
+    if (pending->side == MSYNC_V7) {
+        ours = false;
+
+        if (pending->store != NULL
+            && rows_is_our_store(rows, pending->store, &ours, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
     }
 
     return ours ? msync_store_row_differs(rows->store, row, foreign, err)
@@ -339,6 +429,8 @@ static int
 rows_delete(msync_rows_t *rows, const msync_table_t *table,
     const msync_pending_t *pending, msync_err_t *err)
 {
+    rows_forget_stores(rows, table);
+
     if (table->on_delete == MSYNC_DELETE_SOFT) {
         return msync_store_row_soft_delete(rows->store, table,
                                            pending->record_id, err);

@@ -46,6 +46,9 @@ static int outgoing_parties(msync_store_t *store, msync_row_t *row,
 static int outgoing_parent(msync_store_t *store, msync_row_t *row,
     const msync_field_t *field, const char *id, msync_record_t *record,
     bool *ours, msync_err_t *err);
+static int outgoing_received(msync_store_t *store, const msync_row_t *row,
+    msync_record_t *record, const msync_v7_envelope_t *envelope,
+    msync_err_t *err);
 static int outgoing_envelope(msync_store_t *store, msync_row_t *row,
     bool send, msync_record_t *record, msync_err_t *err);
 static int outgoing_deleted_parent(msync_store_t *store,
@@ -559,7 +562,11 @@ outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
     envelope.has_store = record->store != NULL;
     envelope.has_patient = record->patient != NULL;
 
-    if (!send || msync_v7_takes(row->table, &envelope)) {
+    if (!send) {
+        return outgoing_received(store, row, record, &envelope, err);
+    }
+
+    if (msync_v7_takes(row->table, &envelope)) {
         return MSYNC_OK;
     }
 
@@ -572,6 +579,38 @@ outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
     err->scope = MSYNC_SCOPE_RECORD;
 
     return MSYNC_ERROR;
+}
+
+
+/*
+ * What has become a row was for this site.  While its document or its name is
+ * missing, the row itself does not tell why: then any store of the site, or
+ * any patient, says that it is.
+ */
+
+static int
+outgoing_received(msync_store_t *store, const msync_row_t *row,
+    msync_record_t *record, const msync_v7_envelope_t *envelope,
+    msync_err_t *err)
+{
+    if (msync_v7_unfit(row->table, envelope) == NULL) {
+        return MSYNC_OK;
+    }
+
+    if (row->table->v7_styles & MSYNC_V7_PATIENT) {
+        free(record->patient);
+        record->patient = msync_strdup(row->values[row->table->key].text);
+        return MSYNC_OK;
+    }
+
+    msync_free(&record->store);
+
+    if (outgoing_our_store(store, NULL, &record->store, err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
 }
 
 
