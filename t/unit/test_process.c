@@ -2,6 +2,7 @@
 
 #include "site.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "store/lock.h"
@@ -34,8 +35,28 @@ the_lock_is_for_one_process(void **state)
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-/* An id that could not be bound finds no row: the change would be lost.  Under
- * qemu-user the limit does not hold, but 32 bits have no room for all of it. */
+/* Under qemu-user the limit does not hold.  32 bits have no room for all of
+ * this; with 64 nothing is lacking. */
+
+static int
+nothing_is_lacking(void)
+{
+    int  n;
+
+    for (n = 0; n < 4; n++) {
+        if (mmap(NULL, 1 << 30, PROT_READ|PROT_WRITE,
+                 MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)
+            == MAP_FAILED)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* An id that could not be bound finds no row: the change would be lost. */
 
 static void
 nobody_goes_on_without_memory(void **state)
@@ -50,6 +71,10 @@ nobody_goes_on_without_memory(void **state)
     if (pid == 0) {
         setrlimit(RLIMIT_AS, &little);
 
+        if (nothing_is_lacking()) {
+            _exit(77);
+        }
+
         for (n = 0; n < 4; n++) {
             (void) sqlite3_malloc(1 << 30);
         }
@@ -59,6 +84,11 @@ nobody_goes_on_without_memory(void **state)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
+
+    if (WEXITSTATUS(status) == 77) {
+        skip();
+    }
+
     assert_int_equal(WEXITSTATUS(status), 1);
 }
 
