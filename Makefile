@@ -114,7 +114,7 @@ test-matrix:
 	@$(MAKE) --no-print-directory module helper
 	@t/tools/matrix
 
-# the helper for processors of 32 bits: CROSS names others than armhf and i386
+# the helper for other processors: CROSS names some of armhf, arm64, i386
 
 cross:
 	@t/tools/deps build test

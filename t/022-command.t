@@ -7,8 +7,8 @@ use POSIX ();
 
 use Msync::Helper;
 use Msync::Test qw(
-    decode_json site_path slurp sqlite stage_dir start_central wait_until
-    write_private
+    decode_json project_root site_path slurp sqlite stage_dir start_central
+    wait_until write_private
 );
 use Test::More;
 
@@ -31,6 +31,7 @@ what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
 what_has_the_name_of_a_backup_is_whole();
 every_command_speaks_json();
+the_manual_and_the_completion_know_what_help_names();
 
 done_testing();
 
@@ -491,4 +492,33 @@ sub every_command_speaks_json {
     like($out, qr/^  \Q$_\E\b/m, "help names $_")
         for qw(status sync history errors retry dismiss send check
                reinitialise schema backup);
+}
+
+
+sub the_manual_and_the_completion_know_what_help_names {
+    my ($code, $help) = run('--help');
+    my ($commands) = $help =~ /^Commands:\n(.*?)\n\n/ms;
+    my @commands = uniq($commands =~ /^  ([a-z]+)/mg);
+    my @options = uniq($help =~ /(--[a-z-]+)/g);
+
+    my $completion = slurp(project_root() . '/debian/msync.bash-completion');
+    is_deeply([uniq($completion =~ /compgen -W '(--[^']*)'/
+                    ? $1 =~ /(--[a-z-]+)/g : ())],
+              \@options, 'the completion has the options of --help');
+    is_deeply([uniq($completion =~ /commands='([^']*)'/
+                    ? split(' ', $1) : ())],
+              \@commands, '… and the commands');
+
+    my $manual = slurp(project_root() . '/sync/msync.8');
+    is_deeply([uniq($manual =~ /^\.It Ic ([a-z]+)/mg)], \@commands,
+              'the manual has the commands');
+    is_deeply([grep { $manual !~ /\bFl \Q$_\E\b/ }
+               map { substr $_, 1 } @options], [], '… and the options');
+    return;
+}
+
+
+sub uniq {
+    my %seen = map { $_ => 1 } @_;
+    return sort keys %seen;
 }
