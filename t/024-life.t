@@ -23,6 +23,7 @@ a_locked_database_is_said_and_can_be_left();
 a_database_that_is_locked_while_it_is_opened_is_said();
 a_log_that_grows_is_said();
 what_nobody_waits_for_is_not_done();
+what_a_locked_database_keeps_out_is_not_done_later();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
@@ -348,6 +349,35 @@ sub what_nobody_waits_for_is_not_done {
     is($helper->answer($later), undef, 'nobody waits: nothing is answered');
     is($helper->answer($now)->[1]{intervalSeconds}, 62,
        'what was asked for just now is');
+}
+
+
+sub what_a_locked_database_keeps_out_is_not_done_later {
+    my $helper = initialised('kept');
+
+    sqlite(database('kept'), q{INSERT INTO sync_buffer (record_id, side, }
+        . q{received_datetime, table_name, action, data, integration_error) }
+        . q{VALUES ('R', 1, '2026-01-01T00:00:00', 'of nobody', 'UPSERT', }
+        . q{'{}', 'unknown')});
+
+    my $lock = locked('kept', 'IMMEDIATE');
+    my @requests = ($helper->save(48_000, intervalSeconds => 60),
+                    $helper->dismiss(46_000, tableName => 'of nobody',
+                                     recordId => 'R'));
+
+    for my $request (@requests) {
+        ok(wait_until(sub { $helper->answer($request) }), 'an answer comes');
+        my ($status, $body) = @{ $helper->answer($request) };
+        is($status, 504, 'while it is locked');
+        like($body->{error}{fullError},
+             qr/program keeps the database locked.* Nothing was changed/,
+             'with what to do');
+    }
+
+    close $lock;
+    is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
+    is(sqlite(database('kept'), 'SELECT dismissed FROM sync_buffer WHERE '
+              . q{record_id = 'R'}), 0, 'and nothing of these was done');
 }
 
 

@@ -283,8 +283,10 @@ input_answer_records(msync_serve_t *serve, msync_serve_request_t *request,
 {
     int  status;
 
+    serve->give_up = request->came + MSYNC_SETTINGS_LATE;
     status = msync_requests_answer(serve->store, request->request,
                                    request->body, request->length, body);
+    serve->give_up = 0;
 
     if (status < 300) {
         msync_serve_refresh(serve);

@@ -27,6 +27,7 @@ static int requests_send(msync_store_t *store, const cJSON *body,
     char **reply);
 static bool requests_tables(const cJSON *body, const char ***tables,
     size_t *n);
+static int requests_failed(const msync_err_t *err);
 static int requests_count(int status, const char *name, int64_t n,
     char **reply);
 
@@ -70,7 +71,7 @@ requests_dismiss(msync_store_t *store, const cJSON *body, char **reply)
 
     if (msync_store_dismiss(store, &which, &n, &err) != MSYNC_OK) {
         *reply = msync_document_error(&err);
-        return 500;
+        return requests_failed(&err);
     }
 
     return requests_count(200, "dismissed", n, reply);
@@ -137,7 +138,7 @@ requests_send(msync_store_t *store, const cJSON *body, char **reply)
 
     } else {
         *reply = msync_document_error(&err);
-        status = unknown ? 400 : 500;
+        status = unknown ? 400 : requests_failed(&err);
     }
 
     free(tables);
@@ -182,6 +183,15 @@ requests_tables(const cJSON *body, const char ***tables, size_t *n)
     }
 
     return true;
+}
+
+
+/* the database was locked until nobody waited any more, or does not work */
+
+static int
+requests_failed(const msync_err_t *err)
+{
+    return err->variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
 }
 
 

@@ -359,9 +359,12 @@ msync_serve_while_locked(void *data, msync_err_t *err)
     }
 
     if (serve->give_up != 0 && msync_clock_monotonic() >= serve->give_up) {
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT, "another program keeps "
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT, "another program keeps "
                              "the database locked, so nothing could be "
                              "saved in time");
+        err->advice = "Nothing was changed. Wait until that program is done, "
+                      "or end it, and try again.";
+        return MSYNC_ERROR;
     }
 
     waited = msync_store_locked_for(serve->store);

@@ -28,6 +28,7 @@ use constant {
     REQUEST    => 66,
 
     SETTINGS   => 0,
+    DISMISS    => 3,
 
     TRIGGER    => 0,
     PAUSE      => 2,
@@ -120,12 +121,17 @@ sub retry  { $_[0]->_done(RETRY, $_[0]->_command(RETRY)) }
 
 # Asks for other settings, as a client of nginx did so many milliseconds ago;
 # returns the number of the request.
-sub save {
-    my ($self, $waited, %settings) = @_;
+sub save { return shift->_request(SETTINGS, @_) }
 
-    my $body = encode_json(\%settings);
+# The same for failed records that are to be dismissed.
+sub dismiss { return shift->_request(DISMISS, @_) }
+
+sub _request {
+    my ($self, $request, $waited, %body) = @_;
+
+    my $body = encode_json(\%body);
     $self->_send(REQUEST, ++$self->{requests},
-                 pack('LLLL', SETTINGS, length $body, $waited, 0) . $body);
+                 pack('LLLL', $request, length $body, $waited, 0) . $body);
 
     return $self->{requests};
 }
