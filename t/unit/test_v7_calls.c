@@ -445,6 +445,55 @@ patients_are_looked_for_by_what_was_asked(void **state)
 }
 
 
+static void
+a_cursor_that_is_none_is_an_error_with_words(void **state)
+{
+    bool     busy;
+    size_t   i, k;
+    char     body[512];
+    test_t  *t = *state;
+
+    static const char  *numbers[] = {
+        "1e400", "1180591620717411303424", "-1", "1.5", "true", "\"x\"", "\"\"",
+        "[]", "{}", "9223372036854775807"
+    };
+    static const char  *answers[] = {
+        "{\"Ok\":{\"siteId\":10,\"lastCursorInBatch\":%s,\"remaining\":0,"
+        "\"maxCursor\":9,\"records\":[]}}",
+        "{\"Ok\":{\"siteId\":10,\"lastCursorInBatch\":9,\"remaining\":%s,"
+        "\"maxCursor\":9,\"records\":[]}}",
+        "{\"Ok\":{\"siteId\":10,\"lastCursorInBatch\":9,\"remaining\":0,"
+        "\"maxCursor\":%s,\"records\":[]}}",
+        "{\"Ok\":{\"siteId\":10,\"lastCursorInBatch\":9,\"remaining\":0,"
+        "\"maxCursor\":9,\"records\":[{\"cursor\":%s,\"tableName\":\"x\","
+        "\"recordId\":\"A\",\"action\":\"upsert\",\"recordData\":{}}]}}"
+    };
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        for (k = 0; k < sizeof(answers) / sizeof(answers[0]); k++) {
+            snprintf(body, sizeof(body), answers[k], numbers[i]);
+            say(t, body);
+            assert_failed(pull(t, 0), t->err, INVALID_RESPONSE,
+                          "a cursor or a count that is no whole number");
+        }
+
+        snprintf(body, sizeof(body), "{\"Ok\":%s}", numbers[i]);
+        say(t, body);
+        msync_batch_clear(&t->batch);
+        (void) add(t, "unit", "U", 1);
+        t->batch.last = true;
+        assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
+                      INVALID_RESPONSE, "");
+
+        snprintf(body, sizeof(body), "{\"Ok\":{\"siteId\":%s,"
+                 "\"centralSiteId\":10}}", numbers[i]);
+        say(t, body);
+        assert_failed(ask(t, &busy), t->err, INVALID_RESPONSE,
+                      "no whole number");
+    }
+}
+
+
 #define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -467,6 +516,7 @@ main(void)
         EACH(the_end_is_where_nothing_remains),
         EACH(a_pull_that_makes_no_progress_ends),
         EACH(a_row_that_central_cannot_read_is_told_with_the_cursor),
+        EACH(a_cursor_that_is_none_is_an_error_with_words),
         EACH(the_records_of_a_patient_come_in_one_batch),
         EACH(patients_are_looked_for_by_what_was_asked)
     };
