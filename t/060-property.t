@@ -8,6 +8,6 @@ use Msync::Property;
 use Msync::Walk qw(walk);
 use Test::More;
 
-walk('Msync::Property', 500);
+walk('Msync::Property', 400);
 
 done_testing();

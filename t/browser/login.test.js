@@ -19,6 +19,10 @@ const WAYS = {
   'a 200 with its own JSON': 'default_type application/json; return 200 "{\\"redirect\\": \\"/login\\"}";',
   'a 401 with its own JSON': 'default_type application/json; return 401 "{\\"error\\": \\"login\\"}";',
   'a 419 of Laravel': 'return 419;',
+  'a 307 to its login page': 'return 307 /login;',
+  'a 204': 'return 204;',
+  'a 200 with "null"': 'default_type application/json; return 200 null;',
+  'a 200 with a list': 'default_type application/json; return 200 "[1]";',
 };
 const [LOGIN] = Object.keys(WAYS);
 
@@ -34,6 +38,8 @@ before(async () => {
   await site.startNginx();
   await site.document('history', history());
   await site.document('errors', errors());
+  await site.document('settings', { url: 'https://central.example.org', username: 'Clinic 7', intervalSeconds: 300,
+    passwordSet: true, hardwareId: 'H', siteId: 7, siteName: 'Clinic 7' });
 });
 
 after(() => site?.stop());
@@ -160,6 +166,31 @@ test('lists say so, and parts of the page that are refused', async () => {
   }
   await close(page);
 });
+
+for (const way of ['a 302 to its login page', 'a 401 with its own JSON', 'a 204']) {
+  test(`a form that was filled in when the login ended, told by ${way}, is not saved, and stays`, async () => {
+    const page = await signedIn(way);
+    const url = page.getByLabel('Dirección del servidor central', { exact: true });
+
+    await page.getByRole('tab', { name: 'Configuración' }).click();
+    await page.getByRole('button', { name: 'Pausar' }).waitFor();
+    await url.fill('https://other.example.org');
+    await page.getByLabel('Contraseña del sitio', { exact: true }).fill('secret');
+    await page.getByLabel('Nombre del sitio', { exact: true }).and(page.locator('input')).fill('Clinic 8');
+    await signOut(page);
+    const { length } = await site.received();
+
+    for (const name of ['Guardar', 'Probar conexión', 'Pausar']) {
+      await page.getByRole('button', { name, exact: true }).click();
+      await ended(page).first().waitFor();
+    }
+    assert.equal((await site.received()).length, length, 'the site was asked nothing');
+    assert.equal(await page.getByText('Comprobado y guardado').count(), 0);
+    assert.equal(await url.inputValue(), 'https://other.example.org', 'what was typed stays');
+    await accessible(page);
+    await close(page);
+  });
+}
 
 test('in an application: the entry says so, and who comes back finds the dialog open', async () => {
   const page = await signedIn(LOGIN, 'orders.html');

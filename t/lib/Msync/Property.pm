@@ -20,6 +20,7 @@ use Msync::Central;
 use Msync::Equal;
 use Msync::Forms qw(any_word has_forms new_id quoted written);
 use Msync::Helper;
+use Msync::Meddle qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
 use Msync::Test qw(decode_json project_root sqlite stage_dir);
 
 use constant {
@@ -38,8 +39,6 @@ my %FIRM = map { $_ => 1 } qw(store name_store_join name_tag_join encounter
     list_master_name_join item_store_join list_master_line item_warning_link
     clinician_store_join nameInsuranceJoin vaccination);
 
-my @FAULTS = qw(drop_before drop_middle drop_after truncate garbage html empty
-                status busy delay error_code redirect);
 my @DISTURBED = qw(kill-write full-write io-write kill-before kill-sent
                    kill-after);
 my @SIGNALS = qw(INT TERM KILL);
@@ -51,6 +50,7 @@ my @KINDS = (
     map({ "fault $_" } @FAULTS), @DISTURBED, map({ "SIG$_" } @SIGNALS),
     'written as applications do', 'refused', 'synced', 'synced while paused',
     'paused', 'resumed', 'helper killed', 'helper restarted', 'came anew',
+    'narrow', 'died before it integrated', @MEDDLED,
 );
 
 
@@ -171,10 +171,10 @@ sub _mine {
 my @STEPS = (
     [24 => \&_edit_here], [8 => \&_insert_here], [8 => \&_delete_here],
     [20 => \&_edit_there], [8 => \&_insert_there], [8 => \&_delete_there],
-    [12 => \&_merge_there], [14 => \&_fault], [6 => \&_refuse],
+    [12 => \&_merge_there], [14 => \&fault], [6 => \&refuse],
     [12 => \&_sync],
     [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&_serve],
-    [2 => \&_anew],
+    [2 => \&_anew], [16 => \&meddle], [3 => \&narrow], [3 => \&dies],
 );
 my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
 
@@ -471,38 +471,6 @@ sub _merge {
 
 # ---- faults -----------------------------------------------------------------
 
-sub _fault {
-    my ($self) = @_;
-
-    my $kind = $self->_deal(fault => @FAULTS);
-    my %fault = (kind => $kind, api => _one($self->_apis),
-                 times => 1 + int rand 6, after => int rand 5);
-
-    $fault{value} = _one(408, 413, 429, 500, 502, 503, 400, 401)
-        if $kind eq 'status';
-    $fault{value} = 20 if $kind eq 'delay';
-    $fault{value} = 'reset' if $kind =~ /^drop/ && rand 2 < 1;
-
-    $self->central->fault(%fault);
-    $self->_took("fault $kind");
-}
-
-
-# Central does not take some of the records that this site changed lately,
-# until the faults stop or others are refused instead.
-sub _refuse {
-    my ($self) = @_;
-
-    return if !$self->{begun};
-
-    my @ids = split /\n/, $self->query('SELECT record_id FROM changelog '
-        . 'GROUP BY record_id ORDER BY max(cursor) DESC LIMIT 30');
-
-    $self->central->config(refuse => [grep { rand 3 < 1 } @ids]);
-    $self->_took('refused');
-}
-
-
 # A process of the helper, with a "command" if not to sync; returns its pid.
 sub _start {
     my ($self, %env) = @_;
@@ -546,9 +514,16 @@ sub _anew {
     my ($self) = @_;
 
     return if !$self->{begun};
-    $self->_is_wrong($self->said)
-        if _end($self->_start(command => ['--yes', 'reinitialise']));
+    $self->run_command('--yes', 'reinitialise');
     $self->_took('came anew');
+}
+
+# One of the terminal, which has to end well.
+sub run_command {
+    my ($self, @command) = @_;
+
+    $self->_is_wrong("@command: " . $self->said)
+        if _end($self->_start(command => \@command));
 }
 
 # Dies, or finds no room, at a point of its own choice.
@@ -652,7 +627,7 @@ sub sync_until_quiet {
     my $still = 0;
 
     $self->central->clear_faults;
-    $self->central->config(refuse => []);
+    $self->central->config(refuse => [], carries => 0, dies => 0);
     delete $self->{known};
 
     for my $n (1 .. QUIET) {
@@ -665,7 +640,7 @@ sub sync_until_quiet {
         }
 
         # what was refused because of a fault goes out again
-        $self->query('UPDATE msync_refused SET last_tried = 0',
+        $self->query('UPDATE msync_refused SET last_tried = 0, dismissed = 0',
             'UPDATE sync_buffer SET retry_at = NULL WHERE '
             . 'integration_datetime IS NULL');
 
@@ -676,6 +651,7 @@ sub sync_until_quiet {
     $self->{begun} = 1;
 
     return ('it does not come to rest') if $still < 2;
+    $self->run_command('check');
     return (splice(@{ $self->{wrong} }), $self->{equal}->leftovers,
             $self->{equal}->differences);
 }

@@ -1,0 +1,201 @@
+package Msync::Meddle;
+
+# What a site of Msync::Property meets while it is in use: faults of the way to
+# central and of central, and what others do to it, the application beside it,
+# whoever administers it, its machine.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(sleep);
+
+our @EXPORT_OK = qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
+
+use constant DAY => 86_400_000;            # in ms
+
+my %MEDDLE = (
+    'locked'          => sub { _held($_[0], 'BEGIN IMMEDIATE') },
+    'locked at all'   => sub { _held($_[0], 'BEGIN EXCLUSIVE') },
+    'read for long'   => sub {
+        _held($_[0], 'BEGIN', 'SELECT count(*) FROM item') },
+    'rebuilt a table' => \&_rebuild,
+    'dropped triggers' => sub { _drop($_[0], 'trigger') },
+    'dropped an index' => sub { _drop($_[0], 'index') },
+    'emptied the flag' => sub { $_[0]->query('DELETE FROM msync_flag');
+                                $_[0]->_edit_here },
+    'replaced a row'  => \&_replace,
+    'vacuumed'        => sub { $_[0]->query('VACUUM') },
+    'checkpointed'    => sub {
+        $_[0]->query('PRAGMA wal_checkpoint(TRUNCATE)') },
+    'disk full'       => sub { _switched($_[0], 0, 1) },
+    'clock stepped'   => sub {
+        _switched($_[0], $_[0]->_deal(clock => map { $_ * DAY }
+                                      -20_000, -1, -0.25, 0.25, 1, 5000), 0) },
+    map({ my $command = $_; ("command $_" => sub {
+        $_[0]->run_command(split / /, $command) }) }
+        'retry', 'dismiss --all'),
+    'command backup' => sub {
+        unlink "$_[0]{dir}/copy";
+        $_[0]->run_command('backup', "$_[0]{dir}/copy") },
+);
+
+our @MEDDLED = sort keys %MEDDLE;
+our @FAULTS = qw(drop_before drop_middle drop_after truncate garbage html empty
+                status busy delay error_code redirect gateway);
+my @STATUSES = (400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 511, 520,
+                522, 524, 530);
+
+
+sub _one { $_[ rand @_ ] }
+
+
+# ---- central, and the way to it ---------------------------------------------
+
+sub fault {
+    my ($self) = @_;
+
+    my $kind = $self->_deal(fault => @FAULTS);
+    my %fault = (kind => $kind, api => _one($self->_apis),
+                 times => 1 + int rand 6, after => int rand 5);
+
+    $fault{value} = _one(@STATUSES) if $kind eq 'status';
+    $fault{value} = _one(502, 504, 522, 524) if $kind eq 'gateway';
+    $fault{value} = 20 if $kind eq 'delay';
+    $fault{value} = 'reset' if $kind =~ /^drop/ && rand 2 < 1;
+
+    $self->central->fault(%fault);
+    $self->_took("fault $kind");
+}
+
+
+# Central does not take some of the records that this site changed lately,
+# until the faults stop or others are refused instead.
+sub refuse {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+
+    my @ids = split /\n/, $self->query('SELECT record_id FROM changelog '
+        . 'GROUP BY record_id ORDER BY max(cursor) DESC LIMIT 30');
+
+    # by central, or by a firewall before it
+    $self->central->config(refuse => [grep { rand 3 < 1 } @ids],
+                           refuse_as => _one(undef, { status => 403 },
+                                             { status => 500 }));
+    $self->_took('refused');
+}
+
+# Until the faults stop the line carries little in one piece.
+sub narrow {
+    my ($self) = @_;
+
+    $self->central->config(carries => 4000 + int rand 20_000);
+    $self->_took('narrow');
+}
+
+# Open mSupply central takes the last batch of a push, and dies.
+sub dies {
+    my ($self) = @_;
+
+    $self->central->config(dies => 1);
+    $self->_took('died before it integrated');
+}
+
+
+# ---- beside the site --------------------------------------------------------
+
+# Ends with a run, which has to go on from there.
+sub meddle {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+
+    my $what = $self->_deal(meddled => @MEDDLED);
+
+    $MEDDLE{$what}->($self);
+    $self->_sync;
+    $self->_took($what);
+}
+
+
+# Another program keeps a transaction while a run begins, for less than a run
+# waits.
+sub _held {
+    my ($self, @sql) = @_;
+
+    open my $held, '|-', 'sqlite3', '-init', '/dev/null', '-cmd',
+        '.timeout 10000', '-cmd', '.output /dev/null', $self->database
+        or die "sqlite3: $!\n";
+    $held->autoflush(1);
+    print {$held} "$_;\n" for @sql;
+
+    my $pid = $self->_start(MSYNC_FAULT_BATCH => 50);
+
+    sleep rand 0.5;
+    close $held;
+    waitpid $pid, 0;
+}
+
+
+# As SQLite's documentation has it, with keys off; what is not of the table
+# itself goes with the old one.
+sub _rebuild {
+    my ($self) = @_;
+
+    my $name = $self->{pushed}[rand @{ $self->{pushed} }]{table};
+    my $sql = $self->query('SELECT sql FROM sqlite_master WHERE type = '
+                           . "'table' AND name = '$name'");
+
+    $sql =~ s/\A(CREATE TABLE\s+)("?)\Q$name\E\2/$1"rebuilt"/i
+        or die "not understood: $sql\n";
+    $self->query('PRAGMA foreign_keys = OFF', 'BEGIN IMMEDIATE', $sql,
+        qq{INSERT INTO "rebuilt" SELECT * FROM "$name"},
+        qq{DROP TABLE "$name"}, qq{ALTER TABLE "rebuilt" RENAME TO "$name"},
+        'COMMIT');
+    $self->_edit_here;
+}
+
+
+sub _drop {
+    my ($self, $type) = @_;
+
+    my $name = $self->query("SELECT name FROM sqlite_master WHERE type = "
+        . "'$type' AND name LIKE 'msync%' AND sql IS NOT NULL "
+        . 'ORDER BY random() LIMIT 1');
+
+    return if $name eq '';
+    $self->query(qq{DROP $type "$name"});
+    $self->_edit_here;
+}
+
+
+sub _replace {
+    my ($self) = @_;
+
+    my $t = $self->{pushed}[rand @{ $self->{pushed} }];
+    my $id = $self->_any_here($t);
+
+    return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
+    $self->query('PRAGMA foreign_keys = OFF',
+        qq{INSERT OR REPLACE INTO "$t->{table}" SELECT * FROM "$t->{table}" }
+        . qq{WHERE "$t->{key}" = '$id'});
+}
+
+
+# A run whose clock is so many milliseconds ahead, or whose disk is full.
+sub _switched {
+    my ($self, $ahead, $full) = @_;
+
+    my $path = "$self->{dir}/switch";
+
+    open my $fh, '>', $path or die "$path: $!\n";
+    syswrite $fh, pack 'qq', $ahead, $full;
+    close $fh;
+
+    waitpid $self->_start(MSYNC_FAULT_SWITCH => $path,
+                          MSYNC_FAULT_BATCH => 50), 0;
+}
+
+
+1;
