@@ -3,8 +3,9 @@
  *
  * Promises: a run that ended has finished_datetime, well or not; one that
  * was interrupted has none until the next start of a helper closes it.  Equal
- * failures in a row are one row, so a week without a line pushes neither the
- * last success nor another failure out.
+ * failures since the last success are one row, also where others come between
+ * them, so a week without a line pushes neither the last success nor another
+ * failure out.
  */
 
 #include <stdio.h>
@@ -48,7 +49,23 @@ static const struct {
                      "pull_progress_done FROM main.sync_log) "
 
 #define MEASURE      4             /* digits and more are a measure of this
-                                      one failure, fewer say what it was */
+                                      one failure, fewer say what it was,
+                                      but for counts of these: */
+static const char *const  log_units[] = {
+    " octets", " seconds", " minutes", " records", " times", " of "
+};
+
+#define LOG_LOOK_BACK  32          /* failures that are compared with a new one,
+                                      also after a month without success */
+
+/* the run that a new failure is equal to */
+typedef struct {
+    const msync_log_entry_t  *failure;
+    int64_t                   id;              /* 0: none yet */
+    int64_t                   repeated;
+    int64_t                   first_started;
+} log_equal_t;
+
 
 
 static void log_add_columns(sqlite3_str *sql, const char *suffix);
@@ -67,7 +84,10 @@ static void log_bind_time(sqlite3_stmt *stmt, int at, int64_t ms);
 static void log_bind_count(sqlite3_stmt *stmt, int at,
     const msync_step_log_t *step, int64_t count);
 static sqlite3_stmt *log_update(msync_store_t *store, msync_err_t *err);
+static size_t log_measure(const char *text);
+static size_t log_excerpt(const char *text);
 static bool log_is_same_text(const char *a, const char *b);
+static void log_find_equal(void *data, const msync_log_entry_t *before);
 static int log_merge(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 static int log_close_interrupted(msync_store_t *store, int *n,
@@ -410,7 +430,42 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
 }
 
 
-/* whether two texts are the same but for measures */
+/* octets of a number, or of a date and time, that is a measure of one failure
+ * and begins here; 0: none does */
+
+static size_t
+log_measure(const char *text)
+{
+    size_t  i, n = strspn(text, "0123456789");
+
+    if (n >= MEASURE) {
+        return text[n] == '-' ? n + strspn(text + n, "0123456789-:T ") : n;
+    }
+
+    for (i = 0; n > 0 && i < sizeof(log_units) / sizeof(*log_units); i++) {
+        if (strncmp(text + n, log_units[i], strlen(log_units[i])) == 0) {
+            return n;
+        }
+    }
+
+    return 0;
+}
+
+
+/* octets of ("what a server said"), which may have the number of a request */
+
+static size_t
+log_excerpt(const char *text)
+{
+    const char  *end;
+
+    end = strncmp(text, "(\"", 2) == 0 ? strstr(text, "\")") : NULL;
+
+    return end != NULL ? (size_t) (end - text) : 0;
+}
+
+
+/* whether two texts are the same but for measures and excerpts */
 
 static bool
 log_is_same_text(const char *a, const char *b)
@@ -418,10 +473,15 @@ log_is_same_text(const char *a, const char *b)
     size_t  n, m;
 
     for ( ;; ) {
-        n = strspn(a, "0123456789");
-        m = strspn(b, "0123456789");
+        n = log_measure(a);
+        m = log_measure(b);
 
-        if (n >= MEASURE && m >= MEASURE) {
+        if (n == 0 || m == 0) {
+            n = log_excerpt(a);
+            m = log_excerpt(b);
+        }
+
+        if (n > 0 && m > 0) {
             a += n;
             b += m;
         }
@@ -440,39 +500,60 @@ log_is_same_text(const char *a, const char *b)
 }
 
 
-/* counts the run before this one, if it failed in the same way */
+/* the newest of them */
+
+static void
+log_find_equal(void *data, const msync_log_entry_t *before)
+{
+    log_equal_t  *equal = data;
+
+    if (equal->id == 0 && before->finished != 0
+        && before->variant == equal->failure->variant
+        && log_is_same_text(before->text, equal->failure->text))
+    {
+        equal->id = before->id;
+        equal->repeated = before->repeated;
+        equal->first_started = before->first_started ? before->first_started
+                                                     : before->started;
+    }
+}
+
+
+/* counts the run since the last success that failed in the same way */
 
 static int
 log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
 {
     int                 rc;
-    char                tail[64], time[32], *sql;
+    char                tail[512], time[32], *sql;
+    log_equal_t         equal = { .failure = entry };
     msync_log_entry_t   before;
 
-    memset(&before, 0, sizeof(msync_log_entry_t));
-    snprintf(tail, sizeof(tail), "WHERE id < %lld", (long long) entry->id);
+    if (entry->variant == MSYNC_ERR_NONE) {
+        return MSYNC_OK;
+    }
 
-    if (log_read_entries(store, tail, 1, NULL, NULL, &before, err)
-        != MSYNC_OK)
+    snprintf(tail, sizeof(tail), "WHERE id < %lld AND id > ifnull((SELECT "
+             "max(id) FROM sync_log WHERE " SQL_SUCCESS "), 0)",
+             (long long) entry->id);
+
+    if (log_read_entries(store, tail, LOG_LOOK_BACK, log_find_equal, &equal,
+                         &before, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (entry->variant == MSYNC_ERR_NONE || before.id == 0
-        || before.finished == 0 || before.variant != entry->variant
-        || !log_is_same_text(before.text, entry->text))
-    {
+    if (equal.id == 0) {
         return MSYNC_OK;
     }
 
-    entry->repeated += before.repeated;
-    entry->first_started = before.first_started ? before.first_started
-                                                : before.started;
+    entry->repeated += equal.repeated;
+    entry->first_started = equal.first_started;
 
     sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id = %lld; UPDATE "
                           "sync_log SET repeated = %lld, "
                           "first_started_datetime = %Q WHERE id = %lld",
-                          (long long) before.id, (long long) entry->repeated,
+                          (long long) equal.id, (long long) entry->repeated,
                           log_print_time(entry->first_started, time),
                           (long long) entry->id);
     rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
@@ -573,9 +654,14 @@ int
 msync_store_log_history(msync_store_t *store, unsigned limit,
     msync_log_pt each, void *data, msync_err_t *err)
 {
+    char               tail[512];
     msync_log_entry_t  entry;
 
-    return log_read_entries(store, "", limit, each, data, &entry, err);
+    snprintf(tail, sizeof(tail), "WHERE id IN (SELECT id FROM sync_log ORDER "
+             "BY id IS (SELECT max(id) FROM sync_log WHERE " SQL_SUCCESS ") "
+             "DESC, id DESC LIMIT %u)", limit);
+
+    return log_read_entries(store, tail, limit, each, data, &entry, err);
 }
 
 

@@ -29,7 +29,7 @@ typedef struct {
     int64_t  done;
 } msync_step_log_t;
 
-/* one row of sync_log: a run, or failures in a row that were equal */
+/* one row of sync_log: a run, or equal failures since the last success */
 typedef struct {
     int64_t           id;
     int64_t           repeated;    /* how many runs it stands for; what is
@@ -53,7 +53,8 @@ int msync_store_log_update(msync_store_t *store,
 
 /*
  * The same of a run that has ended; inside a transaction.  A failure equal to
- * that of the run before takes the place of its row and counts it.
+ * an earlier one since the last success takes the place of its row and counts
+ * it.
  */
 int msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
@@ -71,7 +72,7 @@ int msync_store_log_last_success(msync_store_t *store,
 
 typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
 
-/* the last "limit" runs, newest first */
+/* the last "limit" runs, newest first; the last success is among them */
 int msync_store_log_history(msync_store_t *store, unsigned limit,
     msync_log_pt each, void *data, msync_err_t *err);
 
