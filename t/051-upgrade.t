@@ -20,7 +20,8 @@ use Test::More;
 use constant {
     BEFORE    => '1184fb2',
     PROCESSES => 2,
-    SAMPLE    => 12,           # writes of one kind in one run
+    REQUESTS  => 20,           # of one run, after so many it is killed
+    WRITES    => 12,           # … in so many
     PASSWORD  => 'correct horse battery',
 
     # What the release before has done stays done:  a table that was migrated
@@ -39,10 +40,14 @@ my %sites = (
     'an operational sync' => sub { Msync::Resume->new(name => 'later',
         program => "$before/faults/msync", alike => \&nothing_alike,
         batch => 4, begin => \&before_a_later_sync) },
+    'a sync of all anew' => sub { Msync::Resume->new(name => 'anew',
+        program => "$before/faults/msync", alike => \&nothing_alike,
+        begin => \&before_all_comes_anew, rebuilds => 1) },
 );
 
 left_in_a_run_at_any_point();
-paused_and_restored();
+while_central_is_restored();
+paused();
 
 done_testing();
 
@@ -73,6 +78,18 @@ sub left_in_a_run_at_any_point {
 }
 
 
+# Asked for by the release before, where something waits to be sent.
+sub before_all_comes_anew {
+    my ($site) = @_;
+
+    before_a_later_sync($site);
+
+    local $site->{command} = ['--yes', 'reinitialise'];
+    my ($status, $said) = $site->run;
+    die "to begin anew fails: $said" if $status != 0;
+}
+
+
 # An empty text within JSON became null; now it stays what it is.
 sub nothing_alike { s/:""/:null/g }
 
@@ -85,26 +102,77 @@ sub tries {
     return
         ["$name, ended by the release before", $site, @before],
         map({ ["$name, killed by a request of the release before", $site,
-               @before, fault => "kill-after $_"] } 1 .. $site->requests),
+               @before, fault => "kill-after $_"] }
+            sample(REQUESTS, $site->requests)),
         map { ["$name, killed in a write of the release before", $site,
                @before, fault => "kill-write $_"] }
-            sample($site->writes);
+            sample(WRITES, $site->writes);
 }
 
 
-# Numbers from 1 on, so many, evenly.
+# Of the numbers to n so many at most, evenly.
 sub sample {
-    my ($n) = @_;
+    my ($most, $n) = @_;
 
-    my $step = ceil($n / SAMPLE) || 1;
+    my $step = ceil($n / $most) || 1;
 
     return grep { $_ % $step == 0 } 1 .. $n;
 }
 
 
+# Central lacks what this site has sent and pulled since its backup; the release
+# before has found that out.
+sub while_central_is_restored {
+    my $central = start_central(password => PASSWORD, records => 100);
+    my $database = site_path('restored.sqlite');
+    my @options = ('--database', $database, '--url', $central->url,
+        '--username', 'Clinic 7', '--password-file',
+        write_private('password', PASSWORD . "\n"));
+    my $run = sub {
+        my ($program, @command) = @_;
+        my $said = qx(@{[map { "'$_'" } $program, @options, @command]} 2>&1);
+        return ($? >> 8, $said);
+    };
+    my ($old, $new) = ("$before/msync", $ENV{TEST_NGINX_MSYNC});
+
+    my ($code, $said) = $run->($old, 'sync');
+    is($code, 0, 'the release before does the first sync') or diag($said);
+
+    my ($unit, $line) = map { sqlite($database, "SELECT min(ID) FROM $_") }
+        qw(unit item_line);
+    my $batch = sub { $central->record(item_line => $line)->{batch} };
+
+    $central->snapshot;
+    $central->change(tableName => 'unit', recordId => $unit,
+        channel => 'central', action => 'update',
+        recordData => $central->record(unit => $unit));
+    sqlite($database,
+           "UPDATE item_line SET batch = 'newer' WHERE ID = '$line'");
+    ($code, $said) = $run->($old, 'sync');
+    is($code, 0, 'an edit is sent') or diag($said);
+    is($batch->(), 'newer', 'and arrives');
+    $central->restore;
+
+    for my $program ($old, $new) {
+        ($code, $said) = $run->($program, 'sync');
+        is($code, 1, 'central was restored: a run fails');
+        like($said, qr/^msync: CENTRAL_RESTORED/m, 'and says so');
+    }
+
+    isnt($batch->(), 'newer', 'central lacks the edit');
+    ($code, $said) = $run->($new, '--yes', 'reinitialise');
+    is($code, 0, 'this release begins anew') or diag($said);
+    ($code, $said) = $run->($new, 'sync');
+    is($code, 0, 'and synchronises') or diag($said);
+    is($batch->(), 'newer', 'central has the edit again');
+    is(sqlite($database, q(SELECT value_string FROM key_value_store WHERE )
+              . q(id = 'MSYNC_SITE')), 'initialised', 'the site goes on');
+}
+
+
 # By nginx, as an administrator upgrades: the old module and helper end, the
 # new ones begin.
-sub paused_and_restored {
+sub paused {
     my $central = start_central(password => PASSWORD, records => 300);
     my $database = site_path('clinic.sqlite');
     my $password = write_private('password', PASSWORD . "\n");

@@ -38,7 +38,7 @@ my $Count = 0;
 
 
 # Settings: name, protocol ("v6" or "v7"), emulator (more options of it), batch
-# (size of all batches), records, command ("sync"),
+# (size of all batches), records, command ("sync", or a list),
 # further (runs until there is nothing more to do, after one that goes well: 1),
 # rebuilds (central's queue may be built more than once), under (a command
 # that the helper is run by), program (another helper with fault points, which
@@ -120,7 +120,8 @@ sub run {
                 // $ENV{TEST_NGINX_MSYNC_FAULTS},
             '--database', $self->database, '--url', $self->url,
             '--username', 'Clinic 7',
-            '--password-file', "$self->{dir}/password", $self->{command}
+            '--password-file', "$self->{dir}/password",
+            ref $self->{command} ? @{ $self->{command} } : $self->{command}
             or POSIX::_exit(127);
     }
 
@@ -137,7 +138,7 @@ sub run {
 # fail), "program" (the helper of the disturbed run, with fault points),
 # "excuses" (a pattern of differences in the end that are no fault of ours).
 # Returns what is wrong.
-sub try {
+sub disturb {
     my ($self, %how) = @_;
 
     my (@wrong, $status, $said, $cleared);
@@ -522,7 +523,7 @@ sub _share {
     for my $i (grep { $_ % $processes == $me } 0 .. $#tries) {
         my ($group, $object, %how) = @{ $tries[$i] };
         my @wrong = $how{stays} ? $object->stay(%how)
-                                : $object->try(%how);
+                                : $object->disturb(%how);
 
         splice @wrong, 12, @wrong - 12, '…' if @wrong > 12;
         print {$writer} encode_json({ group => $group, how => \%how,
