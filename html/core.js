@@ -368,7 +368,7 @@ export class Live extends EventTarget {
       this.#wake();
       this.#guard?.end(new TypeError());    /* as where the network fails */
     });
-    addEventListener('pagehide', () => this.#keep());
+    addEventListener('pagehide', () => this.#save());
     document.addEventListener('visibilitychange', () => this.#visibility());
   }
 
@@ -420,7 +420,7 @@ export class Live extends EventTarget {
   #visibility() {
     clearTimeout(this.#hide);
     if (document.hidden) {
-      this.#keep();
+      this.#save();
       this.#hide = setTimeout(() => this.#end(), Live.HIDDEN);
     } else if (this.#users > 0 && !this.#stop) {
       this.#run();
@@ -428,7 +428,7 @@ export class Live extends EventTarget {
   }
 
   /** What a page that opens offline will show. */
-  #keep() {
+  #save() {
     try {
       localStorage.setItem(this.store, JSON.stringify({ doc: this.doc, seen: this.seen }));
     } catch {
@@ -646,13 +646,13 @@ export class MsyncElement extends HTMLElement {
     this.update();
   }
 
-  leave() {
+  suspend() {
     this.#unfollow();
     this.#unfollow = () => {};
   }
 
   disconnectedCallback() {
-    this.leave();
+    this.suspend();
   }
 
   attributeChangedCallback() {

@@ -80,10 +80,10 @@ class MsyncNav extends MsyncElement {
     this.button?.classList.toggle('opening', on);
   }
 
-  leave() {
+  suspend() {
     clearInterval(this.#timer);
     this.#undock();
-    super.leave();
+    super.suspend();
   }
 }
 

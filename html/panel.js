@@ -242,7 +242,7 @@ class Panel {
     const slot = this.#slots[name];
     if (slot.key !== key) {
       slot.key = key;
-      this.leave(slot.box);
+      this.takeFocus(slot.box);
       slot.box.replaceChildren(...key ? [make()] : []);
     }
   }
@@ -314,7 +314,7 @@ class Panel {
   }
 
   /** Takes the focus from what is about to go. */
-  leave(box) {
+  takeFocus(box) {
     if (box.matches(':focus-within')) {
       (this.button.offsetParent ? this.button : this.tabs.find(({ tabIndex }) => tabIndex === 0))
         .focus({ preventScroll: true });
@@ -480,7 +480,7 @@ class Panel {
     this.button.setAttribute('aria-disabled', busy || !doc);
     say(this.buttonText, texts.t(busy ? 'syncing' : 'now'));
     if (!cancellable) {
-      this.leave(this.cancel);
+      this.takeFocus(this.cancel);
     }
     this.cancel.hidden = !cancellable;
     this.cancel.setAttribute('aria-disabled', this.#cancelling);
@@ -558,7 +558,7 @@ class Panel {
   }
 
   /** Nobody looks any more. */
-  rest() {
+  suspend() {
     clearInterval(this.#timer);
     this.#timer = 0;
   }
@@ -572,22 +572,22 @@ class MsyncPanel extends MsyncElement {
   build() {
     const page = this.hasAttribute('page');
 
-    this.view?.rest();
+    this.view?.suspend();
     this.view = new Panel(this, page);
     this.view.select(this.tab ?? (page ? cameBack() : null));
     if (!page) {
-      this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.leave() }, this.view.root);
+      this.dialog = h('dialog', { 'aria-label': this.texts.t('title'), close: () => this.suspend() }, this.view.root);
       this.dialog.style.zoom = this.zoom;
       return this.dialog;
     }
     this.replaceChildren();
     document.documentElement.lang = this.texts.lang;
-    setTimeout(() => this.#keep(), PENDING);
+    setTimeout(() => this.#register(), PENDING);
     return this.view.root;
   }
 
   /** Lets the page open offline, where the browser allows it. */
-  #keep() {
+  #register() {
     const worker = new URL(`sw.js?lang=${this.texts.lang}`, import.meta.url);
     navigator.serviceWorker?.register(worker).catch(() => {});
   }
@@ -617,10 +617,10 @@ class MsyncPanel extends MsyncElement {
     }
   }
 
-  leave() {
+  suspend() {
     this.opened = false;
-    this.view?.rest();
-    super.leave();
+    this.view?.suspend();
+    super.suspend();
   }
 }
 

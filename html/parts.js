@@ -58,12 +58,12 @@ export function confirmed(texts, label, question, act) {
  * keeps them open, Esc or one elsewhere closes them.
  */
 export function enliven({ box, button, pop, texts, text }) {
-  let kept = !pop.hidden;
+  let pinned = !pop.hidden;
   let timer = 0;
 
   const show = (on) => {
     clearTimeout(timer);
-    kept = on && kept;
+    pinned = on && pinned;
     pop.hidden = !on;
     button.setAttribute('aria-expanded', on);
     document[on ? 'addEventListener' : 'removeEventListener']('pointerdown', elsewhere);
@@ -79,12 +79,12 @@ export function enliven({ box, button, pop, texts, text }) {
 
   pop.append(copyButton(texts, () => text));
   button.addEventListener('click', () => {
-    show(!kept);
-    kept = !pop.hidden;
+    show(!pinned);
+    pinned = !pop.hidden;
   });
   on('pointerenter', (event) => event.pointerType === 'mouse' && show(true));
   on('pointerleave', () => {
-    if (!kept && !focused()) {
+    if (!pinned && !focused()) {
       timer = setTimeout(show, 300, false);
     }
   });
@@ -98,5 +98,5 @@ export function enliven({ box, button, pop, texts, text }) {
       show(false);
     }
   });
-  show(kept || focused() || box.matches(':hover'));
+  show(pinned || focused() || box.matches(':hover'));
 }

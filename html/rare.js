@@ -49,7 +49,7 @@ export class View {
 
   #show(box, on) {
     if (!on) {
-      this.panel.leave(box);
+      this.panel.takeFocus(box);
       box.remove();
     } else if (!box.isConnected) {
       this.root.append(box);
@@ -62,7 +62,7 @@ export class View {
 
     if (n !== this.#unsent) {
       this.#unsent = n;
-      this.panel.leave(this.never);
+      this.panel.takeFocus(this.never);
       this.never.replaceChildren(...n ? [this.#offer(texts, n)] : []);
     }
     if (syncStatus?.isSyncing) {

@@ -20,7 +20,7 @@ async function ours(file, answer) {
 }
 
 /** All of them or none: what opens offline is of one version. */
-async function keep(mode) {
+async function fill(mode) {
   const cache = await caches.open(CACHE);
   const answers = await Promise.all(FIRST.map((file) => fetch(file, { cache: mode })));
   const fit = await Promise.all(FIRST.map((file, i) => ours(file, answers[i])));
@@ -35,7 +35,7 @@ async function keep(mode) {
 }
 
 /** What was kept of `request`, however the page's own address was written. */
-async function kept(request) {
+async function cached(request) {
   const cache = await caches.open(CACHE);
   return cache.match(request.mode === 'navigate' ? './' : request, { ignoreSearch: true });
 }
@@ -49,11 +49,11 @@ async function serve(request) {
   const fit = request.mode === 'navigate' ? answer.type !== 'error' && answer.status < 500
     : await ours(new URL(request.url).pathname, answer);
 
-  return fit ? answer : await kept(request).catch(() => null) ?? answer;
+  return fit ? answer : await cached(request).catch(() => null) ?? answer;
 }
 
 self.addEventListener('install', (event) => {
-  event.waitUntil(keep('reload').then(() => self.skipWaiting()));
+  event.waitUntil(fill('reload').then(() => self.skipWaiting()));
 });
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
@@ -68,7 +68,7 @@ self.addEventListener('fetch', (event) => {
     event.respondWith(answer);
     if (request.mode === 'navigate') {
       /* a full disk keeps nothing, and nobody from the page */
-      event.waitUntil(answer.then(({ ok }) => ok && keep('no-cache')).catch(() => {}));
+      event.waitUntil(answer.then(({ ok }) => ok && fill('no-cache')).catch(() => {}));
     }
   }
 });

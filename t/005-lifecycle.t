@@ -389,7 +389,7 @@ sub a_long_batch_goes_on_after_a_reload {
         my $said = said($nginx);
 
         Msync::Fake->start_with();
-        old_workers_leave($nginx) if $late;
+        old_workers_end($nginx) if $late;
         ok($nginx->reload, 'a reload in the middle of a sync');
         my $fake = fake();
         sleep 6;
@@ -418,7 +418,7 @@ sub said {
 
 # A reload whose workers are late: these cannot begin at all, so those of
 # before have left when the next reload brings some that can.
-sub old_workers_leave {
+sub old_workers_end {
     my ($nginx, $meanwhile) = @_;
 
     my @old = ($nginx->workers, helpers());
@@ -530,7 +530,7 @@ sub a_trigger_between_two_workers_is_kept {
         . "Transfer-Encoding: chunked\r\n\r\n");
     ok($post->wait_for(qr{^HTTP/1\.1 100 }), 'a trigger begins');
 
-    old_workers_leave($nginx, sub {
+    old_workers_end($nginx, sub {
         $post->send("0\r\n\r\n");
         ok($post->wait_for(qr{^HTTP/1\.1 202 }m), 'and is taken');
     });

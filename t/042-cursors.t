@@ -72,7 +72,7 @@ sub helper {
 
 sub query { my $site = shift; return sqlite($site->{database}, @_) }
 
-sub kept {
+sub value {
     my ($site, $key) = @_;
 
     return query($site, 'SELECT value_int FROM key_value_store WHERE '
@@ -187,7 +187,7 @@ sub a_patient_is_fetched {
 
     my ($patient) = split /\n/, query($site, 'SELECT patient_id FROM '
         . 'vaccination LIMIT 1');
-    my $cursor = kept($site, 'SYNC_PULL_CURSOR_V6');
+    my $cursor = value($site, 'SYNC_PULL_CURSOR_V6');
     my $record = $site->{central}->record('vaccination',
         query($site, 'SELECT id FROM vaccination WHERE patient_id = '
               . "'$patient' LIMIT 1"));
@@ -208,7 +208,7 @@ sub a_patient_is_fetched {
        1, 'and comes');
     cmp_ok($site->{central}->state(1)->{requestCount}, '<', $before + 12,
            'without a loop');
-    is(kept($site, 'SYNC_PULL_CURSOR_V6'), $cursor,
+    is(value($site, 'SYNC_PULL_CURSOR_V6'), $cursor,
        'and the cursor stays where it is');
 }
 
@@ -239,7 +239,7 @@ sub a_cursor_of_a_former_release_is_mended {
     $site->{central}->change(class('after'));
     run($site);
     is(has($site, 'after'), 1, 'and what comes after');
-    is(kept($site, 'MSYNC_PULL_V6_MARK'), 1, 'which is done once');
+    is(value($site, 'MSYNC_PULL_V6_MARK'), 1, 'which is done once');
 }
 
 

@@ -61,17 +61,17 @@ sub a_new_site_finds_out_what_central_speaks {
     is(run(), 0, 'a first sync with the address of a 3.0 central');
     is($site->asked, 'site site_status get_token site_status pull',
        'the question for v7 has no effect, then there is a token');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
-    is($site->kept('SETTINGS_SYNC_V7_TOKEN'),
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
        $central->state->{v7}{token}, 'with the token');
-    is($site->kept('SETTINGS_SYNC_SITE_ID'), 7, 'it knows which site it is');
-    is($site->kept('SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID'), 10, 'and central');
-    is($site->kept('MSYNC_SITE'), 'initialised', 'and has all that there is');
+    is($site->value('SETTINGS_SYNC_SITE_ID'), 7, 'it knows which site it is');
+    is($site->value('SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID'), 10, 'and central');
+    is($site->value('MSYNC_SITE'), 'initialised', 'and has all that there is');
     is($site->query('SELECT count(*) FROM sync_buffer'), 0,
        'every record is a row');
     cmp_ok($site->query('SELECT count(*) FROM transact'), '>', 0,
            'of the tables that v5 and v6 have');
-    is($site->kept('SYNC_PULL_CURSOR_V7'), $central->state->{latest}{v6},
+    is($site->value('SYNC_PULL_CURSOR_V7'), $central->state->{latest}{v6},
        'the cursor is the end that central had read');
     nothing_was_wrong('the first sync');
 }
@@ -150,7 +150,7 @@ sub a_token_that_was_wiped_is_asked_for_again {
     is($site->asked, 'site_status get_token site_status push pull',
        'gets another token and goes on');
     isnt($central->state->{v7}{token}, $token, 'another one');
-    is($site->kept('SETTINGS_SYNC_V7_TOKEN'),
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
        $central->state->{v7}{token}, 'which is kept');
 }
 
@@ -200,7 +200,7 @@ sub a_row_that_central_cannot_read_stops_the_pull_alone {
     $site->query("UPDATE item_line SET batch = 'STILL'");
 
     is(run(), 1, 'a run at a central that cannot read a row');
-    my $cursor = $site->kept('SYNC_PULL_CURSOR_V7');
+    my $cursor = $site->value('SYNC_PULL_CURSOR_V7');
     like($site->failure,
          qr/^CENTRAL_DATABASE_ERROR .*behind the cursor $cursor\b/,
          'says behind which cursor');
@@ -227,7 +227,7 @@ sub all_comes_anew {
     like($site->asked, qr/^site_status push pull( pull)*$/, 'by v7');
     is($site->query("SELECT count(*) FROM unit WHERE units = 'spoilt'"),
        0, 'everything has come anew');
-    is($site->kept('MSYNC_SITE'), 'initialised', 'and it is over');
+    is($site->value('MSYNC_SITE'), 'initialised', 'and it is over');
     nothing_was_wrong('a sync anew');
 }
 
@@ -272,7 +272,7 @@ sub a_token_whose_answer_was_lost_takes_an_administrator {
 
     $central->config(v7_token => undef);
     is(run(), 0, 'it goes on when an administrator has done it');
-    is($site->kept('SETTINGS_SYNC_V7_TOKEN'),
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
        $central->state->{v7}{token}, 'with its token');
 }
 
@@ -320,7 +320,7 @@ sub a_server_of_2_is_not_taken_for_one_of_v7 {
     my $two = Msync::Site->new;
 
     is(($two->run)[0], 0, 'a first sync by v5 and v6');
-    is($two->kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'is known');
+    is($two->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'is known');
     unlike($two->paths, qr/v7/, 'and nobody was asked for v7');
 
     is(($two->run_at($two->central->v7_url))[0], 1,

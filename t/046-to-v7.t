@@ -37,7 +37,7 @@ sub what_knows_no_v7_is_not_asked {
     is(run(), 0, 'a first sync by v5 and v6');
     is(run(), 0, 'and another one');
     unlike($site->paths, qr/v7/, 'nobody is asked for v7');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'it speaks v5 and v6');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'it speaks v5 and v6');
 }
 
 
@@ -49,13 +49,13 @@ sub whatever_is_answered_the_site_works_as_before {
         is(run(), 0, "$answer: the run goes well");
         is(scalar(() = $site->asked =~ /v7_url_and_upgrade/g), 1,
            "$answer: and has asked once");
-        is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
+        is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6',
            "$answer: it speaks v5 and v6");
     }
 
     $central->config(upgrade => 200, v7_url => 'ftp://nowhere');
     is(run(), 0, 'an address that is none: the run goes well');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'and nothing is changed');
     $central->config(v7_url => undef, sync_version => '');
     $site->asked;
@@ -72,7 +72,7 @@ sub an_answer_that_was_lost_is_asked_for_again {
     $central->clear_faults;
     is($central->state->{v7}{site}, 'V5V6',
        'Open mSupply central knows nothing');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'it speaks v5 and v6');
     $site->asked;
 }
@@ -91,8 +91,8 @@ sub the_upgrade_takes_what_waits_along {
     is(run(), 0, 'the run goes on by v7');
     is($site->asked, 'site v7_url_and_upgrade get_token site_status push '
        . 'site_status pull', 'asks again, and pulls once');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
-    is($site->kept('SETTINGS_SYNC_URL'), $central->v7_url,
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
+    is($site->value('SETTINGS_SYNC_URL'), $central->v7_url,
        'at the address that mSupply central has told');
 
     is($central->rows('StockLine')->{$line}{batch}, 'BEFORE',
@@ -131,7 +131,7 @@ sub a_database_of_before_is_recognised {
 
     $central->config(v7_token => undef);
     is(run(), 0, 'when an administrator has cleared it all comes anew');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'by v7');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'by v7');
     is($site->query("SELECT units FROM unit WHERE ID = 'u7'"), 'seven',
        'with what had come since');
     is($site->query('SELECT group_concat(DISTINCT batch) FROM item_line '
@@ -165,10 +165,10 @@ sub what_the_configuration_demands_is_done_or_said {
     like($site->failure,
          qr/^HTTP_ERROR .*no synchronisation .*Check the address/,
          'is told that it is not the one');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6',
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'and changes nothing');
     is(run_with(auto => $central->url), 0, 'with "auto" it goes on');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'as before');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'as before');
 
     my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
 
@@ -182,7 +182,7 @@ sub what_the_configuration_demands_is_done_or_said {
        'upgrades the site');
     is($central->rows('StockLine')->{$line}{batch}, 'DEMANDED',
        'with what waits');
-    is($site->kept('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
 
     for my $url ($central->v7_url, $central->url) {
         is(run_with(v6 => $url), 1, '"protocol v6" of a site of v7');

@@ -129,7 +129,7 @@ sub what_is_edited_there_arrives {
        'from afar', 'the other half of a transfer');
     is(one("SELECT name FROM om_context WHERE id = 'ctx'"), 'New',
        'a row of a table that is new in v7');
-    is($central->left($site->kept('SYNC_PULL_CURSOR_V7'), 'v7'), 0,
+    is($central->left($site->value('SYNC_PULL_CURSOR_V7'), 'v7'), 0,
        'nothing is left');
 }
 

@@ -15,18 +15,18 @@
 typedef struct {
     encode_t                 encode;
     const msync_v7_shape_t  *shape;
-    msync_json_slice_t      *kept;       /* owned, by the shape's fields: what
+    msync_json_slice_t      *originals;  /* owned, by the shape's fields: what
                                             came and no column can say */
 } v7_out_t;
 
 
 static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
-static bool encode_v7_kept(const msync_row_t *row, v7_out_t *out);
+static bool encode_v7_find_originals(const msync_row_t *row, v7_out_t *out);
 static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
-static bool encode_v7_is_kept(const msync_row_t *row,
+static bool encode_v7_is_unchanged(const msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *slice);
 static void encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
-    const msync_json_slice_t *kept, msync_value_t *value);
+    const msync_json_slice_t *original, msync_value_t *value);
 static void encode_v7_look_up_first(msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *was,
     msync_value_t *value);
@@ -50,9 +50,9 @@ msync_v7_encode(msync_row_t *row, size_t *length, msync_err_t *err)
         return NULL;
     }
 
-    out.kept = msync_calloc(out.shape->n, sizeof(msync_json_slice_t));
+    out.originals = msync_calloc(out.shape->n, sizeof(msync_json_slice_t));
 
-    if (!encode_v7_kept(row, &out)) {
+    if (!encode_v7_find_originals(row, &out)) {
         rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "the column "
                            "msync_extra was changed and is no JSON object "
                            "any more, so the row cannot be sent; set it to "
@@ -65,7 +65,7 @@ msync_v7_encode(msync_row_t *row, size_t *length, msync_err_t *err)
         rc = encode_v7_field(row, &out, i);
     }
 
-    free(out.kept);
+    free(out.originals);
 
     if (rc != MSYNC_OK) {
         msync_json_out_free(&out.encode.out);
@@ -130,7 +130,7 @@ encode_v7_enter(const msync_row_t *row, msync_json_t *json)
 
 
 static bool
-encode_v7_kept(const msync_row_t *row, v7_out_t *out)
+encode_v7_find_originals(const msync_row_t *row, v7_out_t *out)
 {
     char                key[MSYNC_JSON_KEY_MAX];
     size_t              i;
@@ -154,7 +154,7 @@ encode_v7_kept(const msync_row_t *row, v7_out_t *out)
     while (msync_json_member(&json, key) && msync_json_skip(&json, &slice)) {
         for (i = 0; i < out->shape->n; i++) {
             if (strcmp(out->shape->fields[i].field.name, key) == 0) {
-                out->kept[i] = slice;
+                out->originals[i] = slice;
             }
         }
     }
@@ -176,14 +176,14 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 
     msync_encode_key(&out->encode, field->field.name);
 
-    if (out->kept[i].type != MSYNC_JSON_NONE && !field->lookup_first
-        && encode_v7_is_kept(row, field, &out->kept[i]))
+    if (out->originals[i].type != MSYNC_JSON_NONE && !field->lookup_first
+        && encode_v7_is_unchanged(row, field, &out->originals[i]))
     {
-        msync_json_put_slice(&out->encode.out, &out->kept[i]);
+        msync_json_put_slice(&out->encode.out, &out->originals[i]);
         return MSYNC_OK;
     }
 
-    encode_v7_value(row, field, &out->kept[i], &value);
+    encode_v7_value(row, field, &out->originals[i], &value);
     out->encode.narrow = !field->wide;
 
     name = row->table->fields[place->column].name;
@@ -197,10 +197,10 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 }
 
 
-/* whether the columns are still what was made of a value that was kept */
+/* whether the columns are still what was made of the value that came */
 
 static bool
-encode_v7_is_kept(const msync_row_t *row, const msync_v7_field_t *field,
+encode_v7_is_unchanged(const msync_row_t *row, const msync_v7_field_t *field,
     const msync_json_slice_t *slice)
 {
     bool                     same = true;
@@ -269,7 +269,7 @@ encode_v7_is_kept(const msync_row_t *row, const msync_v7_field_t *field,
 
 static void
 encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
-    const msync_json_slice_t *kept, msync_value_t *value)
+    const msync_json_slice_t *original, msync_value_t *value)
 {
     if (!msync_v7_get(row, field, value)
         || (field->reference && value->kind == MSYNC_VALUE_TEXT
@@ -279,7 +279,7 @@ encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
     }
 
     if (field->lookup_first) {
-        encode_v7_look_up_first(row, field, kept, value);
+        encode_v7_look_up_first(row, field, original, value);
 
     } else if (value->kind == MSYNC_VALUE_NULL
                && !msync_v7_look_up(row, &field->lookup, value))

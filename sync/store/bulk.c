@@ -127,16 +127,16 @@ MSYNC_SQL_MERGE ");"
 
 
 int
-msync_store_end_loose(msync_store_t *store, msync_err_t *err)
+msync_store_adopt_buffer(msync_store_t *store, msync_err_t *err)
 {
-    int64_t  loose = 0;
+    int64_t  marked = 0;
 
-    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &loose, err) != MSYNC_OK)
+    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &marked, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (loose == 0) {
+    if (marked == 0) {
         return msync_store_unset(store, MSYNC_KEY_LOOSE, err);
     }
 

@@ -557,7 +557,7 @@ migrate_schema(msync_store_t *store, int64_t version, const char *schema,
         }
     }
 
-    if ((version != 0 && msync_store_end_loose(store, err) != MSYNC_OK)
+    if ((version != 0 && msync_store_adopt_buffer(store, err) != MSYNC_OK)
         || migrate_bookkeeping(store, err) != MSYNC_OK
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK

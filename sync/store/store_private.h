@@ -471,7 +471,7 @@ void msync_store_checkpoint(msync_store_t *store);
  * Inside a migration, before the schema comes: the buffer of an earlier
  * version's first sync gets its index back, and its marks go.
  */
-int msync_store_end_loose(msync_store_t *store, msync_err_t *err);
+int msync_store_adopt_buffer(msync_store_t *store, msync_err_t *err);
 
 /* whose record a row of the table would be here, were it none yet */
 int msync_store_side_of(msync_store_t *store, const msync_table_t *table,

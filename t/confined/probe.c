@@ -55,7 +55,7 @@ tell(const char *trial, long result)
 
 
 static void
-try_attributes(const char *secret)
+probe_attributes(const char *secret)
 {
     CALL(truncate, secret, 3);
     CALL(chmod, secret, 0640);
@@ -80,7 +80,7 @@ try_attributes(const char *secret)
 /* the parent is a worker of nginx */
 
 static void
-try_processes(void)
+probe_processes(void)
 {
     int        fd = socket(AF_INET, SOCK_STREAM, 0);
     int        owner = getppid();
@@ -116,7 +116,7 @@ try_processes(void)
 
 
 static void
-try_files(const char *secret, const char *beside)
+probe_files(const char *secret, const char *beside)
 {
     char  name[4096];
     long  how[3] = { O_RDONLY, 0, 0 };
@@ -140,7 +140,7 @@ try_files(const char *secret, const char *beside)
 
 
 static void
-try_calls(void)
+probe_calls(void)
 {
     int    pair[2];
     long   rc;
@@ -182,10 +182,10 @@ connect(int fd, const struct sockaddr *address, socklen_t length)
 
     if (!probed && address->sa_family == AF_INET && secret != NULL) {
         probed = 1;
-        try_attributes(secret);
-        try_processes();
-        try_files(secret, getenv("PROBE_BESIDE"));
-        try_calls();
+        probe_attributes(secret);
+        probe_processes();
+        probe_files(secret, getenv("PROBE_BESIDE"));
+        probe_calls();
     }
 
     return (int) syscall(SYS_connect, fd, address, length);

@@ -24,7 +24,7 @@ use Mojo::Server::Daemon;
 use Mojo::UserAgent;
 use Mojo::Util qw(b64_decode decode);
 use Mojolicious;
-use Msync::Legacy qw(as_kept);
+use Msync::Legacy qw(as_stored);
 
 my ($port, $log, @sites) = @ARGV;
 my %site;
@@ -178,7 +178,7 @@ sub send_to ($name, $records) {
         action     => lc $_->{action},
         channel    => 'remote',
         $_->{recordData}
-            ? (recordData => as_kept($_->{tableName}, $_->{recordData})) : (),
+            ? (recordData => as_stored($_->{tableName}, $_->{recordData})) : (),
     } } @$records;
 
     $ua->post_p("http://127.0.0.1:$site{$name}{port}/_test/change",

@@ -39,7 +39,7 @@ done_testing();
 # the calls of a run, "push pull"
 sub asked { return join ' ', map { $_->[0] =~ m{([^/]+)$} } said_to_central() }
 
-sub kept {
+sub value {
     my ($key) = @_;
 
     return query("SELECT coalesce(value_string, value_int) FROM "
@@ -106,7 +106,7 @@ sub whatever_legacy_answers_the_site_goes_on {
     for my $answer ('stores_not_migrated', 404) {
         $emulator->config(upgrade => $answer);
         is(run(), 0, "$answer: the run goes well");
-        is(kept('SETTINGS_SYNC_VERSION'), 'V5_V6', 'by v5 and v6');
+        is(value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'by v5 and v6');
     }
 
     $emulator->config(upgrade => 200);
@@ -119,7 +119,7 @@ sub the_upgrade_takes_what_waits_along {
 
     query("UPDATE item_line SET batch = 'BEFORE' WHERE ID = '$line'");
     is(run(), 0, 'the run that upgrades');
-    is(kept('SETTINGS_SYNC_VERSION'), 'V7', 'does so');
+    is(value('SETTINGS_SYNC_VERSION'), 'V7', 'does so');
 
     query("UPDATE item_line SET batch = 'AFTER' WHERE ID = '$line'");
     is(run(), 0, 'the first run by v7');
@@ -282,27 +282,28 @@ sub deletes_go_both_ways {
 
 # legacy sends the site again: somebody has edited it
 sub a_token_that_was_wiped_is_asked_for_again {
-    my $before = kept('SETTINGS_SYNC_V7_TOKEN');
+    my $before = value('SETTINGS_SYNC_V7_TOKEN');
 
     central->query("UPDATE site SET token = NULL, hardware_id = NULL WHERE "
                    . 'id = ' . SITE);
     is(run(), 0, 'a run after the token was wiped');
     is(asked(), 'site_status get_token site_status push pull',
        'gets another and goes on');
-    isnt(kept('SETTINGS_SYNC_V7_TOKEN'), $before, 'which is kept');
+    isnt(value('SETTINGS_SYNC_V7_TOKEN'), $before, 'which is kept');
     return;
 }
 
 
 sub a_site_that_is_not_one_of_v7_becomes_one_again {
-    my $before = kept('SETTINGS_SYNC_V7_TOKEN');
+    my $before = value('SETTINGS_SYNC_V7_TOKEN');
 
     central->query("UPDATE site SET sync_version = 'V5_V6' WHERE id = "
                    . SITE);
     is(run(), 0, 'a run of a site that central has as one of v6');
     is(asked(), 'site_status get_token site_status push pull',
        'asks for a token');
-    is(kept('SETTINGS_SYNC_V7_TOKEN'), $before, 'and goes on with the old one');
+    is(value('SETTINGS_SYNC_V7_TOKEN'), $before,
+       'and goes on with the old one');
     return;
 }
 

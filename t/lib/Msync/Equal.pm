@@ -178,12 +178,12 @@ sub _is_tidied {
 
     return 0 if !%{ $self->{alias} };
     return scalar grep { my $row = $_; !grep {
-        $self->kept($row->{$_}) ne $self->kept($record->{$_})
+        $self->survivor($row->{$_}) ne $self->survivor($record->{$_})
     } @$join } @{ $self->{rows}{ $t->{table} } };
 }
 
 # The id that stands for this one after all merges.
-sub kept {
+sub survivor {
     my ($self, $id) = @_;
 
     $id //= '';
@@ -265,7 +265,7 @@ sub _meant {
 
     $value = substr $value, 0, 10 if $type eq 'date' && defined $value;
     $value =~ s/ /T/ if $type eq 'datetime' && defined $value;
-    $value = $self->kept($value) if $f->{references} && defined $value;
+    $value = $self->survivor($value) if $f->{references} && defined $value;
 
     return _held($f, $value);
 }

@@ -11,7 +11,7 @@ use warnings;
 use Exporter qw(import);
 use IO::Socket::INET ();
 use Msync::Genuine;
-use Msync::Legacy qw(as_kept);
+use Msync::Legacy qw(as_stored);
 use Msync::Test qw(decode_json free_port project_root site_path sqlite
                    stage_dir start_central wait_until write_private);
 use POSIX ();
@@ -240,7 +240,7 @@ sub forward {
     $Emulator{$site}->change(
         tableName => $_->{tableName}, recordId => $_->{recordId},
         action => 'update', channel => 'remote',
-        recordData => as_kept(@{$_}{qw(tableName recordData)}),
+        recordData => as_stored(@{$_}{qw(tableName recordData)}),
     ) for grep { $_->{recordData} } @records;
     return;
 }

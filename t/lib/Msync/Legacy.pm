@@ -11,14 +11,14 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use JSON::PP ();
 
-our @EXPORT_OK = qw(as_kept);
+our @EXPORT_OK = qw(as_stored);
 
 my $Catalogue = abs_path(dirname(__FILE__)
     . '/../../../sync/catalogue/catalogue.json');
 my %Type;
 
 
-sub as_kept {
+sub as_stored {
     my ($table, $pushed) = @_;
 
     read_types() if !%Type;

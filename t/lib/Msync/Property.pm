@@ -331,7 +331,7 @@ sub _change {
     for my $f (grep { defined $data && $_->{references} }
                @{ $t->{fields} })
     {
-        $data->{ $f->{name} } = $self->{equal}->kept($data->{ $f->{name} })
+        $data->{ $f->{name} } = $self->{equal}->survivor($data->{ $f->{name} })
             if defined $data->{ $f->{name} };
     }
 

@@ -120,7 +120,7 @@ sub _change {
 
     for my $f (grep { $_->{references} } @{ $t->{fields} }) {
         my $name = $t->{there}{ $f->{name} } // next;
-        $row{$name} = $self->{equal}->kept($row{$name})
+        $row{$name} = $self->{equal}->survivor($row{$name})
             if defined $row{$name};
     }
 

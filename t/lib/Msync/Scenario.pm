@@ -44,7 +44,7 @@ sub another_row {
 
 # What central's people do to a record says each API in its own words:
 # without, with a delete, or as a merge.
-sub gone_row {
+sub deleted_row {
     my ($table, $id) = @_;
 
     return { channel => 'v7', tableName => $table, recordId => $id,
@@ -160,7 +160,7 @@ sub rows_of_central {
                     item_id => 'NEWITEM'),
         another_row($central, 'Barcode', $barcode, 'ORPHAN',
                     item_id => 'NOWHERE'),
-        gone_row('Unit', $other_unit),
+        deleted_row('Unit', $other_unit),
         merged_rows('Item', $third, $loser),
         another_row($central, 'Asset', $id{asset}[0], $id{asset}[0],
                     notes => 'From central'),
@@ -288,7 +288,7 @@ sub rows_later {
         another_row($central, 'Item', $id{item}[0], 'NEWITEM', name => 'New'),
         another_row($central, 'Barcode', $id{barcode}[0], 'ORPHAN',
                     item_id => 'NOWHERE'),
-        gone_row('Unit', $id{unit}[1]),
+        deleted_row('Unit', $id{unit}[1]),
         merged_rows('Item', @{ $id{item} }[2, 1]),
         another_row($central, 'Invoice', line_of($central, $line)->{invoice_id},
                     'NEWINVOICE', store_id => $other, name_store_id => $own),

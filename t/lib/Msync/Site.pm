@@ -116,7 +116,7 @@ sub _copy {
 
 
 # A number or a text of key_value_store.
-sub kept {
+sub value {
     my ($self, $key) = @_;
 
     return $self->query('SELECT ifnull(value_string, value_int) FROM '

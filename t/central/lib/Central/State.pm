@@ -81,19 +81,19 @@ sub reset ($self) {
 }
 
 # what reset puts back and requests change
-my @KEPT = qw(config v7 extra moved changed newest later by_id staged received queue built busy
+my @SNAPSHOT = qw(config v7 extra moved changed newest later by_id staged received queue built busy
   requests request_count violations connections faults);
 
 # keeps everything as it is now, for restore
 sub snapshot ($self) {
-    $self->{snapshot} = dclone({map { $_ => $self->{$_} } @KEPT});
+    $self->{snapshot} = dclone({map { $_ => $self->{$_} } @SNAPSHOT});
     return;
 }
 
 # false when there is no snapshot
 sub restore ($self) {
-    my $kept = $self->{snapshot} // return 0;
-    @{$self}{@KEPT} = @{dclone($kept)}{@KEPT};
+    my $then = $self->{snapshot} // return 0;
+    @{$self}{@SNAPSHOT} = @{dclone($then)}{@SNAPSHOT};
     return 1;
 }
 
@@ -217,7 +217,7 @@ sub _supersede ($self, $table, $id) {
     my $n = $self->_slots('remote');
 
     for my $k (0 .. $#{$q->{more}}) {
-        next if !$is_it->($q->{more}[$k]) || $self->_queue_gone($n + $k);
+        next if !$is_it->($q->{more}[$k]) || $self->_left_queue($n + $k);
 
         vec($q->{acked}, $n + $k, 1) = 1;
         $q->{waiting}--;
@@ -521,10 +521,10 @@ sub queue_batch ($self, $limit) {
     my $all = $n + @{$q->{more}};
     my @out;
 
-    $q->{head}++ while $q->{head} < $all && $self->_queue_gone($q->{head});
+    $q->{head}++ while $q->{head} < $all && $self->_left_queue($q->{head});
 
     for (my $k = $q->{head}; $k < $all && @out < $limit; $k++) {
-        next if $self->_queue_gone($k);
+        next if $self->_left_queue($k);
         push @out, sprintf '{"syncOutId":"%s",%s}', $self->_out_id($k),
           $k < $n ? $self->_slot_text(remote => $k) : $self->_entry_text($q->{more}[$k - $n]);
     }
@@ -532,7 +532,7 @@ sub queue_batch ($self, $limit) {
     return sprintf '{"queueLength":%d,"data":[%s]}', $q->{waiting}, join ',', @out;
 }
 
-sub _queue_gone ($self, $k) {
+sub _left_queue ($self, $k) {
     return vec($self->{queue}{acked}, $k, 1) || $self->{moved}{remote}{$k};
 }
 
@@ -555,7 +555,7 @@ sub acknowledge ($self, $ids) {
             next;
         }
 
-        $q->{waiting}-- if !$self->_queue_gone($k);
+        $q->{waiting}-- if !$self->_left_queue($k);
         vec($q->{acked}, $k, 1) = 1;
     }
 

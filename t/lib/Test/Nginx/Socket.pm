@@ -41,7 +41,7 @@ our @EXPORT = qw(
 
 # nginx logs the end of a request after the client has its answer: a line
 # that must not come is given this long, one that must come the timeout.
-use constant LOG_SETTLE => 0.05;
+use constant LOG_PAUSE => 0.05;
 
 # A client that is to give up does so after this long.
 use constant ABORT_SECONDS => 3;
@@ -416,7 +416,7 @@ sub check_error_log {
     my $offset = $Set{accum_error_log} ? 0 : $LogOffset;
     my ($lines, $end);
 
-    sleep LOG_SETTLE;
+    sleep LOG_PAUSE;
 
     wait_until(sub {
         ($lines, $end) = $Server->log_lines($offset);
@@ -439,7 +439,7 @@ sub check_access_log {
 
     my $lines;
 
-    sleep LOG_SETTLE;
+    sleep LOG_PAUSE;
 
     wait_until(sub {
         ($lines) = $Server->log_lines(0, $Server->access_log);
