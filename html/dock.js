@@ -19,10 +19,15 @@ const AGAIN = 1000;
 
 /** Keeps `box`, what is shown of `host`, on top and out of the way; what is returned ends that. */
 export function dock(host, box) {
+  let placed = false;
   const look = () => {
-    if (!document.hidden && box.isConnected) {
-      raise(box);
+    if (document.hidden || !box.isConnected) {
+      return;
+    }
+    raise(box);
+    if (!placed || pressable(host, box)) {
       place(host, box);
+      placed = true;
     }
   };
   const timer = setInterval(look, AGAIN);
@@ -43,6 +48,13 @@ function raise(box) {
   if (box.showPopover && !box.matches(':popover-open') && !document.querySelector('dialog:modal')) {
     box.showPopover();
   }
+}
+
+/** Behind a modal dialog nothing can be, and nothing of the page is seen at any point: `box` stays where it is. */
+function pressable(host, box) {
+  const { x, y, width, height } = box.getBoundingClientRect();
+
+  return document.elementsFromPoint(x + width / 2, y + height / 2).includes(host);
 }
 
 /** Moves `box` to where there is room; without its words where there is too little for them. */

@@ -117,6 +117,22 @@ for (const [i, name] of NAMES.entries()) {
   }
 }
 
+test('behind the panel it stays where it was', async () => {
+  const [page, entry] = await docked('1.html');
+
+  await until('it covers nothing', async () => (await covered(page)).length === 0);
+  const docks = await entry.boundingBox();
+  await entry.click();
+  await dialog(page).waitFor();
+  await page.evaluate(() => dispatchEvent(new Event('resize')));
+  assert.deepEqual(await entry.boundingBox(), docks);
+  await page.keyboard.press('Escape');
+  await dialog(page).waitFor({ state: 'hidden' });
+  await page.setViewportSize({ width: 900, height: 600 });
+  await until('it follows the window again', async () => (await entry.boundingBox()).y < docks.y);
+  await close(page);
+});
+
 test('from right to left its corner is the right one', async () => {
   const [page, entry] = await docked('rtl-0.html');
   const { x, width } = await entry.boundingBox();

@@ -18,6 +18,19 @@ after(async () => {
   await central?.stop();
 });
 
+test('in an application the cross is at the end of the header, also where there are no tabs', async () => {
+  const page = await open(`${site.url}/`);
+  const panel = page.getByRole('dialog');
+
+  await page.keyboard.press('Alt+Shift+S');
+  await panel.getByRole('heading', { name: 'Conectar este sitio' }).waitFor();
+  const [cross, header] = await Promise.all([panel.getByRole('button', { name: 'Cerrar' }), panel.locator('header')]
+    .map((part) => part.boundingBox()));
+  assert.equal(cross.x + cross.width, header.x + header.width);
+  await picture(page, 'first-dialog');
+  await close(page);
+});
+
 test('a site without settings is initialised from the form, Prepare in place of the pushes', async () => {
   const page = await open(`${site.url}/sync/`);
   const field = (name) => page.getByLabel(name, { exact: true });
