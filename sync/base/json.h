@@ -27,6 +27,8 @@
 
 #define MSYNC_JSON_DEPTH_MAX  512
 #define MSYNC_JSON_KEY_MAX    80      /* octets of a key, with the NUL */
+#define MSYNC_JSON_COMMON     100     /* levels that every reader follows; a
+                                         document around them takes some */
 
 typedef enum {
     MSYNC_JSON_NONE = 0,              /* nothing, or nothing valid */
@@ -110,6 +112,14 @@ bool msync_json_integer(const msync_json_slice_t *slice, int64_t *value);
  * there and end the number.
  */
 double msync_json_real(const msync_json_slice_t *slice);
+
+/*
+ * Whether every reader takes it, as RFC 8259 asks of who writes: no number
+ * beyond all doubles, no half of a surrogate pair in an escape, nested no
+ * deeper than MSYNC_JSON_COMMON.  The octet behind the slice must be there and
+ * belong to no number.
+ */
+bool msync_json_is_common(const msync_json_slice_t *slice);
 
 /*
  * The slice as it stands in the text, owned by the caller, NUL-terminated;

@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 static size_t json_unescape(const char *p, size_t left, uint32_t *code);
 static uint32_t json_hex(const char *p);
 static size_t json_encode(char *out, uint32_t code);
+static const char *json_common_string(const char *p, const char *end);
+static const char *json_common_number(const char *p, const char *end);
 
 
 char *
@@ -189,6 +192,92 @@ msync_json_real(const msync_json_slice_t *slice)
     }
 
     return (*slice->data == '-' ? -(double) n : (double) n) / power;
+}
+
+
+bool
+msync_json_is_common(const msync_json_slice_t *slice)
+{
+    size_t       depth = 0;
+    const char  *p = slice->data, *end = p + slice->length;
+
+    while (p != NULL && p < end) {
+
+        switch (*p) {
+
+        case '{':
+        case '[':
+            if (depth++ == MSYNC_JSON_COMMON) {
+                return false;
+            }
+            p++;
+            break;
+
+        case '}':
+        case ']':
+            depth--;
+            p++;
+            break;
+
+        case '"':
+            p = json_common_string(p + 1, end);
+            break;
+
+        case '-': case '0': case '1': case '2': case '3': case '4':
+        case '5': case '6': case '7': case '8': case '9':
+            p = json_common_number(p, end);
+            break;
+
+        default:
+            p++;
+        }
+    }
+
+    return p != NULL;
+}
+
+
+/* behind the string; NULL: an escape in it is half of a pair */
+
+static const char *
+json_common_string(const char *p, const char *end)
+{
+    size_t    n;
+    uint32_t  code;
+
+    while (*p != '"') {
+        if (*p != '\\') {
+            p++;
+            continue;
+        }
+
+        n = json_unescape(p, (size_t) (end - p), &code);
+
+        if (n == 6 && code == 0xfffd && json_hex(p + 2) != 0xfffd) {
+            return NULL;
+        }
+
+        p += n;
+    }
+
+    return p + 1;
+}
+
+
+/* behind the number; NULL: no double holds it */
+
+static const char *
+json_common_number(const char *p, const char *end)
+{
+    if (!isfinite(strtod(p, NULL))) {
+        return NULL;
+    }
+
+    while (p < end && strchr("+-.0123456789eE", *p) != NULL) {
+        p++;
+    }
+
+    return p;
 }
 
 

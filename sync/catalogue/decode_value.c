@@ -164,6 +164,14 @@ decode_moment(msync_row_t *row, msync_value_t *value,
         return MSYNC_OK;
     }
 
+    /* the day of any year, whatever the time behind it */
+    if (text != NULL && form->is == msync_moment_is_date
+        && msync_moment_is_datetime(text, length))
+    {
+        length = strcspn(text, "T");
+        text = msync_row_text(row, text, length);
+    }
+
     if (text != NULL && !form->is(text, length)) {
         length = msync_moment_read(&moment, text, length) && moment.has_date
                  ? form->put(&moment, put) : 0;

@@ -215,7 +215,8 @@ encode_expected(const msync_field_t *field, char words[ENCODE_WORDS_MAX])
     static const char *const  expected[] = {
         "a text", "a number", "a whole number that central can hold",
         "true or false (1 or 0)", "a date (YYYY-MM-DD)",
-        "a date and time (YYYY-MM-DDTHH:MM:SS)", "a time (HH:MM:SS)", "JSON"
+        "a date and time (YYYY-MM-DDTHH:MM:SS)", "a time (HH:MM:SS)",
+        "JSON that central can read"
     };
 
     if (field->properties != NULL) {
@@ -272,7 +273,10 @@ msync_encode_object(encode_t *encode, const msync_field_t *field,
 
     msync_json_init(&json, value->text, value->length);
 
-    if (!msync_json_skip(&json, &slice) || !msync_json_end(&json)) {
+    /* of one value that it cannot read a server refuses the whole batch */
+    if (!msync_json_skip(&json, &slice) || !msync_json_end(&json)
+        || !msync_json_is_common(&slice))
+    {
         return ENCODE_UNCLEAR;
     }
 

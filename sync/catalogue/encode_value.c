@@ -29,6 +29,8 @@ static encode_e encode_word(encode_t *encode, const msync_field_t *field,
     const char *word);
 static encode_e encode_moment(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
+static void encode_put_date(encode_t *encode, const msync_field_t *field,
+    const char *date);
 static bool encode_read_moment(msync_moment_t *moment,
     const msync_value_t *value, msync_moment_e wanted);
 static bool encode_number_text(const msync_value_t *value, double *number);
@@ -283,7 +285,7 @@ static encode_e
 encode_moment(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value)
 {
-    char            text[MSYNC_MOMENT_MAX + sizeof("T00:00:00")];
+    char            text[MSYNC_MOMENT_MAX];
     size_t          length;
     msync_moment_t  moment;
 
@@ -294,11 +296,18 @@ encode_moment(encode_t *encode, const msync_field_t *field,
         return ENCODE_NONE;
     }
 
-    /* a fraction that came goes back as it came */
+    /* a fraction that came goes back as it came, and so does any year */
     if (field->type == MSYNC_TYPE_DATETIME && value->kind == MSYNC_VALUE_TEXT
         && msync_moment_is_datetime(value->text, value->length))
     {
         msync_json_put_string(&encode->out, value->text);
+        return ENCODE_DONE;
+    }
+
+    if (field->type == MSYNC_TYPE_DATE && value->kind == MSYNC_VALUE_TEXT
+        && msync_moment_is_date(value->text, value->length))
+    {
+        encode_put_date(encode, field, value->text);
         return ENCODE_DONE;
     }
 
@@ -312,17 +321,14 @@ encode_moment(encode_t *encode, const msync_field_t *field,
     }
 
     if (field->type == MSYNC_TYPE_DATE) {
-        length = msync_moment_put_date(&moment, text);
-
-        if (field->encoding & MSYNC_ENC_PUSH_MIDNIGHT) {
-            strcpy(text + length, "T00:00:00");
-        }
-
-    } else {
-        length = field->type == MSYNC_TYPE_TIME
-                 ? msync_moment_put_time(&moment, text)
-                 : msync_moment_put_datetime(&moment, text);
+        (void) msync_moment_put_date(&moment, text);
+        encode_put_date(encode, field, text);
+        return ENCODE_DONE;
     }
+
+    length = field->type == MSYNC_TYPE_TIME
+             ? msync_moment_put_time(&moment, text)
+             : msync_moment_put_datetime(&moment, text);
 
     if (length == 0) {
         return ENCODE_UNCLEAR;
@@ -330,6 +336,19 @@ encode_moment(encode_t *encode, const msync_field_t *field,
 
     msync_json_put_string(&encode->out, text);
     return ENCODE_DONE;
+}
+
+
+static void
+encode_put_date(encode_t *encode, const msync_field_t *field,
+    const char *date)
+{
+    char  text[MSYNC_MOMENT_MAX + sizeof("T00:00:00")];
+
+    (void) snprintf(text, sizeof(text), "%s%s", date,
+                    field->encoding & MSYNC_ENC_PUSH_MIDNIGHT ? "T00:00:00"
+                                                              : "");
+    msync_json_put_string(&encode->out, text);
 }
 
 

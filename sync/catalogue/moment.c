@@ -21,6 +21,8 @@
 #define JULIAN_1970  2440587.5
 #define JULIAN_2100  2488069.5
 #define OFFSET_MAX   (18 * 3600)
+#define LEAP_SECOND  60
+#define YEAR_LAST    262142           /* of chrono */
 
 
 typedef struct {
@@ -29,6 +31,7 @@ typedef struct {
 } moment_text_t;
 
 
+static bool moment_wire_date(moment_text_t *text);
 static bool moment_date(msync_moment_t *moment, moment_text_t *text);
 static bool moment_clock(msync_moment_t *moment, moment_text_t *text);
 static bool moment_zone(msync_moment_t *moment, moment_text_t *text);
@@ -46,15 +49,26 @@ static void moment_civil(int64_t days, int *year, int *month, int *day);
 bool
 msync_moment_is_date(const char *text, size_t length)
 {
-    int            year, month, day;
-    int64_t        days;
     moment_text_t  at = { text, text + length };
 
-    return length == MSYNC_DATE_LENGTH
-           && moment_digits(&at, 4, 4, &year) && moment_octet(&at, "-")
-           && moment_digits(&at, 2, 2, &month) && moment_octet(&at, "-")
-           && moment_digits(&at, 2, 2, &day)
-           && moment_day(year, month, day, &days);
+    return moment_wire_date(&at) && at.pos == at.end;
+}
+
+
+/* a year of more than four digits has a sign, which chrono writes and reads */
+
+static bool
+moment_wire_date(moment_text_t *text)
+{
+    int      year, month, day;
+    bool     has_sign = moment_octet(text, "+-");
+    int64_t  days;
+
+    return moment_digits(text, 4, has_sign ? 6 : 4, &year)
+           && year <= YEAR_LAST && moment_octet(text, "-")
+           && moment_digits(text, 2, 2, &month) && moment_octet(text, "-")
+           && moment_digits(text, 2, 2, &day)
+           && moment_day(2000 + year % 400, month, day, &days);
 }
 
 
@@ -62,16 +76,14 @@ bool
 msync_moment_is_datetime(const char *text, size_t length)
 {
     int            hour, minute, second, fraction;
-    moment_text_t  at = { text + MSYNC_DATE_LENGTH, text + length };
+    moment_text_t  at = { text, text + length };
 
-    if (length < MSYNC_DATE_LENGTH + 1 + MSYNC_TIME_LENGTH
-        || !msync_moment_is_date(text, MSYNC_DATE_LENGTH)
-        || !moment_octet(&at, "T")
+    if (!moment_wire_date(&at) || !moment_octet(&at, "T")
         || !moment_digits(&at, 2, 2, &hour) || hour > 23
         || !moment_octet(&at, ":")
         || !moment_digits(&at, 2, 2, &minute) || minute > 59
         || !moment_octet(&at, ":")
-        || !moment_digits(&at, 2, 2, &second) || second > 59)
+        || !moment_digits(&at, 2, 2, &second) || second > LEAP_SECOND)
     {
         return false;
     }

@@ -32,7 +32,7 @@ typedef struct {
 
 
 /* YYYY-MM-DDTHH:MM:SS, perhaps with up to nine digits of a fraction: what the
- * wire has */
+ * wire has; a leap second is one, and a year with a sign has more digits */
 bool msync_moment_is_datetime(const char *text, size_t length);
 
 /* YYYY-MM-DD of a day that exists */

@@ -331,15 +331,14 @@ static void
 place_put_moment(msync_row_t *row, const msync_v7_place_t *place,
     const msync_value_t *value)
 {
-    place_set_text(row, place->column, value->text,
-                   value->length < MSYNC_DATE_LENGTH ? value->length
-                                                     : MSYNC_DATE_LENGTH);
+    size_t  date = strcspn(value->text, "T");
+
+    place_set_text(row, place->column, value->text, date);
 
     if (place->kind == MSYNC_V7_MOMENT
-        && value->length >= MSYNC_DATE_LENGTH + 1 + MSYNC_TIME_LENGTH)
+        && value->length >= date + 1 + MSYNC_TIME_LENGTH)
     {
-        place_set_text(row, place->second,
-                       value->text + MSYNC_DATE_LENGTH + 1,
+        place_set_text(row, place->second, value->text + date + 1,
                        MSYNC_TIME_LENGTH);
     }
 }

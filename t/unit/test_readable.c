@@ -11,6 +11,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/json.h"
+
 
 static const int64_t  integers[] = {
     0, 1, -1, 2, 7, 42, 1985, 86399, 86400, 2460000, 20260501, 20261399,
@@ -32,6 +34,8 @@ static const char *const  texts[] = {
     "01/05/2026", "2026-02-30", "0000-00-00", "0000-00-00 00:00:00",
     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
     "2026-05-01T24:00:00", "2026-05-01T08:00:60", "2026-05-01T",
+    "+20260-01-31", "+20260-01-31T08:00:00", "0000-01-01", "10000-01-01",
+    "-0001-12-31", "+999999-01-01", "2016-12-31T23:59:60.5",
     "2026-05-01T08:00:00+99:00", "2026-05-01 08:00 PM", "08:00", "8:5",
     "08:00:00", "25:00", "1777622400000", "20260501", "draft", "NEW", "new",
     "Patient", "FUNCTIONING", "null", "true", "[]", "{}", "[1]",
@@ -64,8 +68,10 @@ matches(const cJSON *value, const char *pattern)
 }
 
 
-#define DATE  "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+#define DATE  "^([0-9]{4}|[+-](0[0-9]{4}|[0-9]{4,5}|1[0-9]{5}|2[0-5][0-9]{4}))" \
+              "-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 #define TIME  "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+#define LEAP  "([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
 
 static bool
 is_word(const msync_field_t *field, const cJSON *value)
@@ -174,7 +180,7 @@ reads(const msync_field_t *field, const cJSON *value, bool narrow)
                               ? DATE "T00:00:00$" : DATE "$");
 
     case MSYNC_TYPE_DATETIME:
-        return matches(value, DATE "T" TIME "(\\.[0-9]{1,9})?$");
+        return matches(value, DATE "T" LEAP "(\\.[0-9]{1,9})?$");
 
     case MSYNC_TYPE_TIME:
         return matches(value, "^" TIME "$");
@@ -308,11 +314,77 @@ nothing_goes_out_that_central_cannot_read(void **state)
 }
 
 
+/* whether "message.body" goes out with that JSON */
+
+static bool
+body_goes_out(const msync_catalogue_t *catalogue, const char *json)
+{
+    msync_value_t         value = { 0 };
+    const msync_table_t  *table;
+
+    table = msync_catalogue_find(catalogue, "message");
+    value.kind = MSYNC_VALUE_TEXT;
+    value.text = json;
+    value.length = strlen(json);
+
+    return goes_out(table, (size_t) (msync_table_field(table, "body")
+                                     - table->fields), &value, json);
+}
+
+
+static void
+json_that_some_readers_refuse_stays_here(void **state)
+{
+    char                nested[2 * MSYNC_JSON_DEPTH_MAX + 1];
+    size_t              i;
+    msync_err_t         err;
+    msync_catalogue_t  *catalogue;
+
+    static const char *const  taken[] = {
+        "1e308", "[-1.5E-400,0]", "{\"a\":123456789012345678901234567890}",
+        "{\"b\":1,\"a\":{\"\":\"\"},\"b\":null}", "\"\\ud83d\\ude00\"",
+        "\"\\ufffd \\u0000 \\\\ud800 1e400 [[\"", "\"\xf0\x9f\x98\x80\""
+    };
+    static const char *const  refused[] = {
+        "1e400", "{\"a\":[0,-1E+309]}", "\"\\ud800\"", "{\"\\uDC00\":1}",
+        "[\"\\ud83d \\ude00\"]", "\"\\ude00\\ud83d\""
+    };
+
+    (void) state;
+    catalogue = msync_catalogue_builtin(&err);
+    assert_non_null(catalogue);
+
+    for (i = 0; i < catalogue->n; i++) {
+        for (size_t j = 0; j < catalogue->tables[i].n; j++) {
+            catalogue->tables[i].fields[j].required = false;
+        }
+    }
+
+    for (i = 0; i < sizeof(taken) / sizeof(*taken); i++) {
+        assert_true(body_goes_out(catalogue, taken[i]));
+    }
+
+    for (i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+        assert_false(body_goes_out(catalogue, refused[i]));
+    }
+
+    for (i = 1; i <= MSYNC_JSON_DEPTH_MAX; i++) {
+        memset(nested, '[', i);
+        memset(nested + i, ']', i);
+        nested[2 * i] = '\0';
+        assert_int_equal(body_goes_out(catalogue, nested), i <= 100);
+    }
+
+    msync_catalogue_free(&catalogue);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(nothing_goes_out_that_central_cannot_read)
+        cmocka_unit_test(nothing_goes_out_that_central_cannot_read),
+        cmocka_unit_test(json_that_some_readers_refuse_stays_here)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,9 @@ use Mojo::JSON qw(decode_json from_json);
 our @EXPORT_OK = qw(check_keys check_record missing_references
   is_string is_integer is_number is_bool);
 
-my $DATE = qr/\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])/;
+my $DATE = qr/(?:\d{4}|[-+]\d{4,6})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])/;
 my $TIME = qr/(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d/;
+my $LEAP = qr/$TIME|(?:[01]\d|2[0-3]):[0-5]\d:60/;
 
 # ---- JSON kinds: Perl does not tell "1" from 1 by itself, and comparing a
 # number with a string makes it one, so these are asked first
@@ -145,7 +146,7 @@ sub _check_value ($f, $v, $api) {
         return $v =~ /\A$DATE\z/ ? undef : "is not YYYY-MM-DD: $v";
     }
 
-    return $v =~ /\A${DATE}T$TIME(?:\.\d{1,9})?\z/ ? undef : "is not YYYY-MM-DDTHH:MM:SS: $v"
+    return $v =~ /\A${DATE}T(?:$LEAP)(?:\.\d{1,9})?\z/ ? undef : "is not YYYY-MM-DDTHH:MM:SS: $v"
       if $type eq 'datetime';
     return $v =~ /\A$TIME\z/ ? undef : "is not HH:MM:SS: $v" if $type eq 'time';
 

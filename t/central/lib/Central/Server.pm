@@ -125,9 +125,29 @@ sub body ($self, $c) {
     my $body = eval { decode_json($c->req->body) };
 
     return (undef, 'the body is not JSON') if $@;
+    my $odd = _odd_json($c->req->body);
+    return (undef, $odd) if $odd;
     return (undef, "Content-Type is not application/json: $type")
       if $type ne '' && $type !~ m{\Aapplication/json\b}i;
     return ($body);
+}
+
+# what some readers of JSON take and Open mSupply's does not
+sub _odd_json ($text) {
+    return 'a surrogate stands alone'
+      if $text =~ /(?<!\\)(?:\\\\)*\\u(?:d[89ab]..(?!\\ud[c-f])|d[c-f])/i
+      && $text =~ s/\\\\//gr =~ s/\\ud[89ab]..\\ud[c-f]..//gir =~ /\\ud[89a-f]/i;
+
+    my $bare = $text =~ s/"(?:[^"\\]|\\.)*+"//gr;
+    return 'a number is out of range' if grep { $_ * 0 != 0 } $bare =~ /-?\d[\d.]*[eE][-+]?\d+/g;
+
+    my $depth = 0;
+    for my $bracket ($bare =~ /[][{}]/g) {
+        $depth += $bracket =~ /[[{]/ ? 1 : -1;
+        return 'it is nested too deeply' if $depth > 127;
+    }
+
+    return undef;
 }
 
 sub error ($self, $status, $code, $message) {
