@@ -20,7 +20,10 @@ is(run('sync'), 0, 'the first sync');
 what_a_framework_writes_arrives_in_the_form_of_the_wire();
 what_is_not_clear_waits_here_and_the_others_go();
 null_is_left_out_where_central_refuses_it();
+json_that_some_servers_refuse_waits_here_and_the_others_go();
+a_part_without_its_whole_waits_here();
 a_record_with_a_space_in_its_dates_becomes_a_row();
+a_year_with_a_sign_comes_and_goes_back();
 a_record_that_lacks_fields_becomes_a_row_and_changes_one();
 deletes_and_tables_of_later_servers_are_notes();
 
@@ -138,6 +141,46 @@ sub null_is_left_out_where_central_refuses_it {
 }
 
 
+# of one value that it cannot read a server refuses all that came with it
+sub json_that_some_servers_refuse_waits_here_and_the_others_go {
+    my ($id) = split /\n/, query("SELECT ID FROM name WHERE type = 'patient' "
+        . 'ORDER BY 1 LIMIT 1');
+    my $lot = one(item_line => 'ID');
+    my $n = 0;
+
+    for my $json ('{"a":1e400}', '{"a":"\\ud800"}', '[' x 130 . ']' x 130) {
+        $n++;
+        query("UPDATE name SET custom_data = '$json' WHERE ID = '$id'");
+        query("UPDATE item_line SET batch = 'json $n' WHERE ID = '$lot'");
+        is(run('sync'), 0, 'the run ends well');
+        is(there(item_line => $lot)->{batch}, "json $n", 'the others go');
+        run('errors');
+        like(said(), qr/"custom_data" holds what is not clearly JSON that/,
+             'the one is listed');
+    }
+
+    query(qq(UPDATE name SET custom_data = '{"a":1e300,"b":"\\ud83d\\ude00"}' )
+          . "WHERE ID = '$id'");
+    run('sync');
+    is_deeply(there(name => $id)->{custom_data},
+              { a => 1e300, b => "\x{1f600}" }, 'it goes when it is corrected');
+}
+
+
+sub a_part_without_its_whole_waits_here {
+    query(q{INSERT INTO name_oms_fields (id, properties) VALUES ('no-name', }
+          . q{'{"a":1}')});
+    is(run('sync'), 0, 'the run ends well');
+    ok(!there(name_oms_fields => 'no-name'), 'a part of no name stays');
+    run('errors');
+    like(said(), qr/"id" is the id of no row of "name"/, 'and is listed');
+    query(q{DELETE FROM name_oms_fields WHERE id = 'no-name'});
+    is(run('sync'), 0, 'without it all goes on');
+    run('errors');
+    unlike(said(), qr/no-name/, 'and nothing is listed any more');
+}
+
+
 sub a_record_with_a_space_in_its_dates_becomes_a_row {
     my $names = $central->records->{name};
     my ($id) = grep { $names->{$_}{type} eq 'facility' } sort keys %$names;
@@ -149,6 +192,21 @@ sub a_record_with_a_space_in_its_dates_becomes_a_row {
     is(query("SELECT date_of_birth || ' ' || om_created_datetime FROM name "
              . "WHERE ID = '$id'"), '1985-03-09 2026-05-01T08:00:00',
        'a patient is not lost for a space');
+}
+
+
+sub a_year_with_a_sign_comes_and_goes_back {
+    my $line = one(item_line => 'ID');
+
+    from_central(item_line => $line, update => {
+        %{ there(item_line => $line) }, expiry_date => '+20260-01-31' });
+    is(run('sync'), 0, 'the run ends well');
+    is(query("SELECT expiry_date FROM item_line WHERE ID = '$line'"),
+       '+20260-01-31', 'what somebody mistyped is not lost');
+    query("UPDATE item_line SET batch = 'year' WHERE ID = '$line'");
+    run('sync');
+    is_deeply([@{ there(item_line => $line) }{qw(batch expiry_date)}],
+              ['year', '+20260-01-31T00:00:00'], 'and goes back');
 }
 
 

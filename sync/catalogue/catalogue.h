@@ -146,6 +146,10 @@ bool msync_table_is_own(const msync_table_t *table, unsigned side);
  * that nobody ever mends */
 bool msync_table_is_once(const msync_table_t *table);
 
+/* the name of the table whose row of the same id such a row is a part of;
+ * NULL: it stands alone */
+const char *msync_table_whole(const msync_table_t *table);
+
 const msync_field_t *msync_table_field(const msync_table_t *table,
     const char *name);
 

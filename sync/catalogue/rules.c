@@ -68,6 +68,13 @@ msync_table_is_once(const msync_table_t *table)
 }
 
 
+const char *
+msync_table_whole(const msync_table_t *table)
+{
+    return strcmp(table->name, "name_oms_fields") == 0 ? "name" : NULL;
+}
+
+
 bool
 msync_table_is_own(const msync_table_t *table, unsigned side)
 {

@@ -47,6 +47,8 @@ static msync_record_t *changelog_add_record(msync_batch_t *batch,
 static bool changelog_is_odd_id(sqlite3_stmt *changes);
 static void changelog_skip_row(reading_t *reading, sqlite3_stmt *changes,
     const char *why);
+static int changelog_check_whole(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_err_t *err);
 static int changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err);
 static int changelog_end_reading(msync_store_t *store, reading_t *reading,
@@ -255,6 +257,41 @@ changelog_skip_row(reading_t *reading, sqlite3_stmt *changes, const char *why)
 }
 
 
+/* central takes it without its other half, and then fails whenever any site
+ * asks for records, as it cannot read it */
+
+static int
+changelog_check_whole(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    bool                  exists;
+    const char           *name = msync_table_whole(table);
+    const msync_table_t  *whole;
+
+    whole = name ? msync_catalogue_find(store->catalogue, name) : NULL;
+
+    if (whole == NULL) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_row_exists(store, whole, id, &exists, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (exists) {
+        return MSYNC_OK;
+    }
+
+    msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                  "field \"%s\" is the id of no row of \"%s\", so the row "
+                  "cannot be sent; make that row or delete this one in the "
+                  "application", table->fields[table->key].name, name);
+    err->scope = MSYNC_SCOPE_RECORD;
+
+    return MSYNC_ERROR;
+}
+
+
 static int
 changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err)
@@ -301,6 +338,13 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
 
     rc = msync_store_row_read(store, table, id, reading->side, true, &read,
                               err);
+
+    if (rc == MSYNC_OK
+        && changelog_check_whole(store, table, id, err) != MSYNC_OK)
+    {
+        msync_record_clear(&read);
+        rc = MSYNC_ERROR;
+    }
 
     if (rc == MSYNC_DONE) {
         changelog_add_record(&reading->deleted, changes, action);

@@ -159,9 +159,12 @@ refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    sql = sqlite3_mprintf("DELETE FROM msync_refused WHERE NOT waits AND NOT "
-                          "EXISTS (SELECT 1 FROM changelog WHERE cursor = "
-                          "(SELECT max(cursor) FROM %s) AND %s)", latest,
+    /* the pause of one that is gone has nothing to wait for */
+    sql = sqlite3_mprintf("DELETE FROM msync_refused WHERE (NOT waits OR "
+                          "'DELETE' = (SELECT row_action FROM %s ORDER BY "
+                          "cursor DESC LIMIT 1)) AND NOT EXISTS (SELECT 1 "
+                          "FROM changelog WHERE cursor = (SELECT max(cursor) "
+                          "FROM %s) AND %s)", latest, latest,
                           store->changes_filter);
     stmt = msync_store_prepare_own(store, sql, err);
 
