@@ -8,8 +8,8 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
 use Msync::Interop qw(
-    PASSWORD central command database emulator insert_rows_of integrated
-    log_lines query remote run start store url
+    PASSWORD central command database emulator insert_program_rows
+    insert_rows_of integrated log_lines query remote run start store url
 );
 use Msync::Test qw(decode_json wait_until);
 use POSIX ();
@@ -179,38 +179,8 @@ sub a_row_of_every_table_arrives_at_central {
 
 # what only a program has: a form with its line, edited, and a vaccination
 sub what_a_program_has_arrives_at_central {
-    my ($store, $now) = (store(), '2026-05-01 08:00:00');
-    my $program = query('SELECT ID FROM list_master WHERE ID IN ('
-        . join(', ', map { "'$_'" } split /\n/,
-               central->query('SELECT id FROM program')) . ') LIMIT 1');
-
-    central->query(q{BEGIN IMMEDIATE; INSERT INTO vaccine_course (id, name, }
-        . "program_id) VALUES ('course', 'BCG', '$program'); "
-        . q{INSERT INTO vaccine_course_dose (id, vaccine_course_id, label) }
-        . q{VALUES ('dose', 'course', 'BCG 1'); INSERT INTO changelog }
-        . q{(table_name, record_id, row_action) VALUES ('vaccine_course', }
-        . q{'course', 'UPSERT'), ('vaccine_course_dose', 'dose', 'UPSERT'); }
-        . 'COMMIT');
-    is(run(), 0, 'a course of a program');
+    is(insert_program_rows(), 0, 'a course of a program');
     is(has('vaccine_course_dose', 'dose'), 1, 'arrives here with its dose');
-
-    query('INSERT INTO rnr_form (id, store_id, period_id, program_id, '
-        . "created_datetime, status, name_id) SELECT 'form', ID, (SELECT ID "
-        . "FROM period LIMIT 1), '$program', '$now', 'DRAFT', name_ID FROM "
-        . "store WHERE ID = '$store'",
-        'INSERT INTO rnr_form_line (id, rnr_form_id, item_link_id, '
-        . 'previous_monthly_consumption_values, average_monthly_consumption, '
-        . 'initial_balance, snapshot_quantity_received, '
-        . 'snapshot_quantity_consumed, snapshot_adjustments, '
-        . 'adjusted_quantity_consumed, stock_out_duration, final_balance, '
-        . 'minimum_quantity, maximum_quantity, calculated_requested_quantity, '
-        . q{low_stock, confirmed) SELECT 'form-line', 'form', ID, '1,2,3', 0, }
-        . q{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'Ok', 1 FROM item LIMIT 1},
-        'INSERT INTO vaccination (id, store_id, program_enrolment_id, '
-        . 'encounter_id, user_id, vaccine_course_dose_id, created_datetime, '
-        . "vaccination_date, given, patient_id) SELECT 'vaccination', "
-        . "'$store', 'elsewhere', 'elsewhere', 'nobody', 'dose', '$now', "
-        . q{'2026-05-01', 1, ID FROM name WHERE type = 'patient' LIMIT 1});
     is(run(), 0, 'a form and a vaccination');
     query(q{UPDATE rnr_form SET status = 'FINALISED', finalised_datetime = }
         . q{'2026-05-02 08:00:00' WHERE id = 'form'},

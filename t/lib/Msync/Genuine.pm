@@ -152,7 +152,10 @@ sub error {
         . q{coalesce(error_message, '') FROM sync_log ORDER BY }
         . q{started_datetime DESC LIMIT 1});
 
-    return $text eq ' ' ? undef : $text;
+    # an answer that it cannot read is in it, whole
+    return $text eq ' ' ? undef
+        : length $text > 1000 ? substr($text, 0, 500) . ' … '
+          . substr($text, -500) : $text;
 }
 
 

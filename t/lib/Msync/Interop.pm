@@ -18,9 +18,9 @@ use POSIX ();
 use Test::More;
 
 our @EXPORT_OK = qw(
-    PASSWORD central command database emulator forward insert insert_rows_of
-    integrated log_lines pushed query recorded_url remote run said_to_central
-    start start_three store url
+    PASSWORD central command database emulator forward insert
+    insert_program_rows insert_rows_of integrated log_lines pushed query
+    recorded_url remote run said_to_central start start_three store url
 );
 
 use constant PASSWORD => 'secret';
@@ -283,6 +283,44 @@ sub insert_rows_of {
     insert($_, { id => "row-$_", %{ $row{$_} } }) for sort keys %row;
 
     return sort keys %row;
+}
+
+# A course of vaccination with its dose, "course" and "dose", made by central
+# for a program and pulled; and rows here that need a program: "form",
+# "form-line", "vaccination".  Returns the exit status of the run.
+sub insert_program_rows {
+    my ($store, $now) = (store(), '2026-05-01 08:00:00');
+    my $program = query('SELECT ID FROM list_master WHERE ID IN ('
+        . join(', ', map { "'$_'" } split /\n/,
+               $Central->query('SELECT id FROM program')) . ') LIMIT 1');
+
+    $Central->query(q{BEGIN IMMEDIATE; INSERT INTO vaccine_course (id, name, }
+        . "program_id) VALUES ('course', 'BCG', '$program'); "
+        . q{INSERT INTO vaccine_course_dose (id, vaccine_course_id, label) }
+        . q{VALUES ('dose', 'course', 'BCG 1'); INSERT INTO changelog }
+        . q{(table_name, record_id, row_action) VALUES ('vaccine_course', }
+        . q{'course', 'UPSERT'), ('vaccine_course_dose', 'dose', 'UPSERT'); }
+        . 'COMMIT');
+    my $status = run();
+
+    query('INSERT INTO rnr_form (id, store_id, period_id, program_id, '
+        . "created_datetime, status, name_id) SELECT 'form', ID, (SELECT ID "
+        . "FROM period LIMIT 1), '$program', '$now', 'DRAFT', name_ID FROM "
+        . "store WHERE ID = '$store'",
+        'INSERT INTO rnr_form_line (id, rnr_form_id, item_link_id, '
+        . 'previous_monthly_consumption_values, average_monthly_consumption, '
+        . 'initial_balance, snapshot_quantity_received, '
+        . 'snapshot_quantity_consumed, snapshot_adjustments, '
+        . 'adjusted_quantity_consumed, stock_out_duration, final_balance, '
+        . 'minimum_quantity, maximum_quantity, calculated_requested_quantity, '
+        . q{low_stock, confirmed) SELECT 'form-line', 'form', ID, '1,2,3', 0, }
+        . q{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'Ok', 1 FROM item LIMIT 1},
+        'INSERT INTO vaccination (id, store_id, program_enrolment_id, '
+        . 'encounter_id, user_id, vaccine_course_dose_id, created_datetime, '
+        . "vaccination_date, given, patient_id) SELECT 'vaccination', "
+        . "'$store', 'elsewhere', 'elsewhere', 'nobody', 'dose', '$now', "
+        . q{'2026-05-01', 1, ID FROM name WHERE type = 'patient' LIMIT 1});
+    return $status;
 }
 
 # Records of this site that a genuine server did not make rows of.
