@@ -19,13 +19,12 @@
 /* an answer with records, while it is read */
 
 typedef struct {
-    msync_batch_t  *batch;
-    size_t          limit;
-    int64_t         cursor;      /* highest ID so far */
-    int64_t         max;         /* maxCursor, -1: not said */
-    int64_t         queue;       /* queueLength */
-    size_t          named;       /* records with a syncOutId */
-    bool            seen;        /* data or one of the figures was there */
+    msync_wire_records_t  records;
+    int64_t               cursor;    /* highest ID so far */
+    int64_t               max;       /* maxCursor, -1: not said */
+    int64_t               queue;     /* queueLength */
+    size_t                named;     /* records with a syncOutId */
+    bool                  seen;      /* data or one of the figures was there */
 } v5_answer_t;
 
 
@@ -48,9 +47,9 @@ static int v5_records(msync_v5_t *v5, const char *path, v5_answer_t *answer,
     msync_err_t *err);
 static bool v5_answer_member(void *data, msync_json_t *json,
     const char *key);
-static bool v5_answer_records(v5_answer_t *answer, msync_json_t *json);
-static bool v5_record(v5_answer_t *answer, msync_record_t *record,
-    msync_json_t *json);
+static bool v5_record(void *data, msync_record_t *record, msync_json_t *json);
+static bool v5_record_member(void *data, msync_json_t *json,
+    const char *key);
 static bool v5_started_member(void *data, msync_json_t *json,
     const char *key);
 
@@ -96,8 +95,8 @@ v5_central_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     (void) had;
 
     memset(&answer, 0, sizeof(answer));
-    answer.batch = batch;
-    answer.limit = msync_wire_limit(limit);
+    answer.records.batch = batch;
+    answer.records.limit = msync_wire_limit(limit);
     answer.cursor = cursor;
     answer.max = -1;
 
@@ -124,7 +123,7 @@ v5_central_end(msync_v5_t *v5, int64_t cursor, const v5_answer_t *answer,
 {
     msync_batch_t  *batch;
 
-    batch = answer->batch;
+    batch = answer->records.batch;
     msync_batch_sort(batch);
     batch->max = answer->max;
     batch->short_of = answer->max < cursor;
@@ -184,8 +183,8 @@ v5_remote_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     v5_answer_t   answer;
 
     memset(&answer, 0, sizeof(answer));
-    answer.batch = batch;
-    answer.limit = msync_wire_limit(limit);
+    answer.records.batch = batch;
+    answer.records.limit = msync_wire_limit(limit);
     answer.max = -1;
 
     (void) snprintf(path, sizeof(path), "queued_records?limit=%u", limit);
@@ -214,7 +213,7 @@ v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer, msync_err_t *err)
     const char           *first;
     const msync_batch_t  *batch;
 
-    batch = answer->batch;
+    batch = answer->records.batch;
 
     if (batch->n == 0) {
         return MSYNC_OK;
@@ -429,7 +428,8 @@ v5_answer_member(void *data, msync_json_t *json, const char *key)
         answer->seen = true;
 
         if (msync_json_peek(json) != MSYNC_JSON_NULL) {
-            return v5_answer_records(answer, json);
+            return msync_wire_records(&answer->records, json, v5_record,
+                                      answer);
         }
     }
 
@@ -452,77 +452,57 @@ v5_answer_member(void *data, msync_json_t *json, const char *key)
 
 
 static bool
-v5_answer_records(v5_answer_t *answer, msync_json_t *json)
+v5_record(void *data, msync_record_t *record, msync_json_t *json)
 {
-    msync_record_t  *record;
+    v5_answer_t  *answer = data;
 
-    if (!msync_json_enter(json, MSYNC_JSON_ARRAY)) {
-        return false;
-    }
-
-    while (msync_json_item(json)) {
-
-        if (answer->batch->n == answer->limit) {
-            return msync_json_fail(json, "it has far more records than were "
-                                   "asked for");
-        }
-
-        record = msync_batch_add(answer->batch);
-        record->action = MSYNC_ACTION_UNKNOWN;
-
-        if (!v5_record(answer, record, json)) {
-            return false;
-        }
-
-        msync_wire_record_end(record);
-    }
-
-    return json->error == NULL;
-}
-
-
-static bool
-v5_record(v5_answer_t *answer, msync_record_t *record, msync_json_t *json)
-{
-    char                 key[MSYNC_JSON_KEY_MAX];
-    int64_t              id;
-    msync_json_slice_t   value;
+    /* one without an ID stays where it came */
 
     record->cursor = answer->cursor;
 
-    if (msync_json_peek(json) != MSYNC_JSON_OBJECT) {
-        return msync_wire_record_odd(record, json);
+    if (!msync_wire_record(record, json, v5_record_member, answer)) {
+        return false;
     }
 
-    (void) msync_json_enter(json, MSYNC_JSON_OBJECT);
+    msync_wire_record_end(record);
 
-    while (msync_json_member(json, key)) {
+    return true;
+}
 
-        if (!msync_json_skip(json, &value)
-            || !msync_wire_record_member(record, json, key, &value))
-        {
+
+/* of the last record of the batch */
+
+static bool
+v5_record_member(void *data, msync_json_t *json, const char *key)
+{
+    v5_answer_t         *answer = data;
+    msync_batch_t       *batch = answer->records.batch;
+    msync_record_t      *record = &batch->records[batch->n - 1];
+    msync_json_slice_t   value;
+
+    if (!msync_json_skip(json, &value)
+        || !msync_wire_record_member(record, json, key, &value))
+    {
+        return false;
+    }
+
+    if (strcmp(key, "ID") == 0) {
+
+        if (!msync_wire_number(json, &value, &record->cursor)) {
             return false;
         }
 
-        if (strcmp(key, "ID") == 0) {
-            id = record->cursor;
+        answer->cursor = record->cursor > answer->cursor ? record->cursor
+                                                         : answer->cursor;
 
-            if (!msync_wire_number(json, &value, &id)) {
-                return false;
-            }
-
-            record->cursor = id;
-            answer->cursor = id > answer->cursor ? id : answer->cursor;
-
-        } else if (strcmp(key, "syncOutId") == 0) {
-            answer->named -= (record->out_id != NULL);
-            free(record->out_id);
-            record->out_id = msync_wire_id(&value);
-            answer->named += (record->out_id != NULL);
-        }
+    } else if (strcmp(key, "syncOutId") == 0) {
+        answer->named -= (record->out_id != NULL);
+        free(record->out_id);
+        record->out_id = msync_wire_id(&value);
+        answer->named += (record->out_id != NULL);
     }
 
-    return json->error == NULL;
+    return true;
 }
 
 

@@ -15,14 +15,13 @@
 /* a pull's answer, while it is read */
 
 typedef struct {
-    msync_batch_t  *batch;
-    size_t          limit;
-    int64_t         had;         /* of the last record that came before */
-    int64_t         end;         /* end_cursor, -1: not there */
-    int64_t         total;       /* -1: not there */
-    size_t          again;       /* records that were had, left out */
-    bool            last;
-    bool            said;        /* is_last_batch was there */
+    msync_wire_records_t  records;
+    int64_t               had;       /* of the last record that came before */
+    int64_t               end;       /* end_cursor, -1: not there */
+    int64_t               total;     /* -1: not there */
+    size_t                again;     /* records that were had, left out */
+    bool                  last;
+    bool                  said;      /* is_last_batch was there */
 } v6_answer_t;
 
 
@@ -38,8 +37,9 @@ static int64_t v6_pull_remaining(msync_v6_t *v6,
 static bool v6_answer_top(void *data, msync_json_t *json, const char *key);
 static bool v6_answer_member(void *data, msync_json_t *json,
     const char *key);
-static bool v6_answer_records(v6_answer_t *answer, msync_json_t *json);
-static bool v6_entry(msync_record_t *record, msync_json_t *json);
+static bool v6_record(void *data, msync_record_t *record, msync_json_t *json);
+static bool v6_entry_member(void *data, msync_json_t *json,
+    const char *key);
 static bool v6_record_member(void *data, msync_json_t *json,
     const char *key);
 
@@ -63,7 +63,7 @@ msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err)
     v6 = peer->data;
     memset(&batch, 0, sizeof(batch));
     memset(&answer, 0, sizeof(answer));
-    answer.batch = &batch;
+    answer.records.batch = &batch;
 
     if (v6_ask(v6, 0, 1, &answer, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -97,7 +97,7 @@ msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had, unsigned limit,
     v6_answer_t  answer;
 
     memset(&answer, 0, sizeof(answer));
-    answer.batch = batch;
+    answer.records.batch = batch;
     answer.had = had;
 
     if (v6_ask(peer->data, cursor, limit, &answer, err) != MSYNC_OK
@@ -121,8 +121,9 @@ v6_ask(msync_v6_t *v6, int64_t cursor, unsigned limit, v6_answer_t *answer,
     msync_json_out_t            body;
     msync_transfer_response_t   res;
 
-    msync_batch_clear(answer->batch);
-    answer->limit = msync_wire_limit(limit);
+    msync_batch_clear(answer->records.batch);
+    answer->records.limit = msync_wire_limit(limit);
+    answer->records.n = 0;
     answer->end = -1;
     answer->total = -1;
     answer->again = 0;
@@ -157,7 +158,7 @@ v6_ask(msync_v6_t *v6, int64_t cursor, unsigned limit, v6_answer_t *answer,
     }
 
     if (rc != MSYNC_OK) {
-        msync_batch_clear(answer->batch);
+        msync_batch_clear(answer->records.batch);
     }
 
     return rc;
@@ -193,7 +194,7 @@ v6_pull_end(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
     int64_t         highest;
     msync_batch_t  *batch;
 
-    batch = answer->batch;
+    batch = answer->records.batch;
     msync_batch_sort(batch);
 
     highest = batch->n > 0 ? batch->records[batch->n - 1].cursor : 0;
@@ -221,7 +222,7 @@ v6_pull_next(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
 {
     msync_batch_t  *batch;
 
-    batch = answer->batch;
+    batch = answer->records.batch;
     batch->next = answer->end > batch->had ? answer->end : batch->had;
 
     v6->empty = (batch->n == 0 && !answer->last) ? v6->empty + 1 : 0;
@@ -283,7 +284,7 @@ v6_pull_remaining(msync_v6_t *v6, const v6_answer_t *answer)
 {
     int64_t  n, left;
 
-    n = (int64_t) answer->batch->n;
+    n = (int64_t) answer->records.batch->n;
     left = answer->total - (int64_t) answer->again;
     v6->inclusive |= answer->again > 0;
 
@@ -305,7 +306,7 @@ v6_answer_member(void *data, msync_json_t *json, const char *key)
     msync_json_slice_t   value;
 
     if (strcmp(key, "records") == 0) {
-        return v6_answer_records(answer, json);
+        return msync_wire_records(&answer->records, json, v6_record, answer);
     }
 
     if (!msync_json_skip(json, &value)) {
@@ -330,88 +331,47 @@ v6_answer_member(void *data, msync_json_t *json, const char *key)
 
 
 static bool
-v6_answer_records(v6_answer_t *answer, msync_json_t *json)
+v6_record(void *data, msync_record_t *record, msync_json_t *json)
 {
-    msync_record_t  *record;
+    v6_answer_t    *answer = data;
+    msync_batch_t  *batch = answer->records.batch;
 
-    if (!msync_json_enter(json, MSYNC_JSON_ARRAY)) {
+    if (!msync_wire_record(record, json, v6_entry_member, record)) {
         return false;
     }
 
-    while (msync_json_item(json)) {
+    msync_wire_record_end(record);
 
-        if (answer->batch->n == answer->limit) {
-            return msync_json_fail(json, "it has far more records than were "
-                                   "asked for");
-        }
+    if (record->cursor == -1) {
 
-        record = msync_batch_add(answer->batch);
-        record->action = MSYNC_ACTION_UNKNOWN;
-        record->cursor = -1;
+        /* one without a cursor stays where it came */
 
-        if (!v6_entry(record, json)) {
-            return false;
-        }
+        record->cursor = batch->n > 1 ? record[-1].cursor : answer->had;
 
-        msync_wire_record_end(record);
-
-        if (record->cursor == -1) {
-
-            /* one without a cursor stays where it came */
-
-            record->cursor = answer->batch->n > 1 ? record[-1].cursor
-                                                  : answer->had;
-
-        } else if (answer->had > 0 && record->cursor <= answer->had) {
-            msync_batch_drop(answer->batch);
-            answer->again++;
-        }
+    } else if (answer->had > 0 && record->cursor <= answer->had) {
+        msync_batch_drop(batch);
+        answer->again++;
     }
 
-    return json->error == NULL;
+    return true;
 }
 
 
 /* {"cursor", "record": {…}} */
 
 static bool
-v6_entry(msync_record_t *record, msync_json_t *json)
+v6_entry_member(void *data, msync_json_t *json, const char *key)
 {
-    char                 key[MSYNC_JSON_KEY_MAX];
+    msync_record_t      *record = data;
     msync_json_slice_t   value;
 
-    if (msync_json_peek(json) != MSYNC_JSON_OBJECT) {
-        return msync_wire_record_odd(record, json);
+    if (strcmp(key, "record") == 0) {
+        return msync_wire_record(record, json, v6_record_member, record);
     }
 
-    (void) msync_json_enter(json, MSYNC_JSON_OBJECT);
-
-    while (msync_json_member(json, key)) {
-
-        if (strcmp(key, "record") == 0) {
-
-            if (msync_json_peek(json) != MSYNC_JSON_OBJECT
-                ? !msync_wire_record_odd(record, json)
-                : !msync_wire_members(json, v6_record_member, record))
-            {
-                return false;
-            }
-
-            continue;
-        }
-
-        if (!msync_json_skip(json, &value)) {
-            return false;
-        }
-
-        if (strcmp(key, "cursor") == 0
-            && !msync_wire_number(json, &value, &record->cursor))
-        {
-            return false;
-        }
-    }
-
-    return json->error == NULL;
+    return msync_json_skip(json, &value)
+           && (strcmp(key, "cursor") != 0
+               || msync_wire_number(json, &value, &record->cursor));
 }
 
 

@@ -18,8 +18,7 @@
 
 typedef struct {
     const msync_catalogue_t  *catalogue;
-    msync_batch_t            *batch;
-    size_t                    limit;
+    msync_wire_records_t      records;
     int64_t                   end;        /* lastCursorInBatch, -1: not
                                              there, as the next two */
     int64_t                   remaining;
@@ -44,8 +43,7 @@ static int v7_pull_end(int64_t cursor, const v7_answer_t *answer,
     msync_err_t *err);
 static bool v7_answer_member(void *data, msync_json_t *json,
     const char *key);
-static bool v7_answer_records(v7_answer_t *answer, msync_json_t *json);
-static bool v7_record(v7_answer_t *answer, msync_json_t *json);
+static bool v7_record(void *data, msync_record_t *record, msync_json_t *json);
 static bool v7_record_member(void *data, msync_json_t *json,
     const char *key);
 static void v7_record_name(v7_answer_t *answer, msync_record_t *record);
@@ -73,7 +71,7 @@ msync_v7_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     (void) had;
 
     v7_answer_init(&answer, v7, batch);
-    answer.limit = msync_wire_limit(limit);
+    answer.records.limit = msync_wire_limit(limit);
 
     memset(&body, 0, sizeof(body));
     msync_json_put_text(&body, "{\"cursor\":");
@@ -110,7 +108,7 @@ v7_answer_init(v7_answer_t *answer, const msync_v7_t *v7,
 {
     memset(answer, 0, sizeof(*answer));
     answer->catalogue = v7->setup.catalogue;
-    answer->batch = batch;
+    answer->records.batch = batch;
     answer->end = answer->remaining = answer->max = -1;
 }
 
@@ -159,7 +157,7 @@ static int
 v7_pull_end(int64_t cursor, const v7_answer_t *answer, msync_err_t *err)
 {
     int64_t         highest;
-    msync_batch_t  *batch = answer->batch;
+    msync_batch_t  *batch = answer->records.batch;
 
     msync_batch_sort(batch);
 
@@ -197,7 +195,7 @@ v7_answer_member(void *data, msync_json_t *json, const char *key)
     msync_json_slice_t   value;
 
     if (strcmp(key, "records") == 0) {
-        return v7_answer_records(answer, json);
+        return msync_wire_records(&answer->records, json, v7_record, answer);
     }
 
     if (!msync_json_skip(json, &value)) {
@@ -218,43 +216,11 @@ v7_answer_member(void *data, msync_json_t *json, const char *key)
 
 
 static bool
-v7_answer_records(v7_answer_t *answer, msync_json_t *json)
+v7_record(void *data, msync_record_t *record, msync_json_t *json)
 {
-    size_t  n = 0;
+    v7_answer_t  *answer = data;
 
-    if (!msync_json_enter(json, MSYNC_JSON_ARRAY)) {
-        return false;
-    }
-
-    while (msync_json_item(json)) {
-
-        if (answer->limit != 0 && n++ == answer->limit) {
-            return msync_json_fail(json, "it has far more records than were "
-                                   "asked for");
-        }
-
-        if (!v7_record(answer, json)) {
-            return false;
-        }
-    }
-
-    return json->error == NULL;
-}
-
-
-static bool
-v7_record(v7_answer_t *answer, msync_json_t *json)
-{
-    msync_record_t  *record;
-
-    record = msync_batch_add(answer->batch);
-    record->action = MSYNC_ACTION_UNKNOWN;
-    record->cursor = -1;
-
-    if (msync_json_peek(json) != MSYNC_JSON_OBJECT
-        ? !msync_wire_record_odd(record, json)
-        : !msync_wire_members(json, v7_record_member, record))
-    {
+    if (!msync_wire_record(record, json, v7_record_member, record)) {
         return false;
     }
 
@@ -263,7 +229,7 @@ v7_record(v7_answer_t *answer, msync_json_t *json)
     /* one without a cursor stays where it came */
 
     if (record->cursor == -1) {
-        record->cursor = answer->batch->n > 1 ? record[-1].cursor : 0;
+        record->cursor = answer->records.batch->n > 1 ? record[-1].cursor : 0;
     }
 
     v7_record_name(answer, record);
@@ -337,7 +303,7 @@ v7_record_merge(v7_answer_t *answer)
     msync_json_out_t      data;
     const msync_table_t  *table;
 
-    record = &answer->batch->records[answer->batch->n - 1];
+    record = &answer->records.batch->records[answer->records.batch->n - 1];
 
     if (record->action != MSYNC_ACTION_UPSERT || record->data == NULL
         || strcmp(record->table, "message") != 0
@@ -359,7 +325,7 @@ v7_record_merge(v7_answer_t *answer)
         return;
     }
 
-    merge = msync_batch_add(answer->batch);
+    merge = msync_batch_add(answer->records.batch);
     record = merge - 1;
 
     merge->table = msync_strdup(table->name);

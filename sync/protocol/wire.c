@@ -120,11 +120,46 @@ msync_wire_record_member(msync_record_t *record, msync_json_t *json,
 
 
 bool
-msync_wire_record_odd(msync_record_t *record, msync_json_t *json)
+msync_wire_record(msync_record_t *record, msync_json_t *json,
+    msync_wire_member_pt member, void *data)
 {
     msync_json_slice_t  value;
 
+    if (msync_json_peek(json) == MSYNC_JSON_OBJECT) {
+        return msync_wire_members(json, member, data);
+    }
+
     return msync_json_skip(json, &value) && wire_data(record, json, &value);
+}
+
+
+bool
+msync_wire_records(msync_wire_records_t *records, msync_json_t *json,
+    msync_wire_record_pt read, void *data)
+{
+    msync_record_t  *record;
+
+    if (!msync_json_enter(json, MSYNC_JSON_ARRAY)) {
+        return false;
+    }
+
+    while (msync_json_item(json)) {
+
+        if (records->n++ == records->limit && records->limit != 0) {
+            return msync_json_fail(json, "it has far more records than were "
+                                   "asked for");
+        }
+
+        record = msync_batch_add(records->batch);
+        record->action = MSYNC_ACTION_UNKNOWN;
+        record->cursor = -1;
+
+        if (!read(data, record, json)) {
+            return false;
+        }
+    }
+
+    return json->error == NULL;
 }
 
 

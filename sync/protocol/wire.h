@@ -53,11 +53,34 @@ bool msync_wire_record_member(msync_record_t *record, msync_json_t *json,
 /* an id, owned by the caller; a number as it is written; NULL: not usable */
 char *msync_wire_id(const msync_json_slice_t *value);
 
-/* whatever stands in the place of a record is kept as one of no table */
-bool msync_wire_record_odd(msync_record_t *record, msync_json_t *json);
+/*
+ * Reads one record: "member" is called before each value of its object.
+ * Whatever else stands in its place becomes a record of no table.
+ */
+bool msync_wire_record(msync_record_t *record, msync_json_t *json,
+    msync_wire_member_pt member, void *data);
 
 /* fills what a record did not bring; called for each one */
 void msync_wire_record_end(msync_record_t *record);
+
+/* arrays of records, while they are read; zeroed but for batch and limit */
+
+typedef struct {
+    msync_batch_t  *batch;              /* borrowed */
+    size_t          limit;              /* records, 0: none */
+    size_t          n;                  /* that came, whatever became of them */
+} msync_wire_records_t;
+
+/*
+ * "read" fills a record that was added to the batch, of no known action and
+ * with the cursor -1, and goes behind it.  It may drop it and add others.
+ */
+typedef bool (*msync_wire_record_pt)(void *data, msync_record_t *record,
+    msync_json_t *json);
+
+/* reads an array; one record beyond the limit is a fault of the answer */
+bool msync_wire_records(msync_wire_records_t *records, msync_json_t *json,
+    msync_wire_record_pt read, void *data);
 
 /* "tableName":…,"recordId":…,"action":…,"recordData":… */
 void msync_wire_put_record(msync_json_out_t *out,
