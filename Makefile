@@ -194,7 +194,7 @@ $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 
 
 # PARTS names parts instead of all: status streams idle push traffic narrow
-# first
+# first v7
 
 BENCH := $(patsubst t/bench/%.c,%,$(filter-out t/bench/peer.c, \
            $(wildcard t/bench/*.c)))

@@ -1,13 +1,15 @@
 /*
  * Makes the batches of a first sync as files that nginx serves.
  *
- *     batches CATALOGUE DIR RECORDS PER_BATCH
+ *     batches CATALOGUE DIR RECORDS PER_BATCH [v7]
  *
  * DIR/central_N.json answers central_records?cursor=N.  Records are those of
  * a stock-keeping site: nine tables whose fields, types and references are
  * the catalogue's, random UUIDs as keys, about 741 octets and 22 fields
- * each, children before and behind their parents.  The same numbers make
- * the same files.
+ * each, the stores first, children before and behind their parents.  The same
+ * numbers make the same files.
+ *
+ * With v7 DIR/v7_N.json answers a pull behind the cursor N with the same rows.
  */
 
 #include <stdbool.h>
@@ -17,6 +19,8 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+
+#include "catalogue/v7.h"
 
 #define RECORD_OCTETS  741
 #define TEXT_MAX       8192
@@ -44,8 +48,13 @@ static table_t  tables[] = {
 };
 
 #define NTABLES  (sizeof(tables) / sizeof(*tables))
+#define STORE    0
 
-static uint64_t  state = 88172645463325252u;
+static uint64_t            state = 88172645463325252u;
+static msync_catalogue_t  *v7;               /* NULL: records are of v5 */
+
+static void put_v7(FILE *to, const table_t *table, const char *id,
+    const char *data, uint64_t cursor);
 
 
 static uint64_t
@@ -210,25 +219,22 @@ is_filler(const cJSON *field)
 }
 
 
+/* what is beside "envelope" octets of the record */
+
 static void
-put_record(FILE *to, const table_t *table, uint64_t i, uint64_t cursor)
+put_data(char *text, const table_t *table, uint64_t i, size_t envelope)
 {
-    bool          filled = false;
-    char          text[TEXT_MAX], filler[RECORD_OCTETS + 1], id[37];
-    size_t        n = 0, at = 0;
+    char          filler[RECORD_OCTETS + 1];
+    size_t        n = 1, at = 0, more;
     const cJSON  *field;
 
-    put_uuid(id, table - tables, i);
-    n += sprintf(text, "{\"ID\":%llu,\"tableName\":\"%s\",\"recordId\":"
-                 "\"%s\",\"action\":\"Update\",\"recordData\":{",
-                 (unsigned long long) cursor, table->name, id);
+    text[0] = '{';
 
     cJSON_ArrayForEach(field, table->fields) {
         n += sprintf(text + n, "\"%s\":", member(field, "name"));
         put_value(text + n, table, i, field);
 
-        if (!filled && is_filler(field)) {
-            filled = true;
+        if (at == 0 && is_filler(field)) {
             at = n + 1;
         }
 
@@ -236,17 +242,105 @@ put_record(FILE *to, const table_t *table, uint64_t i, uint64_t cursor)
         text[n++] = field->next ? ',' : '}';
     }
 
-    text[n++] = '}';
+    text[n] = '\0';
 
-    if (filled && n < RECORD_OCTETS - 1) {
-        put_words(filler, RECORD_OCTETS - 1 - n);
-        fwrite(text, at, 1, to);
-        fputs(filler, to);
-        fwrite(text + at, n - at, 1, to);
-
-    } else {
-        fwrite(text, n, 1, to);
+    if (at != 0 && envelope + n < RECORD_OCTETS) {
+        more = RECORD_OCTETS - envelope - n;
+        put_words(filler, more);
+        memmove(text + at + more, text + at, n - at + 1);
+        memcpy(text + at, filler, more);
     }
+}
+
+
+static void
+put_record(FILE *to, const table_t *table, uint64_t i, uint64_t cursor)
+{
+    char  envelope[256], id[37], data[TEXT_MAX];
+
+    put_uuid(id, table - tables, i);
+    sprintf(envelope, "{\"ID\":%llu,\"tableName\":\"%s\",\"recordId\":"
+            "\"%s\",\"action\":\"Update\",\"recordData\":",
+            (unsigned long long) cursor, table->name, id);
+    put_data(data, table, i, strlen(envelope) + 1);
+
+    if (v7) {
+        put_v7(to, table, id, data, cursor);
+    } else {
+        fprintf(to, "%s%s}", envelope, data);
+    }
+}
+
+
+/* the members in the order in which genuine servers send them */
+
+static char *
+sorted(const char *data)
+{
+    char   *text;
+    cJSON  *json = cJSON_Parse(data), *to = cJSON_CreateObject(), *least, *one;
+
+    while (json && json->child) {
+        least = json->child;
+
+        cJSON_ArrayForEach(one, json) {
+            least = strcmp(one->string, least->string) < 0 ? one : least;
+        }
+
+        cJSON_DetachItemViaPointer(json, least);
+        cJSON_AddItemToObject(to, least->string, least);
+    }
+
+    text = cJSON_PrintUnformatted(to);
+    cJSON_Delete(json);
+    cJSON_Delete(to);
+
+    return text;
+}
+
+
+/* all stores are the site's: of which of them a row is makes no difference */
+
+static void
+put_v7(FILE *to, const table_t *table, const char *id, const char *data,
+    uint64_t cursor)
+{
+    char                 *text, *put, store[40] = "null", owner[37];
+    size_t                length;
+    msync_err_t           err;
+    msync_row_t           row;
+    const msync_table_t  *known = msync_catalogue_find(v7, table->name);
+
+    if (msync_row_decode(&row, known, MSYNC_LEGACY, id, data, NULL, &err)
+        != MSYNC_OK)
+    {
+        fprintf(stderr, "batches: %s: %s\n", table->name, err.text);
+        exit(1);
+    }
+
+    row.side = MSYNC_V7;
+    text = msync_row_encode(&row, &length, &err);
+
+    if (text == NULL) {
+        fprintf(stderr, "batches: %s: %s\n", table->name, err.text);
+        exit(1);
+    }
+
+    if (!(known->v7_styles & MSYNC_V7_CENTRAL)) {
+        put_uuid(owner, STORE, cursor % FEW);
+        sprintf(store, "\"%s\"", owner);
+    }
+
+    put = sorted(text);
+    fprintf(to, "{\"cursor\":%llu,\"recordId\":\"%s\",\"tableName\":\"%s\","
+            "\"action\":\"Upsert\",\"data\":%s,\"storeId\":%s,"
+            "\"transferStoreId\":null,\"patientId\":null}",
+            (unsigned long long) cursor, id, msync_v7_name(known, text), put,
+            store);
+
+    free(put);
+    msync_free(&text);
+    msync_row_clear(&row);
 }
 
 
@@ -291,7 +385,7 @@ read_catalogue(const char *path)
 }
 
 
-/* which table each record is of, shuffled */
+/* which table each record is of: the stores, and the others shuffled */
 
 static unsigned char *
 make_order(uint64_t total)
@@ -315,8 +409,8 @@ make_order(uint64_t total)
         n += tables[t].n;
     }
 
-    for (i = total; i > 1; i--) {
-        j = next_random() % i;
+    for (i = total; i > FEW + 1; i--) {
+        j = FEW + next_random() % (i - FEW);
         c = order[i - 1];
         order[i - 1] = order[j];
         order[j] = c;
@@ -326,17 +420,53 @@ make_order(uint64_t total)
 }
 
 
+static FILE *
+begin_batch(const char *dir, uint64_t first, uint64_t n, uint64_t total)
+{
+    char   path[4096];
+    FILE  *to;
+
+    snprintf(path, sizeof(path), "%s/%s_%llu.json", dir,
+             v7 ? "v7" : "central", (unsigned long long) first);
+    to = fopen(path, "w");
+
+    if (to == NULL) {
+        perror(path);
+        exit(1);
+    }
+
+    if (v7) {
+        fprintf(to, "{\"Ok\":{\"siteId\":9,\"lastCursorInBatch\":%llu,"
+                "\"remaining\":%llu,\"maxCursor\":%llu,\"records\":[",
+                (unsigned long long) (first + n),
+                (unsigned long long) (total - first - n),
+                (unsigned long long) total);
+    } else {
+        fprintf(to, "{\"maxCursor\":%llu,\"data\":[",
+                (unsigned long long) total);
+    }
+
+    return to;
+}
+
+
 int
 main(int argc, char **argv)
 {
-    char            path[4096];
     FILE           *to = NULL;
-    uint64_t        i, total, per, made[NTABLES] = { 0 };
+    uint64_t        i, n, total, per, made[NTABLES] = { 0 };
+    msync_err_t     err;
     unsigned char  *order;
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: batches CATALOGUE DIR RECORDS PER_BATCH\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: batches CATALOGUE DIR RECORDS PER_BATCH "
+                "[v7]\n");
         return 2;
+    }
+
+    if (argc == 6 && (v7 = msync_catalogue_builtin(&err)) == NULL) {
+        fprintf(stderr, "batches: %s\n", err.text);
+        return 1;
     }
 
     read_catalogue(argv[1]);
@@ -346,23 +476,16 @@ main(int argc, char **argv)
 
     for (i = 0; i < total; i++) {
         if (i % per == 0) {
-            snprintf(path, sizeof(path), "%s/central_%llu.json", argv[2],
-                     (unsigned long long) i);
-            to = fopen(path, "w");
-            if (to == NULL) {
-                perror(path);
-                return 1;
-            }
-            fprintf(to, "{\"maxCursor\":%llu,\"data\":[",
-                    (unsigned long long) total);
+            n = total - i < per ? total - i : per;
+            to = begin_batch(argv[2], i, n, total);
         }
 
         put_record(to, &tables[order[i]], made[order[i]]++, i + 1);
 
         if ((i + 1) % per == 0 || i + 1 == total) {
-            fputs("]}", to);
+            fputs(v7 ? "]}}" : "]}", to);
             if (fclose(to) != 0) {
-                perror(path);
+                perror(argv[2]);
                 return 1;
             }
 
@@ -372,5 +495,7 @@ main(int argc, char **argv)
     }
 
     free(order);
+    msync_catalogue_free(&v7);
+
     return 0;
 }

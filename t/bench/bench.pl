@@ -20,7 +20,7 @@ umask 022;
 # a signal ends the run as its end does: with nothing left behind
 $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
 
-my @Parts = qw(status streams idle push traffic narrow first);
+my @Parts = qw(status streams idle push traffic narrow first v7);
 my @wanted = @ARGV ? @ARGV : @Parts;
 my $failed = 0;
 

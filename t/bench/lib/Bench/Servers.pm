@@ -88,25 +88,29 @@ sub helper_pid {
 }
 
 
-# A folder with the batches of so many records; made once a run.
+# A folder with the batches of so many records, as v5 or v7 has them; made once
+# a run.
 sub batches {
-    my ($records) = @_;
+    my ($records, $v7) = @_;
 
+    my $name = $v7 ? 'v7' : 'central';
     my $dir = stage("batches-$records");
-    return $dir if -e "$dir/central_0.json";
+    return $dir if -e "$dir/${name}_0.json";
 
     say_now("    making $records records");
     capture(program('batches'), root() . '/sync/catalogue/catalogue.json', $dir,
-            $records, 500);
+            $records, 500, $v7 ? 'v7' : ());
     capture('sh', '-c',
-            "ls $dir/*.json | xargs -P 2 -n 50 gzip -k -6");
+            "ls $dir/${name}_*.json | xargs -P 2 -n 50 gzip -k -6");
 
     return $dir;
 }
 
 
 # A central server; returns its URL and pid.  "records" in pre-made batches,
-# "gzip" whether they are sent compressed, "address" other than loopback.
+# "gzip" whether they are sent compressed, "address" other than loopback; "v7":
+# one of 3.0, "twice": one of before whose batches take the way that those of
+# v7 have to.
 sub central {
     my (%args) = @_;
 
@@ -114,14 +118,14 @@ sub central {
     my $address = $args{address} // '127.0.0.1';
     my $url = "http://$address:$port";
     my $gzip = $args{gzip} ? 'gzip_static on;' : '';
-    my $dir = $args{records} ? batches($args{records}) : stage('empty');
-    my $none = '{"maxCursor":0,"data":[]}';
-
+    my $dir = $args{records} ? batches($args{records}, $args{v7})
+                             : stage('empty');
     my $last = $args{records} // 0;
-    write_file("$dir/end.json", qq({"maxCursor":$last,"data":[]}));
 
     my $log = "$dir/requests-$port.log";
     my $logged = $args{log} ? "access_log $log octets;" : '';
+    my $calls = $args{v7} ? _v7($dir, $last)
+                          : _v5_v6($dir, $url, $last, $args{twice});
 
     my $pid = bench_nginx(http => <<"END");
     log_format octets '\$request_length \$bytes_sent';
@@ -129,13 +133,43 @@ sub central {
         default '{"queueLength":0,"data":[]}';
         POST    '{"integrationStarted":true}';
     }
+    map \$request_body \$cursor { '~"cursor":(?<number>[0-9]+)' \$number; }
+    map \$http_authorization \$who {
+        default '{"Ok":{"siteId":1,"centralSiteId":9}}';
+        ''      '{"Err":{"MissingAuthHeader":"no"}}';
+    }
+    upstream itself { server $address:$port; keepalive 4; }
     server {
         listen $address:$port;
         root $dir;
         sendfile on;
         tcp_nopush on;
+        client_body_buffer_size 64k;
+        proxy_buffers 16 64k;
+        proxy_http_version 1.1;
+        proxy_set_header Connection '';
         $gzip
         $logged
+        $calls
+    }
+END
+
+    return ($url, $pid, $log);
+}
+
+
+sub _v5_v6 {
+    my ($dir, $url, $last, $twice) = @_;
+
+    write_file("$dir/end.json", qq({"maxCursor":$last,"data":[]}));
+
+    my $files = 'try_files /central_$arg_cursor.json /end.json =404;';
+    my $central = !$twice ? "location = /sync/v5/central_records { $files }"
+        : 'location = /sync/v5/central_records { proxy_pass '
+          . 'http://itself/central?$args; } '
+          . "location = /central { $files }";
+
+    return <<"END";
         location = /sync/v5/site {
             return 200 '{"id":"6f3a2b10-8d0e-4a51-9a39-9a2f1d1b7c55","siteId":1,"code":"b","name":"bench","initialisationStatus":"completed","omSupplyCentralServerUrl":"$url","isOmSupplyCentralServer":false,"mSupplyCentralSiteId":9}';
         }
@@ -143,9 +177,7 @@ sub central {
         location = /sync/v5/site_status {
             return 200 '{"code":"idle","message":"","data":null}';
         }
-        location = /sync/v5/central_records {
-            try_files /central_\$arg_cursor.json /end.json =404;
-        }
+        $central
         location = /sync/v5/queued_records { return 200 \$queued; }
         location = /sync/v5/acknowledged_records { return 204; }
         location = /central/sync/pull {
@@ -157,10 +189,35 @@ sub central {
         location = /central/sync/site_status {
             return 200 '{"data":{"is_integrating":false}}';
         }
-    }
 END
+}
 
-    return ($url, $pid, $log);
+
+# A cursor of v7 is in the body of a request, which nginx has read only when it
+# asks another server: itself.
+sub _v7 {
+    my ($dir, $last) = @_;
+
+    write_file("$dir/v7_end.json", '{"Ok":{"siteId":9,"lastCursorInBatch":'
+               . qq($last,"remaining":0,"maxCursor":$last,"records":[]}}));
+
+    return <<'END';
+        location = /central/sync_v7/get_token {
+            return 200 '{"Ok":{"token":"bench","siteId":1,"centralSiteId":9}}';
+        }
+        location = /central/sync_v7/site_status { return 200 $who; }
+        location = /central/sync_v7/push { return 200 '{"Ok":0}'; }
+        location = /central/sync_v7/pull {
+            proxy_method GET;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length '';
+            proxy_set_header X-Cursor $cursor;
+            proxy_pass http://itself/v7;
+        }
+        location = /v7 {
+            try_files /v7_$http_x_cursor.json /v7_end.json =404;
+        }
+END
 }
 
 

@@ -95,7 +95,7 @@ sub _sizes {
 
 
 # By the helper of a tree, this one's or that of the release.
-sub _msync {
+sub first_sync {
     my ($tree, $url, $n) = @_;
 
     _clean();
@@ -151,9 +151,9 @@ sub _size {
     my $before = $peer{release} ? release() : undef;
 
     my $took = in_turns($rounds,
-        plain => sub { $_[0] > PARTS ? () : _msync(root(), $plain, $n) },
-        gzip  => sub { _msync(root(), $gzip, $n) },
-        $before ? (release => sub { _msync($before, $gzip, $n) }) : (),
+        plain => sub { $_[0] > PARTS ? () : first_sync(root(), $plain, $n) },
+        gzip  => sub { first_sync(root(), $gzip, $n) },
+        $before ? (release => sub { first_sync($before, $gzip, $n) }) : (),
         $peer{naive} ? (naive => sub {
             $_[0] > $peer{naive} ? ()
                 : _chain('naive', $gzip, $n, "$schemas/naive.sql") }) : (),
