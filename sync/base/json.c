@@ -37,13 +37,14 @@ static bool json_open(msync_json_t *json, json_stack_t *stack,
 static bool json_close(msync_json_t *json, json_stack_t *stack,
     bool *garbled);
 static bool json_key(msync_json_t *json, bool *garbled);
-static bool json_scalar(msync_json_t *json, bool *garbled);
+static bool json_scalar(msync_json_t *json, msync_json_type_e type,
+    bool *garbled);
 static const char *json_skip_plain(const char *pos, const char *end);
 static bool json_string(msync_json_t *json, bool *garbled);
 static bool json_escape(msync_json_t *json);
 static bool json_number(msync_json_t *json);
 static bool json_digits(msync_json_t *json);
-static bool json_word(msync_json_t *json, const char *word);
+static bool json_word(msync_json_t *json, const char *word, size_t n);
 
 
 void
@@ -192,7 +193,7 @@ msync_json_skip(msync_json_t *json, msync_json_slice_t *slice)
             return false;
         }
 
-    } else if (!json_scalar(json, &garbled)) {
+    } else if (!json_scalar(json, type, &garbled)) {
         return false;
     }
 
@@ -302,18 +303,18 @@ json_comma(msync_json_t *json, char close)
 static bool
 json_skip_nested(msync_json_t *json, bool *garbled)
 {
-    bool          empty;
-    json_stack_t  stack;
+    bool                empty;
+    json_stack_t        stack;
+    msync_json_type_e   type;
 
     memset(&stack, 0, sizeof(stack));
 
     do {
         /* before a value */
 
-        json_space(json);
+        type = msync_json_peek(json);
 
-        if (json->pos < json->end && (*json->pos == '{' || *json->pos == '['))
-        {
+        if (type == MSYNC_JSON_OBJECT || type == MSYNC_JSON_ARRAY) {
             if (!json_open(json, &stack, garbled, &empty)) {
                 return false;
             }
@@ -322,7 +323,7 @@ json_skip_nested(msync_json_t *json, bool *garbled)
                 continue;
             }
 
-        } else if (!json_scalar(json, garbled)) {
+        } else if (!json_scalar(json, type, garbled)) {
             return false;
         }
 
@@ -431,10 +432,12 @@ json_key(msync_json_t *json, bool *garbled)
 }
 
 
+/* "type" is what stands there */
+
 static bool
-json_scalar(msync_json_t *json, bool *garbled)
+json_scalar(msync_json_t *json, msync_json_type_e type, bool *garbled)
 {
-    switch (msync_json_peek(json)) {
+    switch (type) {
 
     case MSYNC_JSON_STRING:
         return json_string(json, garbled);
@@ -443,13 +446,13 @@ json_scalar(msync_json_t *json, bool *garbled)
         return json_number(json);
 
     case MSYNC_JSON_TRUE:
-        return json_word(json, "true");
+        return json_word(json, "true", 4);
 
     case MSYNC_JSON_FALSE:
-        return json_word(json, "false");
+        return json_word(json, "false", 5);
 
     case MSYNC_JSON_NULL:
-        return json_word(json, "null");
+        return json_word(json, "null", 4);
 
     default:
         return msync_json_fail(json, json->pos == json->end
@@ -635,12 +638,8 @@ json_digits(msync_json_t *json)
 
 
 static bool
-json_word(msync_json_t *json, const char *word)
+json_word(msync_json_t *json, const char *word, size_t n)
 {
-    size_t  n;
-
-    n = strlen(word);
-
     if ((size_t) (json->end - json->pos) < n
         || memcmp(json->pos, word, n) != 0)
     {

@@ -532,6 +532,7 @@ msync_catalogue_free(msync_catalogue_t **catalogue_pt)
 
     free(catalogue->tables);
     free(catalogue->by_name);
+    free(catalogue->v7_names);
     free(catalogue->file);
     msync_free(catalogue_pt);
 }

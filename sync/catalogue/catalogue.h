@@ -101,10 +101,18 @@ struct msync_table_s {
     size_t             nshapes;
 };
 
+/* the table that holds the rows of one of v7's */
+typedef struct {
+    const char           *name;         /* borrowed from its shape */
+    const msync_table_t  *table;
+} msync_v7_name_t;
+
 typedef struct {
     msync_table_t   *tables;            /* parents before children */
     size_t           n;
     msync_table_t  **by_name;           /* sorted, for look-ups */
+    msync_v7_name_t *v7_names;          /* owned, the same of v7's tables */
+    size_t           n_v7_names;
     char            *file;              /* owned, the tables file, NULL: the
                                            built-in ones alone */
 } msync_catalogue_t;

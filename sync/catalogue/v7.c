@@ -10,25 +10,61 @@
 #define V7_MERGE_MAX  1024     /* octets of an id, and of a table's name */
 
 
+static int v7_compare_names(const void *a, const void *b);
 static const char *v7_column(const msync_row_t *row, size_t column);
 static bool v7_has_member(const char *data, const char *name);
 static char *v7_text_member(const char *data, const char *name, size_t max);
 
 
-const msync_table_t *
-msync_v7_find(const msync_catalogue_t *catalogue, const char *name)
+void
+msync_v7_sort_names(msync_catalogue_t *catalogue)
 {
-    size_t  i, j;
+    size_t           i, j, n = 0;
+    msync_v7_name_t  *names;
+
+    for (i = 0; i < catalogue->n; i++) {
+        n += catalogue->tables[i].nshapes;
+    }
+
+    names = msync_calloc(n + 1, sizeof(msync_v7_name_t));
+    catalogue->v7_names = names;
+    catalogue->n_v7_names = n;
 
     for (i = 0; i < catalogue->n; i++) {
         for (j = 0; j < catalogue->tables[i].nshapes; j++) {
-            if (strcmp(catalogue->tables[i].shapes[j].name, name) == 0) {
-                return &catalogue->tables[i];
-            }
+            names->name = catalogue->tables[i].shapes[j].name;
+            names++->table = &catalogue->tables[i];
         }
     }
 
-    return NULL;
+    qsort(catalogue->v7_names, n, sizeof(msync_v7_name_t), v7_compare_names);
+}
+
+
+static int
+v7_compare_names(const void *a, const void *b)
+{
+    const msync_v7_name_t  *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+
+const msync_table_t *
+msync_v7_find(const msync_catalogue_t *catalogue, const char *name)
+{
+    msync_v7_name_t         wanted = { name, NULL };
+    const msync_v7_name_t  *found;
+
+    /* a catalogue that was read alone has none */
+    if (catalogue->n_v7_names == 0) {
+        return NULL;
+    }
+
+    found = bsearch(&wanted, catalogue->v7_names, catalogue->n_v7_names,
+                    sizeof(msync_v7_name_t), v7_compare_names);
+
+    return found ? found->table : NULL;
 }
 
 

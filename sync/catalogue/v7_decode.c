@@ -22,7 +22,8 @@ typedef struct {
 
 static bool decode_v7_begin(msync_row_t *row, v7_record_t *record,
     const char *data);
-static bool decode_v7_members(v7_record_t *record, const char *data);
+static bool decode_v7_members(v7_record_t *record, const char *data,
+    size_t length);
 static size_t decode_v7_at(const msync_v7_shape_t *shape, const char *name,
     size_t hint);
 static void decode_v7_put_extra(v7_record_t *record,
@@ -86,7 +87,9 @@ msync_v7_decode(msync_row_t *row, const char *id, const char *data,
 static bool
 decode_v7_begin(msync_row_t *row, v7_record_t *record, const char *data)
 {
-    row->memory = malloc(strlen(data) + 1);
+    size_t  length = strlen(data);
+
+    row->memory = malloc(length + 1);
     if (row->memory == NULL) {
         msync_out_of_memory();
     }
@@ -94,21 +97,21 @@ decode_v7_begin(msync_row_t *row, v7_record_t *record, const char *data)
     record->slices = msync_calloc(record->shape->n,
                                   sizeof(msync_json_slice_t));
 
-    return decode_v7_members(record, data);
+    return decode_v7_members(record, data, length);
 }
 
 
 /* the first of equal members counts; others than the shape has are kept */
 
 static bool
-decode_v7_members(v7_record_t *record, const char *data)
+decode_v7_members(v7_record_t *record, const char *data, size_t length)
 {
     char                 key[MSYNC_JSON_KEY_MAX];
     size_t               at, next = 0;
     msync_json_t         json;
     msync_json_slice_t   value, *slice;
 
-    msync_json_init(&json, data, strlen(data));
+    msync_json_init(&json, data, length);
 
     if (!msync_json_enter(&json, MSYNC_JSON_OBJECT)) {
         return false;
@@ -183,6 +186,7 @@ static int
 decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
     msync_err_t *err)
 {
+    size_t                     column;
     msync_value_t              value = { 0 };
     msync_json_slice_t         key = { 0 };
     const msync_json_slice_t  *slice = &record->slices[i];
@@ -190,6 +194,22 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
 
     if (slice->type == MSYNC_JSON_NONE || i == record->shape->key) {
         return MSYNC_OK;
+    }
+
+    /* most are such, and of a first sync there are very many */
+    if (field->plain && slice->type != MSYNC_JSON_NULL) {
+        column = field->places[0].column;
+        row->present[column] = true;
+
+        if (msync_decode_value(row, &row->values[column], &field->field,
+                               slice, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (row->values[column].kind != MSYNC_VALUE_NULL) {
+            return MSYNC_OK;
+        }
     }
 
     if (slice->type != MSYNC_JSON_NULL
@@ -260,7 +280,7 @@ decode_v7_note_lookups(const msync_row_t *row, v7_record_t *record)
     msync_json_slice_t       slice = { 0 }, key = { 0 };
     const msync_v7_field_t  *field;
 
-    for (i = 0; i < record->shape->n; i++) {
+    for (i = 0; record->shape->looks_first && i < record->shape->n; i++) {
         field = &record->shape->fields[i];
         of = &row->values[field->lookup.of];
 
@@ -357,8 +377,8 @@ decode_v7_columns(msync_row_t *row, const msync_field_t **at,
     size_t  i;
 
     for (i = 0; i < row->table->n; i++) {
-        if (row->table->fields[i].local_only
-            || row->values[i].kind != MSYNC_VALUE_NULL)
+        if (row->values[i].kind != MSYNC_VALUE_NULL
+            || row->table->fields[i].local_only)
         {
             continue;
         }

@@ -77,6 +77,7 @@ typedef struct {
     bool               wide;         /* a whole number of 64 bits */
     bool               reference;    /* an id: "" is none */
     bool               exact;        /* the place takes any value as it is */
+    bool               plain;        /* … and is a column, always */
     msync_v7_place_t  *places;       /* owned; the first that has something
                                         is what goes out */
     size_t             nplaces;
@@ -110,6 +111,7 @@ struct msync_v7_shape_s {
     size_t             *by_name;     /* owned, the fields in that order, in
                                         which genuine servers send them */
     size_t              key;
+    bool                looks_first; /* a field of it does */
     msync_v7_set_t     *sets;        /* owned */
     size_t              nsets;
     msync_v7_blank_t   *blanks;      /* owned */
@@ -139,6 +141,9 @@ int msync_v7_extend(cJSON *tables, msync_err_t *err);
 /* gives the tables their shapes */
 int msync_v7_attach(msync_catalogue_t *catalogue, msync_err_t *err);
 void msync_v7_detach(msync_table_t *table);
+
+/* makes the names for msync_v7_find of the shapes that there are */
+void msync_v7_sort_names(msync_catalogue_t *catalogue);
 
 /* the shape of a record, and of a row; NULL: none */
 const msync_v7_shape_t *msync_v7_shape_of(const msync_table_t *table,

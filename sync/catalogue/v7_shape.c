@@ -84,6 +84,8 @@ msync_v7_attach(msync_catalogue_t *catalogue, msync_err_t *err)
     }
 
     cJSON_Delete(json);
+    msync_v7_sort_names(catalogue);
+
     return rc;
 }
 
@@ -453,6 +455,10 @@ shape_read_field(const shape_reader_t *reader, const cJSON *json,
                    && !field->places[0].empty && !field->places[0].known
                    && field->places[0].none == NULL;
 
+    field->plain = field->exact && field->places[0].kind == MSYNC_V7_PLAIN
+                   && field->places[0].nwhen == 0
+                   && !field->places[0].read_only;
+
     return MSYNC_OK;
 }
 
@@ -478,6 +484,8 @@ shape_read_fields(const shape_reader_t *reader, const cJSON *json,
         if (field->places[0].column == reader->table->key) {
             shape->key = shape->n - 1;
         }
+
+        shape->looks_first |= field->lookup_first;
     }
 
     shape_sort(shape);
