@@ -280,6 +280,7 @@ sub slots_of_a_dead_worker_are_free {
     my @waiting = map { put_and_wait($nginx) } 1 .. 8;
     $fake->received(16);
     kill KILL => $nginx->workers;
+    wait_until(sub { !is_running($fake->pid) });
     $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
     $fake->answer(status => 200, body => { ok => 1 });
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessible, close, fits, open, picture } from './lib/browser.js';
-import { errors, failed, running } from './lib/documents.js';
+import { errors, failed, run, running } from './lib/documents.js';
 import { ROOT, Site, until } from './lib/site.js';
 
 const texts = Object.assign({}, ...['', '-errors'].map((part) => JSON.parse(
@@ -170,6 +170,26 @@ test('records that could not be integrated: count, causes, try again', async () 
   await page.getByText('1 registro no se pudo sincronizar').waitFor();
   await site.report({ state: 'idle', errors: 0, syncStatus: failed('CANCELLED', '') });
   await page.getByText('no se pudo sincronizar').waitFor({ state: 'hidden' });
+  await close(page);
+});
+
+test('what failed a day ago and more has its date, what failed since has how long ago', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const hours = (n) => new Date(Date.now() - n * 3600000);
+  const since = [2, 23.9, 24.1, 72];
+  const one = errors().errors[0];
+
+  await site.document('errors', { total: 4, errors: since.map((n, i) => ({ ...one, recordId: String(i),
+    since: hours(n).toISOString() })) });
+  await site.report({ errors: 4, syncStatus: run() });
+  await page.getByRole('button', { name: 'Ver por causa' }).click();
+  await page.locator('details > summary').click();
+  const date = (n) => new Intl.DateTimeFormat('es', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+    .format(hours(n));
+  const said = await page.locator('td .line > small').allTextContents();
+  for (const [i, words] of ['hace 2 horas', 'hace 23 horas', date(24.1), date(72)].entries()) {
+    assert.ok(said[i].startsWith(words), `${said[i]}: ${words}`);
+  }
   await close(page);
 });
 

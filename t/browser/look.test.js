@@ -143,6 +143,7 @@ test('a late success is said in words and in colour', async () => {
     await page.goto(`${site.url}/sync/`);
     await page.locator(`.facts .${colour}`).getByText(text).waitFor();
     await page.locator(`.facts .${colour}`).getByText('hace demasiado tiempo').waitFor();
+    await page.locator(`.facts .${colour}`).getByText(/\d{1,2} \w{3} \d{4}, \d{1,2}:\d\d/).waitFor();
     await picture(page, `late-${colour}`);
     await accessible(page);
     await close(page);
