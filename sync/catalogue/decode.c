@@ -170,8 +170,9 @@ decode_field_at(const msync_table_t *table, const char *name, size_t hint)
 
 
 /*
- * The members of an object by the fields of the table, the first of equal
- * ones; "unknown" when there are others.  False where it is no object.
+ * The members of an object by the fields of the table, the last of equal
+ * ones, as Open mSupply reads it; "unknown" when there are others.  False
+ * where it is no object.
  */
 
 static bool
@@ -195,7 +196,7 @@ decode_members(const msync_table_t *table, const char *data, size_t length,
         if (i == table->n) {
             *unknown = true;
 
-        } else if (slices[i].type == MSYNC_JSON_NONE) {
+        } else {
             slices[i] = value;
             next = i + 1;
         }

@@ -101,7 +101,7 @@ decode_v7_begin(msync_row_t *row, v7_record_t *record, const char *data)
 }
 
 
-/* the first of equal members counts; others than the shape has are kept */
+/* the last of equal members counts; others than the shape has are kept */
 
 static bool
 decode_v7_members(v7_record_t *record, const char *data, size_t length)
@@ -109,7 +109,7 @@ decode_v7_members(v7_record_t *record, const char *data, size_t length)
     char                 key[MSYNC_JSON_KEY_MAX];
     size_t               at, next = 0;
     msync_json_t         json;
-    msync_json_slice_t   value, *slice;
+    msync_json_slice_t   value;
 
     msync_json_init(&json, data, length);
 
@@ -125,12 +125,8 @@ decode_v7_members(v7_record_t *record, const char *data, size_t length)
             continue;
         }
 
-        slice = &record->slices[record->shape->by_name[at]];
+        record->slices[record->shape->by_name[at]] = value;
         next = at + 1;
-
-        if (slice->type == MSYNC_JSON_NONE) {
-            *slice = value;
-        }
     }
 
     return msync_json_end(&json);
