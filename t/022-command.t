@@ -486,6 +486,8 @@ sub every_command_speaks_json {
     ($code, $out, my $err) = run(@site, 'sync');
     is($code, 1, 'a run that fails ends with 1');
     like($err, qr/INCORRECT_PASSWORD/, '… and says why');
+    is(decode_json($out)->{syncStatus}{error}{variant}, 'INCORRECT_PASSWORD',
+       '… in its document too');
 
     ($code, $out) = run(@site[0, 1], '--help');
     is($code, 0, 'help is no failure');

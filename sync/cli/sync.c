@@ -53,6 +53,12 @@ msync_cli_sync(msync_cli_t *cli)
 
     if (msync_run(&run, &entry, &err) != MSYNC_OK) {
         msync_cli_end_line(cli);
+
+        /* its error is in the document too, with the steps that were done */
+        if (cli->json) {
+            (void) msync_cli_show_status(cli);
+        }
+
         return msync_cli_fail(&err);
     }
 
