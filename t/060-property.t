@@ -8,6 +8,6 @@ use Msync::Property;
 use Msync::Walk qw(walk);
 use Test::More;
 
-walk('Msync::Property', 400);
+walk('Msync::Property', 300);
 
 done_testing();

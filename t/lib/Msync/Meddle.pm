@@ -94,11 +94,22 @@ sub narrow {
     $self->_took('narrow');
 }
 
-# Open mSupply central takes the last batch of a push, and dies.
+# Open mSupply central takes the last batch of a push, dies, and is away for the
+# rest of the run; sync v7 asks for its state before, too.
 sub dies {
     my ($self) = @_;
 
+    my $api = $self->{protocol};
+
+    return if !$self->{begun};
+    $self->_edit_here;
     $self->central->config(dies => 1);
+    $self->central->fault(api => $api, path => 'site_status', times => 1000,
+                          after => $api eq 'v7' ? 1 : 0, kind => 'status',
+                          value => 502);
+    $self->_sync;
+    $self->central->clear_faults;
+    $self->central->config(dies => 0);
     $self->_took('died before it integrated');
 }
 

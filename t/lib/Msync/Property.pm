@@ -469,7 +469,7 @@ sub _merge {
 }
 
 
-# ---- faults -----------------------------------------------------------------
+# ---- runs -------------------------------------------------------------------
 
 # A process of the helper, with a "command" if not to sync; returns its pid.
 sub _start {
@@ -627,7 +627,7 @@ sub sync_until_quiet {
     my $still = 0;
 
     $self->central->clear_faults;
-    $self->central->config(refuse => [], carries => 0, dies => 0);
+    $self->central->config(refuse => [], carries => 0);
     delete $self->{known};
 
     for my $n (1 .. QUIET) {
