@@ -15,6 +15,7 @@ use constant HOUR => 3600 * 1000;          # in ms
 my $central = start_central(password => 'secret', records => 300);
 
 the_clock_is_put_back();
+a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
 the_legacy_server_out_of_reach_does_not_stop_the_other();
 a_full_disk_is_an_error_and_one_try_an_interval();
@@ -146,6 +147,36 @@ sub out {
 }
 
 sub ended { return defined $_[0]{syncStatus}{$_[1]}{finished} }
+
+
+# As by a time service that comes later than the run.
+sub a_clock_that_is_set_in_a_run_makes_it_no_longer {
+    for my $hours (-9, 9, -56 * 365 * 24, 84 * 365 * 24) {
+        my $helper = initialised("set$hours", env => switch(0, 0));
+        my $runs = $helper->runs;
+
+        $central->fault(api => 'v5', path => 'site', kind => 'hold');
+        $helper->trigger;
+        $helper->wait_status(sub { $_->{syncStatus}{isSyncing} });
+        wait_until { $central->state(1)->{faults}[0]{times} == 0 };
+        switch($hours * HOUR, 0);
+        $central->clear_faults;
+
+        my $run = $helper->wait_status(sub { $helper->runs > $runs })
+            ->{syncStatus};
+        my @times = ($run->{summary}{started},
+            (map { @{ $run->{$_} }{qw(started finished)} }
+             qw(pullCentral pullRemote)), $run->{summary}{finished});
+
+        is_deeply(\@times, [sort @times],
+                  "a clock that is set by $hours hours in a run");
+        cmp_ok($run->{summary}{durationInSeconds}, '<', 600,
+               'does not make it longer');
+        is(sqlite(database("set$hours"), 'SELECT count(*) FROM sync_log WHERE '
+                  . 'duration_in_seconds NOT BETWEEN 0 AND 600'), 0,
+           'nor shorter, in the log');
+    }
+}
 
 
 sub one_server_out_of_reach_does_not_stop_the_other {

@@ -609,7 +609,7 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
     /* its row stays open: whoever starts next sees that a run was cut short,
      * closes it and goes on */
     if (event != MSYNC_EVENT_STOPPED) {
-        entry->finished = msync_clock_wall();
+        msync_store_log_finish(entry);
     }
 
     if (rc != MSYNC_OK && event != MSYNC_EVENT_STOPPED) {

@@ -48,13 +48,8 @@ static const struct {
                      "NULL AS pull_progress_total, NULL AS "                   \
                      "pull_progress_done FROM main.sync_log) "
 
-#define MEASURE      4             /* digits and more are a measure of this
-                                      one failure, fewer say what it was,
-                                      but for counts of these: */
-static const char *const  log_units[] = {
-    " octets", " seconds", " minutes", " records", " times", " of "
-};
-
+#define LOG_CLOCK_SET  2000        /* ms that the wall clock has gone on more or
+                                      less than the other: somebody set it */
 #define LOG_LOOK_BACK  32          /* failures that are compared with a new one,
                                       also after a month without success */
 
@@ -84,9 +79,8 @@ static void log_bind_time(sqlite3_stmt *stmt, int at, int64_t ms);
 static void log_bind_count(sqlite3_stmt *stmt, int at,
     const msync_step_log_t *step, int64_t count);
 static sqlite3_stmt *log_update(msync_store_t *store, msync_err_t *err);
-static size_t log_measure(const char *text);
-static size_t log_excerpt(const char *text);
-static bool log_is_same_text(const char *a, const char *b);
+static void log_shift(int64_t *time, int64_t step,
+    const msync_log_entry_t *entry);
 static void log_find_equal(void *data, const msync_log_entry_t *before);
 static int log_merge(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
@@ -304,6 +298,7 @@ msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 
     memset(entry, 0, sizeof(msync_log_entry_t));
     entry->started = msync_clock_wall();
+    entry->began = msync_clock_monotonic();
     entry->repeated = 1;
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
@@ -430,76 +425,6 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
 }
 
 
-/* octets of a number, or of a date and time, that is a measure of one failure
- * and begins here; 0: none does */
-
-static size_t
-log_measure(const char *text)
-{
-    size_t  i, n = strspn(text, "0123456789");
-
-    if (n >= MEASURE) {
-        return text[n] == '-' ? n + strspn(text + n, "0123456789-:T ") : n;
-    }
-
-    for (i = 0; n > 0 && i < sizeof(log_units) / sizeof(*log_units); i++) {
-        if (strncmp(text + n, log_units[i], strlen(log_units[i])) == 0) {
-            return n;
-        }
-    }
-
-    return 0;
-}
-
-
-/* octets of ("what a server said"), which may have the number of a request */
-
-static size_t
-log_excerpt(const char *text)
-{
-    const char  *end;
-
-    end = strncmp(text, "(\"", 2) == 0 ? strstr(text, "\")") : NULL;
-
-    return end != NULL ? (size_t) (end - text) : 0;
-}
-
-
-/* whether two texts are the same but for measures and excerpts */
-
-static bool
-log_is_same_text(const char *a, const char *b)
-{
-    size_t  n, m;
-
-    for ( ;; ) {
-        n = log_measure(a);
-        m = log_measure(b);
-
-        if (n == 0 || m == 0) {
-            n = log_excerpt(a);
-            m = log_excerpt(b);
-        }
-
-        if (n > 0 && m > 0) {
-            a += n;
-            b += m;
-        }
-
-        if (*a != *b) {
-            return false;
-        }
-
-        if (*a == '\0') {
-            return true;
-        }
-
-        a++;
-        b++;
-    }
-}
-
-
 /* the newest of them */
 
 static void
@@ -509,7 +434,7 @@ log_find_equal(void *data, const msync_log_entry_t *before)
 
     if (equal->id == 0 && before->finished != 0
         && before->variant == equal->failure->variant
-        && log_is_same_text(before->text, equal->failure->text))
+        && msync_store_log_is_equal(before->text, equal->failure->text))
     {
         equal->id = before->id;
         equal->repeated = before->repeated;
@@ -560,6 +485,39 @@ log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
     sqlite3_free(sql);
 
     return rc;
+}
+
+
+/* a time of before the wall clock was set is one of the clock as it is now */
+
+static void
+log_shift(int64_t *time, int64_t step, const msync_log_entry_t *entry)
+{
+    if (*time != 0 && (*time < entry->started || *time > entry->finished)) {
+        *time += step;
+    }
+}
+
+
+void
+msync_store_log_finish(msync_log_entry_t *entry)
+{
+    int      i;
+    int64_t  step, took = msync_clock_monotonic() - entry->began;
+
+    entry->finished = msync_clock_wall();
+    step = entry->finished - entry->started - took;
+
+    if (step > -LOG_CLOCK_SET && step < LOG_CLOCK_SET) {
+        return;
+    }
+
+    entry->started += step;
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        log_shift(&entry->steps[i].started, step, entry);
+        log_shift(&entry->steps[i].finished, step, entry);
+    }
 }
 
 

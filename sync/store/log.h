@@ -38,6 +38,8 @@ typedef struct {
                                           only one */
     int64_t           started;
     int64_t           finished;    /* 0: it runs, or was interrupted */
+    int64_t           began;       /* the same as started, monotonic; 0: it was
+                                      read from the database */
     bool              unwritten;   /* its end is not in the database yet */
     bool              v7;          /* what it spoke, else v5 and v6 */
     msync_step_log_t  steps[MSYNC_STEP_MAX];
@@ -50,6 +52,10 @@ int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 int msync_store_log_update(msync_store_t *store,
     const msync_log_entry_t *entry, msync_err_t *err);
+
+/* sets finished; where the wall clock was set meanwhile, all earlier times are
+ * those of the clock as it is now */
+void msync_store_log_finish(msync_log_entry_t *entry);
 
 /*
  * The same of a run that has ended; inside a transaction.  A failure equal to

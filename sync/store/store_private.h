@@ -187,6 +187,9 @@ int msync_store_create_file(const char *path, msync_err_t *err);
  * the other one's, and whoever opens that would take it for its own */
 void msync_store_detach_log(msync_store_t *store);
 
+/* whether the texts of two failures are the same but for what may differ */
+bool msync_store_log_is_equal(const char *a, const char *b);
+
 /* after opening; then, before work, whether the log is still there */
 void msync_store_know_disk(msync_store_t *store);
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
