@@ -40,6 +40,7 @@ static int hardware_random(char uuid[HARDWARE_UUID + 1]);
 static bool hardware_read(const char *root, const char *name, char *buf,
     size_t size);
 static bool hardware_machine_id(const char *root, char *buf, size_t size);
+static bool hardware_is_transient(const char *root);
 static bool hardware_firmware(const char *root, char *buf, size_t size);
 static bool hardware_board(const char *root, char *buf, size_t size);
 static bool hardware_card(const char *root, bool physical, char *buf,
@@ -93,6 +94,15 @@ msync_conf_hardware_id_at(const char *root,
     char  value[256];
 
     if (hardware_machine_id(root, value, sizeof(value))) {
+
+        if (hardware_is_transient(root)) {
+            msync_log(MSYNC_LOG_WARN, "/etc/machine-id lies in memory, so this "
+                      "machine has another one after each start, and central "
+                      "refuses the site then: have it written to the disk "
+                      "(\"systemd-machine-id-setup --commit\"), or give the "
+                      "site a \"hardware_id\" or a \"hardware_id_file\"");
+        }
+
         hardware_uuid("machine-id", value, id);
         return MSYNC_OK;
     }
@@ -319,13 +329,56 @@ hardware_machine_id(const char *root, char *buf, size_t size)
 }
 
 
+/* where it cannot be written systemd makes one at each start and lays it over
+ * the file */
+
+static bool
+hardware_is_transient(const char *root)
+{
+    char         path[4096];
+    struct stat  id, made;
+
+    (void) snprintf(path, sizeof(path), "%s/etc/machine-id", root);
+
+    if (stat(path, &id) == -1) {
+        return false;
+    }
+
+    (void) snprintf(path, sizeof(path), "%s/run/machine-id", root);
+
+    return stat(path, &made) == 0 && made.st_dev == id.st_dev
+           && made.st_ino == id.st_ino;
+}
+
+
 static bool
 hardware_firmware(const char *root, char *buf, size_t size)
 {
-    return hardware_read(root, "/sys/class/dmi/id/product_uuid", buf, size)
-           && strlen(buf) == HARDWARE_UUID
-           && strspn(buf, "0123456789abcdef-") == HARDWARE_UUID
-           && !hardware_plain(buf);
+    size_t  i;
+
+    /* what makers write into many machines */
+    static const char  *shared[] = {
+        "03000200-0400-0500-0006-000700080009",
+        "00020003-0004-0005-0006-000700080009",
+        "12345678-1234-5678-90ab-cddeefaabbcc",
+        "fefefefe-fefe-fefe-fefe-fefefefefefe"
+    };
+
+    if (!hardware_read(root, "/sys/class/dmi/id/product_uuid", buf, size)
+        || strlen(buf) != HARDWARE_UUID
+        || strspn(buf, "0123456789abcdef-") != HARDWARE_UUID
+        || hardware_plain(buf))
+    {
+        return false;
+    }
+
+    for (i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+        if (strcmp(buf, shared[i]) == 0) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

@@ -386,9 +386,15 @@ test_hardware_id(void **state)
     hardware_id(t, id[3]);
     assert_string_not_equal(id[3], id[2]);
 
+    /* firmware: not what many machines have */
     put(t, "sys/class/dmi/id/product_uuid",
         "03000200-0400-0500-0006-000700080009\n", 37, 0444);
+    hardware_id(t, id[4]);
+    assert_string_equal(id[4], id[3]);
+    put(t, "sys/class/dmi/id/product_uuid",
+        "4C4C4544-0051-4A10-8054-B4C04F4E3732\n", 37, 0444);
     hardware_id(t, id[3]);
+    assert_string_not_equal(id[4], id[3]);
 
     put(t, "etc/machine-id", "uninitialized\n", 14, 0444);
     hardware_id(t, id[4]);
@@ -407,6 +413,39 @@ test_hardware_id(void **state)
      * for ever: another one would be another machine to central */
     assert_memory_not_equal(id[4], MACHINE, 8);
     assert_string_equal(id[4], "c12e928e-0512-40be-b148-684db8bcebd8");
+}
+
+
+static void
+save_line(void *data, int level, const char *line)
+{
+    (void) level;
+    snprintf(data, 1024, "%s", line);
+}
+
+
+static void
+test_a_machine_id_in_memory_is_told_of(void **state)
+{
+    char     id[MSYNC_HARDWARE_ID_MAX + 1], from[512], to[512];
+    char     said[1024] = "";
+    test_t  *t = *state;
+
+    msync_log_set_level(MSYNC_LOG_WARN);
+    msync_log_set_sink(save_line, said);
+    put(t, "etc/machine-id", MACHINE "\n", 33, 0444);
+    put(t, "run/other", "", 0, 0444);
+    hardware_id(t, id);
+    assert_string_equal(said, "");
+
+    /* a mount of the one over the other is the same file as well */
+    snprintf(from, sizeof(from), "%s/etc/machine-id", t->dir);
+    snprintf(to, sizeof(to), "%s/run/machine-id", t->dir);
+    assert_int_equal(link(from, to), 0);
+    hardware_id(t, id);
+    msync_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(said, "another one after each start"));
+    assert_string_equal(id, "c12e928e-0512-40be-b148-684db8bcebd8");
 }
 
 
@@ -475,6 +514,7 @@ main(void)
         t(test_password_is_hashed),
         t(test_password_files_refused),
         t(test_hardware_id),
+        t(test_a_machine_id_in_memory_is_told_of),
         t(test_a_given_hardware_id),
     };
 
