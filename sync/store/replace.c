@@ -56,9 +56,10 @@ static const char *replace_skip(const char *p);
 static const char *replace_where(const char *sql);
 static void replace_add_way(replace_ways_t *ways, sqlite3_str *sql);
 static void replace_clear(replace_ways_t *ways);
+static int replace_read_where(msync_store_t *store, const char *index,
+    sqlite3_str *sql, msync_err_t *err);
 static int replace_read_index(msync_store_t *store, const msync_table_t *table,
-    const char *index, const char *where, replace_ways_t *ways,
-    msync_err_t *err);
+    const char *index, bool partial, replace_ways_t *ways, msync_err_t *err);
 static int replace_read_rowid(msync_store_t *store, const msync_table_t *table,
     replace_ways_t *ways, msync_err_t *err);
 static int replace_read(msync_store_t *store, const msync_table_t *table,
@@ -157,26 +158,63 @@ replace_clear(replace_ways_t *ways)
 }
 
 
+/* the condition of an index of a part of the rows */
+
+static int
+replace_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
+    msync_err_t *err)
+{
+    int            code;
+    const char    *text, *where;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_SQL, "SELECT sql FROM "
+                            "sqlite_master WHERE type = 'index' AND name = ?1",
+                            err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, index, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        text = (const char *) sqlite3_column_text(stmt, 0);
+        where = text ? replace_where(text) : NULL;
+
+        if (where != NULL) {
+            sqlite3_str_appendf(sql, " AND (%s)", where);
+        }
+
+    } else if (code != SQLITE_DONE) {
+        (void) msync_store_fault(store, index, err);
+    }
+
+    sqlite3_reset(stmt);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
 /* one UNIQUE; where the key is a part of it, a row in the way has the same */
 
 static int
 replace_read_index(msync_store_t *store, const msync_table_t *table,
-    const char *index, const char *where, replace_ways_t *ways,
-    msync_err_t *err)
+    const char *index, bool partial, replace_ways_t *ways, msync_err_t *err)
 {
-    int            code;
+    int            code, rc = MSYNC_OK;
     bool           used = true;
     const char    *name, *between = "";
-    sqlite3_str   *sql = sqlite3_str_new(store->db);
+    sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_prepare(store, "SELECT cid, name, coll FROM "
-                               "pragma_index_xinfo(?1) WHERE key", err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_COLUMNS, "SELECT cid, "
+                            "name, coll FROM pragma_index_xinfo(?1) WHERE key",
+                            err);
     if (stmt == NULL) {
-        sqlite3_free(sqlite3_str_finish(sql));
         return MSYNC_ERROR;
     }
 
+    sql = sqlite3_str_new(store->db);
     sqlite3_bind_text(stmt, 1, index, -1, SQLITE_STATIC);
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -199,23 +237,23 @@ replace_read_index(msync_store_t *store, const msync_table_t *table,
         }
     }
 
-    if (where != NULL) {
-        sqlite3_str_appendf(sql, " AND (%s)", where);
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, table->sql, err);
+
+    } else if (used && partial) {
+        rc = replace_read_where(store, index, sql, err);
     }
 
-    if (code == SQLITE_DONE && used) {
+    sqlite3_reset(stmt);
+
+    if (rc == MSYNC_OK && used) {
         replace_add_way(ways, sql);
 
     } else {
         sqlite3_free(sqlite3_str_finish(sql));
     }
 
-    if (code != SQLITE_DONE) {
-        code = msync_store_fault(store, table->sql, err);
-    }
-
-    sqlite3_finalize(stmt);
-    return code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
+    return rc;
 }
 
 
@@ -230,9 +268,9 @@ replace_read_rowid(msync_store_t *store, const msync_table_t *table,
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_prepare(store, "SELECT max(name) FROM "
-               "pragma_table_info(?1) WHERE pk > 0 AND NOT EXISTS (SELECT 1 "
-               "FROM pragma_index_list(?1) WHERE origin = 'pk') HAVING "
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_ROWID, "SELECT max(name) "
+               "FROM pragma_table_info(?1) WHERE pk > 0 AND NOT EXISTS (SELECT "
+               "1 FROM pragma_index_list(?1) WHERE origin = 'pk') HAVING "
                "count(*) = 1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
@@ -256,7 +294,7 @@ replace_read_rowid(msync_store_t *store, const msync_table_t *table,
         (void) msync_store_fault(store, table->sql, err);
     }
 
-    sqlite3_finalize(stmt);
+    sqlite3_reset(stmt);
     return code == SQLITE_ROW || code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
 }
 
@@ -266,15 +304,13 @@ replace_read(msync_store_t *store, const msync_table_t *table,
     replace_ways_t *ways, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
-    const char    *sql;
     sqlite3_stmt  *stmt;
 
     memset(ways, 0, sizeof(replace_ways_t));
 
-    stmt = msync_store_prepare(store, "SELECT l.name, m.sql FROM "
-               "pragma_index_list(?1) AS l LEFT JOIN sqlite_master AS m ON "
-               "m.type = 'index' AND m.name = l.name WHERE l.\"unique\" ORDER "
-               "BY l.name", err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_LIST, "SELECT name, "
+                            "partial FROM pragma_index_list(?1) WHERE "
+                            "\"unique\" ORDER BY name", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -282,17 +318,16 @@ replace_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        sql = (const char *) sqlite3_column_text(stmt, 1);
         rc = replace_read_index(store, table,
                                 (const char *) sqlite3_column_text(stmt, 0),
-                                sql ? replace_where(sql) : NULL, ways, err);
+                                sqlite3_column_int(stmt, 1) != 0, ways, err);
     }
 
     if (rc == MSYNC_OK && code != SQLITE_DONE) {
         rc = msync_store_fault(store, table->sql, err);
     }
 
-    sqlite3_finalize(stmt);
+    sqlite3_reset(stmt);
 
     return rc == MSYNC_OK ? replace_read_rowid(store, table, ways, err) : rc;
 }
