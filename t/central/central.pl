@@ -228,7 +228,8 @@ C<v6>), C<queuesBuilt> (by C<initialise>), C<changed> (C<"TABLE ID">: recordData
 text, null for a deleted one; what is not as at the start), C<changedRows> (the
 same of v7), C<v7> (C<site>: C<V5V6> or C<V7>; C<token>, C<hardware_id>, C<tokens>:
 how many it gave; C<buffered>, C<lost>, C<latest>).  C<?brief=1> leaves out
-C<received>, C<requests>, C<changed> and C<changedRows>.  What tests ask is not counted.
+C<received>, C<requests>, C<changed> and C<changedRows>, C<?quiet=1> only C<requests>.
+What tests ask is not counted.
 
 =item GET /_test/record?table=T&id=I
 

@@ -104,6 +104,9 @@ sub state {
     return $self->_call(GET => 'state' . ($brief ? '?brief=1' : ''));
 }
 
+# The same without the list of requests.
+sub outcome { $_[0]->_call(GET => 'state?quiet=1') }
+
 
 # A record as central has it now, or undef.
 sub record {

@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use DBI ();
 use Digest::SHA qw(sha256_hex);
 use File::Copy qw(copy);
 use IO::Select;
@@ -291,7 +292,7 @@ sub _refer {
 
     $self->{dump_sql} = $self->_dump_sql;
     $self->{dump} = $self->_dump;
-    $self->{state} = $self->_state($self->central->state);
+    $self->{state} = $self->_state($self->central->outcome);
 }
 
 
@@ -310,16 +311,36 @@ sub _damage {
     copy($self->database . '-wal', "$copy-wal")
         if -e $self->database . '-wal';
 
-    my $found = sqlite($copy, 'PRAGMA integrity_check',
+    my $found = _lines($copy, 'PRAGMA integrity_check',
                        'PRAGMA foreign_key_check');
 
     return if $found eq 'ok' || $found =~ /\Aok\n/
-        && sqlite($copy, q(SELECT 1 FROM sqlite_master WHERE name =
+        && _lines($copy, q(SELECT 1 FROM sqlite_master WHERE name =
                'key_value_store')) ne ''
-        && sqlite($copy, q(SELECT 1 FROM key_value_store WHERE id =
+        && _lines($copy, q(SELECT 1 FROM key_value_store WHERE id =
                'MSYNC_FILLING')) ne '';
 
     return "the database is damaged: $found";
+}
+
+
+# What statements find, a row a line, as sqlite3 prints it; without a process
+# of its own, for there are thousands.
+sub _lines {
+    my ($database, @statements) = @_;
+
+    my $db = DBI->connect("dbi:SQLite:dbname=$database", '', '',
+                          { RaiseError => 1, PrintError => 0 });
+    my @lines;
+
+    for my $sql (@statements) {
+        my $rows = $db->selectall_arrayref($sql);
+        push @lines, map { join '|', map { $_ // '' } @$_ } @$rows;
+    }
+
+    $db->disconnect;
+
+    return join "\n", @lines;
 }
 
 
@@ -357,7 +378,7 @@ sub _dump_sql {
 sub _dump {
     my ($self) = @_;
 
-    my $text = sqlite($self->database, @{ $self->{dump_sql} });
+    my $text = _lines($self->database, @{ $self->{dump_sql} });
     my $today = join '|', map { POSIX::strftime('%Y-%m-%d', gmtime $_) }
         $^T, time;
 
@@ -408,7 +429,7 @@ sub _differences {
     my ($self) = @_;
 
     my $dump = $self->_dump;
-    my $central = $self->central->state;
+    my $central = $self->central->outcome;
     my $state = $self->_state($central);
     my (%lines, @wrong);
 

@@ -16,7 +16,9 @@ sub add_control ($server) {
     my $state = $server->state;
     my $r     = $server->routes->under('/_test');
 
-    $r->get('/state' => sub ($c) { _answer($c, 200, $state->report($c->param('brief'))) });
+    $r->get('/state' => sub ($c) {
+        _answer($c, 200, $state->report(map { $c->param($_) } qw(brief quiet)));
+    });
     $r->get('/records' => sub ($c) { _answer($c, 200, $state->records) });
     $r->get('/rows' => sub ($c) { _rows($c, $state) });
     $r->get('/record' => sub ($c) { _record($c, $state) });

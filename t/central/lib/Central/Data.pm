@@ -3,8 +3,8 @@ package Central::Data;
 # The records that the central servers hold at the start, made from the
 # catalogue and a seed.
 #
-# Every record is a pure function of (seed, table, row number): nothing is
-# stored, so a million records cost no memory until somebody asks for them,
+# Every record is a pure function of (seed, table, row number): of a million
+# records nothing is stored, so they cost no memory until somebody asks for them,
 # and two runs with one seed serve the same octets.  The row number is hidden
 # in the id's last eight digits, so an id leads back to its record.
 
@@ -14,6 +14,9 @@ use Central::Random qw(rnd seed_random);
 use Central::Shapes qw(shape);
 use Digest::MD5 qw(md5_hex);
 use POSIX ();
+
+# a list of no more records than these keeps their texts, once they are made
+use constant TEXTS_MAX => 10_000;
 
 has catalogue => sub { die 'catalogue is missing' };
 has shapes    => sub { [] };  # of API v7

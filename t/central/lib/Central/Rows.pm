@@ -272,15 +272,17 @@ sub _line ($self, $k) {
     my $id = $self->id($t, $i);
 
     return if $self->_now->{moved}{"$t->{table} $id"};
-    return @{$self->{cache}[$k]} if $self->{cache};
+    return @{$self->{cache}[$k]} if $self->{cache} && $self->{cache}[$k];
 
     my ($text, $e) = row_text($self, $t, $i);
     my $line = {
         cursor => $self->_cursor($k), table => $t->{table}, id => $id, action => 'Upsert',
         source => $BUILT_IN{$t->{table}} ? undef : 1, %$e,
     };
+    my @line = ($line, _text($line, $text, $e));
 
-    return ($line, _text($line, $text, $e));
+    $self->{cache}[$k] = \@line if $self->{slots} <= $self->{data}->TEXTS_MAX;
+    return @line;
 }
 
 # makes all texts, for benchmarks

@@ -44,6 +44,7 @@ sub new {
 
     for my $channel (qw(central remote v6)) {
         $self->{slots}{$channel} = $self->data->slots($channel);
+        $self->{cache}{$channel} = [] if $self->_slots($channel) <= $self->data->TEXTS_MAX;
     }
 
     $self->{config} = {%CONFIG, %{$self->{start} // {}}};
@@ -328,16 +329,18 @@ my @ACTIONS = qw(Update Insert update insert Update Insert Update);
 
 # the inner members of an envelope
 sub _slot_text ($self, $channel, $k) {
-    if (my $cache = $self->{cache}{$channel}) {
-        return $cache->[$k];
-    }
+    my $cache = $self->{cache}{$channel};
+    return $cache->[$k] if $cache && defined $cache->[$k];
 
     my $bits  = vec $self->{slots}{$channel}, $k, 32;
     my $table = $self->data->table_at($bits >> 24);
     my $i     = $bits & 0xff_ffff;
 
-    return sprintf '"tableName":"%s","recordId":"%s","action":"%s","recordData":%s', $table,
+    my $text = sprintf '"tableName":"%s","recordId":"%s","action":"%s","recordData":%s', $table,
       $self->data->id($table, $i), $ACTIONS[$k % @ACTIONS], $self->data->data($table, $i);
+
+    $cache->[$k] = $text if $cache;
+    return $text;
 }
 
 sub _entry_text ($self, $e) {
@@ -649,7 +652,8 @@ sub _sendable ($self, $channel) {
     return $self->_slots($channel) - keys(%{$self->{moved}{$channel}}) + @extra;
 }
 
-sub report ($self, $brief) {
+# "brief": without the lists; "quiet": without that of the requests
+sub report ($self, $brief, $quiet = 0) {
     my %counts = map { $_->{table} => $self->count($_->{table}) } @{$self->data->catalogue};
 
     return {
@@ -676,7 +680,7 @@ sub report ($self, $brief) {
         faults               => $self->{faults},
         $brief ? () : (
             received => $self->{received},
-            requests => $self->{requests},
+            $quiet ? () : (requests => $self->{requests}),
             changed  => $self->_changed,
             changedRows => $self->rows->changed,
         ),
