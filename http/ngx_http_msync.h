@@ -279,6 +279,9 @@ extern ngx_conf_post_t  ngx_http_msync_rate_post;
 extern ngx_conf_post_t  ngx_http_msync_changelog_keep_post;
 extern ngx_conf_post_t  ngx_http_msync_hardware_id_post;
 
+/* a name or a path of 1 to "max" octets, as the helper takes it: NGX_CONF_OK or
+ * what is wrong */
+char *ngx_http_msync_check_text(ngx_str_t *text, size_t max);
 char *ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -38,8 +38,6 @@ ngx_http_msync_check_path(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
-    u_char  *p, *last;
-
     if (path->len == 0) {
         return "must not be empty";
     }
@@ -48,27 +46,7 @@ ngx_http_msync_check_path(ngx_conf_t *cf, void *post, void *data)
         return NGX_CONF_ERROR;
     }
 
-    if (path->len > MSYNC_PATH_MAX) {
-        return "is too long";
-    }
-
-    p = path->data;
-    last = p + path->len;
-
-    while (p < last) {
-        if (*p < 0x20 || *p == 0x7f) {
-            return "must not have control characters";
-        }
-
-        if (*p < 0x80) {
-            p++;
-
-        } else if (ngx_utf8_decode(&p, last - p) > 0x10ffff) {
-            return "is not UTF-8";
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_msync_check_text(path, MSYNC_PATH_MAX);
 }
 
 

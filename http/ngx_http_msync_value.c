@@ -335,34 +335,48 @@ ngx_http_msync_check_username(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *name = data;
 
-    u_char  *p, *last;
+    /* RFC 7617: a user-id holds no colon */
 
-    if (name->len == 0) {
+    if (ngx_strlchr(name->data, name->data + name->len, ':') != NULL) {
+        return "must not have a colon";
+    }
+
+    return ngx_http_msync_check_text(name, MSYNC_USERNAME_MAX);
+}
+
+
+char *
+ngx_http_msync_check_text(ngx_str_t *text, size_t max)
+{
+    u_char    *p, *last;
+    uint32_t   code;
+
+    if (text->len == 0) {
         return "must not be empty";
     }
 
-    if (name->len > MSYNC_USERNAME_MAX) {
+    if (text->len > max) {
         return "is too long";
     }
 
-    p = name->data;
-    last = p + name->len;
+    p = text->data;
+    last = p + text->len;
 
     while (p < last) {
         if (*p < 0x20 || *p == 0x7f) {
             return "must not have control characters";
         }
 
-        /* RFC 7617: a user-id holds no colon */
-
-        if (*p == ':') {
-            return "must not have a colon";
-        }
-
         if (*p < 0x80) {
             p++;
+            continue;
+        }
 
-        } else if (ngx_utf8_decode(&p, last - p) > 0x10ffff) {
+        code = ngx_utf8_decode(&p, last - p);
+
+        /* nginx takes surrogates, which are no characters */
+
+        if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
             return "is not UTF-8";
         }
     }

@@ -953,3 +953,15 @@ msync_site clinic {
 }
 --- error_log eval
 qr/\[emerg\] .*"hardware_id" and "hardware_id_file".* in \S+\/site\.conf:5$/
+
+
+
+=== TEST 78: a username with half a character of UTF-16
+--- user_files eval
+">>> site.conf
+msync_site clinic {
+    username Clinic\xed\xa0\x80;
+}
+"
+--- error_log eval
+qr/\[emerg\] .*"username" directive is not UTF-8 in \S+\/site\.conf:2$/
