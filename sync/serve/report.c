@@ -30,6 +30,8 @@ static void report_send_document(msync_serve_t *serve, msync_document_e which,
 static void report_plan_next(msync_serve_t *serve);
 static bool report_is_date_off(const msync_serve_t *serve);
 static bool report_is_disk_other(const msync_serve_t *serve);
+static void report_measure_disk(msync_serve_t *serve);
+static void report_count(msync_serve_t *serve);
 
 
 static void
@@ -94,11 +96,6 @@ msync_serve_send_status(msync_serve_t *serve)
     doc = msync_status_document(status, false);
     stopped = msync_status_document(status, true);
 
-    if (serve->store != NULL) {
-        msync_store_disk_space(serve->store, &serve->disk_free,
-                               &serve->disk_size);
-    }
-
     frame.state = msync_status_state(status);
 
     /* a database that cannot be read may have settings */
@@ -112,8 +109,6 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.dismissed = status->dismissed;
     frame.never_sent = status->never_sent;
     frame.wal_bytes = serve->store ? msync_store_log_octets(serve->store) : 0;
-    frame.disk_free = serve->disk_free;
-    frame.disk_size = serve->disk_size;
     frame.locked_since = status->locked_since / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished
@@ -137,6 +132,7 @@ msync_serve_send_status(msync_serve_t *serve)
     msync_free(&stopped);
 
     serve->reported = msync_clock_monotonic();
+    serve->disk_free = frame.disk_free;
     serve->dirty = false;
 }
 
@@ -198,16 +194,29 @@ report_is_date_off(const msync_serve_t *serve)
 static bool
 report_is_disk_other(const msync_serve_t *serve)
 {
-    int64_t  unused, size;
+    return llabs(serve->totals.disk_free - serve->disk_free)
+           > serve->disk_free / 16;
+}
 
-    msync_store_disk_space(serve->store, &unused, &size);
 
-    return llabs(unused - serve->disk_free) > serve->disk_free / 16;
+static void
+report_measure_disk(msync_serve_t *serve)
+{
+    msync_store_disk_space(serve->store, &serve->totals.disk_free,
+                           &serve->totals.disk_size);
 }
 
 
 void
 msync_serve_refresh(msync_serve_t *serve)
+{
+    report_measure_disk(serve);
+    report_count(serve);
+}
+
+
+static void
+report_count(msync_serve_t *serve)
 {
     msync_err_t      err;
     msync_status_t  *status = &serve->status;
@@ -257,6 +266,7 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
+    report_measure_disk(serve);
     serve->status.log_octets = msync_store_log_large(serve->store);
     news = report_is_date_off(serve) || report_is_disk_other(serve)
            || serve->status.log_octets != log;
@@ -274,7 +284,7 @@ msync_serve_watch(msync_serve_t *serve)
 
     serve->written = version != serve->version;
     serve->version = version;
-    msync_serve_refresh(serve);
+    report_count(serve);
 
     if (serve->status.queue != queue || news) {
         msync_serve_report(serve, false);

@@ -42,9 +42,9 @@ typedef struct {
     msync_queue_t       queue;
     msync_serve_request_t  requests[SERVE_REQUESTS_MAX];
     size_t              nrequests;
-    msync_status_frame_t  totals;  /* the counters of all runs */
+    msync_status_frame_t  totals;  /* the counters of all runs, and the disk
+                                      at the latest look */
     int64_t             disk_free; /* octets, of the latest status */
-    int64_t             disk_size;
     /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;
@@ -69,7 +69,8 @@ typedef struct {
 
 /* report.c: what nginx is told */
 
-/* counts what waits and what failed, and when the next run is due */
+/* counts what waits and what failed, measures the disk, and plans when the
+ * next run is due */
 void msync_serve_refresh(msync_serve_t *serve);
 /* looks whether the application has written; then what waits has changed */
 void msync_serve_watch(msync_serve_t *serve);
