@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-use Msync::Test qw(site_path sqlite start_central write_private);
+use Msync::Test qw(encode_json site_path sqlite start_central write_private);
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
@@ -29,6 +29,10 @@ whatever_is_said_of_a_record_costs_that_record($_) for
     [v5 => 503, 'integration_error'], [v5 => 500, 'internal_error'],
     [v5 => 403], [v5 => 500], [v5 => 413], [v5 => 404], [v5 => 200],
     [v6 => 403], [v6 => 500], [v6 => 413], [v6 => 200];
+whatever_stands_between_says_of_a_content($_) for
+    [v5 => 'json', {}], [v5 => 'json', { error => 'blocked' }],
+    [v5 => 'redirect', '/blocked'], [v6 => 'redirect', '/blocked'],
+    [v6 => 'status', 204];
 what_is_said_of_the_line_costs_nothing($_) for
     [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
     [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
@@ -50,7 +54,7 @@ sub run {
 
     my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
                    $central->url, '--username', 'Clinic 7',
-                   '--password-file', site_path('password'), 'sync', @more);
+                   '--password-file', site_path('password'), @more ? @more : 'sync');
 
     system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
     return $? >> 8;
@@ -123,6 +127,27 @@ sub whatever_is_said_of_a_record_costs_that_record {
     is(run(), 0, "$what: the run ends well") or diag(said());
     is(refused(), $id[1], "$what: one is recorded as refused");
     is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
+    clean();
+}
+
+
+# what it says looks like an answer, and is none of central's
+sub whatever_stands_between_says_of_a_content {
+    my ($api, $kind, $value) = @{ $_[0] };
+
+    my $what = "$api $kind " . encode_json($value);
+    my @id = edit($api, $what, 4);
+
+    $central->fault(api => $api, method => 'POST', kind => $kind,
+                    value => $value, with => $id[1], times => 100);
+    is(run(), 0, "$what: the run ends well") or diag(said());
+    is(refused(), $id[1], "$what: one is recorded as refused");
+    is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
+
+    $central->clear_faults;
+    run('retry');
+    run();
+    is(there($api, $id[1]), "$what $id[1]", "$what: and it, later");
     clean();
 }
 

@@ -34,6 +34,10 @@ a_merge_leads_references_to_the_record_that_stays();
 rows_of_another_store_are_no_rows_here();
 nothing_that_central_cannot_read_goes_out();
 large_records_go_in_several_batches();
+whatever_is_said_of_a_record_costs_that_record(@$_) for
+    [page => 405], [redirect => '/blocked'],
+    [error_code => { DatabaseError => 'no such column' }],
+    [error_code => { RecordNotFound => 'of another' }];
 nothing_was_wrong();
 
 done_testing();
@@ -270,6 +274,31 @@ sub large_records_go_in_several_batches {
     $site->query("UPDATE asset SET notes = 'short' WHERE id IN "
                  . "('$two[0]', '$two[1]')");
     sync_well('a run with less');
+}
+
+
+sub whatever_is_said_of_a_record_costs_that_record {
+    my ($kind, $value) = @_;
+
+    my $what = "$kind " . encode_json($value);
+    my @ids = (sort keys %{ $central->rows('StockLine') })[0 .. 3];
+
+    $site->query(map { "UPDATE item_line SET batch = '$what $_' WHERE "
+                       . "ID = '$_'" } @ids);
+    $central->fault(api => 'v7', path => 'push', kind => $kind,
+                    value => $value, with => $ids[1], times => 100);
+    sync_well($what);
+    is(one('SELECT record_id FROM msync_refused'), $ids[1],
+       "$what: one is recorded as refused");
+    is($central->rows('StockLine')->{$ids[3]}{batch}, "$what $ids[3]",
+       "$what: the others go");
+
+    $central->clear_faults;
+    $site->run('retry');
+    sync_well("$what: later");
+    is($central->rows('StockLine')->{$ids[1]}{batch}, "$what $ids[1]",
+       "$what: and it, later");
+    $site->query('DELETE FROM msync_refused');
 }
 
 

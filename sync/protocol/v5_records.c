@@ -27,6 +27,13 @@ typedef struct {
     bool                  seen;      /* data or one of the figures was there */
 } v5_answer_t;
 
+/* of a push */
+
+typedef struct {
+    bool  seen;                  /* it is there */
+    bool  started;
+} v5_started_t;
+
 
 static int v5_central_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err);
@@ -336,6 +343,7 @@ v5_post(msync_v5_t *v5, const msync_batch_t *batch, bool *started,
     int                     rc;
     size_t                  i;
     int64_t                 n;
+    v5_started_t            answer;
     msync_json_out_t        out;
     msync_transfer_request_t    request;
     msync_transfer_response_t   res;
@@ -371,10 +379,17 @@ v5_post(msync_v5_t *v5, const msync_batch_t *batch, bool *started,
         return rc;
     }
 
-    *started = false;
-    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_started_member, started,
+    memset(&answer, 0, sizeof(answer));
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_started_member, &answer,
                            err);
     msync_transfer_response_clear(&res);
+
+    /* whatever else is JSON and no error may be of somebody in between */
+    if (rc == MSYNC_OK && !answer.seen) {
+        rc = msync_wire_lacks(MSYNC_V5_NAME, "integrationStarted", err);
+    }
+
+    *started = answer.started;
 
     return rc;
 }
@@ -509,7 +524,7 @@ v5_record_member(void *data, msync_json_t *json, const char *key)
 static bool
 v5_started_member(void *data, msync_json_t *json, const char *key)
 {
-    bool                *started = data;
+    v5_started_t        *answer = data;
     msync_json_slice_t   value;
 
     if (!msync_json_skip(json, &value)) {
@@ -517,7 +532,8 @@ v5_started_member(void *data, msync_json_t *json, const char *key)
     }
 
     if (strcmp(key, "integrationStarted") == 0) {
-        *started = (value.type == MSYNC_JSON_TRUE);
+        answer->seen = true;
+        answer->started = (value.type == MSYNC_JSON_TRUE);
     }
 
     return true;

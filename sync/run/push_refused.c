@@ -239,6 +239,12 @@ push_fault(const msync_err_t *err)
 
     case MSYNC_ERR_HTTP_ERROR:
     case MSYNC_ERR_INVALID_RESPONSE:
+    case MSYNC_ERR_RESPONSE_TOO_LARGE:
+    /* by v7; a firewall's 405 is not told from that of a server */
+    case MSYNC_ERR_NOT_A_CENTRAL_SERVER:
+    case MSYNC_ERR_CENTRAL_DATABASE_ERROR:
+    case MSYNC_ERR_SYNC_RECORD_SERIALIZE_ERROR:
+    case MSYNC_ERR_RECORD_NOT_FOUND:
         break;
 
     default:
@@ -249,10 +255,9 @@ push_fault(const msync_err_t *err)
         return FAULT_WAY;
     }
 
-    /* a sign-in that is wanted, here or by a network, and a redirect */
+    /* a sign-in that is wanted, here or by a network */
     return err->http_status == 401 || err->http_status == 407
            || err->http_status == 511
-           || (err->http_status >= 300 && err->http_status < 400)
            ? FAULT_OTHER : FAULT_RECORD;
 }
 

@@ -264,13 +264,15 @@ records, in v6 before the look at the end of the changelog.
 
 =item POST /_test/fault
 
-C<{"kind", "api", "path", "method", "value", "times", "after"}>: the next
+C<{"kind", "api", "path", "method", "with", "value", "times", "after"}>: the next
 C<times> (default 1) calls of C<path> (C<site>, C<pull>, ...; default any) on
-C<api> (v5, v6, v7, any) with C<method> go wrong, after C<after> sound ones.
+C<api> (v5, v6, v7, any) with C<method> and the text C<with> in their bodies go
+wrong, after C<after> sound ones.
 
 These replace the answer, and the call is not processed: C<busy> (value:
-Retry-After), C<status> (value: the HTTP status, default 500), C<drop_before>,
-C<garbage>, C<html>, C<empty>, C<gzip_bomb> (value: megabytes, default 100),
+Retry-After), C<status> (value: the HTTP status, default 500), C<page> (the same
+with a firewall's page, default 403), C<drop_before>, C<garbage>, C<html>,
+C<empty>, C<json> (200 with that value), C<gzip_bomb> (value: megabytes, default 100),
 C<redirect> (value: Location), C<error_code> (v5: a code or C<{code, status,
 message}>; v6, v7: the value of C<error>, C<Err>), C<hang> (no answer ever).
 

@@ -3,7 +3,8 @@ package Central::Fault;
 # How answers leave: sound, or damaged in the way that a test asked for.
 #
 # Kinds that replace the answer (the call is not processed): busy, status,
-# drop_before, garbage, html, empty, gzip_bomb, redirect, error_code, hang.
+# drop_before, garbage, html, empty, gzip_bomb, redirect,
+# error_code, hang, page, json.
 # Kinds that spoil the answer to a processed call: drop_working and gateway (do
 # not wait until the work is done; gateway is a proxy's 504, or another status), drop_middle,
 # drop_after, truncate, slow; delay and hold wait first and then answer well.
@@ -25,6 +26,8 @@ my $JSON = 'application/json; charset=utf-8';
 my %INSTEAD = (
     busy        => \&_busy,
     status      => \&_status,
+    page        => \&_page,
+    json        => sub ($c, $api, $value) { _json($c, 200, $value) },
     drop_before => sub ($c, $api, $value) { cut($c, $value) },
     garbage     => \&_garbage,
     html        => \&_html,
@@ -41,7 +44,7 @@ my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after trunc
 sub fault_refused ($f) {
     return 'a fault is an object' if ref $f ne 'HASH';
 
-    my %known = map { $_ => 1 } qw(api path method kind value times after);
+    my %known = map { $_ => 1 } qw(api path method kind value times after with);
     my ($odd) = grep { !$known{$_} } sort keys %$f;
 
     return "unknown key $odd" if defined $odd;
@@ -52,11 +55,14 @@ sub fault_refused ($f) {
 }
 
 # the first fault that concerns this call and is due
-sub _due ($state, $api, $call, $method) {
+sub _due ($c, $state, $api, $call) {
+    my $method = $c->req->method;
+
     for my $f (@{$state->{faults}}) {
         next if ($f->{api} // 'any') ne 'any'  && $f->{api} ne $api;
         next if ($f->{path} // 'any') ne 'any' && $f->{path} ne $call;
         next if defined $f->{method}           && $f->{method} ne $method;
+        next if defined $f->{with} && index($c->req->body, $f->{with}) < 0;
 
         if (($f->{after} // 0) > 0) {
             $f->{after}--;
@@ -77,7 +83,7 @@ sub _due ($state, $api, $call, $method) {
 sub serve ($c, $state, $api, $call, $process) {
     $c->render_later;
 
-    my $f = _due($state, $api, $call, $c->req->method);
+    my $f = _due($c, $state, $api, $call);
     my $kind = $f ? $f->{kind} : '';
 
     return $INSTEAD{$kind}->($c, $api, $f->{value}) if $INSTEAD{$kind};
@@ -257,6 +263,11 @@ sub _garbage ($c, $api, $value) {
 sub _html ($c, $api, $value) {
     return send_octets($c, 200, 'text/html', '<!DOCTYPE html><html><head><title>Welcome</title>'
           . '</head><body>Please log in to the hotel network</body></html>');
+}
+
+sub _page ($c, $api, $value) {
+    return send_octets($c, $value // 403, 'text/html', '<html><head><title>Blocked</title>'
+          . '</head><body>This request was blocked.</body></html>');
 }
 
 sub _redirect ($c, $api, $value) {
