@@ -54,7 +54,8 @@ sub run {
 
     my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
                    $central->url, '--username', 'Clinic 7',
-                   '--password-file', site_path('password'), @more ? @more : 'sync');
+                   '--password-file', site_path('password'),
+                   @more ? @more : 'sync');
 
     system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
     return $? >> 8;

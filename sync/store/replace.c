@@ -32,13 +32,14 @@ typedef enum {
 static const struct {
     const char  *name;             /* after msync_TABLE_ */
     const char  *event;
-    const char  *row;              /* whose id is not in its own way */
+    const char  *row;              /* whose id is not in its own way, or has
+                                      its own DELETE in the changelog */
     bool         before;
 } replace_triggers[REPLACE_MAX] = {
     { "BEFORE_INSERT", "BEFORE INSERT", "NEW", true },
     { "AFTER_INSERT",  "AFTER INSERT",  NULL,  false },
     { "BEFORE_UPDATE", "BEFORE UPDATE", "OLD", true },
-    { "AFTER_UPDATE",  "AFTER UPDATE",  NULL,  false },
+    { "AFTER_UPDATE",  "AFTER UPDATE",  "OLD", false },
     { "AFTER_DELETE",  "AFTER DELETE",  "OLD", false }
 };
 
@@ -58,6 +59,8 @@ static void replace_add_way(replace_ways_t *ways, sqlite3_str *sql);
 static void replace_clear(replace_ways_t *ways);
 static int replace_read_where(msync_store_t *store, const char *index,
     sqlite3_str *sql, msync_err_t *err);
+static void replace_add_column(sqlite3_str *sql, const msync_table_t *table,
+    const char *name, const char *collation, const char *value);
 static int replace_read_index(msync_store_t *store, const msync_table_t *table,
     const char *index, bool partial, replace_ways_t *ways, msync_err_t *err);
 static int replace_read_rowid(msync_store_t *store, const msync_table_t *table,
@@ -66,6 +69,8 @@ static int replace_read(msync_store_t *store, const msync_table_t *table,
     replace_ways_t *ways, msync_err_t *err);
 static void replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
     const replace_ways_t *ways, const char *row);
+static void replace_add_deletes(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool rest);
 static char *replace_sql(const msync_table_t *table, const replace_ways_t *ways,
     replace_e which);
 static void replace_check_trigger(const msync_look_t *look,
@@ -195,7 +200,26 @@ replace_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
 }
 
 
-/* one UNIQUE; where the key is a part of it, a row in the way has the same */
+/* a column of NEW as it is compared: by REPLACE a NULL becomes the default of
+ * a column that has to have a value.  What begins so is no name of another. */
+
+static void
+replace_add_column(sqlite3_str *sql, const msync_table_t *table,
+    const char *name, const char *collation, const char *value)
+{
+    bool  literal = value != NULL && *value != '\0'
+                    && strchr("'0123456789+-", *value) != NULL;
+
+    sqlite3_str_appendf(sql, "\"%w\".\"%w\" = %sNEW.\"%w\"%s%s%s "
+                        "COLLATE \"%w\"", table->sql, name,
+                        literal ? "ifnull(" : "", name,
+                        literal ? ", (" : "", literal ? value : "",
+                        literal ? "))" : "", collation);
+}
+
+
+/* one UNIQUE; where the key is a part of it, a row in the way has the same,
+ * letter by letter but for a key whose collation makes "a" equal to "A" */
 
 static int
 replace_read_index(msync_store_t *store, const msync_table_t *table,
@@ -203,36 +227,40 @@ replace_read_index(msync_store_t *store, const msync_table_t *table,
 {
     int            code, rc = MSYNC_OK;
     bool           used = true;
-    const char    *name, *between = "";
+    const char    *name, *collation, *between = "";
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_COLUMNS, "SELECT cid, "
-                            "name, coll FROM pragma_index_xinfo(?1) WHERE key",
-                            err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_COLUMNS, "SELECT i.name, "
+                            "i.coll, iif(c.\"notnull\", c.dflt_value, NULL) "
+                            "FROM pragma_index_xinfo(?1) AS i LEFT JOIN "
+                            "pragma_table_info(?2) AS c ON c.cid = i.cid "
+                            "WHERE i.key", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sql = sqlite3_str_new(store->db);
     sqlite3_bind_text(stmt, 1, index, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, table->sql, -1, SQLITE_STATIC);
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        name = (const char *) sqlite3_column_text(stmt, 1);
+        name = (const char *) sqlite3_column_text(stmt, 0);
+        collation = (const char *) sqlite3_column_text(stmt, 1);
 
         if (name == NULL) {
             ways->unseen = true;
             used = false;
 
         } else if (sqlite3_stricmp(name, table->fields[table->key].name)
-                   == 0)
+                   == 0 && sqlite3_stricmp(collation, "BINARY") == 0)
         {
             used = false;
 
         } else {
-            sqlite3_str_appendf(sql, "%s\"%w\".\"%w\" = NEW.\"%w\" COLLATE "
-                                "\"%w\"", between, table->sql, name, name,
-                                sqlite3_column_text(stmt, 2));
+            sqlite3_str_appendall(sql, between);
+            replace_add_column(sql, table, name, collation,
+                               (const char *) sqlite3_column_text(stmt, 2));
             between = " AND ";
         }
     }
@@ -370,6 +398,42 @@ replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
 }
 
 
+/*
+ * Those that were noted and are gone.  One that a foreign key of the
+ * application's takes along is deleted while others are still to be removed:
+ * their notes stay.
+ */
+
+static void
+replace_add_deletes(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool rest)
+{
+    const char  *key = table->fields[table->key].name;
+
+    if (row != NULL) {
+        sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE "
+                            "table_name = %Q AND record_id = %s.\"%w\";\n",
+                            table->name, row, key);
+    }
+
+    sqlite3_str_appendf(sql, "  INSERT INTO changelog (" MSYNC_SQL_CHANGE ")\n"
+                        "  SELECT DISTINCT " MSYNC_SQL_CHANGE " FROM "
+                        "msync_replaced\n  WHERE table_name = %Q AND NOT "
+                        "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = "
+                        "msync_replaced.record_id COLLATE BINARY);\n"
+                        "  DELETE FROM msync_replaced WHERE table_name = %Q",
+                        table->name, table->sql, key, table->name);
+
+    if (rest) {
+        sqlite3_str_appendf(sql, " AND NOT EXISTS (SELECT 1 FROM \"%w\" AS t "
+                            "WHERE t.\"%w\" = msync_replaced.record_id)",
+                            table->sql, key);
+    }
+
+    sqlite3_str_appendall(sql, ";\n");
+}
+
+
 /* SQL that makes the trigger, as sqlite_master keeps it; the caller frees */
 
 static char *
@@ -377,7 +441,6 @@ replace_sql(const msync_table_t *table, const replace_ways_t *ways,
     replace_e which)
 {
     char         *text;
-    const char   *key = table->fields[table->key].name;
     const char   *row = replace_triggers[which].row;
     sqlite3_str  *sql = sqlite3_str_new(NULL);
 
@@ -392,21 +455,8 @@ replace_sql(const msync_table_t *table, const replace_ways_t *ways,
     if (replace_triggers[which].before) {
         replace_add_notes(sql, table, ways, row);
 
-    } else if (row != NULL) {
-        /* its own DELETE is in the changelog */
-        sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE "
-                            "table_name = %Q AND record_id = %s.\"%w\";\n",
-                            table->name, row, key);
     } else {
-        sqlite3_str_appendf(sql, "  INSERT INTO changelog ("
-                            MSYNC_SQL_CHANGE ")\n  SELECT DISTINCT "
-                            MSYNC_SQL_CHANGE " FROM msync_replaced\n"
-                            "  WHERE table_name = %Q AND NOT EXISTS (SELECT 1 "
-                            "FROM \"%w\" AS t WHERE t.\"%w\" = "
-                            "msync_replaced.record_id);\n"
-                            "  DELETE FROM msync_replaced WHERE table_name = "
-                            "%Q;\n", table->name, table->sql, key,
-                            table->name);
+        replace_add_deletes(sql, table, row, which == REPLACE_AFTER_DELETE);
     }
 
     sqlite3_str_appendall(sql, "END");

@@ -158,6 +158,49 @@ every_manner_of_unique_is_looked_at(void **state)
 }
 
 
+/* what makes rows equal, or takes them along, without being written */
+
+static void
+what_is_in_the_way_by_a_default_a_case_or_a_cascade(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const struct {
+        const char  *sql;
+        const char  *changes;
+    } cases[] = {
+        { "REPLACE INTO Location (ID, code) VALUES ('B', NULL)",
+          "A DELETE,B UPSERT" },
+        { "REPLACE INTO Location (ID, code) VALUES ('b', 'x')",
+          "B DELETE,b UPSERT" },
+
+        /* a note of a row that stayed, and its id changes */
+        { "INSERT OR IGNORE INTO Location (ID, code) VALUES ('C', 'x');"
+          "UPDATE Location SET ID = 'D'", "b DELETE,D UPSERT" },
+
+        { "INSERT INTO Location (ID, code, type_ID) VALUES ('E', 'e', 'D')",
+          "E UPSERT" },
+        { "UPDATE OR REPLACE Location SET code = 'x' WHERE ID = 'E'",
+          "D DELETE,E DELETE" }
+    };
+
+    begin(site, "CREATE TABLE n (ID TEXT COLLATE NOCASE PRIMARY KEY, "
+          "Description TEXT, code TEXT NOT NULL DEFAULT 'none' UNIQUE, hold "
+          "BOOLEAN, Volume REAL, store_ID TEXT, type_ID TEXT REFERENCES "
+          "Location (ID) ON DELETE CASCADE, msync_extra TEXT);"
+          "DROP TABLE Location; ALTER TABLE n RENAME TO Location;"
+          "INSERT INTO Location (ID, code) VALUES ('A', 'none');"
+          "PRAGMA foreign_keys = ON");
+    (void) changes(site);
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        site_sql(site, cases[i].sql);
+        assert_string_equal(changes(site), cases[i].changes);
+    }
+}
+
+
 static void
 an_index_of_expressions_is_told_of(void **state)
 {
@@ -262,6 +305,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(what_a_replace_removes_is_deleted_once),
         T(every_manner_of_unique_is_looked_at),
+        T(what_is_in_the_way_by_a_default_a_case_or_a_cascade),
         T(an_index_of_expressions_is_told_of),
         T(the_triggers_come_and_go_with_the_index),
         T(only_what_goes_on_the_wire_is_a_change),
