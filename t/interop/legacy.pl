@@ -20,11 +20,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use Mojo::JSON qw(decode_json encode_json);
-use Mojo::Server::Daemon;
 use Mojo::UserAgent;
 use Mojo::Util qw(b64_decode decode);
-use Mojolicious;
 use Msync::Legacy qw(as_stored);
+use Msync::Relay qw(ask relay);
 
 my ($port, $log, @sites) = @ARGV;
 my %site;
@@ -47,19 +46,8 @@ open my $requests, '>>', $log or die "$log: $!\n";
 open my $pushed, '>>', "$log.pushed" or die "$log.pushed: $!\n";
 $_->autoflush(1) for $requests, $pushed;
 
-my $ua = Mojo::UserAgent->new(max_response_size => 0);
-$ua->inactivity_timeout(600);
-my $app = Mojolicious->new;
-$app->log->level('fatal');
-$app->max_request_size(0);
-$app->routes->any('/*any')->to(cb => \&pass_on);
-
-Mojo::Server::Daemon->new(
-    app    => $app,
-    listen => ["http://127.0.0.1:$port"],
-    silent => 1,
-    inactivity_timeout => 600,
-)->run;
+my $ua = Mojo::UserAgent->new;
+relay($port, \&pass_on);
 
 
 sub pass_on ($c) {
@@ -75,11 +63,8 @@ sub pass_on ($c) {
     $body = as_sent($body)
         if $c->req->method eq 'POST' && $url->path =~ /queued_records\z/;
 
-    my $tx = $ua->build_tx($c->req->method => $url, $h->to_hash, $body);
-    $tx->req->headers->remove('Host')->content_length(length $body);
-
     $c->render_later;
-    $ua->start_p($tx)->then(
+    ask($c->req, $url, body => $body)->then(
         sub ($tx) { answer($c, $name, $site, $tx->res) },
         sub ($error) { $c->render(text => $error, status => 502) },
     );

@@ -9,45 +9,30 @@
 
 use Mojo::Base -strict, -signatures;
 
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
 use Mojo::JSON qw(encode_json);
-use Mojo::Server::Daemon;
 use Mojo::URL;
-use Mojo::UserAgent;
 use Mojo::Util qw(decode gunzip);
-use Mojolicious;
+use Msync::Relay qw(ask relay);
 
 my ($port, $log, $to) = @ARGV;
 
 open my $said, '>>', $log or die "$log: $!\n";
 $said->autoflush(1);
 
-my $ua = Mojo::UserAgent->new(max_response_size => 0);
-$ua->inactivity_timeout(600);
-
-my $app = Mojolicious->new;
-$app->log->level('fatal');
-$app->max_request_size(0);
-$app->routes->any('/*any')->to(cb => \&pass_on);
-
-Mojo::Server::Daemon->new(
-    app    => $app,
-    listen => ["http://127.0.0.1:$port"],
-    silent => 1,
-    inactivity_timeout => 600,
-)->run;
+relay($port, \&pass_on);
 
 
 sub pass_on ($c) {
     my $req = $c->req;
     my $url = Mojo::URL->new($to)->path_query($req->url->path_query);
-    my $tx = $ua->build_tx($req->method => $url, $req->headers->to_hash,
-                           $req->body);
-
-    # in a form that can be written down
-    $tx->req->headers->remove('Host')->accept_encoding('gzip');
 
     $c->render_later;
-    $ua->start_p($tx)->then(
+
+    # in a form that can be written down
+    ask($req, $url, accept_encoding => 'gzip')->then(
         sub ($tx) {
             my $res = $tx->res;
 

@@ -1,14 +1,20 @@
 # Beside genuine Open mSupply servers (Msync::Interop): what two sites have to
 # do with each other.  A shipment and an order of msync's site become those of
-# the genuine one, whose answers come back; a patient is seen at both; what
-# central merges is merged at both.
+# the genuine one, whose answers come back, and so do deletes; a patient is seen
+# at both, and found; what central merges is merged at both; mSupply central is
+# killed.
 
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
+use Msync::Helper;
 use Msync::Interop qw(
-    emulator forward integrated pushed query remote run start store
+    PASSWORD central database emulator forward integrated kill_legacy pushed
+    query remote run start start_legacy store url
 );
+use Msync::Test qw(wait_until);
+use POSIX ();
 use Test::More;
 
 start();
@@ -24,7 +30,13 @@ what_they_ship_arrives();
 an_edit_of_a_shipment_goes_on();
 a_message_arrives_there();
 a_patient_is_seen_at_both();
+a_patient_of_another_site_comes_when_asked_for();
 a_merge_is_done_at_both();
+a_merge_of_names_is_done_at_both();
+deletes_go_on_to_the_other_site();
+deletes_of_theirs_arrive_here();
+deletes_that_no_site_handles_disturb_none();
+an_mSupply_that_goes_in_the_middle_gets_everything();
 
 done_testing();
 
@@ -227,6 +239,52 @@ sub a_patient_is_seen_at_both {
 }
 
 
+# what another store gave to a patient whom nobody has seen here
+sub a_patient_of_another_site_comes_when_asked_for {
+    my $theirs = query(q{SELECT ID FROM store WHERE sync_id_remote_site <> 7 }
+                       . 'LIMIT 1');
+    my $now = '2026-05-01 08:00:00';
+
+    central->query(q{CREATE TEMP TABLE one AS SELECT * FROM name WHERE id = }
+        . q{'patient'; UPDATE one SET id = 'stranger'; }
+        . q{BEGIN IMMEDIATE; INSERT INTO name SELECT * FROM one; }
+        . q{INSERT OR IGNORE INTO name_link VALUES ('stranger', 'stranger'); }
+        . q{INSERT INTO vaccine_course (id, name, }
+        . q{program_id) SELECT 'course', 'BCG', id FROM program LIMIT 1; }
+        . q{INSERT INTO vaccine_course_dose (id, vaccine_course_id, label) }
+        . q{VALUES ('dose', 'course', 'BCG 1'); INSERT INTO vaccination (id, }
+        . 'store_id, program_enrolment_id, encounter_id, user_id, '
+        . 'vaccine_course_dose_id, created_datetime, vaccination_date, given, '
+        . "patient_link_id) VALUES ('elsewhere', '$theirs', 'p', 'e', 'u', "
+        . "'dose', '$now', '2026-05-01', 1, 'stranger'); INSERT INTO changelog "
+        . '(table_name, record_id, row_action, name_link_id, store_id) VALUES '
+        . q{('vaccine_course', 'course', 'UPSERT', NULL, NULL), }
+        . q{('vaccine_course_dose', 'dose', 'UPSERT', NULL, NULL), }
+        . "('vaccination', 'elsewhere', 'UPSERT', 'stranger', '$theirs'); "
+        . 'COMMIT');
+    is(run(), 0, 'a run');
+    is(query(q{SELECT count(*) FROM vaccination WHERE id = 'elsewhere'}), 0,
+       'what another store gave to a patient does not come by itself');
+
+    # as mSupply central lets it know that the patient comes here now
+    central->query(q{CREATE TEMP TABLE one AS SELECT * FROM name_store_join }
+        . q{WHERE id = 'patient-here'; UPDATE one SET id = 'stranger-here', }
+        . q{name_link_id = 'stranger'; INSERT INTO name_store_join SELECT * }
+        . 'FROM one');
+
+    my $helper = Msync::Helper->start(
+        site => 'clinic', database => database(), url => url(),
+        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
+        interval => 0,
+    );
+    $helper->run('stranger');
+    $helper->stop;
+    is(query(q{SELECT patient_id FROM vaccination WHERE id = 'elsewhere'}),
+       'stranger', 'it comes when the patient is asked for');
+    return;
+}
+
+
 sub a_merge_is_done_at_both {
     my ($keep, $lose) = split /\n/, query('SELECT ID FROM item WHERE ID IN '
         . '(SELECT item_ID FROM item_line) ORDER BY ID LIMIT 2');
@@ -244,5 +302,129 @@ sub a_merge_is_done_at_both {
        remote->query('SELECT count(*) FROM stock_line WHERE item_link_id IN '
                      . "(SELECT id FROM item_link WHERE item_id = '$keep')"),
        'and as many to the other as there');
+    return;
+}
+
+
+# of two customers
+sub a_merge_of_names_is_done_at_both {
+    my ($lose, $keep) = split /\n/, query('SELECT n.ID FROM name n JOIN '
+        . q{transact t ON t.name_ID = n.ID WHERE n.type = 'facility' GROUP BY }
+        . '1 ORDER BY 1 LIMIT 2');
+
+    emulator($_)->change(
+        tableName => 'name', recordId => $lose, action => 'merge',
+        recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose },
+    ) for 'Clinic 7', 'Clinic 9';
+
+    is(run(), 0, 'a merge arrives');
+    is(remote->sync, undef, 'there, too');
+    is(query("SELECT count(*) FROM transact WHERE name_ID = '$lose'"), 0,
+       'no invoice is of the name that is gone');
+    is(remote->query("SELECT name_id FROM name_link WHERE id = '$lose'"), $keep,
+       'nor there');
+    cmp_ok(query("SELECT count(*) FROM transact WHERE name_ID = '$keep'"), '>',
+           1, 'they are of the other');
+    return;
+}
+
+
+sub is_removed_there {
+    my ($table, $id) = @_;
+
+    is(remote->query("SELECT count(*) FROM $table WHERE id = '$id'"), 0,
+       "$id of $table is gone there");
+    return;
+}
+
+
+# a document's lines, and the document
+sub deletes_go_on_to_the_other_site {
+    my @pairs = (
+        [trans_line => invoice_line => 'shipment-line'],
+        [transact => invoice => 'shipment'],
+        [requisition_line => requisition_line => 'order-line'],
+        [requisition => requisition => 'order'],
+    );
+
+    for my $pair (@pairs) {
+        my ($ours, $theirs, $id) = @$pair;
+
+        is(remote->query("SELECT count(*) FROM $theirs WHERE id = '$id'"), 1,
+           "$id of $theirs is there");
+        query("DELETE FROM $ours WHERE ID = '$id'");
+    }
+
+    is(run(), 0, 'the deletes are sent');
+    is(remote->sync, undef, 'a run there');
+    is_removed_there(@{$_}[1, 2]) for @pairs;
+    return;
+}
+
+
+# a line of what they made of our order
+sub deletes_of_theirs_arrive_here {
+    my $id = query(q{SELECT ID FROM requisition_line WHERE requisition_ID IN }
+        . q{(SELECT ID FROM requisition WHERE linked_requisition_id = 'order') }
+        . 'LIMIT 1');
+
+    isnt($id, '', 'their line is here');
+    remote->query("BEGIN IMMEDIATE; DELETE FROM requisition_line WHERE id = "
+        . "'$id'; INSERT INTO changelog (table_name, record_id, row_action, "
+        . 'name_link_id, store_id) SELECT '
+        . "'requisition_line', '$id', 'DELETE', name_link_id, store_id FROM "
+        . q{requisition WHERE linked_requisition_id = 'order'; COMMIT});
+    is(remote->sync, undef, 'they delete it');
+    is(run(), 0, 'a run');
+    is(query("SELECT count(*) FROM requisition_line WHERE ID = '$id'"), 0,
+       'which is done here');
+    return;
+}
+
+
+# Open mSupply passes over deletes of these
+sub deletes_that_no_site_handles_disturb_none {
+    my @deletes = map { {
+        tableName => $_, recordId => query(qq{SELECT ID FROM "$_" LIMIT 1}),
+        action => 'Delete',
+    } } qw(Location item_line Stock_take Stock_take_lines);
+
+    forward('Clinic 9', @deletes);
+    forward('Clinic 7', { tableName => 'Location', recordId => 'nowhere',
+                          action => 'Delete' });
+    is(remote->sync, undef, 'what nobody handles is passed over there');
+    is(run(), 0, 'and here');
+    is(query(q{SELECT count(*) FROM sync_buffer WHERE integration_error IS NOT }
+             . 'NULL AND NOT dismissed'), 0, 'and counted as no failures');
+    return;
+}
+
+
+sub an_mSupply_that_goes_in_the_middle_gets_everything {
+    my $before = () = pushed('Clinic 7');
+
+    query(q{UPDATE item_line SET batch = 'middle' WHERE store_ID = '} . $here
+          . q{'}, q{UPDATE trans_line SET batch = 'middle'});
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDERR, '>', '/dev/null';
+        POSIX::_exit(run());
+    }
+
+    wait_until(sub { (() = pushed('Clinic 7')) > $before }, 60);
+    kill_legacy();
+    waitpid $pid, 0;
+    start_legacy();
+
+    is(run(), 0, 'the run after mSupply central was killed');
+
+    my %of = map { $_->{recordId} => $_->{recordData}{batch} }
+        grep { $_->{tableName} =~ /_line\z/ } pushed('Clinic 7');
+    my @ids = split /\n/, query(q{SELECT l.ID FROM trans_line l JOIN transact }
+        . "t ON t.ID = l.transaction_ID WHERE t.store_ID = '$here'");
+    is_deeply([grep { ($of{$_} // '') ne 'middle' } @ids], [],
+              'brings it everything');
     return;
 }

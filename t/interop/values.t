@@ -91,8 +91,8 @@ sub the_first_rows {
         modified_datetime => $now });
     insert_rows_of('row-asset');
     is(insert_program_rows(), 0, 'what central has of a program');
-    insert(message => { ID => 'message', toStoreID => store(9),
-        fromStoreID => store(), body => '{}', createdDate => '2026-05-01',
+    insert(message => { ID => 'message', toStoreID => store(),
+        fromStoreID => store(9), body => '{}', createdDate => '2026-05-01',
         createdTime => '08:00:00', status => 'New',
         type => 'RequestFieldChange' });
     query(q{INSERT INTO asset_internal_location (id, asset_id, location_id) }

@@ -19,8 +19,9 @@ use Test::More;
 
 our @EXPORT_OK = qw(
     PASSWORD central command database emulator forward insert
-    insert_program_rows insert_rows_of integrated log_lines pushed query
-    recorded_url remote run said_to_central start start_three store url
+    insert_program_rows insert_rows_of integrated kill_legacy log_lines pushed
+    query recorded_url remote run said_to_central start start_legacy
+    start_three store url
 );
 
 use constant PASSWORD => 'secret';
@@ -29,7 +30,7 @@ use constant PASSWORD => 'secret';
 use constant PASSWORD_HASH =>
     '$2y$04$Lf/AMRNhzzzyAqNWq3wUeu4ZggJpEW6NDoGnekXlGOA2bIMF3B8jK';
 
-my (%Emulator, @Children, $Central, $Remote, $Port, $Recorded);
+my (%Emulator, @Children, $Legacy, $Central, $Remote, $Port, $Recorded);
 my $Said = 0;
 my $Owner = $$;
 my $Database = site_path('clinic.sqlite');
@@ -148,11 +149,20 @@ sub start_legacy {
         "$_=$Emulator{$_}{options}{v5}" . ($id ? ":$id$stores{$id}" : ':1')
     } sort keys %Emulator;
 
-    run_beside($Port, 'legacy.pl', $Port, stage_dir() . '/legacy.log', @sites);
+    $Legacy = run_beside($Port, 'legacy.pl', $Port, stage_dir()
+                         . '/legacy.log', @sites);
     return;
 }
 
-# A script of t/interop, until it listens at the port.
+# mSupply central goes, in the middle of whatever it does
+sub kill_legacy {
+    kill KILL => $Legacy;
+    waitpid $Legacy, 0;
+    @Children = grep { $_ != $Legacy } @Children;
+    return;
+}
+
+# A script of t/interop, until it listens at the port; its process id.
 sub run_beside {
     my ($port, $script, @arguments) = @_;
 
@@ -167,7 +177,7 @@ sub run_beside {
     push @Children, $pid;
     wait_until(sub { IO::Socket::INET->new("127.0.0.1:$port") }, 30)
         or BAIL_OUT("$script does not start");
-    return;
+    return $pid;
 }
 
 
@@ -239,9 +249,10 @@ sub forward {
 
     $Emulator{$site}->change(
         tableName => $_->{tableName}, recordId => $_->{recordId},
-        action => 'update', channel => 'remote',
-        recordData => as_stored(@{$_}{qw(tableName recordData)}),
-    ) for grep { $_->{recordData} } @records;
+        action => lc $_->{action}, channel => 'remote',
+        $_->{recordData}
+            ? (recordData => as_stored(@{$_}{qw(tableName recordData)})) : (),
+    ) for @records;
     return;
 }
 

@@ -30,7 +30,7 @@ sub as_stored {
         my $value = $data{$key} // next;
 
         if ($type eq 'date' && $key !~ /\Aom_/) {
-            $data{$key} = substr $value, 0, 10;
+            $data{$key} = $value =~ s/T.*//r;
 
         } elsif ($type eq 'time' && $value =~ /\A(\d\d):(\d\d):(\d\d)\z/) {
             $data{$key} = $1 * 3600 + $2 * 60 + $3;
