@@ -112,6 +112,16 @@ store_fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
         reason = EIO;
     }
 
+    /* SQLite reads less than is there of nothing but the log */
+    if (sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHORT_READ) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: the log of the "
+                      "database (-wal) lacks what was written to it: it was "
+                      "removed or replaced while a program had the database "
+                      "open", what);
+        err->advice = MSYNC_STORE_LOG_ADVICE;
+        return MSYNC_ERROR;
+    }
+
     if (reason == EROFS) {
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: the database "
                       "cannot be written: %s", what, text);

@@ -198,6 +198,11 @@ bool msync_store_log_is_equal(const char *a, const char *b);
 void msync_store_know_disk(msync_store_t *store);
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
 
+/* what to do where a program works with a log that has no name any more */
+#define MSYNC_STORE_LOG_ADVICE                                                \
+    "Stop the application and nginx, run \"msync check\", then start both "   \
+    "again; what only that program has in its log may be lost."
+
 /* what to do about a disk that fails with this errno, NULL: nothing special */
 const char *msync_store_disk_advice(int reason);
 /* "another": a file of its name is there */

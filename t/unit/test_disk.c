@@ -163,6 +163,38 @@ a_log_that_is_removed_is_noticed_and_saved(void **state)
 }
 
 
+/* by one that begins while another program still has it open */
+
+static void
+a_log_that_is_removed_is_told_of_by_who_opens_then(void **state)
+{
+    char          name[128], full[2048];
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    msync_store_close(&site->store);
+    site_sql(site, "CREATE TABLE mine (x)");
+    snprintf(name, sizeof(name), "%s-wal", site->path);
+    assert_int_equal(unlink(name), 0);
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_null(site->store);
+    msync_err_full(&err, full, sizeof(full));
+    assert_non_null(strstr(full, "(-wal) lacks what was written to it"));
+    assert_non_null(strstr(full, "Stop the application and nginx"));
+    assert_null(strstr(full, "rights of the database"));
+
+    /* as it says */
+    sqlite3_close(site->app);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_non_null(site->store);
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    assert_string_equal(found(site), "");
+}
+
+
 /* the former file and what an other program wrote since are not mixed */
 
 static void
@@ -279,6 +311,7 @@ main(void)
         D(a_second_name_of_the_file_is_told_of),
         D(a_reader_that_never_ends_is_told_of),
         D(a_log_that_is_removed_is_noticed_and_saved),
+        D(a_log_that_is_removed_is_told_of_by_who_opens_then),
         D(another_log_in_its_place_is_left_alone),
         D(a_disk_that_becomes_read_only_is_told_of),
         D(pages_of_any_size_and_every_vacuum_will_do)
