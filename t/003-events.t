@@ -1,7 +1,7 @@
 # Server-sent events: what a stream begins with, and how changes follow.
 
 use Msync::Test qw(
-    decode_json free_port set_defaults site_config site_path start_nginx
+    decode_json free_port set_defaults site_config site_path slurp start_nginx
     wait_until worker_count
 );
 use Msync::Fake;
@@ -32,6 +32,7 @@ END_OF_CONFIG
 run_tests();
 streams();
 streams_over_http2();
+streams_behind_what_is_in_front();
 
 
 sub streams {
@@ -231,16 +232,23 @@ sub a_quiet_stream_has_comments {
 
 
 sub fetch {
-    my ($file, $url) = @_;
+    my ($file, $url, @options) = @_;
 
     my $pid = fork() // die "fork: $!";
 
     if ($pid == 0) {
-        exec qw(curl -q -s -S -N --max-time 60 --http2-prior-knowledge -o),
-            $file, $url or POSIX::_exit(127);
+        exec qw(curl -q -s -S -N --max-time 60), @options, '-o', $file, $url
+            or POSIX::_exit(127);
     }
 
     return $pid;
+}
+
+# In how many of the files this has come.
+sub come {
+    my ($pattern, @files) = @_;
+
+    return scalar grep { -e && slurp($_) =~ $pattern } @files;
 }
 
 
@@ -259,29 +267,17 @@ sub streams_over_http2 {
     my @files = map { site_path("stream-$_") } 1 .. 3;
     my $url = "http://127.0.0.1:$port/api/events";
 
-    my @pids = map { fetch($_, $url) } @files;
+    my @pids = map { fetch($_, $url, '--http2-prior-knowledge') } @files;
 
-    # In how many of the streams this has come.
-    my $come = sub {
-        my ($pattern) = @_;
-        return scalar grep {
-            my $text = '';
-            if (open my $fh, '<', $_) {
-                local $/;
-                $text = <$fh> // '';
-            }
-            $text =~ $pattern;
-        } @files;
-    };
-
-    Test::More::ok(wait_until(sub { $come->(qr/^event: status\n/m) == 3 }),
-                   'streams over HTTP/2 begin');
+    Test::More::ok(wait_until(sub {
+        come(qr/^event: status\n/m, @files) == 3
+    }), 'streams over HTTP/2 begin');
 
     for my $queue (61, 62) {
         $fake->status(queue => $queue, filler => 'x' x 30_000);
-        Test::More::ok(
-            wait_until(sub { $come->(qr/PushQueue":$queue,.*\n\n/) == 3 }),
-            'and are told of a change');
+        Test::More::ok(wait_until(sub {
+            come(qr/PushQueue":$queue,.*\n\n/, @files) == 3
+        }), 'and are told of a change');
     }
 
     $nginx->signal('HUP');
@@ -293,6 +289,77 @@ sub streams_over_http2 {
         Test::More::is($?, 0, 'as a server that has said all');
     }
 
+    Test::More::ok($nginx->stop, 'nginx quits');
+    Test::More::is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
+# Whatever it is, each event comes at once.
+sub streams_behind_what_is_in_front {
+    my $cache = site_path('cache');
+    my $nginx = start_nginx(
+        workers => 2,
+        http    => site_config('clinic')
+            . 'limit_req_zone $binary_remote_addr zone=few:32k rate=1r/m;'
+            . "proxy_cache_path $cache keys_zone=kept:64k;",
+        server  => <<'END',
+    location /api/ { msync clinic; }
+    location = /may { return 204; }
+    location /asked/ { auth_request /may; msync clinic; }
+    location /limited/ {
+        limit_req zone=few burst=2 nodelay; limit_req_status 429;
+        msync clinic;
+    }
+    location /small/ {
+        gzip on; gzip_types *; gzip_min_length 1; msync clinic;
+    }
+    location /kept/ {
+        rewrite ^/kept/(.*) /api/$1 break;
+        proxy_pass http://127.0.0.1:$server_port;
+        proxy_cache kept; proxy_cache_valid any 1h;
+        add_header X-Kept $upstream_cache_status;
+    }
+END
+    );
+
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+
+    my $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
+    my $base = 'http://127.0.0.1:' . $nginx->port;
+    my $headers = site_path('small.headers');
+    my %options = (small => ['--compressed', '-D', $headers]);
+    my @places = qw(asked limited small kept);
+    my @files = map { site_path("front-$_") } @places;
+    my @pids = map { fetch(site_path("front-$_"), "$base/$_/events",
+                           @{ $options{$_} // [] }) } @places;
+
+    for my $queue (71, 72) {
+        $fake->status(queue => $queue);
+        for my $place (@places) {
+            Test::More::ok(wait_until(sub {
+                come(qr/PushQueue":$queue,.*\n\n/, site_path("front-$place"))
+            }), "an event comes at once: $place");
+        }
+    }
+
+    Test::More::unlike(slurp($headers), qr/^Content-Encoding/mi,
+                       'compression of whatever type leaves it alone');
+
+    # a cache that keeps nothing
+    my $generation = $nginx->status->{generation};
+    for (1, 2) {
+        my $answer = $nginx->get('/kept/status');
+        Test::More::is($answer->{headers}{'x-kept'}, 'MISS', 'asked anew');
+        Test::More::is($answer->{json}{generation}, $generation++,
+                       'and the newest is said');
+        $fake->status(queue => 80 + $generation);
+    }
+
+    Test::More::is($nginx->get('/limited/status')->{status}, $_,
+                   'a stream counts once') for 200, 200, 429;
+
+    $nginx->signal('HUP');
+    waitpid $_, 0 for @pids;
     Test::More::ok($nginx->stop, 'nginx quits');
     Test::More::is(join('', $nginx->alarms), '', 'no alarm in the log');
 }
@@ -323,25 +390,7 @@ GET /alone HTTP/1.0
 
 
 
-=== TEST 3: the stream is not compressed
---- config
-    gzip on;
-    gzip_types *;
-    gzip_min_length 1;
-    location /api/ { msync clinic; }
---- request
-GET /api/events HTTP/1.0
---- more_headers
-Accept-Encoding: gzip
---- timeout: 1
---- abort
---- response_headers
-! Content-Encoding
---- response_body_like: (?m)^event: status$
-
-
-
-=== TEST 4: other methods are refused
+=== TEST 3: other methods are refused
 --- request eval
 ["POST /api/events\n{}", "PUT /api/events\n{}", "DELETE /api/events"]
 --- error_code eval
@@ -356,7 +405,7 @@ Accept-Encoding: gzip
 
 
 
-=== TEST 5: access is nginx's affair
+=== TEST 4: access is nginx's affair
 --- config
     location /api/ { msync clinic; deny all; }
 --- init: 1
