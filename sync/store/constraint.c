@@ -188,8 +188,7 @@ static int
 constraint_sql(msync_store_t *store, const char *table, char **sql,
     msync_err_t *err)
 {
-    int            code, rc = MSYNC_OK;
-    const char    *text;
+    int            rc;
     sqlite3_stmt  *stmt;
 
     *sql = NULL;
@@ -201,17 +200,9 @@ constraint_sql(msync_store_t *store, const char *table, char **sql,
     }
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 0);
-        *sql = text ? msync_strdup(text) : NULL;
-
-    } else if (code != SQLITE_DONE) {
-        rc = msync_store_fault(store, table, err);
-    }
-
+    rc = msync_store_text(store, stmt, sql, table, err);
     sqlite3_finalize(stmt);
+
     return rc;
 }
 

@@ -150,7 +150,6 @@ int
 msync_store_merged(msync_store_t *store, const msync_table_t *table,
     const char *id, char **kept, msync_err_t *err)
 {
-    int            code, rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
     *kept = NULL;
@@ -165,17 +164,7 @@ msync_store_merged(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
 
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW) {
-        *kept = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
-
-    } else if (code != SQLITE_DONE) {
-        rc = msync_store_fault(store, "looking for a merge", err);
-    }
-
-    sqlite3_reset(stmt);
-    return rc;
+    return msync_store_text(store, stmt, kept, "looking for a merge", err);
 }
 
 

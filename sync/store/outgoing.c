@@ -364,7 +364,6 @@ static int
 outgoing_our_store(msync_store_t *store, const char *id, char **ours,
     msync_err_t *err)
 {
-    int                   code;
     int64_t               site = -1;
     sqlite3_stmt         *stmt;
     const msync_table_t  *table;
@@ -397,16 +396,8 @@ outgoing_our_store(msync_store_t *store, const char *id, char **ours,
 
     sqlite3_bind_int64(stmt, 1, site);
     sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    code = sqlite3_step(stmt);
 
-    if (code == SQLITE_ROW) {
-        *ours = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
-    }
-
-    sqlite3_reset(stmt);
-
-    return code == SQLITE_ROW || code == SQLITE_DONE
-           ? MSYNC_OK : msync_store_fault(store, table->name, err);
+    return msync_store_text(store, stmt, ours, table->name, err);
 }
 
 
@@ -663,8 +654,6 @@ static int
 outgoing_deleted_parent(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_record_t *record, msync_err_t *err)
 {
-    int            code;
-    const char    *text;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_DELETED_STORE, "SELECT store_id "
@@ -677,15 +666,6 @@ outgoing_deleted_parent(msync_store_t *store, const msync_table_t *table,
 
     sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    code = sqlite3_step(stmt);
 
-    if (code == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 0);
-        record->store = text ? msync_strdup(text) : NULL;
-    }
-
-    sqlite3_reset(stmt);
-
-    return code == SQLITE_ROW || code == SQLITE_DONE
-           ? MSYNC_OK : msync_store_fault(store, "changelog", err);
+    return msync_store_text(store, stmt, &record->store, "changelog", err);
 }

@@ -309,6 +309,29 @@ msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
 
 
 int
+msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
+    const char *what, msync_err_t *err)
+{
+    int          code, rc = MSYNC_OK;
+    const char  *found;
+
+    *text = NULL;
+    code = sqlite3_step(stmt);
+
+    if (code == SQLITE_ROW) {
+        found = (const char *) sqlite3_column_text(stmt, 0);
+        *text = found ? msync_strdup(found) : NULL;
+
+    } else if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, what, err);
+    }
+
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+
+int
 msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err)
 {

@@ -245,6 +245,11 @@ int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
 int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err);
 
+/* the first column of the first row as a text, owned by the caller; NULL
+ * without a row, or where that column is NULL */
+int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
+    const char *what, msync_err_t *err);
+
 /* whether the triggers of the changelog are silent, until the end of this
  * transaction or the other word; msync_store_begin_integration does it, too */
 int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
