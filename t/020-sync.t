@@ -9,7 +9,6 @@ use Msync::Test qw(
     start_nginx wait_until write_private
 );
 use Test::More;
-use Time::HiRes qw(sleep);
 
 # another one than that of suites beside this one: all processes are looked at
 use constant PASSWORD => "correct horse battery $$";

@@ -12,7 +12,6 @@ use Msync::Test qw(
     start_central start_nginx wait_until write_private
 );
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use constant {
     PASSWORD => 'correct horse battery',

@@ -11,7 +11,6 @@ use Msync::Test qw(
 );
 use Msync::Life qw(ends_well helpers_are);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use constant {
     RELOADS => $ENV{MSYNC_SOAK} ? 100 : 10,

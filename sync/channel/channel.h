@@ -1,5 +1,11 @@
 /*
- * The helper's end of the control channel, see control.h for the frames.
+ * The helper's end of the control channel.
+ *
+ * The room owns the frames between worker 0 and the helper (control.h), the
+ * limits that both go by (limits.h), which is all that the module includes,
+ * and this end of the socket.  It promises that a frame is taken whole or
+ * refused, and that nothing of one with a password stays in memory once it was
+ * wiped.  Sending waits for nginx, receiving does not.
  */
 
 #ifndef MSYNC_CHANNEL_H

@@ -1,5 +1,10 @@
 /*
  * The commands on a terminal: msync --database FILE COMMAND.
+ *
+ * The room owns the command line, the words and the JSON of each command, and
+ * the exit status.  It promises that a command goes by the same settings and
+ * `tables` file as the helper of nginx, and that only JSON goes to stdout with
+ * --json.
  */
 
 #ifndef MSYNC_CLI_H

@@ -1,6 +1,10 @@
 /*
  * The validated settings of one site.
  *
+ * The room owns them, the form of an address, the password's hash and the id
+ * of the machine.  It promises that settings which are there are within their
+ * limits, and that a password file which others can read is refused.
+ *
  * They come as the JSON object of the CONFIG frame (nginx), or from the
  * command line; what an administrator has saved in the database wins over
  * url, username, password and interval (msync_store_load_settings).
