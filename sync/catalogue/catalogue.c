@@ -475,7 +475,8 @@ msync_catalogue_of(cJSON *tables, msync_err_t *err)
 static msync_catalogue_t *
 catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
 {
-    int                 rc;
+    int                 rc = MSYNC_OK;
+    cJSON              *v7 = NULL;
     msync_catalogue_t  *catalogue;
 
     if (!cJSON_IsArray(json)) {
@@ -486,20 +487,29 @@ catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
     }
 
     catalogue = msync_calloc(1, sizeof(msync_catalogue_t));
-    rc = with_v7 ? msync_v7_extend(json, err) : MSYNC_OK;
+
+    if (with_v7) {
+        v7 = msync_v7_parse(err);
+        rc = v7 != NULL ? MSYNC_OK : MSYNC_ERROR;
+    }
+
+    if (rc == MSYNC_OK && with_v7) {
+        msync_v7_extend(json, v7);
+    }
 
     if (rc == MSYNC_OK) {
         rc = catalogue_parse_tables(catalogue, json, err);
     }
 
     if (rc == MSYNC_OK && with_v7) {
-        rc = msync_v7_attach(catalogue, err);
+        rc = msync_v7_attach(catalogue, v7, err);
     }
 
     if (rc != MSYNC_OK) {
         msync_catalogue_free(&catalogue);
     }
 
+    cJSON_Delete(v7);
     cJSON_Delete(json);
     return catalogue;
 }

@@ -39,19 +39,14 @@ msync_v7_parse(msync_err_t *err)
 }
 
 
-int
-msync_v7_extend(cJSON *tables, msync_err_t *err)
+void
+msync_v7_extend(cJSON *tables, const cJSON *v7)
 {
     bool          whole;
-    cJSON        *json, *table;
+    cJSON        *table;
     const cJSON  *shape, *field;
 
-    json = msync_v7_parse(err);
-    if (json == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    cJSON_ArrayForEach(shape, json) {
+    cJSON_ArrayForEach(shape, v7) {
         table = extend_find(tables, "table",
                             msync_catalogue_string(shape, "table"));
         whole = table == NULL && msync_catalogue_bool(shape, "new");
@@ -68,9 +63,6 @@ msync_v7_extend(cJSON *tables, msync_err_t *err)
             }
         }
     }
-
-    cJSON_Delete(json);
-    return MSYNC_OK;
 }
 
 

@@ -135,11 +135,12 @@ struct msync_v7_shape_s {
 /* the array of v7.json; cJSON_Delete it.  NULL and err when it is none */
 cJSON *msync_v7_parse(msync_err_t *err);
 
-/* adds tables and columns of v7's to those of catalogue.json */
-int msync_v7_extend(cJSON *tables, msync_err_t *err);
+/* adds the tables and columns of that array to those of catalogue.json */
+void msync_v7_extend(cJSON *tables, const cJSON *v7);
 
 /* gives the tables their shapes */
-int msync_v7_attach(msync_catalogue_t *catalogue, msync_err_t *err);
+int msync_v7_attach(msync_catalogue_t *catalogue, const cJSON *v7,
+    msync_err_t *err);
 void msync_v7_detach(msync_table_t *table);
 
 /* makes the names for msync_v7_find of the shapes that there are */

@@ -66,24 +66,18 @@ shape_get(const cJSON *json, const char *name)
 
 
 int
-msync_v7_attach(msync_catalogue_t *catalogue, msync_err_t *err)
+msync_v7_attach(msync_catalogue_t *catalogue, const cJSON *v7,
+    msync_err_t *err)
 {
     int           rc = MSYNC_OK;
-    cJSON        *json;
     const cJSON  *shape;
 
-    json = msync_v7_parse(err);
-    if (json == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    cJSON_ArrayForEach(shape, json) {
+    cJSON_ArrayForEach(shape, v7) {
         if (rc == MSYNC_OK) {
             rc = shape_read(catalogue, shape, err);
         }
     }
 
-    cJSON_Delete(json);
     msync_v7_sort_names(catalogue);
 
     return rc;
