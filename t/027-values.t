@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-use JSON::PP qw(decode_json);
+use JSON::XS qw(decode_json);
 use Msync::Test qw(site_path sqlite start_central write_private);
 use Test::More;
 

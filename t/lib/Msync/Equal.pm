@@ -8,12 +8,12 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
-use JSON::PP ();
+use JSON::XS ();
 
 use Msync::Forms qw(clear);
 use Msync::Test qw(decode_json sqlite);
 
-my $Canonical = JSON::PP->new->canonical->allow_nonref;
+my $Canonical = JSON::XS->new->canonical->allow_nonref;
 
 # What a join joins, for those of which a merge leaves one a pair.
 my %JOIN = (
@@ -137,7 +137,7 @@ sub _rows {
         $self->{database}, $sql
         or croak "sqlite3: $!";
 
-    my $json = JSON::PP->new->utf8;
+    my $json = JSON::XS->new->utf8;
     my (%rows, $at);
 
     while (my $line = <$fh>) {

@@ -33,7 +33,8 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use HTTP::Tiny ();
-use JSON::PP ();
+use JSON::PP ();             # its booleans
+use JSON::XS ();
 use Time::HiRes qw(sleep time);
 
 use Msync::Described qw(watch);
@@ -66,7 +67,7 @@ my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
 my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
 my $Stage = tempdir('msync-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my $Json = JSON::PP->new->utf8->canonical;
+my $Json = JSON::XS->new->utf8->canonical;
 
 BEGIN { umask 022 }
 
