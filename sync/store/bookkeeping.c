@@ -10,6 +10,14 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
+
+/* push cursors that pass what comes into the changelog next */
+#define BOOKKEEPING_BEYOND                                                    \
+    "id IN ('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "    \
+    "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND typeof(value_int) = 'integer' AND "  \
+    "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
+    "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
 
 /* sync_log, sync_buffer, changelog and key_value_store have Open mSupply's
  * names and columns */
@@ -268,6 +276,39 @@ msync_store_put_bookkeeping(sqlite3_str *sql)
         "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
         "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND "
         "typeof(value_int) = 'integer'), 0)) WHERE name = 'changelog';\n");
+}
+
+
+/*
+ * A cursor beyond the end of the changelog: somebody has emptied that and its
+ * sequence, as scripts do that reset a database, and what was changed since
+ * begins at 1 again.
+ */
+
+int
+msync_store_mend_cursors(msync_store_t *store, msync_err_t *err)
+{
+    int64_t        beyond;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_CURSOR_BEYOND,
+                            "SELECT count(*) FROM key_value_store WHERE "
+                            BOOKKEEPING_BEYOND, err);
+
+    if (msync_store_scalar(store, stmt, &beyond, "cursors", err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (beyond == 0) {
+        return MSYNC_OK;
+    }
+
+    msync_log(MSYNC_LOG_WARN, "somebody has emptied the changelog and the "
+              "numbers of its rows begin anew; all that it has now is sent, "
+              "what it had before and was not sent is lost");
+
+    return msync_store_exec(store, "UPDATE key_value_store SET value_int = 0 "
+                            "WHERE " BOOKKEEPING_BEYOND, err);
 }
 
 

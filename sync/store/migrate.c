@@ -661,7 +661,8 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
     }
 
     if (seen == store->schema) {
-        return migrate_mend_flag(store, err);
+        return migrate_mend_flag(store, err) == MSYNC_OK
+               ? msync_store_mend_cursors(store, err) : MSYNC_ERROR;
     }
 
     return msync_store_identify(store, &version, err) == MSYNC_OK

@@ -101,6 +101,7 @@ typedef enum {
     MSYNC_STMT_ABSENT_WAITS,
     MSYNC_STMT_HAS_KEY,
     MSYNC_STMT_FLAG_SET,
+    MSYNC_STMT_CURSOR_BEYOND,
     MSYNC_STMT_OUR_STORE,
     MSYNC_STMT_DELETED_STORE,
     MSYNC_STMT_UNIQUE_LIST,
@@ -339,6 +340,9 @@ void msync_store_put_bookkeeping(sqlite3_str *sql);
 /* … the columns that such a table lacks; inside a transaction */
 int msync_store_add_bookkeeping_columns(msync_store_t *store,
     msync_err_t *err);
+
+/* push cursors beyond the end of a changelog that begins anew go back */
+int msync_store_mend_cursors(msync_store_t *store, msync_err_t *err);
 
 /* whether a field is a reference with an index, and SQL that makes that, on
  * a condition such as "IF NOT EXISTS " */

@@ -1,6 +1,7 @@
 /* What "check" finds, and what opening makes good. */
 
 #include "site.h"
+#include "store/changelog.h"
 #include "store/check.h"
 #include "base/log.h"
 
@@ -162,6 +163,45 @@ a_changelog_that_is_made_again_goes_on_behind_the_cursors(void **state)
 }
 
 
+/* as a script does that resets a database */
+
+static void
+a_changelog_that_begins_anew_is_sent(void **state)
+{
+    int64_t       n;
+    char          found[8192] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char  row[] = "INSERT INTO barcode (ID, barcode, itemID) "
+                               "VALUES ('B', 'b', 'none')";
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 9,
+                                  &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, 1,
+                                  &err));
+    site_sql(site, "PRAGMA foreign_keys = OFF;"
+             "INSERT INTO item (ID, item_name, code, type_of) VALUES ('none', "
+             "'n', 'c', 'general');"
+             "DELETE FROM changelog; DELETE FROM sqlite_sequence");
+    site_sql(site, row);
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 0);
+
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(site_get(site, "SELECT value_int FROM key_value_store "
+                                 "WHERE id = '" MSYNC_KEY_PUSH_V6_CURSOR "'"),
+                        "1");
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_string_equal(found, "");
+}
+
+
 static void
 columns_of_msyncs_own_tables_come_back(void **state)
 {
@@ -256,6 +296,7 @@ main(void)
         T(opening_makes_triggers_and_tables_good),
         T(every_object_of_msyncs_is_missed_and_made_again),
         T(a_changelog_that_is_made_again_goes_on_behind_the_cursors),
+        T(a_changelog_that_begins_anew_is_sent),
         T(columns_of_msyncs_own_tables_come_back),
         T(a_changelog_that_was_silenced_speaks_again),
         T(renamed_tables_have_their_triggers),
