@@ -34,6 +34,7 @@ a_merge_leads_references_to_the_record_that_stays();
 rows_of_another_store_are_no_rows_here();
 nothing_that_central_cannot_read_goes_out();
 large_records_go_in_several_batches();
+a_record_that_is_too_large_waits();
 whatever_is_said_of_a_record_costs_that_record(@$_) for
     [page => 405], [redirect => '/blocked'],
     [error_code => { DatabaseError => 'no such column' }],
@@ -274,6 +275,38 @@ sub large_records_go_in_several_batches {
     $site->query("UPDATE asset SET notes = 'short' WHERE id IN "
                  . "('$two[0]', '$two[1]')");
     sync_well('a run with less');
+}
+
+
+# central refuses more than 10 MiB, whatever stands in them
+sub a_record_that_is_too_large_waits {
+    my ($large, $beside) = (sort keys %{ $central->rows('Asset') })[0, 1];
+    my ($line) = sort keys %{ $central->rows('StockLine') };
+
+    $site->query(
+        "UPDATE asset SET notes = 'beside' WHERE id = '$beside'",
+        "UPDATE asset SET notes = printf('%.*c', 11000000, 'x') WHERE id = "
+            . "'$large'",
+        "UPDATE item_line SET batch = 'BESIDE' WHERE ID = '$line'",
+    );
+    $site->run;
+
+    is($central->rows('Asset')->{$beside}{notes}, 'beside',
+       'what was written before a record of 11 MB goes');
+    is($central->rows('StockLine')->{$line}{batch}, 'BESIDE',
+       'and what was written after it');
+    like(one("SELECT error FROM msync_refused WHERE record_id = '$large'"),
+         qr/larger than allowed/, 'it waits with what central said');
+
+    $site->asked;
+    sync_well('the next run');
+    is(scalar(() = $site->asked =~ /push/g), 1, 'and is not sent again');
+
+    $site->query("UPDATE asset SET notes = 'short' WHERE id = '$large'");
+    sync_well('a run after it was made smaller');
+    is($central->rows('Asset')->{$large}{notes}, 'short', 'it goes');
+    is(one('SELECT count(*) FROM msync_refused'), 0, 'and nothing waits');
+    $site->asked;
 }
 
 

@@ -33,7 +33,43 @@ sub _merged { return sort keys %MERGED }
 sub kinds {
     my ($self) = @_;
 
-    return grep { $_ ne 'merged clinician' } $self->SUPER::kinds;
+    return ('token wiped', 'no site of v7',
+            grep { $_ ne 'merged clinician' } $self->SUPER::kinds);
+}
+
+
+# Once in a while mSupply central sends the site's record again, and Open
+# mSupply central forgets the token, or that the site is one of v7.
+sub step {
+    my ($self) = @_;
+
+    my $what = $self->_deal(token => ('') x 48, 'token wiped',
+                            'no site of v7');
+    return $self->SUPER::step if $what eq '';
+
+    $self->central->config($what eq 'token wiped'
+        ? (v7_token => undef, v7_hardware_id => undef)
+        : (v7_site => 'V5V6'));
+    $self->_took($what);
+
+    return;
+}
+
+
+# The answer that brought a token may be lost: an administrator clears what
+# nobody has.
+sub sync_until_quiet {
+    my ($self) = @_;
+
+    if (-e $self->database) {
+        my $here = $self->query('SELECT value_string FROM key_value_store '
+            . "WHERE id = 'SETTINGS_SYNC_V7_TOKEN'");
+        my $there = $self->central->state->{v7}{token} // '';
+
+        $self->central->config(v7_token => undef) if $here ne $there;
+    }
+
+    return $self->SUPER::sync_until_quiet;
 }
 
 sub _comparison {
