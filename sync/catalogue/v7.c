@@ -77,6 +77,28 @@ msync_v7_name(const msync_table_t *table, const char *data)
 }
 
 
+const char *
+msync_v7_member(const msync_table_t *table, const msync_field_t *field)
+{
+    size_t                   i, j;
+    const msync_v7_shape_t  *shape;
+
+    for (i = 0; i < table->nshapes; i++) {
+        shape = &table->shapes[i];
+
+        for (j = 0; j < shape->n; j++) {
+            if (shape->fields[j].plain
+                && &table->fields[shape->fields[j].places[0].column] == field)
+            {
+                return shape->fields[j].field.name;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
 const msync_v7_shape_t *
 msync_v7_shape_of(const msync_table_t *table, const char *data)
 {

@@ -42,6 +42,10 @@ const msync_table_t *msync_v7_find(const msync_catalogue_t *catalogue,
  */
 const char *msync_v7_name(const msync_table_t *table, const char *data);
 
+/* what v7 calls a column that has its values as they are, NULL: nothing */
+const char *msync_v7_member(const msync_table_t *table,
+    const msync_field_t *field);
+
 /* whether a row of this table can be deleted by v7, at either end: few can */
 bool msync_v7_takes_delete(const msync_table_t *table);
 

@@ -7,6 +7,7 @@
  * was renamed comes back with its values.
  */
 
+#include "catalogue/v7.h"
 #include "store/store_private.h"
 #include "base/log.h"
 
@@ -28,6 +29,8 @@ static int tables_find_renamed(msync_store_t *store, const msync_table_t *table,
     size_t i, char **name, msync_err_t *err);
 static int tables_add_renamed_values(msync_store_t *store,
     const msync_table_t *table, sqlite3_str *sql, msync_err_t *err);
+static void tables_add_v7_values(msync_store_t *store,
+    const msync_table_t *table, sqlite3_str *sql);
 static int tables_add_columns(msync_store_t *store, const msync_table_t *table,
     bool known, msync_err_t *err);
 static int tables_take(msync_store_t *store, const msync_table_t *table,
@@ -300,6 +303,50 @@ tables_add_renamed_values(msync_store_t *store, const msync_table_t *table,
 }
 
 
+/* SQL that fills them with what came by v7 while there was no such column; as
+ * an empty one it would be a change, and go to central */
+
+static void
+tables_add_v7_values(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql)
+{
+    size_t                i;
+    const char           *member;
+    const msync_field_t  *field;
+
+    static const char *const  json_types[] = {
+        [MSYNC_TYPE_STRING] = "'text'",
+        [MSYNC_TYPE_NUMBER] = "'integer', 'real'",
+        [MSYNC_TYPE_INTEGER] = "'integer'",
+        [MSYNC_TYPE_BOOLEAN] = "'true', 'false'",
+        [MSYNC_TYPE_DATE] = "'text'",
+        [MSYNC_TYPE_DATETIME] = "'text'",
+        [MSYNC_TYPE_TIME] = "'text'",
+        [MSYNC_TYPE_OBJECT] = "'object', 'array'"
+    };
+
+    if (!msync_store_has_column(store, table->sql, "msync_extra")) {
+        return;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+        member = msync_v7_member(table, field);
+
+        if (member != NULL
+            && !msync_store_has_column(store, table->sql, field->name))
+        {
+            sqlite3_str_appendf(sql, "UPDATE \"%w\" SET \"%w\" = json_extract("
+                                "msync_extra, '$.v7.%q') WHERE json_valid("
+                                "msync_extra) AND json_type(msync_extra, "
+                                "'$.v7.%q') IN (%s);\n", table->sql,
+                                field->name, member, member,
+                                json_types[field->type]);
+        }
+    }
+}
+
+
 static int
 tables_add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     msync_err_t *err)
@@ -315,6 +362,7 @@ tables_add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     sql = sqlite3_str_new(store->db);
     values = sqlite3_str_new(store->db);
     tables_add_missing_columns(store, table, strict, sql);
+    tables_add_v7_values(store, table, values);
 
     if (known) {
         rc = tables_add_renamed_values(store, table, values, err);

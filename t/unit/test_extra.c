@@ -134,6 +134,31 @@ a_stale_copy_does_not_go_out(void **state)
 }
 
 
+/* as of a column that an earlier msync did not have; as an empty one it would
+ * go to central when the row does */
+
+static void
+a_learnt_column_gets_what_v7_had_said(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "INSERT INTO user (ID, msync_extra) VALUES "
+             "('U1', '{\"v7\":{\"last_successful_sync\":"
+             "\"2026-02-03T04:05:06.789\",\"later\":1}}'),"
+             "('U2', '{\"v7\":{\"last_successful_sync\":7}}'),"
+             "('U3', 'no JSON'), ('U4', NULL);"
+             "ALTER TABLE user DROP COLUMN last_successful_sync");
+    assert_migrates(site, NULL);
+
+    assert_string_equal(site_get(site, "SELECT group_concat(ifnull("
+                                 "last_successful_sync, '-')) FROM user"),
+                        "2026-02-03T04:05:06.789,-,-,-");
+    assert_string_equal(site_get(site, "SELECT msync_extra ->> '$.v7.later' "
+                                 "FROM user WHERE ID = 'U1'"), "1");
+}
+
+
 static void
 a_value_of_another_type_stays_where_it_is(void **state)
 {
@@ -205,6 +230,7 @@ main(void)
         T(a_learnt_field_gets_what_was_kept_of_it),
         T(a_learnt_field_goes_out_once),
         T(a_stale_copy_does_not_go_out),
+        T(a_learnt_column_gets_what_v7_had_said),
         T(a_value_of_another_type_stays_where_it_is),
         T(a_field_that_is_learnt_again_gets_the_newer_value),
         T(what_version_2_forgot_is_made_good)
