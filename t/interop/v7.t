@@ -10,7 +10,8 @@ use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
 use Msync::Interop qw(PASSWORD central command database emulator query
     recorded_url run said_to_central start_three store url);
-use Msync::Test qw(decode_json site_path sqlite wait_until);
+use Msync::Test qw(decode_json encode_json site_config site_path sqlite
+    start_nginx wait_until worker_user);
 use Test::More;
 
 # of central and its legacy the ids of the sites
@@ -23,8 +24,10 @@ a_run_with_nothing_to_do_asks_three_times();
 edits_arrive_at_central();
 edits_of_central_arrive();
 a_patient_is_fetched();
+a_patient_is_looked_for();
 a_patient_of_the_site_arrives_at_central();
 deletes_go_both_ways();
+a_shipment_reaches_another_site();
 a_token_that_was_wiped_is_asked_for_again();
 a_site_that_is_not_one_of_v7_becomes_one_again();
 what_waits_when_central_is_killed_arrives();
@@ -225,6 +228,95 @@ sub a_patient_is_fetched {
     is(query(q{SELECT count(*) FROM name_store_join WHERE name_ID = }
              . q{'PATIENT9' AND store_ID = '} . store() . q{'}), 1,
        'and what joins it to the store');
+    return;
+}
+
+
+sub a_patient_is_looked_for {
+    my (undef, undef, @worker) = getpwnam worker_user();
+    chown @worker[0, 1], glob database() . '*' if $> == 0;
+
+    my $nginx = start_nginx(
+        http   => site_config('clinic', database => database(),
+            helper => $ENV{TEST_NGINX_MSYNC}, url => url(),
+            username => '"Clinic 7"', interval => 0,
+            password_file => site_path('password')),
+        server => 'location /api/ { msync clinic; }',
+    );
+    $nginx->wait_status(sub { $_->{state} eq 'idle' });
+
+    for (['name=Ana', 'by a part of the name', qr/\bPATIENT9\b/],
+         ['name=D%C3%ADaz', 'by a name with an accent', qr/\bPATIENT9\b/],
+         ['code=p9', 'by the code', qr/\APATIENT9\z/],
+         ['name=nobody', 'nobody', qr/\A\z/])
+    {
+        my ($query, $what, $ids) = @$_;
+        my $answer = $nginx->request(GET => "/api/patients?$query");
+
+        is($answer->{status}, 200, "patients at central, $what");
+        like(join(' ', map { $_->{id} } @{ $answer->{json}{patients} }), $ids,
+             'are found') or diag(encode_json($answer->{json}));
+    }
+
+    ok($nginx->stop, 'quit');
+    asked();
+    return;
+}
+
+
+# Two sites of ours: what one ships the other gets, and its answer comes back.
+sub a_shipment_reaches_another_site {
+    my $file = site_path('far.sqlite');
+    my ($far, $name) = split /\|/, query('SELECT ID, name_ID FROM store WHERE '
+        . 'sync_id_remote_site NOT IN (' . SITE . ', ' . CENTRAL . ', 0) '
+        . "AND name_ID <> '' LIMIT 1");
+    my ($own, $own_name) = split /\|/, query('SELECT ID, name_ID FROM store '
+        . q{WHERE ID = '} . store() . q{'});
+    my $item = query('SELECT ID FROM item LIMIT 1');
+
+    central->query('INSERT INTO site (id, og_id, code, name, hashed_password, '
+        . "sync_version) SELECT 9, 'SITE9', 'c9', 'Clinic 9', "
+        . "hashed_password, 'V7' FROM site WHERE id = " . SITE);
+    change(table => 'store', id => $far,
+           sql => "UPDATE store SET site_id = 9 WHERE id = '$far'");
+    my ($status, $said) = other($file, recorded_url(), 'Clinic 9');
+    is($status, 0, 'a first sync of another site') or diag($said);
+
+    query('INSERT INTO transact (ID, name_ID, name_store_id, store_ID, type, '
+        . 'om_type, om_status, status, mode, invoice_num, entry_date, '
+        . "om_created_datetime) VALUES ('shipment', '$name', '$far', '$own', "
+        . "'ci', 'OUTBOUND_SHIPMENT', 'SHIPPED', 'cn', 'store', 77, "
+        . "'2026-05-01', '2026-05-01T08:00:00')");
+    query('INSERT INTO trans_line (ID, transaction_ID, item_ID, item_name, '
+        . 'pack_size, quantity, type) VALUES '
+        . "('shipment-1', 'shipment', '$item', 'i', 1, 5, 'stock_out')");
+    is(run(), 0, 'a run with a shipment');
+    is(query('SELECT record_id, error FROM msync_refused'), '',
+       'which is sent');
+
+    ($status, $said) = other($file, recorded_url(), 'Clinic 9');
+    is($status, 0, 'a run of the other site') or diag($said);
+    is(sqlite($file, 'SELECT t.store_ID, t.om_status, l.quantity FROM '
+        . 'transact AS t JOIN trans_line AS l ON l.transaction_ID = t.ID '
+        . "WHERE t.ID = 'shipment'"), "$own|SHIPPED|5.0",
+       'brings the shipment and its line');
+    is(sqlite($file, 'SELECT record_id, integration_error FROM sync_buffer '
+        . 'WHERE integration_datetime IS NULL AND dismissed = 0'), '',
+       'with nothing that does not fit');
+
+    sqlite($file, 'INSERT INTO transact (ID, name_ID, name_store_id, '
+        . 'store_ID, type, om_type, om_status, status, mode, invoice_num, '
+        . 'linked_transaction_id, entry_date, om_created_datetime) VALUES '
+        . "('receipt', '$own_name', '$own', '$far', 'si', "
+        . "'INBOUND_SHIPMENT', 'DELIVERED', 'cn', 'store', 78, 'shipment', "
+        . "'2026-05-02', '2026-05-02T08:00:00')");
+    ($status, $said) = other($file, recorded_url(), 'Clinic 9');
+    is($status, 0, 'a run with its answer') or diag($said);
+    is(run(), 0, 'a run of the first site');
+    is(query('SELECT store_ID, om_status, linked_transaction_id FROM transact '
+        . "WHERE ID = 'receipt'"), "$far|DELIVERED|shipment", 'brings that');
+    all_is_integrated('a transfer');
+    asked();
     return;
 }
 
