@@ -201,6 +201,12 @@ export class Texts {
     return this.numbers.format(n);
   }
 
+  /** Of a part of 1, "43 %", never more than it is. */
+  percent(part) {
+    return new Intl.NumberFormat(this.locales, { style: 'percent' })
+      .format(Math.floor(part * 100) / 100);
+  }
+
   /** "3 seconds", "1 hour 20 minutes": two units at most. */
   duration(seconds, unitDisplay = 'long') {
     const s = Math.max(0, Math.round(seconds));

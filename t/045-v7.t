@@ -71,6 +71,9 @@ sub a_new_site_finds_out_what_central_speaks {
        'every record is a row');
     cmp_ok($site->query('SELECT count(*) FROM transact'), '>', 0,
            'of the tables that v5 and v6 have');
+    is($site->query('SELECT pull_progress_done = integration_progress_done '
+                    . 'FROM sync_log'), 1,
+       'as many as the step tells in the end, whatever cursors were passed');
     is($site->value('SYNC_PULL_CURSOR_V7'), $central->state->{latest}{v6},
        'the cursor is the end that central had read');
     nothing_was_wrong('the first sync');

@@ -57,6 +57,10 @@ typedef struct {
                                       grown */
     bool               resized;    /* "size" is to be saved */
     msync_step_log_t   written;    /* the step, as it was saved last */
+    int64_t            came;       /* records of the step, and those of them
+                                      that are saved */
+    int64_t            came_written;
+    bool               distance;   /* the server tells no number of records */
 } pulling_t;
 
 
@@ -375,6 +379,7 @@ steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
 
     if (rc != MSYNC_OK) {
         steps->entry->steps[pull->which] = pull->written;
+        pull->came = pull->came_written;
         return rc;
     }
 
@@ -390,6 +395,7 @@ steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
     msync_fill_written(steps->fill);
     steps->counters.integrated += rows;
     pull->written = steps->entry->steps[pull->which];
+    pull->came_written = pull->came;
 
     return MSYNC_OK;
 }
@@ -398,6 +404,8 @@ steps_write_taken(pulling_t *pull, int64_t had, msync_err_t *err)
 static void
 steps_count(pulling_t *pull, const msync_batch_t *batch)
 {
+    pull->came += (int64_t) batch->n;
+    pull->distance |= batch->passed > 0;
     msync_step_count(&pull->steps->entry->steps[pull->which],
                      batch->remaining, batch->passed > 0 ? batch->passed
                                        : (int64_t) batch->n);
@@ -620,6 +628,11 @@ msync_step_pull(msync_steps_t *steps, msync_step_e which,
         msync_err_clear(&fault);
         (void) steps_write_taken(&pull, pull.had, &fault);
         return MSYNC_ERROR;
+    }
+
+    if (pull.distance) {
+        steps->entry->steps[which].total = pull.came;
+        steps->entry->steps[which].done = pull.came;
     }
 
     msync_step_end(steps, which);

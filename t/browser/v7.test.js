@@ -36,6 +36,8 @@ test('a new site is set up with the address of Open mSupply central', async () =
   await page.getByRole('heading', { name: 'Primera sincronización' }).waitFor();
   await active(page, 'Obtener').waitFor();
   assert.deepEqual(await steps(page).locator('.name').allTextContents(), ['Obtener', 'Integrar']);
+  assert.match(await steps(page).filter({ hasText: 'Obtener' }).locator('.amount').textContent(), /^(\d+\s%)?$/,
+    'what central says is left is no number of records');
   await picture(page, 'v7-first');
 
   await page.getByText('Todo está enviado').waitFor();
@@ -64,6 +66,7 @@ test('a change goes out, central is waited for, then comes what is new', async (
   await page.getByText('Todo está enviado').waitFor();
   await page.getByRole('button', NOW).waitFor();
   await picture(page, 'v7-done');
+  assert.equal(await steps(page).filter({ hasText: 'Obtener' }).locator('.amount').textContent(), '0 / 0');
   await fits(page);
   await central.config({ integration_ms: 0 });
 
