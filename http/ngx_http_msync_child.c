@@ -162,9 +162,12 @@ ngx_http_msync_child_used(ngx_pid_t pid)
         p = strchr(p + 1, ' ');
     }
 
-    if (p == NULL || sscanf(p, " %llu %llu", &user, &system) != 2) {
+    if (p == NULL) {
         return 0;
     }
+
+    user = strtoull(p, &p, 10);
+    system = strtoull(p, NULL, 10);
 
     return user + system;
 }

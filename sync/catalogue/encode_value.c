@@ -258,12 +258,13 @@ encode_word(encode_t *encode, const msync_field_t *field, const char *word)
     size_t       i;
     const char  *found = NULL;
 
-    if (msync_catalogue_word((const char *const *) field->words, word) >= 0) {
-        found = word;
-    }
+    for (i = 0; field->words[i] != NULL; i++) {
+        if (strcmp(field->words[i], word) == 0) {
+            found = word;
+            break;
+        }
 
-    for (i = 0; found == NULL && field->words[i] != NULL; i++) {
-        if (strcasecmp(field->words[i], word) == 0) {
+        if (found == NULL && strcasecmp(field->words[i], word) == 0) {
             found = field->words[i];
         }
     }

@@ -483,9 +483,7 @@ moment_civil(int64_t days, int *year, int *month, int *day)
     *year = *year < 1 ? 1 : *year;
 
     for ( ;; ) {
-        (void) moment_day(*year + 1, 1, 1, &first);
-
-        if (first > days) {
+        if (!moment_day(*year + 1, 1, 1, &first) || first > days) {
             break;
         }
 

@@ -291,12 +291,15 @@ v7_get_token(msync_v7_t *v7, msync_err_t *err)
 static void
 v7_put_identity(const msync_v7_t *v7, msync_json_out_t *body)
 {
-    char         version[128];
-    unsigned     major = 0, minor = 0, patch = 0;
+    char           version[128], *p;
+    unsigned long  major, minor, patch;
 
-    (void) sscanf(MSYNC_V7_APP_VERSION, "%u.%u.%u", &major, &minor, &patch);
+    major = strtoul(MSYNC_V7_APP_VERSION, &p, 10);
+    minor = strtoul(p + 1, &p, 10);
+    patch = strtoul(p + 1, NULL, 10);
+
     (void) snprintf(version, sizeof(version),
-                    "{\"version\":{\"major\":%u,\"minor\":%u,\"patch\":%u,"
+                    "{\"version\":{\"major\":%lu,\"minor\":%lu,\"patch\":%lu,"
                     "\"pre_release\":null},\"name\":", major, minor, patch);
 
     msync_v7_put_pair(body, version, v7->setup.conf->username);

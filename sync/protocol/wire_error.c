@@ -175,7 +175,7 @@ msync_wire_status_within(const char *text)
     p = strstr(text, "status: '");
 
     if (p && isdigit((unsigned char) p[9])) {
-        return atoi(p + 9);
+        return (int) strtol(p + 9, NULL, 10);
     }
 
     for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {

@@ -546,7 +546,7 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
             continue;
         }
 
-        if (row.table != entry->table) {
+        if (row.table == NULL || row.table != entry->table) {
             msync_row_clear(&row);
             msync_row_init(&row, entry->table);
         }

@@ -162,12 +162,20 @@ disk_fuse_name(const char *path)
 static const char *
 disk_mount_type(char *line, dev_t device)
 {
-    char          *type;
-    unsigned int   maj, min;
+    char           *type, *p;
+    unsigned long   at_major, at_minor;
 
-    if (sscanf(line, "%*d %*d %u:%u", &maj, &min) != 2
-        || maj != major(device) || min != minor(device))
-    {
+    (void) strtoul(line, &p, 10);
+    (void) strtoul(p, &p, 10);
+    at_major = strtoul(p, &p, 10);
+
+    if (*p++ != ':') {
+        return NULL;
+    }
+
+    at_minor = strtoul(p, NULL, 10);
+
+    if (at_major != major(device) || at_minor != minor(device)) {
         return NULL;
     }
 

@@ -33,7 +33,7 @@ static int send_table(msync_store_t *store, const msync_table_t *table,
 static bool send_is(const msync_table_t *table, const char *name);
 static bool send_is_named(const msync_table_t *table, const char *const *tables,
     size_t n);
-static const char *send_unknown(const msync_catalogue_t *catalogue,
+static size_t send_known(const msync_catalogue_t *catalogue,
     const char *const *tables, size_t n);
 
 
@@ -398,10 +398,10 @@ send_is_named(const msync_table_t *table, const char *const *tables,
 }
 
 
-/* the first name that is no table which is pushed, NULL: all are */
+/* how many names are tables which are pushed, up to the first that is none */
 
-static const char *
-send_unknown(const msync_catalogue_t *catalogue, const char *const *tables,
+static size_t
+send_known(const msync_catalogue_t *catalogue, const char *const *tables,
     size_t n)
 {
     size_t  i, j;
@@ -414,11 +414,11 @@ send_unknown(const msync_catalogue_t *catalogue, const char *const *tables,
         }
 
         if (j == catalogue->n) {
-            return tables[i];
+            break;
         }
     }
 
-    return NULL;
+    return i;
 }
 
 
@@ -428,13 +428,15 @@ msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
 {
     int      rc;
     bool     any;
-    size_t   i;
+    size_t   i, known;
     int64_t  site;
 
     *queued = 0;
-    *unknown = send_unknown(store->catalogue, tables, n);
+    *unknown = NULL;
+    known = send_known(store->catalogue, tables, n);
 
-    if (*unknown != NULL) {
+    if (known < n) {
+        *unknown = tables[known];
         return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "\"%.128s\" is no "
                              "table that this site sends", *unknown);
     }

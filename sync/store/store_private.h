@@ -147,26 +147,13 @@ struct msync_store_s {
     char                     *changes_filter;  /* owned SQL, see there */
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
-    bool                      integrating;
-    bool                      never_sent;      /* there are such rows, while
-                                                  integrating */
     ino_t                     log_file;        /* of -wal, 0: unknown */
-    bool                      log_told;        /* that it is large */
-    bool                      warned;          /* of the application's
-                                                  triggers */
-    bool                      triggered;       /* there are such triggers */
     int64_t                   triggers_seen;   /* version of the schema in
                                                   which they were looked for */
-    bool                      unsynced;        /* synchronous is NORMAL */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
     msync_waiting_t           waiting[2];      /* for mSupply central, for
                                                   Open mSupply central */
-    bool                      filling;         /* see fill.h */
-    int                       log_pages;       /* of the log, when it was
-                                                  written to last */
-    int                       log_max;         /* … before a commit empties
-                                                  it; 0: SQLite sees to it */
     int64_t                   began;           /* monotonic ms, the latest
                                                   transaction */
     int64_t                   held;            /* ms, the latest that was
@@ -178,8 +165,21 @@ struct msync_store_s {
     void                     *hook_data;
     bool                    (*stopped)(void);  /* NULL: nobody stops it */
     int64_t                   busy_since;      /* monotonic ms */
-    bool                      busy_told;
     msync_err_t               busy_err;        /* why waiting was ended */
+    int                       log_pages;       /* of the log, when it was
+                                                  written to last */
+    int                       log_max;         /* … before a commit empties
+                                                  it; 0: SQLite sees to it */
+    bool                      integrating;
+    bool                      never_sent;      /* there are such rows, while
+                                                  integrating */
+    bool                      log_told;        /* that it is large */
+    bool                      warned;          /* of the application's
+                                                  triggers */
+    bool                      triggered;       /* there are such triggers */
+    bool                      unsynced;        /* synchronous is NORMAL */
+    bool                      filling;         /* see fill.h */
+    bool                      busy_told;
 };
 
 /* before the first call of SQLite */
