@@ -35,6 +35,10 @@ our $Of = 1;
 use constant FULL => 'DISK_FULL: \S+(?: \S+){3,}';
 use constant BAD  => '(?:DATABASE_ERROR|DISK_FULL): \S+(?: \S+){3,}';
 
+use constant READ_ONLY => 'DATABASE_ERROR: \S+.* Its disk was mounted '
+    . 'read-only';
+use constant DEAD => 'DATABASE_ERROR: \S+.* Its disk fails';
+
 if (!-x $ENV{TEST_NGINX_MSYNC_FAULTS}) {
     BAIL_OUT('build/faults/msync is missing: run make faults first');
 }
@@ -82,7 +86,7 @@ for my $group (sort keys %$groups) {
 
 is(join(', ', map { my $site = $_; scalar grep { /^\Q$site\E,/ }
                     keys %$groups } sort keys %sites),
-   '11, 11, 3, 6, 8, 11, 11, 11, 10',
+   '13, 13, 5, 6, 8, 13, 13, 13, 12',
    'each was disturbed in so many ways');
 
 done_testing();
@@ -109,6 +113,13 @@ sub tries {
     push @tries, map { ["$name, a write that fails, in one process", $site,
                         stays => 1, fault => "io-write $_"] }
         $name =~ /sync|upgrade/ ? sample($writes, 3) : ();
+
+    # from there on, as the system makes it with a disk that fails
+    push @tries, map {
+        ["$name, the disk read-only", $site, fault => "read-only $_",
+         says => READ_ONLY],
+        ["$name, the disk dead", $site, fault => "dead $_", says => DEAD],
+    } sample($writes, 9);
 
     $more{$_} = 1 for sample($writes, 1);
 

@@ -14,8 +14,8 @@
 
 
 static const char  *const kinds[] = {
-    "none", "kill-write", "full-write", "io-write", "kill-before",
-    "kill-sent", "kill-after", "no-memory", "no-memory-on"
+    "none", "kill-write", "full-write", "io-write", "read-only", "dead",
+    "kill-before", "kill-sent", "kill-after", "no-memory", "no-memory-on"
 };
 
 static fault_e        wanted;
@@ -93,12 +93,21 @@ faults_write(void)
         return FAULT_FULL_WRITE;
     }
 
-    if (wanted == FAULT_FULL_WRITE) {
+    if (wanted == FAULT_FULL_WRITE || wanted == FAULT_READ_ONLY
+        || wanted == FAULT_DEAD)
+    {
         return writes >= at ? wanted : FAULT_NONE;
     }
 
     return (wanted == FAULT_KILL_WRITE || wanted == FAULT_IO_WRITE)
            && writes == at ? wanted : FAULT_NONE;
+}
+
+
+bool
+faults_disk_is_dead(void)
+{
+    return wanted == FAULT_DEAD && writes >= at;
 }
 
 

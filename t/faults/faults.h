@@ -9,6 +9,8 @@
  *                xWrite half the octets get there
  *   full-write   from this write on the disk is full
  *   io-write     this write alone fails
+ *   read-only    from this write on the disk takes none
+ *   dead         from this write on it takes nothing and gives nothing
  *   kill-before  dies before request N is sent
  *   kill-sent    dies when the first octets of the answer to it are there
  *   kill-after   dies when the whole answer is there
@@ -36,6 +38,8 @@ typedef enum {
     FAULT_KILL_WRITE,
     FAULT_FULL_WRITE,
     FAULT_IO_WRITE,
+    FAULT_READ_ONLY,
+    FAULT_DEAD,
     FAULT_KILL_BEFORE,
     FAULT_KILL_SENT,
     FAULT_KILL_AFTER,
@@ -45,6 +49,9 @@ typedef enum {
 
 /* counts a write; what is to become of it: none of the kinds of requests */
 fault_e faults_write(void);
+
+/* whether nothing can be read any more */
+bool faults_disk_is_dead(void);
 
 /* whether somebody has filled it */
 bool faults_disk_is_full(void);

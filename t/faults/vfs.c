@@ -1,5 +1,5 @@
 /*
- * A VFS before SQLite's own that lets writes fail.
+ * A VFS before SQLite's own that lets writes, and reads, fail.
  */
 
 #include "faults.h"
@@ -46,7 +46,12 @@ fate(int full, int bad)
         errno = ENOSPC;
         return full;
 
+    case FAULT_READ_ONLY:
+        errno = EROFS;
+        return bad;
+
     case FAULT_IO_WRITE:
+    case FAULT_DEAD:
         errno = EIO;
         return bad;
 
@@ -66,6 +71,11 @@ on_close(sqlite3_file *file)
 static int
 on_read(sqlite3_file *file, void *data, int n, sqlite3_int64 at)
 {
+    if (faults_disk_is_dead()) {
+        errno = EIO;
+        return SQLITE_IOERR_READ;
+    }
+
     return REAL(file)->pMethods->xRead(REAL(file), data, n, at);
 }
 
@@ -83,7 +93,12 @@ on_write(sqlite3_file *file, const void *data, int n, sqlite3_int64 at)
         errno = ENOSPC;
         return SQLITE_FULL;
 
+    case FAULT_READ_ONLY:
+        errno = EROFS;
+        return SQLITE_IOERR_WRITE;
+
     case FAULT_IO_WRITE:
+    case FAULT_DEAD:
         errno = EIO;
         return SQLITE_IOERR_WRITE;
 
