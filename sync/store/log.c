@@ -615,9 +615,11 @@ msync_store_log_history(msync_store_t *store, unsigned limit,
     char               tail[512];
     msync_log_entry_t  entry;
 
-    snprintf(tail, sizeof(tail), "WHERE id IN (SELECT id FROM sync_log ORDER "
-             "BY id IS (SELECT max(id) FROM sync_log WHERE " SQL_SUCCESS ") "
-             "DESC, id DESC LIMIT %u)", limit);
+    /* the oldest of so many is the success where that is older still */
+    snprintf(tail, sizeof(tail), "JOIN (SELECT ifnull((SELECT id FROM "
+             "sync_log ORDER BY id DESC LIMIT 1 OFFSET %u), 0) AS oldest) "
+             "WHERE id > oldest OR id = min(oldest, ifnull((SELECT max(id) "
+             "FROM sync_log WHERE " SQL_SUCCESS "), oldest))", limit - 1);
 
     return log_read_entries(store, tail, limit, each, data, &entry, err);
 }
