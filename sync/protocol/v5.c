@@ -117,13 +117,15 @@ msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    *queue_length = 0;
+    *queue_length = -1;
 
     rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_queue_member,
                            queue_length, err);
     msync_transfer_response_clear(&res);
 
-    return rc;
+    /* an answer of something else does not mean that central has prepared */
+    return rc == MSYNC_OK && *queue_length < 0
+           ? msync_wire_lacks(MSYNC_V5_NAME, "queueLength", err) : rc;
 }
 
 

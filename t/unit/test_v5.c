@@ -151,6 +151,11 @@ test_initialise(void **state)
     assert_failed(msync_v5_initialise(t->v5, &n, &t->err), t->err,
                   CONNECTION_ERROR, "without an answer");
     assert_int_equal(server_n(t->c->server), 2);
+
+    /* as of something in between that answers whatever it is asked */
+    server_json(t->c->server, 200, "{}");
+    assert_failed(msync_v5_initialise(t->v5, &n, &t->err), t->err,
+                  INVALID_RESPONSE, "queueLength");
 }
 
 
