@@ -194,7 +194,8 @@ msync_wire_is_out_of_reach(const char *text)
     size_t              i;
     static const char  *words[] = {
         "Connection problem", "error sending request", "onnection refused",
-        "onnection reset", "timed out", "dns error"
+        "onnection reset", "timed out", "dns error",
+        "Cannot retrieve response body", "error decoding response body"
     };
 
     for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -489,6 +489,10 @@ static const struct {
     { "{\"otherServerError\":\"Sync api error - Connection problem - error "
       "sending request for url (http://legacy/)\"}",
       MSYNC_ERR_CONNECTION_ERROR, "cannot reach mSupply central" },
+    { "{\"otherServerError\":\"Sync api error, url: 'http://legacy/', route: "
+      "'/sync/v5/site' - Could not parse response - Cannot retrieve response "
+      "body - unexpected end of file\"}", MSYNC_ERR_CONNECTION_ERROR,
+      "cannot reach mSupply central" },
     { "{\"otherServerError\":\"Sync api error - status: '400 Bad Request' "
       "text: ''\"}", MSYNC_ERR_HTTP_ERROR, "status 400" },
     { "{\"legacyServerError\":{\"code\":\"site_incorrect_password\","
