@@ -58,6 +58,7 @@ class Steps {
     const { texts } = this;
     const step = status?.[name];
     const is = Steps.state(status, step, name === last);
+    const part = step?.total ? Math.min(1, step.done / step.total) : 0;    /* of v7's pull a distance, no count */
 
     if (item.className !== is) {
       item.className = is;
@@ -66,17 +67,11 @@ class Steps {
       item[is === 'active' ? 'setAttribute' : 'removeAttribute']('aria-current', 'step');
     }
     say(state, is === 'waiting' && !status.isSyncing ? '–' : texts.t(`state.${is}`));
-    say(amount, this.#amount(name, step));
+    say(amount, step?.total == null ? '' : name !== 'pull' || step.finished
+      ? `${texts.number(step.done)} / ${texts.number(step.total)}` : part ? texts.percent(part) : '');
     ring.setAttribute('stroke-dasharray', is === 'active' && !step.total ? '25 75'
-      : `${is === 'done' ? 100 : step?.total ? 100 * Math.min(1, step.done / step.total) : 0} 100`);
+      : `${is === 'done' ? 100 : 100 * part} 100`);
     ring.classList.toggle('turning', is === 'active' && !step.total);
-  }
-
-  /** Records; while "pull" of v7 runs it is a distance of central's cursors, of which a part is done. */
-  #amount(name, step) {
-    return step?.total == null ? ''
-      : name !== 'pull' || step.finished ? `${this.texts.number(step.done)} / ${this.texts.number(step.total)}`
-      : step.total ? this.texts.percent(Math.min(1, step.done / step.total)) : '';
   }
 
   /** What became of a step; one that failed need not keep those of the other server from going on. */

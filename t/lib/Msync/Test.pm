@@ -33,7 +33,7 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use HTTP::Tiny ();
-use JSON::PP ();             # its booleans
+use JSON::PP ();             # it writes a number that was printed as one
 use JSON::XS ();
 use Time::HiRes qw(sleep time);
 
@@ -67,7 +67,8 @@ my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
 my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
 my $Stage = tempdir('msync-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my $Json = JSON::XS->new->utf8->canonical;
+my $Writer = JSON::PP->new->utf8->canonical;
+my $Reader = JSON::XS->new->utf8;
 
 BEGIN { umask 022 }
 
@@ -191,8 +192,8 @@ sub wait_reported {
 }
 
 
-sub encode_json { $Json->encode($_[0]) }
-sub decode_json { $Json->decode($_[0]) }
+sub encode_json { $Writer->encode($_[0]) }
+sub decode_json { $Reader->decode($_[0]) }
 
 
 # One request on a connection of its own, whose answer has to be as described
