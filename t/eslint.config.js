@@ -42,7 +42,7 @@ const rules = {
 };
 
 export default [
-  { ignores: ["build/**", "**/node_modules/**"] },
+  { ignores: ["build/**", "**/node_modules/**", "t/servroot*/"] },
   js.configs.recommended,
   { rules, linterOptions: { reportUnusedDisableDirectives: "error" } },
   { files: ["html/*.js"], languageOptions: { globals: browser } },
