@@ -282,11 +282,11 @@ sub locked {
     open my $lock, '|-', 'sqlite3', '-init', '/dev/null', database($name)
         or die "sqlite3: $!\n";
     $lock->autoflush(1);
-    print {$lock} "BEGIN $how;\n";
+    print {$lock} ".timeout 10000\nBEGIN $how;\n";
     wait_until {
         system("sqlite3 -init /dev/null \Q@{[database($name)]}\E "
                . "'BEGIN $how' 2>/dev/null") != 0;
-    };
+    } or die "the database was not locked\n";
 
     return $lock;
 }

@@ -175,7 +175,8 @@ test('records that could not be integrated: count, causes, try again', async () 
 
 test('what failed a day ago and more has its date, what failed since has how long ago', async () => {
   const page = await open(`${site.url}/sync/`);
-  const hours = (n) => new Date(Date.now() - n * 3600000);
+  const now = Date.now();
+  const hours = (n) => new Date(now - n * 3600000);
   const since = [2, 23.9, 24.1, 72];
   const one = errors().errors[0];
 
