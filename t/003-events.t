@@ -353,6 +353,7 @@ END
         Test::More::is($answer->{json}{generation}, $generation++,
                        'and the newest is said');
         $fake->status(queue => 80 + $generation);
+        $nginx->wait_status(sub { $_->{generation} == $generation });
     }
 
     Test::More::is($nginx->get('/limited/status')->{status}, $_,
