@@ -285,17 +285,26 @@ sub a_patient_of_another_site_comes_when_asked_for {
 }
 
 
-sub a_merge_is_done_at_both {
-    my ($keep, $lose) = split /\n/, query('SELECT ID FROM item WHERE ID IN '
-        . '(SELECT item_ID FROM item_line) ORDER BY ID LIMIT 2');
+# mSupply central tells both sites
+sub merge {
+    my ($table, $lose, $keep) = @_;
 
     emulator($_)->change(
-        tableName => 'item', recordId => $lose, action => 'merge',
+        tableName => $table, recordId => $lose, action => 'merge',
         recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose },
     ) for 'Clinic 7', 'Clinic 9';
 
     is(run(), 0, 'a merge arrives');
     is(remote->sync, undef, 'there, too');
+    return;
+}
+
+
+sub a_merge_is_done_at_both {
+    my ($keep, $lose) = split /\n/, query('SELECT ID FROM item WHERE ID IN '
+        . '(SELECT item_ID FROM item_line) ORDER BY ID LIMIT 2');
+
+    merge(item => $lose, $keep);
     is(query("SELECT count(*) FROM item_line WHERE item_ID = '$lose'"), 0,
        'no batch refers to the item that is gone');
     is(query("SELECT count(*) FROM item_line WHERE item_ID = '$keep'"),
@@ -312,13 +321,7 @@ sub a_merge_of_names_is_done_at_both {
         . q{transact t ON t.name_ID = n.ID WHERE n.type = 'facility' GROUP BY }
         . '1 ORDER BY 1 LIMIT 2');
 
-    emulator($_)->change(
-        tableName => 'name', recordId => $lose, action => 'merge',
-        recordData => { mergeIdToKeep => $keep, mergeIdToDelete => $lose },
-    ) for 'Clinic 7', 'Clinic 9';
-
-    is(run(), 0, 'a merge arrives');
-    is(remote->sync, undef, 'there, too');
+    merge(name => $lose, $keep);
     is(query("SELECT count(*) FROM transact WHERE name_ID = '$lose'"), 0,
        'no invoice is of the name that is gone');
     is(remote->query("SELECT name_id FROM name_link WHERE id = '$lose'"), $keep,

@@ -9,6 +9,12 @@
     "'" code "', 'S1')"
 
 
+typedef struct {
+    const char  *sql;
+    const char  *changes;
+} case_t;
+
+
 static void
 note(void *data, const char *text)
 {
@@ -64,16 +70,26 @@ begin(site_t *site, const char *sql)
 }
 
 
+/* what each leaves in the changelog, one after the other */
+
+static void
+assert_changes(site_t *site, const case_t *cases, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        site_sql(site, cases[i].sql);
+        assert_string_equal(changes(site), cases[i].changes);
+    }
+}
+
+
 static void
 what_a_replace_removes_is_deleted_once(void **state)
 {
-    size_t   i;
     site_t  *site = *state;
 
-    static const struct {
-        const char  *sql;
-        const char  *changes;
-    } cases[] = {
+    static const case_t  cases[] = {
         { "INSERT OR REPLACE " LOCATION("B", "a"), "A DELETE,B UPSERT" },
         { "REPLACE " LOCATION("C", "a"), "B DELETE,C UPSERT" },
         { "REPLACE " LOCATION("C", "a"), "C UPSERT" },
@@ -103,18 +119,12 @@ what_a_replace_removes_is_deleted_once(void **state)
     site_sql(site, "INSERT " LOCATION("A", "a"));
     (void) changes(site);
 
-    for (i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
-        if (i == sizeof(cases) / sizeof(*cases)) {
-            site_sql(site, "PRAGMA recursive_triggers = ON;"
-                     "DELETE FROM Location; INSERT " LOCATION("A", "a"));
-            (void) changes(site);
-        }
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
 
-        site_sql(site, cases[i % (sizeof(cases) / sizeof(*cases))].sql);
-        assert_string_equal(changes(site),
-                            cases[i % (sizeof(cases) / sizeof(*cases))]
-                                .changes);
-    }
+    site_sql(site, "PRAGMA recursive_triggers = ON;"
+             "DELETE FROM Location; INSERT " LOCATION("A", "a"));
+    (void) changes(site);
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
 }
 
 
@@ -163,13 +173,9 @@ every_manner_of_unique_is_looked_at(void **state)
 static void
 what_is_in_the_way_by_a_default_a_case_or_a_cascade(void **state)
 {
-    size_t   i;
     site_t  *site = *state;
 
-    static const struct {
-        const char  *sql;
-        const char  *changes;
-    } cases[] = {
+    static const case_t  cases[] = {
         { "REPLACE INTO Location (ID, code) VALUES ('B', NULL)",
           "A DELETE,B UPSERT" },
         { "REPLACE INTO Location (ID, code) VALUES ('b', 'x')",
@@ -194,10 +200,7 @@ what_is_in_the_way_by_a_default_a_case_or_a_cascade(void **state)
           "PRAGMA foreign_keys = ON");
     (void) changes(site);
 
-    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        site_sql(site, cases[i].sql);
-        assert_string_equal(changes(site), cases[i].changes);
-    }
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
 }
 
 
