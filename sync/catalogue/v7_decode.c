@@ -192,27 +192,21 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
         return MSYNC_OK;
     }
 
-    /* most are such, and of a first sync there are very many */
-    if (field->plain && slice->type != MSYNC_JSON_NULL) {
-        column = field->places[0].column;
-        row->present[column] = true;
-
-        if (msync_decode_value(row, &row->values[column], &field->field,
-                               slice, err) != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-
-        if (row->values[column].kind != MSYNC_VALUE_NULL) {
-            return MSYNC_OK;
-        }
-    }
-
+    /* once: the row's memory has room for each text as it was written */
     if (slice->type != MSYNC_JSON_NULL
         && msync_decode_value(row, &value, &field->field, slice, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
+    }
+
+    /* most are such, and of a first sync there are very many */
+    if (field->plain && value.kind != MSYNC_VALUE_NULL) {
+        column = field->places[0].column;
+        row->present[column] = true;
+        row->values[column] = value;
+
+        return MSYNC_OK;
     }
 
     msync_v7_put(row, &record->object, field, &value);

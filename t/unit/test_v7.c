@@ -539,6 +539,26 @@ stores_come_before_what_belongs_to_one(void **state)
 }
 
 
+/* the texts of a record lie in memory as large as the record */
+
+static void
+a_date_that_is_none_takes_no_more_memory_than_it_was_written_in(void **state)
+{
+    char          data[600];
+    site_t       *site = *state;
+    msync_row_t   row;
+    msync_err_t   err;
+
+    snprintf(data, sizeof(data), "{\"id\":\"C\",\"start_date\":"
+             "\"0000-00-00 %0500d\"}", 0);
+    assert_ok(msync_row_decode(&row, msync_v7_find(site->catalogue,
+                                                   "Campaign"),
+                               MSYNC_V7, "C", data, NULL, &err));
+    assert_true(row.used <= strlen(data));
+    msync_row_clear(&row);
+}
+
+
 #define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
@@ -558,7 +578,8 @@ main(void)
         S(a_patients_rows_do_not_wait_for_what_never_comes),
         S(a_site_takes_what_is_for_it),
         S(a_message_may_be_a_merge),
-        S(stores_come_before_what_belongs_to_one)
+        S(stores_come_before_what_belongs_to_one),
+        S(a_date_that_is_none_takes_no_more_memory_than_it_was_written_in)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
