@@ -267,6 +267,9 @@ msync_store_begin_integration_unsynced(msync_store_t *store,
 static int
 transaction_begin_silent(msync_store_t *store, msync_err_t *err)
 {
+    /* from here on a rollback switches the triggers on again */
+    store->integrating = true;
+
     if (msync_store_silence(store, true, err) != MSYNC_OK
         || transaction_switch_triggers(store, err) != MSYNC_OK
         || msync_store_any_never_sent(store, &store->never_sent, err)
@@ -276,7 +279,6 @@ transaction_begin_silent(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    store->integrating = true;
     return MSYNC_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/changelog.h"
+#include "store/row.h"
 #include "base/log.h"
 
 #define SENSOR(id, level)                                                     \
@@ -162,6 +163,31 @@ an_id_that_no_text_can_hold_names_no_other_record(void **state)
 }
 
 
+/* somebody drops a table of ours: the next look at the schema makes it again,
+ * until then no record can be integrated */
+
+static void
+an_integration_that_cannot_begin_silences_nothing(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, SENSOR("'X'", "1") "DROP TABLE msync_absent;");
+    assert_int_equal(msync_store_begin_integration(site->store, &err),
+                     MSYNC_ERROR);
+    assert_false(msync_store_in_transaction(site->store));
+
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_row_delete(site->store,
+                                     msync_catalogue_find(site->catalogue,
+                                                          "sensor"),
+                                     "X", &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT row_action FROM changelog "
+                                 "ORDER BY cursor DESC"), "DELETE");
+}
+
+
 int
 main(void)
 {
@@ -170,7 +196,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(what_json_cannot_carry_is_recorded_and_the_others_go),
         T(numbers_go_out_as_they_are),
-        T(an_id_that_no_text_can_hold_names_no_other_record)
+        T(an_id_that_no_text_can_hold_names_no_other_record),
+        T(an_integration_that_cannot_begin_silences_nothing)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
