@@ -557,8 +557,11 @@ msync_store_close(msync_store_t **store_pt)
     free(store->lookups);
     free(store->tables);
     free(store->changes_filter);
-    free(store->waiting[0].stores);
-    free(store->waiting[1].stores);
+
+    for (i = 0; i < MSYNC_STORE_PUSH_CURSORS; i++) {
+        free(store->waiting[i].stores);
+    }
+
     msync_free(store_pt);
 }
 

@@ -127,6 +127,9 @@ typedef struct {
     sqlite3_stmt         *stmt;     /* owned */
 } msync_lookup_t;
 
+/* by v5, v6 and v7, each with what its server takes */
+#define MSYNC_STORE_PUSH_CURSORS  3
+
 /* what waits behind a push cursor, as it was counted last */
 typedef struct {
     bool      known;
@@ -152,8 +155,7 @@ struct msync_store_s {
                                                   which they were looked for */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
-    msync_waiting_t           waiting[2];      /* for mSupply central, for
-                                                  Open mSupply central */
+    msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
     int64_t                   began;           /* monotonic ms, the latest
                                                   transaction */
     int64_t                   held;            /* ms, the latest that was

@@ -51,6 +51,8 @@
     "AND c.cursor <= ?3 AND c.parent_id IN (SELECT k FROM moved)) ELSE 0 END"
 
 
+static msync_waiting_t *waiting_of(msync_store_t *store,
+    const char *cursor_id);
 static int waiting_count(msync_store_t *store, msync_waiting_t *waiting,
     int64_t cursor, msync_err_t *err);
 static int waiting_is_valid(msync_store_t *store,
@@ -80,7 +82,7 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
     bool  open = msync_store_in_transaction(store);
 
     waiting = open || cursor_id == NULL ? &fresh
-              : &store->waiting[strcmp(cursor_id, MSYNC_KEY_PUSH_CURSOR) != 0];
+                                        : waiting_of(store, cursor_id);
 
     if (!open && msync_store_exec(store, "BEGIN", err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -98,15 +100,11 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
         (void) sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
     }
 
-    if (rc != MSYNC_OK) {
-        waiting->known = false;
-        return MSYNC_ERROR;
-    }
-
     *n = waiting->n;
+    waiting->known = rc == MSYNC_OK;
     msync_free(&fresh.stores);
 
-    return MSYNC_OK;
+    return rc;
 }
 
 
@@ -132,10 +130,33 @@ msync_store_waiting_set_up(msync_store_t *store)
 void
 msync_store_waiting_note(msync_store_t *store, const msync_table_t *table)
 {
+    size_t  i;
+
     if (store->tables[table - store->catalogue->tables].says_store) {
-        store->waiting[0].known = false;
-        store->waiting[1].known = false;
+        for (i = 0; i < MSYNC_STORE_PUSH_CURSORS; i++) {
+            store->waiting[i].known = false;
+        }
     }
+}
+
+
+static msync_waiting_t *
+waiting_of(msync_store_t *store, const char *cursor_id)
+{
+    size_t  i;
+
+    static const char *const  ids[MSYNC_STORE_PUSH_CURSORS] = {
+        MSYNC_KEY_PUSH_CURSOR, MSYNC_KEY_PUSH_V6_CURSOR,
+        MSYNC_KEY_PUSH_V7_CURSOR
+    };
+
+    for (i = 0; i < MSYNC_STORE_PUSH_CURSORS - 1; i++) {
+        if (strcmp(ids[i], cursor_id) == 0) {
+            break;
+        }
+    }
+
+    return &store->waiting[i];
 }
 
 

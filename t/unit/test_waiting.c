@@ -186,6 +186,31 @@ what_is_rolled_back_was_not_counted(void **state)
 }
 
 
+/* v5 and v6 send other tables than v7 does */
+
+static void
+a_site_that_becomes_one_of_v7_counts_what_v7_sends(void **state)
+{
+    int64_t      n;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    site_sql(site, "INSERT INTO barcode (ID, barcode, itemID) VALUES ('B', "
+             "'1', ''); "
+             "INSERT INTO Location (ID, code, store_ID) VALUES ('L', 'c', "
+             "'S')");
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_V6_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 2);
+
+    assert_ok(msync_store_set_string(site->store, MSYNC_KEY_VERSION,
+                                     MSYNC_SYNC_V7, &err));
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_V7_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 1);
+}
+
+
 int
 main(void)
 {
@@ -194,7 +219,10 @@ main(void)
             a_count_that_goes_on_is_one_from_the_beginning, open_stores,
             site_close),
         cmocka_unit_test_setup_teardown(what_is_rolled_back_was_not_counted,
-                                        open_stores, site_close)
+                                        open_stores, site_close),
+        cmocka_unit_test_setup_teardown(
+            a_site_that_becomes_one_of_v7_counts_what_v7_sends, open_stores,
+            site_close)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
