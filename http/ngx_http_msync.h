@@ -401,6 +401,7 @@ ngx_int_t ngx_http_msync_send_error(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_msync_send_too_large(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_send_unavailable(ngx_http_request_t *r,
     char *variant, char *text);
+ngx_int_t ngx_http_msync_send_no_helper(ngx_http_request_t *r);
 ngx_int_t ngx_http_msync_send_body(ngx_http_request_t *r, ngx_str_t *body);
 ngx_int_t ngx_http_msync_no_body(ngx_http_request_t *r);
 void ngx_http_msync_set_json(ngx_http_request_t *r);

@@ -368,6 +368,10 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
                                 "of its msync_site block in nginx.conf.");
     }
 
+    if (rc == NGX_ABORT) {
+        return ngx_http_msync_send_no_helper(r);
+    }
+
     if (rc != NGX_OK) {
         return ngx_http_msync_send_unavailable(r, "TOO_MANY_REQUESTS",
                                 "Too many requests are being answered.");
@@ -530,8 +534,7 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
             rc = ngx_http_msync_send_answer(r, status, &answer);
 
         } else if (rc == NGX_ABORT) {
-            rc = ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
-                                     "The configuration is being changed.");
+            rc = ngx_http_msync_send_no_helper(r);
 
         } else {
             rc = ngx_http_msync_send_error(r, NGX_HTTP_INTERNAL_SERVER_ERROR,

@@ -133,6 +133,19 @@ ngx_http_msync_owner_event(ngx_http_msync_owner_t *owner, unsigned event)
 
 
 void
+ngx_http_msync_owner_inherit(ngx_http_msync_owner_t *owner,
+    const ngx_http_msync_owner_t *before)
+{
+    owner->term = before->term;
+    owner->reporter = before->reporter;
+
+    if (before->helper || before->state == BETWEEN || before->state == OVER) {
+        owner->state = BETWEEN;
+    }
+}
+
+
+void
 ngx_http_msync_owner_quit(ngx_http_msync_owner_t *owner, uint64_t term)
 {
     (void) ngx_http_msync_owner_event(owner, term == owner->term

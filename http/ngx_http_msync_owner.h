@@ -76,6 +76,11 @@ extern const ngx_http_msync_owner_cell_t
 unsigned ngx_http_msync_owner_event(ngx_http_msync_owner_t *owner,
     unsigned event);
 
+/* a zone that was just made takes the place of another one, whose helper may
+ * not be over: the worker 0 of before shuts down, as in a reload */
+void ngx_http_msync_owner_inherit(ngx_http_msync_owner_t *owner,
+    const ngx_http_msync_owner_t *before);
+
 /* the worker 0 of that term shuts down */
 void ngx_http_msync_owner_quit(ngx_http_msync_owner_t *owner, uint64_t term);
 

@@ -192,7 +192,8 @@ ngx_http_msync_queue_next(ngx_http_msync_site_t *site, uint64_t after,
 }
 
 
-/* NGX_BUSY when there is no slot, NGX_ERROR when there is no room */
+/* NGX_BUSY when there is no slot, NGX_ERROR when there is no room, NGX_ABORT
+ * as above */
 
 ngx_int_t
 ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
@@ -201,10 +202,14 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
     ngx_int_t               rc;
     ngx_http_msync_slot_t  *slot;
 
-    rc = NGX_BUSY;
-
     ngx_shmtx_lock(&site->shpool->mutex);
 
+    if (!ngx_http_msync_owner_takes(&site->sh->owner)) {
+        ngx_shmtx_unlock(&site->shpool->mutex);
+        return NGX_ABORT;
+    }
+
+    rc = NGX_BUSY;
     slot = ngx_http_msync_slot_free(site);
 
     if (slot) {
@@ -442,8 +447,8 @@ ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
     }
 
     if (slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
-        rc = (site->sh->owner.state == NGX_HTTP_MSYNC_OWNER_MOVED
-              && ngx_exiting) ? NGX_ABORT : NGX_AGAIN;
+        rc = (!ngx_http_msync_owner_takes(&site->sh->owner) && ngx_exiting)
+             ? NGX_ABORT : NGX_AGAIN;
         goto done;
     }
 

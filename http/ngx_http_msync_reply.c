@@ -81,6 +81,18 @@ ngx_http_msync_send_unavailable(ngx_http_request_t *r, char *variant,
 }
 
 
+/* no helper will ever do it, for this process and its zone are on their way
+ * out */
+
+ngx_int_t
+ngx_http_msync_send_no_helper(ngx_http_request_t *r)
+{
+    return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
+                                           "nginx ends, or changes its "
+                                           "configuration.");
+}
+
+
 /* the headers but the length are set; the body outlives the request */
 
 ngx_int_t

@@ -442,8 +442,7 @@ ngx_http_msync_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     if (rc == NGX_ABORT) {
-        return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
-                                     "The configuration is being changed.");
+        return ngx_http_msync_send_no_helper(r);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

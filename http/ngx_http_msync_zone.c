@@ -217,11 +217,11 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     sh->fields = old->fields;
     sh->totals = old->totals;
     sh->starts = old->starts;
-    sh->owner.term = old->owner.term;
-    sh->owner.reporter = old->owner.reporter;
     sh->reported = old->reported;
     sh->reason_len = old->reason_len;
     ngx_memcpy(sh->reason, old->reason, old->reason_len);
+
+    ngx_http_msync_owner_inherit(&sh->owner, &old->owner);
 
     sh->sequence = old->sequence;
     ngx_memcpy(sh->wanted, old->wanted, sizeof(sh->wanted));
@@ -402,7 +402,7 @@ ngx_http_msync_zone_clear(ngx_http_msync_site_t *site,
 }
 
 
-/* this worker 0 shuts down */
+/* this worker 0 shuts down: requests that wait may have no answer to come */
 
 void
 ngx_http_msync_zone_quit(ngx_http_msync_site_t *site)
@@ -410,6 +410,7 @@ ngx_http_msync_zone_quit(ngx_http_msync_site_t *site)
     ngx_shmtx_lock(&site->shpool->mutex);
 
     ngx_http_msync_owner_quit(&site->sh->owner, site->term);
+    site->sh->answer_version++;
 
     ngx_shmtx_unlock(&site->shpool->mutex);
 }

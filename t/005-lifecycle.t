@@ -376,24 +376,33 @@ sub reload_changes_the_sites {
 
 
 # The helper of after a reload has to wait for it, and a site that syncs is not
-# said to be stopped meanwhile.
+# said to be stopped meanwhile, in a zone of another size neither.
 sub a_long_batch_goes_on_after_a_reload {
     my %status = (state => 'syncing', queue => 4);
 
     for my $late (0, 1) {
         Msync::Fake->start_with(status => \%status);
 
-        my $nginx = nginx();
+        my $nginx = nginx(
+            http   => site_config('clinic') . site_config('hospital'),
+            server => 'location /api/ { msync clinic; }'
+                . 'location /second/ { msync hospital; }',
+        );
 
         is_reported($nginx);
-        my $said = said($nginx);
+        $nginx->wait_status(sub { $_->{state} ne 'stopped' },
+                            api => '/second');
+        my $said = said($nginx) . said($nginx, '/second');
 
         Msync::Fake->start_with();
         old_workers_end($nginx) if $late;
+        $nginx->set(http => site_config('clinic')
+                        . site_config('hospital', zone => '512k'));
         ok($nginx->reload, 'a reload in the middle of a sync');
         my $fake = fake();
+        fake('hospital');
         sleep 6;
-        is(said($nginx), $said,
+        is(said($nginx) . said($nginx, '/second'), $said,
            'what was said before holds while the next helper waits');
 
         Msync::Fake->start_with(exit => 1);
@@ -409,9 +418,9 @@ sub a_long_batch_goes_on_after_a_reload {
 }
 
 sub said {
-    my ($nginx) = @_;
+    my ($nginx, $api) = @_;
 
-    my $status = $nginx->status;
+    my $status = $nginx->status($api);
     return Msync::Test::encode_json([@$status{qw(state syncStatus)}]);
 }
 

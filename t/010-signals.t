@@ -27,6 +27,7 @@ Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
 logs_are_reopened();
 what_a_helper_says_is_one_line();
+what_nobody_will_answer_keeps_no_nginx();
 shutdown_with_a_limit();
 the_master_is_killed();
 a_zone_of_another_size();
@@ -273,12 +274,34 @@ sub a_rotated_log_is_closed {
 }
 
 
+sub what_nobody_will_answer_keeps_no_nginx {
+    my $nginx = nginx();
+    my $stopped = qr{^HTTP/1\.1 503 .*"variant":"HELPER_STOPPED"}s;
+
+    is_reported($nginx);
+
+    my ($master) = $nginx->pid;
+    my $put = "PUT /api/settings HTTP/1.0\r\nContent-Length: 2\r\n\r\n";
+    my @waiting = map { $nginx->open_request("$put\{}") } 1 .. 4;
+    my $late = $nginx->open_request("$put\{");
+    fake()->received(4);
+
+    $nginx->signal('QUIT');
+    is(scalar(grep { !$_->wait_for($stopped) } @waiting), 0,
+       'QUIT: what waits for the helper is told at once that none is left');
+    $late->send('}');
+    ok($late->wait_for($stopped), 'so is what comes now');
+    ok(wait_until(sub { !is_running($master) }), 'and nginx ends');
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
 sub shutdown_with_a_limit {
     my $nginx = nginx(main => 'worker_shutdown_timeout 1s;');
 
     is_reported($nginx);
 
-    # It would keep its worker for a minute.
     my $waiting = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
         . "Content-Length: 2\r\n\r\n{}");
     my $slow = $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"

@@ -159,6 +159,34 @@ an_upgrade_that_is_taken_back(void **state)
 
 
 static void
+a_zone_of_another_size_knows_of_the_helper_before(void **state)
+{
+    unsigned                i, running, follows;
+    ngx_http_msync_owner_t  old, o;
+
+    (void) state;
+
+    for (i = 0; i < STATES * 2; i++) {
+        running = i % 2;
+        old = owner(i / 2, 3, running ? 7 : 0);
+        old.reporter = 7;
+        follows = running || i / 2 == EVENT(BETWEEN) || i / 2 == EVENT(OVER);
+
+        o = owner(EVENT(NEW), 0, 0);
+        ngx_http_msync_owner_inherit(&o, &old);
+        ngx_http_msync_owner_event(&o, EVENT(ACCEPT));
+
+        assert_int_equal(o.reporter, 7);
+        assert_true(ngx_http_msync_owner_takes(&o));
+        assert_int_equal(ngx_http_msync_owner_event(&o, EVENT(BEGIN)),
+                         follows ? TERM|FOLLOWS : TERM);
+        assert_int_equal(o.state, EVENT(OWNED));
+        assert_int_equal(o.term, 4);
+    }
+}
+
+
+static void
 a_late_helper_is_not_the_latest(void **state)
 {
     uint64_t                old, new;
@@ -226,7 +254,9 @@ document(void)
     }
 
     fprintf(out, "\nIn `OVER` and `MOVED` what is asked for is answered 503, "
-            "for nobody would do it.\n\n| state |");
+            "for nobody would do it. A zone that takes the place of another "
+            "begins as `BETWEEN` where a helper of that one may not be over, "
+            "else as `NEW`.\n\n| state |");
 
     for (i = 0; i < EVENTS; i++) {
         fprintf(out, " `%s` |", events[i][0]);
@@ -284,6 +314,7 @@ main(void)
         cmocka_unit_test(what_is_asked_for_is_taken_while_somebody_will_do_it),
         cmocka_unit_test(a_day_of_reloads),
         cmocka_unit_test(an_upgrade_that_is_taken_back),
+        cmocka_unit_test(a_zone_of_another_size_knows_of_the_helper_before),
         cmocka_unit_test(a_late_helper_is_not_the_latest),
         cmocka_unit_test(a_later_helper_knows_better),
         cmocka_unit_test(the_document_is_the_table),
