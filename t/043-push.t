@@ -36,6 +36,8 @@ whatever_stands_between_says_of_a_content($_) for
 what_is_said_of_the_line_costs_nothing($_) for
     [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
     [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
+a_proxy_that_never_passes_one_record_stops_no_other($_) for
+    [v5 => 502], [v6 => 524];
 a_line_that_is_mended_goes_on_in_the_same_run();
 what_the_legacy_server_says_of_a_push_to_v6_is_waited_for();
 a_batch_that_is_torn_is_not_sent_again_as_it_was();
@@ -170,6 +172,44 @@ sub what_is_said_of_the_line_costs_nothing {
     clean();
     is(there($api, $id[2]), "line $status $id[2]",
        "$api $status: it goes when the line is well");
+}
+
+
+sub a_proxy_that_never_passes_one_record_stops_no_other {
+    my ($api, $status) = @{ $_[0] };
+
+    my $what = "$api $status";
+    my @id = edit($api, $what, 4);
+    my $never = sub {
+        $central->fault(api => $api, method => 'POST', kind => 'status',
+                        value => $status, with => $id[1], times => 100);
+    };
+
+    $never->();
+    is(run(), 1, "$what: a record that a proxy says it of");
+    is(refused(), '', "$what: is not recorded as refused at once");
+    is(run(), 1, "$what: nor by the second run");
+    is(run(), 0, "$what: the third one sends the others") or diag(said());
+    is(refused(), $id[1], "$what: and records that one, alone");
+    is(there($api, $_), "$what $_", "$what: the others are there")
+        for @id[0, 2, 3];
+
+    run('errors');
+    like(said(), qr/\Q$id[1]\E.*HTTP status $status/s, "$what: with words");
+
+    # it has had its chances
+    $never->();
+    my @more = edit($api, "$what again", 3);
+    run('retry');
+    is(run(), 0, "$what: a retry of it stops nobody") or diag(said());
+    is(there($api, $more[2]), "$what again $more[2]",
+       "$what: what is edited meanwhile goes");
+    $central->clear_faults;
+    run('retry');
+    run();
+    is(there($api, $id[1]), "$what again $id[1]",
+       "$what: and it goes when it passes");
+    clean();
 }
 
 

@@ -24,6 +24,8 @@ typedef struct {
                                       into msync_refused with the cursor */
     bool            looked;        /* central takes something, it was seen
                                       since this batch was begun */
+    bool            content;       /* what proxies say of the way is about
+                                      what is sent: so many runs ended there */
     bool            sent;          /* the server got something in this run */
     bool            told;          /* … and that it was the last */
     uint64_t        connects;      /* of the session when it took the last */

@@ -5,7 +5,8 @@
  * go.  It is recorded as refused (store/refused.h), and passed by the cursor,
  * only when the server has taken something after it: one that refuses whatever
  * comes is ill, not the records.  A batch goes over the line again only after
- * a small question has shown that the line and the server are well.
+ * a small question has shown that the line and the server are well; what ends
+ * so many runs that way is taken for a refusal of what is in the batch.
  */
 
 #include <stdio.h>
@@ -30,11 +31,14 @@
 
 #define LOSSES       8             /* of batches that the line does not carry,
                                       in one step */
-#define ATTEMPTS     6             /* of one batch at a server that was busy
-                                      or out of reach, and is so no more */
+#define ATTEMPTS     6             /* of one batch at a server that was busy,
+                                      and is so no more */
+#define ATTEMPTS_WAY 4             /* … where what stands before it was in
+                                      trouble … */
+#define ATTEMPTS_PLACE 2           /* … and the last run ended there, too */
 #define AGAIN_FIRST  500           /* ms before the second of these, doubled */
-#define BREAKS       3             /* runs in which one record breaks the
-                                      line before it is taken as refused */
+#define BREAKS       3             /* runs that end at one record, or in one
+                                      batch, before that is what is wrong */
 #define CHEAP        65536         /* octets of a record that costs little to
                                       send once more */
 
@@ -51,8 +55,16 @@ typedef enum {
 static fault_e push_fault(const msync_err_t *err);
 static bool push_is_whole_line(int status);
 static bool push_look(msync_push_t *push);
+static unsigned push_attempts(msync_push_t *push, fault_e kind);
 static bool push_again(msync_push_t *push, unsigned tries,
     msync_err_t *err);
+static bool push_is_content(msync_push_t *push, const msync_err_t *err);
+static int push_any_recorded(msync_push_t *push, bool *any,
+    msync_err_t *err);
+static char *push_place(const msync_push_t *push,
+    const msync_record_t *record);
+static int push_get_breaks(msync_push_t *push, const char *place,
+    int64_t *breaks, msync_err_t *err);
 static bool push_once_more(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
 static int push_refuse(msync_push_t *push, const msync_record_t *record,
@@ -61,7 +73,7 @@ static int push_refuse_all(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
 static int push_broken(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
-static int push_count_break(msync_push_t *push, const msync_record_t *record,
+static int push_count_break(msync_push_t *push, const char *place, bool had,
     int64_t *breaks, msync_err_t *err);
 
 
@@ -137,6 +149,7 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
     int64_t remaining, bool last, msync_err_t *err)
 {
     size_t         half = n / 2;
+    fault_e        kind;
     unsigned       tries = 0;
     msync_batch_t  batch = { 0 };
 
@@ -157,13 +170,19 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
         return MSYNC_ERROR;
     }
 
-    if (push_fault(err) == FAULT_LINE) {
+    kind = push_fault(err);
+
+    if (kind == FAULT_LINE) {
         push->broke = n;
         return n == 1 ? push_broken(push, records, err) : MSYNC_ERROR;
     }
 
+    if (kind == FAULT_WAY && push_is_content(push, err)) {
+        kind = FAULT_RECORD;
+    }
+
     /* that a batch is too large says itself that central is there */
-    if (push_fault(err) != FAULT_RECORD
+    if (kind != FAULT_RECORD
         || (err->http_status != 413 && !push_look(push)))
     {
         return MSYNC_ERROR;
@@ -304,6 +323,32 @@ push_look(msync_push_t *push)
 }
 
 
+static unsigned
+push_attempts(msync_push_t *push, fault_e kind)
+{
+    char         *place;
+    int64_t       breaks;
+    msync_err_t   fault;
+
+    if (kind == FAULT_BUSY) {
+        return ATTEMPTS;
+    }
+
+    if (push->content) {
+        return ATTEMPTS_PLACE;
+    }
+
+    place = push_place(push, NULL);
+
+    if (push_get_breaks(push, place, &breaks, &fault) != MSYNC_OK) {
+        breaks = 0;
+    }
+
+    msync_free(&place);
+    return breaks > 0 ? ATTEMPTS_PLACE : ATTEMPTS_WAY;
+}
+
+
 /*
  * Whether the same batch is sent again: to a server that was busy, or had a
  * proxy in trouble before it, and answers now.
@@ -316,7 +361,8 @@ push_again(msync_push_t *push, unsigned tries, msync_err_t *err)
     fault_e      kind = push_fault(err);
     msync_err_t  fault;
 
-    if ((kind != FAULT_BUSY && kind != FAULT_WAY) || tries >= ATTEMPTS
+    if ((kind != FAULT_BUSY && kind != FAULT_WAY)
+        || tries >= push_attempts(push, kind)
         || err->retry_after > MSYNC_TRANSFER_RETRY_AFTER)
     {
         return false;
@@ -335,6 +381,84 @@ push_again(msync_push_t *push, unsigned tries, msync_err_t *err)
     }
 
     return kind == FAULT_BUSY || push_look(push);
+}
+
+
+/*
+ * Whether what a proxy says is about what it was given, although it speaks of
+ * the way: in several runs it said so of the same batch, while something small
+ * passed.  A firewall may say it of a content that it does not like, and a
+ * proxy of a batch that takes the server too long.
+ */
+
+static bool
+push_is_content(msync_push_t *push, const msync_err_t *err)
+{
+    int           rc;
+    bool          had = false;
+    char         *place;
+    int64_t       breaks = 0;
+    msync_err_t   fault;
+
+    /* who says when to come again, or that it is too often, has no complaint
+     * about a record */
+    if (err->retry_after > 0 || err->http_status == 429) {
+        return false;
+    }
+
+    push->looked = false;
+
+    if (!push_look(push)) {
+        return false;
+    }
+
+    if (push->content) {
+        return true;
+    }
+
+    place = push_place(push, NULL);
+    rc = push_any_recorded(push, &had, &fault);
+
+    if (rc == MSYNC_OK) {
+        rc = push_count_break(push, place, had, &breaks, &fault);
+    }
+
+    msync_free(&place);
+
+    if (rc != MSYNC_OK) {
+        msync_log_err(&fault, "not counted");
+        return false;
+    }
+
+    push->content = breaks >= BREAKS;
+    return push->content;
+}
+
+
+/* whether the batch has a record that was refused before */
+
+static int
+push_any_recorded(msync_push_t *push, bool *any, msync_err_t *err)
+{
+    size_t                i;
+    const msync_table_t  *table;
+
+    *any = false;
+
+    for (i = 0; i < push->batch->n && !*any; i++) {
+        table = msync_catalogue_find(push->steps->catalogue,
+                                     push->batch->records[i].table);
+
+        if (table != NULL
+            && msync_store_refused_has(push->steps->store, table,
+                                       push->batch->records[i].id, any, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
 }
 
 
@@ -426,9 +550,12 @@ static int
 push_broken(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err)
 {
-    char         what[160];
-    int64_t      breaks;
-    msync_err_t  fault;
+    int                   rc = MSYNC_OK;
+    bool                  had = false;
+    char                  what[160], *place;
+    int64_t               breaks;
+    msync_err_t           fault;
+    const msync_table_t  *table;
 
     push->looked = false;
 
@@ -436,7 +563,21 @@ push_broken(msync_push_t *push, const msync_record_t *record,
         return MSYNC_ERROR;
     }
 
-    if (push_count_break(push, record, &breaks, &fault) != MSYNC_OK) {
+    table = msync_catalogue_find(push->steps->catalogue, record->table);
+    place = push_place(push, record);
+
+    if (table != NULL) {
+        rc = msync_store_refused_has(push->steps->store, table, record->id,
+                                     &had, &fault);
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = push_count_break(push, place, had, &breaks, &fault);
+    }
+
+    msync_free(&place);
+
+    if (rc != MSYNC_OK) {
         *err = fault;
         return MSYNC_ERROR;
     }
@@ -454,51 +595,75 @@ push_broken(msync_push_t *push, const msync_record_t *record,
 }
 
 
-/* how many runs in a row it was this one; one that was recorded before has
- * had its chances */
+/* where a push ends: at a record, NULL: in the batch behind the cursor; the
+ * caller frees it */
+
+static char *
+push_place(const msync_push_t *push, const msync_record_t *record)
+{
+    char    *place;
+    size_t   length = 32;
+
+    if (record != NULL) {
+        length = strlen(record->table) + strlen(record->id) + 2;
+    }
+
+    place = msync_alloc(length);
+
+    if (record != NULL) {
+        (void) snprintf(place, length, "%s %s", record->table, record->id);
+
+    } else {
+        (void) snprintf(place, length, "%lld", (long long) push->cursor);
+    }
+
+    return place;
+}
+
+
+/* how many runs in a row have ended there */
 
 static int
-push_count_break(msync_push_t *push, const msync_record_t *record,
-    int64_t *breaks, msync_err_t *err)
+push_get_breaks(msync_push_t *push, const char *place, int64_t *breaks,
+    msync_err_t *err)
 {
-    int                   rc;
-    char                 *before = NULL, *now;
-    bool                  had = false;
-    size_t                length;
-    msync_store_t        *store = push->steps->store;
-    const char           *key = push->peer->push_end
-                                ? MSYNC_KEY_PUSH_BREAK
-                                : MSYNC_KEY_PUSH_V6_BREAK;
-    const msync_table_t  *table;
+    int             rc;
+    char           *before = NULL;
+    msync_store_t  *store = push->steps->store;
+    const char     *key = push->peer->push_end ? MSYNC_KEY_PUSH_BREAK
+                                               : MSYNC_KEY_PUSH_V6_BREAK;
 
     *breaks = 0;
-    length = strlen(record->table) + strlen(record->id) + 2;
-    now = msync_alloc(length);
-    (void) snprintf(now, length, "%s %s", record->table, record->id);
-    table = msync_catalogue_find(push->steps->catalogue, record->table);
-
     rc = msync_store_get_string(store, key, &before, err);
 
-    if (rc == MSYNC_OK && before && strcmp(before, now) == 0) {
+    if (rc == MSYNC_OK && before != NULL && strcmp(before, place) == 0) {
         rc = msync_store_get_int(store, key, breaks, err);
     }
 
-    if (rc == MSYNC_OK && table) {
-        rc = msync_store_refused_has(store, table, record->id, &had, err);
-    }
-
-    if (rc == MSYNC_OK) {
-        *breaks = had ? BREAKS : *breaks + 1;
-        rc = msync_store_set_string(store, key, now, err);
-    }
-
-    if (rc == MSYNC_OK) {
-        rc = msync_store_set_int(store, key,
-                                 *breaks < BREAKS ? *breaks : 0, err);
-    }
-
     msync_free(&before);
-    msync_free(&now);
-
     return rc;
+}
+
+
+/* the same with this one; what was recorded before ("had") has had its
+ * chances */
+
+static int
+push_count_break(msync_push_t *push, const char *place, bool had,
+    int64_t *breaks, msync_err_t *err)
+{
+    msync_store_t  *store = push->steps->store;
+    const char     *key = push->peer->push_end ? MSYNC_KEY_PUSH_BREAK
+                                               : MSYNC_KEY_PUSH_V6_BREAK;
+
+    if (push_get_breaks(push, place, breaks, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *breaks = had ? BREAKS : *breaks + 1;
+
+    return msync_store_set_string(store, key, place, err) == MSYNC_OK
+           ? msync_store_set_int(store, key, *breaks < BREAKS ? *breaks : 0,
+                                 err)
+           : MSYNC_ERROR;
 }
