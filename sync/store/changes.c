@@ -30,8 +30,6 @@ static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action, bool key_changed);
-static void changes_add_wire(sqlite3_str *sql, const msync_table_t *table,
-    const char *row);
 static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_parent(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_names(sqlite3_str *sql,
@@ -103,8 +101,8 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
  * of them with a collation by which "a" equals "A"; to central these are two.
  */
 
-static void
-changes_add_wire(sqlite3_str *sql, const msync_table_t *table,
+void
+msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
     const char *row)
 {
     size_t  i;
@@ -135,9 +133,13 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 
     if (is_update) {
         sqlite3_str_appendall(sql, "\n  AND ");
-        changes_add_wire(sql, table, "OLD");
+        msync_store_put_wire(sql, table, "OLD");
         sqlite3_str_appendall(sql, "\n  IS NOT ");
-        changes_add_wire(sql, table, "NEW");
+        msync_store_put_wire(sql, table, "NEW");
+
+    } else if (!is_delete) {
+        sqlite3_str_appendall(sql, "\n  AND NOT ");
+        msync_store_put_is_equal(sql, table);
     }
 
     sqlite3_str_appendall(sql, "\nBEGIN\n");
@@ -149,6 +151,11 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 
     changes_add(sql, table, is_delete ? "OLD" : "NEW",
                 is_delete ? "DELETE" : "UPSERT", false);
+
+    if (is_delete) {
+        msync_store_put_unequal(sql, table);
+    }
+
     sqlite3_str_appendall(sql, "END");
 }
 

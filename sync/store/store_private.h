@@ -108,6 +108,7 @@ typedef enum {
     MSYNC_STMT_UNIQUE_COLUMNS,
     MSYNC_STMT_UNIQUE_SQL,
     MSYNC_STMT_UNIQUE_ROWID,
+    MSYNC_STMT_UNIQUE_REFERENCES,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -374,8 +375,17 @@ void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 void msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action);
 
-/* makes the triggers that notice rows which REPLACE removes, as the indexes of
- * their tables are now; inside a transaction */
+/* SQL of the columns of a row that are on the wire, in brackets */
+void msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
+    const char *row);
+
+/* SQL, in a trigger AFTER INSERT: the condition that a row was replaced by one
+ * that is equal; and, in one of DELETE: such a row is gone, and is not */
+void msync_store_put_is_equal(sqlite3_str *sql, const msync_table_t *table);
+void msync_store_put_unequal(sqlite3_str *sql, const msync_table_t *table);
+
+/* makes the triggers that notice what REPLACE does, as the indexes of their
+ * tables are now; inside a transaction */
 int msync_store_mend_replace(msync_store_t *store, msync_err_t *err);
 
 /* tells of indexes that these do not look at */

@@ -331,6 +331,7 @@ a_column_that_is_new_is_not_said_to_be_gone(void **state)
     site_sql(site, "UPDATE key_value_store SET value_string = 'other' WHERE "
              "id = 'MSYNC_SCHEMA_SHA256';"
              "DROP TRIGGER \"msync_Location_UPDATE\";"
+             "DROP TRIGGER \"msync_Location_BEFORE_INSERT\";"
              "ALTER TABLE Location DROP COLUMN Description");
     assert_check(site, "column \"Description\" of table \"Location\" is "
                        "missing; the helper makes it again");

@@ -92,6 +92,7 @@ what_a_replace_removes_is_deleted_once(void **state)
     static const case_t  cases[] = {
         { "INSERT OR REPLACE " LOCATION("B", "a"), "A DELETE,B UPSERT" },
         { "REPLACE " LOCATION("C", "a"), "B DELETE,C UPSERT" },
+        { "REPLACE " LOCATION("C", "c"), "C UPSERT" },
         { "REPLACE " LOCATION("C", "a"), "C UPSERT" },
         { "INSERT " LOCATION("D", "d"), "D UPSERT" },
         { "UPDATE OR REPLACE Location SET code = 'a' WHERE ID = 'D'",
@@ -204,6 +205,78 @@ what_is_in_the_way_by_a_default_a_case_or_a_cascade(void **state)
 }
 
 
+/* what refers to a row in two ways goes with it, also the row that takes its
+ * key */
+
+static void
+what_refers_to_itself_goes_with_the_row_that_it_replaces(void **state)
+{
+    site_t  *site = *state;
+
+    static const case_t  cases[] = {
+        { "INSERT INTO Location (ID, code, type_ID) VALUES ('A', 'a', NULL), "
+          "('B', 'b', 'A'), ('C', 'c', NULL)",
+          "A UPSERT,B UPSERT,C UPSERT" },
+        { "UPDATE OR REPLACE Location SET ID = 'A' WHERE ID = 'B'",
+          "A DELETE,B DELETE" },
+        { "INSERT INTO Location (ID, code, Description) VALUES ('D', 'd', "
+          "'C'); UPDATE OR REPLACE Location SET ID = 'C' WHERE ID = 'D'",
+          "C DELETE,D DELETE" },
+
+        /* a note of a row that stayed, which is then replaced by its equal */
+        { "INSERT INTO Location (ID, code, type_ID) VALUES ('E', 'e', NULL), "
+          "('F', 'f', 'E'); INSERT OR IGNORE INTO Location (ID, code) VALUES "
+          "('G', 'e')", "E UPSERT,F UPSERT" },
+        { "INSERT OR REPLACE INTO Location (ID, code) VALUES ('E', 'e')",
+          "F DELETE,E UPSERT" }
+    };
+
+    begin(site, "CREATE TABLE n (ID TEXT PRIMARY KEY, Description TEXT "
+          "REFERENCES Location (ID) ON DELETE CASCADE, code TEXT UNIQUE, hold "
+          "BOOLEAN, Volume REAL, store_ID TEXT, type_ID TEXT REFERENCES "
+          "Location (ID) ON DELETE CASCADE, msync_extra TEXT);"
+          "DROP TABLE Location; ALTER TABLE n RENAME TO Location;"
+          "PRAGMA foreign_keys = ON");
+    (void) changes(site);
+
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
+static void
+a_row_that_is_replaced_by_its_equal_is_no_change(void **state)
+{
+    site_t  *site = *state;
+
+    static const case_t  cases[] = {
+        { "INSERT " LOCATION("A", "a"), "A UPSERT" },
+        { "REPLACE " LOCATION("A", "a"), "" },
+        { "REPLACE INTO Location SELECT * FROM Location", "" },
+        { "REPLACE " LOCATION("A", "b"), "A UPSERT" },
+        { "REPLACE INTO Location (ID, Description, code, store_ID, Volume) "
+          "VALUES ('A', 'd', 'b', 'S1', '0.0')", "" },
+        { "REPLACE INTO Location (ID, Description, code, store_ID, type_ID) "
+          "VALUES ('A', 'd', 'b', 'S1', '')", "A UPSERT" },
+
+        /* one that stayed, went, and came back */
+        { "INSERT OR IGNORE INTO Location SELECT * FROM Location", "" },
+        { "DELETE FROM Location; INSERT " LOCATION("A", "b"), "A UPSERT" },
+        { "INSERT OR IGNORE INTO Location SELECT * FROM Location;"
+          "UPDATE Location SET ID = 'B'; INSERT " LOCATION("A", "b"),
+          "A UPSERT,B UPSERT" },
+        { "INSERT OR IGNORE INTO Location SELECT * FROM Location;"
+          "UPDATE Location SET code = 'c' WHERE ID = 'A';"
+          "REPLACE " LOCATION("A", "b"), "A UPSERT" },
+
+        /* with its trigger SQLite says that the row was deleted */
+        { "PRAGMA recursive_triggers = ON; REPLACE " LOCATION("A", "b"),
+          "A UPSERT" }
+    };
+
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
 static void
 an_index_of_expressions_is_told_of(void **state)
 {
@@ -230,7 +303,7 @@ the_triggers_come_and_go_with_the_index(void **state)
     static const char  count[] = "SELECT count(*) FROM sqlite_master WHERE "
                                  "type = 'trigger' AND tbl_name = 'Location'";
 
-    assert_string_equal(site_get(site, count), "3");
+    assert_string_equal(site_get(site, count), "4");
     begin(site, "CREATE UNIQUE INDEX by_code ON Location (code)");
     assert_string_equal(site_get(site, count), "8");
     site_sql(site, "INSERT " LOCATION("A", "a"));
@@ -238,7 +311,7 @@ the_triggers_come_and_go_with_the_index(void **state)
 
     site_sql(site, "DROP INDEX by_code");
     assert_ok(msync_store_renew(site->store, &err));
-    assert_string_equal(site_get(site, count), "3");
+    assert_string_equal(site_get(site, count), "4");
     assert_string_equal(changes(site), "");
 }
 
@@ -309,6 +382,8 @@ main(void)
         T(what_a_replace_removes_is_deleted_once),
         T(every_manner_of_unique_is_looked_at),
         T(what_is_in_the_way_by_a_default_a_case_or_a_cascade),
+        T(what_refers_to_itself_goes_with_the_row_that_it_replaces),
+        T(a_row_that_is_replaced_by_its_equal_is_no_change),
         T(an_index_of_expressions_is_told_of),
         T(the_triggers_come_and_go_with_the_index),
         T(only_what_goes_on_the_wire_is_a_change),
