@@ -131,6 +131,7 @@ file_open_lock(const char *database, const char *name, msync_err_t *err)
 int
 msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
 {
+    int      rc;
     char     name[4096], pid[32] = "", *real;
     ssize_t  n;
 
@@ -162,13 +163,22 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    n = pread(*fd, pid, sizeof(pid) - 1, 0);
-    *holder = n > 0 ? strtol(pid, NULL, 10) : 0;
+    if (errno == EWOULDBLOCK) {
+        rc = MSYNC_AGAIN;
+        n = pread(*fd, pid, sizeof(pid) - 1, 0);
+        *holder = n > 0 ? strtol(pid, NULL, 10) : 0;
+
+    } else {
+        rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "cannot lock %s: %s",
+                           name, strerror(errno));
+        err->advice = "The file system has to have locks (flock): put the "
+                      "database on a disk of this machine.";
+    }
 
     close(*fd);
     *fd = -1;
 
-    return MSYNC_AGAIN;
+    return rc;
 }
 
 

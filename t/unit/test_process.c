@@ -2,10 +2,28 @@
 
 #include "site.h"
 
+#include <errno.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
 #include "store/lock.h"
+
+static int  lock_fails;            /* errno of every flock(2), 0: of none */
+
+
+int
+flock(int fd, int operation)
+{
+    if (lock_fails != 0) {
+        errno = lock_fails;
+        return -1;
+    }
+
+    return (int) syscall(SYS_flock, fd, operation);
+}
 
 
 static void
@@ -29,6 +47,28 @@ the_lock_is_for_one_process(void **state)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+    close(fd);
+}
+
+
+/* some shares and FUSE file systems have none */
+
+static void
+a_file_system_without_locks_is_told_of(void **state)
+{
+    int          fd = -1;
+    long         holder = 0;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    lock_fails = ENOLCK;
+    assert_int_equal(msync_store_lock(site->path, &fd, &holder, &err),
+                     MSYNC_ERROR);
+    lock_fails = 0;
+
+    assert_non_null(strstr(err.text, ".lock: No locks available"));
+    assert_int_equal(fd, -1);
+    assert_ok(msync_store_lock(site->path, &fd, &holder, &err));
     close(fd);
 }
 
@@ -102,6 +142,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         T(the_lock_is_for_one_process),
+        T(a_file_system_without_locks_is_told_of),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         T(nobody_goes_on_without_memory),
 #endif
