@@ -228,8 +228,8 @@ catalogue_check_name(const char *name, msync_err_t *err)
     /* names that SQLite, the store or Open mSupply's bookkeeping own */
     if (strncasecmp(name, "sqlite_", 7) == 0
         || strncasecmp(name, "msync_", 6) == 0
-        || strncasecmp(name, "sync_buffer", 12) == 0
-        || strncasecmp(name, "sync_log", 9) == 0
+        || strcasecmp(name, "sync_buffer") == 0
+        || strcasecmp(name, "sync_log") == 0
         || strcasecmp(name, "changelog") == 0
         || strcasecmp(name, "key_value_store") == 0)
     {
@@ -454,12 +454,15 @@ msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
 msync_catalogue_t *
 msync_catalogue_builtin(msync_err_t *err)
 {
-    cJSON  *tables;
+    return msync_catalogue_of(msync_catalogue_read_builtin(), err);
+}
 
-    tables = cJSON_ParseWithLength(msync_catalogue_json,
-                                   msync_catalogue_json_length);
 
-    return msync_catalogue_of(tables, err);
+cJSON *
+msync_catalogue_read_builtin(void)
+{
+    return cJSON_ParseWithLength(msync_catalogue_json,
+                                 msync_catalogue_json_length);
 }
 
 

@@ -13,6 +13,9 @@
 /* the member of msync_extra that v7's own are kept in */
 #define MSYNC_V7_EXTRA  "v7"
 
+/* the tables that are compiled in; cJSON_Delete it */
+cJSON *msync_catalogue_read_builtin(void);
+
 /* the text of a tables file as an array of objects that were looked at;
  * cJSON_Delete it.  NULL and err when something is not as it has to be */
 cJSON *msync_catalogue_read_tables(const char *text, size_t length,

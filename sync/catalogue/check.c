@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "catalogue/catalogue_private.h"
-#include "base/json.h"
 
 #define CHECK_WHERE_MAX  384
 
@@ -24,8 +23,8 @@ typedef enum {
 } check_kind_e;
 
 typedef struct {
-    const char  *name;
-    check_kind_e       kind;
+    const char    *name;
+    check_kind_e   kind;
 } check_member_t;
 
 static const char  *const check_kind_names[] = {
@@ -150,7 +149,7 @@ static int
 check_members(const cJSON *object, const check_member_t *members,
     const char *where, msync_err_t *err)
 {
-    const cJSON     *value;
+    const cJSON           *value;
     const check_member_t  *member;
 
     if (!cJSON_IsObject(object)) {
@@ -198,8 +197,7 @@ check_fields(const cJSON *fields, const char *where, const char *what,
     const cJSON  *field;
 
     cJSON_ArrayForEach(field, fields) {
-        name = cJSON_GetStringValue(
-                   cJSON_GetObjectItemCaseSensitive(field, "name"));
+        name = msync_catalogue_string(field, "name");
         if (name == NULL) {
             return msync_err_set(err, MSYNC_ERR_UNKNOWN, "%s has a %s "
                                  "without \"name\"", where, what);
@@ -227,8 +225,7 @@ check_table(const cJSON *table, int number, msync_err_t *err)
     const char   *name;
     const cJSON  *store;
 
-    name = cJSON_GetStringValue(
-               cJSON_GetObjectItemCaseSensitive(table, "table"));
+    name = msync_catalogue_string(table, "table");
     if (name == NULL) {
         return msync_err_set(err, MSYNC_ERR_UNKNOWN,
                              "entry %d has no \"table\"", number);

@@ -8,10 +8,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "catalogue/catalogue_private.h"
 
-#define NAME_LENGTH_MAX  128
+#define FIELD_NAME_MAX  (MSYNC_JSON_KEY_MAX - 1)    /* octets: a record's key
+                                                       is read as long */
 
 
 static unsigned field_encoding(const char *text);
@@ -52,8 +54,8 @@ msync_field_read(msync_field_t *field, const cJSON *json, const char *table,
     const char  *name, *references;
 
     name = msync_catalogue_string(json, "name");
-    if (name == NULL || *name == '\0' || strlen(name) > NAME_LENGTH_MAX
-        || strncmp(name, "msync_", 6) == 0)
+    if (name == NULL || *name == '\0' || strlen(name) > FIELD_NAME_MAX
+        || strncasecmp(name, "msync_", 6) == 0)
     {
         return msync_err_set(err, MSYNC_ERR_UNKNOWN,
                              "catalogue: table \"%s\" has a field without "

@@ -18,9 +18,6 @@
     "Correct this file. The helper of nginx reads it again by itself; a "     \
     "command of msync, when it is called again."
 
-extern const char  msync_catalogue_json[];
-extern const uint64_t  msync_catalogue_json_length;
-
 
 static char *override_read_file(const char *path, size_t *length,
     msync_err_t *err);
@@ -55,7 +52,7 @@ override_read_file(const char *path, size_t *length, msync_err_t *err)
     if (ferror(file) || *length > OVERRIDE_FILE_MAX) {
         msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: %s", path,
                       *length > OVERRIDE_FILE_MAX ? "larger than 4 MB"
-                                         : "cannot be read");
+                                                  : "cannot be read");
         msync_free(&text);
     }
 
@@ -73,8 +70,7 @@ override_find_by(cJSON *array, const char *name, const char *value)
     const char  *text;
 
     cJSON_ArrayForEach(item, array) {
-        text = cJSON_GetStringValue(
-                   cJSON_GetObjectItemCaseSensitive(item, name));
+        text = msync_catalogue_string(item, name);
 
         if (text != NULL && value != NULL && strcmp(text, value) == 0) {
             return item;
@@ -116,8 +112,7 @@ override_merge_fields(cJSON *base, const cJSON *over)
     cJSON_ArrayForEach(field,
                        cJSON_GetObjectItemCaseSensitive(over, "fields"))
     {
-        name = cJSON_GetStringValue(
-                   cJSON_GetObjectItemCaseSensitive(field, "name"));
+        name = msync_catalogue_string(field, "name");
         known = override_find_by(fields, "name", name);
 
         if (known != NULL) {
@@ -136,11 +131,10 @@ override_merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
     cJSON       *base;
     const char  *name;
 
-    name = cJSON_GetStringValue(
-               cJSON_GetObjectItemCaseSensitive(over, "table"));
+    name = msync_catalogue_string(over, "table");
     base = override_find_by(tables, "table", name);
 
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(over, "leave_out"))) {
+    if (msync_catalogue_bool(over, "leave_out")) {
         if (base == NULL) {
             return msync_err_set(err, MSYNC_ERR_UNKNOWN, "there is no table "
                                  "\"%s\" to leave out", name);
@@ -175,15 +169,12 @@ override_drop_references(cJSON *tables)
         cJSON_ArrayForEach(field,
                            cJSON_GetObjectItemCaseSensitive(table, "fields"))
         {
-            references = cJSON_GetStringValue(
-                             cJSON_GetObjectItemCaseSensitive(field,
-                                                              "references"));
+            references = msync_catalogue_string(field, "references");
 
             if (references != NULL
                 && override_find_by(tables, "table", references) == NULL)
             {
-                cJSON_ReplaceItemInObjectCaseSensitive(field, "fk",
-                                                       cJSON_CreateFalse());
+                cJSON_DeleteItemFromObjectCaseSensitive(field, "fk");
             }
         }
     }
@@ -227,8 +218,7 @@ msync_catalogue_load(const char *path, msync_err_t *err)
     }
 
     file = msync_catalogue_read_tables(text, length, err);
-    tables = cJSON_ParseWithLength(msync_catalogue_json,
-                                   msync_catalogue_json_length);
+    tables = msync_catalogue_read_builtin();
 
     if (file != NULL && override_merge_all(tables, file, err) == MSYNC_OK) {
         catalogue = msync_catalogue_of(tables, err);

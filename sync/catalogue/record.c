@@ -47,7 +47,10 @@ msync_batch_add(msync_batch_t *batch)
 void
 msync_batch_drop(msync_batch_t *batch)
 {
-    msync_record_clear(&batch->records[--batch->n]);
+    msync_record_t  *record = &batch->records[--batch->n];
+
+    msync_record_clear(record);
+    memset(record, 0, sizeof(*record));
 
     if (batch->n == 0) {
         free(batch->records);
@@ -74,7 +77,7 @@ void
 msync_batch_sort(msync_batch_t *batch)
 {
     size_t           i;
-    record_place_t    *places;
+    record_place_t  *places;
     msync_record_t  *records;
 
     for (i = 1; i < batch->n; i++) {

@@ -5,6 +5,9 @@
 #include <cjson/cJSON.h>
 
 
+#define TEN  "abcdefghij"
+
+
 static msync_catalogue_t  *catalogue;
 
 
@@ -384,6 +387,14 @@ bad_catalogues_are_refused_by_name(void **state)
           "\"fields\":[{\"name\":\"i\",\"type\":\"string\"}]}]", "key" },
         { "[{\"table\":\"a\",\"key\":\"i\",\"delete\":\"hard\","
           "\"fields\":[{\"name\":\"i\",\"type\":\"colour\"}]}]", "type" },
+        /* SQLite takes it for the column of what the catalogue lacks */
+        { "[{\"table\":\"a\",\"key\":\"MSYNC_Extra\",\"delete\":\"hard\","
+          "\"fields\":[{\"name\":\"MSYNC_Extra\",\"type\":\"string\"}]}]",
+          "usable name" },
+        /* the reader of records takes a key of at most 79 octets */
+        { "[{\"table\":\"a\",\"key\":\"" TEN TEN TEN TEN TEN TEN TEN TEN
+          "\",\"delete\":\"hard\",\"fields\":[{\"name\":\"" TEN TEN TEN TEN
+          TEN TEN TEN TEN "\",\"type\":\"string\"}]}]", "usable name" },
         { "[{\"table\":\"a\",\"key\":\"i\",\"delete\":\"hard\","
           "\"fields\":[{\"name\":\"i\",\"type\":\"string\"},"
           "{\"name\":\"I\",\"type\":\"string\"}]}]", "twice" },

@@ -85,6 +85,31 @@ test_a_batch_is_sorted_and_equal_cursors_stay_as_they_came(void **state)
 }
 
 
+static void
+test_a_record_that_is_added_is_empty(void **state)
+{
+    msync_batch_t    batch = { 0 };
+    msync_record_t  *record;
+
+    (void) state;
+    msync_batch_add(&batch);
+    record = msync_batch_add(&batch);
+    record->action = MSYNC_ACTION_DELETE;
+    record->cursor = 7;
+    record->data = msync_strdup("{}");
+    record->data_length = 2;
+    msync_batch_drop(&batch);
+
+    record = msync_batch_add(&batch);
+    assert_int_equal(batch.n, 2);
+    assert_int_equal(record->action, MSYNC_ACTION_UPSERT);
+    assert_int_equal(record->cursor, 0);
+    assert_null(record->data);
+    assert_int_equal(record->data_length, 0);
+    msync_batch_clear(&batch);
+}
+
+
 int
 main(void)
 {
@@ -92,6 +117,7 @@ main(void)
         cmocka_unit_test(test_a_batch_grows_and_keeps_its_records),
         cmocka_unit_test(
             test_a_batch_is_sorted_and_equal_cursors_stay_as_they_came),
+        cmocka_unit_test(test_a_record_that_is_added_is_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
