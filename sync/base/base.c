@@ -41,7 +41,7 @@ msync_calloc(size_t n, size_t size)
 char *
 msync_strdup(const char *s)
 {
-    return msync_strndup(s, strlen(s));
+    return s ? msync_strndup(s, strlen(s)) : NULL;
 }
 
 

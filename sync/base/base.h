@@ -32,7 +32,7 @@ size_t msync_utf8_char(const char *p, size_t left);
  * nginx starts the helper again (never for a size that a remote chooses) */
 void *msync_alloc(size_t size);
 void *msync_calloc(size_t n, size_t size);
-char *msync_strdup(const char *s);
+char *msync_strdup(const char *s);                  /* NULL stays NULL */
 char *msync_strndup(const char *s, size_t n);
 
 /* what they do, for whoever gets memory elsewhere: says so and exits with 1 */

@@ -276,7 +276,6 @@ shape_read_value(const cJSON *json, msync_value_t *value)
 static void
 shape_read_words(const cJSON *list, msync_v7_place_t *place)
 {
-    const char       *there;
     const cJSON      *pair;
     msync_v7_word_t  *word;
 
@@ -286,8 +285,8 @@ shape_read_words(const cJSON *list, msync_v7_place_t *place)
 
     cJSON_ArrayForEach(pair, list) {
         word = &place->words[place->nwords++];
-        there = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0));
-        word->there = there ? msync_strdup(there) : NULL;
+        word->there = msync_strdup(
+                          cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0)));
         shape_read_value(cJSON_GetArrayItem(pair, 1), &word->here);
     }
 }
@@ -345,15 +344,12 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
 
     if (shape_get(json, "words") != NULL) {
         shape_read_words(shape_get(json, "words"), place);
-        place->text = msync_catalogue_string(json, "other")
-                      ? msync_strdup(msync_catalogue_string(json, "other"))
-                      : NULL;
+        place->text = msync_strdup(msync_catalogue_string(json, "other"));
     }
 
     place->empty = msync_catalogue_bool(json, "empty");
     place->known = msync_catalogue_bool(json, "known");
-    place->none = msync_catalogue_string(json, "none")
-                  ? msync_strdup(msync_catalogue_string(json, "none")) : NULL;
+    place->none = msync_strdup(msync_catalogue_string(json, "none"));
     place->read_only = msync_catalogue_bool(json, "read_only");
     place->derived = msync_catalogue_bool(json, "derived");
 

@@ -48,7 +48,7 @@ msync_v6_create(msync_transfer_t *http, const char *url,
 
     v6->http = http;
     v6->url = msync_strndup(url, n);
-    v6->patient = patient ? msync_strdup(patient) : NULL;
+    v6->patient = msync_strdup(patient);
     v6->initialised = initialised;
 
     v6_settings(v6, conf, hardware_id);

@@ -60,7 +60,7 @@ msync_v7_create(const msync_v7_setup_t *setup)
     v7 = msync_calloc(1, sizeof(*v7));
     v7->setup = *setup;
     v7->setup.token = NULL;
-    v7->token = setup->token ? msync_strdup(setup->token) : NULL;
+    v7->token = msync_strdup(setup->token);
     v7->site.site_id = v7->site.central_site_id = -1;
 
     return v7;

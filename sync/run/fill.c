@@ -277,7 +277,7 @@ fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
     msync_row_t *row, msync_pending_t *from)
 {
     size_t       i;
-    const char  *p, *extra, *key = fill_key(fill, entry);
+    const char  *p, *key = fill_key(fill, entry);
 
     memset(from, 0, sizeof(msync_pending_t));
     row->side = entry->side;
@@ -293,8 +293,7 @@ fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
         p = fill_unpack_value(p, key, i, row);
     }
 
-    extra = fill_unpack_text(&p);
-    row->extra = extra ? msync_strdup(extra) : NULL;
+    row->extra = msync_strdup(fill_unpack_text(&p));
 }
 
 
@@ -632,10 +631,9 @@ fill_into_buffer(msync_fill_t *fill, msync_row_t *row,
     record->table = msync_strdup(row->table->name);
     record->id = msync_strdup(row->values[row->table->key].text);
     record->action = MSYNC_ACTION_UPSERT;
-    record->store = from->store ? msync_strdup(from->store) : NULL;
-    record->transfer_store = from->transfer_store
-                             ? msync_strdup(from->transfer_store) : NULL;
-    record->patient = from->patient ? msync_strdup(from->patient) : NULL;
+    record->store = msync_strdup(from->store);
+    record->transfer_store = msync_strdup(from->transfer_store);
+    record->patient = msync_strdup(from->patient);
     record->data = msync_row_encode(row, &record->data_length, err);
 
     if (record->data != NULL) {

@@ -318,16 +318,14 @@ settings_copy_conf(const msync_conf_t *from)
     msync_conf_t  *conf;
 
     conf = msync_conf_create();
-    conf->url = from->url ? msync_strdup(from->url) : NULL;
-    conf->username = from->username ? msync_strdup(from->username) : NULL;
+    conf->url = msync_strdup(from->url);
+    conf->username = msync_strdup(from->username);
     strcpy(conf->password_sha256, from->password_sha256);
     conf->interval = from->interval;
     conf->ssl_verify = from->ssl_verify;
-    conf->ssl_trusted_certificate = from->ssl_trusted_certificate
-                                    ? msync_strdup(
-                                          from->ssl_trusted_certificate)
-                                    : NULL;
-    conf->proxy = from->proxy ? msync_strdup(from->proxy) : NULL;
+    conf->ssl_trusted_certificate
+        = msync_strdup(from->ssl_trusted_certificate);
+    conf->proxy = msync_strdup(from->proxy);
     conf->connect_timeout = from->connect_timeout < MSYNC_SETTINGS_WAIT
                             ? from->connect_timeout : MSYNC_SETTINGS_WAIT;
     conf->read_timeout = from->read_timeout < MSYNC_SETTINGS_WAIT

@@ -50,7 +50,7 @@ absent_next(msync_store_t *store, sqlite3_stmt *stmt, const char *after,
 
     if (sqlite3_step(stmt) == SQLITE_ROW) {
         text = (const char *) sqlite3_column_text(stmt, 0);
-        *last = text ? msync_strdup(text) : NULL;
+        *last = msync_strdup(text);
 
     } else {
         rc = msync_store_fault(store, "listing rows", err);

@@ -75,7 +75,7 @@ check_text(sqlite3_stmt *stmt, int column)
 {
     const char  *text = (const char *) sqlite3_column_text(stmt, column);
 
-    return text != NULL ? msync_strdup(text) : NULL;
+    return msync_strdup(text);
 }
 
 

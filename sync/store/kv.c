@@ -81,7 +81,7 @@ msync_store_get_string(msync_store_t *store, const char *id, char **value,
 
     if (code == SQLITE_ROW) {
         text = (const char *) sqlite3_column_text(stmt, 1);
-        *value = text ? msync_strdup(text) : NULL;
+        *value = msync_strdup(text);
 
     } else if (code != SQLITE_DONE) {
         msync_store_fault(store, id, err);

@@ -165,7 +165,7 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
         }
 
         extra = (const char *) sqlite3_column_text(stmt, table->n);
-        row.extra = extra ? msync_strdup(extra) : NULL;
+        row.extra = msync_strdup(extra);
 
         rc = outgoing_encode(store, &row, send, record, err);
         msync_row_clear(&row);

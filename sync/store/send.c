@@ -254,7 +254,7 @@ send_slice(msync_store_t *store, const msync_table_t *table,
 
     if (code == SQLITE_ROW) {
         text = (const char *) sqlite3_column_text(stmt, 0);
-        *last = text ? msync_strdup(text) : NULL;
+        *last = msync_strdup(text);
 
     } else {
         rc = msync_store_fault(store, table->name, err);

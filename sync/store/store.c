@@ -320,7 +320,7 @@ msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
 
     if (code == SQLITE_ROW) {
         found = (const char *) sqlite3_column_text(stmt, 0);
-        *text = found ? msync_strdup(found) : NULL;
+        *text = msync_strdup(found);
 
     } else if (code != SQLITE_DONE) {
         rc = msync_store_fault(store, what, err);

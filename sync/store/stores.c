@@ -119,9 +119,9 @@ stores_ask(msync_store_t *store, char *sql, const char *patient,
 
     if (code == SQLITE_ROW) {
         id = (const char *) sqlite3_column_text(stmt, 0);
-        join->store = id ? msync_strdup(id) : NULL;
+        join->store = msync_strdup(id);
         id = (const char *) sqlite3_column_text(stmt, 1);
-        join->id = id ? msync_strdup(id) : NULL;
+        join->id = msync_strdup(id);
 
     } else if (code != SQLITE_DONE) {
         rc = msync_store_fault(store, "looking for a store", err);

@@ -487,7 +487,7 @@ attempt_without_user(const char *url)
         part = NULL;
     }
 
-    text = part ? msync_strdup(part) : NULL;
+    text = msync_strdup(part);
 
     curl_free(part);
     curl_url_cleanup(parts);

@@ -215,7 +215,7 @@ site_record(msync_batch_t *batch, const char *table, const char *id,
     record->table = msync_strdup(table);
     record->id = msync_strdup(id);
     record->action = action;
-    record->data = data ? msync_strdup(data) : NULL;
+    record->data = msync_strdup(data);
     record->data_length = data ? strlen(data) : 0;
 }
 
@@ -249,9 +249,9 @@ site_pull_v7(site_t *site, const char *table, const char *id,
     msync_batch_t   batch = { 0 };
 
     site_record(&batch, table, id, MSYNC_ACTION_UPSERT, data);
-    batch.records[0].store = store ? msync_strdup(store) : NULL;
-    batch.records[0].transfer_store = other ? msync_strdup(other) : NULL;
-    batch.records[0].patient = patient ? msync_strdup(patient) : NULL;
+    batch.records[0].store = msync_strdup(store);
+    batch.records[0].transfer_store = msync_strdup(other);
+    batch.records[0].patient = msync_strdup(patient);
     assert_ok(msync_store_begin(site->store, &err));
     assert_ok(msync_store_buffer_put(site->store, &batch, MSYNC_V7, &err));
     assert_ok(msync_store_commit(site->store, &err));

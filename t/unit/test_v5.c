@@ -75,7 +75,7 @@ add(msync_batch_t *batch, const char *table, const char *id, const char *data,
     r->table = msync_strdup(table);
     r->id = msync_strdup(id);
     r->action = data ? MSYNC_ACTION_UPSERT : MSYNC_ACTION_DELETE;
-    r->data = data ? msync_strdup(data) : NULL;
+    r->data = msync_strdup(data);
     r->data_length = data ? strlen(data) : 0;
     r->cursor = cursor;
 }
