@@ -24,6 +24,7 @@ json_that_some_servers_refuse_waits_here_and_the_others_go();
 a_part_without_its_whole_waits_here();
 a_record_with_a_space_in_its_dates_becomes_a_row();
 a_year_with_a_sign_comes_and_goes_back();
+a_word_of_a_newer_server_goes_back_when_something_else_is_edited();
 a_record_that_lacks_fields_becomes_a_row_and_changes_one();
 deletes_and_tables_of_later_servers_are_notes();
 
@@ -207,6 +208,38 @@ sub a_year_with_a_sign_comes_and_goes_back {
     run('sync');
     is_deeply([@{ there(item_line => $line) }{qw(batch expiry_date)}],
               ['year', '+20260-01-31T00:00:00'], 'and goes back');
+}
+
+
+# central has been upgraded, and this site has not
+sub a_word_of_a_newer_server_goes_back_when_something_else_is_edited {
+    my $id = query("SELECT ID FROM requisition WHERE store_ID IN (SELECT ID "
+        . 'FROM store WHERE sync_id_remote_site = 7) ORDER BY 1 LIMIT 1');
+    my %new = (om_created_datetime => '2026-05-01T08:00:00',
+               om_status => 'RECALLED', authorisationStatus => 'postponed');
+
+    from_central(requisition => $id, update =>
+                 { %{ there(requisition => $id) }, %new });
+    is(run('sync'), 0, 'words that no catalogue has come');
+    is(query("SELECT om_status FROM requisition WHERE ID = '$id'"),
+       'RECALLED', 'and are here');
+
+    query("UPDATE requisition SET comment = 'seen' WHERE ID = '$id'");
+    is(run('sync'), 0, 'another field of the row is edited');
+    is(there(requisition => $id)->{comment}, 'seen', 'and arrives');
+    is(there(requisition => $id)->{om_status}, 'RECALLED',
+       'with the word as it came');
+
+    query("UPDATE requisition SET om_status = 'REVOKED' WHERE ID = '$id'");
+    run('sync');
+    is(there(requisition => $id)->{om_status}, 'RECALLED',
+       'a word of the application that nobody knows stays here');
+    run('errors');
+    like(said(), qr/"om_status" holds what is not clearly one of DRAFT/,
+         'and why is said');
+    query("UPDATE requisition SET om_status = 'SENT' WHERE ID = '$id'");
+    is(run('sync'), 0, 'one that is known');
+    is(there(requisition => $id)->{om_status}, 'SENT', 'arrives');
 }
 
 

@@ -13,6 +13,9 @@
 /* the member of msync_extra that v7's own are kept in */
 #define MSYNC_V7_EXTRA  "v7"
 
+/* … and what came by v5 or v6 and the catalogue knows otherwise, by fields */
+#define MSYNC_CAME_EXTRA  "msync_came"
+
 /* the tables that are compiled in; cJSON_Delete it */
 cJSON *msync_catalogue_read_builtin(void);
 
@@ -45,6 +48,18 @@ void msync_field_clear(msync_field_t *field);
 /* whether "" is a value of a field that may not be null: a text that names no
  * row and no choice, or a row that need not be here */
 bool msync_field_takes_empty(const msync_field_t *field);
+/* a word, in any case, as central spells it; NULL: the field, which has words,
+ * has no such */
+const char *msync_field_word(const msync_field_t *field, const char *word);
+
+/* adds to the members of msync_extra what the row could not be sent back with;
+ * "slices" are the members of the record by the fields of the table */
+void msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
+    const msync_json_slice_t *slices);
+/* whether the value is still such a one, and how it came */
+bool msync_came_as_it_is(const msync_row_t *row, const msync_field_t *field,
+    const msync_value_t *value, msync_json_slice_t *slice);
+
 /* a number or a flag */
 bool msync_field_is_counted(const msync_field_t *field);
 

@@ -25,7 +25,9 @@ static size_t decode_field_at(const msync_table_t *table, const char *name,
 static bool decode_members(const msync_table_t *table, const char *data,
     size_t length, msync_json_slice_t *slices, bool *unknown);
 static bool decode_has_column(const msync_row_t *row, const char *name);
-static void decode_extra(msync_row_t *row, const char *data, size_t length);
+static void decode_extra(msync_row_t *row, msync_json_out_t *out,
+    const char *data, size_t length);
+static void decode_end_extra(msync_row_t *row, msync_json_out_t *out);
 static bool decode_begin(msync_row_t *row, const char *data, size_t length,
     msync_json_slice_t **slices, bool *unknown);
 static int decode_key(msync_row_t *row, const msync_json_slice_t *slice,
@@ -222,11 +224,11 @@ decode_has_column(const msync_row_t *row, const char *name)
  * more than we know, and want it back when the row is pushed */
 
 static void
-decode_extra(msync_row_t *row, const char *data, size_t length)
+decode_extra(msync_row_t *row, msync_json_out_t *out, const char *data,
+    size_t length)
 {
     char                key[MSYNC_JSON_KEY_MAX];
     msync_json_t        json;
-    msync_json_out_t    out = { 0 };
     msync_json_slice_t  value;
 
     msync_json_init(&json, data, length);
@@ -235,16 +237,21 @@ decode_extra(msync_row_t *row, const char *data, size_t length)
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
 
         if (!decode_has_column(row, key)) {
-            msync_json_put(&out, out.length ? "," : "{", 1);
-            msync_json_put_slice(&out, &json.key);
-            msync_json_put(&out, ":", 1);
-            msync_json_put_slice(&out, &value);
+            msync_json_put(out, out->length ? "," : "{", 1);
+            msync_json_put_slice(out, &json.key);
+            msync_json_put(out, ":", 1);
+            msync_json_put_slice(out, &value);
         }
     }
+}
 
-    if (out.length > 0) {
-        msync_json_put(&out, "}", 1);
-        row->extra = out.data;
+
+static void
+decode_end_extra(msync_row_t *row, msync_json_out_t *out)
+{
+    if (out->length > 0) {
+        msync_json_put(out, "}", 1);
+        row->extra = out->data;
     }
 }
 
@@ -321,6 +328,7 @@ decode_row(msync_row_t *row, const char *id, const char *data,
     int                   rc = MSYNC_OK;
     bool                  unknown;
     size_t                i, length = strlen(data);
+    msync_json_out_t      extra = { 0 };
     msync_json_slice_t   *slices;
     const msync_table_t  *table = row->table;
 
@@ -348,7 +356,12 @@ decode_row(msync_row_t *row, const char *id, const char *data,
     }
 
     if (rc == MSYNC_OK && unknown) {
-        decode_extra(row, data, length);
+        decode_extra(row, &extra, data, length);
+    }
+
+    if (rc == MSYNC_OK) {
+        msync_came_put(&extra, row, slices);
+        decode_end_extra(row, &extra);
     }
 
     decode_revive(row);
@@ -384,6 +397,7 @@ msync_row_adopt(msync_row_t *row, const msync_table_t *table,
     bool                  unknown;
     size_t                i, length = strlen(extra);
     msync_err_t           err;
+    msync_json_out_t      out = { 0 };
     msync_json_slice_t   *slices;
     const msync_field_t  *refused = NULL;
 
@@ -407,7 +421,8 @@ msync_row_adopt(msync_row_t *row, const msync_table_t *table,
         }
     }
 
-    decode_extra(row, extra, length);
+    decode_extra(row, &out, extra, length);
+    decode_end_extra(row, &out);
     free(slices);
 
     return refused;

@@ -173,8 +173,8 @@ decode_moment(msync_row_t *row, msync_value_t *value,
     }
 
     if (text != NULL && !form->is(text, length)) {
-        length = msync_moment_read(&moment, text, length) && moment.has_date
-                 ? form->put(&moment, put) : 0;
+        length = msync_moment_read_wire(&moment, text, length)
+                 && moment.has_date ? form->put(&moment, put) : 0;
         text = length > 0 ? msync_row_text(row, put, length) : NULL;
     }
 

@@ -17,8 +17,7 @@
 
 static char *encode_row(const msync_row_t *row, size_t *length,
     msync_err_t *err);
-static int encode_field(encode_t *encode, const msync_field_t *field,
-    const msync_value_t *value);
+static int encode_field(encode_t *encode, const msync_row_t *row, size_t i);
 static void encode_cut(encode_t *encode, size_t length);
 static bool encode_nothing(encode_t *encode, const msync_field_t *field);
 static const char *encode_expected(const msync_field_t *field,
@@ -55,8 +54,7 @@ encode_row(const msync_row_t *row, size_t *length, msync_err_t *err)
     for (i = 0; i < row->table->n; i++) {
         if (!row->table->fields[i].local_only
             && !row->table->fields[i].v7_only
-            && encode_field(&encode, &row->table->fields[i], &row->values[i])
-               != MSYNC_OK)
+            && encode_field(&encode, row, i) != MSYNC_OK)
         {
             goto failed;
         }
@@ -129,14 +127,21 @@ msync_encode_field(encode_t *encode, const msync_field_t *field,
 /* one that may not be null and has nothing neutral is left out */
 
 static int
-encode_field(encode_t *encode, const msync_field_t *field,
-    const msync_value_t *value)
+encode_field(encode_t *encode, const msync_row_t *row, size_t i)
 {
-    int     rc;
-    size_t  before = encode->out.length;
+    int                   rc;
+    size_t                before = encode->out.length;
+    msync_json_slice_t    slice;
+    const msync_field_t  *field = &row->table->fields[i];
 
     msync_encode_key(encode, field->name);
-    rc = msync_encode_field(encode, field, field->name, value);
+
+    if (msync_came_as_it_is(row, field, &row->values[i], &slice)) {
+        msync_json_put_slice(&encode->out, &slice);
+        return MSYNC_OK;
+    }
+
+    rc = msync_encode_field(encode, field, field->name, &row->values[i]);
 
     if (rc == MSYNC_DONE) {
         encode_cut(encode, before);
@@ -477,7 +482,8 @@ encode_is_extra(const msync_table_t *table, const char *key)
     const msync_field_t  *field = msync_table_field(table, key);
 
     return (field == NULL || field->v7_only)
-           && strcmp(key, MSYNC_V7_EXTRA) != 0;
+           && strcmp(key, MSYNC_V7_EXTRA) != 0
+           && strcmp(key, MSYNC_CAME_EXTRA) != 0;
 }
 
 

@@ -6,6 +6,7 @@
 #define MSYNC_ENCODE_PRIVATE_H
 
 #include "catalogue/catalogue_private.h"
+#include "catalogue/moment.h"
 
 #define MSYNC_ENCODE_NUMBER_MAX  40      /* octets of one */
 
@@ -38,6 +39,11 @@ encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
 void msync_encode_key(encode_t *encode, const char *name);
 int msync_encode_field(encode_t *encode, const msync_field_t *field,
     const char *name, const msync_value_t *value);
+
+/* what a value means as a day, a moment or a time, also where it is a number;
+ * false: it is not clear */
+bool msync_encode_read_moment(msync_moment_t *moment,
+    const msync_value_t *value, msync_moment_e wanted);
 
 /* whether a flag is set, as an application may write it; -1: not clear */
 int msync_encode_flag(const msync_value_t *value);

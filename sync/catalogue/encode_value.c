@@ -31,8 +31,6 @@ static encode_e encode_moment(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
 static void encode_put_date(encode_t *encode, const msync_field_t *field,
     const char *date);
-static bool encode_read_moment(msync_moment_t *moment,
-    const msync_value_t *value, msync_moment_e wanted);
 static bool encode_number_text(const msync_value_t *value, double *number);
 
 
@@ -255,29 +253,13 @@ encode_is_array_text(const msync_value_t *value)
 static encode_e
 encode_word(encode_t *encode, const msync_field_t *field, const char *word)
 {
-    size_t       i;
-    const char  *found = NULL;
+    word = msync_field_word(field, word);
 
-    for (i = 0; field->words[i] != NULL; i++) {
-        if (strcmp(field->words[i], word) == 0) {
-            found = word;
-            break;
-        }
-
-        if (found == NULL && strcasecmp(field->words[i], word) == 0) {
-            found = field->words[i];
-        }
-    }
-
-    if (found == NULL && (field->encoding & MSYNC_ENC_ANY_WORD)) {
-        found = word;
-    }
-
-    if (found == NULL) {
+    if (word == NULL) {
         return ENCODE_UNCLEAR;
     }
 
-    msync_json_put_string(&encode->out, found);
+    msync_json_put_string(&encode->out, word);
     return ENCODE_DONE;
 }
 
@@ -312,11 +294,12 @@ encode_moment(encode_t *encode, const msync_field_t *field,
         return ENCODE_DONE;
     }
 
-    if (!encode_read_moment(&moment, value,
-                            field->type == MSYNC_TYPE_DATE
-                            ? MSYNC_MOMENT_DATE
-                            : field->type == MSYNC_TYPE_TIME
-                            ? MSYNC_MOMENT_TIME : MSYNC_MOMENT_DATETIME))
+    if (!msync_encode_read_moment(&moment, value,
+                                  field->type == MSYNC_TYPE_DATE
+                                  ? MSYNC_MOMENT_DATE
+                                  : field->type == MSYNC_TYPE_TIME
+                                  ? MSYNC_MOMENT_TIME
+                                  : MSYNC_MOMENT_DATETIME))
     {
         return ENCODE_UNCLEAR;
     }
@@ -355,8 +338,8 @@ encode_put_date(encode_t *encode, const msync_field_t *field,
 
 /* where the column has the affinity of a text, a number became one */
 
-static bool
-encode_read_moment(msync_moment_t *moment, const msync_value_t *value,
+bool
+msync_encode_read_moment(msync_moment_t *moment, const msync_value_t *value,
     msync_moment_e wanted)
 {
     bool    read;

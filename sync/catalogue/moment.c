@@ -32,7 +32,10 @@ typedef struct {
 
 
 static bool moment_wire_date(moment_text_t *text);
-static bool moment_date(msync_moment_t *moment, moment_text_t *text);
+static bool moment_read(msync_moment_t *moment, const char *text,
+    size_t length, int year_digits);
+static bool moment_date(msync_moment_t *moment, moment_text_t *text,
+    int year_digits);
 static bool moment_clock(msync_moment_t *moment, moment_text_t *text);
 static bool moment_zone(msync_moment_t *moment, moment_text_t *text);
 static bool moment_offset(msync_moment_t *moment, moment_text_t *text);
@@ -105,6 +108,22 @@ msync_moment_is_none(const char *text, size_t length)
 bool
 msync_moment_read(msync_moment_t *moment, const char *text, size_t length)
 {
+    return moment_read(moment, text, length, 4);
+}
+
+
+bool
+msync_moment_read_wire(msync_moment_t *moment, const char *text,
+    size_t length)
+{
+    return moment_read(moment, text, length, 1);
+}
+
+
+static bool
+moment_read(msync_moment_t *moment, const char *text, size_t length,
+    int year_digits)
+{
     moment_text_t  at = { text, text + length };
 
     memset(moment, 0, sizeof(msync_moment_t));
@@ -119,7 +138,7 @@ msync_moment_read(msync_moment_t *moment, const char *text, size_t length)
         return moment_clock(moment, &at) && moment_zone(moment, &at);
     }
 
-    if (!moment_date(moment, &at)) {
+    if (!moment_date(moment, &at, year_digits)) {
         return false;
     }
 
@@ -138,12 +157,14 @@ msync_moment_read(msync_moment_t *moment, const char *text, size_t length)
 
 
 static bool
-moment_date(msync_moment_t *moment, moment_text_t *text)
+moment_date(msync_moment_t *moment, moment_text_t *text, int year_digits)
 {
     int   year, month, day;
     char  between[2] = "";
 
-    if (!moment_digits(text, 4, 4, &year) || text->pos == text->end) {
+    if (!moment_digits(text, year_digits, 4, &year)
+        || text->pos == text->end)
+    {
         return false;
     }
 

@@ -49,6 +49,11 @@ bool msync_moment_is_none(const char *text, size_t length);
 bool msync_moment_read(msync_moment_t *moment, const char *text,
     size_t length);
 
+/* … and a year of less than four digits, which a server means as it stands and
+ * an application may mean otherwise */
+bool msync_moment_read_wire(msync_moment_t *moment, const char *text,
+    size_t length);
+
 /*
  * Reads a number.  Of a date or datetime: seconds or milliseconds since 1970,
  * a Julian day, YYYYMMDD; only one of them may be a plausible day, between

@@ -23,10 +23,12 @@ typedef struct {
 static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
 static bool encode_v7_find_originals(const msync_row_t *row, v7_out_t *out);
 static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
+static size_t encode_v7_members(const msync_v7_field_t *field);
 static bool encode_v7_is_unchanged(const msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *slice);
-static void encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
-    const msync_json_slice_t *original, msync_value_t *value);
+static const msync_v7_place_t *encode_v7_value(msync_row_t *row,
+    const msync_v7_field_t *field, const msync_json_slice_t *original,
+    msync_value_t *value);
 static void encode_v7_look_up_first(msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *was,
     msync_value_t *value);
@@ -172,7 +174,7 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
     int                      rc;
     msync_value_t            value;
     const msync_v7_field_t  *field = &out->shape->fields[i];
-    const msync_v7_place_t  *place = &field->places[0];
+    const msync_v7_place_t  *place;
 
     msync_encode_key(&out->encode, field->field.name);
 
@@ -183,7 +185,7 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
         return MSYNC_OK;
     }
 
-    encode_v7_value(row, field, &out->originals[i], &value);
+    place = encode_v7_value(row, field, &out->originals[i], &value);
     out->encode.narrow = !field->wide;
 
     name = row->table->fields[place->column].name;
@@ -197,6 +199,23 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 }
 
 
+/* how many of its places are members of an object; these come first */
+
+static size_t
+encode_v7_members(const msync_v7_field_t *field)
+{
+    size_t  n;
+
+    for (n = 0; n < field->nplaces; n++) {
+        if (field->places[n].kind != MSYNC_V7_PROPERTY) {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
 /* whether the columns are still what was made of the value that came */
 
 static bool
@@ -207,7 +226,8 @@ encode_v7_is_unchanged(const msync_row_t *row, const msync_v7_field_t *field,
     size_t                   i;
     msync_err_t              err;
     msync_row_t              made;
-    msync_value_t            value = { 0 }, nothing;
+    msync_value_t            value = { 0 }, now;
+    msync_v7_field_t         member = { .places = field->places };
     msync_v7_object_t        object = { 0 };
     const msync_v7_place_t  *place;
 
@@ -254,10 +274,9 @@ encode_v7_is_unchanged(const msync_row_t *row, const msync_v7_field_t *field,
         memcpy(made.values, row->values,
                row->table->n * sizeof(msync_value_t));
         made.side = MSYNC_V7;
-        same = value.kind == MSYNC_VALUE_NULL
-               && !msync_v7_get(&made, &(msync_v7_field_t) {
-                                    .places = field->places, .nplaces = 1 },
-                                &nothing);
+        member.nplaces = encode_v7_members(field);
+        (void) msync_v7_get(&made, &member, &now);
+        same = msync_v7_equal(&value, &now);
     }
 
     msync_row_clear(&made);
@@ -265,13 +284,16 @@ encode_v7_is_unchanged(const msync_row_t *row, const msync_v7_field_t *field,
 }
 
 
-/* what its places say, or what stands for nothing */
+/* what its places say, or what stands for nothing; returns the place that a
+ * fault is in */
 
-static void
+static const msync_v7_place_t *
 encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
     const msync_json_slice_t *original, msync_value_t *value)
 {
-    if (!msync_v7_get(row, field, value)
+    const msync_v7_place_t  *place = msync_v7_get(row, field, value);
+
+    if (place == NULL
         || (field->reference && value->kind == MSYNC_VALUE_TEXT
             && value->length == 0))
     {
@@ -286,6 +308,8 @@ encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
     {
         *value = field->fallback;
     }
+
+    return place ? place : &field->places[0];
 }
 
 

@@ -18,6 +18,8 @@
 #define PLACE_NOISE  1e9       /* a product is read to nine decimals */
 
 
+static bool place_is_open(const msync_row_t *row,
+    const msync_v7_place_t *place);
 static void place_set(msync_row_t *row, size_t column,
     const msync_value_t *value);
 static void place_set_integer(msync_row_t *row, size_t column, int64_t value);
@@ -39,8 +41,6 @@ static bool place_get(msync_row_t *row, const msync_v7_place_t *place,
     msync_value_t *value);
 static void place_get_word(const msync_v7_place_t *place,
     msync_value_t *value);
-static void place_get_moment(msync_row_t *row, const msync_v7_place_t *place,
-    msync_value_t *value);
 static void place_get_product(const msync_row_t *row,
     const msync_v7_place_t *place, msync_value_t *value);
 static void place_get_property(msync_row_t *row,
@@ -53,26 +53,64 @@ static bool place_number(const msync_value_t *value, double *number);
 static bool place_is_empty(const msync_value_t *value);
 
 
+/*
+ * A newer server has words of which v7.json says nothing: where the column
+ * takes any word it has that one, and where what one word means depends on
+ * another one that is such, what it means in the last place.
+ */
+
 void
 msync_v7_put(msync_row_t *row, msync_v7_object_t *object,
     const msync_v7_field_t *field, const msync_value_t *value)
 {
+    bool                     put = false, unknown;
     size_t                   i;
-    const msync_v7_place_t  *place;
+    const msync_v7_place_t  *place, *open = NULL;
+
+    unknown = value->kind == MSYNC_VALUE_TEXT && field->field.words != NULL
+              && msync_field_word(&field->field, value->text) == NULL;
 
     for (i = 0; i < field->nplaces; i++) {
         place = &field->places[i];
 
-        if (!place->read_only
-            && msync_v7_holds(row, place->when, place->nwhen))
-        {
+        if (place->read_only) {
+            continue;
+        }
+
+        open = place_is_open(row, place) ? place : open;
+
+        if (!msync_v7_holds(row, place->when, place->nwhen)) {
+            continue;
+        }
+
+        put = put || place == open;
+
+        if (unknown && place == open) {
+            place_set(row, place->column, value);
+        } else {
             place_put(row, object, place, value);
         }
+    }
+
+    if (open != NULL && !put) {
+        place_put(row, object, open, value);
     }
 }
 
 
-bool
+/* whether a word stands there, and others than are known may stand there */
+
+static bool
+place_is_open(const msync_row_t *row, const msync_v7_place_t *place)
+{
+    return place->kind == MSYNC_V7_WORDS && !place->derived
+           && row->table->fields[place->column].words != NULL
+           && (row->table->fields[place->column].encoding
+               & MSYNC_ENC_ANY_WORD);
+}
+
+
+const msync_v7_place_t *
 msync_v7_get(msync_row_t *row, const msync_v7_field_t *field,
     msync_value_t *value)
 {
@@ -86,12 +124,12 @@ msync_v7_get(msync_row_t *row, const msync_v7_field_t *field,
             && place_get(row, place, value)
             && (!place->known || place_is_among(field->field.words, value)))
         {
-            return true;
+            return place;
         }
     }
 
     memset(value, 0, sizeof(*value));
-    return false;
+    return NULL;
 }
 
 
@@ -423,7 +461,7 @@ place_get(msync_row_t *row, const msync_v7_place_t *place,
 
     case MSYNC_V7_DATE:
     case MSYNC_V7_MOMENT:
-        place_get_moment(row, place, value);
+        msync_v7_moment(row, place, value);
         break;
 
     case MSYNC_V7_FLAGGED:
@@ -496,46 +534,6 @@ place_get_word(const msync_v7_place_t *place, msync_value_t *value)
         value->text = place->text;
         value->length = strlen(place->text);
     }
-}
-
-
-/* the form is central's where both columns have theirs; what is not is left
- * to whoever encodes it, with the reason */
-
-static void
-place_get_moment(msync_row_t *row, const msync_v7_place_t *place,
-    msync_value_t *value)
-{
-    char                  text[2 * MSYNC_MOMENT_MAX];
-    int                   n;
-    msync_moment_t        moment;
-    const msync_value_t  *time = NULL;
-
-    if (place->kind == MSYNC_V7_MOMENT) {
-        time = &row->values[place->second];
-    }
-
-    if (value->kind != MSYNC_VALUE_TEXT
-        || !msync_moment_read(&moment, value->text, value->length)
-        || !moment.has_date)
-    {
-        return;
-    }
-
-    if (time == NULL || time->kind == MSYNC_VALUE_NULL
-        || place_is_empty(time))
-    {
-        n = snprintf(text, sizeof(text), "%.10s", value->text);
-
-    } else if (time->kind == MSYNC_VALUE_TEXT && time->length <= 20) {
-        n = snprintf(text, sizeof(text), "%.10sT%s", value->text,
-                     time->text);
-    } else {
-        return;
-    }
-
-    value->text = msync_row_text(row, text, n);
-    value->length = n;
 }
 
 

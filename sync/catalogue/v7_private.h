@@ -159,12 +159,21 @@ typedef struct {
 
 /*
  * Writes the value of a field into its places, and back.  A value that comes
- * back borrows its text from the row, which owns what had to be made.  False:
- * there is nothing.
+ * back borrows its text from the row, which owns what had to be made; returns
+ * the place that had it, NULL: there is nothing.
  */
 void msync_v7_put(msync_row_t *row, msync_v7_object_t *object,
     const msync_v7_field_t *field, const msync_value_t *value);
-bool msync_v7_get(msync_row_t *row, const msync_v7_field_t *field,
+const msync_v7_place_t *msync_v7_get(msync_row_t *row,
+    const msync_v7_field_t *field, msync_value_t *value);
+
+/*
+ * Makes of the day that a place has, "value", the moment that it has together
+ * with the time beside it, in central's form.  What is not clear becomes a
+ * text that is no moment, and is refused with the column's name when it is
+ * encoded.
+ */
+void msync_v7_moment(msync_row_t *row, const msync_v7_place_t *place,
     msync_value_t *value);
 
 /* whether all of the conditions hold in the row */

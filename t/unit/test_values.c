@@ -135,6 +135,7 @@ a_datetime_goes_out_in_the_form_of_the_wire(void **state)
 {
     static const value_case_t  cases[] = {
         { "'2026-05-01T08:00:00'",           "\"2026-05-01T08:00:00\"" },
+        { "'26-5-1 08:00:00'",               "refused" },
         { "'2026-05-01T08:00:00.123456'",    "\"2026-05-01T08:00:00.123456\"" },
         { "'2026-05-01T08:00:00.000'",       "\"2026-05-01T08:00:00.000\"" },
         /* SQLite's datetime('now') and CURRENT_TIMESTAMP */

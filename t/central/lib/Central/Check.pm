@@ -6,6 +6,7 @@ package Central::Check;
 use Mojo::Base -strict, -signatures;
 use B ();
 use Exporter 'import';
+use JSON::PP ();
 use Mojo::JSON qw(decode_json from_json);
 
 our @EXPORT_OK = qw(check_keys check_record missing_references
@@ -107,7 +108,7 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
         }
 
         my $reason = _check_value($f, $data->{$name}, $api);
-        push @bad, "$name $reason" if $reason;
+        push @bad, "$name $reason" if $reason && !_is_ours($state, $table, $id, $f, $data->{$name});
     }
 
     my @unknown = grep { !$known{$_} } sort keys %$data;
@@ -121,6 +122,19 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
 
     return @bad;
 }
+
+# whether a word, or an object, is the one that this server has: a newer one has
+# others
+sub _is_ours ($state, $table, $id, $f, $v) {
+    return 0 if !$f->{enum} && !$f->{properties};
+
+    my $text = $state->record($table, $id) // return 0;
+    my $was  = decode_json($text)->{$f->{name}};
+
+    return defined $was && defined $v && _canonical($was) eq _canonical($v);
+}
+
+sub _canonical ($v) { return JSON::PP->new->canonical->allow_nonref->encode($v) }
 
 # why the value cannot stand in this field, or undef
 sub _check_value ($f, $v, $api) {

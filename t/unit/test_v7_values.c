@@ -1,0 +1,152 @@
+/*
+ * Values of a row on the wire of sync v7: as an application wrote them, and as
+ * a newer server sent them.
+ */
+
+#include "v7_rows.h"
+
+
+static void
+a_day_and_its_time_go_out_together_in_any_form(void **state)
+{
+    char     sql[256];
+    size_t   i;
+    site_t  *site = *state;
+
+    static const struct {
+        const char  *day;
+        const char  *time;
+        const char  *moment;         /* NULL: the row waits here */
+    } cases[] = {
+        { "1777593600", "'08:30:00'", "\"2026-05-01T08:30:00\"" },
+        { "'1777593600'", "'8:30'", "\"2026-05-01T08:30:00\"" },
+        { "20260501", "30600", "\"2026-05-01T08:30:00\"" },
+        { "2461161.5", "'30600'", "\"2026-05-01T08:30:00\"" },
+        { "'2026-05-01 00:00:00'", "30600", "\"2026-05-01T08:30:00\"" },
+        { "'2026-5-1 10:00:00'", "'08:30:00'", "\"2026-05-01T08:30:00\"" },
+        { "'2026-05-01'", "'8:30:00.250'", "\"2026-05-01T08:30:00.250\"" },
+        { "'2016-12-31'", "'23:59:60'", "\"2016-12-31T23:59:60\"" },
+        { "'+20260-01-31'", "'08:30:00'", "\"+20260-01-31T08:30:00\"" },
+        { "'-0044-03-15T00:00:00'", "30600", "\"-0044-03-15T08:30:00\"" },
+        { "1777593600", "''", "\"2026-05-01T00:00:00\"" },
+        { "'2026-05-01'", "''", "\"2026-05-01T00:00:00\"" },
+        { "'2026-05-01'", "'8 am'", NULL },
+        { "'2026-05-01'", "'08:30:00+02:00'", NULL },
+        { "'999-01-31'", "'08:30:00'", NULL },
+        { "0", "'08:30:00'", NULL }
+    };
+
+    site_sql(site, INVOICE);
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(sql, sizeof(sql), "UPDATE transact SET entry_date = %s, "
+                 "entry_time = %s", cases[i].day, cases[i].time);
+        site_sql(site, sql);
+
+        if (cases[i].moment != NULL) {
+            assert_sent("transact", "T", "created_datetime",
+                        cases[i].moment);
+        } else {
+            assert_non_null(strstr(sent(site, "transact", "T",
+                                        "created_datetime"),
+                                   "field \"entry_date\" holds what is not "
+                                   "clearly a date and time"));
+        }
+    }
+}
+
+
+/* central sends a requisition of this type and status; static storage */
+
+static const char *
+requisition_of(const char *type, const char *status)
+{
+    static char  data[512];
+
+    snprintf(data, sizeof(data), "{\"id\":\"R\",\"name_id\":\"M\","
+             "\"store_id\":\"S\",\"type\":\"%s\",\"status\":\"%s\","
+             "\"requisition_number\":1,\"created_datetime\":"
+             "\"2026-05-01T00:00:00\",\"max_months_of_stock\":1,"
+             "\"min_months_of_stock\":1,\"approval_status\":\"Postponed\","
+             "\"is_emergency\":false,\"destination_customer_id\":null}", type,
+             status);
+
+    return data;
+}
+
+
+static void
+a_customer_of_a_requisition_goes_out_under_either_name(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "INSERT INTO requisition (ID, name_ID, store_ID, type, "
+             "status, serial_number, date_entered, daysToSupply, "
+             "thresholdMOS, oms_fields) VALUES ('R', 'M', 'S', 'request', "
+             "'sg', 1, '2026-05-01', 30, 1, "
+             "'{\"destination_customer_id\":\"N\"}')");
+    assert_sent("requisition", "R", "destination_customer_id", "\"N\"");
+
+    site_sql(site, "UPDATE requisition SET oms_fields = "
+             "'{\"original_customer_id\":\"M\"}'");
+    assert_sent("requisition", "R", "destination_customer_id", "\"M\"");
+
+    /* what came by v7 without one, and was filled in here */
+    pull(site, "requisition", "R", requisition_of("Request", "DRAFT"));
+    site_sql(site, "UPDATE requisition SET oms_fields = "
+             "'{\"destination_customer_id\":\"N\"}'");
+    assert_sent("requisition", "R", "destination_customer_id", "\"N\"");
+}
+
+
+static void
+a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "requisition", "R", requisition_of("Request", "RECALLED"));
+    site_sql(site, "UPDATE requisition SET comment = 'edited'");
+    assert_sent("requisition", "R", "status", "\"RECALLED\"");
+    assert_sent("requisition", "R", "approval_status", "\"Postponed\"");
+
+    site_sql(site, "UPDATE requisition SET om_status = 'SENT'");
+    assert_sent("requisition", "R", "status", "\"SENT\"");
+    assert_sent("requisition", "R", "approval_status", "\"Postponed\"");
+
+    site_sql(site, "UPDATE requisition SET om_status = 'ANOTHER'");
+    assert_non_null(strstr(sent(site, "requisition", "R", "status"),
+                           "field \"om_status\""));
+
+    /* of what kind it is decides what the others mean */
+    site_sql(site, "DELETE FROM requisition; DELETE FROM changelog; "
+             "DELETE FROM msync_refused");
+    pull(site, "requisition", "R", requisition_of("Another", "SENT"));
+    assert_string_equal(site_get(site, "SELECT type || ' ' || status || ' ' "
+                                 "|| om_status FROM requisition"),
+                        "Another fn SENT");
+    site_sql(site, "UPDATE requisition SET comment = 'edited again'");
+    assert_sent("requisition", "R", "type", "\"Another\"");
+    assert_sent("requisition", "R", "status", "\"SENT\"");
+
+    /* a member of an object */
+    pull(site, "clinician", "C", "{\"id\":\"C\",\"code\":\"c\","
+         "\"last_name\":\"L\",\"initials\":\"L\",\"gender\":\"AGENDER\","
+         "\"is_active\":true,\"store_id\":\"S\"}");
+    site_sql(site, "UPDATE clinician SET code = 'd'");
+    assert_sent("clinician", "C", "gender", "\"AGENDER\"");
+}
+
+
+#define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        S(a_day_and_its_time_go_out_together_in_any_form),
+        S(a_customer_of_a_requisition_goes_out_under_either_name),
+        S(a_word_of_a_newer_server_goes_back_until_it_is_another_one)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
