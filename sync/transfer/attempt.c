@@ -40,7 +40,6 @@ static size_t attempt_on_body(char *data, size_t size, size_t n, void *arg);
 static size_t attempt_on_header(char *data, size_t size, size_t n, void *arg);
 static void attempt_header(msync_transfer_attempt_t *t, const char *data,
     size_t n);
-static int attempt_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose);
 static int attempt_on_ready(void *arg, char *to, char *from, int port,
     int local);
 static int attempt_on_progress(void *arg, curl_off_t expected, curl_off_t in,
@@ -147,8 +146,8 @@ attempt_options(msync_transfer_attempt_t *t,
     http_set(rc, easy, CURLOPT_HEADERDATA, t);
     http_set(rc, easy, CURLOPT_PREREQFUNCTION, attempt_on_ready);
     http_set(rc, easy, CURLOPT_PREREQDATA, t);
-    http_set(rc, easy, CURLOPT_SOCKOPTFUNCTION, attempt_on_socket);
-    http_set(rc, easy, CURLOPT_SOCKOPTDATA, http);
+    http_set(rc, easy, CURLOPT_OPENSOCKETFUNCTION, msync_transfer_open_socket);
+    http_set(rc, easy, CURLOPT_OPENSOCKETDATA, t);
     http_set(rc, easy, CURLOPT_NOPROGRESS, 0L);
     http_set(rc, easy, CURLOPT_XFERINFOFUNCTION, attempt_on_progress);
     http_set(rc, easy, CURLOPT_XFERINFODATA, t);
@@ -382,19 +381,6 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
     (void) curl_multi_remove_handle(multi, t->http->easy);
 
     return code;
-}
-
-
-static int
-attempt_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    msync_transfer_t  *http = arg;
-
-    (void) purpose;
-
-    http->sockets[http->next_socket++ % MSYNC_TRANSFER_SOCKETS] = fd;
-
-    return CURL_SOCKOPT_OK;
 }
 
 

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +26,6 @@
 #define HTTP_WHERE                (MSYNC_HOST_MAX + 16)
 
 
-static int error_name(const char *where, msync_err_t *err);
-static bool error_has_local_names(char *source, size_t size);
-static int error_connect(const msync_transfer_attempt_t *t,
-    const char *where, msync_err_t *err);
 static int error_timeout(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 static int error_lost(const msync_transfer_attempt_t *t, CURLcode code,
@@ -64,19 +59,14 @@ msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     switch (code) {
 
     case CURLE_COULDNT_RESOLVE_HOST:
-        return error_name(where, err);
-
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "The name of the proxy cannot be found (DNS): "
-                             "this machine is offline, or the proxy setting "
-                             "is wrong");
+        return msync_transfer_error_name(t, where, err);
 
     case CURLE_PROXY:
         return error_proxy(t, err);
 
     case CURLE_COULDNT_CONNECT:
-        return error_connect(t, where, err);
+        return msync_transfer_error_connect(t, where, err);
 
     case CURLE_OPERATION_TIMEDOUT:
         return error_timeout(t, where, err);
@@ -146,138 +136,6 @@ msync_transfer_error_plain(const msync_transfer_attempt_t *t, msync_err_t *err)
     }
 
     return MSYNC_OK;
-}
-
-
-/* the helper may not speak to services of this machine, and a browser on it
- * may find the name all the same */
-
-static int
-error_name(const char *where, msync_err_t *err)
-{
-    char  source[64];
-
-    if (!error_has_local_names(source, sizeof(source))) {
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "The name %s cannot be found (DNS): this machine "
-                             "is offline, or the name is misspelt", where);
-    }
-
-    (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                         "The name %s cannot be found (DNS): this machine is "
-                         "offline, the name is misspelt, or only a service of "
-                         "this machine knows it (\"%s\" in "
-                         "/etc/nsswitch.conf), which this program does not "
-                         "ask", where, source);
-    err->advice = "If other programs of this machine find the name, write it "
-                  "with its address into /etc/hosts; otherwise check the "
-                  "network and the name. It is tried again by itself.";
-    return MSYNC_ERROR;
-}
-
-
-/* the first source of host names that is asked by a local socket */
-
-static bool
-error_has_local_names(char *source, size_t size)
-{
-    char    line[1024], *word, *rest;
-    bool    found = false;
-    size_t  i;
-    FILE   *file;
-
-    static const char *const  local[] = {
-        "mdns", "mymachines", "wins", "sss", "libvirt", "ldap", "nis"
-    };
-
-    file = fopen("/etc/nsswitch.conf", "re");
-
-    if (file == NULL) {
-        return false;
-    }
-
-    while (!found && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, "hosts:", 6) != 0) {
-            continue;
-        }
-
-        line[strcspn(line, "#")] = '\0';
-
-        for (word = strtok_r(line + 6, " \t\n", &rest);
-             word != NULL && !found; word = strtok_r(NULL, " \t\n", &rest))
-        {
-            for (i = 0; i < sizeof(local) / sizeof(*local); i++) {
-                if (strncmp(word, local[i], strlen(local[i])) == 0) {
-                    (void) snprintf(source, size, "%s", word);
-                    found = true;
-                    break;
-                }
-            }
-        }
-    }
-
-    (void) fclose(file);
-
-    return found;
-}
-
-
-static int
-error_connect(const msync_transfer_attempt_t *t, const char *where,
-    msync_err_t *err)
-{
-    long         number;
-    const char  *whom;
-
-    number = 0;
-    (void) curl_easy_getinfo(t->http->easy, CURLINFO_OS_ERRNO, &number);
-
-    whom = *t->http->proxy ? "the proxy" : where;
-
-    switch (number) {
-
-    case ECONNREFUSED:
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "Connection refused by %s: the machine is there, "
-                             "but no %s listens on that port", whom,
-                             *t->http->proxy ? "proxy" : "server");
-
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EADDRNOTAVAIL:
-    case EINVAL:                  /* a route that swallows, "blackhole" */
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "No route to %s: this machine is offline, or a "
-                             "firewall blocks the way", whom);
-
-    case EACCES:
-    case EPERM:
-        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "This machine itself does not let the program "
-                             "connect to %s: %s", whom,
-                             number == EACCES ? "permission denied (SELinux, "
-                             "or a firewall of its own)"
-                             : "operation not permitted (a firewall of its "
-                             "own, or SELinux)");
-        err->advice = "With SELinux run \"setsebool -P "
-                      "httpd_can_network_connect on\" as root; otherwise "
-                      "allow outgoing connections in the firewall of this "
-                      "machine. It is tried again by itself.";
-        return MSYNC_ERROR;
-
-    case ETIMEDOUT:
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
-                             "No connection to %s: it does not answer at all, "
-                             "or a firewall drops the packets", whom);
-
-    default:
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "No connection to %s: %s", whom,
-                             number ? strerror((int) number)
-                                    : error_detail(t,
-                                                   CURLE_COULDNT_CONNECT));
-    }
 }
 
 

@@ -1,11 +1,12 @@
 /*
- * Owns what is learnt of the line when a time has passed: how far a
- * connection got, and, by what the kernel knows of it, whether what was sent
- * has arrived at the machine over there at all.
+ * Owns the sockets that libcurl gets, and what is learnt of the line when a
+ * time has passed: how far a connection got, and, by what the kernel knows of
+ * it, whether what was sent has arrived at the machine over there at all.
  */
 
 #include "transfer/transfer_private.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -16,6 +17,33 @@
 
 static int line_local_port(int fd);
 static bool line_is_stuck(int fd);
+
+
+/* libcurl does not tell why it got no socket */
+
+curl_socket_t
+msync_transfer_open_socket(void *arg, curlsocktype purpose,
+    struct curl_sockaddr *address)
+{
+    int                        fd;
+    msync_transfer_t          *http;
+    msync_transfer_attempt_t  *t = arg;
+
+    (void) purpose;
+
+    http = t->http;
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+
+    if (fd == -1) {
+        t->no_socket = errno;
+        return CURL_SOCKET_BAD;
+    }
+
+    http->sockets[http->next_socket++ % MSYNC_TRANSFER_SOCKETS] = fd;
+
+    return fd;
+}
 
 
 void

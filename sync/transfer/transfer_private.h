@@ -67,6 +67,8 @@ typedef struct {
     int64_t                 active;     /* monotonic ms of the last octet */
     curl_off_t              moved;      /* octets both ways until then */
     unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
+    int                     no_socket;  /* errno of the last one that could
+                                           not be made, 0: all could */
     int64_t                 date;       /* of the answer, Unix s, 0: none */
     int                     port;       /* this end of the connection */
     bool                    unheard;    /* silent, and what was sent was not
@@ -109,12 +111,22 @@ int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);
 int msync_transfer_attempt(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, msync_err_t *err);
 
+/* for CURLOPT_OPENSOCKETFUNCTION, with the attempt */
+curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
+    struct curl_sockaddr *address);
+
 /* how far it got when its time had passed: half_made, unheard */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
 
 /* the words for what libcurl says went wrong */
 int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
+
+/* the same where the name of "where" was not found, or no connection came */
+int msync_transfer_error_name(const msync_transfer_attempt_t *t,
+    const char *where, msync_err_t *err);
+int msync_transfer_error_connect(const msync_transfer_attempt_t *t,
+    const char *where, msync_err_t *err);
 
 /* a proxy's 407 is an error, frees the answer; MSYNC_OK otherwise */
 int msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,

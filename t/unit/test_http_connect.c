@@ -1,0 +1,160 @@
+/*
+ * What this machine itself refuses before a connection is made has a sentence
+ * of its own, with what to do.  The three functions below stand before libc's,
+ * for libcurl as well.
+ */
+
+#include "central.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+
+static int  no_socket, no_connection, no_thread;
+
+
+int
+socket(int domain, int type, int protocol)
+{
+    if (no_socket != 0) {
+        errno = no_socket;
+        return -1;
+    }
+
+    return (int) syscall(SYS_socket, domain, type, protocol);
+}
+
+
+int
+connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (no_connection != 0) {
+        errno = no_connection;
+        return -1;
+    }
+
+    return (int) syscall(SYS_connect, fd, address, length);
+}
+
+
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+    void *(*start)(void *), void *arg)
+{
+    int  (*libc)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                 void *);
+
+    if (no_thread != 0) {
+        return no_thread;
+    }
+
+    *(void **) &libc = dlsym(RTLD_NEXT, "pthread_create");
+
+    return libc(thread, attributes, start, arg);
+}
+
+
+static int
+connect_teardown(void **state)
+{
+    no_socket = no_connection = no_thread = 0;
+    return central_teardown(state);
+}
+
+
+static void
+connect_fails(central_t *c, const char *text, const char *advice)
+{
+    char                       full[1024];
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    assert_failed(central_ask(c, "/", &res, &err), err, CONNECTION_ERROR,
+                  text);
+    assert_int_equal(err.remedy, MSYNC_REMEDY_WAIT);
+    msync_err_full(&err, full, sizeof(full));
+    assert_has(full, advice);
+}
+
+
+static void
+test_no_socket(void **state)
+{
+    size_t      i;
+    central_t  *c = *state;
+
+    static const struct {
+        int          number;
+        const char  *text;
+        const char  *advice;
+    } cases[] = {
+        { EMFILE, "open a connection to 127.0.0.1", "LimitNOFILE=" },
+        { ENFILE, "open a connection to 127.0.0.1", "fs.file-max" },
+        { EAFNOSUPPORT, "no network of the kind", "RestrictAddressFamilies=" },
+        { EPERM, "operation not permitted", "SystemCallFilter=" },
+        { EACCES, "permission denied", "httpd_can_network_connect" },
+        { ENOBUFS, "cannot open a connection to 127.0.0.1", "dmesg" },
+        { ENOMEM, "cannot open a connection to 127.0.0.1", "dmesg" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        no_socket = cases[i].number;
+        connect_fails(c, cases[i].text, cases[i].advice);
+    }
+}
+
+
+static void
+test_no_connection(void **state)
+{
+    size_t      i;
+    central_t  *c = *state;
+
+    static const struct {
+        int          number;
+        const char  *text;
+        const char  *advice;
+    } cases[] = {
+        { EPERM, "operation not permitted", "IPAddressDeny=" },
+        { EACCES, "permission denied", "httpd_can_network_connect" },
+        { ENETUNREACH, "No route to 127.0.0.1", "is online" },
+        { EHOSTUNREACH, "No route to 127.0.0.1", "is online" },
+        { EADDRNOTAVAIL, "no address of its own", "is online" },
+        { ENOBUFS, "cannot open a connection to 127.0.0.1", "dmesg" },
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        no_connection = cases[i].number;
+        connect_fails(c, cases[i].text, cases[i].advice);
+    }
+}
+
+
+static void
+test_no_thread(void **state)
+{
+    central_t  *c = *state;
+
+    strcpy(c->url, "http://central.example.org");
+    no_thread = EAGAIN;
+    connect_fails(c, "begin a thread, which looks up the name of central",
+                  "TasksMax=");
+}
+
+
+#define t(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, central_setup, connect_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        t(test_no_socket),
+        t(test_no_connection),
+        t(test_no_thread),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
