@@ -56,7 +56,8 @@ int
 msync_conf_read_password(msync_conf_t *conf, msync_err_t *err)
 {
     int      fd, rc;
-    char     text[MSYNC_PASSWORD_MAX + 3];    /* CR, LF and one too many */
+    char     text[MSYNC_PASSWORD_MAX + 6];    /* U+FEFF, CR, LF and one too
+                                                 many */
     size_t   length;
     ssize_t  n;
 
@@ -154,6 +155,12 @@ password_take(msync_conf_t *conf, char *text, size_t length,
     msync_err_t *err)
 {
     char  *end;
+
+    /* editors of Windows begin a file with U+FEFF */
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+        length -= 3;
+    }
 
     end = memchr(text, '\n', length);
 

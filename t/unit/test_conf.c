@@ -289,6 +289,12 @@ test_password_is_hashed(void **state)
     t->conf->password_file = msync_strdup(t->path);
     assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
     assert_string_equal(t->conf->password_sha256, HASH);
+
+    /* as Notepad saves it */
+    t->conf->password_sha256[0] = '\0';
+    put(t, "p", "\xef\xbb\xbfpassword\r\n", 13, 0640);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
+    assert_string_equal(t->conf->password_sha256, HASH);
 }
 
 
