@@ -167,6 +167,9 @@ typedef struct {
     unsigned                  configured:1;  /* CONFIG was sent */
     unsigned                  useless:1;     /* of another version */
     unsigned                  follows:1;     /* another one may not be over */
+    ngx_str_t                 ended_by;      /* why the last one has ended, of
+                                                this worker; NULL: none has */
+    u_char                    ended_text[NGX_HTTP_MSYNC_REASON_MAX];
 } ngx_http_msync_helper_t;
 
 

@@ -11,6 +11,7 @@
 
 static void ngx_http_msync_child_handler(int signo, siginfo_t *info,
     void *context);
+static char *ngx_http_msync_child_cause(int signo);
 
 
 static struct sigaction             ngx_http_msync_child_next;
@@ -101,7 +102,7 @@ ngx_http_msync_child_handler(int signo, siginfo_t *info, void *context)
 void
 ngx_http_msync_child_reason(ngx_http_msync_helper_t *h, char *reason)
 {
-    char  *when;
+    char  *when, *why;
 
     when = h->greeted ? ""
            : h->executes ? " before it said a word"
@@ -112,14 +113,45 @@ ngx_http_msync_child_reason(ngx_http_msync_helper_t *h, char *reason)
         ngx_sprintf((u_char *) reason, "the helper has ended%s%Z", when);
 
     } else if (WIFSIGNALED(h->status)) {
+        why = (h->greeted || h->executes)
+              ? ngx_http_msync_child_cause(WTERMSIG(h->status)) : "";
+
         ngx_sprintf((u_char *) reason,
-                    "the helper was ended by signal %d (%s)%s%Z",
-                    WTERMSIG(h->status), strsignal(WTERMSIG(h->status)), when);
+                    "the helper was ended by signal %d (%s)%s%s%Z",
+                    WTERMSIG(h->status), strsignal(WTERMSIG(h->status)), when,
+                    why);
 
     } else {
         ngx_sprintf((u_char *) reason,
                     "the helper has ended with status %d%s%Z",
                     WEXITSTATUS(h->status), when);
+    }
+}
+
+
+/* who sends such a signal to a program that works */
+
+static char *
+ngx_http_msync_child_cause(int signo)
+{
+    switch (signo) {
+
+    case SIGSYS:
+        return ": nginx's unit or container forbids a system call that it "
+               "needs (SystemCallFilter=)";
+
+    case SIGKILL:
+        return ": by somebody, or by the system for lack of memory (see "
+               "dmesg, MemoryMax=)";
+
+    case SIGXCPU:
+        return ": its processor time is limited (LimitCPU=)";
+
+    case SIGBUS:
+        return ": its disk fails, or a file was cut while it was open";
+
+    default:
+        return "";
     }
 }
 

@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_msync_frame_reply(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
 static void ngx_http_msync_frame_log(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
+static void ngx_http_msync_frame_waits(ngx_http_msync_site_t *site,
+    msync_frame_t *frame, u_char *data);
 static void ngx_http_msync_frame_plain(u_char *text, size_t len);
 static ngx_int_t ngx_http_msync_frame_send(ngx_http_msync_site_t *site,
     ngx_uint_t type, uint64_t id, size_t len);
@@ -135,10 +137,10 @@ static char *
 ngx_http_msync_frame_name(ngx_uint_t type)
 {
     static char  *received[] = { "hello", "status", "document", "reply",
-                                 "log", "pong" };
+                                 "log", "pong", "waits" };
     static char  *sent[] = { "config", "command", "request", "ping" };
 
-    if (type >= MSYNC_FRAME_HELLO && type <= MSYNC_FRAME_PONG) {
+    if (type >= MSYNC_FRAME_HELLO && type <= MSYNC_FRAME_WAITS) {
         return received[type - MSYNC_FRAME_HELLO];
     }
 
@@ -202,6 +204,11 @@ ngx_http_msync_frame_handle(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     case MSYNC_FRAME_PONG:
         site->helper.answered = (frame->id == site->helper.pings);
+        rc = NGX_OK;
+        break;
+
+    case MSYNC_FRAME_WAITS:
+        ngx_http_msync_frame_waits(site, frame, data);
         rc = NGX_OK;
         break;
     }
@@ -379,6 +386,28 @@ ngx_http_msync_frame_log(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     ngx_log_error(level, ngx_cycle->log, 0, "msync %V: %*s",
                   &site->name, len, data);
+}
+
+
+/* said by the status for as long as the site is stopped */
+
+static void
+ngx_http_msync_frame_waits(ngx_http_msync_site_t *site, msync_frame_t *frame,
+    u_char *data)
+{
+    char    reason[NGX_HTTP_MSYNC_REASON_MAX];
+    size_t  len;
+
+    len = ngx_min(frame->length, sizeof(reason) - 1);
+    ngx_http_msync_frame_plain(data, len);
+
+    *ngx_cpymem(reason, data, len) = '\0';
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0, "msync %V: %s",
+                  &site->name, reason);
+
+    ngx_http_msync_report_reason(site, reason);
+    ngx_http_msync_ring();
 }
 
 
@@ -592,6 +621,7 @@ ngx_http_msync_frame_parameters(ngx_http_msync_site_t *s, u_char *p,
     p = ngx_http_msync_frame_number(p, last, "changelog_keep",
                                     s->changelog_keep);
     p = ngx_http_msync_frame_number(p, last, "log_level", level);
+    p = ngx_http_msync_frame_string(p, last, "ended", &s->helper.ended_by);
 
     if (p) {
         p[-1] = '}';

@@ -387,6 +387,12 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
     ngx_http_msync_report_reason(site, reason);
     ngx_http_msync_ring();
 
+    /* the next one tells it of the run that was cut short */
+
+    h->ended_by.data = h->ended_text;
+    h->ended_by.len = ngx_cpystrn(h->ended_text, (u_char *) reason,
+                                  sizeof(h->ended_text)) - h->ended_text;
+
     ngx_add_timer(&h->timer, delay);
 
     if (h->follows || !h->stale.timer_set) {

@@ -46,6 +46,9 @@ main_set_signals(void)
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+
+    /* a file that may not grow is an error of the write, which has words */
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 

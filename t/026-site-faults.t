@@ -6,9 +6,10 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    site_config site_path stage_dir start_central
+    site_config site_path slurp sqlite stage_dir start_central
     start_nginx wait_until write_private
 );
+use Fcntl qw(LOCK_EX);
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
@@ -20,6 +21,9 @@ mkdir $dir or die "$dir: $!\n";
 mkdir "$dir/folder" or die "$dir: $!\n";
 put("$dir/password", 0644);
 put("$dir/tables.json", 0644, '[{"table": "unit", "renaem": "x"}]');
+
+put("$dir/narrow", 0755, "#!/bin/sh\nulimit -f 64\n"
+    . qq(exec $ENV{TEST_NGINX_MSYNC} "\$@"\n));
 
 my %faults = (
     'no password file'   => [qr/"password_file" .*failed .*No such/,
@@ -40,6 +44,9 @@ my %faults = (
         { hardware_id_file => "$dir/nowhere/id" }, qr/hardware_id_file/],
     'no helper'          => [qr/"helper" .*cannot be run/,
         { helper => "$dir/nowhere" }, qr/cannot be started/],
+    'files that may not grow' => [undef,
+        { helper => "$dir/narrow", database => site_path('narrow.sqlite') },
+        qr/File too large.*LimitFSIZE=/],
     'a helper that is no program' => [qr/"helper" .*cannot be run/,
         { helper => "$dir/password" }, qr/cannot be started/],
 );
@@ -54,6 +61,8 @@ no_certificates();
 a_password_file_that_is_mended();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
+a_process_that_has_the_database_is_named();
+a_run_that_was_cut_short_says_by_what();
 what_nginx_takes_the_helper_takes();
 
 done_testing();
@@ -177,6 +186,58 @@ sub secrets_in_a_closed_directory {
     is(scalar(grep { /open to others/ } $nginx->log_lines), 0, 'no warning');
     $nginx->post('/api/trigger');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it is used');
+    ok($nginx->stop, 'quit');
+}
+
+
+# A command on a terminal, or a helper that cannot die for its disk is dead.
+sub a_process_that_has_the_database_is_named {
+    my $database = site_path('busy.sqlite');
+    my $lock = write_private('busy.sqlite.lock', "$$\n");
+
+    chmod 0660, $lock or die "$lock: $!\n";
+    open my $handle, '+<', $lock or die "$lock: $!\n";
+    flock $handle, LOCK_EX or die "$lock: $!\n";
+
+    my $nginx = nginx(database => $database,
+                      password_file => write_private('password', PASSWORD));
+
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'stopped'
+            && fault_of($_) =~ /process $$ works on this database/;
+    }), 'the status says which process it waits for');
+
+    close $handle or die "$lock: $!\n";
+    ok($nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' }),
+       'and goes on when that has ended');
+    is(fault_of($nginx->status), q(), 'with nothing wrong');
+    ok($nginx->stop, 'quit');
+}
+
+
+sub a_run_that_was_cut_short_says_by_what {
+    my $database = site_path('cut.sqlite');
+    my $nginx = nginx(database => $database,
+                      password_file => write_private('password', PASSWORD));
+
+    ok($nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' }),
+       'a site');
+    $central->config(page_delay_ms => 400);
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{syncStatus}{pullCentral} }), 'a run');
+
+    # as a unit does that forbids a system call
+    kill SYS => slurp("$database.lock") =~ /(\d+)/;
+
+    my $said = wait_until {
+        sqlite($database, 'SELECT error_message FROM sync_log '
+            . "WHERE error_code = 'HELPER_STOPPED'");
+    };
+
+    $central->config(page_delay_ms => 0);
+    like($said, qr/interrupted: .*signal 31 .*SystemCallFilter=.*goes on/,
+         'the log of runs says which signal it was');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it goes on');
     ok($nginx->stop, 'quit');
 }
 

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  4                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  5                  /* of all that is below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -48,6 +48,8 @@ typedef enum {
                                   payload: one line without line feed */
     MSYNC_FRAME_PONG,          /* id: of the PING, at the next look at the
                                   channel */
+    MSYNC_FRAME_WAITS,         /* payload: one line, why it cannot begin; no
+                                  STATUS was sent yet */
 
     /* worker 0 -> helper */
     MSYNC_FRAME_CONFIG = 64,   /* payload: JSON, see conf.h */

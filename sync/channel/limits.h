@@ -16,6 +16,7 @@
 #define MSYNC_HOST_MAX              256        /* with the final NUL */
 #define MSYNC_USERNAME_MAX          256
 #define MSYNC_PASSWORD_MAX          1024
+#define MSYNC_ENDED_MAX             512        /* how a helper has ended */
 #define MSYNC_SHA256_HEX            64
 #define MSYNC_HARDWARE_ID_MAX       64
 

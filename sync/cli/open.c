@@ -61,7 +61,8 @@ msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return msync_store_log_close_interrupted(cli->store, &interrupted_runs,
+    return msync_store_log_close_interrupted(cli->store, NULL,
+                                             &interrupted_runs,
                                              err);
 }
 

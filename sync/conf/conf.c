@@ -84,6 +84,7 @@ static const conf_member_t  conf_members[] = {
     { "protocol", conf_set_protocol, 0, 0, 1, 8 },
     CONF_NUMBER(changelog_keep, 0, MSYNC_CHANGELOG_KEEP_MAX),
     CONF_NUMBER(log_level, MSYNC_LOG_ERR, MSYNC_LOG_DEBUG),
+    CONF_TEXT(ended, MSYNC_ENDED_MAX),
 };
 
 #define CONF_MEMBERS  (sizeof(conf_members) / sizeof(conf_members[0]))
@@ -140,6 +141,7 @@ msync_conf_free(msync_conf_t **conf)
     msync_free(&c->proxy);
     msync_free(&c->hardware_id);
     msync_free(&c->hardware_id_file);
+    msync_free(&c->ended);
 
     explicit_bzero(c, sizeof(*c));
     free(c);

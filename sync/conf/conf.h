@@ -60,6 +60,8 @@ typedef struct {
     long       changelog_keep;        /* s that what both servers have taken
                                          stays in the changelog */
     int        log_level;
+    char      *ended;                 /* how the helper before this one did,
+                                         NULL: it is not known */
 } msync_conf_t;
 
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ static int serve_load_catalogue(msync_serve_t *serve, msync_err_t *err);
 static void serve_show_failure(msync_serve_t *serve,
     const msync_log_entry_t *before, msync_err_t *err);
 static int serve_while_opening(void *data, msync_err_t *err);
+static void serve_say_who_works(msync_serve_t *serve, long holder);
 static int serve_open_store(msync_serve_t *serve, msync_err_t *err);
 static void serve_open(msync_serve_t *serve);
 static int serve_next_wait(const msync_serve_t *serve);
@@ -149,6 +151,32 @@ serve_while_opening(void *data, msync_err_t *err)
 }
 
 
+/* the helper of a configuration before ends soon; others may take long */
+
+static void
+serve_say_who_works(msync_serve_t *serve, long holder)
+{
+    int   length;
+    char  text[256];
+
+    /* it has not written yet which process it is */
+    if (holder == 0 || serve->holder == holder
+        || msync_clock_monotonic() - serve->started < LOCKED_TIME)
+    {
+        return;
+    }
+
+    serve->holder = holder;
+    length = snprintf(text, sizeof(text), "process %ld works on this database: "
+                      "a \"msync\" on a terminal, or the helper of another "
+                      "nginx; this site goes on by itself when that has ended",
+                      holder);
+
+    msync_channel_send(serve->channel, MSYNC_FRAME_WAITS, 0, text,
+                       (size_t) length, NULL, 0);
+}
+
+
 /* takes over the database: only one process may */
 
 static int
@@ -167,6 +195,10 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
 
     rc = msync_store_lock(serve->conf->database, &serve->lock, &holder, err);
     if (rc != MSYNC_OK) {
+        if (rc == MSYNC_AGAIN) {
+            serve_say_who_works(serve, holder);
+        }
+
         return rc;
     }
 
@@ -177,8 +209,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
 
     if (serve->store == NULL
         || msync_serve_load_conf(serve, err) != MSYNC_OK
-        || msync_store_log_close_interrupted(serve->store, &interrupted, err)
-           != MSYNC_OK
+        || msync_store_log_close_interrupted(serve->store, serve->conf->ended,
+                                             &interrupted, err) != MSYNC_OK
         || msync_store_log_last(serve->store, &serve->status.entry, err)
            != MSYNC_OK
         || msync_store_log_last_success(serve->store, &serve->status.success,

@@ -36,6 +36,7 @@ typedef struct {
     msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
     int                 lock;
+    long                holder;    /* of that lock, as nginx was told; 0 */
     char                hardware_id[MSYNC_HARDWARE_ID_MAX + 1];  /* "": it
                                       is not known yet */
     msync_status_t      status;

@@ -274,6 +274,12 @@ msync_store_disk_advice(int reason)
                "behind it: a file system takes names of 255 octets, an "
                "encrypted one perhaps of 143. Give it a shorter name.";
 
+    case EFBIG:
+        return "The file has reached the size that is allowed: LimitFSIZE= of "
+               "nginx's unit or ulimit -f, or what its file system can hold, "
+               "as FAT 4 GB. Nothing is lost; synchronisation goes on by "
+               "itself when there is room.";
+
     case EIO:
         return "Its disk fails, or the file is damaged (see dmesg). Stop "
                "nginx and the application and copy the database together "

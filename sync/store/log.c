@@ -84,8 +84,8 @@ static void log_shift(int64_t *time, int64_t step,
 static void log_find_equal(void *data, const msync_log_entry_t *before);
 static int log_merge(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
-static int log_close_interrupted(msync_store_t *store, int *n,
-    msync_err_t *err);
+static int log_close_interrupted(msync_store_t *store, const char *cause,
+    int *n, msync_err_t *err);
 
 
 /* the columns in the order that log_read_entry and log_update count on */
@@ -531,7 +531,8 @@ msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
 
 
 static int
-log_close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
+log_close_interrupted(msync_store_t *store, const char *cause, int *n,
+    msync_err_t *err)
 {
     int                rc;
     char               now[32];
@@ -540,9 +541,9 @@ log_close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
 
     stmt = msync_store_prepare(store,
         "UPDATE sync_log SET finished_datetime = ?1, error_code = ?2, "
-        "error_message = 'The run was interrupted; the next one goes on "
-        "where it stopped.', duration_in_seconds = NULL "
-        "WHERE finished_datetime IS NULL", err);
+        "error_message = 'The run was interrupted' || ifnull(': ' || ?3, '') "
+        "|| '; the next one goes on where it stopped.', "
+        "duration_in_seconds = NULL WHERE finished_datetime IS NULL", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -552,6 +553,7 @@ log_close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
     sqlite3_bind_text(stmt, 2,
                       msync_err_variant(MSYNC_ERR_HELPER_STOPPED), -1,
                       SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, cause, -1, SQLITE_STATIC);
 
     rc = msync_store_run(store, stmt, "sync_log", err);
     *n = sqlite3_changes(store->db);
@@ -567,8 +569,8 @@ log_close_interrupted(msync_store_t *store, int *n, msync_err_t *err)
 
 
 int
-msync_store_log_close_interrupted(msync_store_t *store, int *n,
-    msync_err_t *err)
+msync_store_log_close_interrupted(msync_store_t *store, const char *cause,
+    int *n, msync_err_t *err)
 {
     *n = 0;
 
@@ -576,7 +578,7 @@ msync_store_log_close_interrupted(msync_store_t *store, int *n,
         return MSYNC_ERROR;
     }
 
-    if (log_close_interrupted(store, n, err) != MSYNC_OK) {
+    if (log_close_interrupted(store, cause, n, err) != MSYNC_OK) {
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }

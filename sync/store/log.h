@@ -65,9 +65,10 @@ void msync_store_log_finish(msync_log_entry_t *entry);
 int msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 
-/* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them */
-int msync_store_log_close_interrupted(msync_store_t *store, int *n,
-    msync_err_t *err);
+/* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them;
+ * "cause": why their process did, in words, NULL where nobody knows */
+int msync_store_log_close_interrupted(msync_store_t *store, const char *cause,
+    int *n, msync_err_t *err);
 
 /* the latest run, and the latest that succeeded; one that only tried failed
  * records and went well is neither; id 0: there is none */

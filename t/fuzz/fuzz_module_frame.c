@@ -59,6 +59,14 @@ ngx_http_msync_report_document(ngx_http_msync_site_t *site, ngx_uint_t n,
 
 
 void
+ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason)
+{
+    (void) site;
+    take((u_char *) reason, strlen(reason));
+}
+
+
+void
 ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
     ngx_uint_t status, u_char *data, size_t len)
 {

@@ -575,9 +575,11 @@ an_interrupted_run_is_closed_once(void **state)
     msync_log_entry_t  entry;
 
     assert_ok(msync_store_log_begin(site->store, &entry, &err));
-    assert_ok(msync_store_log_close_interrupted(site->store, &n, &err));
+    assert_ok(msync_store_log_close_interrupted(site->store, NULL, &n,
+                                                &err));
     assert_int_equal(n, 1);
-    assert_ok(msync_store_log_close_interrupted(site->store, &n, &err));
+    assert_ok(msync_store_log_close_interrupted(site->store, NULL, &n,
+                                                &err));
     assert_int_equal(n, 0);
     assert_ok(msync_store_log_last(site->store, &entry, &err));
     assert_int_equal(entry.variant, MSYNC_ERR_HELPER_STOPPED);

@@ -16,7 +16,7 @@ use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 4,
+    VERSION    => 5,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
