@@ -42,22 +42,9 @@ static int
 absent_next(msync_store_t *store, sqlite3_stmt *stmt, const char *after,
     char **last, msync_err_t *err)
 {
-    int          rc = MSYNC_OK;
-    const char  *text;
-
-    *last = NULL;
     sqlite3_bind_text(stmt, 1, after, -1, SQLITE_STATIC);
 
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 0);
-        *last = msync_strdup(text);
-
-    } else {
-        rc = msync_store_fault(store, "listing rows", err);
-    }
-
-    sqlite3_reset(stmt);
-    return rc;
+    return msync_store_text(store, stmt, last, "listing rows", err);
 }
 
 

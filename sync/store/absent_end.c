@@ -115,15 +115,13 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
 static int
 absent_find_nothing(absent_t *absent, msync_err_t *err)
 {
-    int                   rc;
     int64_t               few;
-    sqlite3_stmt         *stmt;
     const msync_table_t  *table = absent->table;
     const char           *key = table->fields[table->key].name;
 
     few = table->pull & MSYNC_OMSUPPLY ? 0 : FEW;
 
-    stmt = msync_store_prepare_own(absent->store,
+    return msync_store_found_own(absent->store,
         sqlite3_mprintf("SELECT (SELECT count(*) FROM msync_absent WHERE "
                         "table_name = %Q AND data IS NULL) > %lld AND NOT "
                         "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE NOT EXISTS "
@@ -132,16 +130,8 @@ absent_find_nothing(absent_t *absent, msync_err_t *err)
                         "AND NOT EXISTS (SELECT 1 FROM changelog AS c WHERE "
                         "c.record_id = t.\"%w\" AND c.table_name = %Q))",
                         table->name, (long long) few, table->sql,
-                        table->name, key, key, table->name), err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    rc = msync_store_found(absent->store, stmt, &absent->nothing, table->name,
-                           err);
-    sqlite3_finalize(stmt);
-
-    return rc;
+                        table->name, key, key, table->name),
+        &absent->nothing, err);
 }
 
 

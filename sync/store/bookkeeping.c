@@ -358,11 +358,7 @@ bookkeeping_check_indexes(const msync_look_t *look)
     for (i = 0; i < NINDEXES; i++) {
         sql = sqlite3_str_new(look->store->db);
         bookkeeping_add_index(sql, i, "");
-        expected = sqlite3_str_finish(sql);
-
-        if (expected == NULL) {
-            msync_out_of_memory();
-        }
+        expected = msync_store_need(sqlite3_str_finish(sql));
 
         msync_store_check_object(look, NULL, "index", indexes[i].name,
                                  expected);

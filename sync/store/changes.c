@@ -243,7 +243,7 @@ changes_add_store(sqlite3_str *sql, const msync_catalogue_t *catalogue)
         sqlite3_str_appendall(active, "()");
     }
 
-    text = sqlite3_str_finish(active);
+    text = msync_store_need(sqlite3_str_finish(active));
     sqlite3_str_appendf(sql, "CASE WHEN parent_id IS NULL THEN store_id IS "
                         "NULL OR store_id IN %s ELSE (SELECT s IS NULL OR s "
                         "IN %s FROM (SELECT CASE table_name", text, text);
@@ -323,10 +323,7 @@ msync_store_changes_filter(const msync_catalogue_t *catalogue)
 
     sqlite3_str_appendall(sql, ")");
 
-    text = sqlite3_str_finish(sql);
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
+    text = msync_store_need(sqlite3_str_finish(sql));
 
     copy = msync_strdup(text);
     sqlite3_free(text);

@@ -68,14 +68,10 @@ check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
 }
 
 
-/* a copy; NULL stays that */
-
 static char *
 check_text(sqlite3_stmt *stmt, int column)
 {
-    const char  *text = (const char *) sqlite3_column_text(stmt, column);
-
-    return msync_strdup(text);
+    return msync_strdup((const char *) sqlite3_column_text(stmt, column));
 }
 
 
@@ -202,12 +198,9 @@ check_trigger(const msync_look_t *look, const msync_table_t *table,
 
     sql = sqlite3_str_new(look->store->db);
     msync_store_put_trigger(sql, table, event);
-    expected = sqlite3_str_finish(sql);
-    name = sqlite3_mprintf("msync_%s_%s", table->sql, event);
-
-    if (name == NULL || expected == NULL) {
-        msync_out_of_memory();
-    }
+    expected = msync_store_need(sqlite3_str_finish(sql));
+    name = msync_store_need(sqlite3_mprintf("msync_%s_%s", table->sql,
+                                            event));
 
     msync_store_check_object(look, table, "trigger", name, expected);
 
@@ -297,13 +290,9 @@ check_indexes(const msync_look_t *look, const msync_table_t *table)
 
         sql = sqlite3_str_new(look->store->db);
         msync_store_put_index(sql, table, &table->fields[i], "");
-        expected = sqlite3_str_finish(sql);
-        name = sqlite3_mprintf("msync_%s_%s", table->sql,
-                               table->fields[i].name);
-
-        if (name == NULL || expected == NULL) {
-            msync_out_of_memory();
-        }
+        expected = msync_store_need(sqlite3_str_finish(sql));
+        name = msync_store_need(sqlite3_mprintf("msync_%s_%s", table->sql,
+                                                table->fields[i].name));
 
         msync_store_check_object(look, table, "index", name, expected);
         sqlite3_free(expected);

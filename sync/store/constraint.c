@@ -59,29 +59,17 @@ static int
 constraint_columns(msync_store_t *store, const char *table, char **columns,
     msync_err_t *err)
 {
-    int            rc = MSYNC_OK;
-    const char    *text;
+    int            rc;
     sqlite3_stmt  *stmt;
 
-    *columns = NULL;
     stmt = msync_store_prepare_own(store,
                sqlite3_mprintf("SELECT group_concat(name || '|' || type || "
                                "'|' || ifnull(dflt_value, '') || '|' || pk "
                                "|| '|' || hidden) FROM pragma_table_xinfo(%Q)",
                                table), err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 0);
-        *columns = msync_strdup(text ? text : "");
-
-    } else {
-        rc = msync_store_fault(store, table, err);
-    }
-
+    rc = msync_store_text(store, stmt, columns, table, err);
     sqlite3_finalize(stmt);
+
     return rc;
 }
 
@@ -92,25 +80,16 @@ constraint_columns(msync_store_t *store, const char *table, char **columns,
 static int
 constraint_publish(msync_store_t *store, msync_err_t *err)
 {
-    int       rc;
-    char     *sql;
-    int64_t   version;
+    int64_t  version;
 
     if (msync_store_schema_version(store, &version, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    sql = sqlite3_mprintf("PRAGMA schema_version = %lld;"
-                          "PRAGMA writable_schema = RESET",
-                          (long long) version + 1);
-    if (sql == NULL) {
-        msync_out_of_memory();
-    }
-
-    rc = msync_store_exec(store, sql, err);
-    sqlite3_free(sql);
-
-    return rc;
+    return msync_store_exec_own(store,
+               sqlite3_mprintf("PRAGMA schema_version = %lld;"
+                               "PRAGMA writable_schema = RESET",
+                               (long long) version + 1), err);
 }
 
 
@@ -191,11 +170,11 @@ constraint_sql(msync_store_t *store, const char *table, char **sql,
     int            rc;
     sqlite3_stmt  *stmt;
 
-    *sql = NULL;
     stmt = msync_store_prepare(store, "SELECT sql FROM sqlite_master WHERE "
                                "type = 'table' AND name = ?1 COLLATE NOCASE",
                                err);
     if (stmt == NULL) {
+        *sql = NULL;
         return MSYNC_ERROR;
     }
 
@@ -212,17 +191,14 @@ constraint_sql(msync_store_t *store, const char *table, char **sql,
 static bool
 constraint_cut(char *sql, const msync_field_t *field)
 {
-    bool         cut = false;
-    char        *line, *reference, *end, *column, *words;
+    bool                  cut = false;
+    char                 *line, *reference, *end, *column, *words;
     const msync_table_t  *target = field->target;
 
-    column = sqlite3_mprintf("\n  \"%w\" ", field->name);
-    words = sqlite3_mprintf(" REFERENCES \"%w\" (\"%w\")", target->sql,
-                            target->fields[target->key].name);
-
-    if (column == NULL || words == NULL) {
-        msync_out_of_memory();
-    }
+    column = msync_store_need(sqlite3_mprintf("\n  \"%w\" ", field->name));
+    words = msync_store_need(
+                sqlite3_mprintf(" REFERENCES \"%w\" (\"%w\")", target->sql,
+                                target->fields[target->key].name));
 
     line = strstr(sql, column);
 
@@ -313,13 +289,10 @@ constraint_add_not_null(msync_store_t *store, size_t i, msync_err_t *err)
     at = sql ? strstr(sql, not_null[i].from) : NULL;
 
     if (at != NULL) {
-        text = sqlite3_mprintf("%.*s%s%s", (int) (at - sql), sql,
-                               not_null[i].to,
-                               at + strlen(not_null[i].from));
-        if (text == NULL) {
-            msync_out_of_memory();
-        }
-
+        text = msync_store_need(
+                   sqlite3_mprintf("%.*s%s%s", (int) (at - sql), sql,
+                                   not_null[i].to,
+                                   at + strlen(not_null[i].from)));
         rc = constraint_edit(store, not_null[i].table, text, err);
         sqlite3_free(text);
     }

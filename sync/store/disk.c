@@ -209,12 +209,9 @@ disk_stat_log(msync_store_t *store, struct stat *st)
     bool   there;
     char  *name;
 
-    name = sqlite3_mprintf("%s-wal", sqlite3_db_filename(store->db, "main"));
-
-    if (name == NULL) {
-        msync_out_of_memory();
-    }
-
+    name = msync_store_need(
+               sqlite3_mprintf("%s-wal",
+                               sqlite3_db_filename(store->db, "main")));
     there = stat(name, st) == 0;
     sqlite3_free(name);
 

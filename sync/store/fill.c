@@ -30,8 +30,6 @@ typedef struct {
 } fill_orphans_t;
 
 static int fill_can_fill(msync_store_t *store, bool *can, msync_err_t *err);
-static int fill_has_orphans(msync_store_t *store, const msync_table_t *table,
-    bool *has, msync_err_t *err);
 static int fill_is_empty(msync_store_t *store, const msync_table_t *table,
     bool *empty, msync_err_t *err);
 static int fill_drop_indexes(msync_store_t *store, msync_err_t *err);
@@ -50,8 +48,6 @@ static int fill_move_orphan(msync_store_t *store, const msync_table_t *table,
     int64_t rowid, int64_t *moved, msync_err_t *err);
 static int fill_move_row(msync_store_t *store, const msync_table_t *table,
     const char *id, int64_t *moved, msync_err_t *err);
-static int fill_scalar(msync_store_t *store, char *sql, int64_t *value,
-    msync_err_t *err);
 
 
 bool
@@ -132,44 +128,28 @@ msync_store_fill_begin(msync_store_t *store, msync_err_t *err)
 static int
 fill_can_fill(msync_store_t *store, bool *can, msync_err_t *err)
 {
-    bool           orphans;
-    size_t         i;
-    int64_t        wr;
-    const char    *name;
+    bool         rowless, orphans;
+    size_t       i;
+    const char  *name;
 
     for (i = 0, *can = true; *can && i < store->catalogue->n; i++) {
         name = store->catalogue->tables[i].sql;
 
-        if (fill_scalar(store, sqlite3_mprintf("SELECT wr FROM "
-                            "pragma_table_list(%Q) WHERE schema = 'main'",
-                            name), &wr, err) != MSYNC_OK
-            || fill_has_orphans(store, &store->catalogue->tables[i], &orphans,
-                                err) != MSYNC_OK)
+        if (msync_store_found_own(store,
+                sqlite3_mprintf("SELECT wr FROM pragma_table_list(%Q) WHERE "
+                                "schema = 'main'", name), &rowless, err)
+            != MSYNC_OK
+            || msync_store_found_own(store,
+                   sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
+                                   "pragma_foreign_key_check(%Q))", name),
+                   &orphans, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
 
-        *can = !wr && !orphans;
+        *can = !rowless && !orphans;
     }
 
-    return MSYNC_OK;
-}
-
-
-static int
-fill_has_orphans(msync_store_t *store, const msync_table_t *table, bool *has,
-    msync_err_t *err)
-{
-    int64_t  value;
-
-    if (fill_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
-                        "pragma_foreign_key_check(%Q))", table->sql),
-                    &value, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *has = value != 0;
     return MSYNC_OK;
 }
 
@@ -178,16 +158,9 @@ static int
 fill_is_empty(msync_store_t *store, const msync_table_t *table, bool *empty,
     msync_err_t *err)
 {
-    int64_t  value;
-
-    if (fill_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
-                        "\"%w\")", table->sql), &value, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *empty = value == 0;
-    return MSYNC_OK;
+    return msync_store_found_own(store,
+               sqlite3_mprintf("SELECT NOT EXISTS (SELECT 1 FROM \"%w\")",
+                               table->sql), empty, err);
 }
 
 
@@ -215,23 +188,6 @@ fill_drop_indexes(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* asks once; takes over the text */
-
-static int
-fill_scalar(msync_store_t *store, char *sql, int64_t *value,
-    msync_err_t *err)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare_own(store, sql, err);
-    rc = msync_store_scalar(store, stmt, value, "reading a table", err);
-    sqlite3_finalize(stmt);
-
-    return rc;
-}
-
-
 /* an index of a reference that is never used costs a scan of the whole table
  * in the end, and nothing when it is made before; most references are such */
 
@@ -250,9 +206,9 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
         return MSYNC_OK;
     }
 
-    if (fill_scalar(store, sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"",
-                                           table->sql), &last, err)
-        != MSYNC_OK)
+    if (msync_store_number_own(store,
+            sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"", table->sql),
+            &last, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -292,29 +248,23 @@ static int
 fill_look_at_index(msync_store_t *store, const msync_table_t *table,
     const msync_field_t *field, bool *missing, bool *used, msync_err_t *err)
 {
-    int64_t  value;
-
-    if (fill_scalar(store, sqlite3_mprintf("SELECT NOT EXISTS (SELECT 1 FROM "
-                        "sqlite_master WHERE type = 'index' AND name = "
-                        "'msync_%q_%q')", table->sql, field->name), &value,
-                    err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    *missing = value != 0;
     *used = true;
 
-    if (*missing
-        && fill_scalar(store, sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM "
-                           "\"%w\" AS t WHERE t.\"%w\" IS NOT NULL)",
-                           table->sql, field->name), &value, err) != MSYNC_OK)
+    if (msync_store_found_own(store,
+            sqlite3_mprintf("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master "
+                            "WHERE type = 'index' AND name = 'msync_%q_%q')",
+                            table->sql, field->name), missing, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    *used = *missing ? value != 0 : true;
-    return MSYNC_OK;
+    return *missing
+           ? msync_store_found_own(store,
+                 sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\" AS t "
+                                 "WHERE t.\"%w\" IS NOT NULL)", table->sql,
+                                 field->name), used, err)
+           : MSYNC_OK;
 }
 
 
@@ -511,29 +461,20 @@ static int
 fill_move_orphan(msync_store_t *store, const msync_table_t *table,
     int64_t rowid, int64_t *moved, msync_err_t *err)
 {
-    int            rc = MSYNC_OK;
-    char          *id = NULL;
+    int            rc;
+    char          *id;
+    const char    *key = table->fields[table->key].name;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare_own(store,
                sqlite3_mprintf("SELECT t.\"%w\" FROM \"%w\" AS t WHERE "
-                               "t.rowid = %lld AND NOT EXISTS (SELECT 1 FROM "
-                               "changelog AS c WHERE c.record_id = t.\"%w\" "
-                               "AND c.table_name = %Q)",
-                               table->fields[table->key].name, table->sql,
-                               (long long) rowid,
-                               table->fields[table->key].name, table->name),
+                               "t.rowid = %lld AND typeof(t.\"%w\") = 'text' "
+                               "AND NOT EXISTS (SELECT 1 FROM changelog AS c "
+                               "WHERE c.record_id = t.\"%w\" AND "
+                               "c.table_name = %Q)", key, table->sql,
+                               (long long) rowid, key, key, table->name),
                err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    if (sqlite3_step(stmt) == SQLITE_ROW
-        && sqlite3_column_type(stmt, 0) == SQLITE_TEXT)
-    {
-        id = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
-    }
-
+    rc = msync_store_text(store, stmt, &id, "looking at references", err);
     sqlite3_finalize(stmt);
 
     if (id != NULL) {

@@ -62,7 +62,6 @@ typedef struct {
 } log_equal_t;
 
 
-
 static void log_add_columns(sqlite3_str *sql, const char *suffix);
 static char *log_print_time(int64_t ms, char text[32]);
 static int64_t log_read_time(sqlite3_stmt *stmt, int column);
@@ -449,8 +448,7 @@ log_find_equal(void *data, const msync_log_entry_t *before)
 static int
 log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
 {
-    int                 rc;
-    char                tail[512], time[32], *sql;
+    char                tail[512], time[32];
     log_equal_t         equal = { .failure = entry };
     msync_log_entry_t   before;
 
@@ -475,16 +473,14 @@ log_merge(msync_store_t *store, msync_log_entry_t *entry, msync_err_t *err)
     entry->repeated += equal.repeated;
     entry->first_started = equal.first_started;
 
-    sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id = %lld; UPDATE "
-                          "sync_log SET repeated = %lld, "
-                          "first_started_datetime = %Q WHERE id = %lld",
-                          (long long) equal.id, (long long) entry->repeated,
-                          log_print_time(entry->first_started, time),
-                          (long long) entry->id);
-    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
-    sqlite3_free(sql);
-
-    return rc;
+    return msync_store_exec_own(store,
+               sqlite3_mprintf("DELETE FROM sync_log WHERE id = %lld; UPDATE "
+                               "sync_log SET repeated = %lld, "
+                               "first_started_datetime = %Q WHERE id = %lld",
+                               (long long) equal.id,
+                               (long long) entry->repeated,
+                               log_print_time(entry->first_started, time),
+                               (long long) entry->id), err);
 }
 
 
@@ -630,14 +626,9 @@ msync_store_log_history(msync_store_t *store, unsigned limit,
 int
 msync_store_log_trim(msync_store_t *store, unsigned most, msync_err_t *err)
 {
-    int    rc;
-    char  *sql;
-
-    sql = sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT max(id) "
-                          "FROM sync_log) - %u AND id IS NOT (SELECT max(id) "
-                          "FROM sync_log WHERE " SQL_SUCCESS ")", most);
-    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
-    sqlite3_free(sql);
-
-    return rc;
+    return msync_store_exec_own(store,
+               sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT "
+                               "max(id) FROM sync_log) - %u AND id IS NOT "
+                               "(SELECT max(id) FROM sync_log WHERE "
+                               SQL_SUCCESS ")", most), err);
 }

@@ -41,6 +41,13 @@ memory_need_realloc(void *p, int size)
 }
 
 
+char *
+msync_store_need(char *text)
+{
+    return memory_need(text);
+}
+
+
 void
 msync_store_set_up(void)
 {

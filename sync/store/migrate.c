@@ -27,13 +27,13 @@ static const struct {
 } migrations[] = {
     /* one id may be that of several merges: another index took its place */
     { 2, "DROP INDEX IF EXISTS sync_buffer_record;" },
-    /* msync_extra held fields of the catalogue, too: see migrate() */
+    /* msync_extra held fields of the catalogue, too: VERSION_STALE_EXTRA */
     { 3, "" },
     /* a first sync marked what is a row */
     { 4, "" },
-    /* rows that were never sent had no list, what a site is in the middle of
-     * was several facts, a first sync marked records before they were rows:
-     * see migrate() */
+    /* rows that were never sent had no list (VERSION_NO_LIST), what a site is
+     * in the middle of was several facts (msync_store_site_adopt), a first sync
+     * marked records before they were rows (msync_store_adopt_buffer) */
     { 5, "" }
 };
 
@@ -59,8 +59,6 @@ typedef struct {
 } losses_t;
 
 
-static int migrate_count_tables(msync_store_t *store, const char *names,
-    int64_t *n, msync_err_t *err);
 static int migrate_read_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
 static int migrate_has_schema(msync_store_t *store, int64_t version,
@@ -88,37 +86,6 @@ static int migrate_restore(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, msync_err_t *err);
 
 
-bool
-msync_store_has_column(msync_store_t *store, const char *table,
-    const char *column)
-{
-    return sqlite3_table_column_metadata(store->db, "main", table, column,
-                                         NULL, NULL, NULL, NULL, NULL)
-           == SQLITE_OK;
-}
-
-
-/* the number of these tables that are there */
-
-static int
-migrate_count_tables(msync_store_t *store, const char *names, int64_t *n,
-    msync_err_t *err)
-{
-    int            rc = MSYNC_ERROR;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare_own(store,
-               sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name "
-                               "IN (%s)", names), err);
-    if (stmt != NULL) {
-        rc = msync_store_scalar(store, stmt, n, "reading the schema", err);
-    }
-
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-
 /* 0: nothing of ours is there yet */
 
 static int
@@ -129,9 +96,9 @@ migrate_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
 
     *version = 0;
 
-    if (migrate_count_tables(store, "'key_value_store', 'changelog', "
-                             "'sync_buffer', 'sync_log'", &n, err)
-        != MSYNC_OK)
+    if (msync_store_number(store, "SELECT count(*) FROM sqlite_master WHERE "
+                           "name IN ('key_value_store', 'changelog', "
+                           "'sync_buffer', 'sync_log')", &n, err) != MSYNC_OK)
     {
         switch (sqlite3_errcode(store->db) & 0xff) {
         case SQLITE_NOTADB:

@@ -157,23 +157,12 @@ static int
 referrers_is_indexed(msync_store_t *store, const char *table,
     const char *column, bool *is, msync_err_t *err)
 {
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare_own(store,
+    return msync_store_found_own(store,
         sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM pragma_index_list(%Q) "
                         "AS l, pragma_index_info(l.name) AS i WHERE i.seqno = "
                         "0 AND (NOT l.partial OR substr(l.name, 1, 6) = "
                         "'msync_') AND i.name = %Q COLLATE NOCASE)",
-                        table, column), err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    rc = msync_store_found(store, stmt, is, table, err);
-    sqlite3_finalize(stmt);
-
-    return rc;
+                        table, column), is, err);
 }
 
 

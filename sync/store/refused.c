@@ -135,21 +135,19 @@ refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
         "msync_refused.record_id AND table_name = msync_refused.table_name";
 
     /* a wrong clock may have begun the pause in the future */
-    due = sqlite3_mprintf("waits AND NOT dismissed AND (%d OR last_tried + "
-                          MSYNC_SQL_RETRY_PAUSE " <= %lld OR last_tried > "
-                          "%lld)", all, now, now);
+    due = msync_store_need(
+              sqlite3_mprintf("waits AND NOT dismissed AND (%d OR last_tried "
+                              "+ " MSYNC_SQL_RETRY_PAUSE " <= %lld OR "
+                              "last_tried > %lld)", all, now, now));
 
     /* the record's own store does not matter any more: it was chosen for
      * sending once */
-    sql = due ? sqlite3_mprintf(
-        "INSERT INTO changelog (table_name, record_id, row_action) SELECT "
-        "DISTINCT table_name, record_id, ifnull((SELECT row_action FROM %s "
-        "ORDER BY cursor DESC LIMIT 1), row_action) FROM msync_refused WHERE "
-        "%s; UPDATE msync_refused SET waits = 0 WHERE %s", latest, due, due)
-              : NULL;
-
-    rc = sql ? msync_store_exec(store, sql, err) : MSYNC_OK;
-    sqlite3_free(sql);
+    rc = msync_store_exec_own(store, sqlite3_mprintf(
+             "INSERT INTO changelog (table_name, record_id, row_action) "
+             "SELECT DISTINCT table_name, record_id, ifnull((SELECT "
+             "row_action FROM %s ORDER BY cursor DESC LIMIT 1), row_action) "
+             "FROM msync_refused WHERE %s; UPDATE msync_refused SET waits = 0 "
+             "WHERE %s", latest, due, due), err);
     sqlite3_free(due);
 
     if (rc != MSYNC_OK

@@ -25,7 +25,6 @@
     "Choose another name in the tables file. Nothing was changed."
 
 
-static int rename_exec(msync_store_t *store, char *sql, msync_err_t *err);
 static bool rename_is_ours(msync_store_t *store, const char *table);
 static bool rename_table_exists(msync_store_t *store, const char *table);
 static int rename_has_rows(msync_store_t *store, const char *table, bool *rows,
@@ -38,22 +37,6 @@ static int rename_take_name(msync_store_t *store, const msync_table_t *table,
     const char *interim, const char *before, msync_err_t *err);
 static int rename_move_tables(msync_store_t *store, char **moved,
     msync_err_t *err);
-
-
-static int
-rename_exec(msync_store_t *store, char *sql, msync_err_t *err)
-{
-    int  rc;
-
-    if (sql == NULL) {
-        msync_out_of_memory();
-    }
-
-    rc = msync_store_exec(store, sql, err);
-    sqlite3_free(sql);
-
-    return rc;
-}
 
 
 /* every table of ours has that column, and hardly one of an application */
@@ -76,18 +59,9 @@ static int
 rename_has_rows(msync_store_t *store, const char *table, bool *rows,
     msync_err_t *err)
 {
-    int            rc;
-    int64_t        n;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare_own(store,
+    return msync_store_found_own(store,
                sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")", table),
-               err);
-    rc = msync_store_scalar(store, stmt, &n, table, err);
-    sqlite3_finalize(stmt);
-    *rows = n != 0;
-
-    return rc;
+               rows, err);
 }
 
 
@@ -192,9 +166,9 @@ rename_take_name(msync_store_t *store, const msync_table_t *table,
     const char  *name = table->sql;
 
     if (!rename_table_exists(store, name)) {
-        return rename_exec(store,
-                           sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                           "\"%w\"", interim, name), err);
+        return msync_store_exec_own(store,
+                   sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                                   interim, name), err);
     }
 
     if (!rename_is_ours(store, name)) {
@@ -220,18 +194,17 @@ rename_take_name(msync_store_t *store, const msync_table_t *table,
     }
 
     if (!others) {
-        return rename_exec(store,
-                           sqlite3_mprintf("DROP TABLE \"%w\";"
-                                           "ALTER TABLE \"%w\" RENAME TO "
-                                           "\"%w\"", name, interim, name), err);
+        return msync_store_exec_own(store,
+                   sqlite3_mprintf("DROP TABLE \"%w\";"
+                                   "ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                                   name, interim, name), err);
     }
 
-    return rename_exec(store,
-                       sqlite3_mprintf("DROP TABLE \"%w\";"
-                                       "ALTER TABLE \"%w\" RENAME TO \"%w\";"
-                                       "ALTER TABLE \"%w\" RENAME TO \"%w\"",
-                                       interim, name, interim, interim, name),
-                       err);
+    return msync_store_exec_own(store,
+               sqlite3_mprintf("DROP TABLE \"%w\";"
+                               "ALTER TABLE \"%w\" RENAME TO \"%w\";"
+                               "ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                               interim, name, interim, interim, name), err);
 }
 
 
@@ -249,10 +222,9 @@ rename_move_tables(msync_store_t *store, char **moved, msync_err_t *err)
 
         if (moved[i] != NULL
             && (rename_drop_objects(store, "index", moved[i], err) != MSYNC_OK
-                || rename_exec(store,
-                               sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO "
-                                               "\"%w\"", moved[i], interim),
-                               err) != MSYNC_OK))
+                || msync_store_exec_own(store,
+                       sqlite3_mprintf("ALTER TABLE \"%w\" RENAME TO \"%w\"",
+                                       moved[i], interim), err) != MSYNC_OK))
         {
             return MSYNC_ERROR;
         }

@@ -101,11 +101,7 @@ replace_add_equal(sqlite3_str *sql, const msync_table_t *table)
     char        *own;
     const char  *key = table->fields[table->key].name;
 
-    own = sqlite3_mprintf("\"%w\"", table->sql);
-
-    if (own == NULL) {
-        msync_out_of_memory();
-    }
+    own = msync_store_need(sqlite3_mprintf("\"%w\"", table->sql));
 
     sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE row_action = "
                         "'UPSERT' AND table_name = %Q;\n"
@@ -154,12 +150,9 @@ replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
     size_t       i;
     const char  *key = table->fields[table->key].name;
 
-    own = sqlite3_mprintf("\"%w\"", table->sql);
-    way = sqlite3_mprintf("%s.\"%w\" = NEW.\"%w\"", own, key, key);
-
-    if (own == NULL || way == NULL) {
-        msync_out_of_memory();
-    }
+    own = msync_store_need(sqlite3_mprintf("\"%w\"", table->sql));
+    way = msync_store_need(sqlite3_mprintf("%s.\"%w\" = NEW.\"%w\"", own,
+                                           key, key));
 
     for (i = 0; i < ways->n; i++) {
         replace_add_note(sql, table, own, ways->texts[i], row);
@@ -241,11 +234,7 @@ replace_sql(const msync_table_t *table, const msync_ways_t *ways,
     }
 
     sqlite3_str_appendall(sql, "END");
-    text = sqlite3_str_finish(sql);
-
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
+    text = msync_store_need(sqlite3_str_finish(sql));
 
     return text;
 }
@@ -257,11 +246,9 @@ replace_check_trigger(const msync_look_t *look, const msync_table_t *table,
 {
     char  *name, *sql = NULL;
 
-    name = sqlite3_mprintf("msync_%s_%s", table->sql,
-                           replace_triggers[which].name);
-    if (name == NULL) {
-        msync_out_of_memory();
-    }
+    name = msync_store_need(
+               sqlite3_mprintf("msync_%s_%s", table->sql,
+                               replace_triggers[which].name));
 
     if (replace_is_needed(ways, which)) {
         sql = replace_sql(table, ways, which);
@@ -363,11 +350,11 @@ msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
         rc = msync_store_ways_read(store, table, &ways, err);
 
         if (rc == MSYNC_OK && ways.unseen) {
-            text = sqlite3_mprintf("table \"%s\": it has a UNIQUE index of an "
-                                   "expression; a row that INSERT OR REPLACE "
-                                   "removes by that is not deleted at "
-                                   "central", table->sql);
-            each(data, text ? text : table->sql);
+            text = msync_store_need(sqlite3_mprintf(
+                "table \"%s\": it has a UNIQUE index of an expression; a row "
+                "that INSERT OR REPLACE removes by that is not deleted at "
+                "central", table->sql));
+            each(data, text);
             sqlite3_free(text);
         }
 

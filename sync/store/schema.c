@@ -219,10 +219,7 @@ msync_store_schema(const msync_catalogue_t *catalogue)
         }
     }
 
-    text = sqlite3_str_finish(sql);
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
+    text = msync_store_need(sqlite3_str_finish(sql));
 
     copy = msync_strdup(text);
     sqlite3_free(text);

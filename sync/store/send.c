@@ -90,16 +90,12 @@ msync_store_find_never_sent(msync_store_t *store, msync_err_t *err)
             continue;
         }
 
-        except = sqlite3_mprintf(" AND NOT EXISTS (SELECT 1 FROM sync_buffer "
-                                 "AS b WHERE b.record_id = t.\"%w\" AND "
-                                 "b.table_name = %Q AND b.action <> 'MERGE') "
-                                 "AND NOT EXISTS (SELECT 1 FROM changelog AS "
-                                 "c WHERE c.record_id = t.\"%w\" AND "
-                                 "c.table_name = %Q)", key, table->name, key,
-                                 table->name);
-        if (except == NULL) {
-            msync_out_of_memory();
-        }
+        except = msync_store_need(sqlite3_mprintf(
+            " AND NOT EXISTS (SELECT 1 FROM sync_buffer AS b WHERE "
+            "b.record_id = t.\"%w\" AND b.table_name = %Q AND b.action <> "
+            "'MERGE') AND NOT EXISTS (SELECT 1 FROM changelog AS c WHERE "
+            "c.record_id = t.\"%w\" AND c.table_name = %Q)", key, table->name,
+            key, table->name));
 
         rc = msync_store_note_never_sent(store, table, except, err);
         sqlite3_free(except);
@@ -234,8 +230,7 @@ static int
 send_slice(msync_store_t *store, const msync_table_t *table,
     const char *after, char **last, msync_err_t *err)
 {
-    int            code, rc = MSYNC_OK;
-    const char    *text;
+    int            rc;
     sqlite3_stmt  *stmt;
 
     *last = NULL;
@@ -250,17 +245,9 @@ send_slice(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 3, SLICE);
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 0);
-        *last = msync_strdup(text);
-
-    } else {
-        rc = msync_store_fault(store, table->name, err);
-    }
-
+    rc = msync_store_text(store, stmt, last, table->name, err);
     sqlite3_finalize(stmt);
+
     return rc;
 }
 

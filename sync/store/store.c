@@ -245,6 +245,18 @@ msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err)
 
 
 int
+msync_store_exec_own(msync_store_t *store, char *sql, msync_err_t *err)
+{
+    int  rc;
+
+    rc = msync_store_exec(store, msync_store_need(sql), err);
+    sqlite3_free(sql);
+
+    return rc;
+}
+
+
+int
 msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err)
 {
@@ -293,6 +305,16 @@ msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt, int64_t *value,
 }
 
 
+bool
+msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column)
+{
+    return sqlite3_table_column_metadata(store->db, "main", table, column,
+                                         NULL, NULL, NULL, NULL, NULL)
+           == SQLITE_OK;
+}
+
+
 int
 msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
     msync_err_t *err)
@@ -309,18 +331,49 @@ msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
 
 
 int
+msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,
+    msync_err_t *err)
+{
+    int  rc;
+
+    rc = msync_store_number(store, msync_store_need(sql), value, err);
+    sqlite3_free(sql);
+
+    return rc;
+}
+
+
+int
+msync_store_found_own(msync_store_t *store, char *sql, bool *found,
+    msync_err_t *err)
+{
+    int64_t  value = 0;
+
+    if (msync_store_number_own(store, sql, &value, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *found = value != 0;
+    return MSYNC_OK;
+}
+
+
+int
 msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
     const char *what, msync_err_t *err)
 {
-    int          code, rc = MSYNC_OK;
-    const char  *found;
+    int  code, rc = MSYNC_OK;
 
     *text = NULL;
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
     code = sqlite3_step(stmt);
 
     if (code == SQLITE_ROW) {
-        found = (const char *) sqlite3_column_text(stmt, 0);
-        *text = msync_strdup(found);
+        *text = msync_strdup((const char *) sqlite3_column_text(stmt, 0));
 
     } else if (code != SQLITE_DONE) {
         rc = msync_store_fault(store, what, err);

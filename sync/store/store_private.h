@@ -188,6 +188,10 @@ struct msync_store_s {
 /* before the first call of SQLite */
 void msync_store_set_up(void);
 
+/* a text that SQLite has made, of which none is that memory is lacking; it is
+ * returned, sqlite3_free it */
+char *msync_store_need(char *text);
+
 /* an empty database, unless there is one */
 int msync_store_create_file(const char *path, msync_err_t *err);
 
@@ -236,23 +240,32 @@ int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
     const char *what, msync_err_t *err);
 int msync_store_exec(msync_store_t *store, const char *sql,
     msync_err_t *err);
-/* takes it over; an empty one is nothing to do */
+/* the same of a text that SQLite has made, which they take over; an empty
+ * sqlite3_str is nothing to do */
+int msync_store_exec_own(msync_store_t *store, char *sql, msync_err_t *err);
 int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err);
-/* the first column of the first row as an integer, 0 without a row */
+
+/*
+ * What a statement says in the first column of its first row: an integer, 0
+ * without a row; whether it is there and not 0; a text, owned by the caller,
+ * NULL without one.  Where the statement is NULL, err says why already.
+ */
 int msync_store_scalar(msync_store_t *store, sqlite3_stmt *stmt,
     int64_t *value, const char *what, msync_err_t *err);
-/* the same of a statement that is needed once */
-int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
-    msync_err_t *err);
-/* the same, whether it is there and not 0 */
 int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err);
-
-/* the first column of the first row as a text, owned by the caller; NULL
- * without a row, or where that column is NULL */
 int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
     const char *what, msync_err_t *err);
+
+/* the same of SQL that is asked once, "…_own" of a text that SQLite has made,
+ * which they take over */
+int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
+    msync_err_t *err);
+int msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,
+    msync_err_t *err);
+int msync_store_found_own(msync_store_t *store, char *sql, bool *found,
+    msync_err_t *err);
 
 /* whether the triggers of the changelog are silent, until the end of this
  * transaction or the other word; msync_store_begin_integration does it, too */

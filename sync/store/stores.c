@@ -100,7 +100,6 @@ stores_ask(msync_store_t *store, char *sql, const char *patient,
 {
     int            code, rc = MSYNC_OK;
     int64_t        site = -1;
-    const char    *id;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare_own(store, sql, err);
@@ -118,10 +117,9 @@ stores_ask(msync_store_t *store, char *sql, const char *patient,
     code = sqlite3_step(stmt);
 
     if (code == SQLITE_ROW) {
-        id = (const char *) sqlite3_column_text(stmt, 0);
-        join->store = msync_strdup(id);
-        id = (const char *) sqlite3_column_text(stmt, 1);
-        join->id = msync_strdup(id);
+        join->store = msync_strdup(
+                          (const char *) sqlite3_column_text(stmt, 0));
+        join->id = msync_strdup((const char *) sqlite3_column_text(stmt, 1));
 
     } else if (code != SQLITE_DONE) {
         rc = msync_store_fault(store, "looking for a store", err);

@@ -21,8 +21,6 @@ static int tables_check_table(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err);
 static void tables_switch_others(msync_store_t *store, int on);
 static int tables_check(msync_store_t *store, msync_err_t *err);
-static int tables_is_strict(msync_store_t *store, const msync_table_t *table,
-    bool *strict, msync_err_t *err);
 static void tables_add_missing_columns(msync_store_t *store,
     const msync_table_t *table, bool strict, sqlite3_str *sql);
 static int tables_find_renamed(msync_store_t *store, const msync_table_t *table,
@@ -140,25 +138,6 @@ tables_check(msync_store_t *store, msync_err_t *err)
     }
 
     tables_switch_others(store, 1);
-    sqlite3_finalize(stmt);
-
-    return rc;
-}
-
-
-/* a table that knows but SQLite's own names of types */
-
-static int
-tables_is_strict(msync_store_t *store, const msync_table_t *table, bool *strict,
-    msync_err_t *err)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare_own(store,
-               sqlite3_mprintf("SELECT strict FROM pragma_table_list(%Q) "
-                               "WHERE schema = 'main'", table->sql), err);
-    rc = msync_store_found(store, stmt, strict, "reading the schema", err);
     sqlite3_finalize(stmt);
 
     return rc;
@@ -355,7 +334,12 @@ tables_add_columns(msync_store_t *store, const msync_table_t *table, bool known,
     bool          strict;
     sqlite3_str  *sql, *values;
 
-    if (tables_is_strict(store, table, &strict, err) != MSYNC_OK) {
+    /* such a table takes but SQLite's own names of types */
+    if (msync_store_found_own(store,
+            sqlite3_mprintf("SELECT strict FROM pragma_table_list(%Q) WHERE "
+                            "schema = 'main'", table->sql), &strict, err)
+        != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

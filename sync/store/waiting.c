@@ -392,10 +392,7 @@ waiting_parents(const msync_catalogue_t *catalogue)
         }
     }
 
-    text = sqlite3_str_finish(sql);
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
+    text = msync_store_need(sqlite3_str_finish(sql));
 
     return text;
 }

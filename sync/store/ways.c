@@ -86,11 +86,7 @@ ways_where(const char *sql)
 static void
 ways_add(msync_ways_t *ways, sqlite3_str *sql)
 {
-    char  *text = sqlite3_str_finish(sql);
-
-    if (text == NULL) {
-        msync_out_of_memory();
-    }
+    char  *text = msync_store_need(sqlite3_str_finish(sql));
 
     if (ways->n == MSYNC_WAYS_MAX) {
         ways->unseen = true;
