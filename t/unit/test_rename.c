@@ -127,6 +127,7 @@ triggers_and_indexes_are_not_doubled(void **state)
                                  "(SELECT name FROM sqlite_master WHERE "
                                  "tbl_name = 'ubicacion' AND name LIKE "
                                  "'msync_%' ORDER BY name)"),
+                        "msync_ubicacion_BEFORE_INSERT,"
                         "msync_ubicacion_DELETE,msync_ubicacion_INSERT,"
                         "msync_ubicacion_UPDATE,msync_ubicacion_store_ID");
 
