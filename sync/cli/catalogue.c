@@ -28,14 +28,12 @@ static msync_catalogue_t *catalogue_load_noted(const char *file,
     msync_err_t *err);
 
 
-/* a database that is not there yet has none; *file is owned by the caller */
+/* a database that is not there yet has none; *file is owned by the caller,
+ * the database stays open */
 
 static int
 catalogue_noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
 {
-    int             rc;
-    msync_store_t  *store;
-
     *file = NULL;
 
     if (cli->conf->database == NULL
@@ -44,16 +42,8 @@ catalogue_noted_file(msync_cli_t *cli, char **file, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    store = msync_store_open(cli->conf->database, cli->catalogue,
-                             MSYNC_STORE_READ_ONLY, err);
-    if (store == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    rc = msync_store_tables_file(store, file, err);
-    msync_store_close(&store);
-
-    return rc;
+    return msync_cli_open(cli, MSYNC_STORE_READ_ONLY, err) == MSYNC_OK
+           ? msync_store_tables_file(cli->store, file, err) : MSYNC_ERROR;
 }
 
 
@@ -96,6 +86,7 @@ msync_cli_load_catalogue(msync_cli_t *cli, bool strict, msync_err_t *err)
         noted = catalogue_load_noted(file, err);
 
         if (noted != NULL) {
+            msync_store_close(&cli->store);
             msync_catalogue_free(&cli->catalogue);
             cli->catalogue = noted;
 

@@ -44,8 +44,8 @@ int msync_cli_reinitialise(msync_cli_t *cli);
 int msync_cli_schema(msync_cli_t *cli);
 int msync_cli_backup(msync_cli_t *cli);
 
-/* opens the database; to write, also with the settings and a wait that a signal
- * ends */
+/* opens the database, where msync_cli_load_catalogue has not yet, or lets it
+ * be written; to write, also with the settings and a wait that a signal ends */
 int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);
 int msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err);
 

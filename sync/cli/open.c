@@ -40,9 +40,20 @@ msync_cli_print(char *document, const msync_err_t *err)
 int
 msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err)
 {
-    cli->store = msync_store_open(cli->conf->database, cli->catalogue, flags,
-                                  err);
-    return cli->store ? MSYNC_OK : MSYNC_ERROR;
+    if (cli->store == NULL) {
+        cli->store = msync_store_open(cli->conf->database, cli->catalogue,
+                                      flags, err);
+        return cli->store ? MSYNC_OK : MSYNC_ERROR;
+    }
+
+    if ((flags & MSYNC_STORE_CREATE)
+        && msync_store_write(cli->store, err) != MSYNC_OK)
+    {
+        msync_err_context(err, cli->conf->database);
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
 }
 
 

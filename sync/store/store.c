@@ -35,7 +35,8 @@ static int store_is_stopped(void *data);
 static int store_fault_of_disk(msync_store_t *store, const char *what,
     msync_err_t *err);
 static int store_on_busy(void *data, int tries);
-static int store_configure(msync_store_t *store, unsigned flags,
+static int store_configure(msync_store_t *store, msync_err_t *err);
+static int store_begin_writing(msync_store_t *store, int64_t version,
     msync_err_t *err);
 
 
@@ -486,32 +487,37 @@ msync_store_stop_readers(bool (*stopped)(void))
 
 
 static int
-store_configure(msync_store_t *store, unsigned flags, msync_err_t *err)
+store_configure(msync_store_t *store, msync_err_t *err)
 {
-    int  persist = 1;
-
     sqlite3_extended_result_codes(store->db, 0);
 
-    if (msync_store_exec(store, "PRAGMA foreign_keys = ON;"
-                         "PRAGMA trusted_schema = ON;"
-                         "PRAGMA page_size = " PAGE_OCTETS ";"
-                         "PRAGMA temp_store = MEMORY;", err) != MSYNC_OK
-        || msync_store_bulk(store, false, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
+    return msync_store_exec(store, "PRAGMA foreign_keys = ON;"
+                            "PRAGMA trusted_schema = ON;"
+                            "PRAGMA page_size = " PAGE_OCTETS ";"
+                            "PRAGMA temp_store = MEMORY;", err) == MSYNC_OK
+           ? msync_store_bulk(store, false, err) : MSYNC_ERROR;
+}
 
-    if (flags & MSYNC_STORE_READ_ONLY) {
-        return MSYNC_OK;
-    }
+
+static int
+store_begin_writing(msync_store_t *store, int64_t version, msync_err_t *err)
+{
+    int  persist = 1;
 
     /* who is confined removes no files: the log is emptied instead */
     (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL,
                                 &persist);
 
     /* FULL: what was acknowledged to central must survive a power cut */
-    return msync_store_exec(store, "PRAGMA journal_mode = WAL;"
-                            "PRAGMA synchronous = FULL;", err);
+    if (msync_store_exec(store, "PRAGMA journal_mode = WAL;"
+                         "PRAGMA synchronous = FULL;", err) != MSYNC_OK
+        || msync_store_migrate(store, version, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    msync_store_know_disk(store);
+    return MSYNC_OK;
 }
 
 
@@ -562,20 +568,29 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     }
 
     if (msync_store_identify(store, &version, err) != MSYNC_OK
-        || store_configure(store, flags, err) != MSYNC_OK
+        || store_configure(store, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
-            && msync_store_migrate(store, version, err) != MSYNC_OK))
+            && store_begin_writing(store, version, err) != MSYNC_OK))
     {
         msync_err_context(err, path);
         msync_store_close(&store);
         return NULL;
     }
 
-    if (flags & MSYNC_STORE_CREATE) {
-        msync_store_know_disk(store);
-    }
-
     return store;
+}
+
+
+int
+msync_store_write(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  version;
+
+    store->stopped = NULL;
+    sqlite3_progress_handler(store->db, 0, NULL, NULL);
+
+    return msync_store_identify(store, &version, err) == MSYNC_OK
+           ? store_begin_writing(store, version, err) : MSYNC_ERROR;
 }
 
 

@@ -34,6 +34,14 @@ msync_store_t *msync_store_open(const char *path,
 void msync_store_close(msync_store_t **store);
 
 /*
+ * Makes of a store that was opened with MSYNC_STORE_READ_ONLY what opening it
+ * with MSYNC_STORE_CREATE makes, for whoever has to read from a database
+ * before he may write to it: SQLite reads the whole schema whenever a database
+ * is opened, which is a quarter of a run with nothing to do.
+ */
+int msync_store_write(msync_store_t *store, msync_err_t *err);
+
+/*
  * Looks whether somebody has changed the schema since it was last as it
  * should be, and then does what opening with MSYNC_STORE_CREATE does; cheap
  * where nobody has.  Not inside a transaction.

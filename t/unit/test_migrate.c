@@ -516,6 +516,30 @@ a_parent_that_is_gone_is_made_again(void **state)
 }
 
 
+/* a command that asks the database for its tables file before it writes */
+
+static void
+who_has_only_read_may_write_then(void **state)
+{
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    static const char  there[] = "SELECT count(*) FROM sqlite_master WHERE "
+                                 "name = 'msync_Location_UPDATE'";
+
+    site_sql(site, "DROP TRIGGER \"msync_Location_UPDATE\"");
+    msync_store_close(&site->store);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_READ_ONLY, &err);
+    assert_non_null(site->store);
+    assert_string_equal(site_get(site, there), "0");
+
+    assert_ok(msync_store_write(site->store, &err));
+    assert_string_equal(site_get(site, there), "1");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_SITE_ID, 9, &err));
+}
+
+
 int
 main(void)
 {
@@ -535,7 +559,8 @@ main(void)
         T(a_table_of_the_application_that_cannot_serve_is_refused),
         T(a_table_of_the_application_that_can_serve_is_taken),
         T(a_row_without_a_key_is_the_applications_alone),
-        T(a_parent_that_is_gone_is_made_again)
+        T(a_parent_that_is_gone_is_made_again),
+        T(who_has_only_read_may_write_then)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
