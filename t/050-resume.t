@@ -73,9 +73,7 @@ my %sites = (
         begin => \&after_an_upgrade) },
 );
 
-my $groups = Msync::Resume->all(PROCESSES, sub {
-    map { tries($_, $sites{$_}->()) } sort keys %sites;
-});
+my $groups = Msync::Resume->all(PROCESSES, \%sites, \&tries);
 
 for my $group (sort keys %$groups) {
     my ($n, $wrong) = @{ $groups->{$group} }{qw(tries wrong)};

@@ -65,9 +65,7 @@ sub release {
 
 
 sub left_in_a_run_at_any_point {
-    my $groups = Msync::Resume->all(PROCESSES, sub {
-        map { tries($_, $sites{$_}->()) } sort keys %sites;
-    });
+    my $groups = Msync::Resume->all(PROCESSES, \%sites, \&tries);
 
     for my $group (sort keys %$groups) {
         my ($n, $wrong) = @{ $groups->{$group} }{qw(tries wrong)};

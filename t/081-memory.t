@@ -36,9 +36,7 @@ my %sites = (
         records => 20, begin => \&edits) },
 );
 
-my $groups = Msync::Resume->all(PROCESSES, sub {
-    map { tries($_, $sites{$_}->()) } sort keys %sites;
-});
+my $groups = Msync::Resume->all(PROCESSES, \%sites, \&tries);
 
 for my $group (sort keys %$groups) {
     my ($n, $wrong) = @{ $groups->{$group} }{qw(tries wrong)};

@@ -353,12 +353,18 @@ sub _dump_sql {
         "SELECT 'schema', type, name, sql FROM sqlite_master ORDER BY 3, 2",
     );
 
-    for my $table (split /\n/, $self->query(
-        "SELECT name FROM sqlite_master WHERE type = 'table' "
-        . "AND name NOT IN ('sync_log', 'sqlite_sequence') ORDER BY name"))
+    my %columns;
+
+    for (split /\n/, _lines($self->database, q(SELECT t.name, c.name FROM
+        sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'
+        AND t.name NOT IN ('sync_log', 'sqlite_sequence') ORDER BY c.cid)))
     {
-        my @columns = grep { !$LEFT_OUT{$table}{$_} } split /\n/,
-            $self->query("SELECT name FROM pragma_table_info('$table')");
+        my ($table, $column) = split /\|/;
+        push @{ $columns{$table} }, $column;
+    }
+
+    for my $table (sort keys %columns) {
+        my @columns = grep { !$LEFT_OUT{$table}{$_} } @{ $columns{$table} };
         my $names = join ', ', map { qq{"$_"} } @columns;
 
         my $times = $table eq 'sync_buffer'
@@ -469,22 +475,28 @@ sub _slurp {
 
 # ---- many of them ---------------------------------------------------------
 
-# Runs tries in so many processes at once.  "$make" makes, in each of them,
-# the list of [group, object, tries' arguments]; each process does its share.
+# Runs tries in so many processes at once.  "$sites" names what makes a site,
+# "$tries" makes of a name and its site the list of [group, object, tries'
+# arguments]; a process that has done all of one site takes the next.
 # Returns {group => {tries => n, wrong => [text, …]}}, and notes how far it
 # is.
 sub all {
-    my ($class, $processes, $make) = @_;
+    my ($class, $processes, $sites, $tries) = @_;
+
+    # what is left of it is what nobody has taken yet
+    pipe my $queue, my $end or croak "pipe: $!";
+    syswrite $end, pack '(A80)*', sort keys %$sites;
+    close $end;
 
     my ($readers, %groups) = IO::Select->new;
 
-    for my $me (0 .. $processes - 1) {
+    for (1 .. $processes) {
         pipe my $reader, my $writer or croak "pipe: $!";
         my $pid = fork() // croak "fork: $!";
 
         if ($pid == 0) {
             close $reader;
-            my $done = eval { _share($make, $me, $processes, $writer); 1 };
+            my $done = eval { _share($queue, $sites, $tries, $writer); 1 };
             print {$writer} encode_json({ group => 'all', how => {},
                                           wrong => ["$@"] }), "\n" if !$done;
             close $writer;
@@ -537,12 +549,20 @@ sub _count {
 
 
 sub _share {
-    my ($make, $me, $processes, $writer) = @_;
+    my ($queue, $sites, $make, $writer) = @_;
 
-    my @tries = $make->();
+    while (sysread $queue, my $name, 80) {
+        $name =~ s/ +\z//;
+        _do_tries($writer, $make->($name, $sites->{$name}->()));
+    }
+}
 
-    for my $i (grep { $_ % $processes == $me } 0 .. $#tries) {
-        my ($group, $object, %how) = @{ $tries[$i] };
+
+sub _do_tries {
+    my ($writer, @tries) = @_;
+
+    for my $try (@tries) {
+        my ($group, $object, %how) = @$try;
         my @wrong = $how{stays} ? $object->stay(%how)
                                 : $object->disturb(%how);
 
