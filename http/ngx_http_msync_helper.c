@@ -253,9 +253,12 @@ ngx_http_msync_helper_pump(ngx_http_msync_site_t *site)
         rc = ngx_http_msync_frame_request(site);
     }
 
-    if (rc == NGX_AGAIN) {
-        wev = h->connection->write;
-        wev->ready = 0;
+    wev = h->connection->write;
+    wev->ready = (rc != NGX_AGAIN);
+
+    /* by poll and select, the event would come on and on when all is sent */
+
+    if (rc != NGX_ERROR) {
         rc = ngx_handle_write_event(wev, 0);
     }
 

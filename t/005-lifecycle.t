@@ -42,6 +42,7 @@ checking_the_configuration();
 the_master_process_is_off();
 daemon_is_off();
 helpers_that_cannot_run();
+a_channel_that_was_full_costs_nothing() if $ENV{TEST_NGINX_EVENT_TYPE};
 
 done_testing();
 
@@ -678,4 +679,46 @@ sub helpers_that_cannot_run {
        'its version is logged without control characters');
     Msync::Fake->start_with(status => { state => 'idle' });
     ends_well($nginx);
+}
+
+
+# Where events are levels, as with poll, a worker that went on waiting until it
+# may write would never sleep again.  With epoll there are edges only.
+sub a_channel_that_was_full_costs_nothing {
+    my $nginx = nginx(
+        workers => 1, http => site_config('clinic', zone => '4m'));
+
+    is_reported($nginx);
+
+    my $fake = fake();
+    kill STOP => $fake->pid;
+
+    # twice as many as there are slots, more than a socket holds
+    for (1 .. 2) {
+        my @waiting = map {
+            $nginx->open_request("PUT /api/settings HTTP/1.0\r\n"
+                . "Content-Length: 65536\r\n\r\n{" . ' ' x 65_535)
+        } 1 .. 8;
+        sleep 1;
+        $_->close for @waiting;
+    }
+
+    kill CONT => $fake->pid;
+    $fake->received(8);
+
+    my ($worker) = $nginx->workers;
+    my $before = ticks($worker);
+    sleep 2;
+    cmp_ok(ticks($worker) - $before, '<', 50,
+           'the processor time of two seconds, in hundredths of one');
+    ends_well($nginx);
+}
+
+sub ticks {
+    my ($pid) = @_;
+
+    open my $fh, '<', "/proc/$pid/stat" or die "no process $pid\n";
+    my @fields = split / /, <$fh> =~ s/^.*\) //r;
+
+    return $fields[11] + $fields[12];
 }

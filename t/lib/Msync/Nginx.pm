@@ -222,6 +222,8 @@ sub _config {
         split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
     my $user = worker_user();
     $user = defined $user ? "user $user;" : '';
+    my $events = $ENV{TEST_NGINX_EVENT_TYPE} // '';
+    $events = "use $events;" if length $events;
 
     return <<"END_OF_CONFIG";
 $modules
@@ -238,6 +240,7 @@ $set->{main}
 
 events {
     worker_connections $set->{connections};
+    $events
 }
 
 http {
