@@ -11,6 +11,8 @@
 
 
 static const char *schema_column_default(const msync_field_t *field);
+static const char *schema_fallback(const msync_field_t *field);
+static bool schema_is_not_null(const msync_field_t *field);
 static void schema_add_column(sqlite3_str *sql, const msync_table_t *table,
     const msync_field_t *field);
 static void schema_add_table(sqlite3_str *sql, const msync_table_t *table);
@@ -82,11 +84,28 @@ schema_column_default(const msync_field_t *field)
 }
 
 
+/* SQL of what a column has when an INSERT leaves it out, NULL: nothing */
+
+static const char *
+schema_fallback(const msync_field_t *field)
+{
+    return field->fallback ? field->fallback : schema_column_default(field);
+}
+
+
+static bool
+schema_is_not_null(const msync_field_t *field)
+{
+    return !field->nullable
+           && (field->required || schema_fallback(field) != NULL);
+}
+
+
 static void
 schema_add_column(sqlite3_str *sql, const msync_table_t *table,
     const msync_field_t *field)
 {
-    const char           *fallback;
+    const char           *fallback = schema_fallback(field);
     const msync_table_t  *target = field->target;
 
     sqlite3_str_appendf(sql, "\"%w\" %s", field->name,
@@ -97,9 +116,7 @@ schema_add_column(sqlite3_str *sql, const msync_table_t *table,
         return;
     }
 
-    fallback = field->fallback ? field->fallback : schema_column_default(field);
-
-    if (!field->nullable && (field->required || fallback != NULL)) {
+    if (schema_is_not_null(field)) {
         sqlite3_str_appendall(sql, " NOT NULL");
 
         if (fallback != NULL) {
@@ -138,8 +155,7 @@ schema_add_table(sqlite3_str *sql, const msync_table_t *table)
 
 
 /* children are looked up by their foreign key on each delete of a parent, and
- * by any reference when a parent is merged; most references are empty, and
- * nobody looks for those */
+ * by any reference when a parent is merged */
 
 bool
 msync_store_has_index(const msync_table_t *table, size_t i)
@@ -151,14 +167,23 @@ msync_store_has_index(const msync_table_t *table, size_t i)
 }
 
 
+/*
+ * Most references are empty, and nobody looks for those.  Of a column that is
+ * NOT NULL SQLite takes the condition for one that says nothing, and then
+ * never uses the index.
+ */
+
 void
 msync_store_put_index(sqlite3_str *sql, const msync_table_t *table,
     const msync_field_t *field, const char *condition)
 {
     sqlite3_str_appendf(sql, "CREATE INDEX %s\"msync_%w_%w\" ON "
-                        "\"%w\" (\"%w\") WHERE \"%w\" IS NOT NULL",
-                        condition, table->sql, field->name, table->sql,
-                        field->name, field->name);
+                        "\"%w\" (\"%w\")", condition, table->sql,
+                        field->name, table->sql, field->name);
+
+    if (!schema_is_not_null(field)) {
+        sqlite3_str_appendf(sql, " WHERE \"%w\" IS NOT NULL", field->name);
+    }
 }
 
 

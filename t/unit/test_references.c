@@ -195,6 +195,11 @@ merges_look_such_references_up_by_an_index(void **state)
                                 "sqlite_master WHERE tbl_name = "
                                 "'vaccination'"),
                        "msync_vaccination_invoice_id"));
+
+    /* one that a release made for nothing is made anew */
+    assert_string_equal(site_get(site, "SELECT sql LIKE '%WHERE%' FROM "
+                                 "sqlite_master WHERE name = "
+                                 "'msync_trans_line_transaction_ID'"), "0");
 }
 
 

@@ -58,6 +58,60 @@ every_table_has_a_primary_key_that_is_not_null(void **state)
 }
 
 
+/* how SQLite finds its rows; static storage */
+
+static const char *
+plan_of(site_t *site, const char *sql)
+{
+    sqlite3_stmt  *stmt;
+
+    static char  plan[256];
+
+    assert_int_equal(sqlite3_prepare_v2(site->app, sql, -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    snprintf(plan, sizeof(plan), "%s", sqlite3_column_text(stmt, 3));
+    sqlite3_finalize(stmt);
+
+    return plan;
+}
+
+
+/* the deletes and merges of records look for rows by them, in tables of a
+ * million rows */
+
+static void
+every_index_of_a_reference_is_one_that_sqlite_uses(void **state)
+{
+    int            n = 0;
+    char           sql[512];
+    site_t        *site = *state;
+    const char    *plan;
+    sqlite3_stmt  *stmt;
+
+    assert_int_equal(sqlite3_prepare_v2(site->app,
+        "SELECT i.tbl_name, c.name, i.name FROM sqlite_master AS i, "
+        "pragma_index_info(i.name) AS c WHERE i.type = 'index' AND i.name = "
+        "'msync_' || i.tbl_name || '_' || c.name", -1, &stmt, NULL),
+        SQLITE_OK);
+
+    for ( ; sqlite3_step(stmt) == SQLITE_ROW; n++) {
+        snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN SELECT \"%s\" FROM "
+                 "\"%s\" WHERE \"%s\" = 'x'", sqlite3_column_text(stmt, 1),
+                 sqlite3_column_text(stmt, 0), sqlite3_column_text(stmt, 1));
+        plan = plan_of(site, sql);
+
+        if (strstr(plan, (const char *) sqlite3_column_text(stmt, 2)) == NULL)
+        {
+            fail_msg("%s: %s", sql, plan);
+        }
+    }
+
+    sqlite3_finalize(stmt);
+    assert_true(n > 100);
+}
+
+
 int
 main(void)
 {
@@ -65,7 +119,8 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         T(dates_and_times_have_types_that_change_no_value),
-        T(every_table_has_a_primary_key_that_is_not_null)
+        T(every_table_has_a_primary_key_that_is_not_null),
+        T(every_index_of_a_reference_is_one_that_sqlite_uses)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
