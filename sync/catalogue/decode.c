@@ -48,7 +48,10 @@ static bool
 decode_is_null(const msync_field_t *field, const msync_json_slice_t *slice)
 {
     if (slice->type == MSYNC_JSON_NONE || slice->type == MSYNC_JSON_NULL) {
-        return field->type != MSYNC_TYPE_TIME;
+        return field->type != MSYNC_TYPE_TIME
+               && !(slice->type == MSYNC_JSON_NULL
+                    && field->type == MSYNC_TYPE_OBJECT && !field->nullable
+                    && field->properties == NULL);
     }
 
     return decode_is_empty(slice)

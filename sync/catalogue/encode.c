@@ -294,7 +294,7 @@ msync_encode_object(encode_t *encode, const msync_field_t *field,
         return encode_members(encode, field, &slice);
     }
 
-    if (slice.type == MSYNC_JSON_NULL) {
+    if (slice.type == MSYNC_JSON_NULL && field->nullable) {
         return ENCODE_NONE;
     }
 
@@ -431,6 +431,7 @@ encode_as_it_stands(const msync_field_t *field,
 
     default:
         return text != NULL && field->type == MSYNC_TYPE_STRING
+               && (*text != '\0' || !(field->encoding & MSYNC_ENC_FILLED_IN))
                && (field->words == NULL
                    || (*text == '\0' && field->nullable));
     }

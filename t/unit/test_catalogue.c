@@ -352,6 +352,43 @@ what_is_inside_of_an_object_goes_out_as_it_came(void **state)
 
 
 static void
+an_empty_id_inside_of_an_object_is_left_out_where_it_is_looked_for(
+    void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("trans_line", "L", "{" LINE ",\"expiry_date\":\"\","
+                      "\"oms_fields\":{\"campaign_id\":\"\","
+                      "\"purchase_order_line_id\":\"\","
+                      "\"manufacture_date\":\"\"}}");
+    expect(json, "oms_fields", "{\"campaign_id\":\"\"}");
+    cJSON_Delete(json);
+}
+
+
+static void
+null_is_a_document_where_there_has_to_be_one(void **state)
+{
+    cJSON  *json;
+
+    (void) state;
+    json = round_trip("message", "M", "{\"toStoreID\":\"S\","
+                      "\"fromStoreID\":\"T\",\"body\":null,"
+                      "\"createdDate\":\"2026-05-01\",\"createdTime\":1,"
+                      "\"status\":\"new\",\"type\":\"other\"}");
+    expect(json, "body", "null");
+    cJSON_Delete(json);
+    json = round_trip("om_document", "D", "{\"data\":null,\"name\":\"n\","
+                      "\"parent_IDs\":\"[]\",\"user_ID\":\"U\","
+                      "\"datetime\":\"2026-05-01T08:00:00\",\"type\":\"t\","
+                      "\"status\":\"ACTIVE\",\"context_ID\":\"c\"}");
+    expect(json, "data", "\"null\"");
+    cJSON_Delete(json);
+}
+
+
+static void
 times_come_as_seconds_and_go_as_text(void **state)
 {
     char    data[256];
@@ -517,6 +554,9 @@ main(void)
         cmocka_unit_test(unknown_fields_survive),
         cmocka_unit_test(empty_objects_read_as_null),
         cmocka_unit_test(what_is_inside_of_an_object_goes_out_as_it_came),
+        cmocka_unit_test(
+            an_empty_id_inside_of_an_object_is_left_out_where_it_is_looked_for),
+        cmocka_unit_test(null_is_a_document_where_there_has_to_be_one),
         cmocka_unit_test(times_come_as_seconds_and_go_as_text),
         cmocka_unit_test(zero_stands_for_null_where_the_wire_refuses_null),
         cmocka_unit_test(faults_name_the_field),

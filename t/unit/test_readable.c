@@ -157,7 +157,9 @@ reads(const msync_field_t *field, const cJSON *value, bool narrow)
     double  number;
 
     if (cJSON_IsNull(value)) {
-        return field->nullable && !(field->encoding & MSYNC_ENC_ZERO_IS_NULL);
+        return field->nullable
+               ? !(field->encoding & MSYNC_ENC_ZERO_IS_NULL)
+               : field->type == MSYNC_TYPE_OBJECT && field->properties == NULL;
     }
 
     switch (field->type) {

@@ -96,6 +96,26 @@ a_warning_that_never_comes_keeps_no_record_waiting(void **state)
 
 
 static void
+a_donor_that_never_comes_keeps_no_stocktake_waiting(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; INSERT INTO Stock_take (ID, "
+             "store_ID, serial_number, status, stock_take_created_date, "
+             "created_by_ID, stock_take_time) VALUES ('T', 'S', 1, 'sg', "
+             "'2026-05-01', '', '00:00:00')");
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_UPSERT, ITEM(""));
+    site_pull(site, MSYNC_LEGACY, "Stock_take_lines", "L",
+              MSYNC_ACTION_UPSERT, "{\"ID\":\"L\",\"stock_take_ID\":\"T\","
+              "\"item_ID\":\"I\",\"item_line_ID\":\"\",\"location_id\":\"\","
+              "\"optionID\":\"\",\"donor_ID\":\"nowhere\"}");
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT donor_ID FROM "
+                                 "Stock_take_lines"), "nowhere");
+}
+
+
+static void
 a_database_of_the_release_loses_the_constraints(void **state)
 {
     site_t       *site = *state;
@@ -107,7 +127,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
                         "AS m, pragma_foreign_key_list(m.name)"), "181");
     assert_migrates(site, NULL);
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                        "AS m, pragma_foreign_key_list(m.name)"), "105");
+                        "AS m, pragma_foreign_key_list(m.name)"), "104");
 
     /* what the application has open and has made goes on */
     site_sql(site, "PRAGMA foreign_keys = ON;"
@@ -126,7 +146,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
     sqlite3_close(site->app);
     assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                        "AS m, pragma_foreign_key_list(m.name)"), "105");
+                        "AS m, pragma_foreign_key_list(m.name)"), "104");
 }
 
 
@@ -229,6 +249,7 @@ main(void)
                                         site_open, site_close),
 #define R(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
         R(a_warning_that_never_comes_keeps_no_record_waiting),
+        R(a_donor_that_never_comes_keeps_no_stocktake_waiting),
         R(a_database_of_the_release_loses_the_constraints),
         R(what_waited_is_due_in_the_next_run),
         R(a_constraint_of_the_application_stays),

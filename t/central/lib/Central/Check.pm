@@ -142,6 +142,7 @@ sub _check_value ($f, $v, $api) {
 
     if (!defined $v) {
         return 'must be a number, not null' if $enc =~ /null is an error/;
+        return undef if $type eq 'object' && $enc =~ /any JSON value\z/;
         return $f->{nullable} ? undef : 'is null';
     }
 
@@ -215,8 +216,10 @@ sub _check_object ($f, $v, $api, $enc) {
             next;
         }
 
-        # an object is kept as it came, with 4D's empty strings
-        next if $m->{nullable} && is_string($value) && $value eq '';
+        # an object is kept as it came, with 4D's empty strings where they are
+        # texts or words
+        next if $m->{nullable} && $m->{type} eq 'string' && is_string($value) && $value eq ''
+          && ($m->{encoding} // '') !~ /must be filled in/;
 
         my $reason = _check_value($m, $value, $api);
         return ".$m->{name} $reason" if $reason;
