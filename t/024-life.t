@@ -28,6 +28,7 @@ what_a_locked_database_keeps_out_is_not_done_later();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
+what_refuses_for_ever_is_asked_more_and_more_seldom();
 a_pause_holds_over_a_run_that_was_killed();
 runs_that_kill_their_helper_wait();
 equal_failures_are_one_line();
@@ -455,6 +456,48 @@ sub what_comes_anew_is_not_over_when_it_breaks_off {
 sub pulls {
     return grep { defined $_->{isInitialised} }
         @{ $central->state->{requests} };
+}
+
+
+# Nor does a refusal without a reason ask again and again, which would have
+# a firewall lock the site out for good; a line that fails between two of them
+# makes the schedule no faster, and somebody who asks no slower.
+sub what_refuses_for_ever_is_asked_more_and_more_seldom {
+    initialised('refused')->stop;
+    my $refuse = sub {
+        $central->fault(api => 'v5', path => 'site', kind => 'status',
+                        value => 403, times => 1000);
+    };
+    $refuse->();
+
+    my $helper = start('refused', interval => 2);
+    ok($helper->wait_status(sub { $helper->runs >= 2 }), 'it is tried again');
+
+    my $pause = sub {
+        my $status = $helper->wait_status(sub { $_->{nextSync} });
+        return seconds($status->{nextSync})
+            - seconds($status->{syncStatus}{summary}{finished});
+    };
+    cmp_ok($pause->(), '>=', 3, 'the pause has grown');
+
+    my $status = run($helper);
+    is($status->{syncStatus}{error}{variant}, 'HTTP_ERROR', 'asked, it tries');
+    cmp_ok($pause->(), '<=', 5, 'and the pause is as long as before');
+
+    $central->clear_faults;
+    $central->fault(api => 'v5', path => 'site', kind => 'status',
+                    value => 502, times => 1000);
+    run($helper);
+    cmp_ok($pause->(), '<=', 3, 'what may pass is tried after the interval');
+
+    $central->clear_faults;
+    $refuse->();
+    ok($helper->wait_status(sub {
+        $_->{syncStatus}{error}{fullError} =~ /status 403/;
+    }), 'and then it is refused again');
+    cmp_ok($pause->(), '>=', 7, 'after which the pause is longer still');
+    $central->clear_faults;
+    $helper->stop;
 }
 
 

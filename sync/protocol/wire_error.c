@@ -385,6 +385,11 @@ wire_status(const msync_transfer_response_t *res, const char *who,
     err->http_status = res->status;
     err->retry_after = res->retry_after;
 
+    /* whoever asks again and again is locked out, or stays so */
+    if (res->status == 401 || res->status == 403 || res->status == 407) {
+        err->remedy = MSYNC_REMEDY_FINAL;
+    }
+
     return MSYNC_ERROR;
 }
 

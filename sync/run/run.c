@@ -602,7 +602,7 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
     msync_event_e       event;
     msync_log_entry_t  *entry = ctx->entry;
 
-    event = rc != MSYNC_OK ? msync_site_end(err->variant)
+    event = rc != MSYNC_OK ? msync_site_failure(err)
             : ctx->run->does == MSYNC_DOES_SYNC ? MSYNC_EVENT_DONE
             : MSYNC_EVENT_DONE_IN_PART;
 

@@ -256,6 +256,16 @@ msync_site_end(msync_variant_e variant)
 }
 
 
+msync_event_e
+msync_site_failure(const msync_err_t *err)
+{
+    msync_event_e  event = msync_site_end(err->variant);
+
+    return event == MSYNC_EVENT_FAILED && err->remedy == MSYNC_REMEDY_FINAL
+           ? MSYNC_EVENT_FAILED_FOR_GOOD : event;
+}
+
+
 #define PUSHES     (MSYNC_STEP_BIT(MSYNC_STEP_PUSH_V6)                        \
                     | MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
 #define PREPARES   MSYNC_STEP_BIT(MSYNC_STEP_PREPARE)

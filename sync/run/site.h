@@ -75,8 +75,12 @@ typedef struct {
 void msync_site_event(const msync_site_t *site, msync_event_e event,
     msync_event_e latest, msync_effect_t *effect);
 
-/* what a failed run was, DONE for MSYNC_ERR_NONE */
+/* what a failed run was, by what is known of it later; DONE for
+ * MSYNC_ERR_NONE */
 msync_event_e msync_site_end(msync_variant_e variant);
+
+/* the same by its error, which may be final where its variant is not */
+msync_event_e msync_site_failure(const msync_err_t *err);
 
 #define MSYNC_STEP_BIT(step)  (1U << (step))
 

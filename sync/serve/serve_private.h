@@ -59,6 +59,7 @@ typedef struct {
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
+    bool                asked;     /* somebody did for the latest run */
     uint64_t            resent;    /* triggers below wait for what is due */
     int64_t             version;   /* of the database's content */
     bool                written;   /* it had changed at the last look */

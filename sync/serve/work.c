@@ -28,7 +28,7 @@ static void work_start(msync_serve_t *serve, msync_does_e does,
 static void work_run(msync_serve_t *serve, msync_does_e does,
     const char *patient);
 static void work_end(msync_serve_t *serve, msync_does_e does,
-    const msync_log_entry_t *before, int rc);
+    const msync_log_entry_t *before, const msync_err_t *failure);
 static bool work_retry(msync_serve_t *serve);
 static bool work_is_due(const msync_serve_t *serve);
 static bool work_patients(const msync_serve_t *serve);
@@ -53,10 +53,14 @@ msync_serve_event(msync_serve_t *serve, msync_event_e event)
         serve->latest = event;
     }
 
+    /* a run that somebody asked for makes the schedule no slower, one that did
+     * not come as far as the fault no faster */
     if (event == MSYNC_EVENT_FAILED_FOR_GOOD) {
-        serve->failures++;
+        serve->failures += !serve->asked || serve->failures == 0;
 
-    } else if (event >= MSYNC_EVENT_DONE || event == MSYNC_EVENT_SAVED) {
+    } else if (event == MSYNC_EVENT_DONE || event == MSYNC_EVENT_DONE_IN_PART
+               || event == MSYNC_EVENT_SAVED)
+    {
         serve->failures = 0;
     }
 }
@@ -215,6 +219,7 @@ work_start(msync_serve_t *serve, msync_does_e does,
     }
 
     serve->resent = 0;
+    serve->asked = trigger->sequence != 0;
     work_run(serve, does, trigger->patient);
 
     if (serve->closed) {
@@ -277,7 +282,7 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
 
     serve->run_conf = NULL;
     work_count(serve, &run, rc);
-    work_end(serve, does, &before, rc);
+    work_end(serve, does, &before, rc == MSYNC_OK ? NULL : &err);
 
     if (run.upgraded && msync_serve_load_conf(serve, &err) != MSYNC_OK) {
         msync_log_err(&err, "settings");
@@ -285,20 +290,22 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
 }
 
 
+/* "failure": why the run failed, NULL: it went well */
+
 static void
 work_end(msync_serve_t *serve, msync_does_e does,
-    const msync_log_entry_t *before, int rc)
+    const msync_log_entry_t *before, const msync_err_t *failure)
 {
     msync_err_t  ignored;
 
     /* a retry that went well says nothing about central, nor when the next
      * run is due */
-    if (does == MSYNC_DOES_RETRY && rc == MSYNC_OK) {
+    if (does == MSYNC_DOES_RETRY && failure == NULL) {
         serve->status.entry = *before;
         return;
     }
 
-    if (rc == MSYNC_OK) {
+    if (failure == NULL) {
         serve->status.success = serve->status.entry;
     }
 
@@ -311,8 +318,7 @@ work_end(msync_serve_t *serve, msync_does_e does,
     }
 
     serve->ended = msync_clock_monotonic();
-    msync_serve_event(serve, rc != MSYNC_OK
-                             ? msync_site_end(serve->status.entry.variant)
+    msync_serve_event(serve, failure != NULL ? msync_site_failure(failure)
                              : does == MSYNC_DOES_SYNC
                              ? MSYNC_EVENT_DONE : MSYNC_EVENT_DONE_IN_PART);
 }
