@@ -269,7 +269,7 @@ export class Texts {
 
 
 /** How applications, and what stands before them, say that somebody has to sign in. */
-const LOGIN = [401, 403, 419, 440];
+const LOGIN = [401, 403, 419, 440, 511];
 
 /** The JSON of an answer, {} where it has none; rejects where the network took it away. */
 async function json(answer) {
@@ -519,8 +519,8 @@ export class Live extends EventTarget {
     const answer = await fetch(new URL(path, this.api), { signal, cache: 'no-cache', redirect: 'manual' });
 
     if (!answer.ok) {
-      throw answer.status >= 500 ? new Error(answer.status)
-        : path !== 'events' && foreign(answer, await json(answer)) ? new SignedOut() : new Unsuitable();
+      throw path !== 'events' && foreign(answer, await json(answer)) ? new SignedOut()
+        : answer.status >= 500 ? new Error(answer.status) : new Unsuitable();
     }
     const skew = Date.parse(answer.headers.get('Date')) - Date.now();
     this.#skew = Math.abs(skew) > 2 * SECOND ? skew : 0;

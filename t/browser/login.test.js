@@ -21,6 +21,7 @@ const WAYS = {
   'a 419 of Laravel': 'return 419;',
   'a 307 to its login page': 'return 307 /login;',
   'a 204': 'return 204;',
+  'a 511 of a network': `default_type text/html; return 511 "${FORM}";`,
   'a 200 with "null"': 'default_type application/json; return 200 null;',
   'a 200 with a list': 'default_type application/json; return 200 "[1]";',
 };
