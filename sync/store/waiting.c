@@ -29,12 +29,14 @@
     "SELECT count(*) FROM changelog WHERE cursor >= ?2 AND cursor <= ?3 AND " \
     "%s" WAITING_LATEST
 
-/* what was counted by a change from ?2 to ?3 and has a later one */
+/* what was counted by a change from ?2 to ?3 and has a later one; for DISTINCT
+ * alone SQLite would read the whole index of records */
 #define WAITING_CHANGED                                                       \
     "SELECT count(*) FROM (SELECT DISTINCT record_id AS k, table_name AS t "  \
-    "FROM changelog WHERE cursor > ?3) CROSS JOIN changelog WHERE cursor = "  \
-    "(SELECT max(c.cursor) FROM changelog AS c WHERE c.record_id = k AND "    \
-    "c.table_name = t AND c.cursor <= ?3) AND cursor >= ?2 AND %s"
+    "FROM changelog NOT INDEXED WHERE cursor > ?3) CROSS JOIN changelog "     \
+    "WHERE cursor = (SELECT max(c.cursor) FROM changelog AS c WHERE "         \
+    "c.record_id = k AND c.table_name = t AND c.cursor <= ?3) AND cursor >= " \
+    "?2 AND %s"
 
 /*
  * A change of a parent behind ?3 whose store is not the one that its change

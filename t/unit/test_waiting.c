@@ -1,7 +1,7 @@
 /* How many records wait: a count that goes on is one from the beginning. */
 
 #include "site.h"
-#include "store/changelog.h"
+#include "store/store_private.h"
 
 #define ROUNDS  400
 
@@ -211,6 +211,35 @@ a_site_that_becomes_one_of_v7_counts_what_v7_sends(void **state)
 }
 
 
+/* in steps of SQLite's machine, of which a look at one row takes some */
+
+static void
+a_count_costs_by_what_is_new(void **state)
+{
+    int           steps;
+    int64_t       n;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+             "FROM n WHERE i < 2000) INSERT INTO changelog (table_name, "
+             "record_id, row_action) SELECT 'Location', 'L' || i, 'UPSERT' "
+             "FROM n");
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 2000);
+
+    site_sql(site, "INSERT INTO changelog (table_name, record_id, row_action) "
+             "VALUES ('Location', 'L7', 'UPSERT')");
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 2000);
+    steps = sqlite3_stmt_status(site->store->stmts[MSYNC_STMT_WAITING_CHANGED],
+                                SQLITE_STMTSTATUS_VM_STEP, 0);
+    assert_true(steps > 0 && steps < 2000);
+}
+
+
 int
 main(void)
 {
@@ -222,7 +251,9 @@ main(void)
                                         open_stores, site_close),
         cmocka_unit_test_setup_teardown(
             a_site_that_becomes_one_of_v7_counts_what_v7_sends, open_stores,
-            site_close)
+            site_close),
+        cmocka_unit_test_setup_teardown(a_count_costs_by_what_is_new,
+                                        open_stores, site_close)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
