@@ -176,6 +176,7 @@ struct msync_store_s {
     bool                      integrating;
     bool                      never_sent;      /* there are such rows, while
                                                   integrating */
+    bool                      no_former_records;   /* see tidy.c */
     bool                      log_told;        /* that it is large */
     bool                      warned;          /* of the application's
                                                   triggers */

@@ -10,9 +10,9 @@
  * these are of; cursors are never given again.
  */
 
-#include "base/clock.h"
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/store_private.h"
 #include "store/tidy.h"
 
@@ -28,6 +28,7 @@
     "'DELETE' OR record_id NOT IN (SELECT c.parent_id FROM changelog AS c "   \
     "WHERE c.cursor >= ?2 AND c.parent_id IS NOT NULL))"
 
+/* what versions up to 4 left in the buffer when it had become a row */
 #define TIDY_RECORDS                                                          \
     "FROM sync_buffer WHERE integration_datetime IS NOT NULL"
 
@@ -132,13 +133,28 @@ static int
 tidy_look(msync_store_t *store, int64_t until, int64_t before,
     int64_t *changes, int64_t *records, msync_err_t *err)
 {
-    return tidy_ask(store, MSYNC_STMT_TIDY_CHANGES,
-                    "SELECT EXISTS (SELECT 1 " TIDY_CHANGES ")", until,
-                    before, changes, err) == MSYNC_OK
-           ? tidy_ask(store, MSYNC_STMT_TIDY_RECORDS,
-                      "SELECT EXISTS (SELECT 1 " TIDY_RECORDS ")", 0, 0,
-                      records, err)
-           : MSYNC_ERROR;
+    *records = 0;
+
+    if (tidy_ask(store, MSYNC_STMT_TIDY_CHANGES,
+                 "SELECT EXISTS (SELECT 1 " TIDY_CHANGES ")", until, before,
+                 changes, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    /* without an index this reads the buffer, and nobody writes them today */
+    if (!store->no_former_records) {
+        if (tidy_ask(store, MSYNC_STMT_TIDY_RECORDS,
+                     "SELECT EXISTS (SELECT 1 " TIDY_RECORDS ")", 0, 0,
+                     records, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        store->no_former_records = *records == 0;
+    }
+
+    return MSYNC_OK;
 }
 
 

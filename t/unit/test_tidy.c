@@ -1,6 +1,7 @@
 /* What is not needed any more goes, a little at a time. */
 
 #include "site.h"
+#include "store/store_private.h"
 #include "store/tidy.h"
 
 #define KEEP  (90 * 86400L)
@@ -172,6 +173,30 @@ records_that_became_rows_leave_the_buffer(void **state)
 }
 
 
+/* a buffer of many records that wait is read once, not at the end of each run;
+ * in steps of SQLite's machine */
+
+static void
+what_no_version_of_today_writes_is_looked_for_once(void **state)
+{
+    int      first;
+    site_t  *site = *state;
+
+    site_sql(site, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+             "FROM n WHERE i < 1000) INSERT INTO sync_buffer (record_id, "
+             "received_datetime, table_name, action, side) SELECT 'L' || i, "
+             "'t', 'Location', 'UPSERT', 1 FROM n");
+    (void) tidy(site, KEEP);
+    first = sqlite3_stmt_status(site->store->stmts[MSYNC_STMT_TIDY_RECORDS],
+                                SQLITE_STMTSTATUS_VM_STEP, 0);
+    assert_true(first > 1000);
+    (void) tidy(site, KEEP);
+    assert_int_equal(sqlite3_stmt_status(
+                         site->store->stmts[MSYNC_STMT_TIDY_RECORDS],
+                         SQLITE_STMTSTATUS_VM_STEP, 0), first);
+}
+
+
 int
 main(void)
 {
@@ -188,7 +213,10 @@ main(void)
             the_deletion_of_a_parent_whose_children_wait_stays, site_open,
             site_close),
         cmocka_unit_test_setup_teardown(
-            records_that_became_rows_leave_the_buffer, site_open, site_close)
+            records_that_became_rows_leave_the_buffer, site_open, site_close),
+        cmocka_unit_test_setup_teardown(
+            what_no_version_of_today_writes_is_looked_for_once, site_open,
+            site_close)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
