@@ -33,6 +33,7 @@ my $nginx = start_nginx(
 the_first_sync();
 another_name_is_the_same_database();
 a_backup_is_put_in_its_place();
+what_msync_keeps_in_it_is_dropped();
 it_is_removed();
 ends_well($nginx);
 the_lock_is_for_whoever_may_write_the_database();
@@ -111,6 +112,28 @@ sub a_backup_is_put_in_its_place {
     }), 'goes on in the file that is there');
     is(sqlite($database, 'PRAGMA integrity_check'), 'ok',
        'without a log that is not its own');
+}
+
+
+# A script that cleans up, while nginx runs.
+sub what_msync_keeps_in_it_is_dropped {
+    my $pick = 'SELECT ID FROM item_line WHERE store_ID IN (SELECT ID FROM '
+        . 'store WHERE sync_id_remote_site = 7) LIMIT 1';
+    my $id = sqlite($database, $pick);
+
+    ok(initialised(), 'it is done with it');
+    sqlite($database, "UPDATE item_line SET batch = 'unsent' WHERE ID = "
+           . "'$id'", 'DROP TABLE key_value_store', 'ALTER TABLE sync_log '
+           . 'RENAME TO elsewhere', 'CREATE VIEW sync_log AS SELECT * FROM '
+           . 'elsewhere');
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync');
+    ok(wait_until(sub {
+        ($central->record('item_line', $id)->{batch} // '') eq 'unsent'
+    }), 'sends what waited');
+    ok(initialised(), 'and brings everything anew');
+    is(($nginx->status)->{error}, undef, 'without an error');
+    like((run($database, 'check'))[1], qr/nothing wrong/,
+         'there is nothing left to mend');
 }
 
 

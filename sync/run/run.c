@@ -93,7 +93,12 @@ msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
     ctx.run = run;
     ctx.entry = entry;
 
-    if (run_begin(&ctx, err) != MSYNC_OK) {
+    /* somebody may have altered the tables that this takes */
+    if (run_begin(&ctx, err) != MSYNC_OK
+        && (err->variant != MSYNC_ERR_DATABASE_ERROR
+            || msync_store_renew(run->store, err) != MSYNC_OK
+            || run_begin(&ctx, err) != MSYNC_OK))
+    {
         return run_refuse(&ctx, err);
     }
 

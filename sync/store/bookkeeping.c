@@ -179,11 +179,7 @@ static const char *const  flag[] = {
     NULL
 };
 
-static const struct {
-    const char         *name;
-    const char *const  *columns;
-    const char         *key;       /* of several columns, NULL: of one */
-} tables[] = {
+const msync_own_table_t  msync_store_own_tables[] = {
     { "key_value_store",  key_value_store, NULL },
     { "changelog",        changelog,       NULL },
     { "sync_buffer",      sync_buffer,     NULL },
@@ -194,10 +190,9 @@ static const struct {
     { "msync_absent",     absent,          "table_name, record_id" },
     { "msync_replaced",   replaced,        NULL },
     { "msync_changelog_mark", changelog_mark, NULL },
-    { "msync_flag",       flag,            NULL }
+    { "msync_flag",       flag,            NULL },
+    { NULL, NULL, NULL }
 };
-
-#define NTABLES  (sizeof(tables) / sizeof(*tables))
 
 static const struct {
     const char  *name;
@@ -224,7 +219,6 @@ static const struct {
 
 static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
     const char *condition);
-static void bookkeeping_name(const char *column, char name[64]);
 static void bookkeeping_check_indexes(const msync_look_t *look);
 
 
@@ -238,24 +232,34 @@ bookkeeping_add_index(sqlite3_str *sql, size_t i, const char *condition)
 
 
 void
+msync_store_put_own_table(sqlite3_str *sql, const msync_own_table_t *table,
+    const char *name)
+{
+    size_t  i;
+
+    sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS %s (", name);
+
+    for (i = 0; table->columns[i] != NULL; i++) {
+        sqlite3_str_appendf(sql, "%s\n  %s", i == 0 ? "" : ",",
+                            table->columns[i]);
+    }
+
+    if (table->key != NULL) {
+        sqlite3_str_appendf(sql, ",\n  PRIMARY KEY (%s)", table->key);
+    }
+
+    sqlite3_str_appendall(sql, "\n);\n");
+}
+
+
+void
 msync_store_put_bookkeeping(sqlite3_str *sql)
 {
-    size_t  i, j;
+    size_t                    i;
+    const msync_own_table_t  *table;
 
-    for (i = 0; i < NTABLES; i++) {
-        sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS %s (",
-                            tables[i].name);
-
-        for (j = 0; tables[i].columns[j] != NULL; j++) {
-            sqlite3_str_appendf(sql, "%s\n  %s", j == 0 ? "" : ",",
-                                tables[i].columns[j]);
-        }
-
-        if (tables[i].key != NULL) {
-            sqlite3_str_appendf(sql, ",\n  PRIMARY KEY (%s)", tables[i].key);
-        }
-
-        sqlite3_str_appendall(sql, "\n);\n");
+    for (table = msync_store_own_tables; table->name != NULL; table++) {
+        msync_store_put_own_table(sql, table, table->name);
     }
 
     for (i = 0; i < NINDEXES; i++) {
@@ -312,12 +316,10 @@ msync_store_mend_cursors(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* the first word of its definition */
-
-static void
-bookkeeping_name(const char *column, char name[64])
+void
+msync_store_own_column(const char *definition, char name[64])
 {
-    snprintf(name, 64, "%.*s", (int) strcspn(column, " "), column);
+    snprintf(name, 64, "%.*s", (int) strcspn(definition, " "), definition);
 }
 
 
@@ -325,21 +327,23 @@ int
 msync_store_add_bookkeeping_columns(msync_store_t *store, msync_err_t *err)
 {
     char          name[64];
-    size_t        i, j;
+    size_t        i;
     sqlite3_str  *sql = sqlite3_str_new(store->db);
 
-    for (i = 0; i < NTABLES; i++) {
+    const msync_own_table_t  *table;
 
-        if (!msync_store_has_column(store, tables[i].name, NULL)) {
+    for (table = msync_store_own_tables; table->name != NULL; table++) {
+
+        if (!msync_store_has_column(store, table->name, NULL)) {
             continue;
         }
 
-        for (j = 0; tables[i].columns[j] != NULL; j++) {
-            bookkeeping_name(tables[i].columns[j], name);
+        for (i = 0; table->columns[i] != NULL; i++) {
+            msync_store_own_column(table->columns[i], name);
 
-            if (!msync_store_has_column(store, tables[i].name, name)) {
+            if (!msync_store_has_column(store, table->name, name)) {
                 sqlite3_str_appendf(sql, "ALTER TABLE %s ADD COLUMN %s;\n",
-                                    tables[i].name, tables[i].columns[j]);
+                                    table->name, table->columns[i]);
             }
         }
     }
@@ -367,24 +371,45 @@ bookkeeping_check_indexes(const msync_look_t *look)
 }
 
 
-void
-msync_store_check_bookkeeping(const msync_look_t *look)
+int
+msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
 {
+    int     rc = MSYNC_OK;
+    bool    sound;
     char    name[64];
-    size_t  i, j;
+    size_t  i;
 
-    for (i = 0; i < NTABLES; i++) {
-        msync_store_check_object(look, NULL, "table", tables[i].name, NULL);
+    const msync_own_table_t  *table;
 
-        if (!msync_store_has_column(look->store, tables[i].name, NULL)) {
-            continue;
+    for (table = msync_store_own_tables; table->name != NULL; table++) {
+        rc = msync_store_check_shape(look, table, &sound, err);
+
+        if (rc != MSYNC_OK) {
+            return MSYNC_ERROR;
         }
 
-        for (j = 0; tables[i].columns[j] != NULL; j++) {
-            bookkeeping_name(tables[i].columns[j], name);
-            msync_store_check_column(look, NULL, tables[i].name, name);
+        for (i = 0; sound && table->columns[i] != NULL; i++) {
+            msync_store_own_column(table->columns[i], name);
+            msync_store_check_column(look, NULL, table->name, name);
         }
     }
 
     bookkeeping_check_indexes(look);
+
+    return msync_store_check_strangers(look, err);
+}
+
+
+bool
+msync_store_is_own_index(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < NINDEXES; i++) {
+        if (sqlite3_stricmp(name, indexes[i].name) == 0) {
+            return true;
+        }
+    }
+
+    return false;
 }

@@ -16,6 +16,8 @@
 typedef struct {
     msync_finding_pt  each;
     void             *data;
+    bool              unsound;     /* a table of msync's own is not as it
+                                      should be, and says nothing */
 } report_t;
 
 
@@ -342,7 +344,7 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
     }
 
     if (rc == MSYNC_OK) {
-        msync_store_check_bookkeeping(&look);
+        rc = msync_store_check_bookkeeping(&look, err);
     }
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
@@ -357,9 +359,15 @@ msync_store_check_schema(msync_store_t *store, bool set_up,
 static void
 check_report_lost(void *data, const msync_lost_t *lost)
 {
-    char             full[1024];
-    const char      *text = lost->text;
-    const report_t  *report = data;
+    char         full[1024];
+    report_t    *report = data;
+    const char  *text = lost->text;
+
+    report->unsound |= lost->what == MSYNC_LOST_SHAPE
+                       || (lost->what == MSYNC_LOST_OBJECT
+                           && lost->table == NULL
+                           && strcmp(lost->type, "index") != 0
+                           && strcmp(lost->type, "trigger") != 0);
 
     if (lost->what == MSYNC_LOST_FIELD) {
         snprintf(full, sizeof(full), "%s. " MSYNC_STORE_ADVICE_FIELD, text);
@@ -377,7 +385,7 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
     int           rc = MSYNC_OK;
     char         *sql;
     size_t        i;
-    report_t      report = { each, data };
+    report_t      report = { each, data, false };
 
     const msync_table_t  *table;
 
@@ -410,7 +418,7 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
 {
     bool      set_up;
     size_t    i;
-    report_t  report = { each, data };
+    report_t  report = { each, data, false };
 
     static const char *const  queries[] = {
         "SELECT 'file: ' || integrity_check FROM pragma_integrity_check "
@@ -459,6 +467,16 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
     }
 
     msync_store_check_disk(store, each, data);
+
+    if (report.unsound) {
+        return MSYNC_OK;
+    }
+
+    if (store->lost) {
+        each(data, "key_value_store: what msync had there is gone. When the "
+             "helper starts the next run brings everything anew; settings "
+             "that were saved on the page have to be saved again");
+    }
 
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
         if (check_report_rows(store, &report, queries[i], err) != MSYNC_OK) {

@@ -63,7 +63,7 @@ msync_store_fill_begun(msync_store_t *store, bool *begun, msync_err_t *err)
     int64_t  value = 0;
 
     /* a new database, or one that somebody has damaged */
-    if (msync_store_has_column(store, "key_value_store", "value_int")
+    if (msync_store_has_settings(store)
         && msync_store_get_int(store, MSYNC_KEY_FILLING, &value, err)
            != MSYNC_OK)
     {

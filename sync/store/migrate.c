@@ -1,11 +1,10 @@
 /*
- * Migration: what a database is, and the way to the schema of this version.
+ * Migration: the way to the schema of this version.
  *
- * Promises: a file that is not ours, damaged, or of a newer version is
- * refused and not written to; a migration is one transaction, so another
- * connection sees the old schema or the new one; tables, columns and rows of
- * the application are never dropped; a field that the catalogue has learnt
- * has in its column what it had before.
+ * Promises: a migration is one transaction, so another connection sees the old
+ * schema or the new one; tables, columns and rows of the application are never
+ * dropped; a field that the catalogue has learnt has in its column what it had
+ * before.
  */
 
 #include <stdlib.h>
@@ -59,8 +58,6 @@ typedef struct {
 } losses_t;
 
 
-static int migrate_read_version(msync_store_t *store, int64_t *version,
-    msync_err_t *err);
 static int migrate_has_schema(msync_store_t *store, int64_t version,
     const char *hash, bool *set_up, msync_err_t *err);
 static char *migrate_make_schema(msync_store_t *store,
@@ -77,6 +74,7 @@ static int migrate_resend_table(msync_store_t *store,
 static int migrate_resend_tables(msync_store_t *store, const bool *triggers,
     msync_err_t *err);
 static void migrate_drop_changed_index(void *data, const msync_lost_t *lost);
+static int migrate_own_tables(msync_store_t *store, msync_err_t *err);
 static int migrate_bookkeeping(msync_store_t *store, msync_err_t *err);
 static int migrate_tables(msync_store_t *store, int64_t version,
     const char *schema, bool known, msync_err_t *err);
@@ -86,94 +84,10 @@ static int migrate_restore(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, msync_err_t *err);
 
 
-/* 0: nothing of ours is there yet */
-
-static int
-migrate_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
+int64_t
+msync_store_newest_schema(void)
 {
-    char     *hash;
-    int64_t   n;
-
-    *version = 0;
-
-    if (msync_store_number(store, "SELECT count(*) FROM sqlite_master WHERE "
-                           "name IN ('key_value_store', 'changelog', "
-                           "'sync_buffer', 'sync_log')", &n, err) != MSYNC_OK)
-    {
-        switch (sqlite3_errcode(store->db) & 0xff) {
-        case SQLITE_NOTADB:
-            msync_err_context(err, "this file is no database, it was left "
-                                   "as it is");
-            break;
-        case SQLITE_CORRUPT:
-            msync_err_context(err, "this database is damaged, it was left "
-                                   "as it is; put a backup in its place, "
-                                   "then run \"msync reinitialise\"");
-            break;
-        }
-
-        return MSYNC_ERROR;
-    }
-
-    if (n == 0) {
-        return MSYNC_OK;
-    }
-
-    if (msync_store_has_column(store, "key_value_store", "value_string")
-        && msync_store_has_column(store, "key_value_store", "value_int"))
-    {
-        if (msync_store_get_int(store, MSYNC_KEY_SCHEMA_VERSION, version, err)
-            != MSYNC_OK
-            || msync_store_get_string(store, MSYNC_KEY_SCHEMA_SHA256, &hash,
-                                      err) != MSYNC_OK)
-        {
-            return MSYNC_ERROR;
-        }
-
-        if (*version == 0 && hash != NULL) {
-            *version = 1;
-        }
-
-        msync_free(&hash);
-    }
-
-    if (*version == 0) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "this database belongs to another program: it "
-                             "has tables named as msync's own (changelog, "
-                             "sync_buffer, sync_log or key_value_store) that "
-                             "msync did not make. It was left as it is; name "
-                             "another file");
-    }
-
-    return MSYNC_OK;
-}
-
-
-int
-msync_store_identify(msync_store_t *store, int64_t *version,
-    msync_err_t *err)
-{
-    if (migrate_read_version(store, version, err) == MSYNC_OK) {
-
-        if (*version <= SCHEMA_VERSION) {
-            return MSYNC_OK;
-        }
-
-        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "a newer msync made this database (schema "
-                             "version %lld, this one knows up to %lld). It "
-                             "was left as it is; install that msync again, "
-                             "or put a backup from before in its place and "
-                             "run \"msync reinitialise\" then",
-                             (long long) *version,
-                             (long long) SCHEMA_VERSION);
-    }
-
-    /* what another process left in the log stays there, too */
-    (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                             NULL);
-    return MSYNC_ERROR;
+    return SCHEMA_VERSION;
 }
 
 
@@ -187,7 +101,7 @@ migrate_has_schema(msync_store_t *store, int64_t version, const char *hash,
 
     *set_up = false;
 
-    if (version != SCHEMA_VERSION) {
+    if (version != SCHEMA_VERSION || store->lost) {
         return MSYNC_OK;
     }
 
@@ -237,6 +151,15 @@ static void
 migrate_note_lost(void *data, const msync_lost_t *lost)
 {
     losses_t  *losses = data;
+
+    /* said once, and nothing to make again */
+    if (lost->what == MSYNC_LOST_STRANGER) {
+        if (losses->triggers == NULL) {
+            msync_log(MSYNC_LOG_WARN, "%s", lost->text);
+        }
+
+        return;
+    }
 
     losses->any = true;
     losses->table = losses->table
@@ -344,7 +267,7 @@ msync_store_tables_file(msync_store_t *store, char **path, msync_err_t *err)
 {
     *path = NULL;
 
-    return msync_store_has_column(store, "key_value_store", "value_string")
+    return msync_store_has_settings(store)
            ? msync_store_get_string(store, MSYNC_KEY_TABLES, path, err)
            : MSYNC_OK;
 }
@@ -454,6 +377,46 @@ migrate_drop_changed_index(void *data, const msync_lost_t *lost)
 }
 
 
+/* those that are there as something else, and that of the settings, which is
+ * asked first */
+
+static int
+migrate_own_tables(msync_store_t *store, msync_err_t *err)
+{
+    int64_t       version = 0;
+    sqlite3_str  *sql;
+
+    if (msync_store_mend_shapes(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    /* they may have been in what was something else */
+    if (store->lost && msync_store_has_settings(store)
+        && msync_store_get_int(store, MSYNC_KEY_SCHEMA_VERSION, &version, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    store->lost = store->lost && version == 0;
+
+    if (!store->lost) {
+        return MSYNC_OK;
+    }
+
+    msync_log(MSYNC_LOG_WARN, "what msync had in key_value_store is gone, and "
+              "with it where this site stood: the next run brings everything "
+              "anew and sends again what the changelog has; settings that were "
+              "saved on the page have to be saved again");
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_own_table(sql, &msync_store_own_tables[0],
+                              msync_store_own_tables[0].name);
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
 /* makes the tables that are msync's alone, and the way clear for indexes */
 
 static int
@@ -524,7 +487,9 @@ migrate_schema(msync_store_t *store, int64_t version, const char *schema,
         }
     }
 
-    if ((version != 0 && msync_store_adopt_buffer(store, err) != MSYNC_OK)
+    if ((version != 0
+         && (migrate_own_tables(store, err) != MSYNC_OK
+             || msync_store_adopt_buffer(store, err) != MSYNC_OK))
         || migrate_bookkeeping(store, err) != MSYNC_OK
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
@@ -592,7 +557,8 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     }
 
     if ((set_up ? migrate_restore(store, version, schema, hash, err)
-                : migrate_schema(store, version, schema, hash, false, err))
+                : migrate_schema(store, version, schema, hash, store->lost,
+                                 err))
         != MSYNC_OK
         || msync_store_schema_version(store, &seen, err) != MSYNC_OK)
     {

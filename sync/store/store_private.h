@@ -109,6 +109,8 @@ typedef enum {
     MSYNC_STMT_UNIQUE_SQL,
     MSYNC_STMT_UNIQUE_ROWID,
     MSYNC_STMT_UNIQUE_REFERENCES,
+    MSYNC_STMT_SHAPE_LISTS,
+    MSYNC_STMT_SHAPE_COLUMNS,
     MSYNC_STMT_MAX
 } msync_stmt_e;
 
@@ -184,6 +186,8 @@ struct msync_store_s {
     bool                      unsynced;        /* synchronous is NORMAL */
     bool                      filling;         /* see fill.h */
     bool                      busy_told;
+    bool                      lost;            /* what key_value_store had; it
+                                                  is made again */
 };
 
 /* before the first call of SQLite */
@@ -275,6 +279,8 @@ int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
 /* whether there is such a column, or with NULL such a table */
 bool msync_store_has_column(msync_store_t *store, const char *table,
     const char *column);
+/* whether key_value_store can be asked */
+bool msync_store_has_settings(msync_store_t *store);
 
 /* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
  * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
@@ -300,6 +306,7 @@ int msync_store_identify(msync_store_t *store, int64_t *version,
     msync_err_t *err);
 int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
+int64_t msync_store_newest_schema(void);
 
 /* the type of a column, and of that which marks a soft delete with what
  * follows it; "strict": for a STRICT table */
@@ -350,6 +357,25 @@ void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 #define MSYNC_STORE_BUFFER_INDEX                                              \
     "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key"                       \
     MSYNC_STORE_BUFFER_KEY
+
+/* a table that is msync's alone */
+typedef struct {
+    const char         *name;
+    const char *const  *columns;   /* as in CREATE TABLE, NULL ends them */
+    const char         *key;       /* of several columns, NULL: of one */
+} msync_own_table_t;
+
+extern const msync_own_table_t  msync_store_own_tables[];  /* ends with a name
+                                                              of NULL */
+
+/* SQL that makes one under another name; the name of a column of its */
+void msync_store_put_own_table(sqlite3_str *sql,
+    const msync_own_table_t *table, const char *name);
+void msync_store_own_column(const char *definition, char name[64]);
+bool msync_store_is_own_index(const char *name);
+
+/* makes those again that somebody has made otherwise; inside a transaction */
+int msync_store_mend_shapes(msync_store_t *store, msync_err_t *err);
 
 /* SQL that makes the tables that are msync's alone, with their indexes */
 void msync_store_put_bookkeeping(sqlite3_str *sql);
@@ -449,6 +475,9 @@ int msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
 typedef enum {
     MSYNC_LOST_OBJECT = 0,
     MSYNC_LOST_TRIGGER,            /* one that writes the changelog */
+    MSYNC_LOST_SHAPE,              /* a table of msync's own is another */
+    MSYNC_LOST_STRANGER,           /* nothing is: something is on such a table
+                                      that may refuse rows */
     MSYNC_LOST_FIELD
 } msync_lost_e;
 
@@ -497,7 +526,12 @@ void msync_store_check_object(const msync_look_t *look,
     const char *expected);
 void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
-void msync_store_check_bookkeeping(const msync_look_t *look);
+int msync_store_check_bookkeeping(const msync_look_t *look,
+    msync_err_t *err);
+/* whether one of these tables is there, and "sound" */
+int msync_store_check_shape(const msync_look_t *look,
+    const msync_own_table_t *table, bool *sound, msync_err_t *err);
+int msync_store_check_strangers(const msync_look_t *look, msync_err_t *err);
 int msync_store_check_replace(const msync_look_t *look,
     const msync_table_t *table, msync_err_t *err);
 
