@@ -13,12 +13,19 @@ static int64_t clock_read(clockid_t id);
 int64_t
 msync_clock_wall(void)
 {
-    return clock_read(CLOCK_REALTIME);
+    return clock_read(CLOCK_REALTIME) / 1000;
 }
 
 
 int64_t
 msync_clock_monotonic(void)
+{
+    return msync_clock_monotonic_us() / 1000;
+}
+
+
+int64_t
+msync_clock_monotonic_us(void)
 {
     return clock_read(CLOCK_BOOTTIME);
 }
@@ -37,6 +44,8 @@ msync_clock_format(int64_t ms, char text[32])
 }
 
 
+/* microseconds */
+
 static int64_t
 clock_read(clockid_t id)
 {
@@ -44,5 +53,5 @@ clock_read(clockid_t id)
 
     (void) clock_gettime(id, &ts);
 
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

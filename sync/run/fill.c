@@ -46,7 +46,7 @@ struct msync_fill_s {
     size_t                    n;
     size_t                    wanted;      /* rows, before they are written */
     size_t                    written;     /* … the last time */
-    int64_t                   held;        /* ms of the transactions that were
+    int64_t                   held;        /* us of the transactions that were
                                               committed meanwhile */
     msync_batch_t             rest[SIDES]; /* of a side / 2; "cursor" is
                                               the sequence */
@@ -652,8 +652,16 @@ msync_fill_written(msync_fill_t *fill)
     int64_t  held = fill->held + msync_store_held_last(fill->rows.store);
     int64_t  wanted;
 
+    /* its transactions are short anyway, and the more rows are sorted the
+     * fewer pages each of them touches */
+    if (msync_store_is_shared(fill->rows.store)) {
+        fill->wanted = ROWS_MAX;
+        return;
+    }
+
     if (fill->written >= fill->wanted || fill->written >= ROWS_KNOWN) {
-        wanted = (int64_t) fill->written * HOLD / (held > 0 ? held : 1);
+        wanted = (int64_t) fill->written * HOLD * 1000
+                 / (held > 0 ? held : 1);
         fill->wanted = wanted < ROWS_MIN ? ROWS_MIN
                        : wanted > ROWS_MAX ? ROWS_MAX : (size_t) wanted;
     }

@@ -93,11 +93,11 @@ int msync_store_begin_next(msync_store_t *store, msync_err_t *err);
 void msync_store_rollback(msync_store_t *store);
 
 /*
- * Ms since the open transaction began, or from the begin of the last one to
- * its commit: for as long the application may have waited.  Before the next
- * one of several, msync_store_yield sleeps until the application has had its
- * turn since the last, a second at most, longer where it has written a moment
- * ago.
+ * Ms since the open transaction began, and microseconds from the begin of the
+ * last one to its commit: for as long the application may have waited.  Before
+ * the next one of several, msync_store_yield sleeps until the application has
+ * had its turn since the last, a second at most, longer where it has written a
+ * moment ago.
  */
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);

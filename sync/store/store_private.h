@@ -159,9 +159,9 @@ struct msync_store_s {
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
     msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
-    int64_t                   began;           /* monotonic ms, the latest
+    int64_t                   began;           /* monotonic us, the latest
                                                   transaction */
-    int64_t                   held;            /* ms, the latest that was
+    int64_t                   held;            /* us, the latest that was
                                                   committed */
     int64_t                   seen_version;    /* of the data, when it was
                                                   asked whether others write */

@@ -13,12 +13,16 @@
 #include "store/store_private.h"
 
 #define OTHERS    10000    /* ms for which whoever has written may go on */
-#define YIELD_MAX 1000     /* ms without a transaction, for others */
+#define YIELD_MAX 1000000  /* us without a transaction, for others */
 #define HOLD      250      /* ms of a transaction of many */
-#define SHORT     4        /* … while others write: who waits for SQLite's lock
-                              looks again after 1, 3, 8, and 18 */
-#define TURN      8        /* ms of the turn that they have behind such a one,
-                              in which whoever waits so long looks again */
+#define SHORT     1        /* … while others write: who waits for SQLite's lock
+                              looks again after 1, 3, 8, and 18 ms */
+#define WRITE     600      /* us of it that are for rows, the rest is for the
+                              commit */
+#define TURN      3000     /* us of the turn that they have behind it, in which
+                              whoever waits looks again at least once */
+#define BRIEF     4000     /* us of one that counts as short on a machine that
+                              is slow or busy */
 
 
 static int transaction_begin_silent(msync_store_t *store, msync_err_t *err);
@@ -35,6 +39,8 @@ static int transaction_look_for_triggers(msync_store_t *store,
     msync_err_t *err);
 static void transaction_end_integration(msync_store_t *store);
 static int transaction_commit(msync_store_t *store, msync_err_t *err);
+static void transaction_checkpoint(msync_store_t *store);
+static bool transaction_was_short(const msync_store_t *store);
 
 
 static int
@@ -50,7 +56,7 @@ transaction_begin(msync_store_t *store, msync_err_t *err)
                          msync_store_stmt(store, MSYNC_STMT_BEGIN,
                                           "BEGIN IMMEDIATE", err),
                          "beginning a transaction", err);
-    store->began = msync_clock_monotonic();
+    store->began = msync_clock_monotonic_us();
 
     return rc;
 }
@@ -291,7 +297,7 @@ msync_store_commit(msync_store_t *store, msync_err_t *err)
     }
 
     transaction_end_integration(store);
-    msync_store_checkpoint(store);
+    transaction_checkpoint(store);
 
     return transaction_set_unsynced(store, false, err);
 }
@@ -307,7 +313,7 @@ msync_store_begin_next(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    msync_store_checkpoint(store);
+    transaction_checkpoint(store);
 
     if (msync_store_yield(store, err) != MSYNC_OK
         || transaction_begin(store, err) != MSYNC_OK)
@@ -335,16 +341,35 @@ transaction_commit(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    store->held = msync_clock_monotonic() - store->began;
+    store->held = msync_clock_monotonic_us() - store->began;
 
     return MSYNC_OK;
+}
+
+
+/* behind a short one msync_store_yield does it: whoever waits for the lock
+ * writes now, and would wait for the disk as well */
+
+static void
+transaction_checkpoint(msync_store_t *store)
+{
+    if (!msync_store_is_shared(store) || !transaction_was_short(store)) {
+        msync_store_checkpoint(store);
+    }
+}
+
+
+static bool
+transaction_was_short(const msync_store_t *store)
+{
+    return store->held <= BRIEF;
 }
 
 
 int64_t
 msync_store_held(const msync_store_t *store)
 {
-    return msync_clock_monotonic() - store->began;
+    return (msync_clock_monotonic_us() - store->began) / 1000;
 }
 
 
@@ -396,7 +421,7 @@ bool
 msync_store_is_overdue(const msync_store_t *store)
 {
     return msync_store_is_shared(store)
-           && msync_store_held(store) >= SHORT / 2;
+           && msync_clock_monotonic_us() - store->began >= WRITE;
 }
 
 
@@ -418,21 +443,26 @@ msync_store_yield(msync_store_t *store, msync_err_t *err)
     }
 
     pause = !others ? store->held / 5
-            : store->held <= 2 * SHORT ? TURN : store->held * 3;
+            : transaction_was_short(store) ? TURN : store->held * 3;
 
     if (pause > YIELD_MAX) {
         pause = YIELD_MAX;
     }
 
-    pause -= msync_clock_monotonic() - (store->began + store->held);
+    pause -= msync_clock_monotonic_us() - (store->began + store->held);
 
-    if (pause <= 0) {
-        return MSYNC_OK;
+    if (pause > 0) {
+        ts.tv_sec = pause / 1000000;
+        ts.tv_nsec = pause % 1000000 * 1000;
+        (void) nanosleep(&ts, NULL);
     }
 
-    ts.tv_sec = pause / 1000;
-    ts.tv_nsec = pause % 1000 * 1000000;
-    (void) nanosleep(&ts, NULL);
+    /* just before the next one, which can begin the log anew only where all
+     * of it has been copied: whoever waited for the last one has written by
+     * now */
+    if (others) {
+        msync_store_checkpoint(store);
+    }
 
     return MSYNC_OK;
 }

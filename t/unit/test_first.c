@@ -14,6 +14,10 @@
     "\"VEN_category\":\"\",\"strength\":\"\",\"doses\":0,"                    \
     "\"category_ID\":\"" category "\",\"volume_per_pack\":0,"                \
     "\"restricted_location_type_ID\":\"\",\"universalcodes_code\":\"\"}"
+#define VARIANT                                                               \
+    "{\"name\":\"v\",\"item_link_id\":\"I\","                               \
+    "\"cold_storage_type_id\":\"C\",\"manufacturer_id\":\"M\","             \
+    "\"created_datetime\":\"2026-01-01T00:00:00\"}"
 #define MANY  5000
 #define LOCATION                                                              \
     "{\"Description\":\"central's\",\"code\":\"c\",\"store_ID\":\"S\","         \
@@ -102,7 +106,7 @@ a_record_is_a_row_and_never_in_the_buffer(void **state)
 /* many categories, whose last transaction is lost; how many are there then */
 
 static const char *
-fill_many_and_lose_the_last(site_t *site)
+fill_many_and_lose_the_last(site_t *site, const char *category)
 {
     int             i;
     char            id[32];
@@ -115,7 +119,7 @@ fill_many_and_lose_the_last(site_t *site)
         batch = (msync_batch_t) { 0 };
         snprintf(id, sizeof(id), "C%05d", i);
         site_record(&batch, "item_category", id, MSYNC_ACTION_UPSERT,
-                    CATEGORY);
+                    category);
         msync_fill_put(fill, &batch, MSYNC_LEGACY);
         msync_batch_clear(&batch);
     }
@@ -140,15 +144,15 @@ many_rows_are_several_transactions_while_others_write(void **state)
     msync_err_t  err;
 
     assert_ok(msync_store_yield(site->store, &err));
-    assert_string_equal(fill_many_and_lose_the_last(site), "0");
+    assert_string_equal(fill_many_and_lose_the_last(site, CATEGORY), "0");
 
     site_sql(site, "CREATE TABLE note (text)");
     assert_ok(msync_store_yield(site->store, &err));
 
-    before = atoi(fill_many_and_lose_the_last(site));
+    before = atoi(fill_many_and_lose_the_last(site, CATEGORY));
     assert_in_range(before, 1, MANY - 1);
 
-    after = atoi(fill_many_and_lose_the_last(site));
+    after = atoi(fill_many_and_lose_the_last(site, CATEGORY));
     assert_in_range(after, before, MANY - 1);
     assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
                         "0");
@@ -156,6 +160,32 @@ many_rows_are_several_transactions_while_others_write(void **state)
     /* and nothing that others write meanwhile is silenced */
     assert_string_equal(site_get(site, "SELECT integrating FROM msync_flag"),
                         "0");
+}
+
+
+/* a commit of theirs that finds 1,000 pages in it copies them all into the
+ * database, and whoever commits has to wait for that */
+
+static void
+others_find_a_log_that_they_need_not_empty(void **state)
+{
+    int          pages;
+    char         category[2048];
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    snprintf(category, sizeof(category), "{\"Description\":\"%01900d\","
+             "\"sort_order\":1}", 0);
+
+    assert_ok(msync_store_bulk(site->store, true, &err));
+    assert_ok(msync_store_yield(site->store, &err));
+    site_sql(site, "CREATE TABLE note (text)");
+    assert_ok(msync_store_yield(site->store, &err));
+
+    (void) fill_many_and_lose_the_last(site, category);
+    assert_int_equal(sqlite3_wal_checkpoint_v2(site->app, NULL,
+                         SQLITE_CHECKPOINT_PASSIVE, &pages, NULL), SQLITE_OK);
+    assert_in_range(pages, 1, 999);
 }
 
 
@@ -208,13 +238,8 @@ of_a_large_table_one_index_is_made_in_a_transaction(void **state)
     char     expected[2] = "0";
     site_t  *site = *state;
 
-    static const char  large[] =
-        "{\"name\":\"v\",\"item_link_id\":\"I\","
-        "\"cold_storage_type_id\":\"C\",\"manufacturer_id\":\"M\","
-        "\"created_datetime\":\"2026-01-01T00:00:00\"}";
-
     assert_int_equal(fill(site, { "item_variant", "V", MSYNC_ACTION_UPSERT,
-                                  large, MSYNC_OMSUPPLY }), MSYNC_OK);
+                                  VARIANT, MSYNC_OMSUPPLY }), MSYNC_OK);
     site_sql(site, "PRAGMA foreign_keys = OFF; UPDATE item_variant SET rowid "
              "= 1000000");
 
@@ -223,9 +248,34 @@ of_a_large_table_one_index_is_made_in_a_transaction(void **state)
             "sqlite_master WHERE type = 'index' AND tbl_name = "
             "'item_variant' AND name LIKE 'msync%'"), expected);
         assert_int_equal(fill(site, { "item_variant", "W",
-                                      MSYNC_ACTION_UPSERT, large,
+                                      MSYNC_ACTION_UPSERT, VARIANT,
                                       MSYNC_OMSUPPLY }), MSYNC_OK);
     }
+}
+
+
+/* one that grows with each row makes each of their waits longer */
+
+static void
+while_others_write_an_index_waits_for_a_large_table(void **state)
+{
+    site_t  *site = *state;
+
+    static const char  made[] = "SELECT count(*) FROM sqlite_master WHERE "
+        "name = 'msync_item_variant_item_link_id'";
+
+    assert_int_equal(fill(site, { "item_variant", "V", MSYNC_ACTION_UPSERT,
+                                  VARIANT, MSYNC_OMSUPPLY }), MSYNC_OK);
+    site_sql(site, "PRAGMA foreign_keys = OFF; UPDATE item_variant SET rowid "
+             "= 100000");
+    assert_int_equal(fill(site, { "item_variant", "W", MSYNC_ACTION_UPSERT,
+                                  VARIANT, MSYNC_OMSUPPLY }), MSYNC_OK);
+    assert_string_equal(site_get(site, made), "0");
+
+    site_sql(site, "UPDATE item_variant SET rowid = 150000 WHERE id = 'W'");
+    assert_int_equal(fill(site, { "item_variant", "W", MSYNC_ACTION_UPSERT,
+                                  VARIANT, MSYNC_OMSUPPLY }), MSYNC_OK);
+    assert_string_equal(site_get(site, made), "1");
 }
 
 
@@ -562,7 +612,9 @@ main(void)
         FILLING(indexes_of_unused_references_are_made_at_once),
         FILLING(while_another_program_writes_transactions_are_short),
         FILLING(many_rows_are_several_transactions_while_others_write),
+        FILLING(others_find_a_log_that_they_need_not_empty),
         FILLING(of_a_large_table_one_index_is_made_in_a_transaction),
+        FILLING(while_others_write_an_index_waits_for_a_large_table),
         FILLING(a_row_without_its_parent_waits_for_it_in_the_buffer),
         FILLING(the_children_of_a_row_that_waits_wait_with_it),
         FILLING(of_several_versions_the_last_one_counts),
