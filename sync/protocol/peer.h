@@ -45,8 +45,9 @@ struct msync_peer_s {
     /*
      * Sends a batch (its "remaining" counts this batch too; "last" ends the
      * push and starts integration over there).  An empty last batch is
-     * allowed.  The scope MSYNC_SCOPE_RECORD says that the server refuses
-     * what is in the batch, or its size: a smaller one may pass.
+     * allowed.  What a failure says of the records is told by its variant and
+     * http_status; a CENTRAL_ERROR of the scope MSYNC_SCOPE_RUN: the server is
+     * busy and did nothing.
      */
     int  (*push)(msync_peer_t *peer, const msync_batch_t *batch,
              msync_err_t *err);

@@ -12,6 +12,12 @@
 
 #define V5_PATH_MAX  128
 
+/* the one text that is wanted of an answer */
+typedef struct {
+    const char  *key;
+    char        *value;                /* owned, NULL: not there */
+} v5_text_t;
+
 
 static int v5_check(msync_transfer_response_t *res, msync_err_t *err);
 static msync_transfer_verdict_e v5_judge(const msync_transfer_response_t *res,
@@ -23,11 +29,8 @@ static msync_transfer_verdict_e v5_judge_post(
 static msync_transfer_verdict_e v5_judge_once(
     const msync_transfer_response_t *res);
 static bool v5_site_member(void *data, msync_json_t *json, const char *key);
-static bool v5_upgrade_member(void *data, msync_json_t *json,
-    const char *key);
+static bool v5_text_member(void *data, msync_json_t *json, const char *key);
 static bool v5_queue_member(void *data, msync_json_t *json, const char *key);
-static bool v5_status_member(void *data, msync_json_t *json,
-    const char *key);
 static int v5_site_check(msync_v5_site_t *site, msync_err_t *err);
 
 
@@ -133,6 +136,7 @@ int
 msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err)
 {
     int                         rc;
+    v5_text_t                   answer = { "v7Url", NULL };
     msync_transfer_request_t    request;
     msync_transfer_response_t   res;
 
@@ -149,15 +153,17 @@ msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_upgrade_member, url, err);
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_text_member, &answer, err);
     msync_transfer_response_clear(&res);
 
     if (rc != MSYNC_OK) {
-        msync_free(url);
+        msync_free(&answer.value);
 
-    } else if (*url == NULL) {
-        rc = msync_wire_lacks(MSYNC_V5_NAME, "v7Url", err);
+    } else if (answer.value == NULL) {
+        rc = msync_wire_lacks(MSYNC_V5_NAME, answer.key, err);
     }
+
+    *url = answer.value;
 
     return rc;
 }
@@ -167,11 +173,11 @@ int
 msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
     msync_err_t *err)
 {
-    int                    rc;
-    char                  *code;
-    size_t                 i;
-    msync_transfer_response_t  res;
-    static const char     *codes[] = {
+    int                         rc;
+    size_t                      i;
+    v5_text_t                   answer = { "code", NULL };
+    msync_transfer_response_t   res;
+    static const char          *codes[] = {
         "idle", "sync_is_running", "integration_in_progress",
         "initialisation_in_progress"
     };
@@ -181,18 +187,17 @@ msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
         return MSYNC_ERROR;
     }
 
-    code = NULL;
-    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_status_member, &code, err);
+    rc = msync_wire_object(&res, MSYNC_V5_NAME, v5_text_member, &answer, err);
     msync_transfer_response_clear(&res);
 
-    if (code == NULL) {
-        return rc == MSYNC_OK ? msync_wire_lacks(MSYNC_V5_NAME, "code", err)
-                              : rc;
+    if (answer.value == NULL) {
+        return rc == MSYNC_OK
+               ? msync_wire_lacks(MSYNC_V5_NAME, answer.key, err) : rc;
     }
 
     if (rc == MSYNC_OK) {
         for (i = 0; i < MSYNC_V5_OTHER_STATUS; i++) {
-            if (strcmp(code, codes[i]) == 0) {
+            if (strcmp(answer.value, codes[i]) == 0) {
                 break;
             }
         }
@@ -200,7 +205,7 @@ msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
         *status = (msync_v5_status_e) i;
     }
 
-    free(code);
+    free(answer.value);
 
     return rc;
 }
@@ -419,18 +424,18 @@ v5_site_check(msync_v5_site_t *site, msync_err_t *err)
 
 
 static bool
-v5_upgrade_member(void *data, msync_json_t *json, const char *key)
+v5_text_member(void *data, msync_json_t *json, const char *key)
 {
-    char                **url = data;
-    msync_json_slice_t    value;
+    v5_text_t           *text = data;
+    msync_json_slice_t   value;
 
     if (!msync_json_skip(json, &value)) {
         return false;
     }
 
-    if (strcmp(key, "v7Url") == 0) {
-        free(*url);
-        *url = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+    if (strcmp(key, text->key) == 0) {
+        free(text->value);
+        text->value = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
     }
 
     return true;
@@ -448,23 +453,4 @@ v5_queue_member(void *data, msync_json_t *json, const char *key)
 
     return strcmp(key, "queueLength") != 0
            || msync_wire_number(json, &value, data);
-}
-
-
-static bool
-v5_status_member(void *data, msync_json_t *json, const char *key)
-{
-    char                **code = data;
-    msync_json_slice_t    value;
-
-    if (!msync_json_skip(json, &value)) {
-        return false;
-    }
-
-    if (strcmp(key, "code") == 0) {
-        free(*code);
-        *code = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
-    }
-
-    return true;
 }

@@ -305,14 +305,6 @@ v5_remote_push(msync_peer_t *peer, const msync_batch_t *batch,
     if (batch->n > 0
         && v5_post(peer->data, batch, &started, err) != MSYNC_OK)
     {
-        /* what central refuses may be one of the records */
-
-        if (err->http_status == 400 || err->http_status == 413
-            || err->http_status == 422)
-        {
-            err->scope = MSYNC_SCOPE_RECORD;
-        }
-
         return MSYNC_ERROR;
     }
 

@@ -9,7 +9,6 @@
 #include "protocol/v5.h"
 #include "base/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,22 +105,14 @@ v6_settings(msync_v6_t *v6, const msync_conf_t *conf, const char *hardware_id)
     out = &v6->settings;
     (void) snprintf(version, sizeof(version), "%d", MSYNC_V5_VERSION);
 
-    msync_v6_put_pair(out, "\"syncV5Settings\":{\"serverUrl\":", conf->url);
-    msync_v6_put_pair(out, ",\"username\":", conf->username);
-    msync_v6_put_pair(out, ",\"passwordSha256\":", conf->password_sha256);
-    msync_v6_put_pair(out, ",\"siteUuid\":", hardware_id);
-    msync_v6_put_pair(out, ",\"appVersion\":", MSYNC_APP_VERSION);
-    msync_v6_put_pair(out, ",\"appName\":", MSYNC_APP_NAME);
-    msync_v6_put_pair(out, ",\"syncVersion\":", version);
+    msync_wire_put_pair(out, "\"syncV5Settings\":{\"serverUrl\":", conf->url);
+    msync_wire_put_pair(out, ",\"username\":", conf->username);
+    msync_wire_put_pair(out, ",\"passwordSha256\":", conf->password_sha256);
+    msync_wire_put_pair(out, ",\"siteUuid\":", hardware_id);
+    msync_wire_put_pair(out, ",\"appVersion\":", MSYNC_APP_VERSION);
+    msync_wire_put_pair(out, ",\"appName\":", MSYNC_APP_NAME);
+    msync_wire_put_pair(out, ",\"syncVersion\":", version);
     msync_json_put_text(out, "}");
-}
-
-
-void
-msync_v6_put_pair(msync_json_out_t *out, const char *text, const char *value)
-{
-    msync_json_put_text(out, text);
-    msync_json_put_string(out, value ? value : "");
 }
 
 
@@ -197,13 +188,6 @@ v6_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
     msync_json_put_text(&body, ",");
 
     if (msync_v6_call(v6, "push", batch->n > 0, &body, &res, err) != MSYNC_OK) {
-
-        if (err->http_status == 400 || err->http_status == 413
-            || err->http_status == 422)
-        {
-            err->scope = MSYNC_SCOPE_RECORD;
-        }
-
         return MSYNC_ERROR;
     }
 
@@ -219,9 +203,8 @@ v6_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
         v6->pushed = true;
     }
 
-    if (rc == MSYNC_OK && count != (int64_t) batch->n) {
-        msync_log(MSYNC_LOG_WARN, MSYNC_V6_NAME " was sent %zu records and "
-                  "says that it took %" PRId64, batch->n, count);
+    if (rc == MSYNC_OK) {
+        msync_wire_compare(batch, count);
     }
 
     return rc;
@@ -232,17 +215,10 @@ static void
 v6_put_batch(msync_json_out_t *out, const msync_batch_t *batch)
 {
     size_t   i;
-    int64_t  end, n;
-
-    n = (int64_t) batch->n;
-    end = batch->next > 0 ? batch->next - 1 : 0;
-
-    if (n > 0 && end < batch->records[n - 1].cursor) {
-        end = batch->records[n - 1].cursor;
-    }
+    int64_t  n = (int64_t) batch->n;
 
     msync_json_put_text(out, "{\"end_cursor\":");
-    msync_json_put_integer(out, end);
+    msync_json_put_integer(out, msync_wire_end(batch));
     msync_json_put_text(out, ",\"total_records\":");
     msync_json_put_integer(out, batch->remaining > n ? batch->remaining : n);
     msync_json_put_text(out, ",\"is_last_batch\":");

@@ -35,7 +35,6 @@ static int v6_error_message(const v6_error_t *error, msync_err_t *err);
 static bool v6_error_is(const v6_error_t *error, const char *name);
 static bool v6_error_is_text(const v6_error_t *error);
 static msync_transfer_verdict_e v6_error_judge(const v6_error_t *error);
-static int v6_error_legacy_text(const char *text, msync_err_t *err);
 
 
 int
@@ -274,15 +273,12 @@ v6_error_set(const v6_error_t *error, msync_err_t *err)
     }
 
     if (v6_error_is(error, "cannotConnectToLegacyServer")) {
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             MSYNC_V6_NAME " cannot reach mSupply central to "
-                             "check this site: %s", text);
+        return msync_wire_out_of_reach(text, err);
     }
 
     if (v6_error_is(error, "legacyServerError")) {
         return msync_wire_code(error->code ? error->code : "", text,
-                               "mSupply central, asked by " MSYNC_V6_NAME ",",
-                               err);
+                               MSYNC_WIRE_ASKED, err);
     }
 
     return v6_error_message(error, err);
@@ -309,31 +305,23 @@ v6_error_version(const v6_error_t *error, msync_err_t *err)
 static int
 v6_error_message(const v6_error_t *error, msync_err_t *err)
 {
-    bool         record;
     const char  *name, *text;
 
     name = error->name ? error->name : "without a name";
     text = error->text ? error->text : "";
 
     if (v6_error_is_text(error)
-        && v6_error_legacy_text(text, err) != MSYNC_OK)
+        && msync_wire_legacy_error(text, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    record = v6_error_is(error, "parsingSyncRecordError");
-
-    (void) msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR, "%s %s \"%s\"%s%s",
-                         MSYNC_V6_NAME,
-                         record ? "refuses a record with the error"
-                                : "reports the error",
+    return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
+                         MSYNC_V6_NAME " %s \"%s\"%s%s",
+                         v6_error_is(error, "parsingSyncRecordError")
+                         ? "refuses a record with the error"
+                         : "reports the error",
                          name, *text ? ": " : "", text);
-
-    if (record) {
-        err->scope = MSYNC_SCOPE_RECORD;
-    }
-
-    return MSYNC_ERROR;
 }
 
 
@@ -351,32 +339,4 @@ v6_error_is_text(const v6_error_t *error)
 {
     return v6_error_is(error, "otherServerError")
            || v6_error_is(error, "otherLegacyServerError");
-}
-
-
-/* a refusal, an answer of another kind, or none; MSYNC_OK: nothing of these */
-
-static int
-v6_error_legacy_text(const char *text, msync_err_t *err)
-{
-    int                 status;
-    static const char   who[] = "mSupply central, asked by " MSYNC_V6_NAME ",";
-
-    if (msync_wire_code_within(text, who, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    status = msync_wire_status_within(text);
-
-    if (status >= 300) {
-        return msync_wire_set_status(status, who, err);
-    }
-
-    if (msync_wire_is_out_of_reach(text)) {
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             MSYNC_V6_NAME " cannot reach mSupply central to "
-                             "check this site: %s", text);
-    }
-
-    return MSYNC_OK;
 }

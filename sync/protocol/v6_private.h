@@ -8,7 +8,7 @@
 #include "protocol/v6.h"
 #include "protocol/wire.h"
 
-#define MSYNC_V6_NAME  "Open mSupply central"
+#define MSYNC_V6_NAME  MSYNC_WIRE_OMSUPPLY
 
 
 struct msync_v6_s {
@@ -34,10 +34,6 @@ int msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
 int msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
     msync_json_out_t *body, msync_transfer_response_t *res,
     msync_err_t *err);
-
-/* the text and a quoted value, "" for NULL */
-void msync_v6_put_pair(msync_json_out_t *out, const char *text,
-    const char *value);
 
 /* the members of "data"; other members are skipped */
 bool msync_v6_data(void *data, msync_json_t *json, const char *key,

@@ -136,7 +136,7 @@ v6_ask(msync_v6_t *v6, int64_t cursor, unsigned limit, v6_answer_t *answer,
     msync_json_put_integer(&body, limit);
 
     if (v6->patient) {
-        msync_v6_put_pair(&body, ",\"fetchPatientId\":", v6->patient);
+        msync_wire_put_pair(&body, ",\"fetchPatientId\":", v6->patient);
         msync_json_put_text(&body, ",");
     } else {
         msync_json_put_text(&body, ",\"isInitialised\":");

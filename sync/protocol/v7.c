@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "catalogue/v7.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,10 +301,10 @@ v7_put_identity(const msync_v7_t *v7, msync_json_out_t *body)
                     "{\"version\":{\"major\":%lu,\"minor\":%lu,\"patch\":%lu,"
                     "\"pre_release\":null},\"name\":", major, minor, patch);
 
-    msync_v7_put_pair(body, version, v7->setup.conf->username);
-    msync_v7_put_pair(body, ",\"passwordSha256\":",
-                      v7->setup.conf->password_sha256);
-    msync_v7_put_pair(body, ",\"hardwareId\":", v7->setup.hardware_id);
+    msync_wire_put_pair(body, version, v7->setup.conf->username);
+    msync_wire_put_pair(body, ",\"passwordSha256\":",
+                        v7->setup.conf->password_sha256);
+    msync_wire_put_pair(body, ",\"hardwareId\":", v7->setup.hardware_id);
     msync_json_put_text(body, "}");
 }
 
@@ -477,14 +476,6 @@ v7_busy(msync_peer_t *peer, bool *busy, msync_err_t *err)
 }
 
 
-void
-msync_v7_put_pair(msync_json_out_t *out, const char *text, const char *value)
-{
-    msync_json_put_text(out, text);
-    msync_json_put_string(out, value ? value : "");
-}
-
-
 static int
 v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
 {
@@ -504,13 +495,6 @@ v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
     msync_json_out_free(&body);
 
     if (rc != MSYNC_OK) {
-
-        if (err->http_status == 400 || err->http_status == 413
-            || err->http_status == 422)
-        {
-            err->scope = MSYNC_SCOPE_RECORD;
-        }
-
         return MSYNC_ERROR;
     }
 
@@ -521,9 +505,8 @@ v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
         rc = msync_wire_lacks(MSYNC_V7_NAME, "Ok", err);
     }
 
-    if (rc == MSYNC_OK && count != (int64_t) batch->n) {
-        msync_log(MSYNC_LOG_WARN, MSYNC_V7_NAME " was sent %zu records and "
-                  "says that it took %" PRId64, batch->n, count);
+    if (rc == MSYNC_OK) {
+        msync_wire_compare(batch, count);
     }
 
     return rc;
@@ -539,12 +522,7 @@ v7_put_batch(const msync_v7_t *v7, msync_json_out_t *out,
     size_t   i;
     int64_t  end, left, n = (int64_t) batch->n;
 
-    end = batch->next > 0 ? batch->next - 1 : 0;
-
-    if (n > 0 && end < batch->records[n - 1].cursor) {
-        end = batch->records[n - 1].cursor;
-    }
-
+    end = msync_wire_end(batch);
     left = batch->last ? 0 : batch->remaining > n ? batch->remaining - n : 1;
 
     msync_json_put_text(out, "{\"siteId\":");
@@ -581,8 +559,8 @@ v7_put_record(const msync_v7_t *v7, msync_json_out_t *out,
 
     msync_json_put_text(out, "{\"cursor\":");
     msync_json_put_integer(out, record->cursor);
-    msync_v7_put_pair(out, ",\"recordId\":", record->id);
-    msync_v7_put_pair(out, ",\"tableName\":", name ? name : record->table);
+    msync_wire_put_pair(out, ",\"recordId\":", record->id);
+    msync_wire_put_pair(out, ",\"tableName\":", name ? name : record->table);
     msync_json_put_text(out, record->action == MSYNC_ACTION_DELETE
                              ? ",\"action\":\"Delete\",\"data\":"
                              : ",\"action\":\"Upsert\",\"data\":");

@@ -366,9 +366,7 @@ v7_error_set(const v7_error_t *error, msync_err_t *err)
 static int
 v7_error_other(const v7_error_t *error, msync_err_t *err)
 {
-    int                 status;
-    const char         *name, *text;
-    static const char   who[] = "mSupply central, asked by " MSYNC_V7_NAME ",";
+    const char  *name, *text;
 
     name = error->name ? error->name : "without a name";
     text = error->text ? error->text : "";
@@ -380,22 +378,10 @@ v7_error_other(const v7_error_t *error, msync_err_t *err)
                              MSYNC_V7_NAME);
     }
 
-    if (v7_error_is(error, "Other")) {
-        if (msync_wire_code_within(text, who, err) != MSYNC_OK) {
-            return MSYNC_ERROR;
-        }
-
-        status = msync_wire_status_within(text);
-
-        if (status >= 300) {
-            return msync_wire_set_status(status, who, err);
-        }
-
-        if (msync_wire_is_out_of_reach(text)) {
-            return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                                 MSYNC_V7_NAME " cannot reach mSupply central "
-                                 "to check this site: %s", text);
-        }
+    if (v7_error_is(error, "Other")
+        && msync_wire_legacy_error(text, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
     }
 
     return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR, MSYNC_V7_NAME

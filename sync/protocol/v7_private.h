@@ -8,7 +8,7 @@
 #include "protocol/v7.h"
 #include "protocol/wire.h"
 
-#define MSYNC_V7_NAME  "Open mSupply central"
+#define MSYNC_V7_NAME  MSYNC_WIRE_OMSUPPLY
 
 
 struct msync_v7_s {
@@ -38,10 +38,6 @@ int msync_v7_call(msync_v7_t *v7, const msync_v7_call_t *call,
 /* reads {"Ok": {…}}, "member" as in msync_wire_object */
 int msync_v7_object(const msync_transfer_response_t *res,
     msync_wire_member_pt member, void *data, msync_err_t *err);
-
-/* the quoted value of a text, "" for NULL */
-void msync_v7_put_pair(msync_json_out_t *out, const char *text,
-    const char *value);
 
 /* MSYNC_OK when the answer holds no error; the answer is not freed */
 int msync_v7_error(const msync_transfer_response_t *res, msync_err_t *err);

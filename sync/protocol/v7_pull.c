@@ -314,8 +314,8 @@ v7_record_merge(v7_answer_t *answer)
     }
 
     memset(&data, 0, sizeof(data));
-    msync_v7_put_pair(&data, "{\"mergeIdToKeep\":", keep);
-    msync_v7_put_pair(&data, ",\"mergeIdToDelete\":", lose);
+    msync_wire_put_pair(&data, "{\"mergeIdToKeep\":", keep);
+    msync_wire_put_pair(&data, ",\"mergeIdToDelete\":", lose);
     msync_json_put_text(&data, "}");
     msync_free(&keep);
     msync_free(&lose);
@@ -366,9 +366,9 @@ v7_patient_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     v7_answer_init(&answer, patient->v7, batch);
 
     memset(&body, 0, sizeof(body));
-    msync_v7_put_pair(&body, "{\"patientId\":", patient->patient);
-    msync_v7_put_pair(&body, ",\"storeId\":", patient->store);
-    msync_v7_put_pair(&body, ",\"nameStoreJoinId\":", patient->join);
+    msync_wire_put_pair(&body, "{\"patientId\":", patient->patient);
+    msync_wire_put_pair(&body, ",\"storeId\":", patient->store);
+    msync_wire_put_pair(&body, ",\"nameStoreJoinId\":", patient->join);
     msync_json_put_text(&body, "}");
 
     if (v7_ask(patient->v7, "patient_data_for_site", &body, &answer, err)
@@ -459,9 +459,9 @@ v7_put_filter(msync_json_out_t *body, const char *name, const char *how,
         return;
     }
 
-    msync_v7_put_pair(body, body->length ? "," : "{", name);
-    msync_v7_put_pair(body, ":{", how);
-    msync_v7_put_pair(body, ":", value);
+    msync_wire_put_pair(body, body->length ? "," : "{", name);
+    msync_wire_put_pair(body, ":{", how);
+    msync_wire_put_pair(body, ":", value);
     msync_json_put_text(body, "}");
 }
 

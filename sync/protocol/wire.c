@@ -6,7 +6,9 @@
  */
 
 #include "protocol/wire.h"
+#include "base/log.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -202,6 +204,37 @@ char *
 msync_wire_id(const msync_json_slice_t *value)
 {
     return wire_name(value, MSYNC_WIRE_ID_MAX);
+}
+
+
+void
+msync_wire_put_pair(msync_json_out_t *out, const char *text, const char *value)
+{
+    msync_json_put_text(out, text);
+    msync_json_put_string(out, value ? value : "");
+}
+
+
+int64_t
+msync_wire_end(const msync_batch_t *batch)
+{
+    int64_t  end = batch->next > 0 ? batch->next - 1 : 0;
+
+    if (batch->n > 0 && end < batch->records[batch->n - 1].cursor) {
+        end = batch->records[batch->n - 1].cursor;
+    }
+
+    return end;
+}
+
+
+void
+msync_wire_compare(const msync_batch_t *batch, int64_t taken)
+{
+    if (taken != (int64_t) batch->n) {
+        msync_log(MSYNC_LOG_WARN, MSYNC_WIRE_OMSUPPLY " was sent %zu records "
+                  "and says that it took %" PRId64, batch->n, taken);
+    }
 }
 
 

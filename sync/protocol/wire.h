@@ -10,6 +10,11 @@
 #include "base/json.h"
 #include "protocol/peer.h"
 
+/* who speaks v6, or v7, and whose words it passes on */
+#define MSYNC_WIRE_OMSUPPLY   "Open mSupply central"
+#define MSYNC_WIRE_ASKED                                                      \
+    "mSupply central, asked by " MSYNC_WIRE_OMSUPPLY ","
+
 #define MSYNC_WIRE_ID_MAX     1024      /* octets of a recordId, syncOutId */
 #define MSYNC_WIRE_TABLE_MAX  128
 #define MSYNC_WIRE_TEXT_MAX   1024      /* of names and messages */
@@ -82,6 +87,16 @@ typedef bool (*msync_wire_record_pt)(void *data, msync_record_t *record,
 bool msync_wire_records(msync_wire_records_t *records, msync_json_t *json,
     msync_wire_record_pt read, void *data);
 
+/* the text and a quoted value, "" for NULL */
+void msync_wire_put_pair(msync_json_out_t *out, const char *text,
+    const char *value);
+
+/* of a push: the cursor up to which this site's changes are sent with it */
+int64_t msync_wire_end(const msync_batch_t *batch);
+
+/* says so in the log where a server took another number of its records */
+void msync_wire_compare(const msync_batch_t *batch, int64_t taken);
+
 /* "tableName":…,"recordId":…,"action":…,"recordData":… */
 void msync_wire_put_record(msync_json_out_t *out,
     const msync_record_t *record);
@@ -118,8 +133,14 @@ bool msync_wire_is_out_of_reach(const char *text);
 /* whether such a status may pass by itself */
 bool msync_wire_may_pass(int status);
 
-/* "WHO answered with HTTP status N: words"; returns MSYNC_ERROR */
-int msync_wire_set_status(int status, const char *who, msync_err_t *err);
+/*
+ * The same as an error in words: a refusal by its code, a status, or that it
+ * was out of reach.  MSYNC_OK: the text tells nothing of the kind.
+ */
+int msync_wire_legacy_error(const char *text, msync_err_t *err);
+
+/* … that it was; returns MSYNC_ERROR */
+int msync_wire_out_of_reach(const char *text, msync_err_t *err);
 
 /*
  * Words for an answer that has no error of the protocol: its status, a web

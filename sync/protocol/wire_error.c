@@ -217,16 +217,37 @@ msync_wire_may_pass(int status)
 
 
 int
-msync_wire_set_status(int status, const char *who, msync_err_t *err)
+msync_wire_legacy_error(const char *text, msync_err_t *err)
 {
-    const char  *words = wire_status_words(status);
+    int          status;
+    const char  *words;
 
-    (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
-                         "%s answered with HTTP status %d%s%s", who, status,
-                         *words ? ": " : "", words);
-    err->http_status = status;
+    if (msync_wire_code_within(text, MSYNC_WIRE_ASKED, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
 
-    return MSYNC_ERROR;
+    status = msync_wire_status_within(text);
+
+    if (status >= 300) {
+        words = wire_status_words(status);
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR, MSYNC_WIRE_ASKED
+                             " answered with HTTP status %d%s%s", status,
+                             *words ? ": " : "", words);
+        err->http_status = status;
+        return MSYNC_ERROR;
+    }
+
+    return msync_wire_is_out_of_reach(text)
+           ? msync_wire_out_of_reach(text, err) : MSYNC_OK;
+}
+
+
+int
+msync_wire_out_of_reach(const char *text, msync_err_t *err)
+{
+    return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR, MSYNC_WIRE_OMSUPPLY
+                         " cannot reach mSupply central to check this site: "
+                         "%s", text);
 }
 
 

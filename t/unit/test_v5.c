@@ -491,13 +491,21 @@ test_refused_push_is_of_the_records(void **state)
                 "\"message\":\"no such table\"}}");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "\"bad_record\": no such table");
-    assert_int_equal(t->err.scope, MSYNC_SCOPE_RECORD);
+    assert_int_equal(t->err.http_status, 400);
+    assert_int_not_equal(t->err.scope, MSYNC_SCOPE_RUN);
 
     server_json(t->c->server, 413, "");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   HTTP_ERROR, "larger than the server");
     assert_int_equal(t->err.http_status, 413);
-    assert_int_equal(t->err.scope, MSYNC_SCOPE_RECORD);
+
+    /* of a busy server, whatever its status, nothing is */
+    msync_transfer_set_busy(t->c->http, 0);
+    server_json(t->c->server, 400, "{\"error\":{\"code\":"
+                "\"sync_is_running\",\"message\":\"\"}}");
+    assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
+                  CENTRAL_ERROR, "busy with this site");
+    assert_int_equal(t->err.scope, MSYNC_SCOPE_RUN);
 }
 
 
