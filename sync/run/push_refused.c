@@ -20,12 +20,6 @@
 #include "store/refused.h"
 #include "store/send.h"
 
-/* pauses between two questions whether central has integrated: an empty
- * run is answered at once, a long one is not asked all the time */
-#define WAIT_FIRST   50            /* ms */
-#define WAIT_MAX     5000
-#define WAIT_LIMIT   600000        /* ms in all, then it is called an error */
-
 /* refused one after the other, before the step ends with central's error */
 #define REFUSED_MAX  20
 
@@ -75,41 +69,6 @@ static int push_broken(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
 static int push_count_break(msync_push_t *push, const char *place, bool had,
     int64_t *breaks, msync_err_t *err);
-
-
-/*
- * "Busy" is no fault: it is asked again, less and less often.
- */
-
-int
-msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
-{
-    bool  busy;
-    long  pause = WAIT_FIRST, waited = 0;
-
-    for ( ;; ) {
-        if (peer->busy(peer, &busy, err) != MSYNC_OK) {
-            return MSYNC_ERROR;
-        }
-
-        if (!busy) {
-            return MSYNC_OK;
-        }
-
-        if (waited >= WAIT_LIMIT) {
-            return msync_err_set(err, MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED,
-                                 "%s is still integrating what was sent",
-                                 peer->name);
-        }
-
-        if (msync_transfer_pause(steps->http, pause, err) != MSYNC_OK) {
-            return MSYNC_ERROR;
-        }
-
-        waited += pause;
-        pause = pause * 2 < WAIT_MAX ? pause * 2 : WAIT_MAX;
-    }
-}
 
 
 /* the server takes records: those that it refused before are at fault */

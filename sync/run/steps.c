@@ -26,13 +26,13 @@
 #define LOSSES       3             /* of batches that a line does not carry,
                                       in one step */
 
+#define BUFFERED_MAX  50000        /* records that a first sync leaves in the
+                                      buffer until they become rows */
+
 static const char  *const titles[MSYNC_STEP_MAX] = {
     "prepare", "push v6", "push", "wait", "pull central", "pull remote",
     "pull v6", "pull", "integrate"
 };
-
-#define BUFFERED_MAX  50000        /* records that a first sync leaves in the
-                                      buffer until they become rows */
 
 /* key_value_store ids of the sizes that batches have come to */
 static const char  *const sizes[MSYNC_STEP_MAX] = {

@@ -21,6 +21,12 @@
 /* servers and the proxies before them cap bodies, 2 MB have been seen */
 #define PUSH_OCTETS  1000000
 
+/* pauses between two questions whether central has integrated: an empty
+ * run is answered at once, a long one is not asked all the time */
+#define WAIT_FIRST   50            /* ms */
+#define WAIT_MAX     5000
+#define WAIT_LIMIT   600000        /* ms in all, then it is called an error */
+
 
 static int push_put_refused(msync_push_t *push, msync_err_t *err);
 static int push_one_batch(msync_push_t *push, msync_err_t *err);
@@ -234,6 +240,41 @@ push_all(msync_push_t *push, msync_err_t *err)
 
 
 /*
+ * "Busy" is no fault: it is asked again, less and less often.
+ */
+
+int
+msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
+{
+    bool  busy;
+    long  pause = WAIT_FIRST, waited = 0;
+
+    for ( ;; ) {
+        if (peer->busy(peer, &busy, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (!busy) {
+            return MSYNC_OK;
+        }
+
+        if (waited >= WAIT_LIMIT) {
+            return msync_err_set(err, MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED,
+                                 "%s is still integrating what was sent",
+                                 peer->name);
+        }
+
+        if (msync_transfer_pause(steps->http, pause, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        waited += pause;
+        pause = pause * 2 < WAIT_MAX ? pause * 2 : WAIT_MAX;
+    }
+}
+
+
+/*
  * Only when the server was seen at rest after the last batch is it known that
  * what it was given does not wait for another.  A connection that had to be
  * made anew meanwhile may be to a server that has died and was started again:
@@ -330,4 +371,3 @@ msync_step_push(msync_steps_t *steps, msync_step_e which,
 
     return peer->push_always ? push_wait_apart(&push, err) : MSYNC_OK;
 }
-

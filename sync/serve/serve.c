@@ -24,8 +24,7 @@
 #define OPEN_PAUSE     5000        /* ms until a database is tried again */
 #define LOCK_PAUSE     100         /* ms until its lock is */
 #define OPEN_WAIT      30000       /* ms that it may be locked by a program that
-                                      knows nothing of that lock … */
-#define LOCKED_TIME    2000        /* … until it is said */
+                                      knows nothing of that lock */
 
 static volatile sig_atomic_t  stop;
 
@@ -137,7 +136,7 @@ serve_while_opening(void *data, msync_err_t *err)
     msync_err_set(&fault, MSYNC_ERR_DATABASE_ERROR, "another program keeps "
                   "the database locked, so it cannot be opened yet");
 
-    if (waited >= LOCKED_TIME && serve->status.locked_since == 0) {
+    if (waited >= SERVE_LOCKED_TIME && serve->status.locked_since == 0) {
         serve->status.locked_since = msync_clock_wall() - waited;
         serve_show_failure(serve, &before, &fault);
     }
@@ -161,7 +160,7 @@ serve_say_who_works(msync_serve_t *serve, long holder)
 
     /* it has not written yet which process it is */
     if (holder == 0 || serve->holder == holder
-        || msync_clock_monotonic() - serve->started < LOCKED_TIME)
+        || msync_clock_monotonic() - serve->started < SERVE_LOCKED_TIME)
     {
         return;
     }

@@ -14,6 +14,8 @@
 
 #define SERVE_REPORT_PAUSE  100    /* ms between two status frames */
 #define SERVE_WATCH_PAUSE   1000   /* ms between two looks for changes */
+#define SERVE_LOCKED_TIME   2000   /* ms that another program may keep the
+                                      database locked before it is said */
 
 #define SERVE_REQUESTS_MAX  8      /* as many as the module has slots */
 

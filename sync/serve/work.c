@@ -19,9 +19,6 @@
  * not done: it was that, perhaps, that killed it */
 #define RESENT_TIME  2000
 
-/* ms that another program may keep the database locked before it is said */
-#define LOCKED_TIME  2000
-
 
 static void work_start(msync_serve_t *serve, msync_does_e does,
     const msync_trigger_t *trigger);
@@ -375,7 +372,7 @@ msync_serve_while_locked(void *data, msync_err_t *err)
 
     waited = msync_store_locked_for(serve->store);
 
-    if (serve->status.locked_since == 0 && waited >= LOCKED_TIME) {
+    if (serve->status.locked_since == 0 && waited >= SERVE_LOCKED_TIME) {
         serve->status.locked_since = msync_clock_wall() - waited;
         serve->dirty = true;
     }

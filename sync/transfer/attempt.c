@@ -169,7 +169,7 @@ attempt_options(msync_transfer_attempt_t *t,
 
 
 /* libcurl looks at the rate once in a hundred buffers: small ones keep it
- * even within an answer, http_pace keeps it from one to the next */
+ * even within an answer, `transfer_pace` keeps it from one to the next */
 
 static long
 attempt_buffer(const msync_transfer_t *http)

@@ -137,6 +137,8 @@ date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     (void) planned;
     (void) out;
 
+    msync_err_clear(&ignored);
+
     return question->http->hook
            && question->http->hook(question->http->data, &ignored)
               != MSYNC_OK;
