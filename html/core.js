@@ -252,8 +252,9 @@ export class Texts {
     return this.dates.format(new Date(time));
   }
 
-  range(from, to) {
-    return this.dates.formatRange(new Date(from), new Date(to));
+  /** Of two moments, whichever comes first: a clock may have been set back between them. */
+  range(...moments) {
+    return this.dates.formatRange(...moments.map((moment) => new Date(moment)).sort((a, b) => a - b));
   }
 
   /** "5 minutes ago", the date where that is a day and more. */

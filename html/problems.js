@@ -94,12 +94,14 @@ export class Records {
     const { live, texts } = this.panel;
     const { tableName, recordId, action, error, since, tries } = one;
     const same = error === cause({ error: first });
+    /* of what failed in a release before, nobody knows since when */
+    const when = since && texts.since(Date.parse(since), live.now());
 
     return h('tr', {},
       h('td', {}, h('bdi', {}, tableName), h('small', {}, h('code', {}, recordId), ` ${action}`)),
       h('td', {}, same ? null : h('bdi', {}, error),
         h('div', { class: 'line' },
-          h('small', {}, `${texts.since(Date.parse(since), live.now())} · ${texts.t('tries', { n: tries })}`),
+          h('small', {}, [when, texts.t('tries', { n: tries })].filter(Boolean).join(' · ')),
           this.dismissed ? null : this.#dismiss('dismiss', 1, [{ tableName, recordId }]))));
   }
 

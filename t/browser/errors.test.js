@@ -173,16 +173,16 @@ test('records that could not be integrated: count, causes, try again', async () 
   await close(page);
 });
 
-test('what failed a day ago and more has its date, what failed since has how long ago', async () => {
+test('what failed a day ago and more has its date, what failed since how long ago, or nothing', async () => {
   const page = await open(`${site.url}/sync/`);
   const now = Date.now();
   const hours = (n) => new Date(now - n * 3600000);
   const since = [2, 23.9, 24.1, 72];
   const one = errors().errors[0];
 
-  await site.document('errors', { total: 4, errors: since.map((n, i) => ({ ...one, recordId: String(i),
-    since: hours(n).toISOString() })) });
-  await site.report({ errors: 4, syncStatus: run() });
+  await site.document('errors', { total: 5, errors: [...since.map((n) => hours(n).toISOString()), null]
+    .map((moment, i) => ({ ...one, recordId: String(i), since: moment })) });
+  await site.report({ errors: 5, syncStatus: run() });
   await page.getByRole('button', { name: 'Ver por causa' }).click();
   await page.locator('details > summary').click();
   const date = (n) => new Intl.DateTimeFormat('es', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
@@ -191,6 +191,7 @@ test('what failed a day ago and more has its date, what failed since has how lon
   for (const [i, words] of ['hace 2 horas', 'hace 23 horas', date(24.1), date(72)].entries()) {
     assert.ok(said[i].startsWith(words), `${said[i]}: ${words}`);
   }
+  assert.match(said[4], /^\d+ intentos?$/, 'nobody knows since when this one does');
   await close(page);
 });
 
