@@ -8,14 +8,6 @@
 #include "run/integrate.h"
 #include "store/buffer.h"
 
-#define MSYNC_ROWS_STORES  8      /* a site has one store, or a few */
-
-/* whether a store is one of this site's */
-typedef struct {
-    char  id[48];
-    bool  ours;
-} msync_rows_store_t;
-
 /* records that become rows in one transaction */
 typedef struct {
     msync_store_t        *store;       /* borrowed */
@@ -29,8 +21,6 @@ typedef struct {
                                           keys at once */
     const msync_table_t  *missing;     /* what the last one waits for */
     char                 *missing_id;  /* owned, as long as "missing" is set */
-    msync_rows_store_t    stores[MSYNC_ROWS_STORES];   /* looked for before */
-    size_t                nstores;
 } msync_rows_t;
 
 /* begins a transaction and looks what this site has to send by now, for the

@@ -26,8 +26,6 @@ static int rows_find_unfit(msync_rows_t *rows, const msync_table_t *table,
     const msync_pending_t *pending, const char **unfit, msync_err_t *err);
 static int rows_is_our_store(msync_rows_t *rows, const char *id, bool *ours,
     msync_err_t *err);
-static void rows_forget_stores(msync_rows_t *rows,
-    const msync_table_t *written);
 static int rows_refuse(msync_err_t *err, const char *reason);
 static int rows_is_ours(msync_rows_t *rows, const msync_table_t *table,
     const char *id, bool *ours, msync_err_t *err);
@@ -83,7 +81,6 @@ rows_look(msync_rows_t *rows, msync_err_t *err)
     }
 
     rows->refused = refused > 0;
-    rows->nstores = 0;
 
     return MSYNC_OK;
 }
@@ -119,8 +116,6 @@ rows_write(msync_rows_t *rows, msync_row_t *row, const msync_field_t **field,
 {
     int   rc;
     bool  missing = false;
-
-    rows_forget_stores(rows, row->table);
 
     if (msync_row_is_removal(row)) {
         return msync_store_row_delete(rows->store, row->table,
@@ -251,47 +246,16 @@ rows_find_unfit(msync_rows_t *rows, const msync_table_t *table,
 }
 
 
-/* what was found counts until a store is written, or others may have */
-
 static int
 rows_is_our_store(msync_rows_t *rows, const char *id, bool *ours,
     msync_err_t *err)
 {
-    size_t               i;
-    msync_rows_store_t  *store;
-
-    for (i = 0; i < rows->nstores; i++) {
-        if (strcmp(rows->stores[i].id, id) == 0) {
-            *ours = rows->stores[i].ours;
-            return MSYNC_OK;
-        }
-    }
-
     if (msync_store_is_ours(rows->store, id, ours, err) != MSYNC_OK) {
         err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
     }
 
-    if (strlen(id) < sizeof(store->id)) {
-        if (rows->nstores == MSYNC_ROWS_STORES) {
-            rows->nstores = 0;
-        }
-
-        store = &rows->stores[rows->nstores++];
-        (void) strcpy(store->id, id);
-        store->ours = *ours;
-    }
-
     return MSYNC_OK;
-}
-
-
-static void
-rows_forget_stores(msync_rows_t *rows, const msync_table_t *written)
-{
-    if (strcmp(written->name, "store") == 0) {
-        rows->nstores = 0;
-    }
 }
 
 
@@ -429,8 +393,6 @@ static int
 rows_delete(msync_rows_t *rows, const msync_table_t *table,
     const msync_pending_t *pending, msync_err_t *err)
 {
-    rows_forget_stores(rows, table);
-
     if (table->on_delete == MSYNC_DELETE_SOFT) {
         return msync_store_row_soft_delete(rows->store, table,
                                            pending->record_id, err);

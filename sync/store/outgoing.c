@@ -11,6 +11,7 @@
 
 #include "catalogue/v7.h"
 #include "store/store_private.h"
+#include "store/stores.h"
 
 /* while a row is written as a record of v7 */
 typedef struct {
@@ -36,8 +37,6 @@ static sqlite3_stmt *outgoing_lookup(msync_store_t *store,
     const msync_field_t *take, msync_err_t *err);
 static char *outgoing_text(msync_row_t *row, const char *table,
     const char *by, const char *id, const char *take);
-static int outgoing_our_store(msync_store_t *store, const char *id,
-    char **ours, msync_err_t *err);
 static int outgoing_read_row(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_row_t *row,
     msync_err_t *err);
@@ -357,50 +356,6 @@ outgoing_text(msync_row_t *row, const char *table, const char *by,
 }
 
 
-/* whether a store is active on this site; NULL: any such store, which is
- * owned by the caller */
-
-static int
-outgoing_our_store(msync_store_t *store, const char *id, char **ours,
-    msync_err_t *err)
-{
-    int64_t               site = -1;
-    sqlite3_stmt         *stmt;
-    const msync_table_t  *table;
-
-    *ours = NULL;
-    table = msync_catalogue_find(store->catalogue, "store");
-
-    if (table == NULL) {
-        return MSYNC_OK;
-    }
-
-    stmt = store->stmts[MSYNC_STMT_OUR_STORE];
-
-    if (stmt == NULL) {
-        stmt = store->stmts[MSYNC_STMT_OUR_STORE] = msync_store_prepare_own(
-            store, sqlite3_mprintf("SELECT s.\"%w\" FROM \"%w\" AS s WHERE "
-                                   "s.\"sync_id_remote_site\" = ?1 AND "
-                                   "(?2 IS NULL OR s.\"%w\" = ?2) ORDER BY 1 "
-                                   "LIMIT 1", table->fields[table->key].name,
-                                   table->sql,
-                                   table->fields[table->key].name), err);
-    }
-
-    if (stmt == NULL
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
-           != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_int64(stmt, 1, site);
-    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-
-    return msync_store_text(store, stmt, ours, table->name, err);
-}
-
-
 /* the row that a column names, as it stands; MSYNC_DONE: it is not here.
  * msync_row_clear it */
 
@@ -457,15 +412,15 @@ outgoing_parties(msync_store_t *store, msync_row_t *row,
 
     for (i = 0; rc == MSYNC_OK && i < 2 && record->store == NULL; i++) {
         if (parties.stores[i] != NULL) {
-            rc = outgoing_our_store(store, parties.stores[i], &record->store,
-                                    err);
+            rc = msync_store_find_ours(store, parties.stores[i],
+                                       &record->store, err);
         }
     }
 
     if (rc == MSYNC_OK && record->store == NULL && parties.any_store
         && parties.stores[0] == NULL)
     {
-        rc = outgoing_our_store(store, NULL, &record->store, err);
+        rc = msync_store_find_ours(store, NULL, &record->store, err);
     }
 
     *ours = record->store != NULL;
@@ -596,7 +551,7 @@ outgoing_received(msync_store_t *store, const msync_row_t *row,
 
     msync_free(&record->store);
 
-    if (outgoing_our_store(store, NULL, &record->store, err) != MSYNC_OK) {
+    if (msync_store_find_ours(store, NULL, &record->store, err) != MSYNC_OK) {
         err->scope = MSYNC_SCOPE_RUN;
         return MSYNC_ERROR;
     }

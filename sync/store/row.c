@@ -659,6 +659,8 @@ msync_store_row_soft_delete(msync_store_t *store,
     char   now[32];
     char  *value;
 
+    msync_store_waiting_note(store, table);
+
     value = table->soft_is_time
             ? sqlite3_mprintf("%Q", msync_clock_format(msync_clock_wall(), now))
             : sqlite3_mprintf("%d", table->soft_value);

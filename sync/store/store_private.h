@@ -69,7 +69,6 @@ typedef enum {
     MSYNC_STMT_CHANGES,
     MSYNC_STMT_UNSENT,
     MSYNC_STMT_UNSENT_ANY,
-    MSYNC_STMT_STORE_IS_OURS,
     MSYNC_STMT_BUFFER_PUT,
     MSYNC_STMT_BUFFER_WALK,
     MSYNC_STMT_BUFFER_FAIL,
@@ -143,6 +142,15 @@ typedef struct {
     char     *stores;              /* owned, those active here */
 } msync_waiting_t;
 
+/* whether a store is active on this site, as it was found last; a site has one
+ * such store, or a few */
+#define MSYNC_STORE_OURS  8
+
+typedef struct {
+    char  id[48];
+    bool  ours;
+} msync_ours_t;
+
 struct msync_store_s {
     sqlite3                  *db;              /* owned */
     const msync_catalogue_t  *catalogue;       /* borrowed */
@@ -159,6 +167,8 @@ struct msync_store_s {
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
     msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
+    msync_ours_t              ours[MSYNC_STORE_OURS];
+    size_t                    nours;
     int64_t                   began;           /* monotonic us, the latest
                                                   transaction */
     int64_t                   held;            /* us, the latest that was

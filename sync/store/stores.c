@@ -16,41 +16,86 @@ static void stores_make_join_id(const char *patient, msync_store_join_t *join);
 
 
 int
-msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
+msync_store_find_ours(msync_store_t *store, const char *id, char **ours,
     msync_err_t *err)
 {
-    char                 *sql;
-    int64_t               site = -1;
-    sqlite3_stmt         *stmt = store->stmts[MSYNC_STMT_STORE_IS_OURS];
-    const msync_table_t  *stores = msync_catalogue_find(store->catalogue,
-                                                        "store");
+    int64_t                site = -1;
+    const char            *key;
+    sqlite3_stmt         **stmt = &store->stmts[MSYNC_STMT_OUR_STORE];
+    const msync_table_t   *stores;
 
-    *ours = false;
+    *ours = NULL;
+    stores = msync_catalogue_find(store->catalogue, "store");
 
-    if (id == NULL || stores == NULL) {
+    if (stores == NULL) {
         return MSYNC_OK;
     }
 
-    if (stmt == NULL) {
-        sql = sqlite3_mprintf("SELECT 1 FROM \"%w\" AS s WHERE s.\"ID\" = "
-                              "?1 AND s.\"sync_id_remote_site\" = ?2",
-                              stores->sql);
-        stmt = sql ? msync_store_stmt(store, MSYNC_STMT_STORE_IS_OURS, sql,
-                                      err) : NULL;
-        sqlite3_free(sql);
+    if (*stmt == NULL) {
+        key = stores->fields[stores->key].name;
+        *stmt = msync_store_prepare_own(store,
+            sqlite3_mprintf("SELECT s.\"%w\" FROM \"%w\" AS s WHERE "
+                            "s.\"sync_id_remote_site\" = ?1 AND (?2 IS NULL "
+                            "OR s.\"%w\" = ?2) ORDER BY 1 LIMIT 1", key,
+                            stores->sql, key), err);
     }
 
-    if (stmt == NULL
+    if (*stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, site);
+    sqlite3_bind_int64(*stmt, 1, site);
+    sqlite3_bind_text(*stmt, 2, id, -1, SQLITE_STATIC);
 
-    return msync_store_found(store, stmt, ours, "looking for a store", err);
+    return msync_store_text(store, *stmt, ours, "looking for a store", err);
+}
+
+
+/* within an integration nobody else can change a store: what was found counts
+ * until it does so itself (msync_store_waiting_note) */
+
+int
+msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
+    msync_err_t *err)
+{
+    size_t         i;
+    char          *found;
+    msync_ours_t  *known;
+
+    *ours = false;
+
+    if (id == NULL) {
+        return MSYNC_OK;
+    }
+
+    for (i = 0; store->integrating && i < store->nours; i++) {
+        if (strcmp(store->ours[i].id, id) == 0) {
+            *ours = store->ours[i].ours;
+            return MSYNC_OK;
+        }
+    }
+
+    if (msync_store_find_ours(store, id, &found, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *ours = found != NULL;
+    msync_free(&found);
+
+    if (store->integrating && strlen(id) < sizeof(known->id)) {
+        if (store->nours == MSYNC_STORE_OURS) {
+            store->nours = 0;
+        }
+
+        known = &store->ours[store->nours++];
+        strcpy(known->id, id);
+        known->ours = *ours;
+    }
+
+    return MSYNC_OK;
 }
 
 

@@ -49,6 +49,7 @@ transaction_begin(msync_store_t *store, msync_err_t *err)
     int  rc;
 
     store->batch_start = msync_clock_wall();
+    store->nours = 0;
 
     /* IMMEDIATE: wait for the write lock here, where waiting is possible,
      * and not in the middle, where SQLite must refuse */

@@ -135,6 +135,8 @@ msync_store_waiting_note(msync_store_t *store, const msync_table_t *table)
     size_t  i;
 
     if (store->tables[table - store->catalogue->tables].says_store) {
+        store->nours = 0;
+
         for (i = 0; i < MSYNC_STORE_PUSH_CURSORS; i++) {
             store->waiting[i].known = false;
         }
