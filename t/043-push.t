@@ -44,6 +44,7 @@ a_batch_that_is_torn_is_not_sent_again_as_it_was();
 a_record_that_breaks_the_line_is_recorded_after_three_runs($_) for qw(v5 v6);
 a_record_that_is_too_large_for_central_is_recorded();
 a_central_that_died_before_it_integrated_is_told_again();
+a_central_that_dies_unseen_while_all_comes_anew_has_all_before();
 a_known_server_that_closes_is_not_said_to_want_https();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint');
@@ -345,6 +346,21 @@ sub a_central_that_died_before_it_integrated_is_told_again {
     $central->fault(api => 'v6', path => 'site_status', kind => 'drop_before');
     is(run(), 0, 'a central that died is back soon');
     is(there(v6 => $id[0]), "back $id[0]", 'and has the records');
+    clean();
+}
+
+
+# somebody in between keeps the connection of this site meanwhile
+sub a_central_that_dies_unseen_while_all_comes_anew_has_all_before {
+    my @id = edit(v6 => 'anew', 5);
+    my ($table, $key, $column) = @{ $TABLE{v6} };
+
+    is(run('--yes', 'reinitialise'), 0, 'all is to come anew');
+    $central->config(dies => 1);
+    is(run(), 0, 'a central that dies before it integrates, and is back');
+    is(there(v6 => $id[0]), "anew $id[0]", 'has the records');
+    is(query("SELECT $column FROM $table WHERE $key = '$id[0]'"),
+       "anew $id[0]", 'and so has this site');
     clean();
 }
 

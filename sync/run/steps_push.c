@@ -307,7 +307,9 @@ push_close(msync_push_t *push, msync_err_t *err)
     end.next = push->cursor;
     end.last = true;
 
-    if (now.connects != connects
+    /* before all comes anew, too: what it has not integrated it would send as
+     * it was, and the rows here with it */
+    if ((now.connects != connects || !steps->plan->initialised)
         && (peer->push(peer, &end, err) != MSYNC_OK
             || msync_push_wait(steps, peer, err) != MSYNC_OK))
     {
