@@ -20,6 +20,9 @@ struct msync_v6_s {
     bool               inclusive;  /* a record of before came once more */
     bool               pushed;     /* since the end there was looked at */
     unsigned           empty;      /* answers without a new record in a row */
+    bool               skipped;    /* the end of an answer without records led
+                                      on, perhaps past some that it missed */
+    int64_t            seen;       /* of the last record that came since */
 };
 
 

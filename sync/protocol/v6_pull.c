@@ -94,17 +94,23 @@ int
 msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had, unsigned limit,
     msync_batch_t *batch, msync_err_t *err)
 {
-    v6_answer_t  answer;
+    v6_answer_t   answer;
+    msync_v6_t   *v6 = peer->data;
 
     memset(&answer, 0, sizeof(answer));
     answer.records.batch = batch;
-    answer.had = had;
+    answer.had = v6->skipped && v6->seen > had ? v6->seen : had;
 
-    if (v6_ask(peer->data, cursor, limit, &answer, err) != MSYNC_OK
-        || v6_pull_end(peer->data, cursor, &answer, err) != MSYNC_OK)
+    if (v6_ask(v6, cursor, limit, &answer, err) != MSYNC_OK
+        || v6_pull_end(v6, cursor, &answer, err) != MSYNC_OK)
     {
         msync_batch_clear(batch);
         return MSYNC_ERROR;
+    }
+
+    if (v6->skipped) {
+        v6->seen = batch->had;
+        batch->had = had;
     }
 
     return MSYNC_OK;
@@ -239,6 +245,7 @@ v6_pull_next(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
 
     } else if (answer->last || batch->next > cursor) {
         batch->next = batch->next > cursor ? batch->next : cursor;
+        v6->skipped |= !answer->last && batch->n + answer->again == 0;
 
     } else if (answer->again > 0) {
 

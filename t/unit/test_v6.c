@@ -192,7 +192,15 @@ the_end_of_an_empty_answer_is_not_kept(void **state)
         "\"total_records\":1,\"is_last_batch\":true,\"records\":["
         RECORD("90") "]}}"), MSYNC_OK);
     assert_int_equal(t->batch.n, 1);
-    assert_int_equal(t->batch.had, 90);
+
+    /* … nor is what it may have passed over, which the next run asks for */
+    assert_int_equal(t->batch.had, 12);
+    assert_int_equal(pull_behind(t, 90, 12, "{\"data\":{\"end_cursor\":90,"
+        "\"total_records\":9,\"is_last_batch\":false,\"records\":["
+        RECORD("90") "]}}"), MSYNC_OK);
+    assert_int_equal(t->batch.n, 0);
+    assert_int_equal(t->batch.next, 91);
+    assert_int_equal(t->batch.had, 12);
 }
 
 
