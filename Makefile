@@ -34,7 +34,7 @@ OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
 .PHONY: interop all always deps module helper faults run test check unit unit-build \
-        variants states deb soak test-matrix cross sanitize lint fuzz fuzz-build \
+        docs deb soak test-matrix cross sanitize lint fuzz fuzz-build \
         browser-test screenshots bench bench-long install clean
 
 all: deps

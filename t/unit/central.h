@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "catalogue/record.h"
 #include "transfer/transfer.h"
 #include "server.h"
 #include "base/log.h"
@@ -104,6 +105,26 @@ central_post(central_t *c, const char *body, bool once, msync_err_t *err)
     msync_transfer_response_clear(&res);
 
     return rc;
+}
+
+
+/* adds an upsert to a batch, or a delete where there is no data */
+
+static inline msync_record_t *
+central_add(msync_batch_t *batch, const char *table, const char *id,
+    const char *data, int64_t cursor)
+{
+    msync_record_t  *record;
+
+    record = msync_batch_add(batch);
+    record->table = msync_strdup(table);
+    record->id = msync_strdup(id);
+    record->action = data ? MSYNC_ACTION_UPSERT : MSYNC_ACTION_DELETE;
+    record->data = msync_strdup(data);
+    record->data_length = data ? strlen(data) : 0;
+    record->cursor = cursor;
+
+    return record;
 }
 
 

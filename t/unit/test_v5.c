@@ -66,22 +66,6 @@ pull(test_t *t, msync_peer_t *peer, int64_t cursor, const char *answer)
 
 
 static void
-add(msync_batch_t *batch, const char *table, const char *id, const char *data,
-    int64_t cursor)
-{
-    msync_record_t  *r;
-
-    r = msync_batch_add(batch);
-    r->table = msync_strdup(table);
-    r->id = msync_strdup(id);
-    r->action = data ? MSYNC_ACTION_UPSERT : MSYNC_ACTION_DELETE;
-    r->data = msync_strdup(data);
-    r->data_length = data ? strlen(data) : 0;
-    r->cursor = cursor;
-}
-
-
-static void
 test_site(void **state)
 {
     test_t           *t = *state;
@@ -435,8 +419,8 @@ test_push(void **state)
 {
     test_t  *t = *state;
 
-    add(&t->batch, "it\"em", "A\n", "{\"n\": 1.10}", 17);
-    add(&t->batch, "unit", "B", NULL, 18);
+    central_add(&t->batch, "it\"em", "A\n", "{\"n\": 1.10}", 17);
+    central_add(&t->batch, "unit", "B", NULL, 18);
     t->batch.remaining = 9;
     server_json(t->c->server, 200, "{\"integrationStarted\":false}");
 
@@ -459,7 +443,7 @@ test_last_push(void **state)
 {
     test_t  *t = *state;
 
-    add(&t->batch, "unit", "B", NULL, 18);
+    central_add(&t->batch, "unit", "B", NULL, 18);
     t->batch.remaining = 1;
     t->batch.last = true;
     server_json(t->c->server, 200, "{\"integrationStarted\":false}");
@@ -486,7 +470,7 @@ test_refused_push_is_of_the_records(void **state)
 {
     test_t  *t = *state;
 
-    add(&t->batch, "unit", "B", NULL, 18);
+    central_add(&t->batch, "unit", "B", NULL, 18);
     server_json(t->c->server, 400, "{\"error\":{\"code\":\"bad_record\","
                 "\"message\":\"no such table\"}}");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
@@ -569,7 +553,7 @@ test_a_central_in_trouble_is_asked_again(void **state)
     msync_v5_site_clear(&site);
 
     /* a push with a 500 is not: it may be what a record does */
-    add(&t->batch, "unit", "B", NULL, 18);
+    central_add(&t->batch, "unit", "B", NULL, 18);
     server_json(t->c->server, 500, trouble);
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "out of licences");

@@ -408,20 +408,10 @@ test_cursors(void **state)
 static void
 test_push(void **state)
 {
-    test_t          *t = *state;
-    msync_record_t  *r;
+    test_t  *t = *state;
 
-    r = msync_batch_add(&t->batch);
-    r->table = msync_strdup("asset");
-    r->id = msync_strdup("A");
-    r->data = msync_strdup("{\"n\": 1.10}");
-    r->data_length = strlen(r->data);
-    r->cursor = 7;
-    r = msync_batch_add(&t->batch);
-    r->table = msync_strdup("asset");
-    r->id = msync_strdup("B");
-    r->action = MSYNC_ACTION_DELETE;
-    r->cursor = 9;
+    central_add(&t->batch, "asset", "A", "{\"n\": 1.10}", 7);
+    central_add(&t->batch, "asset", "B", NULL, 9);
     t->batch.next = 12;
     t->batch.remaining = 5;
 

@@ -206,14 +206,11 @@ a_push_has_the_envelope_of_v7(void **state)
     msync_record_t  *record;
 
     status(t);
-    record = add(t, "transact", "T1", 12);
-    record->data = msync_strdup("{\"id\":\"T1\"}");
-    record->data_length = strlen(record->data);
+    record = central_add(&t->batch, "transact", "T1", "{\"id\":\"T1\"}", 12);
     record->store = msync_strdup("S");
     record->transfer_store = msync_strdup("O");
     record->patient = msync_strdup("P\"");
-    record = add(t, "transact", "T2", 15);
-    record->action = MSYNC_ACTION_DELETE;
+    central_add(&t->batch, "transact", "T2", NULL, 15);
     t->batch.next = 16;
     t->batch.remaining = 5;
 
@@ -261,7 +258,7 @@ what_central_cannot_read_may_be_one_record(void **state)
     static const int  statuses[] = { 400, 413 };
 
     status(t);
-    add(t, "transact", "T1", 1)->action = MSYNC_ACTION_DELETE;
+    central_add(&t->batch, "transact", "T1", NULL, 1);
 
     for (i = 0; i < 2; i++) {
         server_answer(t->c->server, statuses[i], "", "Json deserialize error",
@@ -479,7 +476,7 @@ a_cursor_that_is_none_is_an_error_with_words(void **state)
         snprintf(body, sizeof(body), "{\"Ok\":%s}", numbers[i]);
         say(t, body);
         msync_batch_clear(&t->batch);
-        (void) add(t, "unit", "U", 1);
+        central_add(&t->batch, "unit", "U", "{}", 1);
         t->batch.last = true;
         assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
                       INVALID_RESPONSE, "");

@@ -21,7 +21,7 @@ a_locked_site_is_busy(void **state)
     assert_failed(pull(t, 9), t->err, SITE_LOCK_ERROR, "integrating");
     assert_int_equal(server_n(t->c->server), 2);
 
-    add(t, "transact", "T1", 1)->action = MSYNC_ACTION_DELETE;
+    central_add(&t->batch, "transact", "T1", NULL, 1);
     say(t, LOCKED);
     assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
                   SITE_LOCK_ERROR, "integrating");

@@ -158,18 +158,4 @@ pull(test_t *t, int64_t cursor)
     return t->peer.pull(&t->peer, cursor, cursor, 500, &t->batch, &t->err);
 }
 
-
-static inline msync_record_t *
-add(test_t *t, const char *table, const char *id, int64_t cursor)
-{
-    msync_record_t  *record;
-
-    record = msync_batch_add(&t->batch);
-    record->table = msync_strdup(table);
-    record->id = msync_strdup(id);
-    record->cursor = cursor;
-
-    return record;
-}
-
 #endif /* MSYNC_T_V7_H */
