@@ -21,6 +21,8 @@ typedef struct {
 } report_t;
 
 
+static int check_fault(msync_store_t *store, const report_t *report,
+    msync_err_t *err);
 static int check_report_rows(msync_store_t *store, const report_t *report,
     const char *sql, msync_err_t *err);
 static char *check_text(sqlite3_stmt *stmt, int column);
@@ -41,6 +43,26 @@ static int check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err);
 
 
+/* a schema that is wrong keeps no other look from being taken */
+
+static int
+check_fault(msync_store_t *store, const report_t *report, msync_err_t *err)
+{
+    char  text[512];
+
+    if ((sqlite3_errcode(store->db) & 0xff) != SQLITE_ERROR) {
+        return msync_store_fault(store, "checking", err);
+    }
+
+    snprintf(text, sizeof(text), "the schema: %.400s",
+             sqlite3_errmsg(store->db));
+    report->each(report->data, text);
+    msync_err_clear(err);
+
+    return MSYNC_OK;
+}
+
+
 /* reports each row of a query whose first column is a sentence */
 
 static int
@@ -53,7 +75,7 @@ check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
 
     stmt = msync_store_prepare(store, sql, err);
     if (stmt == NULL) {
-        return MSYNC_ERROR;
+        return check_fault(store, report, err);
     }
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW && n++ < FINDINGS_MAX) {
@@ -62,7 +84,7 @@ check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
     }
 
     if (code != SQLITE_DONE && code != SQLITE_ROW) {
-        rc = msync_store_fault(store, "checking", err);
+        rc = check_fault(store, report, err);
     }
 
     sqlite3_finalize(stmt);
@@ -461,6 +483,7 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
     if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
         || msync_store_check_schema(store, set_up, check_report_lost, &report,
                                     err) != MSYNC_OK
+        || msync_store_check_tables(store, each, data, err) != MSYNC_OK
         || msync_store_check_expressions(store, each, data, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

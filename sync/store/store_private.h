@@ -438,6 +438,10 @@ void msync_store_put_unequal(sqlite3_str *sql, const msync_table_t *table);
  * tables are now; inside a transaction */
 int msync_store_mend_replace(msync_store_t *store, msync_err_t *err);
 
+/* tells of tables under a name of the catalogue's that cannot serve as it */
+int msync_store_check_tables(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
+
 /* tells of indexes that these do not look at */
 int msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err);

@@ -144,6 +144,43 @@ tables_check(msync_store_t *store, msync_err_t *err)
 }
 
 
+int
+msync_store_check_tables(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err)
+{
+    int     rc = MSYNC_OK;
+    size_t  i;
+
+    const msync_table_t  *table;
+
+    tables_switch_others(store, 0);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        /* without its key or as a view it is told of already */
+        if (!msync_store_has_column(store, table->sql,
+                                    table->fields[table->key].name))
+        {
+            continue;
+        }
+
+        rc = tables_check_table(store, table, err);
+
+        if (rc != MSYNC_OK
+            && (sqlite3_errcode(store->db) & 0xff) == SQLITE_ERROR)
+        {
+            each(data, err->text);
+            msync_err_clear(err);
+            rc = MSYNC_OK;
+        }
+    }
+
+    tables_switch_others(store, 1);
+    return rc;
+}
+
+
 /*
  * A table that exists with fewer columns (an older catalogue, or the
  * application's own) gets the missing ones.  SQLite adds no NOT NULL column

@@ -163,6 +163,33 @@ a_changelog_that_is_made_again_goes_on_behind_the_cursors(void **state)
 }
 
 
+/* that it cannot be used for one question keeps no other from being asked */
+
+static void
+a_table_that_cannot_serve_is_found(void **state)
+{
+    char         found[8192] = "";
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;"
+             "CREATE TABLE away AS SELECT * FROM unit; DROP TABLE unit;"
+             "ALTER TABLE away RENAME TO unit;"
+             "ALTER TABLE ship_method RENAME COLUMN ID TO number;"
+             "CREATE TABLE away AS SELECT * FROM Location; DROP TABLE "
+             "Location; ALTER TABLE away RENAME TO Location;"
+             "UPDATE msync_flag SET integrating = 1");
+    assert_ok(msync_store_check(site->store, note, found, &err));
+    assert_non_null(strstr(found, "table \"unit\": what the application made "
+                           "under this name cannot serve as msync's"));
+    assert_non_null(strstr(found, "table \"Location\": what the application"));
+    assert_non_null(strstr(found, "column \"ID\" of table \"ship_method\""));
+    assert_non_null(strstr(found, "foreign key mismatch"));
+    assert_non_null(strstr(found, "silenced"));
+}
+
+
 /* as a script does that resets a database */
 
 static void
@@ -296,6 +323,7 @@ main(void)
         T(opening_makes_triggers_and_tables_good),
         T(every_object_of_msyncs_is_missed_and_made_again),
         T(a_changelog_that_is_made_again_goes_on_behind_the_cursors),
+        T(a_table_that_cannot_serve_is_found),
         T(a_changelog_that_begins_anew_is_sent),
         T(columns_of_msyncs_own_tables_come_back),
         T(a_changelog_that_was_silenced_speaks_again),
