@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Msync::Site;
 use Msync::Test qw(
     site_path sqlite stage_dir start_central write_private
 );
@@ -27,6 +28,7 @@ what_something_refers_to_stays_and_is_listed();
 what_was_made_here_stays_and_can_be_sent();
 what_comes_after_all_is_listed_no_more();
 a_table_that_is_not_sent_at_all_stays();
+a_merge_that_central_has_lost_is_forgotten();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint')
     or diag(explain($central->state->{violations}));
@@ -186,4 +188,39 @@ sub a_table_that_is_not_sent_at_all_stays {
     my ($code, $said) = msync('check');
     like($said, qr/asset_catalogue_type ".*sent no record of this table at all/,
          'and are listed');
+}
+
+
+# Central is put back to before it merged two items.
+sub a_merge_that_central_has_lost_is_forgotten {
+    my $site = Msync::Site->new(records => 100);
+    my $of = 'SELECT item_ID FROM item_line WHERE ID = ';
+    my $sync = sub {
+        my ($code, $said) = $site->run;
+        is($code, 0, "$_[0]: the run ends well") or diag($said);
+    };
+
+    $sync->('a first sync');
+
+    my ($line, $lost) = split /\|/, $site->query(
+        'SELECT ID, item_ID FROM item_line WHERE store_ID IN (SELECT ID FROM '
+        . 'store WHERE sync_id_remote_site = 7) LIMIT 1');
+    my $kept = $site->query("SELECT ID FROM item WHERE ID <> '$lost' LIMIT 1");
+
+    $site->central->snapshot;
+    $site->central->change(
+        tableName => 'item', recordId => 'merge', action => 'merge',
+        recordData => { mergeIdToKeep => $kept, mergeIdToDelete => $lost });
+    $sync->('a merge');
+    is($site->query("$of'$line'"), $kept, 'a reference is led to what is kept');
+
+    $site->central->restore;
+    is(($site->run('reinitialise', '--yes'))[0], 0, 'all is to come anew');
+    $sync->('from a central that was put back');
+    is($site->query("$of'$line'"), $lost, 'the reference is as it was');
+
+    $site->query("UPDATE item_line SET batch = 'edited' WHERE ID = '$line'");
+    $sync->('an edit');
+    is($site->central->record('item_line', $line)->{item_ID}, $lost,
+       'and an edit leaves it so at central');
 }

@@ -413,6 +413,11 @@ migrate_own_tables(msync_store_t *store, msync_err_t *err)
     msync_store_put_own_table(sql, &msync_store_own_tables[0],
                               msync_store_own_tables[0].name);
 
+    /* merges come anew, too, as far as central still knows them */
+    if (msync_store_has_column(store, "msync_merged", NULL)) {
+        sqlite3_str_appendall(sql, "DELETE FROM msync_merged;\n");
+    }
+
     return msync_store_exec_str(store, sql, err);
 }
 
