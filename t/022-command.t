@@ -31,6 +31,7 @@ what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
 what_has_the_name_of_a_backup_is_whole();
 every_command_speaks_json();
+root_takes_the_machine_for_what_the_helper_does();
 the_manual_and_the_completion_know_what_help_names();
 
 done_testing();
@@ -50,6 +51,32 @@ sub spawn {
 
     return $pid;
 }
+
+# What only root may read is no name of the machine where the database is of
+# another user, for that user's helper would name it otherwise.
+sub root_takes_the_machine_for_what_the_helper_does {
+    my $user = Msync::Test::worker_user() // return;
+    my $central = start_central(password => 'secret', records => 20);
+    my ($database, $file) = map { site_path("root.$_") } qw(sqlite id);
+    my @site = ('--database', $database, '--url', $central->url, '--username',
+                'Clinic 7', '--password-file', write_private('pw', 'secret'));
+
+    open my $handle, '>', $file or die "$file: $!\n";
+    print {$handle} "Board-7\n";
+    close $handle or die "$file: $!\n";
+    chmod 0600, $file or die "$file: $!\n";
+
+    my ($status, undef, $said) = run(@site, '--hardware-id-file', $file,
+                                     'sync');
+    is($status, 0, 'root reads what is its own') or diag($said);
+
+    my (undef, undef, $uid, $gid) = getpwnam $user;
+    chown $uid, $gid, $database, "$database.lock" or die "chown: $!\n";
+    ($status, undef, $said) = run(@site, '--hardware-id-file', $file, 'sync');
+    is($status, 1, 'of a database of another user it does not');
+    like($said, qr/hardware_id_file.*Permission denied/, 'which is said');
+}
+
 
 # Runs one; returns its exit status, and what it said to whom.
 sub run {

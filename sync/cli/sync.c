@@ -4,8 +4,11 @@
  * Promises: both take the lock; sync confines the process once all is open.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli_private.h"
 #include "confine/confine.h"
@@ -14,10 +17,41 @@
 #include "store/refused.h"
 
 
+static int sync_hardware_id(const msync_cli_t *cli,
+    char id[MSYNC_HARDWARE_ID_MAX + 1], msync_err_t *err);
 static void sync_say_reinitialise(const msync_cli_t *cli, int64_t unsent,
     bool restored);
 static int sync_count_unsent(msync_store_t *store, int64_t *n,
     bool *restored, msync_err_t *err);
+
+
+/*
+ * By the rights of whoever has the database: root sees names of the machine,
+ * such as the firmware's, that nginx's helper does not, and central takes a
+ * site with another id for another machine.
+ */
+
+static int
+sync_hardware_id(const msync_cli_t *cli, char id[MSYNC_HARDWARE_ID_MAX + 1],
+    msync_err_t *err)
+{
+    int          rc;
+    bool         as_owner;
+    struct stat  st;
+
+    as_owner = geteuid() == 0 && stat(cli->conf->database, &st) == 0
+               && st.st_uid != 0 && setegid(st.st_gid) == 0
+               && seteuid(st.st_uid) == 0;
+
+    rc = msync_conf_hardware_id(cli->conf, id, err);
+
+    if (as_owner && (seteuid(0) == -1 || setegid(0) == -1)) {
+        return msync_err_set(err, MSYNC_ERR_UNKNOWN, "the rights of root "
+                             "cannot be taken back: %s", strerror(errno));
+    }
+
+    return rc;
+}
 
 
 int
@@ -33,7 +67,7 @@ msync_cli_sync(msync_cli_t *cli)
     }
 
     if (msync_cli_open_writing(cli, &err) != MSYNC_OK
-        || msync_conf_hardware_id(cli->conf, hardware_id, &err) != MSYNC_OK)
+        || sync_hardware_id(cli, hardware_id, &err) != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }
