@@ -63,6 +63,7 @@ a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
 a_run_that_was_cut_short_says_by_what();
+a_run_that_was_cut_short_waits_while_paused();
 what_nginx_takes_the_helper_takes();
 
 done_testing();
@@ -238,6 +239,38 @@ sub a_run_that_was_cut_short_says_by_what {
     like($said, qr/interrupted: .*signal 31 .*SystemCallFilter=.*goes on/,
          'the log of runs says which signal it was');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it goes on');
+    ok($nginx->stop, 'quit');
+}
+
+
+# Though it was asked for, and nginx asks the new helper again.
+sub a_run_that_was_cut_short_waits_while_paused {
+    my $database = site_path('paused.sqlite');
+    my $nginx = nginx(database => $database,
+                      password_file => write_private('password', PASSWORD));
+    my $runs = sub { sqlite($database, 'SELECT count(*) FROM sync_log') };
+
+    ok($nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' }),
+       'a site');
+    $central->config(page_delay_ms => 400);
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{syncStatus}{pullCentral} }), 'a run');
+    is($nginx->post('/api/pause')->{status}, 202, 'a pause');
+
+    kill KILL => slurp("$database.lock") =~ /(\d+)/;
+
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'paused'
+            && $_->{syncStatus}{error}{variant} eq 'HELPER_STOPPED';
+    }), 'another helper leaves it as it is');
+    is($nginx->post('/api/pause')->{status}, 202, 'and has had time');
+    is($runs->(), 1, 'to begin another run');
+
+    $central->config(page_delay_ms => 0);
+    $nginx->post('/api/resume');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }),
+       'what was asked for is done when it is resumed');
+    is($runs->(), 2, 'once');
     ok($nginx->stop, 'quit');
 }
 

@@ -559,6 +559,10 @@ msync_serve_do_requests(msync_serve_t *serve)
     }
 
     if (serve->queue.pause_known) {
+        if (!serve->queue.paused && serve->status.site.begun <= 1) {
+            serve->resent = 0;
+        }
+
         msync_serve_event(serve, serve->queue.paused ? MSYNC_EVENT_PAUSE
                                                      : MSYNC_EVENT_RESUME);
         input_save_pause(serve);

@@ -16,7 +16,8 @@
 #include "store/lock.h"
 
 /* ms after the start in which nginx sends again what a helper that died had
- * not done: it was that, perhaps, that killed it */
+ * not done: it was that, perhaps, that killed it; and on a paused site it waits
+ * until somebody resumes, or asks again */
 #define RESENT_TIME  2000
 
 
@@ -96,7 +97,8 @@ msync_serve_work(msync_serve_t *serve)
         return;
     }
 
-    if (serve->status.site.begun > 1
+    if ((serve->status.site.begun > 1
+         || (serve->status.site.begun == 1 && serve->status.site.paused))
         && msync_clock_monotonic() - serve->started < RESENT_TIME)
     {
         serve->resent = serve->queue.seen[MSYNC_COMMAND_TRIGGER] + 1;
