@@ -76,7 +76,8 @@ struct msync_table_s {
     msync_field_t   *fields;
     size_t           n;
     size_t           key;               /* index of the id's field */
-    unsigned         pull;              /* MSYNC_LEGACY, MSYNC_OMSUPPLY */
+    unsigned         pull;              /* masks of MSYNC_LEGACY and others,
+                                           see record.h */
     unsigned         push;
     msync_delete_e   on_delete;
     bool             push_delete;

@@ -72,9 +72,6 @@ decode_wrong_type(const msync_field_t *field, const char *expected,
 }
 
 
-/* a string's value, NUL-terminated; NULL where it is no string, or one that
- * C cannot hold */
-
 char *
 msync_decode_text_of(msync_row_t *row, const msync_json_slice_t *slice,
     size_t *length)

@@ -78,11 +78,6 @@ failed:
 }
 
 
-/*
- * Puts the value of a field; where it has none, null or what says the same to
- * central.  "name" is the column that a fault names.
- */
-
 int
 msync_encode_field(encode_t *encode, const msync_field_t *field,
     const char *name, const msync_value_t *value)

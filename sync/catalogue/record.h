@@ -44,16 +44,16 @@ typedef struct {
     msync_record_t  *records;
     size_t           n;
     int64_t          next;       /* cursor to ask for next in this step */
-    int64_t          had;        /* … and to keep: nothing up to it is
-                                    wanted again */
+    int64_t          had;        /* the cursor that is written down with the
+                                    batch: nothing up to it is wanted again */
     int64_t          remaining;  /* records left, this batch included; where
                                     "passed" is set, a distance */
     int64_t          passed;     /* what of it this batch is, in cursors; 0:
                                     its records count */
     int64_t          max;        /* the server's highest cursor, -1: not
                                     said */
-    bool             short_of;   /* … which, being below one that it had
-                                    before, says that it was restored */
+    bool             short_of;   /* "max" is below one that the server had
+                                    before, so it was restored */
     bool             last;       /* nothing follows */
 } msync_batch_t;
 

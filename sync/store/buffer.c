@@ -127,8 +127,7 @@ msync_store_buffer_failed(msync_store_t *store, int64_t *n,
     return msync_store_scalar(store,
         msync_store_stmt(store, MSYNC_STMT_BUFFER_FAILED,
                          "SELECT count(*) FROM sync_buffer WHERE "
-                         "integration_datetime IS NULL AND "
-                         "integration_error IS NOT NULL", err),
+                         MSYNC_SQL_FAILED, err),
         n, "counting failed records", err);
 }
 
@@ -451,9 +450,8 @@ msync_store_buffer_errors(msync_store_t *store, bool dismissed,
         "first_failed_datetime, tries FROM msync_refused WHERE dismissed = ?2 "
         "UNION ALL SELECT * FROM (SELECT table_name, record_id, action, "
         "error_field, integration_error, first_failed_datetime, tries FROM "
-        "sync_buffer WHERE integration_datetime IS NULL AND "
-        "integration_error IS NOT NULL AND dismissed = ?2 ORDER BY id LIMIT "
-        "?1) LIMIT ?1", err);
+        "sync_buffer WHERE " MSYNC_SQL_FAILED " AND dismissed = ?2 ORDER BY "
+        "id LIMIT ?1) LIMIT ?1", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

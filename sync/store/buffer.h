@@ -19,9 +19,6 @@ int msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
 int msync_store_buffer_pending(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 
-/* records that failed in either direction, but for those of dismiss.h */
-int msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err);
-
 /* records that failed to integrate */
 int msync_store_buffer_failed(msync_store_t *store, int64_t *n,
     msync_err_t *err);

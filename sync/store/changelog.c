@@ -12,19 +12,11 @@
 #include "store/store_private.h"
 #include "base/log.h"
 
-/* a later change of the same record makes an earlier one superfluous */
-#define LATEST                                                                \
-    " AND NOT EXISTS (SELECT 1 FROM changelog l WHERE"                        \
-    " l.record_id = changelog.record_id"                                      \
-    " AND l.table_name = changelog.table_name"                                \
-    " AND l.cursor > changelog.cursor)"
-
-
 /* the next changes, from the cursor on */
 #define CHANGES                                                               \
     "SELECT cursor, table_name, record_id, row_action, store_id, parent_id "  \
-    "FROM changelog WHERE cursor >= ?2 AND %s" LATEST " ORDER BY cursor "     \
-    "LIMIT ?3"
+    "FROM changelog WHERE cursor >= ?2 AND %s AND " MSYNC_SQL_LATEST          \
+    " ORDER BY cursor LIMIT ?3"
 
 typedef struct {
     unsigned        side;
@@ -86,17 +78,14 @@ changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
 int
 msync_store_sides(msync_store_t *store, unsigned *sides, msync_err_t *err)
 {
-    char  *version;
+    const char  *version, *cursor;
 
-    if (msync_store_get_string(store, MSYNC_KEY_VERSION, &version, err)
-        != MSYNC_OK)
-    {
+    if (msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     *sides = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0
              ? MSYNC_V7 : MSYNC_LEGACY|MSYNC_OMSUPPLY;
-    msync_free(&version);
 
     return MSYNC_OK;
 }

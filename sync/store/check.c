@@ -473,8 +473,8 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         "FROM msync_flag WHERE integrating",
 
         "SELECT 'buffer: ' || count(*) || ' records failed to integrate, "
-        "see \"msync errors\"' FROM sync_buffer WHERE integration_datetime "
-        "IS NULL AND integration_error IS NOT NULL HAVING count(*) > 0",
+        "see \"msync errors\"' FROM sync_buffer WHERE " MSYNC_SQL_FAILED
+        " HAVING count(*) > 0",
 
         "SELECT 'push: ' || count(*) || ' records were refused by central, "
         "see \"msync errors\"' FROM msync_refused HAVING count(*) > 0"

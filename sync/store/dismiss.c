@@ -8,10 +8,6 @@
 
 #include "store/store_private.h"
 
-#define FAILED_SQL  "integration_datetime IS NULL AND integration_error IS "  \
-                    "NOT NULL"
-
-
 static int dismiss_in(msync_store_t *store, const char *sql,
     const msync_dismiss_t *which, int64_t *n, msync_err_t *err);
 
@@ -28,8 +24,9 @@ msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
 
     if (dismiss_in(store,
             "UPDATE sync_buffer SET dismissed = 1 WHERE NOT dismissed AND "
-            FAILED_SQL " AND (?1 IS NULL OR table_name = ?1) AND (?2 IS NULL "
-            "OR record_id = ?2) AND (?3 IS NULL OR integration_error = ?3)",
+            MSYNC_SQL_FAILED " AND (?1 IS NULL OR table_name = ?1) AND (?2 IS "
+            "NULL OR record_id = ?2) AND (?3 IS NULL OR integration_error = "
+            "?3)",
             which, n, err) != MSYNC_OK
         || dismiss_in(store,
             "UPDATE msync_refused SET dismissed = 1 WHERE NOT dismissed AND "
@@ -76,8 +73,8 @@ msync_store_dismissed(msync_store_t *store, int64_t *n, msync_err_t *err)
     return msync_store_scalar(store,
         msync_store_stmt(store, MSYNC_STMT_DISMISSED,
                          "SELECT (SELECT count(*) FROM sync_buffer WHERE "
-                         FAILED_SQL " AND dismissed) + (SELECT count(*) FROM "
-                         "msync_refused WHERE dismissed)", err),
+                         MSYNC_SQL_FAILED " AND dismissed) + (SELECT count(*) "
+                         "FROM msync_refused WHERE dismissed)", err),
         n, "counting dismissed records", err);
 }
 
@@ -88,7 +85,8 @@ msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err)
     return msync_store_scalar(store,
         msync_store_stmt(store, MSYNC_STMT_FAILURES,
                          "SELECT (SELECT count(*) FROM sync_buffer WHERE "
-                         FAILED_SQL " AND NOT dismissed) + (SELECT count(*) "
-                         "FROM msync_refused WHERE NOT dismissed)", err),
+                         MSYNC_SQL_FAILED " AND NOT dismissed) + (SELECT "
+                         "count(*) FROM msync_refused WHERE NOT dismissed)",
+                         err),
         n, "counting failed records", err);
 }

@@ -22,7 +22,9 @@ typedef struct {
 int msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
     int64_t *n, msync_err_t *err);
 
-/* records that failed in either direction and were dismissed */
+/* records that failed in either direction: those that were not dismissed, and
+ * those that were */
+int msync_store_failures(msync_store_t *store, int64_t *n, msync_err_t *err);
 int msync_store_dismissed(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 

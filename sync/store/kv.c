@@ -11,23 +11,37 @@
 #include "store/store_private.h"
 
 
-static sqlite3_stmt *kv_get(msync_store_t *store, const char *id,
+static int kv_find(msync_store_t *store, const char *id, sqlite3_stmt **stmt,
     msync_err_t *err);
 
 
-static sqlite3_stmt *
-kv_get(msync_store_t *store, const char *id, msync_err_t *err)
-{
-    sqlite3_stmt  *stmt;
+/* to the row of an id: MSYNC_DONE where there is none.  The statement is to be
+ * reset */
 
-    stmt = msync_store_stmt(store, MSYNC_STMT_KV_GET,
-                            "SELECT value_int, value_string "
-                            "FROM key_value_store WHERE id = ?1", err);
-    if (stmt != NULL) {
-        sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+static int
+kv_find(msync_store_t *store, const char *id, sqlite3_stmt **stmt,
+    msync_err_t *err)
+{
+    *stmt = msync_store_stmt(store, MSYNC_STMT_KV_GET,
+                             "SELECT value_int, value_string "
+                             "FROM key_value_store WHERE id = ?1", err);
+    if (*stmt == NULL) {
+        return MSYNC_ERROR;
     }
 
-    return stmt;
+    sqlite3_bind_text(*stmt, 1, id, -1, SQLITE_STATIC);
+
+    switch (sqlite3_step(*stmt)) {
+
+    case SQLITE_ROW:
+        return MSYNC_OK;
+
+    case SQLITE_DONE:
+        return MSYNC_DONE;
+
+    default:
+        return msync_store_fault(store, id, err);
+    }
 }
 
 
@@ -35,30 +49,17 @@ int
 msync_store_get_int(msync_store_t *store, const char *id, int64_t *value,
     msync_err_t *err)
 {
-    int            code;
+    int            rc;
     sqlite3_stmt  *stmt;
 
-    stmt = kv_get(store, id, err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
+    rc = kv_find(store, id, &stmt, err);
 
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW
-        && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
-    {
+    if (rc == MSYNC_OK && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
         *value = sqlite3_column_int64(stmt, 0);
     }
 
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        msync_store_fault(store, id, err);
-        sqlite3_reset(stmt);
-        return MSYNC_ERROR;
-    }
-
     sqlite3_reset(stmt);
-    return MSYNC_OK;
+    return rc == MSYNC_ERROR ? MSYNC_ERROR : MSYNC_OK;
 }
 
 
@@ -66,31 +67,16 @@ int
 msync_store_get_string(msync_store_t *store, const char *id, char **value,
     msync_err_t *err)
 {
-    int            code;
-    const char    *text;
+    int            rc;
     sqlite3_stmt  *stmt;
 
-    *value = NULL;
-
-    stmt = kv_get(store, id, err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    code = sqlite3_step(stmt);
-
-    if (code == SQLITE_ROW) {
-        text = (const char *) sqlite3_column_text(stmt, 1);
-        *value = msync_strdup(text);
-
-    } else if (code != SQLITE_DONE) {
-        msync_store_fault(store, id, err);
-        sqlite3_reset(stmt);
-        return MSYNC_ERROR;
-    }
+    rc = kv_find(store, id, &stmt, err);
+    *value = rc == MSYNC_OK
+             ? msync_strdup((const char *) sqlite3_column_text(stmt, 1))
+             : NULL;
 
     sqlite3_reset(stmt);
-    return MSYNC_OK;
+    return rc == MSYNC_ERROR ? MSYNC_ERROR : MSYNC_OK;
 }
 
 

@@ -13,7 +13,8 @@
 #define PREPARED_ASKED  1
 #define PREPARED_DONE   2
 
-#define SQL_SUCCESS                                                           \
+/* a run that went well, as versions up to 4 wrote it down */
+#define SITE_SUCCESS                                                          \
     "finished_datetime IS NOT NULL AND error_code IS NULL"
 
 
@@ -41,10 +42,10 @@ static msync_site_state_e site_state(const site_facts_t *facts);
 static const char  sql_partial[] =
     "SELECT NOT EXISTS (SELECT 1 FROM key_value_store WHERE id = '"
     MSYNC_KEY_PULL_CENTRAL_CURSOR "') OR NOT EXISTS (SELECT 1 FROM sync_log "
-    "WHERE " SQL_SUCCESS " AND id >= (SELECT ifnull(max(id), 0) FROM sync_log "
+    "WHERE " SITE_SUCCESS " AND id >= (SELECT ifnull(max(id), 0) FROM sync_log "
     "WHERE prepare_initial_finished_datetime IS NOT NULL)) OR (NOT EXISTS "
     "(SELECT 1 FROM key_value_store WHERE id = '" MSYNC_KEY_PULL_V6_CURSOR
-    "') AND EXISTS (SELECT 1 FROM sync_log WHERE " SQL_SUCCESS " AND "
+    "') AND EXISTS (SELECT 1 FROM sync_log WHERE " SITE_SUCCESS " AND "
     "pull_v6_finished_datetime IS NOT NULL))";
 
 static const char *const  site_names[MSYNC_SITE_STATES] = {
@@ -203,7 +204,7 @@ site_facts(msync_store_t *store, site_facts_t *facts, msync_err_t *err)
            && msync_store_number(store, "SELECT EXISTS (SELECT 1 FROM "
                                  "sync_log)", &facts->runs, err) == MSYNC_OK
            && msync_store_number(store, "SELECT EXISTS (SELECT 1 FROM "
-                                 "sync_log WHERE " SQL_SUCCESS ")",
+                                 "sync_log WHERE " SITE_SUCCESS ")",
                                  &facts->success, err) == MSYNC_OK
            && msync_store_number(store, sql_partial, &facts->partial, err)
               == MSYNC_OK

@@ -102,11 +102,11 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_yield(msync_store_t *store, msync_err_t *err);
-/* … how many of them one of many rows may take, as msync_store_yield has
- * found */
+/* ms that a transaction of many rows may take: a few while others write, which
+ * msync_store_yield has looked for */
 int64_t msync_store_hold(const msync_store_t *store);
-/* … whether others write; whether they do, and the open one has to be
- * committed now to take no longer than that */
+/* whether others write; whether they do, and the open transaction has to be
+ * committed now to take no longer than msync_store_hold says */
 bool msync_store_is_shared(const msync_store_t *store);
 bool msync_store_is_overdue(const msync_store_t *store);
 

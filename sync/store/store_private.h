@@ -2,8 +2,8 @@
  * What the store's own files share; nobody else includes this.
  */
 
-#ifndef MSYNC_STORE_SQLITE_H
-#define MSYNC_STORE_SQLITE_H
+#ifndef MSYNC_STORE_PRIVATE_H
+#define MSYNC_STORE_PRIVATE_H
 
 #include <sys/stat.h>
 
@@ -15,9 +15,9 @@
 #include "store/bulk.h"
 #include "store/changelog.h"
 #include "store/check.h"
-#include "store/fill.h"
 #include "store/disk.h"
 #include "store/dismiss.h"
+#include "store/fill.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"
@@ -32,6 +32,16 @@
 /* what tells a merge from another one of the same record, "" if it is none */
 #define MSYNC_SQL_MERGE                                                       \
     "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
+
+/* a change after which none of the same record follows */
+#define MSYNC_SQL_LATEST                                                      \
+    "NOT EXISTS (SELECT 1 FROM changelog AS l WHERE l.record_id = "           \
+    "changelog.record_id AND l.table_name = changelog.table_name AND "        \
+    "l.cursor > changelog.cursor)"
+
+/* a record of sync_buffer that could not become a row */
+#define MSYNC_SQL_FAILED                                                      \
+    "integration_datetime IS NULL AND integration_error IS NOT NULL"
 
 /* ms from an attempt at a record that failed, or that central refused, until
  * the next one: a quarter of an hour, doubled each time, a day at most */
@@ -594,4 +604,4 @@ void msync_store_waiting_set_up(msync_store_t *store);
 /* the condition on rows of changelog that this site may send, see there */
 char *msync_store_changes_filter(const msync_catalogue_t *catalogue);
 
-#endif /* MSYNC_STORE_SQLITE_H */
+#endif /* MSYNC_STORE_PRIVATE_H */

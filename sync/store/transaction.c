@@ -401,8 +401,8 @@ msync_store_others_write(msync_store_t *store, bool *others,
 }
 
 
-/* one that writes has to wait for each transaction that it comes upon, and
- * comes upon few of those that a first sync needs where they are long */
+/* an application that writes waits for each transaction that it comes upon;
+ * where nobody writes, few that are long cost less than many that are short */
 
 int64_t
 msync_store_hold(const msync_store_t *store)

@@ -15,19 +15,12 @@
 
 #include "store/store_private.h"
 
-/* a later change of the same record makes an earlier one superfluous */
-#define WAITING_LATEST                                                        \
-    " AND NOT EXISTS (SELECT 1 FROM changelog l WHERE"                        \
-    " l.record_id = changelog.record_id"                                      \
-    " AND l.table_name = changelog.table_name"                                \
-    " AND l.cursor > changelog.cursor)"
-
 /* ?1 is the site in each; the first one ?2 is the change that it begins with,
  * the last ?3 */
 
 #define WAITING_BETWEEN                                                       \
     "SELECT count(*) FROM changelog WHERE cursor >= ?2 AND cursor <= ?3 AND " \
-    "%s" WAITING_LATEST
+    "%s AND " MSYNC_SQL_LATEST
 
 /* what was counted by a change from ?2 to ?3 and has a later one; for DISTINCT
  * alone SQLite would read the whole index of records */

@@ -6,6 +6,7 @@
 #include "run/run.h"
 #include "store/changelog.h"
 #include "store/check.h"
+#include "store/dismiss.h"
 #include "store/log.h"
 #include "store/refused.h"
 
