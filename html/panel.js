@@ -298,7 +298,8 @@ class Panel {
     return login ? this.#loginNotice()
       : status === 0 ? notice('grey', 'cloudOff', this.texts.t('offline'))
       : this.#errorNotice(error?.variant ? error
-        : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN', fullError: `HTTP ${status} ${error ?? ''}` });
+        : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN',
+          fullError: ['HTTP', status, typeof error === 'string' && error].filter(Boolean).join(' ') });
   }
 
   /** Asks for a login by the page's own address: whatever keeps it shows its form there, and leads back. */

@@ -18,8 +18,8 @@
 
 static u_char *ngx_http_msync_report_error(ngx_http_msync_shctx_t *sh,
     u_char *p);
-static u_char *ngx_http_msync_report_will(ngx_http_msync_site_t *site,
-    u_char *p);
+static u_char *ngx_http_msync_report_stopped_tail(
+    ngx_http_msync_site_t *site, u_char *p);
 static ngx_uint_t ngx_http_msync_report_same(ngx_http_msync_site_t *site,
     u_char *rest, u_char *last);
 static void ngx_http_msync_report_count(ngx_http_msync_site_t *site,
@@ -202,7 +202,8 @@ ngx_http_msync_report_compose(ngx_http_msync_site_t *site, ngx_uint_t state,
     }
 
     part = p;
-    p = tail ? ngx_cpymem(p, tail, len) : ngx_http_msync_report_will(site, p);
+    p = tail ? ngx_cpymem(p, tail, len)
+             : ngx_http_msync_report_stopped_tail(site, p);
 
     if (!ngx_http_msync_report_same(site, rest, p)
         && ngx_http_msync_zone_set(site, &sh->status, "status", doc, p - doc)
@@ -237,8 +238,11 @@ ngx_http_msync_report_error(ngx_http_msync_shctx_t *sh, u_char *p)
 }
 
 
+/* what the last helper has left for this, else what is true of any site of
+ * which nothing is known */
+
 static u_char *
-ngx_http_msync_report_will(ngx_http_msync_site_t *site, u_char *p)
+ngx_http_msync_report_stopped_tail(ngx_http_msync_site_t *site, u_char *p)
 {
     time_t  interval;
 

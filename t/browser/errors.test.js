@@ -49,6 +49,21 @@ test('a variant that this page does not know is an unexpected error, with its te
   await close(page);
 });
 
+test('an error in the words of somebody else is told by its status', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const details = page.locator('.notice pre');
+
+  await site.report({ syncStatus: run() });
+  await details.waitFor({ state: 'hidden' });
+  for (const [error, words] of [[{ code: 'x' }, 'HTTP 400'], ['in words', 'HTTP 400 in words']]) {
+    await page.route('**/api/trigger', (route) => route.fulfill({ status: 400, json: { error } }));
+    await page.getByRole('button', { name: '¡Sincronizar ahora!' }).click();
+    await until(words, async () => await details.count() === 1 && await details.textContent() === words);
+    await page.unroute('**/api/trigger');
+  }
+  await close(page);
+});
+
 test('the step at which a run failed shows it', async () => {
   const page = await open(`${site.url}/sync/`);
 
