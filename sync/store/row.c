@@ -441,6 +441,9 @@ row_write(msync_store_t *store, const msync_row_t *row, row_write_e write,
     if (code != SQLITE_DONE) {
         code = sqlite3_extended_errcode(store->db);
         row_fault(store, row->table->name, err);
+
+    } else if (msync_store_ignored(store, err) != MSYNC_OK) {
+        code = SQLITE_CONSTRAINT_TRIGGER;
     }
 
     sqlite3_reset(stmt);
@@ -624,7 +627,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
     int   rc;
-    bool  violated, referred;
+    bool  violated, referred, there = false;
 
     if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -636,6 +639,16 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
              sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
                              table->sql, table->fields[table->key].name),
              id, NULL, err);
+
+    if (rc == MSYNC_OK && store->triggered
+        && sqlite3_changes(store->db) == 0)
+    {
+        rc = msync_store_row_exists(store, table, id, &there, err);
+    }
+
+    if (there) {
+        rc = msync_store_ignored(store, err);
+    }
 
     referred = rc == MSYNC_OK
                || sqlite3_extended_errcode(store->db)

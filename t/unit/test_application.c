@@ -348,6 +348,48 @@ what_a_later_trigger_lacks_costs_its_table(void **state)
 }
 
 
+/* which SQLite takes for done */
+
+static void
+what_a_trigger_ignores_costs_its_record(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "INSERT INTO abbreviation (ID) VALUES ('D'), ('E');"
+             "INSERT INTO unit (ID, units) VALUES ('B', 'old');"
+             "CREATE TRIGGER i BEFORE INSERT ON unit WHEN NEW.ID = 'A' BEGIN "
+             "SELECT RAISE(IGNORE); END;"
+             "CREATE TRIGGER u BEFORE UPDATE ON unit BEGIN "
+             "SELECT RAISE(IGNORE); END;"
+             "CREATE TRIGGER d BEFORE DELETE ON abbreviation WHEN OLD.ID = 'D' "
+             "BEGIN SELECT RAISE(IGNORE); END");
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              UNIT("b"));
+    site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_UPSERT,
+              UNIT("c"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "D", MSYNC_ACTION_DELETE,
+              NULL);
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "E", MSYNC_ACTION_DELETE,
+              NULL);
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "F", MSYNC_ACTION_DELETE,
+              NULL);
+    assert_int_equal(integrate(site, false).failed, 3);
+    assert_failed(site, "A a trigger of the application's ignores it "
+                  "(RAISE(IGNORE)),B a trigger of the application's ignores "
+                  "it (RAISE(IGNORE)),D a trigger of the application's ignores "
+                  "it (RAISE(IGNORE))");
+
+    site_sql(site, "DROP TRIGGER i; DROP TRIGGER u; DROP TRIGGER d");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, false).failed, 0);
+    assert_string_equal(site_get(site, "SELECT count(*) || (SELECT count(*) "
+                                 "FROM abbreviation) FROM unit"), "30");
+}
+
+
 static void
 sink(void *data, int level, const char *line)
 {
@@ -398,6 +440,7 @@ main(void)
         T(many_that_are_rolled_back_cost_themselves),
         T(what_a_trigger_lacks_costs_its_table),
         T(what_a_later_trigger_lacks_costs_its_table),
+        T(what_a_trigger_ignores_costs_its_record),
         T(a_trigger_of_the_application_is_told_of_once),
         FILLING(a_deferred_key_keeps_its_record),
         FILLING(a_deferred_key_that_an_upsert_violates_costs_that_record),
