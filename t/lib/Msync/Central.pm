@@ -132,7 +132,13 @@ sub records { $_[0]->_call(GET => 'records') }
 sub reset  { $_[0]->_call(POST => 'reset') }
 sub config { my $self = shift; $self->_call(POST => 'config', {@_}) }
 sub fault  { my $self = shift; $self->_call(POST => 'fault', {@_}) }
-sub change { my $self = shift; $self->_call(POST => 'change', {@_}) }
+# one, or several, each as a hash
+sub change {
+    my ($self, @change) = @_;
+
+    return $self->_call(POST => 'change',
+                        ref $change[0] ? \@change : {@change});
+}
 
 # The rows of a table as API v7 has them, by id; or of all tables, by table.
 sub rows {
