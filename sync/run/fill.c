@@ -6,6 +6,7 @@
  * into sync_buffer, and nothing else with it.
  */
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,11 @@
                                               make where nobody else writes */
 #define AGE        1000                    /* ms after which it is due anyway */
 #define SLOW       8000                    /* fewer rows are a small one */
+#define TURN_ROWS  64                      /* at least, of a transaction while
+                                              others write: to begin and commit
+                                              one costs as much */
+#define BURST      32                      /* records, a tenth of a millisecond,
+                                              that are decoded at once */
 
 #define SIDES      3                       /* MSYNC_LEGACY, …OMSUPPLY, …V7 */
 
@@ -129,7 +135,12 @@ msync_fill_put(msync_fill_t *fill, msync_batch_t *batch, unsigned side)
     }
 
     for (i = 0; i < batch->n; i++) {
-        fill->sequence++;
+        /* the database is open to others: whoever waits for the processor, as
+         * a worker of nginx, need not wait for a whole batch */
+        if (fill->sequence++ % BURST == 0) {
+            (void) sched_yield();
+        }
+
         fill_take(fill, &batch->records[i], side);
     }
 }
@@ -521,7 +532,7 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
 {
     int                   rc = MSYNC_OK;
     bool                  buffered, made;
-    size_t                i;
+    size_t                i, first = 0;
     msync_row_t           row = { 0 };
     msync_pending_t       from;
     const fill_entry_t   *entry;
@@ -532,11 +543,15 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
     }
 
     for (i = 0; rc == MSYNC_OK && i < fill->n; i++) {
-        if (i > 0 && msync_store_is_overdue(fill->rows.store)
-            && fill_begin_next(fill, err) != MSYNC_OK)
+        if (i - first >= TURN_ROWS
+            && msync_store_is_overdue(fill->rows.store))
         {
-            rc = MSYNC_ERROR;
-            break;
+            if (fill_begin_next(fill, err) != MSYNC_OK) {
+                rc = MSYNC_ERROR;
+                break;
+            }
+
+            first = i;
         }
 
         entry = &fill->entries[i];

@@ -17,9 +17,10 @@
 #define HOLD      250      /* ms of a transaction of many */
 #define SHORT     1        /* … while others write: who waits for SQLite's lock
                               looks again after 1, 3, 8, and 18 ms */
-#define WRITE     600      /* us of it that are for rows, the rest is for the
-                              commit */
-#define TURN      3000     /* us of the turn that they have behind it, in which
+#define WRITE     250      /* us of one of rows before its commit: on a machine
+                              with few processors it is also what others wait
+                              for one of them */
+#define TURN      1500     /* us of the turn that they have behind it, in which
                               whoever waits looks again at least once */
 #define BRIEF     4000     /* us of one that counts as short on a machine that
                               is slow or busy */
