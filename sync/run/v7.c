@@ -17,9 +17,17 @@
 #include "store/upgrade.h"
 
 
+/* ms: before a token that could not be stored is stored once more, doubled
+ * from time to time up to the last */
+#define V7_TOKEN_PAUSE       1000
+#define V7_TOKEN_PAUSE_LAST  8000
+
+
 static int v7_open(msync_run_context_t *ctx, msync_err_t *err);
 static int v7_asking(void *data, msync_err_t *err);
 static int v7_given(void *data, const char *token,
+    const msync_v7_site_t *site, msync_err_t *err);
+static int v7_store_token(msync_run_context_t *ctx, const char *token,
     const msync_v7_site_t *site, msync_err_t *err);
 static void v7_refused(void *data, msync_err_t *err);
 static int v7_check(const msync_run_context_t *ctx,
@@ -185,12 +193,43 @@ v7_asking(void *data, msync_err_t *err)
 }
 
 
+/*
+ * A token that is not stored is lost, and only an administrator of central can
+ * help.  A database that is locked, a disk that is full may be so for a moment
+ * only.
+ */
+
 static int
 v7_given(void *data, const char *token, const msync_v7_site_t *site,
     msync_err_t *err)
 {
+    long                  pause;
+    msync_err_t           stopped;
     msync_run_context_t  *ctx = data;
-    msync_store_t        *store = ctx->run->store;
+
+    for (pause = V7_TOKEN_PAUSE;
+         v7_store_token(ctx, token, site, err) != MSYNC_OK;
+         pause *= 2)
+    {
+        if (!msync_run_is_local(err) || pause > V7_TOKEN_PAUSE_LAST
+            || msync_transfer_pause(ctx->http, pause, &stopped) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        msync_log_err(err, "storing the token of this site");
+        msync_err_clear(err);
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+v7_store_token(msync_run_context_t *ctx, const char *token,
+    const msync_v7_site_t *site, msync_err_t *err)
+{
+    msync_store_t  *store = ctx->run->store;
 
     if (v7_check(ctx, site, err) != MSYNC_OK
         || msync_store_begin(store, err) != MSYNC_OK)

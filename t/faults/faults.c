@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 
+#define REQUESTS_MAX  1024
+
+
 static const char  *const kinds[] = {
     "none", "kill-write", "full-write", "io-write", "read-only", "dead",
     "kill-before", "kill-sent", "kill-after", "no-memory", "no-memory-on"
@@ -20,6 +23,7 @@ static const char  *const kinds[] = {
 
 static fault_e        wanted;
 static unsigned long  at, writes, requests, allocations;
+static unsigned long  before[REQUESTS_MAX];   /* writes before each request */
 static FILE          *count, *paths;
 static bool           asked;
 
@@ -27,8 +31,16 @@ static bool           asked;
 static void
 tell(void)
 {
+    unsigned long  i;
+
     if (count != NULL) {
-        fprintf(count, "%lu %lu\n", writes, requests);
+        fprintf(count, "%lu %lu", writes, requests);
+
+        for (i = 0; i < requests && i < REQUESTS_MAX; i++) {
+            fprintf(count, " %lu", before[i]);
+        }
+
+        fprintf(count, "\n");
         fclose(count);
     }
 
@@ -155,6 +167,10 @@ faults_memory(void)
 void
 faults_request(void)
 {
+    if (requests < REQUESTS_MAX) {
+        before[requests] = writes;
+    }
+
     requests++;
 }
 

@@ -86,6 +86,9 @@ sub query    { my $self = shift; sqlite($self->database, @_) }
 sub writes   { $_[0]{counts}[0] }
 sub requests { $_[0]{counts}[1] }
 
+# how many of these writes there are before its nth request
+sub writes_before { $_[0]{counts}[1 + $_[1]] }
+
 # The numbers of its allocations by which each chain of calls comes to its
 # first.
 sub paths {
