@@ -252,11 +252,6 @@ export class Texts {
     return this.dates.format(new Date(time));
   }
 
-  /** Of two moments, whichever comes first: a clock may have been set back between them. */
-  range(...moments) {
-    return this.dates.formatRange(...moments.map((moment) => new Date(moment)).sort((a, b) => a - b));
-  }
-
   /** "5 minutes ago", the date where that is a day and more. */
   since(time, now) {
     return now - time < DAY ? this.fromNow(time - now) : this.date(time);

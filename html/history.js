@@ -19,6 +19,10 @@ const seconds = (run) => run.summary?.durationInSeconds ?? 0;
 /** Equal failures in a row are one entry. */
 const times = (run) => run.repeated ?? 1;
 
+/** From one moment to another, whichever is first: a clock may have been set back between them. */
+const range = (format, ...moments) =>
+  format.formatRange(...moments.map((moment) => new Date(moment)).sort((a, b) => a - b));
+
 /** What became of a run: a name of the styles, an icon, a word. */
 const became = ({ isSyncing, error }) => (isSyncing ? ['', 'sync', 'state.active']
   : !error ? ['ok', 'check', 'state.done']
@@ -109,7 +113,7 @@ export class View {
   /** When a run was; from when to when where it is one of several. */
   #when({ firstStarted, summary: { started } }) {
     const { texts } = this.panel;
-    return firstStarted ? texts.range(firstStarted, started) : texts.date(started);
+    return firstStarted ? range(texts.dates, firstStarted, started) : texts.date(started);
   }
 
   #table(runs) {

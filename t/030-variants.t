@@ -725,7 +725,7 @@ sub full_disk {
         $odd->url . '/full', '--username', 'full', '--password-file',
         $password, 'sync';
     my $said = `$command 2>&1`;
-    my ($variant, $text) = $said =~ /msync: ([A-Z_]+): (.*)/s;
+    my ($variant, $text) = $said =~ /msync: ([A-Z_]+): (.*)\n/s;
 
     $case{full}{doc} = { syncStatus => { error => {
         variant => $variant, fullError => $text } } };
