@@ -34,6 +34,7 @@ the_first_sync();
 another_name_is_the_same_database();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
+a_backup_is_copied_over_it();
 it_is_removed();
 ends_well($nginx);
 the_lock_is_for_whoever_may_write_the_database();
@@ -134,6 +135,35 @@ sub what_msync_keeps_in_it_is_dropped {
     is(($nginx->status)->{error}, undef, 'without an error');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
+}
+
+
+# The file is the same and its log goes on: what is read is of both.
+sub a_backup_is_copied_over_it {
+    my $copy = site_path('copied.sqlite');
+
+    is((run($database, 'backup', $copy))[0], 0, 'a backup');
+    sqlite($database, q{UPDATE unit SET comment = 'after the backup'});
+    $nginx->post('/api/trigger');
+    ok(initialised(), 'a run after it');
+
+    system("cp \Q$copy\E \Q$database\E");
+    $nginx->post('/api/trigger');
+    my $status = $nginx->wait_status(sub { $_->{syncStatus}{error} });
+    like($status->{syncStatus}{error}{fullError},
+         qr/was copied over .*remove -wal and -shm beside it/,
+         'a copy over the open file is told of');
+
+    # as it says
+    $nginx->stop;
+    system("cp \Q$copy\E \Q$database\E");
+    unlink map { "$database$_" } '-wal', '-shm';
+    $nginx->start;
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle'
+                                 && !$_->{syncStatus}{error} }),
+       'and it goes on with the copy');
+    is(sqlite($database, 'PRAGMA integrity_check'), 'ok', 'which is whole');
 }
 
 

@@ -328,7 +328,8 @@ sub a_database_that_is_locked_while_it_is_opened_is_said {
 
     ok($status, 'a locked database is said');
     like($status->{syncStatus}{error}{fullError},
-         qr/another program keeps the database locked/, '… as an error');
+         qr/another program keeps the database locked.*by itself when/,
+         '… as an error, with what to do');
 
     my @late = map { $helper->save(60_000, intervalSeconds => 60) } 1 .. 8;
     my $request = $helper->save(0, intervalSeconds => 120);

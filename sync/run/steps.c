@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/buffer.h"
+#include "store/disk.h"
 #include "store/fill.h"
 #include "store/kv.h"
 #include "store/lock.h"
@@ -489,6 +490,7 @@ steps_pull_batch(pulling_t *pull, msync_err_t *err)
         /* only what is committed here may be dropped over there */
         if (batch.n > 0 && peer->ack != NULL
             && (msync_store_check_file(pull->steps->store, err) != MSYNC_OK
+                || msync_store_watch_disk(pull->steps->store, err) != MSYNC_OK
                 || peer->ack(peer, &batch, err) != MSYNC_OK))
         {
             goto done;

@@ -261,6 +261,9 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
+    /* the next run says it */
+    (void) msync_store_watch_disk(serve->store, &err);
+
     if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
         msync_log_err(&err, "watching the database");
         return;

@@ -135,6 +135,7 @@ serve_while_opening(void *data, msync_err_t *err)
     waited = msync_clock_monotonic() - serve->opening;
     msync_err_set(&fault, MSYNC_ERR_DATABASE_ERROR, "another program keeps "
                   "the database locked, so it cannot be opened yet");
+    fault.advice = MSYNC_STORE_LOCKED_ADVICE;
 
     if (waited >= SERVE_LOCKED_TIME && serve->status.locked_since == 0) {
         serve->status.locked_since = msync_clock_wall() - waited;

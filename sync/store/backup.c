@@ -33,9 +33,7 @@ backup_refuse_path(const char *path, msync_err_t *err)
                              "name a file that is not there", path);
     }
 
-    return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
-                                              : MSYNC_ERR_DATABASE_ERROR,
-                         "cannot create %s: %s", path, strerror(errno));
+    return msync_store_refuse_file(path, "create", err);
 }
 
 

@@ -2,9 +2,9 @@
  * Where the database lies, and the write-ahead log beside it.
  *
  * Promises: a disk on which SQLite's locks do not hold, a file that has two
- * names, a log that grows and one that was removed are told of in words; what
- * only a removed log has is brought into the database as long as nobody has
- * begun another one.
+ * names or was copied over, a log that grows and one that was removed are told
+ * of in words; what only a removed log has is brought into the database as long
+ * as nobody has begun another one.
  */
 
 #include <errno.h>
@@ -77,6 +77,8 @@ static const struct {
     { "fuse.osxfs",         "a shared folder of Docker Desktop" }
 };
 
+#define DISK_FULL_OCTETS  65536        /* fewer free ones are none */
+
 static const char  disk_names_text[] =
     "the file of the database has more than one name (a hard link): who opens "
     "it by another one damages it, and a copy that is a link is none; remove "
@@ -91,6 +93,7 @@ static bool disk_stat_log(msync_store_t *store, struct stat *st);
 static void disk_log_text(int64_t octets, char *text, size_t size);
 static void disk_remote_text(const char *name, char *text, size_t size);
 static void disk_watch_size(msync_store_t *store);
+static int disk_fault_of_overwritten(msync_store_t *store, msync_err_t *err);
 
 
 /* the name of a network's file system, NULL: it is none */
@@ -256,6 +259,43 @@ msync_store_disk_space(msync_store_t *store, int64_t *unused, int64_t *size)
 }
 
 
+msync_room_e
+msync_store_room(const char *path)
+{
+    struct statvfs  disk;
+
+    if (path == NULL || statvfs(path, &disk) == -1) {
+        return MSYNC_ROOM;
+    }
+
+    if (disk.f_bavail * disk.f_frsize < DISK_FULL_OCTETS) {
+        return MSYNC_ROOM_NONE;
+    }
+
+    return disk.f_files > 0 && disk.f_favail == 0 ? MSYNC_ROOM_NO_FILES
+                                                  : MSYNC_ROOM;
+}
+
+
+const char *
+msync_store_full_advice(const char *path, int reason)
+{
+    if (reason == EDQUOT) {
+        return "The quota of the user or group that the database belongs to is "
+               "used up: remove files of theirs there, or let it be raised. "
+               "Nothing is lost; synchronisation then goes on by itself.";
+    }
+
+    if (msync_store_room(path) == MSYNC_ROOM_NO_FILES) {
+        return "The disk of the database has room, but can take no more files "
+               "(\"df -i\"): remove many small ones there. Nothing is lost; "
+               "synchronisation then goes on by itself.";
+    }
+
+    return NULL;
+}
+
+
 const char *
 msync_store_disk_advice(int reason)
 {
@@ -276,6 +316,23 @@ msync_store_disk_advice(int reason)
                "nginx's unit or ulimit -f, or what its file system can hold, "
                "as FAT 4 GB. Nothing is lost; synchronisation goes on by "
                "itself when there is room.";
+
+    case ENOENT:
+    case ENOTDIR:
+        return "There is no such file or directory, or a link leads to one "
+               "that is not there: check the name, and whether the disk that "
+               "it lies on is mounted.";
+
+    case ELOOP:
+        return "A file beside the database (-wal, -shm, -journal, .lock) is a "
+               "symbolic link, or links lead in a circle. Only the database "
+               "itself may be a link: stop nginx and the application, and put "
+               "the file in the place of the link.";
+
+    case EISDIR:
+        return "The name of the database, or of a file beside it (-wal, -shm, "
+               "-journal, .lock), is that of a directory: name another file, "
+               "or take the directory away.";
 
     case EIO:
         return "Its disk fails, or the file is damaged (see dmesg). Stop "
@@ -344,6 +401,9 @@ msync_store_know_disk(msync_store_t *store)
     if (name != NULL) {
         disk_remote_text(name, text, sizeof(text));
         msync_log(MSYNC_LOG_ERR, "%s", text);
+
+        /* the time of a file there may come later than what was written */
+        store->has_wal = false;
     }
 
     if (disk_has_names(store)) {
@@ -353,6 +413,8 @@ msync_store_know_disk(msync_store_t *store)
     if (disk_stat_log(store, &st)) {
         store->log_file = st.st_ino;
     }
+
+    (void) msync_store_is_overwritten(store);
 }
 
 
@@ -394,6 +456,22 @@ disk_watch_size(msync_store_t *store)
 }
 
 
+static int
+disk_fault_of_overwritten(msync_store_t *store, msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "another file was "
+                         "copied over %s while it was open: its pages are "
+                         "mixed with those that wait in its log (-wal)",
+                         sqlite3_db_filename(store->db, "main"));
+    err->advice = "Stop the application and nginx, put the copy in its place "
+                  "again and remove -wal and -shm beside it, then start both. "
+                  "Where nobody copied anything and only the time of the file "
+                  "was set, it is enough to reload nginx.";
+
+    return MSYNC_ERROR;
+}
+
+
 int
 msync_store_watch_disk(msync_store_t *store, msync_err_t *err)
 {
@@ -402,7 +480,8 @@ msync_store_watch_disk(msync_store_t *store, msync_err_t *err)
     disk_watch_size(store);
 
     if (!msync_store_log_is_lost(store, &another)) {
-        return MSYNC_OK;
+        return msync_store_is_overwritten(store)
+               ? disk_fault_of_overwritten(store, err) : MSYNC_OK;
     }
 
     /* with another one beside it, pages of both would be mixed */

@@ -21,6 +21,10 @@ int64_t msync_store_log_large(msync_store_t *store);
 void msync_store_disk_space(msync_store_t *store, int64_t *unused,
     int64_t *size);
 
+/* before work, and before anybody relies on what was committed: whether the log
+ * is still there, and the database is what SQLite wrote */
+int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
+
 /* calls "each" with a sentence for what is wrong with the disk or the log */
 void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data);

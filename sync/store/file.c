@@ -49,6 +49,24 @@ file_mode_of_new(const char *path)
 
 
 int
+msync_store_refuse_file(const char *path, const char *doing, msync_err_t *err)
+{
+    int    reason = errno;
+    bool   full = reason == ENOSPC || reason == EDQUOT;
+    char  *copy = msync_strdup(path);
+
+    (void) msync_err_set(err, full ? MSYNC_ERR_DISK_FULL
+                                   : MSYNC_ERR_DATABASE_ERROR,
+                         "cannot %s %s: %s", doing, path, strerror(reason));
+    err->advice = full ? msync_store_full_advice(dirname(copy), reason)
+                       : msync_store_disk_advice(reason);
+    msync_free(&copy);
+
+    return MSYNC_ERROR;
+}
+
+
+int
 msync_store_create_file(const char *path, msync_err_t *err)
 {
     int     fd;
@@ -56,13 +74,8 @@ msync_store_create_file(const char *path, msync_err_t *err)
 
     fd = open(path, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, mode);
     if (fd == -1) {
-        if (errno == EEXIST) {
-            return MSYNC_OK;
-        }
-
-        return msync_err_set(err, errno == ENOSPC ? MSYNC_ERR_DISK_FULL
-                                                  : MSYNC_ERR_DATABASE_ERROR,
-                             "cannot create %s: %s", path, strerror(errno));
+        return errno == EEXIST ? MSYNC_OK
+                               : msync_store_refuse_file(path, "create", err);
     }
 
     /* the umask is not the administrator's word on this */
@@ -100,7 +113,7 @@ msync_store_give_rights(int fd, const struct stat *database)
 static int
 file_open_lock(const char *database, const char *name, msync_err_t *err)
 {
-    int          fd, reason;
+    int          fd;
     struct stat  st;
 
     fd = open(name, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
@@ -117,11 +130,7 @@ file_open_lock(const char *database, const char *name, msync_err_t *err)
     }
 
     if (fd == -1) {
-        reason = errno;
-        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "cannot open %s: %s", name, strerror(reason));
-        err->advice = msync_store_disk_advice(reason);
-        return MSYNC_ERROR;
+        return msync_store_refuse_file(name, "open", err);
     }
 
     return fd;
@@ -214,7 +223,9 @@ msync_store_detach_log(msync_store_t *store)
         return;
     }
 
-    if (msync_store_log_is_lost(store, &another) && another) {
+    if ((msync_store_log_is_lost(store, &another) && another)
+        || msync_store_is_overwritten(store))
+    {
         (void) sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
                                  1, NULL);
     }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #include "store/store_private.h"
@@ -21,7 +20,6 @@
                                       octets fills 4096 badly, and a first
                                       sync is a tenth faster */
 #define PROGRESS_STEPS    10000    /* of SQLite's machine: some milliseconds */
-#define DISK_FULL_OCTETS  65536    /* fewer free ones are none */
 
 
 static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
@@ -32,6 +30,7 @@ static void  *opening_data;
 static int store_reason(msync_store_t *store);
 static bool store_is_full(msync_store_t *store);
 static int store_is_stopped(void *data);
+static int store_fault_of_lock(const char *what, msync_err_t *err);
 static int store_fault_of_disk(msync_store_t *store, const char *what,
     msync_err_t *err);
 static int store_on_busy(void *data, int tries);
@@ -60,9 +59,7 @@ store_reason(msync_store_t *store)
 static bool
 store_is_full(msync_store_t *store)
 {
-    int              code, reason;
-    const char      *path;
-    struct statvfs   disk;
+    int  code, reason;
 
     code = sqlite3_errcode(store->db) & 0xff;
 
@@ -75,12 +72,10 @@ store_is_full(msync_store_t *store)
     }
 
     reason = store_reason(store);
-    path = sqlite3_db_filename(store->db, "main");
 
     return reason == ENOSPC || reason == EDQUOT
-           || (path != NULL && statvfs(path, &disk) == 0
-               && (disk.f_bavail * disk.f_frsize < DISK_FULL_OCTETS
-                   || (disk.f_files > 0 && disk.f_favail == 0)));
+           || msync_store_room(sqlite3_db_filename(store->db, "main"))
+              != MSYNC_ROOM;
 }
 
 
@@ -90,6 +85,17 @@ store_is_stopped(void *data)
     msync_store_t  *store = data;
 
     return store->stopped != NULL && store->stopped();
+}
+
+
+static int
+store_fault_of_lock(const char *what, msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: another program "
+                         "keeps the database locked", what);
+    err->advice = MSYNC_STORE_LOCKED_ADVICE;
+
+    return MSYNC_ERROR;
 }
 
 
@@ -115,11 +121,8 @@ store_fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
 
     /* SQLite reads less than is there of nothing but the log */
     if (sqlite3_extended_errcode(store->db) == SQLITE_IOERR_SHORT_READ) {
-        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: the log of the "
-                      "database (-wal) lacks what was written to it: it was "
-                      "removed or replaced while a program had the database "
-                      "open", what);
-        err->advice = MSYNC_STORE_LOG_ADVICE;
+        (void) msync_store_fault_of_wal(err);
+        msync_err_context(err, what);
         return MSYNC_ERROR;
     }
 
@@ -143,7 +146,9 @@ store_fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
 int
 msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
 {
-    if ((sqlite3_errcode(store->db) & 0xff) == SQLITE_BUSY
+    int  code = sqlite3_errcode(store->db) & 0xff;
+
+    if (code == SQLITE_BUSY
         && store->busy_err.variant != MSYNC_ERR_NONE)
     {
         *err = store->busy_err;
@@ -156,9 +161,17 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
                              "interrupted from the terminal");
     }
 
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        return store_fault_of_lock(what, err);
+    }
+
     if (store_is_full(store)) {
-        return msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
+        (void) msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
                              sqlite3_errmsg(store->db));
+        err->advice = msync_store_full_advice(
+                          sqlite3_db_filename(store->db, "main"),
+                          store_reason(store));
+        return MSYNC_ERROR;
     }
 
     return store_fault_of_disk(store, what, err);
@@ -511,6 +524,7 @@ store_begin_writing(msync_store_t *store, int64_t version, msync_err_t *err)
     /* FULL: what was acknowledged to central must survive a power cut */
     if (msync_store_exec(store, "PRAGMA journal_mode = WAL;"
                          "PRAGMA synchronous = FULL;", err) != MSYNC_OK
+        || msync_store_open_wal(store, err) != MSYNC_OK
         || msync_store_migrate(store, version, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
@@ -570,7 +584,8 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     if (msync_store_identify(store, &version, err) != MSYNC_OK
         || store_configure(store, err) != MSYNC_OK
         || ((flags & MSYNC_STORE_CREATE)
-            && store_begin_writing(store, version, err) != MSYNC_OK))
+            ? store_begin_writing(store, version, err)
+            : msync_store_open_wal(store, err)) != MSYNC_OK)
     {
         msync_err_context(err, path);
         msync_store_close(&store);

@@ -48,6 +48,13 @@ int msync_store_write(msync_store_t *store, msync_err_t *err);
  */
 int msync_store_renew(msync_store_t *store, msync_err_t *err);
 
+/* what to do about that lock */
+#define MSYNC_STORE_LOCKED_ADVICE                                             \
+    "It goes on by itself when that program has ended its transaction. An "   \
+    "application must not hold a transaction open while nobody writes, nor "  \
+    "keep the database to itself (PRAGMA locking_mode = EXCLUSIVE); if it "   \
+    "lasts, close that program."
+
 /*
  * The hook is called while another program holds the database locked, several
  * times a second, however long; it must not use the store.  Without one a

@@ -161,6 +161,16 @@ typedef struct {
     bool  ours;
 } msync_ours_t;
 
+/* the index of the write-ahead log, see wal.c */
+typedef struct {
+    uint32_t         frames;
+    uint32_t         page;         /* octets, 0: not known */
+    char             salt[8];      /* another one each time that it begins */
+    uint32_t         written;      /* frames that are in the database */
+    uint32_t         attempted;    /* … or a checkpoint began to write there */
+    struct timespec  changed;      /* the file of the database */
+} msync_wal_t;
+
 struct msync_store_s {
     sqlite3                  *db;              /* owned */
     const msync_catalogue_t  *catalogue;       /* borrowed */
@@ -172,6 +182,10 @@ struct msync_store_s {
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
     ino_t                     log_file;        /* of -wal, 0: unknown */
+    msync_wal_t               wal_seen;        /* page 0: not yet */
+    bool                      has_wal;         /* … on a disk whose times
+                                                  hold */
+    bool                      overwritten;     /* while it was open */
     int64_t                   triggers_seen;   /* version of the schema in
                                                   which they were looked for */
     int64_t                   schema;          /* its version when it was
@@ -220,6 +234,11 @@ char *msync_store_need(char *text);
 /* an empty database, unless there is one */
 int msync_store_create_file(const char *path, msync_err_t *err);
 
+/* the error of errno, when a file could not be "create" or "open"; always
+ * MSYNC_ERROR */
+int msync_store_refuse_file(const char *path, const char *doing,
+    msync_err_t *err);
+
 /* before closing: empties the log of a file that is gone.  It has the name of
  * the other one's, and whoever opens that would take it for its own */
 void msync_store_detach_log(msync_store_t *store);
@@ -227,9 +246,8 @@ void msync_store_detach_log(msync_store_t *store);
 /* whether the texts of two failures are the same but for what may differ */
 bool msync_store_log_is_equal(const char *a, const char *b);
 
-/* after opening; then, before work, whether the log is still there */
+/* after opening */
 void msync_store_know_disk(msync_store_t *store);
-int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
 
 /* what to do where a program works with a log that has no name any more */
 #define MSYNC_STORE_LOG_ADVICE                                                \
@@ -238,8 +256,31 @@ int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
 
 /* what to do about a disk that fails with this errno, NULL: nothing special */
 const char *msync_store_disk_advice(int reason);
+
+/* what is left on the disk of a file; where that is full, by this errno, what
+ * to do, NULL: nothing special */
+typedef enum {
+    MSYNC_ROOM = 0,
+    MSYNC_ROOM_NONE,
+    MSYNC_ROOM_NO_FILES            /* octets, but no inodes */
+} msync_room_e;
+
+msync_room_e msync_store_room(const char *path);
+const char *msync_store_full_advice(const char *path, int reason);
+
 /* "another": a file of its name is there */
 bool msync_store_log_is_lost(msync_store_t *store, bool *another);
+
+/* whether the log is in use, once the database was read; an error where it is
+ * not the one that its index, of all who have the database open, tells of */
+int msync_store_open_wal(msync_store_t *store, msync_err_t *err);
+
+/* that error; always MSYNC_ERROR */
+int msync_store_fault_of_wal(msync_err_t *err);
+
+/* whether anything but a checkpoint wrote to the file of the database since the
+ * first call, as somebody does who copies another one over it */
+bool msync_store_is_overwritten(msync_store_t *store);
 
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */

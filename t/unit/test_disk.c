@@ -195,6 +195,124 @@ a_log_that_is_removed_is_told_of_by_who_opens_then(void **state)
 }
 
 
+/* … also where nothing that is read then was in it */
+
+static void
+a_log_that_lacks_what_its_index_says_is_told_of(void **state)
+{
+    char          name[128], full[2048];
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "CREATE TABLE mine (x); INSERT INTO mine VALUES (1); "
+             "PRAGMA wal_checkpoint(TRUNCATE)");
+    msync_store_close(&site->store);
+    site_sql(site, "UPDATE mine SET x = 2");
+    snprintf(name, sizeof(name), "%s-wal", site->path);
+    assert_int_equal(unlink(name), 0);
+
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_READ_ONLY, &err);
+    assert_null(site->store);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_null(site->store);
+    msync_err_full(&err, full, sizeof(full));
+    assert_non_null(strstr(full, "(-wal) lacks what was written to it"));
+    assert_non_null(strstr(full, "Stop the application and nginx"));
+
+    /* as it says: who wrote it brings it into the database */
+    sqlite3_close(site->app);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_non_null(site->store);
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    assert_string_equal(site_get(site, "SELECT x FROM mine"), "2");
+    assert_string_equal(found(site), "");
+}
+
+
+/* by cp, rsync --inplace and the like: the file is the same, its log too */
+
+static void
+a_copy_over_the_open_database_is_told_of(void **state)
+{
+    char          command[400], full[2048];
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "PRAGMA wal_checkpoint(TRUNCATE)");
+    snprintf(command, sizeof(command), "cp '%s' '%s/copy'", site->path,
+             site->dir);
+    assert_int_equal(system(command), 0);
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box')");
+    assert_ok(msync_store_renew(site->store, &err));
+
+    snprintf(command, sizeof(command), "cp '%s/copy' '%s'", site->dir,
+             site->path);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    msync_err_full(&err, full, sizeof(full));
+    assert_non_null(strstr(full, "was copied over"));
+    assert_non_null(strstr(full, "put the copy in its place again"));
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+
+    /* as it says */
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    snprintf(command, sizeof(command), "cp '%s/copy' '%s'; rm -f '%s-wal' "
+             "'%s-shm'", site->dir, site->path, site->path, site->path);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    assert_non_null(site->store);
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
+    assert_string_equal(found(site), "");
+}
+
+
+/* whatever SQLite itself does with it */
+
+static void
+a_checkpoint_of_any_kind_is_no_copy(void **state)
+{
+    size_t        i, j;
+    char          text[2000] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char  *const  done[] = {
+        "SELECT count(*) FROM unit",
+        "PRAGMA wal_checkpoint(PASSIVE)",
+        "PRAGMA wal_checkpoint(FULL)",
+        "PRAGMA wal_checkpoint(RESTART)",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "VACUUM",
+        "PRAGMA user_version = 7",
+        "BEGIN; DELETE FROM unit; ROLLBACK",
+        "PRAGMA wal_autocheckpoint = 1",
+        "UPDATE unit SET units = hex(randomblob(20000))",
+        "PRAGMA wal_autocheckpoint = 1000"
+    };
+
+    for (j = 0; j < sizeof(done) / sizeof(*done); j++) {
+        for (i = 0; i < sizeof(done) / sizeof(*done); i++) {
+            snprintf(text, sizeof(text), "INSERT OR REPLACE INTO unit (ID, "
+                     "units) VALUES ('U', '%zu')", i);
+            site_sql(site, text);
+            site_sql(site, done[i]);
+            site_sql(site, done[(i + j) % (sizeof(done) / sizeof(*done))]);
+            assert_ok(msync_store_renew(site->store, &err));
+            assert_ok(msync_store_set_int(site->store, "x", (int64_t) i,
+                                          &err));
+            assert_ok(msync_store_renew(site->store, &err));
+        }
+    }
+}
+
+
 /* the former file and what an other program wrote since are not mixed */
 
 static void
@@ -266,6 +384,88 @@ a_disk_that_becomes_read_only_is_told_of(void **state)
 }
 
 
+/* opens another database, which has to fail; static storage */
+
+static const char *
+fails_to_open(site_t *site, const char *path)
+{
+    msync_err_t  err;
+
+    static char  full[2048];
+
+    msync_err_clear(&err);
+    msync_store_close(&site->store);
+    site->store = msync_store_open(path, site->catalogue, MSYNC_STORE_CREATE,
+                                   &err);
+    if (site->store != NULL) {
+        fail_msg("%s is opened", path);
+    }
+
+    snprintf(full, sizeof(full), "%s: ", msync_err_variant(err.variant));
+    msync_err_full(&err, full + strlen(full), sizeof(full) - strlen(full));
+
+    return full;
+}
+
+
+static void
+what_stands_in_the_place_of_a_file_is_told_of(void **state)
+{
+    char          path[160], name[170];
+    size_t        i;
+    site_t       *site = *state;
+
+    static const struct {
+        const char  *of;
+        bool         directory;
+        const char  *says;
+    } there[] = {
+        { "", true, "that of a directory" },
+        { "-wal", true, "that of a directory" },
+        { "", false, "a link leads to one that is not there" },
+        { "-wal", false, "is a symbolic link" }
+    };
+
+    for (i = 0; i < sizeof(there) / sizeof(*there); i++) {
+        snprintf(path, sizeof(path), "%s/case%zu.sqlite", site->dir, i);
+        snprintf(name, sizeof(name), "%s%s", path, there[i].of);
+        assert_int_equal(there[i].directory ? mkdir(name, 0700)
+                                            : symlink("nowhere", name), 0);
+        assert_non_null(strstr(fails_to_open(site, path), there[i].says));
+        assert_null(strstr(fails_to_open(site, path), "Check the rights"));
+    }
+}
+
+
+static void
+a_disk_that_takes_no_more_files_is_told_of(void **state)
+{
+    int           files;
+    char          dir[128], path[160], how[64];
+    site_t       *site = *state;
+    const char   *said;
+
+    snprintf(dir, sizeof(dir), "%s/disk", site->dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(path, sizeof(path), "%s/site.sqlite", dir);
+
+    /* the directory itself is one; none is left for the database, -wal */
+    for (files = 1; files <= 2; files++) {
+        snprintf(how, sizeof(how), "size=64m,nr_inodes=%d", files);
+
+        if (mount("none", dir, "tmpfs", 0, how) == -1) {
+            print_message("skipped: no file system can be mounted here\n");
+            return;
+        }
+
+        said = fails_to_open(site, path);
+        assert_non_null(strstr(said, "DISK_FULL: "));
+        assert_non_null(strstr(said, "can take no more files (\"df -i\")"));
+        assert_int_equal(umount2(dir, MNT_DETACH), 0);
+    }
+}
+
+
 /* as an application may have made it */
 
 static void
@@ -312,8 +512,13 @@ main(void)
         D(a_reader_that_never_ends_is_told_of),
         D(a_log_that_is_removed_is_noticed_and_saved),
         D(a_log_that_is_removed_is_told_of_by_who_opens_then),
+        D(a_log_that_lacks_what_its_index_says_is_told_of),
+        D(a_copy_over_the_open_database_is_told_of),
+        D(a_checkpoint_of_any_kind_is_no_copy),
         D(another_log_in_its_place_is_left_alone),
         D(a_disk_that_becomes_read_only_is_told_of),
+        D(what_stands_in_the_place_of_a_file_is_told_of),
+        D(a_disk_that_takes_no_more_files_is_told_of),
         D(pages_of_any_size_and_every_vacuum_will_do)
     };
 

@@ -1,0 +1,199 @@
+/*
+ * The write-ahead log and its index, as SQLite's file format has them: whether
+ * they belong together, and whether the database was written to by anything
+ * else than a checkpoint.
+ *
+ * Promises: neither file is opened a second time where closing it would end
+ * SQLite's own locks; what another process does meanwhile is no finding.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store_private.h"
+
+#define WAL_REGION       32768     /* octets of the index that are mapped */
+#define WAL_HEADER       48        /* of the index, there twice */
+#define WAL_FILE_HEADER  32        /* octets of the log before its frames, */
+#define WAL_FRAME        24        /* and of each before its page */
+#define WAL_SALT         16        /* where the log has its salt */
+#define WAL_TRIES        5         /* others write while it is looked at */
+
+
+static bool wal_read_index(msync_store_t *store, msync_wal_t *wal);
+static bool wal_lacks(msync_store_t *store, const msync_wal_t *wal);
+static bool wal_of_database(msync_store_t *store, msync_wal_t *wal);
+
+
+/* by what SQLite has mapped already; false: it cannot be told */
+
+static bool
+wal_read_index(msync_store_t *store, msync_wal_t *wal)
+{
+    char             index[136];
+    uint16_t         page;
+    void volatile   *map = NULL;
+    sqlite3_file    *file = NULL;
+
+    memset(wal, 0, sizeof(msync_wal_t));
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER,
+                                &file);
+
+    if (file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2
+        || file->pMethods->xShmMap(file, 0, WAL_REGION, 0, &map) != SQLITE_OK
+        || map == NULL)
+    {
+        return false;
+    }
+
+    memcpy(index, (const void *) map, sizeof(index));
+
+    if (memcmp(index, index + WAL_HEADER, WAL_HEADER) != 0) {
+        return false;
+    }
+
+    memcpy(&page, index + 14, sizeof(page));
+    memcpy(&wal->frames, index + 16, sizeof(wal->frames));
+    memcpy(wal->salt, index + 32, sizeof(wal->salt));
+    memcpy(&wal->written, index + 96, sizeof(wal->written));
+    memcpy(&wal->attempted, index + 128, sizeof(wal->attempted));
+    wal->page = page == 1 ? 65536 : page;
+
+    return true;
+}
+
+
+/* whether the log has less than the index says, or is another one */
+
+static bool
+wal_lacks(msync_store_t *store, const msync_wal_t *wal)
+{
+    int          fd;
+    bool         lacks;
+    char        *name, head[WAL_FILE_HEADER];
+    struct stat  st;
+
+    name = sqlite3_mprintf("%s-wal", sqlite3_db_filename(store->db, "main"));
+
+    if (name == NULL) {
+        msync_out_of_memory();
+    }
+
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+    sqlite3_free(name);
+
+    lacks = fd == -1 || fstat(fd, &st) == -1
+            || st.st_size < WAL_FILE_HEADER
+               + (off_t) wal->frames * (WAL_FRAME + wal->page)
+            || pread(fd, head, sizeof(head), 0) != sizeof(head)
+            || memcmp(head + WAL_SALT, wal->salt, sizeof(wal->salt)) != 0;
+
+    if (fd != -1) {
+        close(fd);
+    }
+
+    return lacks;
+}
+
+
+int
+msync_store_open_wal(msync_store_t *store, msync_err_t *err)
+{
+    int            i, rc;
+    char          *mode = NULL;
+    msync_wal_t    wal, again;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "PRAGMA journal_mode", err);
+    rc = stmt ? msync_store_text(store, stmt, &mode, "journal mode", err)
+              : MSYNC_ERROR;
+    sqlite3_finalize(stmt);
+
+    store->has_wal = mode != NULL && strcmp(mode, "wal") == 0;
+    msync_free(&mode);
+
+    for (i = 0; rc == MSYNC_OK && store->has_wal && i < WAL_TRIES; i++) {
+
+        if (!wal_read_index(store, &wal) || wal.frames == 0
+            || !wal_lacks(store, &wal))
+        {
+            break;
+        }
+
+        /* a checkpoint may have begun it anew in between */
+        if (wal_read_index(store, &again)
+            && memcmp(&wal, &again, sizeof(wal)) == 0)
+        {
+            (void) sqlite3_db_config(store->db,
+                                     SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                                     NULL);
+            return msync_store_fault_of_wal(err);
+        }
+    }
+
+    return rc;
+}
+
+
+int
+msync_store_fault_of_wal(msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "the log of the "
+                         "database (-wal) lacks what was written to it: it "
+                         "was removed or replaced while a program had the "
+                         "database open");
+    err->advice = MSYNC_STORE_LOG_ADVICE;
+
+    return MSYNC_ERROR;
+}
+
+
+/* the log with the time of the database, while no checkpoint writes there */
+
+static bool
+wal_of_database(msync_store_t *store, msync_wal_t *wal)
+{
+    msync_wal_t  again;
+    struct stat  st;
+
+    if (!store->has_wal || !wal_read_index(store, wal)
+        || wal->written != wal->attempted
+        || stat(sqlite3_db_filename(store->db, "main"), &st) == -1
+        || !wal_read_index(store, &again)
+        || memcmp(wal, &again, sizeof(again)) != 0)
+    {
+        return false;
+    }
+
+    wal->changed = st.st_mtim;
+    return true;
+}
+
+
+/*
+ * In WAL mode a checkpoint alone writes to the database, and leaves in the
+ * index how far it came.  A file that is newer than both said has been
+ * copied over it: pages of two databases are mixed.
+ */
+
+bool
+msync_store_is_overwritten(msync_store_t *store)
+{
+    msync_wal_t  now;
+    msync_wal_t *seen = &store->wal_seen;
+
+    if (store->overwritten || !wal_of_database(store, &now)) {
+        return store->overwritten;
+    }
+
+    store->overwritten = seen->page != 0
+        && (seen->changed.tv_sec != now.changed.tv_sec
+            || seen->changed.tv_nsec != now.changed.tv_nsec)
+        && memcmp(seen->salt, now.salt, sizeof(now.salt)) == 0
+        && seen->written == now.written
+        && seen->attempted == now.attempted;
+
+    *seen = now;
+    return store->overwritten;
+}
