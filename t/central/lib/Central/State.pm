@@ -493,7 +493,7 @@ sub _is_about ($self, $e, $patient) { return index($e->{text} // '', qq("patient
 
 # ---- the queue ----------------------------------------------------------
 
-# All that belongs to the site waits for it again, also what it pushed itself.
+# All that belongs to the site waits for it again, patients and what it pushed itself too.
 sub build_queue ($self) {
     my $q = $self->{queue} = {head => 0, acked => '', more => [], generation => ++$self->{built}};
 
@@ -504,9 +504,9 @@ sub build_queue ($self) {
 
         for my $id (sort keys %$c) {
             my $e = $c->{$id};
-            next if !defined $e->{text} || ($channel ne 'remote' && $e->{source} ne 'site');
-            push @{$q->{more}},
-              {table => $table, id => $id, action => 'Update', text => $e->{text}};
+            next if !defined $e->{text} || ($channel ne 'remote' && $e->{source} ne 'site'
+                && "$table $e->{text}" !~ /\Aname .*"type":"patient"/s);
+            push @{$q->{more}}, {table => $table, id => $id, action => 'Update', text => $e->{text}};
         }
     }
 
