@@ -288,7 +288,7 @@ subtest 'initialise builds the queue and blocks meanwhile' => sub {
     is v5_get('site')->json->{initialisationStatus}, 'completed', 'status afterwards';
 
     fresh(0);
-    control(config => {initialise_ms => 400});
+    control(config => {initialise_ms => 2500});
     my $done = 0;
     $ua->post("$central->{v5}/sync/v5/initialise" => v5_headers() => json => {} => sub { $done = 1 });
     Mojo::IOLoop->timer(0.15 => sub { Mojo::IOLoop->stop });
@@ -297,7 +297,10 @@ subtest 'initialise builds the queue and blocks meanwhile' => sub {
     is v5_get('site')->json->{initialisationStatus}, 'started', 'status meanwhile';
     is v5_get('site_status')->json->{code}, 'initialisation_in_progress', 'site_status';
     is v5_get('central_records?cursor=0&limit=1')->code, 503, 'no pull meanwhile';
-    sleep 0.4;
+    for (1 .. 100) {
+        last if v5_get('site_status')->json->{code} eq 'idle';
+        sleep 0.1;
+    }
     is v5_get('site_status')->json->{code}, 'idle', 'idle afterwards';
 };
 
