@@ -126,7 +126,7 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
 # whether a word, or an object, is the one that this server has: a newer one has
 # others
 sub _is_ours ($state, $table, $id, $f, $v) {
-    return 0 if !$f->{enum} && !$f->{properties};
+    return 0 if !$f->{enum} && !($f->{properties} && ref $v eq 'HASH');
 
     my $text = $state->record($table, $id) // return 0;
     my $was  = decode_json($text)->{$f->{name}};
