@@ -74,11 +74,9 @@ wal_lacks(msync_store_t *store, const msync_wal_t *wal)
     char        *name, head[WAL_FILE_HEADER];
     struct stat  st;
 
-    name = sqlite3_mprintf("%s-wal", sqlite3_db_filename(store->db, "main"));
-
-    if (name == NULL) {
-        msync_out_of_memory();
-    }
+    name = msync_store_need(
+               sqlite3_mprintf("%s-wal",
+                               sqlite3_db_filename(store->db, "main")));
 
     fd = open(name, O_RDONLY|O_CLOEXEC);
     sqlite3_free(name);

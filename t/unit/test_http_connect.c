@@ -12,6 +12,13 @@
 #include <sys/syscall.h>
 
 
+typedef struct {
+    int          number;
+    const char  *text;
+    const char  *advice;
+} refused_t;
+
+
 static int  no_socket, no_connection, no_thread;
 
 
@@ -79,17 +86,24 @@ connect_fails(central_t *c, const char *text, const char *advice)
 }
 
 
+/* "number" is the errno of the call that fails */
+
+static void
+connects_fail(central_t *c, int *number, const refused_t *cases, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        *number = cases[i].number;
+        connect_fails(c, cases[i].text, cases[i].advice);
+    }
+}
+
+
 static void
 test_no_socket(void **state)
 {
-    size_t      i;
-    central_t  *c = *state;
-
-    static const struct {
-        int          number;
-        const char  *text;
-        const char  *advice;
-    } cases[] = {
+    static const refused_t  cases[] = {
         { EMFILE, "open a connection to 127.0.0.1", "LimitNOFILE=" },
         { ENFILE, "open a connection to 127.0.0.1", "fs.file-max" },
         { EAFNOSUPPORT, "no network of the kind", "RestrictAddressFamilies=" },
@@ -99,24 +113,14 @@ test_no_socket(void **state)
         { ENOMEM, "cannot open a connection to 127.0.0.1", "dmesg" },
     };
 
-    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        no_socket = cases[i].number;
-        connect_fails(c, cases[i].text, cases[i].advice);
-    }
+    connects_fail(*state, &no_socket, cases, sizeof(cases) / sizeof(*cases));
 }
 
 
 static void
 test_no_connection(void **state)
 {
-    size_t      i;
-    central_t  *c = *state;
-
-    static const struct {
-        int          number;
-        const char  *text;
-        const char  *advice;
-    } cases[] = {
+    static const refused_t  cases[] = {
         { EPERM, "operation not permitted", "IPAddressDeny=" },
         { EACCES, "permission denied", "httpd_can_network_connect" },
         { ENETUNREACH, "No route to 127.0.0.1", "is online" },
@@ -125,10 +129,8 @@ test_no_connection(void **state)
         { ENOBUFS, "cannot open a connection to 127.0.0.1", "dmesg" },
     };
 
-    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        no_connection = cases[i].number;
-        connect_fails(c, cases[i].text, cases[i].advice);
-    }
+    connects_fail(*state, &no_connection, cases,
+                  sizeof(cases) / sizeof(*cases));
 }
 
 
