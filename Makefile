@@ -86,8 +86,9 @@ deb:
 	@t/tools/deps build packages
 	@t/tools/packages build
 
-run: all
-	@t/tools/deps test
+run:
+	@t/tools/deps build test
+	@$(MAKE) --no-print-directory -s -j$$(nproc) module helper
 	@exec env PORT=$(PORT) t/tools/demo
 
 
