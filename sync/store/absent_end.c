@@ -49,6 +49,8 @@ static int absent_row(absent_t *absent, const msync_absent_row_t *row,
 static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err);
 static int absent_remove(absent_t *absent, const char *id, msync_err_t *err);
+static int absent_keep(absent_t *absent, const msync_absent_row_t *row,
+    const char *reason, msync_err_t *err);
 static int absent_note(absent_t *absent, const msync_absent_row_t *row,
     const char *reason, msync_err_t *err);
 static int absent_run(absent_t *absent, const char *sql, const char *id,
@@ -325,7 +327,7 @@ absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
     }
 
     if (row->changed) {
-        return absent_note(absent, row, REASON_CHANGED, err);
+        return absent_keep(absent, row, REASON_CHANGED, err);
     }
 
     if (absent->nothing) {
@@ -338,7 +340,7 @@ absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return found ? absent_note(absent, row, REASON_REFERRED, err)
+    return found ? absent_keep(absent, row, REASON_REFERRED, err)
                  : absent_remove(absent, row->id, err);
 }
 
@@ -417,7 +419,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
     } else if (fault.scope == MSYNC_SCOPE_RECORD
                && msync_store_in_transaction(absent->store))
     {
-        rc = absent_note(absent, &row, fault.text, err);
+        rc = absent_keep(absent, &row, fault.text, err);
 
     } else {
         *err = fault;
@@ -429,7 +431,35 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
 }
 
 
-/* what central only marks when it deletes it is marked */
+/* what central only marks when it deletes it is marked, unless a trigger of the
+ * application's says no */
+
+static int
+absent_keep(absent_t *absent, const msync_absent_row_t *row,
+    const char *reason, msync_err_t *err)
+{
+    msync_err_t           fault;
+    const msync_table_t  *table = absent->table;
+
+    msync_err_clear(&fault);
+
+    if (table->push == 0 && table->on_delete == MSYNC_DELETE_SOFT
+        && msync_store_row_soft_delete(absent->store, table, row->id, &fault)
+           != MSYNC_OK)
+    {
+        if (fault.scope != MSYNC_SCOPE_RECORD
+            || !msync_store_in_transaction(absent->store))
+        {
+            *err = fault;
+            return MSYNC_ERROR;
+        }
+
+        reason = fault.text;
+    }
+
+    return absent_note(absent, row, reason, err);
+}
+
 
 static int
 absent_note(absent_t *absent, const msync_absent_row_t *row,
@@ -438,14 +468,6 @@ absent_note(absent_t *absent, const msync_absent_row_t *row,
     const msync_table_t  *table = absent->table;
 
     absent->result->listed++;
-
-    if (!absent->nothing && table->push == 0
-        && table->on_delete == MSYNC_DELETE_SOFT
-        && msync_store_row_soft_delete(absent->store, table, row->id, err)
-           != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
 
     if (table->push != 0
         && absent_run(absent, "INSERT OR IGNORE INTO msync_never_sent "

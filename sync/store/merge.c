@@ -11,6 +11,9 @@
 
 #include "store/store_private.h"
 
+static int merge_change(msync_store_t *store, const msync_table_t *table,
+    char *change, char *where, const char *from, const char *to,
+    msync_err_t *err);
 static int merge_tidy_joins(msync_store_t *store, const msync_table_t *other,
     const msync_field_t *field, const char *from, const char *to,
     msync_err_t *err);
@@ -40,6 +43,48 @@ static const struct {
 };
 
 
+/*
+ * A statement of ?1 and ?2, "from" and "to", about the rows "l" of a table of
+ * which "where" is true, and of none then, unless a trigger of the
+ * application's ignores some.  Takes both texts over.
+ */
+
+static int
+merge_change(msync_store_t *store, const msync_table_t *table, char *change,
+    char *where, const char *from, const char *to, msync_err_t *err)
+{
+    int            rc;
+    bool           left = false;
+    sqlite3_stmt  *stmt = NULL;
+
+    where = msync_store_need(where);
+    change = msync_store_need(change);
+
+    rc = msync_store_run_about(store, sqlite3_mprintf("%s WHERE %s", change,
+                                                      where), from, to, err);
+
+    if (rc == MSYNC_OK && store->triggered) {
+        stmt = msync_store_prepare_own(store,
+                   sqlite3_mprintf("SELECT 1 FROM \"%w\" AS l WHERE %s "
+                                   "LIMIT 1", table->sql, where),
+                   err);
+        rc = stmt ? MSYNC_OK : MSYNC_ERROR;
+    }
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, to, -1, SQLITE_STATIC);
+        rc = msync_store_found(store, stmt, &left, table->name, err);
+        sqlite3_finalize(stmt);
+    }
+
+    sqlite3_free(change);
+    sqlite3_free(where);
+
+    return rc == MSYNC_OK && left ? msync_store_fault_of_ignored(err) : rc;
+}
+
+
 /* the loser's row of a pair that the other has, too */
 
 static int
@@ -57,11 +102,11 @@ merge_tidy_joins(msync_store_t *store, const msync_table_t *other,
             continue;
         }
 
-        return msync_store_run_about(store,
-                   sqlite3_mprintf("DELETE FROM \"%w\" AS l WHERE l.\"%w\" = "
-                                   "?1 AND EXISTS (SELECT 1 FROM \"%w\" k "
-                                   "WHERE k.\"%w\" = ?2 AND k.\"%w\" = "
-                                   "l.\"%w\")", other->sql, field->name,
+        return merge_change(store, other,
+                   sqlite3_mprintf("DELETE FROM \"%w\" AS l", other->sql),
+                   sqlite3_mprintf("l.\"%w\" = ?1 AND EXISTS (SELECT 1 FROM "
+                                   "\"%w\" k WHERE k.\"%w\" = ?2 AND "
+                                   "k.\"%w\" = l.\"%w\")", field->name,
                                    other->sql, field->name,
                                    merge_joins[i].other,
                                    merge_joins[i].other),
@@ -91,11 +136,11 @@ merge_repoint(msync_store_t *store, const msync_table_t *table,
             }
 
             if (merge_tidy_joins(store, other, field, from, to, err) != MSYNC_OK
-                || msync_store_run_about(store,
-                       sqlite3_mprintf("UPDATE \"%w\" SET \"%w\" = ?2 WHERE "
-                                       "\"%w\" = ?1", other->sql,
-                                       field->name, field->name),
-                       from, to, err) != MSYNC_OK)
+                || merge_change(store, other,
+                       sqlite3_mprintf("UPDATE \"%w\" AS l SET \"%w\" = ?2",
+                                       other->sql, field->name),
+                       sqlite3_mprintf("l.\"%w\" = ?1", field->name), from,
+                       to, err) != MSYNC_OK)
             {
                 return MSYNC_ERROR;
             }

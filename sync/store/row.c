@@ -9,8 +9,6 @@
 #include <string.h>
 
 #include "store/store_private.h"
-#include "base/clock.h"
-
 
 #define ROW_MASK_BITS  62        /* of an integer of SQLite's, without sign */
 
@@ -619,79 +617,4 @@ msync_store_run_about(msync_store_t *store, char *sql, const char *id,
 
     sqlite3_finalize(stmt);
     return rc;
-}
-
-
-int
-msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
-    const char *id, msync_err_t *err)
-{
-    int   rc;
-    bool  violated, referred, there = false;
-
-    if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    msync_store_waiting_note(store, table);
-
-    rc = msync_store_run_about(store,
-             sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
-                             table->sql, table->fields[table->key].name),
-             id, NULL, err);
-
-    if (rc == MSYNC_OK && store->triggered
-        && sqlite3_changes(store->db) == 0)
-    {
-        rc = msync_store_row_exists(store, table, id, &there, err);
-    }
-
-    if (there) {
-        rc = msync_store_ignored(store, err);
-    }
-
-    referred = rc == MSYNC_OK
-               || sqlite3_extended_errcode(store->db)
-                  == SQLITE_CONSTRAINT_FOREIGNKEY;
-
-    rc = msync_store_savepoint_end(store, violated, rc, err);
-
-    if (rc != MSYNC_OK && err->scope == MSYNC_SCOPE_RECORD && referred) {
-        msync_err_context(err, "other records still refer to it");
-        err->note = true;
-    }
-
-    return rc;
-}
-
-
-int
-msync_store_row_soft_delete(msync_store_t *store,
-    const msync_table_t *table, const char *id, msync_err_t *err)
-{
-    char   now[32];
-    char  *value;
-
-    msync_store_waiting_note(store, table);
-
-    value = table->soft_is_time
-            ? sqlite3_mprintf("%Q", msync_clock_format(msync_clock_wall(), now))
-            : sqlite3_mprintf("%d", table->soft_value);
-
-    if (value == NULL) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
-    }
-
-    /* v6 datetimes carry no zone */
-    if (table->soft_is_time && !table->soft_is_local) {
-        value[strlen(value) - 2] = '\'';
-        value[strlen(value) - 1] = '\0';
-    }
-
-    return msync_store_run_about(store,
-                     sqlite3_mprintf("UPDATE \"%w\" AS t SET \"%w\" = %z "
-                                     "WHERE t.\"%w\" = ?1", table->sql,
-                                     table->soft_column, value,
-                                     table->fields[table->key].name),
-                     id, NULL, err);
 }

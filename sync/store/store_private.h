@@ -340,6 +340,7 @@ int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
 /* an error of the record where the statement before should have changed a row,
  * and has not: RAISE(IGNORE) is none to SQLite */
 int msync_store_ignored(msync_store_t *store, msync_err_t *err);
+int msync_store_fault_of_ignored(msync_err_t *err);
 
 /* whether there is such a column, or with NULL such a table */
 bool msync_store_has_column(msync_store_t *store, const char *table,

@@ -247,10 +247,14 @@ transaction_look_for_triggers(msync_store_t *store, msync_err_t *err)
 int
 msync_store_ignored(msync_store_t *store, msync_err_t *err)
 {
-    if (!store->triggered || sqlite3_changes(store->db) > 0) {
-        return MSYNC_OK;
-    }
+    return store->triggered && sqlite3_changes(store->db) == 0
+           ? msync_store_fault_of_ignored(err) : MSYNC_OK;
+}
 
+
+int
+msync_store_fault_of_ignored(msync_err_t *err)
+{
     (void) msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "a trigger of the "
                          "application's ignores it (RAISE(IGNORE))");
     err->scope = MSYNC_SCOPE_RECORD;

@@ -106,6 +106,48 @@ what_is_referred_to_without_an_index_stays(void **state)
 }
 
 
+/* units are marked where they are referred to, and removed elsewhere */
+
+static void
+a_trigger_that_says_no_keeps_its_row_and_no_other(void **state)
+{
+    size_t           i;
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    static const char *const  refusals[] = {
+        "RAISE(IGNORE)", "RAISE(ABORT, 'no')", "RAISE(ROLLBACK, 'no')"
+    };
+
+    char  sql[256];
+
+    for (i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+        site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'u'), "
+                 "('V', 'v'), ('W', 'w'), ('X', 'x');"
+                 "INSERT INTO item (ID, type_of, unit_ID) VALUES ('I', "
+                 "'general', 'U'), ('J', 'general', 'V')");
+        snprintf(sql, sizeof(sql), "CREATE TRIGGER u BEFORE UPDATE ON unit "
+                 "WHEN OLD.ID = 'U' BEGIN SELECT %s; END; CREATE TRIGGER d "
+                 "BEFORE DELETE ON unit WHEN OLD.ID = 'X' BEGIN SELECT %s; "
+                 "END", refusals[i], refusals[i]);
+        site_sql(site, sql);
+        assert_ok(msync_store_absent_note(site->store, &err));
+        central_has(site, "item", "1");
+        assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL,
+                                         NULL, &result, &err));
+
+        assert_string_equal(site_get(site, "SELECT group_concat(ID || iif("
+                                     "ID = 'X', '', inactive)) FROM unit"),
+                            "U0,V1,X");
+        assert_int_equal(result.removed, 1);
+        assert_int_equal(result.listed, 3);
+        site_sql(site, "DROP TRIGGER u; DROP TRIGGER d; DELETE FROM item;"
+                 "DELETE FROM unit; DELETE FROM msync_absent");
+    }
+}
+
+
 int
 main(void)
 {
@@ -114,7 +156,8 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         A(a_table_without_an_index_is_not_read_for_each_row),
-        A(what_is_referred_to_without_an_index_stays)
+        A(what_is_referred_to_without_an_index_stays),
+        A(a_trigger_that_says_no_keeps_its_row_and_no_other)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

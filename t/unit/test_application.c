@@ -390,6 +390,79 @@ what_a_trigger_ignores_costs_its_record(void **state)
 }
 
 
+#define IGNORES(name, what)                                                   \
+    "CREATE TRIGGER " name " BEFORE " what " BEGIN SELECT RAISE(IGNORE); END;"
+
+#define MERGE  "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}"
+
+static void
+a_mark_that_a_trigger_ignores_costs_its_delete(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('A', 'a'), ('B', 'b');"
+             IGNORES("u", "UPDATE ON unit WHEN OLD.ID = 'A'"));
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "unit", "C", MSYNC_ACTION_DELETE, NULL);
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_failed(site, "A a trigger of the application's ignores it "
+                  "(RAISE(IGNORE))");
+
+    site_sql(site, "DROP TRIGGER u");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT sum(inactive) FROM unit"), "2");
+}
+
+
+/* a reference, a row that joins two, the one that goes: each alone leaves all
+ * as it was */
+
+static void
+a_part_of_a_merge_that_a_trigger_ignores_costs_the_merge(void **state)
+{
+    size_t        i;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char *const  triggers[] = {
+        IGNORES("i", "UPDATE OF itemID ON barcode WHEN OLD.ID = 'Y'"),
+        IGNORES("i", "UPDATE ON item"),
+        IGNORES("i", "DELETE ON item_warning_link")
+    };
+
+    static const char  now[] = "SELECT (SELECT group_concat(itemID) FROM "
+        "barcode) || ' ' || (SELECT group_concat(item_ID) FROM "
+        "item_warning_link) || ' ' || (SELECT group_concat(inactive) FROM "
+        "item) || ' ' || (SELECT count(*) FROM msync_merged)";
+
+    site_sql(site, "INSERT INTO item (ID, type_of) VALUES ('A', 'general'), "
+             "('B', 'general');"
+             "INSERT INTO barcode (ID, barcode, itemID) VALUES "
+             "('X', '1', 'B'), ('Y', '2', 'B');"
+             "INSERT INTO warning (ID) VALUES ('W');"
+             "INSERT INTO item_warning_link (ID, item_ID, warning_ID) VALUES "
+             "('K', 'A', 'W'), ('L', 'B', 'W')");
+    site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE, MERGE);
+
+    for (i = 0; i < sizeof(triggers) / sizeof(*triggers); i++) {
+        site_sql(site, triggers[i]);
+        assert_ok(msync_store_buffer_wake_all(site->store, &err));
+        assert_int_equal(integrate(site, true).failed, 1);
+        assert_failed(site, "m a trigger of the application's ignores it "
+                      "(RAISE(IGNORE))");
+        assert_string_equal(site_get(site, now), "B,B A,B 0,0 0");
+        site_sql(site, "DROP TRIGGER i");
+    }
+
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, now), "A,A A 0,1 1");
+}
+
+
 static void
 sink(void *data, int level, const char *line)
 {
@@ -441,6 +514,8 @@ main(void)
         T(what_a_trigger_lacks_costs_its_table),
         T(what_a_later_trigger_lacks_costs_its_table),
         T(what_a_trigger_ignores_costs_its_record),
+        T(a_mark_that_a_trigger_ignores_costs_its_delete),
+        T(a_part_of_a_merge_that_a_trigger_ignores_costs_the_merge),
         T(a_trigger_of_the_application_is_told_of_once),
         FILLING(a_deferred_key_keeps_its_record),
         FILLING(a_deferred_key_that_an_upsert_violates_costs_that_record),
