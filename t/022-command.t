@@ -31,6 +31,7 @@ what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
 what_has_the_name_of_a_backup_is_whole();
 every_command_speaks_json();
+a_database_that_msync_has_not_set_up_is_left_alone();
 root_takes_the_machine_for_what_the_helper_does();
 the_manual_and_the_completion_know_what_help_names();
 
@@ -89,6 +90,18 @@ sub run {
     return ($? >> 8, map { slurp($_) } @said);
 }
 
+# Makes a database: a sync that ends before it asks central.
+sub set_up {
+    my ($database, @options) = @_;
+
+    run('--database', $database, '--url', 'http://127.0.0.1:1', '--username',
+        'Clinic 7', '--password-file', write_private('no.password', "x\n"),
+        '--hardware-id-file', '/', @options, 'sync');
+    -e $database or die "$database was not made\n";
+
+    return;
+}
+
 sub write_file {
     my ($name, $text) = @_;
 
@@ -120,9 +133,9 @@ sub the_tables_file_is_remembered {
     my $database = site_path('tables.sqlite');
     my $tables = renaming('unidad');
 
-    my ($status) = run('--database', $database, '--tables', $tables,
-                       'retry');
-    is($status, 0, 'a database with a tables file');
+    set_up($database, '--tables', $tables);
+    is(tables_named($database, qw(unit unidad)), 'unidad',
+       'a database with a tables file');
 
     for my $command (qw(retry check)) {
         my ($code, $out, $err) = run('--database', $database, $command);
@@ -138,7 +151,7 @@ sub without_the_tables_file_nothing_is_written {
     my $database = site_path('lost.sqlite');
     my $tables = renaming('medida');
 
-    run('--database', $database, '--tables', $tables, 'retry');
+    set_up($database, '--tables', $tables);
     unlink $tables;
     my $before = sqlite($database, 'SELECT count(*) FROM sqlite_master');
 
@@ -239,7 +252,7 @@ sub reinitialise_without_yes_touches_nothing {
     is($code, 1, 'reinitialise of a database that is not there');
     ok(!-e $database, 'makes none without --yes');
 
-    run('--database', $database, 'retry');
+    set_up($database);
     sqlite($database, q(DROP TRIGGER "msync_Location_INSERT"),
            q(DELETE FROM key_value_store WHERE id = 'MSYNC_SCHEMA_SHA256'));
 
@@ -255,7 +268,7 @@ sub backup_and_reinitialise_speak_json {
     my $database = site_path('json.sqlite');
     my $copy = stage_dir() . '/copy "1".sqlite';
 
-    run('--database', $database, 'retry');
+    set_up($database);
 
     my ($code, $out) = run('--database', $database, '--json', 'backup',
                            $copy);
@@ -281,7 +294,7 @@ sub what_cannot_be_written_has_not_been_said {
     my $helper = quotemeta $ENV{TEST_NGINX_MSYNC};
     my $said = stage_dir() . '/said-full';
 
-    run('--database', $database, 'retry');
+    set_up($database);
 
     for my $command ('schema', 'status', '--json errors', '--json history') {
         system "$helper --database $database $command >/dev/full 2>$said";
@@ -296,7 +309,7 @@ sub who_waits_for_a_lock_can_be_stopped {
     my $database = site_path('locked.sqlite');
     my $said = stage_dir() . '/said-locked';
 
-    run('--database', $database, 'retry');
+    set_up($database);
 
     my $locked = stage_dir() . '/is-locked';
     open my $application, '|-', 'sqlite3', $database or die "sqlite3: $!\n";
@@ -333,7 +346,7 @@ sub what_has_the_name_of_a_backup_is_whole {
     my $copy = stage_dir() . '/large-copy.sqlite';
     my $said = stage_dir() . '/said-large';
 
-    run('--database', $database, 'retry');
+    set_up($database);
     sqlite($database, 'CREATE TABLE large (x)', 'INSERT INTO large SELECT '
            . 'randomblob(100000) FROM generate_series(1, 300)');
 
@@ -544,6 +557,44 @@ sub the_manual_and_the_completion_know_what_help_names {
     is_deeply([grep { $manual !~ /\bFl \Q$_\E\b/ }
                map { substr $_, 1 } @options], [], '… and the options');
     return;
+}
+
+
+# Such as the application's, by a wrong name.
+sub a_database_that_msync_has_not_set_up_is_left_alone {
+    my $other = site_path('other.sqlite');
+    my ($empty, $none) = map { site_path("$_.sqlite") } qw(empty none);
+
+    sqlite($other, 'CREATE TABLE item (ID TEXT PRIMARY KEY)');
+    sqlite($empty, 'PRAGMA application_id = 7');
+
+    for my $command (['status'], ['history'], ['errors'], ['retry'],
+                     [qw(dismiss --all)], [qw(send --all)], ['check'],
+                     ['reinitialise'], [qw(reinitialise --yes)], ['sync'])
+    {
+        for my $database ($other, $empty) {
+            for my $json ([], ['--json']) {
+                my ($status, $out, $err) = run('--database', $database,
+                                               @{$json}, @{$command});
+                is("$status $out", '1 ', "@{$command} fails");
+                like($err, qr/\Amsync:\ DATABASE_ERROR:
+                              \ msync\ has\ not\ set\ up\ the\ database
+                              \ \Q$database\E\ .*
+                              \Q"database" directive\E/x,
+                     'and says what to do');
+            }
+        }
+
+        my ($status, undef, $err) = run('--database', $none, @{$command});
+        is($status, 1, "@{$command} without a database fails");
+        like($err, qr/cannot open \Q$none\E/, 'and says why');
+    }
+
+    is(sqlite($other, 'SELECT group_concat(name) FROM sqlite_master WHERE '
+              . 'sql NOT NULL'), 'item', 'no table was made');
+    is(join(' ', grep { -e } map { ("$_.lock", "$_-wal") } $other, $empty,
+            $none), '', 'nor a file beside it');
+    ok(!-e $none, 'nor a database');
 }
 
 

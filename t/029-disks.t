@@ -227,8 +227,11 @@ sub a_network_behind_fuse_is_told_of {
 
 
 sub a_name_that_leaves_no_room {
+    my $password = write_private('no.password', "x\n");
+
     for my $length (248, 250, 251, 256) {
-        my $said = command(site_path('a' x $length), 'retry');
+        my $said = command(site_path('a' x $length), '--url http://127.0.0.1 '
+            . "--username x --password-file '$password' sync");
 
         like($said, qr/has to leave room for "-journal"/,
              "a name of $length octets");

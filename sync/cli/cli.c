@@ -84,18 +84,19 @@ static const struct {
     int          least;
     bool         database;             /* needs one */
     bool         strict;               /* needs its catalogue, too */
+    bool         set_up;               /* that msync has set up before */
 } cli_commands[] = {
-    { "status",  msync_cli_status,  0, 0, true,  false },
-    { "sync",    msync_cli_sync,    0, 0, true,  true },
-    { "history", msync_cli_history, 0, 0, true,  false },
-    { "errors",  msync_cli_errors,  0, 0, true,  false },
-    { "retry",   msync_cli_retry,   0, 0, true,  true },
-    { "dismiss", msync_cli_dismiss, 2, 0, true,  true },
-    { "send",    msync_cli_send,    INT_MAX, 0, true, true },
-    { "check",   msync_cli_check,   0, 0, true,  true },
-    { "reinitialise", msync_cli_reinitialise, 0, 0, true, true },
-    { "schema",  msync_cli_schema,  0, 0, false, true },
-    { "backup",  msync_cli_backup,  1, 1, true,  false }
+    { "status",  msync_cli_status,  0, 0, true,  false, true },
+    { "sync",    msync_cli_sync,    0, 0, true,  true,  false },
+    { "history", msync_cli_history, 0, 0, true,  false, true },
+    { "errors",  msync_cli_errors,  0, 0, true,  false, true },
+    { "retry",   msync_cli_retry,   0, 0, true,  true,  true },
+    { "dismiss", msync_cli_dismiss, 2, 0, true,  true,  true },
+    { "send",    msync_cli_send,    INT_MAX, 0, true, true, true },
+    { "check",   msync_cli_check,   0, 0, true,  true,  true },
+    { "reinitialise", msync_cli_reinitialise, 0, 0, true, true, true },
+    { "schema",  msync_cli_schema,  0, 0, false, true,  false },
+    { "backup",  msync_cli_backup,  1, 1, true,  false, false }
 };
 
 
@@ -135,7 +136,9 @@ cli_command(msync_cli_t *cli, int argc, char **argv)
         }
 
         if (msync_cli_load_catalogue(cli, cli_commands[i].strict, &err)
-            != MSYNC_OK)
+            != MSYNC_OK
+            || (cli_commands[i].set_up
+                && msync_cli_expect_schema(cli, &err) != MSYNC_OK))
         {
             return msync_cli_fail(&err);
         }

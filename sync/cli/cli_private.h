@@ -49,6 +49,10 @@ int msync_cli_backup(msync_cli_t *cli);
 int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);
 int msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err);
 
+/* an error of a database that msync has not set up: whoever names a wrong one
+ * gets no tables in it */
+int msync_cli_expect_schema(msync_cli_t *cli, msync_err_t *err);
+
 /* those of the database, under those of the options; reads the password file
  * that these name */
 int msync_cli_load_settings(msync_cli_t *cli, msync_err_t *err);

@@ -10,6 +10,7 @@
 #include "cli/cli_private.h"
 #include "store/kv.h"
 #include "store/lock.h"
+#include "store/schema.h"
 
 
 int
@@ -54,6 +55,14 @@ msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+int
+msync_cli_expect_schema(msync_cli_t *cli, msync_err_t *err)
+{
+    return msync_cli_open(cli, MSYNC_STORE_READ_ONLY, err) == MSYNC_OK
+           ? msync_store_expect_schema(cli->store, err) : MSYNC_ERROR;
 }
 
 

@@ -62,6 +62,14 @@ msync_cli_sync(msync_cli_t *cli)
     msync_run_t        run;
     msync_log_entry_t  entry;
 
+    /* a database without settings has to be one that msync has set up */
+    if ((cli->url == NULL || cli->username == NULL
+         || cli->password_file == NULL)
+        && msync_cli_expect_schema(cli, &err) != MSYNC_OK)
+    {
+        return msync_cli_fail(&err);
+    }
+
     if (msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
         return 1;
     }

@@ -128,3 +128,28 @@ msync_store_identify(msync_store_t *store, int64_t *version,
                              NULL);
     return MSYNC_ERROR;
 }
+
+
+int
+msync_store_expect_schema(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  version;
+
+    if (msync_store_identify(store, &version, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (version != 0) {
+        return MSYNC_OK;
+    }
+
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "msync has not set up "
+                         "the database %s yet: it has none of its tables",
+                         sqlite3_db_filename(store->db, "main"));
+    err->advice = "Name the file of the \"database\" directive in nginx's "
+                  "configuration; nginx sets it up when it starts with the "
+                  "module, or \"msync sync\" with --url, --username and "
+                  "--password-file. This one was left as it is.";
+
+    return MSYNC_ERROR;
+}

@@ -103,5 +103,6 @@ msync_store_row_soft_delete(msync_store_t *store,
                              table->fields[table->key].name),
              id, NULL, err);
 
-    return rc == MSYNC_OK ? row_delete_check_ignored(store, table, id, err) : rc;
+    return rc == MSYNC_OK ? row_delete_check_ignored(store, table, id, err)
+                          : rc;
 }

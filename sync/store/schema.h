@@ -18,4 +18,7 @@ char *msync_store_schema(const msync_catalogue_t *catalogue);
 int msync_store_tables_file(msync_store_t *store, char **path,
     msync_err_t *err);
 
+/* an error, with what to do, where a database has nothing of msync's yet */
+int msync_store_expect_schema(msync_store_t *store, msync_err_t *err);
+
 #endif /* MSYNC_STORE_SCHEMA_H */
