@@ -155,7 +155,8 @@ static const char *const  absent[] = {
     NULL
 };
 
-/* see replace.c; columns are those of a change in the changelog */
+/* see replace.c; columns are those of a change in the changelog, "cursor" its
+ * number there where it may have to be taken back */
 static const char *const  replaced[] = {
     "id INTEGER PRIMARY KEY NOT NULL",
     "table_name TEXT NOT NULL",
@@ -163,6 +164,7 @@ static const char *const  replaced[] = {
     "row_action TEXT NOT NULL",
     "store_id TEXT",
     "parent_id TEXT",
+    "cursor INTEGER",
     NULL
 };
 

@@ -29,7 +29,7 @@ const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
 static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
-    const char *row, const char *action, bool key_changed);
+    const char *row, const char *action, bool key_changed, bool unequal);
 static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_parent(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_names(sqlite3_str *sql,
@@ -86,12 +86,18 @@ changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
 
 static void
 changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
-    const char *action, bool key_changed)
+    const char *action, bool key_changed, bool unequal)
 {
     sqlite3_str_appendall(sql, "  INSERT INTO changelog (" MSYNC_SQL_CHANGE
                           ")\n  SELECT ");
     msync_store_put_change(sql, table, row, action);
     changes_add_condition(sql, table, row, key_changed);
+
+    if (unequal) {
+        sqlite3_str_appendall(sql, "\n  AND NOT ");
+        msync_store_put_is_equal(sql, table);
+    }
+
     sqlite3_str_appendall(sql, ";\n");
 }
 
@@ -137,23 +143,24 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
         sqlite3_str_appendall(sql, "\n  IS NOT ");
         msync_store_put_wire(sql, table, "NEW");
 
-    } else if (!is_delete) {
-        sqlite3_str_appendall(sql, "\n  AND NOT ");
-        msync_store_put_is_equal(sql, table);
     }
 
     sqlite3_str_appendall(sql, "\nBEGIN\n");
 
     if (is_update) {
         /* a record that changes its id is another record to central */
-        changes_add(sql, table, "OLD", "DELETE", true);
+        changes_add(sql, table, "OLD", "DELETE", true, false);
     }
 
     changes_add(sql, table, is_delete ? "OLD" : "NEW",
-                is_delete ? "DELETE" : "UPSERT", false);
+                is_delete ? "DELETE" : "UPSERT", false,
+                !is_delete && !is_update);
 
     if (is_delete) {
-        msync_store_put_unequal(sql, table);
+        msync_store_put_deleted(sql, table);
+
+    } else if (!is_update) {
+        msync_store_put_take_back(sql, table);
     }
 
     sqlite3_str_appendall(sql, "END");

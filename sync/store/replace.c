@@ -14,7 +14,8 @@
  * goes with it, may be the row itself.
  *
  * A row that is in the way by the key, and equal to what takes its place, is
- * noted as an UPSERT: that is no change.
+ * noted as an UPSERT: that is no change.  With recursive_triggers on it has its
+ * DELETE in the changelog before it is there again, which is taken back then.
  *
  * Promises: a row that is removed has one DELETE in the changelog, whatever
  * recursive_triggers says; a table without another UNIQUE and without a
@@ -51,6 +52,8 @@ static const struct {
 
 
 static bool replace_is_needed(const msync_ways_t *ways, replace_e which);
+static void replace_add_equal_is(sqlite3_str *sql, const msync_table_t *table,
+    const char *row);
 static void replace_add_equal(sqlite3_str *sql, const msync_table_t *table);
 static void replace_add_note(sqlite3_str *sql, const msync_table_t *table,
     const char *own, const char *way, const char *row);
@@ -73,27 +76,48 @@ replace_is_needed(const msync_ways_t *ways, replace_e which)
 }
 
 
+static void
+replace_add_equal_is(sqlite3_str *sql, const msync_table_t *table,
+    const char *row)
+{
+    sqlite3_str_appendf(sql, "row_action = 'UPSERT' AND table_name = %Q AND "
+                        "record_id = %s.\"%w\"", table->name, row,
+                        table->fields[table->key].name);
+}
+
+
 void
 msync_store_put_is_equal(sqlite3_str *sql, const msync_table_t *table)
 {
-    sqlite3_str_appendf(sql, "EXISTS (SELECT 1 FROM msync_replaced WHERE "
-                        "row_action = 'UPSERT' AND table_name = %Q AND "
-                        "record_id = NEW.\"%w\")", table->name,
-                        table->fields[table->key].name);
+    sqlite3_str_appendall(sql, "EXISTS (SELECT 1 FROM msync_replaced WHERE ");
+    replace_add_equal_is(sql, table, "NEW");
+    sqlite3_str_appendall(sql, ")");
 }
 
 
 void
-msync_store_put_unequal(sqlite3_str *sql, const msync_table_t *table)
+msync_store_put_deleted(sqlite3_str *sql, const msync_table_t *table)
 {
-    sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE row_action = "
-                        "'UPSERT' AND table_name = %Q AND record_id = "
-                        "OLD.\"%w\";\n", table->name,
-                        table->fields[table->key].name);
+    sqlite3_str_appendall(sql, "  UPDATE msync_replaced SET cursor = "
+                          "iif(changes() > 0, last_insert_rowid(), NULL) "
+                          "WHERE ");
+    replace_add_equal_is(sql, table, "OLD");
+    sqlite3_str_appendall(sql, ";\n");
 }
 
 
-/* notes a row that is as NEW; a note of before is of one that stayed */
+void
+msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table)
+{
+    sqlite3_str_appendall(sql, "  DELETE FROM changelog WHERE cursor = "
+                          "(SELECT cursor FROM msync_replaced WHERE ");
+    replace_add_equal_is(sql, table, "NEW");
+    sqlite3_str_appendall(sql, ");\n");
+}
+
+
+/* notes a row that is as NEW; notes of before are of rows that stayed, and the
+ * one of this key will be there */
 
 static void
 replace_add_equal(sqlite3_str *sql, const msync_table_t *table)
@@ -103,12 +127,14 @@ replace_add_equal(sqlite3_str *sql, const msync_table_t *table)
 
     own = msync_store_need(sqlite3_mprintf("\"%w\"", table->sql));
 
-    sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE row_action = "
-                        "'UPSERT' AND table_name = %Q;\n"
+    sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE table_name = "
+                        "%Q AND (row_action = 'UPSERT' OR record_id = "
+                        "NEW.\"%w\");\n"
                         "  INSERT INTO msync_replaced (table_name, record_id, "
                         "row_action)\n  SELECT %Q, NEW.\"%w\", 'UPSERT' FROM "
                         "%s\n  WHERE %s.\"%w\" = NEW.\"%w\" AND ",
-                        table->name, table->name, key, own, own, key, key);
+                        table->name, key, table->name, key, own, own, key,
+                        key);
     msync_store_put_wire(sql, table, own);
     sqlite3_str_appendall(sql, "\n  IS ");
     msync_store_put_wire(sql, table, "NEW");
@@ -171,8 +197,7 @@ replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
 /*
  * Those that were noted and are gone.  One that a foreign key of the
  * application's takes along is deleted while others are still to be removed:
- * their notes stay.  A row that is about to be made again as it was, and has a
- * DELETE now, is no equal one any more.
+ * their notes stay.
  */
 
 static void
@@ -194,12 +219,16 @@ replace_add_deletes(sqlite3_str *sql, const msync_table_t *table,
                         "table_name = %Q AND NOT EXISTS (SELECT 1 FROM \"%w\" "
                         "AS t WHERE t.\"%w\" = msync_replaced.record_id "
                         "COLLATE BINARY);\n  DELETE FROM msync_replaced WHERE "
-                        "table_name = %Q AND (%sNOT EXISTS (SELECT 1 FROM "
-                        "\"%w\" AS t WHERE t.\"%w\" = "
-                        "msync_replaced.record_id));\n",
-                        table->name, table->sql, key, table->name,
-                        rest ? "" : "row_action = 'DELETE' OR ", table->sql,
-                        key);
+                        "row_action = 'DELETE' AND table_name = %Q",
+                        table->name, table->sql, key, table->name);
+
+    if (rest) {
+        sqlite3_str_appendf(sql, " AND NOT EXISTS (SELECT 1 FROM \"%w\" AS t "
+                            "WHERE t.\"%w\" = msync_replaced.record_id)",
+                            table->sql, key);
+    }
+
+    sqlite3_str_appendall(sql, ";\n");
 }
 
 

@@ -485,10 +485,15 @@ void msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,
 void msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
     const char *row);
 
-/* SQL, in a trigger AFTER INSERT: the condition that a row was replaced by one
- * that is equal; and, in one of DELETE: such a row is gone, and is not */
+/*
+ * SQL, in a trigger AFTER INSERT: the condition that a row was replaced by one
+ * that is equal; in one of DELETE, behind the statement that writes the
+ * changelog: what that has written is of such a row; and AFTER INSERT again:
+ * takes it back.
+ */
 void msync_store_put_is_equal(sqlite3_str *sql, const msync_table_t *table);
-void msync_store_put_unequal(sqlite3_str *sql, const msync_table_t *table);
+void msync_store_put_deleted(sqlite3_str *sql, const msync_table_t *table);
+void msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table);
 
 /* makes the triggers that notice what REPLACE does, as the indexes of their
  * tables are now; inside a transaction */

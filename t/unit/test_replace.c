@@ -228,7 +228,7 @@ what_refers_to_itself_goes_with_the_row_that_it_replaces(void **state)
           "('F', 'f', 'E'); INSERT OR IGNORE INTO Location (ID, code) VALUES "
           "('G', 'e')", "E UPSERT,F UPSERT" },
         { "INSERT OR REPLACE INTO Location (ID, code) VALUES ('E', 'e')",
-          "F DELETE,E UPSERT" }
+          "F DELETE" }
     };
 
     begin(site, "CREATE TABLE n (ID TEXT PRIMARY KEY, Description TEXT "
@@ -268,11 +268,48 @@ a_row_that_is_replaced_by_its_equal_is_no_change(void **state)
           "UPDATE Location SET code = 'c' WHERE ID = 'A';"
           "REPLACE " LOCATION("A", "b"), "A UPSERT" },
 
-        /* with its trigger SQLite says that the row was deleted */
-        { "PRAGMA recursive_triggers = ON; REPLACE " LOCATION("A", "b"),
-          "A UPSERT" }
+        /* one that waited to be deleted is what it was again, and is sent */
+        { "DELETE FROM Location WHERE ID = 'A'; REPLACE " LOCATION("A", "b"),
+          "A UPSERT" },
+        { "DELETE FROM Location WHERE ID = 'A'; REPLACE " LOCATION("A", "b")
+          "; REPLACE " LOCATION("A", "b") "; DELETE FROM Location WHERE ID = "
+          "'A'; DELETE FROM changelog WHERE cursor NOT IN (SELECT max(cursor) "
+          "FROM changelog)", "A DELETE" },
+        { "INSERT " LOCATION("A", "b"), "A UPSERT" },
+
+        /* several by one statement, some equal */
+        { "REPLACE INTO Location (ID, Description, code, store_ID) SELECT ID, "
+          "Description, iif(ID = 'B', 'x', code), store_ID FROM Location",
+          "B UPSERT" }
     };
 
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+
+    /* SQLite runs the triggers of a DELETE then, and those of the INSERT */
+    site_sql(site, "PRAGMA recursive_triggers = ON; DELETE FROM Location");
+    (void) changes(site);
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
+/* a name that is no patient is never sent, one that is always */
+
+static void
+a_row_that_is_not_sent_takes_nothing_back(void **state)
+{
+    site_t  *site = *state;
+
+    static const case_t  cases[] = {
+        { "INSERT INTO name (ID, name, code, type) VALUES ('P', 'p', 'c', "
+          "'patient')", "P UPSERT" },
+        { "REPLACE INTO name SELECT * FROM name", "" },
+        { "DELETE FROM name; INSERT INTO name (ID, name, code, type) VALUES "
+          "('P', 'p', 'c', 'facility'); REPLACE INTO name SELECT * FROM name",
+          "P DELETE" },
+        { "REPLACE INTO name SELECT * FROM name", "" }
+    };
+
+    site_sql(site, "PRAGMA recursive_triggers = ON");
     assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
 }
 
@@ -384,6 +421,7 @@ main(void)
         T(what_is_in_the_way_by_a_default_a_case_or_a_cascade),
         T(what_refers_to_itself_goes_with_the_row_that_it_replaces),
         T(a_row_that_is_replaced_by_its_equal_is_no_change),
+        T(a_row_that_is_not_sent_takes_nothing_back),
         T(an_index_of_expressions_is_told_of),
         T(the_triggers_come_and_go_with_the_index),
         T(only_what_goes_on_the_wire_is_a_change),
