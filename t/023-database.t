@@ -34,6 +34,7 @@ the_first_sync();
 another_name_is_the_same_database();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
+what_waits_is_deleted();
 a_backup_is_copied_over_it();
 it_is_removed();
 ends_well($nginx);
@@ -124,9 +125,9 @@ sub what_msync_keeps_in_it_is_dropped {
 
     ok(initialised(), 'it is done with it');
     sqlite($database, "UPDATE item_line SET batch = 'unsent' WHERE ID = "
-           . "'$id'", 'DROP TABLE key_value_store', 'ALTER TABLE sync_log '
-           . 'RENAME TO elsewhere', 'CREATE VIEW sync_log AS SELECT * FROM '
-           . 'elsewhere');
+           . "'$id'", 'ALTER TABLE sync_log RENAME TO elsewhere', 'CREATE '
+           . 'VIEW sync_log AS SELECT * FROM elsewhere',
+           'DROP TABLE key_value_store');
     is($nginx->post('/api/trigger')->{status}, 202, 'a sync');
     ok(wait_until(sub {
         ($central->record('item_line', $id)->{batch} // '') eq 'unsent'
@@ -135,6 +136,23 @@ sub what_msync_keeps_in_it_is_dropped {
     is(($nginx->status)->{error}, undef, 'without an error');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
+}
+
+
+# A script that keeps tables small, and knows nothing of what waits.
+sub what_waits_is_deleted {
+    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
+        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+
+    sqlite($database, "UPDATE item_line SET batch = 'deleted' WHERE ID = "
+           . "'$id'", 'DELETE FROM changelog');
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 1 }),
+       'a change that somebody deletes goes on to wait');
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub {
+        ($central->record('item_line', $id)->{batch} // '') eq 'deleted'
+    }), 'and is sent');
+    ok(initialised(), 'as if nothing had been');
 }
 
 

@@ -222,6 +222,7 @@ static const struct {
 static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
     const char *condition);
 static void bookkeeping_check_indexes(const msync_look_t *look);
+static void bookkeeping_check_guard(const msync_look_t *look);
 
 
 static void
@@ -373,6 +374,21 @@ bookkeeping_check_indexes(const msync_look_t *look)
 }
 
 
+static void
+bookkeeping_check_guard(const msync_look_t *look)
+{
+    char         *expected;
+    sqlite3_str  *sql = sqlite3_str_new(look->store->db);
+
+    msync_store_put_guard(sql, look->store->catalogue);
+    expected = msync_store_need(sqlite3_str_finish(sql));
+
+    msync_store_check_object(look, NULL, "trigger", MSYNC_STORE_GUARD,
+                             expected);
+    sqlite3_free(expected);
+}
+
+
 int
 msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
 {
@@ -397,6 +413,7 @@ msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
     }
 
     bookkeeping_check_indexes(look);
+    bookkeeping_check_guard(look);
 
     return msync_store_check_strangers(look, err);
 }

@@ -6,7 +6,8 @@
  * central has to know of it is written in the same transaction; what changes
  * nothing that central sees is not.  The triggers are silent while msync_flag
  * says that the helper integrates, which no other connection can ever see,
- * for it is taken back before the transaction ends.  They name their own
+ * for it is taken back before the transaction ends.  A change that somebody
+ * deletes before central has it stays.  They name their own
  * table and msync's, no other one of the application: SQLite refuses to
  * rename or drop a table while a trigger names one that is not there.
  */
@@ -30,6 +31,8 @@ static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action, bool key_changed, bool unequal);
+static void changes_add_unsent(sqlite3_str *sql,
+    const msync_catalogue_t *catalogue, unsigned side, const char *cursor);
 static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_parent(sqlite3_str *sql, const msync_table_t *table);
 static void changes_add_names(sqlite3_str *sql,
@@ -164,6 +167,54 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     }
 
     sqlite3_str_appendall(sql, "END");
+}
+
+
+/* whether a server that the site speaks to has not taken OLD, a change */
+
+static void
+changes_add_unsent(sqlite3_str *sql, const msync_catalogue_t *catalogue,
+    unsigned side, const char *cursor)
+{
+    size_t  i;
+
+    sqlite3_str_appendf(sql, "(OLD.cursor >= ifnull((SELECT value_int FROM "
+                        "key_value_store WHERE id = %Q), 0) AND "
+                        "OLD.table_name IN (''", cursor);
+
+    for (i = 0; i < catalogue->n; i++) {
+        if (catalogue->tables[i].push & side) {
+            sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].name);
+        }
+    }
+
+    sqlite3_str_appendall(sql, "))");
+}
+
+
+/* a change that is the latest of its record comes back with another cursor */
+
+void
+msync_store_put_guard(sqlite3_str *sql, const msync_catalogue_t *catalogue)
+{
+    sqlite3_str_appendall(sql, "CREATE TRIGGER " MSYNC_STORE_GUARD " AFTER "
+                          "DELETE ON changelog\nWHEN " MSYNC_SQL_SPEAKING
+                          "\n  AND OLD.is_sync_update = 0\n  AND "
+                          "iif(" MSYNC_SQL_SPEAKS_V7 ",\n  ");
+    changes_add_unsent(sql, catalogue, MSYNC_V7, MSYNC_KEY_PUSH_V7_CURSOR);
+    sqlite3_str_appendall(sql, ",\n  ");
+    changes_add_unsent(sql, catalogue, MSYNC_LEGACY, MSYNC_KEY_PUSH_CURSOR);
+    sqlite3_str_appendall(sql, "\n  OR ");
+    changes_add_unsent(sql, catalogue, MSYNC_OMSUPPLY,
+                       MSYNC_KEY_PUSH_V6_CURSOR);
+    sqlite3_str_appendall(sql, ")\nBEGIN\n"
+        "  INSERT INTO changelog (table_name, record_id, row_action, "
+        "store_id, parent_id)\n"
+        "  SELECT OLD.table_name, OLD.record_id, OLD.row_action, "
+        "OLD.store_id, OLD.parent_id\n"
+        "  WHERE NOT EXISTS (SELECT 1 FROM changelog AS l WHERE l.record_id = "
+        "OLD.record_id AND l.table_name = OLD.table_name AND l.cursor > "
+        "OLD.cursor);\nEND");
 }
 
 

@@ -563,9 +563,14 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         return MSYNC_ERROR;
     }
 
-    if (discard || restored == 0) {
-        return discard ? msync_store_exec(store, discard_unsent, err)
-                       : MSYNC_OK;
+    if (discard) {
+        return msync_store_silence(store, true, err) == MSYNC_OK
+               && msync_store_exec(store, discard_unsent, err) == MSYNC_OK
+               ? msync_store_silence(store, false, err) : MSYNC_ERROR;
+    }
+
+    if (restored == 0) {
+        return MSYNC_OK;
     }
 
     if (!(restored & MSYNC_OMSUPPLY)

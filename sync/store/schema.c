@@ -233,6 +233,10 @@ msync_store_schema(const msync_catalogue_t *catalogue)
 
     sql = sqlite3_str_new(NULL);
     msync_store_put_bookkeeping(sql);
+    sqlite3_str_appendall(sql, "DROP TRIGGER IF EXISTS " MSYNC_STORE_GUARD
+                          ";\n");
+    msync_store_put_guard(sql, catalogue);
+    sqlite3_str_appendall(sql, ";\n");
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];

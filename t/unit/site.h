@@ -25,6 +25,11 @@
 
 #define SITE_ID  7
 
+/* SQL after which nothing waits to be sent */
+#define SITE_SENT                                                             \
+    "UPDATE msync_flag SET integrating = 1; DELETE FROM changelog;"           \
+    "UPDATE msync_flag SET integrating = 0;"
+
 typedef struct {
     char                dir[64];
     char                path[96];

@@ -346,7 +346,7 @@ rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
     msync_err_t   err;
 
     initialise(site);
-    site_sql(site, LOCATION("L1") ";" LOCATION("L2") ";DELETE FROM changelog;"
+    site_sql(site, LOCATION("L1") ";" LOCATION("L2") ";" SITE_SENT
              "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
              "('other', 'd', 'c', 'S2')");
     assert_ok(msync_store_renew(site->store, &err));
@@ -437,7 +437,7 @@ a_line_without_a_store_of_its_own_is_sent_again_too(void **state)
              "log_datetime, created_datetime) VALUES ('l', 'a', 'u', 'd', "
              "'d'), ('m', 'b', 'u', 'd', 'd');"
              "INSERT INTO name (ID, name, code, type) VALUES ('P', 'P', 'p', "
-             "'patient'); DELETE FROM changelog;"
+             "'patient'); " SITE_SENT
              "DROP TRIGGER \"msync_asset_log_UPDATE\";"
              "DROP TRIGGER \"msync_name_DELETE\"");
     assert_ok(msync_store_renew(site->store, &err));
@@ -494,7 +494,7 @@ triggers_of_another_msync_send_nothing_again(void **state)
     msync_err_t   err;
 
     initialise(site);
-    site_sql(site, LOCATION("L1") ";DELETE FROM changelog;"
+    site_sql(site, LOCATION("L1") ";" SITE_SENT
              "DROP TRIGGER \"msync_Location_UPDATE\";"
              "UPDATE key_value_store SET value_string = 'other' WHERE id = "
              "'MSYNC_SCHEMA_SHA256'");
@@ -511,7 +511,7 @@ a_site_without_its_first_sync_sends_nothing_again(void **state)
     msync_err_t   err;
 
     prepare(site);
-    site_sql(site, LOCATION("L1") ";DELETE FROM changelog;"
+    site_sql(site, LOCATION("L1") ";" SITE_SENT
              "DROP TRIGGER \"msync_Location_UPDATE\"");
     assert_ok(msync_store_renew(site->store, &err));
     assert_check(site, "");

@@ -49,7 +49,7 @@ read_changes(site_t *site, msync_batch_t *batch)
 static void
 what_json_cannot_carry_is_recorded_and_the_others_go(void **state)
 {
-    char           sql[256];
+    char           sql[512];
     size_t         i;
     site_t        *site = *state;
     msync_batch_t  batch = { 0 };
@@ -76,7 +76,7 @@ what_json_cannot_carry_is_recorded_and_the_others_go(void **state)
     msync_log_set_level(MSYNC_LOG_ERR);
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        snprintf(sql, sizeof(sql), "DELETE FROM changelog;"
+        snprintf(sql, sizeof(sql), SITE_SENT
                  "DELETE FROM msync_refused; DELETE FROM Location;"
                  "INSERT INTO Location (ID, store_ID) VALUES ('L1', 'S1'), "
                  "('L2', 'S1'); UPDATE Location SET %s WHERE ID = 'L1';",
@@ -188,6 +188,74 @@ an_integration_that_cannot_begin_silences_nothing(void **state)
 }
 
 
+/* what waits, in its order, and how often it stands there */
+
+static const char *
+waiting(site_t *site)
+{
+    return site_get(site, "SELECT group_concat(record_id || ' ' || "
+                    "row_action) || ', ' || count(DISTINCT record_id) FROM "
+                    "(SELECT * FROM changelog ORDER BY cursor)");
+}
+
+
+static void
+what_waits_stays_whoever_deletes_it(void **state)
+{
+    size_t        i;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char *const  scripts[] = {
+        "DELETE FROM changelog",
+        "DELETE FROM changelog WHERE record_id = 'A'",
+        "DELETE FROM changelog WHERE row_action = 'UPSERT'",
+        "DELETE FROM changelog; DELETE FROM sqlite_sequence",
+        "DELETE FROM sqlite_sequence; DELETE FROM changelog",
+        "PRAGMA recursive_triggers = ON; DELETE FROM changelog",
+        "DELETE FROM changelog; DELETE FROM changelog; DELETE FROM changelog"
+    };
+
+    for (i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+        site_sql(site, "DELETE FROM Location;" SITE_SENT
+                 "INSERT INTO Location (ID, store_ID) VALUES ('A', 'S1'), "
+                 "('B', 'S1'), ('C', 'S1'); DELETE FROM Location WHERE ID = "
+                 "'B'; UPDATE Location SET code = 'c' WHERE ID = 'C'");
+        site_sql(site, scripts[i]);
+        assert_string_equal(site_get(site, "SELECT group_concat(x) FROM "
+                                     "(SELECT record_id || ' ' || row_action "
+                                     "AS x FROM changelog WHERE cursor IN "
+                                     "(SELECT max(cursor) FROM changelog "
+                                     "GROUP BY record_id) ORDER BY x)"),
+                            "A UPSERT,B DELETE,C UPSERT");
+    }
+
+    /* of what was sent only that by v6 was not */
+    site_sql(site, "INSERT INTO asset (id, store_id, created_datetime, "
+             "modified_datetime) VALUES ('P', 'S1', '2026-01-01T00:00:00', "
+             "'2026-01-01T00:00:00')");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 1000000,
+                                  &err));
+    site_sql(site, "DELETE FROM changelog");
+    assert_string_equal(waiting(site), "P UPSERT, 1");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR,
+                                  1000000, &err));
+    site_sql(site, "DELETE FROM changelog");
+    assert_string_equal(waiting(site), "");
+
+    /* by v7 its cursor counts alone */
+    site_sql(site, "UPDATE Location SET code = 'd' WHERE ID = 'A'");
+    assert_ok(msync_store_set_string(site->store, MSYNC_KEY_VERSION,
+                                     MSYNC_SYNC_V7, &err));
+    site_sql(site, "DELETE FROM changelog");
+    assert_string_equal(waiting(site), "A UPSERT, 1");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V7_CURSOR,
+                                  1000000, &err));
+    site_sql(site, "DELETE FROM changelog");
+    assert_string_equal(waiting(site), "");
+}
+
+
 int
 main(void)
 {
@@ -197,7 +265,8 @@ main(void)
         T(what_json_cannot_carry_is_recorded_and_the_others_go),
         T(numbers_go_out_as_they_are),
         T(an_id_that_no_text_can_hold_names_no_other_record),
-        T(an_integration_that_cannot_begin_silences_nothing)
+        T(an_integration_that_cannot_begin_silences_nothing),
+        T(what_waits_stays_whoever_deletes_it)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

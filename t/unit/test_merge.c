@@ -13,7 +13,7 @@ a_merge_repoints_and_marks_the_loser(void **state)
              "('B', 'general');"
              "INSERT INTO barcode (ID, barcode, itemID) VALUES "
              "('X', '1', 'B')");
-    site_sql(site, "DELETE FROM changelog");
+    site_sql(site, SITE_SENT);
     site_pull(site, MSYNC_LEGACY, "item", "m", MSYNC_ACTION_MERGE,
               "{\"mergeIdToKeep\":\"A\",\"mergeIdToDelete\":\"B\"}");
     site_pull(site, MSYNC_LEGACY, "item", "n", MSYNC_ACTION_MERGE,

@@ -237,7 +237,7 @@ side_of(const msync_table_t *table)
 static void
 begin_sample(site_t *site)
 {
-    site_sql(site, "DELETE FROM sync_buffer; DELETE FROM changelog; "
+    site_sql(site, "DELETE FROM sync_buffer; " SITE_SENT
              "DELETE FROM msync_refused; DELETE FROM msync_merged");
 }
 
@@ -402,7 +402,7 @@ push_sample(site_t *site, const cJSON *sample)
 
     side = side_of(table);
     put_parents(site, table, data);
-    site_sql(site, "DELETE FROM changelog");
+    site_sql(site, SITE_SENT);
     assert_int_equal(pull(site, sample, side).failed, 0);
     json = pushed(site, table->push & side ? side : table->push & ~MSYNC_V7,
                   table->name, samples_member(sample, "recordId"));

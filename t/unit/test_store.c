@@ -148,7 +148,7 @@ a_line_belongs_to_the_store_of_its_parent(void **state)
     /* a parent that was deleted has left its store in the changelog */
     site_sql(site, "INSERT INTO asset_internal_location (id, asset_id, "
              "location_id) VALUES ('i', 'a', 'L');"
-             "DELETE FROM changelog; DELETE FROM asset_internal_location;"
+             SITE_SENT "DELETE FROM asset_internal_location;"
              "DELETE FROM asset_log; DELETE FROM asset");
     assert_int_equal(waiting(site), 2);
     site_sql(site, "UPDATE changelog SET store_id = 'S2' WHERE table_name = "

@@ -286,8 +286,7 @@ what_the_site_alone_changes_is_not_overwritten(void **state)
     pull(site, "Location", "A", "{\"id\":\"A\",\"name\":\"Shelf\","
          "\"code\":\"a\",\"on_hold\":false,\"store_id\":\"S\","
          "\"location_type_id\":null,\"volume\":0}");
-    site_sql(site, "UPDATE Location SET Description = 'Fridge'; DELETE FROM "
-             "changelog");
+    site_sql(site, "UPDATE Location SET Description = 'Fridge'; " SITE_SENT);
     site_pull_v7(site, "Location", "A", "{\"id\":\"A\",\"name\":\"Shelf\","
                  "\"code\":\"a\",\"on_hold\":false,\"store_id\":\"S\","
                  "\"location_type_id\":null,\"volume\":0}", "S", NULL, NULL);

@@ -404,7 +404,7 @@ compare_sent(site_t *site, const msync_table_t *table, const cJSON *record)
     msync_err_t     err;
     msync_batch_t   batch = { 0 };
 
-    sql = sqlite3_mprintf("DELETE FROM changelog; INSERT INTO changelog "
+    sql = sqlite3_mprintf(SITE_SENT "INSERT INTO changelog "
                           "(table_name, record_id, row_action) VALUES (%Q, "
                           "%Q, 'UPSERT')", table->name,
                           samples_member(record, "recordId"));
@@ -457,7 +457,7 @@ each_record_becomes_a_row_and_goes_out_as_it_came(void **state)
         table = msync_v7_find(site->catalogue,
                               samples_member(record, "tableName"));
         site_sql(site, "DELETE FROM sync_buffer; DELETE FROM msync_refused; "
-                 "DELETE FROM changelog");
+                 SITE_SENT);
         put_parents(site, table, record);
         site_sql(site, "UPDATE store SET sync_id_remote_site = 7; DELETE FROM "
                  "changelog");

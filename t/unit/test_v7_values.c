@@ -118,7 +118,7 @@ a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
                            "field \"om_status\""));
 
     /* of what kind it is decides what the others mean */
-    site_sql(site, "DELETE FROM requisition; DELETE FROM changelog; "
+    site_sql(site, "DELETE FROM requisition; " SITE_SENT
              "DELETE FROM msync_refused");
     pull(site, "requisition", "R", requisition_of("Another", "SENT"));
     assert_string_equal(site_get(site, "SELECT type || ' ' || status || ' ' "

@@ -68,7 +68,7 @@ open_stores(void **state)
              "INSERT INTO store (ID, name_ID, code, store_mode, "
              "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7), "
              "('T', 'N', 'd', 'store', 8);"
-             "DELETE FROM changelog");
+             SITE_SENT);
     return 0;
 }
 
@@ -178,7 +178,7 @@ what_is_rolled_back_was_not_counted(void **state)
     site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('L', "
              "'c', 'S')");
     assert_counted(site);
-    site_sql(site, "DELETE FROM changelog");
+    site_sql(site, SITE_SENT);
     assert_counted(site);
     site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('M', "
              "'c', 'S')");
