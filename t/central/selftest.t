@@ -729,6 +729,23 @@ subtest 'changes on central reach the site' => sub {
     like control(change => {tableName => 'item'})->{error}, qr/needed/, 'a half change is refused';
 };
 
+subtest 'the queue hands out nothing older than what central_records brings' => sub {
+    fresh();
+    my ($rows) = pull_all();
+    my ($code) = map { wire(barcode => $_->{recordData}) } values %{$rows->{barcode}};
+    my $waits = sub {
+        return scalar grep { $_->{recordId} eq $code->{ID} } @{v5_get('queued_records?limit=100000')->json->{data}};
+    };
+
+    v5_push(1, update(barcode => {%$code, barcode => 'here'}));
+    v5_push(0);
+    v5_post(initialise => {});
+    is $waits->(), 1, 'what the site sent comes again';
+
+    control(change => update(barcode => {%$code, barcode => 'there'}));
+    is $waits->(), 0, 'until central has another version';
+};
+
 # one raw request; what comes until the end of the connection
 sub raw ($path, $wait = 5) {
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$central->{ports}{v5}", Timeout => 5) or die $!;

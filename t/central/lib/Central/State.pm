@@ -201,18 +201,18 @@ sub _store ($self, $table, $id, $text, $source) {
     }
 
     $self->{changed}{$table}{$id} = {text => $text, source => $source};
-    $self->_supersede($table, $id) if $source eq 'site';
+    $self->_supersede($table, $id, $source) if $source eq 'site' || $self->data->channel($table) eq 'central';
 
     return;
 }
 
-# What waited for the site is older than what the site has sent now.
-sub _supersede ($self, $table, $id) {
+# What waits for the site is older than what it has sent now, or central_records bring.
+sub _supersede ($self, $table, $id, $source) {
     my $is_it = sub ($e) {
         return $e->{id} eq $id && $e->{table} eq $table && lc $e->{action} ne 'merge';
     };
 
-    $_->{replaced} = 1 for grep { $is_it->($_) } @{$self->{extra}{central}};
+    $_->{replaced} = 1 for grep { $source eq 'site' && $is_it->($_) } @{$self->{extra}{central}};
 
     my $q = $self->{queue} or return;
     my $n = $self->_slots('remote');
