@@ -250,15 +250,15 @@ test('a failed record, a cause, all of them can be dismissed, and are shown on d
 
   await site.document('dismissed', dismissed);
   await page.getByRole('tab', { name: 'Historial' }).click();
-  await page.getByRole('button', { name: 'Registros ignorados' }).click();
+  await page.getByRole('button', { name: 'Registros ignorados o sin uso' }).click();
   const shown = page.locator('#history details');
   await shown.getByText(first.recordId).waitFor();
   assert.equal(await shown.getByRole('button').count(), 0, 'what is dismissed cannot be so again');
   await picture(page, 'dismissed');
   await accessible(page);
   await site.document('dismissed', { total: 0, errors: [] });
-  await page.getByRole('button', { name: 'Registros ignorados' }).click();
-  await page.getByRole('button', { name: 'Registros ignorados' }).click();
-  await page.getByText('No hay registros ignorados.').waitFor();
+  await page.getByRole('button', { name: 'Registros ignorados o sin uso' }).click();
+  await page.getByRole('button', { name: 'Registros ignorados o sin uso' }).click();
+  await page.getByText('No hay ninguno.').waitFor();
   await close(page);
 });
