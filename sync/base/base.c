@@ -38,6 +38,24 @@ msync_calloc(size_t n, size_t size)
 }
 
 
+void *
+msync_realloc(void *p, size_t n, size_t size)
+{
+    size_t  octets;
+
+    if (__builtin_mul_overflow(n, size, &octets)) {
+        msync_out_of_memory();
+    }
+
+    p = realloc(p, octets ? octets : 1);
+    if (p == NULL) {
+        msync_out_of_memory();
+    }
+
+    return p;
+}
+
+
 char *
 msync_strdup(const char *s)
 {

@@ -32,6 +32,7 @@ size_t msync_utf8_char(const char *p, size_t left);
  * nginx starts the helper again (never for a size that a remote chooses) */
 void *msync_alloc(size_t size);
 void *msync_calloc(size_t n, size_t size);
+void *msync_realloc(void *p, size_t n, size_t size);    /* n of a size */
 char *msync_strdup(const char *s);                  /* NULL stays NULL */
 char *msync_strndup(const char *s, size_t n);
 

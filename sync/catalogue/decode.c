@@ -267,11 +267,7 @@ decode_begin(msync_row_t *row, const char *data, size_t length,
     msync_json_slice_t **slices, bool *unknown)
 {
     /* no value is longer than what it was written as */
-    row->memory = malloc(length + 1);
-    if (row->memory == NULL) {
-        msync_out_of_memory();
-    }
-
+    row->memory = msync_alloc(length + 1);
     *unknown = false;
     *slices = msync_calloc(row->table->n, sizeof(msync_json_slice_t));
 

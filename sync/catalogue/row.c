@@ -40,11 +40,11 @@ msync_row_clear(msync_row_t *row)
 char *
 msync_row_own(msync_row_t *row, char *text)
 {
-    row->texts = realloc(row->texts, (row->ntexts + 1) * sizeof(char *));
-    if (row->texts == NULL || text == NULL) {
+    if (text == NULL) {
         msync_out_of_memory();
     }
 
+    row->texts = msync_realloc(row->texts, row->ntexts + 1, sizeof(char *));
     row->texts[row->ntexts++] = text;
     return text;
 }

@@ -91,11 +91,7 @@ decode_v7_begin(msync_row_t *row, v7_record_t *record, const char *data)
 {
     size_t  length = strlen(data);
 
-    row->memory = malloc(length + 1);
-    if (row->memory == NULL) {
-        msync_out_of_memory();
-    }
-
+    row->memory = msync_alloc(length + 1);
     record->slices = msync_calloc(record->shape->n,
                                   sizeof(msync_json_slice_t));
 

@@ -233,11 +233,7 @@ encode_v7_is_unchanged(const msync_row_t *row, const msync_v7_field_t *field,
 
     msync_row_init(&made, row->table);
     memcpy(made.values, row->values, row->table->n * sizeof(msync_value_t));
-    made.memory = malloc(slice->length + 1);
-
-    if (made.memory == NULL) {
-        msync_out_of_memory();
-    }
+    made.memory = msync_alloc(slice->length + 1);
 
     if (slice->type != MSYNC_JSON_NULL
         && msync_decode_value(&made, &value, &field->field, slice, &err)

@@ -100,12 +100,8 @@ shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
     }
 
     reader.table = table;
-    table->shapes = realloc(table->shapes, (table->nshapes + 1)
-                                           * sizeof(msync_v7_shape_t));
-    if (table->shapes == NULL) {
-        msync_out_of_memory();
-    }
-
+    table->shapes = msync_realloc(table->shapes, table->nshapes + 1,
+                                  sizeof(msync_v7_shape_t));
     shape = &table->shapes[table->nshapes++];
     memset(shape, 0, sizeof(*shape));
     shape->name = msync_strdup(msync_catalogue_string(json, "name"));

@@ -132,13 +132,8 @@ check_read_objects(msync_look_t *look, msync_err_t *err)
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (look->n == size) {
             size = size ? 2 * size : 512;
-            object = realloc(look->objects, size * sizeof(msync_object_t));
-
-            if (object == NULL) {
-                msync_out_of_memory();
-            }
-
-            look->objects = object;
+            look->objects = msync_realloc(look->objects, size,
+                                          sizeof(msync_object_t));
         }
 
         object = &look->objects[look->n++];

@@ -408,11 +408,8 @@ fill_find_orphans(msync_store_t *store, const msync_table_t *table,
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (orphans->n == orphans->size) {
             orphans->size = orphans->size ? orphans->size * 2 : 64;
-            orphans->rowids = realloc(orphans->rowids, orphans->size
-                                                       * sizeof(int64_t));
-            if (orphans->rowids == NULL) {
-                msync_out_of_memory();
-            }
+            orphans->rowids = msync_realloc(orphans->rowids, orphans->size,
+                                            sizeof(int64_t));
         }
 
         orphans->rowids[orphans->n++] = sqlite3_column_int64(stmt, 0);

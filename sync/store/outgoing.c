@@ -126,10 +126,6 @@ outgoing_read_column(msync_value_t *value, sqlite3_stmt *stmt, int i)
         value->kind = MSYNC_VALUE_TEXT;
         value->text = (const char *) sqlite3_column_text(stmt, i);
         value->length = sqlite3_column_bytes(stmt, i);
-
-        if (value->text == NULL) {
-            msync_out_of_memory();
-        }
         break;
     }
 }
@@ -315,12 +311,8 @@ outgoing_lookup(msync_store_t *store, const msync_table_t *table,
         }
     }
 
-    store->lookups = realloc(store->lookups, (store->nlookups + 1)
-                                             * sizeof(msync_lookup_t));
-    if (store->lookups == NULL) {
-        msync_out_of_memory();
-    }
-
+    store->lookups = msync_realloc(store->lookups, store->nlookups + 1,
+                                   sizeof(msync_lookup_t));
     lookup = &store->lookups[store->nlookups];
     lookup->by = by;
     lookup->take = take;
