@@ -34,6 +34,7 @@ the_first_sync();
 another_name_is_the_same_database();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
+what_msync_knows_is_deleted();
 what_waits_is_deleted();
 a_backup_is_copied_over_it();
 it_is_removed();
@@ -134,6 +135,31 @@ sub what_msync_keeps_in_it_is_dropped {
     }), 'sends what waited');
     ok(initialised(), 'and brings everything anew');
     is(($nginx->status)->{error}, undef, 'without an error');
+    like((run($database, 'check'))[1], qr/nothing wrong/,
+         'there is nothing left to mend');
+}
+
+
+# Its tables are as they were, and nothing in them says where the site stands.
+sub what_msync_knows_is_deleted {
+    my ($helper) = helpers();
+    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
+        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+
+    ok(initialised(), 'it is done with it');
+    sqlite($database, "UPDATE item_line SET batch = 'forgotten' WHERE ID = "
+           . "'$id'", 'DELETE FROM key_value_store');
+    ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
+       'another helper opens it');
+    ok(wait_until(sub {
+        sqlite($database, q{SELECT value_string FROM key_value_store WHERE }
+               . q{id = 'MSYNC_SITE'}) eq 'anew'
+    }), 'at once, for which all is to come anew');
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub {
+        ($central->record('item_line', $id)->{batch} // '') eq 'forgotten'
+    }), 'a sync sends what waited');
+    ok(initialised(), 'and brings everything');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
 }

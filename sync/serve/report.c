@@ -238,6 +238,32 @@ report_count(msync_serve_t *serve)
 }
 
 
+/* a table that is gone is no fault: it is made again where it was */
+
+bool
+msync_serve_check_database(msync_serve_t *serve)
+{
+    bool         emptied;
+    msync_err_t  err;
+
+    if (msync_store_check_file(serve->store, &err) == MSYNC_OK) {
+        if (msync_store_is_emptied(serve->store, &emptied, &err) != MSYNC_OK
+            || !emptied)
+        {
+            return true;
+        }
+
+        (void) msync_err_set(&err, MSYNC_ERR_DATABASE_ERROR, "somebody has "
+                             "emptied key_value_store");
+    }
+
+    msync_log_err(&err, "a new helper opens it");
+    serve->closed = true;
+
+    return false;
+}
+
+
 void
 msync_serve_watch(msync_serve_t *serve)
 {
@@ -248,9 +274,7 @@ msync_serve_watch(msync_serve_t *serve)
 
     serve->watched = msync_clock_monotonic();
 
-    if (msync_store_check_file(serve->store, &err) != MSYNC_OK) {
-        msync_log_err(&err, "a new helper opens it");
-        serve->closed = true;
+    if (!msync_serve_check_database(serve)) {
         return;
     }
 

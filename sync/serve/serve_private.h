@@ -78,6 +78,8 @@ typedef struct {
 void msync_serve_refresh(msync_serve_t *serve);
 /* looks whether the application has written; then what waits has changed */
 void msync_serve_watch(msync_serve_t *serve);
+/* false, and this helper ends, where the database has to be opened again */
+bool msync_serve_check_database(msync_serve_t *serve);
 /* sends the status, "now" or when SERVE_REPORT_PAUSE has passed */
 void msync_serve_report(msync_serve_t *serve, bool now);
 void msync_serve_send_status(msync_serve_t *serve);

@@ -213,7 +213,7 @@ static void
 work_start(msync_serve_t *serve, msync_does_e does,
     const msync_trigger_t *trigger)
 {
-    if (!msync_serve_may_connect(serve)) {
+    if (!msync_serve_check_database(serve) || !msync_serve_may_connect(serve)) {
         return;
     }
 

@@ -143,6 +143,22 @@ msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err)
 
 
 int
+msync_store_is_emptied(msync_store_t *store, bool *emptied, msync_err_t *err)
+{
+    int64_t  version = 0;
+
+    if (msync_store_get_int(store, MSYNC_KEY_SCHEMA_VERSION, &version, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    *emptied = version == 0;
+    return MSYNC_OK;
+}
+
+
+int
 msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
     msync_err_t *err)
 {

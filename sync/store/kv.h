@@ -79,6 +79,11 @@ int msync_store_set_string(msync_store_t *store, const char *id,
     const char *value, msync_err_t *err);
 int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
+/* whether somebody has emptied key_value_store since the database was opened:
+ * opening it again makes of that what can be made */
+int msync_store_is_emptied(msync_store_t *store, bool *emptied,
+    msync_err_t *err);
+
 /*
  * What this site speaks, MSYNC_SYNC_V7 or MSYNC_SYNC_V5_V6, NULL where it has
  * not been found out, and the id of the push cursor by which what waits is
