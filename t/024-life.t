@@ -30,6 +30,7 @@ what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
 what_refuses_for_ever_is_asked_more_and_more_seldom();
 a_pause_holds_over_a_run_that_was_killed();
+a_pause_holds_over_a_first_sync_that_was_killed();
 runs_that_kill_their_helper_wait();
 equal_failures_are_one_line();
 a_retry_is_a_run_that_asks_nothing();
@@ -560,6 +561,28 @@ sub a_pause_holds_over_a_run_that_was_killed {
     ok($helper->is_paused, 'but not of a site that is paused');
     ok($helper->pause, 'it has had time to');
     is($central->state(1)->{requestCount}, $asked, 'central is asked nothing');
+}
+
+
+# Whatever the first sync waits for.
+sub a_pause_holds_over_a_first_sync_that_was_killed {
+    for my $call ('initialise', 'central_records') {
+        my $helper = start($call, interval => 300);
+
+        $central->fault(api => 'v5', path => $call, kind => 'hang');
+        $helper->trigger;
+        $helper->wait_status(sub { $_->{syncStatus}{isSyncing} });
+        ok($helper->pause, "a pause while $call hangs");
+        $helper->stop('KILL');
+        $central->clear_faults;
+
+        my $asked = $central->state(1)->{requestCount};
+        $helper = start($call, interval => 300);
+        ok($helper->is_paused, 'holds');
+        ok($helper->pause, 'it has had time to go on');
+        is($central->state(1)->{requestCount}, $asked, 'and does not');
+        is($helper->resume && $helper->run, 0, 'until somebody asks for it');
+    }
 }
 
 
