@@ -192,10 +192,62 @@ sub way {
          qr/proxy wants a user name and password/,
          url => 'https://central.example.org', proxy => sub {
              proxy('HTTP/1.1 407 Proxy Authentication Required') });
-    case('proxy-denies', 'The proxy does not let the site out',
+    proxies();
+}
+
+
+sub proxies {
+    my @says = (
+        ['given', 'The proxy takes another password', 407,
+         qr/does not take the user name/, 'Proxy-Authenticate: Basic'],
+        ['bearer', 'The proxy wants a sign-in of a kind that is not done', 407,
+         qr/of the kind "Bearer"/, 'Proxy-Authenticate: Bearer'],
+        ['domain', 'The proxy wants that of a Windows domain', 407,
+         qr/Windows domain/, 'Proxy-Authenticate: Negotiate'],
+        ['portal', 'The proxy wants a sign-in on a page', 302,
+         qr/page of its own/, 'Location: http://login.example.net/'],
+        ['cannot', 'The proxy cannot reach the server', 502,
+         qr/proxy cannot connect/],
+        ['denies', 'The proxy does not let the site out', 403,
+         qr/proxy refuses to connect/],
+    );
+
+    for (@says) {
+        my ($name, $what, $status, $says, @headers) = @$_;
+
+        case("proxy-$name", $what, CONNECTION_ERROR => $says,
+             url => 'https://central.example.org', proxy => sub {
+                 my $url = proxy(join "\r\n", "HTTP/1.1 $status X", @headers);
+                 $name eq 'given' ? $url =~ s{//}{//user:password\@}r : $url;
+             });
+    }
+
+    case('proxy-closes', 'The proxy closes the connection', CONNECTION_ERROR =>
+         qr/did not answer as one/, url => 'https://central.example.org',
+         proxy => sub { proxy('') });
+    case('proxy-closes-plain', 'The proxy closes it for an http:// address',
+         CONNECTION_ERROR => qr/proxy closed the connection without/,
+         url => 'http://central.example.org', proxy => sub { proxy('') });
+    case('proxy-page', 'The proxy answers with a page where a way was asked '
+         . 'for', TLS_ERROR => qr/page of its own/, url =>
+         'https://central.example.org', proxy => sub {
+             proxy("HTTP/1.1 200 OK\r\n\r\n<html>Welcome") });
+    case('proxy-not-http', 'The proxy does not speak HTTP', INVALID_RESPONSE =>
+         qr/proxy does not answer with HTTP/,
+         url => 'http://central.example.org', proxy => sub {
+             proxy("220 mail.example.org ESMTP\r\n") });
+    case('proxy-socks', 'A SOCKS proxy that does not let the site out',
          CONNECTION_ERROR => qr/proxy refuses to connect/,
-         url => 'https://central.example.org', proxy => sub {
-             proxy('HTTP/1.1 403 Forbidden') });
+         url => 'http://central.example.org', proxy => sub {
+             socks("\x05\x02\x00\x01\0\0\0\0\0\0") });
+    case('proxy-socks-cannot', 'A SOCKS proxy that cannot reach the server',
+         CONNECTION_ERROR => qr/proxy cannot connect/,
+         url => 'http://central.example.org', proxy => sub {
+             socks("\x05\x04\x00\x01\0\0\0\0\0\0") });
+    case('proxy-socks-password', 'A SOCKS proxy that wants a password',
+         CONNECTION_ERROR => qr/socks5h:\/\/USER:PASSWORD/,
+         url => 'http://central.example.org', proxy => sub {
+             proxy("\x05\xff") =~ s/http/socks5h/r });
 }
 
 
@@ -211,6 +263,22 @@ sub encryption {
          tls(from => '20900101000000Z', to => '20910101000000Z'));
     case('tls-untrusted', 'Nobody trusts the certificate', TLS_ERROR =>
          qr/is not trusted/, tls(untrusted => 1));
+    case('tls-old', 'The server speaks an old kind of encryption only',
+         TLS_ERROR => qr/only an old kind/, tls(with => [qw(-tls1_1 -cipher
+             ALL:@SECLEVEL=0)]));
+    case('tls-cipher', 'The server has no cipher in common with the site',
+         TLS_ERROR => qr/refuses to agree/, tls(with => [qw(-tls1_2 -cipher
+             NULL:@SECLEVEL=0)]));
+    case('tls-wants', 'The server wants a certificate of the site',
+         TLS_ERROR => qr/client certificate/, tls(with => [qw(-Verify 1
+             -verify_return_error)]));
+    case('tls-wants-nginx', 'So does a server of nginx', TLS_ERROR =>
+         qr/client certificate/, tls(with => ['-HTTP'], page => join "\r\n",
+             'HTTP/1.0 400 Bad Request', 'Content-Type: text/html', '',
+             'No required SSL certificate was sent'));
+    case('tls-weak', 'The certificate is too weak', TLS_ERROR =>
+         qr/too weak/, tls(key => ['rsa:1024'],
+                           with => [qw(-cipher ALL:@SECLEVEL=0)]));
     case('tls-on-plain', 'https:// in the address, but the server speaks '
          . 'plain HTTP', TLS_ERROR => qr/does not speak TLS on that port/,
          url => sub { $odd->url =~ s/http/https/r });
@@ -310,6 +378,22 @@ sub answers {
     case('unpack', 'Compression that is damaged', INVALID_RESPONSE =>
          qr/compressed in a damaged/,
          calls => { site => body('no gzip', 'Content-Encoding: gzip') });
+    case('gzip-more', 'Compression with something behind its end',
+         INVALID_RESPONSE => qr/compressed in a damaged/, calls => {
+             site => body(Compress::Zlib::memGzip('{}') . 'rubbish',
+                          'Content-Encoding: gzip') });
+    case('chunked', 'An answer whose parts have no length (chunked)',
+         INVALID_RESPONSE => qr/put together in a wrong way/,
+         calls => { any => sub { octets($_[0], "HTTP/1.1 200 OK\r\n"
+             . "Transfer-Encoding: chunked\r\n\r\nno length\r\n{}") } });
+    case('header', 'A header that is none', INVALID_RESPONSE =>
+         qr/has a header that is none/, calls => { any => sub {
+             octets($_[0], "HTTP/1.1 200 OK\r\nno colon\r\n\r\n{}") } });
+    case('early', 'A hint that an answer follows, and none does',
+         CONNECTION_ERROR => qr/without an answer/, calls => { any => sub {
+             octets($_[0], "HTTP/1.1 103 Early Hints\r\n\r\n");
+             close_now();
+         } });
     case('long', 'A record whose id is a megabyte long', '', undef,
          failed => 1, calls => { central_records => sub {
              my ($socket, $n) = @_;
@@ -496,7 +580,8 @@ sub proxy {
     if ($pid == 0) {
         while (my $socket = $listen->accept) {
             sysread $socket, my $request, 65536;
-            octets($socket, "$line\r\nContent-Length: 0\r\n\r\n");
+            octets($socket, $line =~ /^HTTP.*(?<!\n)\z/s && $line !~ /<html/
+                   ? "$line\r\nContent-Length: 0\r\n\r\n" : $line);
         }
         POSIX::_exit(0);
     }
@@ -504,6 +589,29 @@ sub proxy {
     push @servers, { pid => $pid };
 
     return 'http://127.0.0.1:' . $listen->sockport;
+}
+
+
+# One of SOCKS, without a sign-in, that answers each wish so.
+sub socks {
+    my ($answer) = @_;
+
+    my $listen = listen_here();
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        while (my $socket = $listen->accept) {
+            sysread $socket, my $request, 65536;
+            octets($socket, "\x05\x00");
+            sysread $socket, $request, 65536;
+            octets($socket, $answer);
+        }
+        POSIX::_exit(0);
+    }
+
+    push @servers, { pid => $pid };
+
+    return 'socks5h://127.0.0.1:' . $listen->sockport;
 }
 
 
@@ -555,8 +663,8 @@ CONF
     put("$dir/index", '');
     put("$dir/serial", "01\n");
 
-    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt',
-            'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=central',
+    openssl('req', '-new', '-newkey', @{ $how{key} // [qw(ec -pkeyopt
+                ec_paramgen_curve:P-256)] }, '-nodes', '-subj', '/CN=central',
             '-config', "$dir/conf", '-keyout', $key, '-out', "$dir/csr");
     openssl('ca', '-batch', '-selfsign', '-notext', '-config', "$dir/conf",
             '-keyfile', $key, '-in', "$dir/csr", '-out', $crt,
@@ -564,14 +672,21 @@ CONF
             '-enddate', $how{to} // '20900101000000Z');
     write_private("trusted-$n", slurp($crt));
 
+    if ($how{page}) {
+        mkdir $_ for "$dir/sync", "$dir/sync/v5";
+        put("$dir/sync/v5/site", $how{page});
+    }
+
     my $port = free_port();
     my $pid = fork() // die "fork: $!";
 
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';
         open STDERR, '>&', \*STDOUT;
+        chdir $dir;
         exec 'openssl', 's_server', '-accept', "127.0.0.1:$port", '-cert',
-            $crt, '-key', $key, '-www' or POSIX::_exit(127);
+            $crt, '-key', $key, $how{page} ? () : '-www',
+            @{ $how{with} // [] } or POSIX::_exit(127);
     }
 
     push @servers, { pid => $pid };

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET ();
 use Msync::Test qw(
@@ -26,6 +27,8 @@ a_chain_without_its_middle_is_named();
 the_clock_that_is_wrong_is_named();
 a_portal_with_a_certificate_of_its_own_is_named();
 a_proxy_that_wants_a_windows_domain_is_named();
+a_proxy_that_takes_only_digest_gets_it();
+an_environment_that_names_a_proxy_is_told_of();
 what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
@@ -283,6 +286,120 @@ sub a_proxy_that_wants_a_windows_domain_is_named {
               "one that takes a password as well, $scheme", proxy =>
               $basic);
     }
+}
+
+
+# A proxy that wants Digest of "user" and "password", of http:// alone; it
+# notes what came.
+sub digest_proxy {
+    my ($notes) = @_;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Listen => 20) // die "listen: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        while (my $socket = $listen->accept) {
+            next if fork();
+            pass_on($socket, $notes);
+            POSIX::_exit(0);
+        }
+    }
+
+    push @servers, $pid;
+
+    return 'user:password@127.0.0.1:' . $listen->sockport;
+}
+
+sub pass_on {
+    my ($socket, $notes) = @_;
+
+    my $request = '';
+
+    while (sysread $socket, $request, 65536, length $request) {
+        next if $request !~ /\A(\w+) (\S+).*?\r\n\r\n/s;
+
+        my ($method, $url, $end) = ($1, $2, $+[0]);
+        my ($length) = $request =~ /^Content-Length: (\d+)/mi;
+
+        next if length $request < $end + ($length // 0);
+
+        open my $log, '>>', $notes;
+        syswrite $log, "$method $url "
+            . ($request =~ /^(Proxy-Auth\w+: \w+)/mi ? $1 : '-') . "\n";
+
+        if (!digest_is_right($request, $method)) {
+            syswrite $socket, join "\r\n", 'HTTP/1.1 407 Sign in',
+                'Proxy-Authenticate: Negotiate, Digest realm="Basic",'
+                . ' nonce="abc", qop="auth"', 'Content-Length: 0', '', '';
+            $request = '';
+            next;
+        }
+
+        my ($there) = map { IO::Socket::INET->new($_) // return }
+            $url =~ m{//([^/]+)};
+        $request =~ s{ http://[^/]+}{ };
+        $request =~ s/\r\n/\r\nConnection: close\r\n/;
+        syswrite $there, $request;
+        syswrite $socket, $request while sysread $there, $request, 65536;
+        return;
+    }
+    return;
+}
+
+sub digest_is_right {
+    my ($request, $method) = @_;
+
+    my ($line) = $request =~ /^Proxy-Authorization: Digest (.*)\r$/mi
+        or return 0;
+    my %is = $line =~ /(\w+)="?([^",]+)/g;
+    my $secret = md5_hex("user:Basic:password");
+
+    return $is{response} eq md5_hex(join ':', $secret,
+        @is{qw(nonce nc cnonce qop)}, md5_hex("$method:$is{uri}"));
+}
+
+
+sub a_proxy_that_takes_only_digest_gets_it {
+    my $central = start_central(password => PASSWORD, records => 60);
+    my $notes = stage_dir() . '/digest';
+    my $proxy = digest_proxy($notes);
+    my ($code, $said) = run('digest.sqlite', $central->url,
+                            proxy => "http://$proxy");
+
+    is($code, 0, 'a proxy that takes only Digest gets it') or diag($said);
+    cmp_ok(sqlite(site_path('digest.sqlite'), 'SELECT count(*) FROM item'),
+           '>', 0, 'and everything comes');
+
+    open my $log, '<', $notes or die "$notes: $!\n";
+    my @basic = grep { /Basic/ } <$log>;
+    is(scalar @basic, 1, 'the password is shown once, before that is known');
+
+    ($code, $said) = run('wrong.sqlite', $central->url,
+                         proxy => "http://" . $proxy =~ s/password/other/r);
+    is($code, 1, 'another password fails');
+    like($said, qr/does not take the user name and password/, 'with words');
+    is($central->state(1)->{queuesBuilt}, 1, 'and nothing got through');
+    return;
+}
+
+
+# nginx gives the helper none of its own, so a command alone can see one
+sub an_environment_that_names_a_proxy_is_told_of {
+    my $command = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
+        '--database', site_path('environment.sqlite'), '--url',
+        'http://127.0.0.1:' . free_port(), '--username', 'Clinic 7',
+        '--password-file', site_path('password'), 'sync';
+
+    for my $name (qw(http_proxy HTTPS_PROXY all_proxy)) {
+        my $said = qx(env $name=http://proxy.example.org:3128 $command 2>&1);
+
+        like($said, qr/refused.*environment of this program names a proxy/s,
+             "a proxy that $name names is told of");
+    }
+
+    unlike(qx($command 2>&1), qr/environment/, 'and none is where none is');
+    return;
 }
 
 

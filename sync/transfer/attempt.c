@@ -208,6 +208,8 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
     http_set(rc, easy, CURLOPT_QUICK_EXIT, 1L);
 
     http_set(rc, easy, CURLOPT_PROXY, http->proxy);
+    http_set(rc, easy, CURLOPT_PROXYAUTH, (long) (http->proxy_digest
+             ? CURLAUTH_DIGEST : CURLAUTH_BASIC));
     http_set(rc, easy, CURLOPT_NOPROXY, "");
 
     http_set(rc, easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
@@ -537,12 +539,13 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
     line[n] = '\0';
 
     if (strncasecmp(line, "Proxy-Authenticate:", 19) == 0) {
-        t->proxy_auth |= strcasestr(line + 19, "basic")
-                         ? MSYNC_PROXY_PASSWORD : 0;
-        t->proxy_auth |= strcasestr(line + 19, "ntlm")
-                         || strcasestr(line + 19, "negotiate")
-                         || strcasestr(line + 19, "kerberos")
-                         ? MSYNC_PROXY_DOMAIN : 0;
+        msync_transfer_proxy_offers(t, line + 19);
+
+    } else if (strncasecmp(line, "HTTP/", 5) == 0
+               && strncmp(line + strcspn(line, " "), " 407", 4) == 0)
+    {
+        /* the proxy has kept it, and libcurl may send it again */
+        t->sent = false;
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
         t->date = (int64_t) curl_getdate(line + 5, NULL);

@@ -188,6 +188,10 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
             return MSYNC_ERROR;
         }
 
+        if (rc != MSYNC_OK && msync_transfer_proxy_digest(&t)) {
+            continue;
+        }
+
         if (!msync_transfer_again(&retry, req, &t, rc, err, &pause)) {
             return rc;
         }

@@ -47,6 +47,7 @@ struct msync_transfer_s {
     char                   *known[MSYNC_TRANSFER_SERVERS];  /* owned: addresses
                                            of origins that have answered */
     bool                    clocks_told;
+    bool                    proxy_digest;   /* it takes no Basic */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
                                            has made; some may be closed */
     unsigned                next_socket;
@@ -67,6 +68,7 @@ typedef struct {
     int64_t                 active;     /* monotonic ms of the last octet */
     curl_off_t              moved;      /* octets both ways until then */
     unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
+    char                    proxy_scheme[32];   /* the first of these */
     int                     no_socket;  /* errno of the last one that could
                                            not be made, 0: all could */
     int64_t                 date;       /* of the answer, Unix s, 0: none */
@@ -91,6 +93,7 @@ typedef struct {
 /* ways of a sign-in at a proxy */
 #define MSYNC_PROXY_PASSWORD  1        /* with a name and a password */
 #define MSYNC_PROXY_DOMAIN    2        /* of a Windows domain */
+#define MSYNC_PROXY_DIGEST    4        /* a password that is not shown */
 
 
 /* how often one request was sent so far */
@@ -128,6 +131,41 @@ int msync_transfer_error_name(const msync_transfer_attempt_t *t,
 int msync_transfer_error_connect(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 
+/* the same where encryption was not agreed on, or by a certificate that is
+ * not to be trusted */
+int msync_transfer_error_tls(const msync_transfer_attempt_t *t,
+    const char *where, msync_err_t *err);
+int msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
+    const char *where, msync_err_t *err);
+
+/* an error where "detail", words of libcurl or of a server, has one of those
+ * that end a negotiation of TLS; MSYNC_OK otherwise */
+int msync_transfer_error_alert(const char *whom, const char *detail,
+    msync_err_t *err);
+
+/* the same where a proxy makes no connection; "code" tells whether it said so
+ * or closed the line */
+int msync_transfer_error_proxy(const msync_transfer_attempt_t *t,
+    CURLcode code, msync_err_t *err);
+
+/* adds the advice that a proxy of the environment is not used */
+void msync_transfer_error_environment(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+
+/* what libcurl says of it */
+const char *msync_transfer_detail(const msync_transfer_attempt_t *t,
+    CURLcode code);
+
+/* the value of a Proxy-Authenticate header, into t->proxy_auth */
+void msync_transfer_proxy_offers(msync_transfer_attempt_t *t,
+    const char *value);
+
+/* whether it is to be sent again, with Digest from now on */
+bool msync_transfer_proxy_digest(const msync_transfer_attempt_t *t);
+
+/* whether the request itself goes to a proxy, which answers it */
+bool msync_transfer_is_proxied(const msync_transfer_attempt_t *t);
+
 /* a proxy's 407 is an error, frees the answer; MSYNC_OK otherwise */
 int msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
     msync_err_t *err);
@@ -142,8 +180,8 @@ int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url);
 /* what an answer's Date says about the clocks, to the log, once a session */
 void msync_transfer_compare_clocks(const msync_transfer_attempt_t *t);
 
-/* a server's complaint that plain HTTP was spoken to its TLS port is an
- * error, frees the answer; MSYNC_OK otherwise */
+/* a server's complaint that plain HTTP was spoken to its TLS port, or that it
+ * got no certificate, is an error, frees the answer; MSYNC_OK otherwise */
 int msync_transfer_error_plain(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
