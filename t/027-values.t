@@ -61,7 +61,7 @@ sub one {
 sub there {
     my ($table, $id) = @_;
 
-    return $central->records->{$table}{$id};
+    return $central->record($table, $id);
 }
 
 sub from_central {

@@ -628,21 +628,21 @@ sub integrating ($self, $api, $poll = 0) {
     return $busy;
 }
 
-# every record as it is now, recordData by table and id
+# every record as it is now, recordData by table and id, as JSON text
 sub records ($self) {
-    my %all;
+    my @tables;
 
     for my $table (map { $_->{table} } @{$self->data->catalogue}) {
-        my @ids = map { $self->data->id($table, $_) } 0 .. $self->data->count($table) - 1;
+        my %texts = map { $_ => $self->record($table, $_) }
+          map({ $self->data->id($table, $_) } 0 .. $self->data->count($table) - 1),
+          keys %{$self->{changed}{$table} // {}};
+        my @there = grep { defined $texts{$_} } keys %texts;
 
-        for my $id (@ids, keys %{$self->{changed}{$table} // {}}) {
-            next if $all{$table}{$id};
-            my $text = $self->record($table, $id) // next;
-            $all{$table}{$id} = decode_json($text);
-        }
+        push @tables, encode_json($table) . ':{' . join(',', map { encode_json($_) . ":$texts{$_}" } @there) . '}'
+          if @there;
     }
 
-    return \%all;
+    return '{' . join(',', @tables) . '}';
 }
 
 # ---- for the tests ------------------------------------------------------
