@@ -26,6 +26,7 @@ reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
 a_site_without_a_name_is_a_wrong_command_line();
 a_restored_central_gets_back_what_it_had();
+a_central_of_before_the_first_sync_gets_all_that_this_site_made();
 an_error_has_a_line_of_its_own();
 what_cannot_be_written_has_not_been_said();
 who_waits_for_a_lock_can_be_stopped();
@@ -454,6 +455,58 @@ sub a_restored_central_gets_back_what_it_had {
 
 
 # A terminal of its own, by script(1).
+# It has to be asked to let this site in before anything is sent.
+sub a_central_of_before_the_first_sync_gets_all_that_this_site_made {
+    my $database = site_path('before.sqlite');
+    my $central = start_central(password => 'secret', records => 100);
+    my @command = ('--database', $database, '--url', $central->url,
+        '--username', 'Clinic 7', '--password-file',
+        write_private('password', "secret\n"));
+    my ($sent, $unsent);
+    my $batch = sub { sqlite($database, 'SELECT batch FROM item_line WHERE ID '
+                             . "= '$_[0]'") };
+
+    $central->snapshot;
+    run(@command, 'sync');
+    ($sent, $unsent) = split /\n/, sqlite($database, 'SELECT ID FROM item_line '
+        . 'WHERE store_ID IN (SELECT ID FROM store WHERE sync_id_remote_site '
+        . '= 7) ORDER BY ID LIMIT 2');
+    sqlite($database, "UPDATE item_line SET batch = 'sent' WHERE ID = "
+           . "'$sent'");
+    my ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'an edit is sent') or diag($err);
+
+    $central->restore;
+    sqlite($database, "UPDATE item_line SET batch = 'unsent' WHERE ID = "
+           . "'$unsent'");
+
+    for my $again ('', ', and again') {
+        ($code, $out, $err) = run(@command, 'sync');
+        is($code, 1, "the next one is refused$again");
+        like($err, qr/^msync:\ CENTRAL_RESTORED:\ .*never\ set\ it\ up
+                      .*initialised\ again/mx, 'with what to do');
+    }
+
+    is((run(@command, '--yes', 'reinitialise'))[0], 0, 'as it says');
+
+    # it may be killed by then, and the answer lost
+    $central->fault(api => 'v5', path => 'initialise', kind => 'drop_after');
+    $central->fault(api => 'v5', path => 'queued_records', kind => 'status',
+                    value => 401);
+    is((run(@command, 'sync'))[0], 1, 'a run that breaks off');
+    $central->clear_faults;
+    ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'the next one goes on') or diag($err);
+
+    is($batch->($sent), 'sent', 'what was sent is here');
+    is($batch->($unsent), 'unsent', 'as is what was not');
+    is($central->record(item_line => $sent)->{batch}, 'sent', 'both are');
+    is($central->record(item_line => $unsent)->{batch}, 'unsent',
+       'at central');
+    is((run(@command, 'check'))[0], 0, 'nothing is wrong');
+}
+
+
 sub an_error_has_a_line_of_its_own {
     my $database = site_path('terminal.sqlite');
     my $password = write_private('password', "secret\n");

@@ -5,12 +5,17 @@
  * connection; then it is asked whether it is ready.  It is asked to begin
  * again only when it has never begun, or when nobody can tell: a queue that
  * is built twice costs time, one that is not built costs the data.
+ *
+ * A central that was set back to before this site's first time takes nothing
+ * from it, and its queue has what is older than what waits here: there it is
+ * built before the push, to be let in, and again behind it.
  */
 
 #include <string.h>
 
 #include "base/log.h"
 #include "run/run_private.h"
+#include "store/changelog.h"
 
 /* pauses between two questions whether central has prepared the first sync;
  * asked as long as central says that it is preparing */
@@ -21,7 +26,11 @@
 
 
 static int prepare_queue(msync_run_context_t *ctx, msync_err_t *err);
-static int prepare_ask(msync_run_context_t *ctx, msync_err_t *err);
+static bool prepare_is_unknown(const msync_run_context_t *ctx);
+static int prepare_attempt(msync_run_context_t *ctx, bool before_push,
+    msync_err_t *err);
+static int prepare_ask(msync_run_context_t *ctx, bool before_push,
+    msync_err_t *err);
 static int prepare_wait(msync_run_context_t *ctx, msync_err_t *err);
 static bool prepare_is_lost(const msync_err_t *err);
 static bool prepare_was_asked(const msync_run_context_t *ctx);
@@ -46,9 +55,6 @@ msync_run_prepare(msync_run_context_t *ctx, msync_err_t *err)
 static int
 prepare_queue(msync_run_context_t *ctx, msync_err_t *err)
 {
-    int       rc;
-    unsigned  tries;
-
     if (prepare_was_asked(ctx) && prepare_is(ctx, "completed")) {
         return MSYNC_OK;
     }
@@ -63,8 +69,60 @@ prepare_queue(msync_run_context_t *ctx, msync_err_t *err)
         }
     }
 
+    return prepare_attempt(ctx, false, err);
+}
+
+
+static bool
+prepare_is_unknown(const msync_run_context_t *ctx)
+{
+    return !prepare_is(ctx, "completed") && !prepare_is(ctx, "started");
+}
+
+
+int
+msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err)
+{
+    return msync_run_is_local(err) || !prepare_is_unknown(ctx) ? MSYNC_ERROR
+           : msync_err_set(err, MSYNC_ERR_CENTRAL_RESTORED, "mSupply central "
+                           "takes nothing from this site and says that it "
+                           "never set it up; it was set back to an earlier "
+                           "state");
+}
+
+
+int
+msync_run_prepare_push(msync_run_context_t *ctx, msync_err_t *err)
+{
+    bool  unsent;
+
+    if (!(ctx->plan.steps & MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
+        || !prepare_is_unknown(ctx))
+    {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_unsent_any(ctx->run->store, &unsent, err) != MSYNC_OK
+        || (unsent
+            && (msync_step_begin(&ctx->steps, MSYNC_STEP_PREPARE, err)
+                != MSYNC_OK
+                || prepare_attempt(ctx, true, err) != MSYNC_OK)))
+    {
+        return MSYNC_ERROR;
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+prepare_attempt(msync_run_context_t *ctx, bool before_push, msync_err_t *err)
+{
+    int       rc;
+    unsigned  tries;
+
     for (tries = 0; tries < PREPARE_ATTEMPTS; tries++) {
-        rc = prepare_ask(ctx, err);
+        rc = prepare_ask(ctx, before_push, err);
 
         if (rc != MSYNC_AGAIN) {
             return rc;
@@ -83,19 +141,20 @@ prepare_queue(msync_run_context_t *ctx, msync_err_t *err)
  */
 
 static int
-prepare_ask(msync_run_context_t *ctx, msync_err_t *err)
+prepare_ask(msync_run_context_t *ctx, bool before_push, msync_err_t *err)
 {
     int64_t  length;
 
-    /* only the state tells the next run whose "completed" it will see */
-    if (!prepare_is(ctx, "completed")
+    /* only the state tells the next run whose "completed" it will see; that of
+     * before a push is not the one that it will look for */
+    if (!before_push && !prepare_is(ctx, "completed")
         && msync_run_event(ctx, MSYNC_EVENT_ASKED, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     if (msync_v5_initialise(ctx->v5, &length, err) == MSYNC_OK) {
-        return MSYNC_OK;
+        return before_push ? prepare_wait(ctx, err) : MSYNC_OK;
     }
 
     if (!prepare_is_lost(err)) {
@@ -109,8 +168,8 @@ prepare_ask(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return prepare_was_asked(ctx) && prepare_is(ctx, "completed")
-           ? MSYNC_OK : MSYNC_AGAIN;
+    return (before_push || prepare_was_asked(ctx))
+           && prepare_is(ctx, "completed") ? MSYNC_OK : MSYNC_AGAIN;
 }
 
 

@@ -68,6 +68,7 @@ static void run_log_end(const msync_run_t *run,
  */
 
 static const run_step_t  run_order[] = {
+    { MSYNC_STEP_PREPARE,      MSYNC_LEGACY,   msync_run_prepare_push },
     { MSYNC_STEP_PUSH_V6,      MSYNC_OMSUPPLY, run_push_v6 },
     { MSYNC_STEP_PUSH,         MSYNC_LEGACY,   run_push },
     { MSYNC_STEP_PREPARE,      MSYNC_LEGACY,   msync_run_prepare },
@@ -512,7 +513,8 @@ run_push_v6(msync_run_context_t *ctx, msync_err_t *err)
 static int
 run_push(msync_run_context_t *ctx, msync_err_t *err)
 {
-    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH, &ctx->remote, err);
+    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH, &ctx->remote, err)
+           == MSYNC_OK ? MSYNC_OK : msync_run_explain_push(ctx, err);
 }
 
 

@@ -43,6 +43,12 @@ int msync_run_event(msync_run_context_t *ctx, msync_event_e event,
 
 /* prepare.c: the step that has central build what this site will pull */
 int msync_run_prepare(msync_run_context_t *ctx, msync_err_t *err);
+/* where all comes anew to a central that does not know this site: builds it
+ * before what waits is sent, too */
+int msync_run_prepare_push(msync_run_context_t *ctx, msync_err_t *err);
+/* why mSupply central took nothing, if that is the site that it does not
+ * know; always MSYNC_ERROR */
+int msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err);
 
 /*
  * identity.c: asks mSupply central who this site is, remembers it, and finds
