@@ -10,29 +10,26 @@
 #include <string.h>
 
 
-/* one error as it was read, all strings owned, NULL: not there */
+/* one error as it was read */
 
 typedef struct {
-    bool     found;
-    char    *name;               /* "integrationInProgress" */
-    char    *text;               /* the message that it carries */
-    char    *code;               /* of a legacyServerError */
-    int64_t  versions[3];        /* lowest, highest, ours */
-    size_t   n;
+    msync_wire_enum_t   said;          /* "integrationInProgress" */
+    char               *code;          /* owned, of a legacyServerError */
+    int64_t             versions[3];   /* lowest, highest, ours */
+    size_t              n;
 } v6_error_t;
 
 
 static bool v6_error_read(const msync_transfer_response_t *res,
     v6_error_t *error);
-static bool v6_error_top(void *data, msync_json_t *json, const char *key);
-static bool v6_error_name(void *data, msync_json_t *json, const char *key);
+static bool v6_error_carried(void *data, msync_json_t *json,
+    const char *key);
 static bool v6_error_legacy(void *data, msync_json_t *json, const char *key);
 static bool v6_error_versions(v6_error_t *error, msync_json_t *json);
 static void v6_error_clear(v6_error_t *error);
 static int v6_error_set(const v6_error_t *error, msync_err_t *err);
 static int v6_error_version(const v6_error_t *error, msync_err_t *err);
 static int v6_error_message(const v6_error_t *error, msync_err_t *err);
-static bool v6_error_is(const v6_error_t *error, const char *name);
 static bool v6_error_is_text(const v6_error_t *error);
 static msync_transfer_verdict_e v6_error_judge(const v6_error_t *error);
 
@@ -87,15 +84,15 @@ v6_error_judge(const v6_error_t *error)
     const char   *text;
     msync_err_t   err;
 
-    text = error->text ? error->text : "";
+    text = msync_wire_enum_text(&error->said);
 
-    if (v6_error_is(error, "integrationInProgress")
+    if (msync_wire_enum_is(&error->said, "integrationInProgress")
         || (error->code && msync_wire_is_busy(error->code)))
     {
         return MSYNC_TRANSFER_BUSY_NOW;
     }
 
-    if (v6_error_is(error, "cannotConnectToLegacyServer")) {
+    if (msync_wire_enum_is(&error->said, "cannotConnectToLegacyServer")) {
         return MSYNC_TRANSFER_AGAIN;
     }
 
@@ -122,65 +119,37 @@ v6_error_read(const msync_transfer_response_t *res, v6_error_t *error)
 {
     memset(error, 0, sizeof(*error));
 
-    return msync_wire_is_object(res, v6_error_top, error) && error->found;
+    return msync_wire_enum_read(res, "error", v6_error_carried,
+                                &error->said);
 }
 
 
 static bool
-v6_error_top(void *data, msync_json_t *json, const char *key)
+v6_error_carried(void *data, msync_json_t *json, const char *key)
 {
     v6_error_t          *error = data;
-    msync_json_type_e    type;
     msync_json_slice_t   value;
 
-    type = msync_json_peek(json);
+    (void) key;
 
-    if (strcmp(key, "error") != 0 || type == MSYNC_JSON_NULL) {
-        return msync_json_skip(json, NULL);
-    }
+    switch (msync_json_peek(json)) {
 
-    error->found = true;
-
-    if (type == MSYNC_JSON_OBJECT) {
-        return msync_wire_members(json, v6_error_name, error);
-    }
-
-    if (!msync_json_skip(json, &value)) {
-        return false;
-    }
-
-    free(error->name);
-    error->name = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
-
-    return true;
-}
-
-
-static bool
-v6_error_name(void *data, msync_json_t *json, const char *key)
-{
-    v6_error_t          *error = data;
-    msync_json_type_e    type;
-    msync_json_slice_t   value;
-
-    free(error->name);
-    error->name = msync_strdup(key);
-    type = msync_json_peek(json);
-
-    if (type == MSYNC_JSON_OBJECT) {
+    case MSYNC_JSON_OBJECT:
         return msync_wire_members(json, v6_error_legacy, error);
-    }
 
-    if (type == MSYNC_JSON_ARRAY) {
+    case MSYNC_JSON_ARRAY:
         return v6_error_versions(error, json);
+
+    default:
+        break;
     }
 
     if (!msync_json_skip(json, &value)) {
         return false;
     }
 
-    free(error->text);
-    error->text = msync_json_text(&value, MSYNC_WIRE_SHORT);
+    free(error->said.text);
+    error->said.text = msync_json_text(&value, MSYNC_WIRE_SHORT);
 
     return true;
 }
@@ -198,7 +167,7 @@ v6_error_legacy(void *data, msync_json_t *json, const char *key)
     }
 
     field = strcmp(key, "code") == 0 ? &error->code
-            : strcmp(key, "message") == 0 ? &error->text : NULL;
+            : strcmp(key, "message") == 0 ? &error->said.text : NULL;
 
     if (field) {
         free(*field);
@@ -240,8 +209,7 @@ v6_error_versions(v6_error_t *error, msync_json_t *json)
 static void
 v6_error_clear(v6_error_t *error)
 {
-    msync_free(&error->name);
-    msync_free(&error->text);
+    msync_wire_enum_clear(&error->said);
     msync_free(&error->code);
 }
 
@@ -251,16 +219,16 @@ v6_error_set(const v6_error_t *error, msync_err_t *err)
 {
     const char  *text;
 
-    text = error->text ? error->text : "";
+    text = msync_wire_enum_text(&error->said);
 
-    if (v6_error_is(error, "notACentralServer")) {
+    if (msync_wire_enum_is(&error->said, "notACentralServer")) {
         return msync_err_set(err, MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
                              "The address that mSupply central has for "
                              MSYNC_V6_NAME " is that of an Open mSupply "
                              "server which is not the central one");
     }
 
-    if (v6_error_is(error, "integrationInProgress")) {
+    if (msync_wire_enum_is(&error->said, "integrationInProgress")) {
         (void) msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
                              MSYNC_V6_NAME " is still integrating what was "
                              "sent");
@@ -268,15 +236,15 @@ v6_error_set(const v6_error_t *error, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (v6_error_is(error, "syncVersionMismatch")) {
+    if (msync_wire_enum_is(&error->said, "syncVersionMismatch")) {
         return v6_error_version(error, err);
     }
 
-    if (v6_error_is(error, "cannotConnectToLegacyServer")) {
+    if (msync_wire_enum_is(&error->said, "cannotConnectToLegacyServer")) {
         return msync_wire_out_of_reach(text, err);
     }
 
-    if (v6_error_is(error, "legacyServerError")) {
+    if (msync_wire_enum_is(&error->said, "legacyServerError")) {
         return msync_wire_code(error->code ? error->code : "", text,
                                MSYNC_WIRE_ASKED, err);
     }
@@ -305,10 +273,10 @@ v6_error_version(const v6_error_t *error, msync_err_t *err)
 static int
 v6_error_message(const v6_error_t *error, msync_err_t *err)
 {
-    const char  *name, *text;
+    const char  *name, *text, *says;
 
-    name = error->name ? error->name : "without a name";
-    text = error->text ? error->text : "";
+    name = error->said.name ? error->said.name : "without a name";
+    text = msync_wire_enum_text(&error->said);
 
     if (v6_error_is_text(error)
         && msync_wire_legacy_error(text, err) != MSYNC_OK)
@@ -316,19 +284,12 @@ v6_error_message(const v6_error_t *error, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
+    says = msync_wire_enum_is(&error->said, "parsingSyncRecordError")
+           ? "refuses a record with the error" : "reports the error";
+
     return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR,
-                         MSYNC_V6_NAME " %s \"%s\"%s%s",
-                         v6_error_is(error, "parsingSyncRecordError")
-                         ? "refuses a record with the error"
-                         : "reports the error",
-                         name, *text ? ": " : "", text);
-}
-
-
-static bool
-v6_error_is(const v6_error_t *error, const char *name)
-{
-    return error->name && strcmp(error->name, name) == 0;
+                         MSYNC_V6_NAME " %s \"%s\"%s%s", says, name,
+                         *text ? ": " : "", text);
 }
 
 
@@ -337,6 +298,6 @@ v6_error_is(const v6_error_t *error, const char *name)
 static bool
 v6_error_is_text(const v6_error_t *error)
 {
-    return v6_error_is(error, "otherServerError")
-           || v6_error_is(error, "otherLegacyServerError");
+    return msync_wire_enum_is(&error->said, "otherServerError")
+           || msync_wire_enum_is(&error->said, "otherLegacyServerError");
 }

@@ -12,16 +12,14 @@
 #include <string.h>
 
 
-/* one error as it was read, the texts owned, NULL: not there */
+/* one error as it was read */
 
 typedef struct {
-    bool      found;
-    char     *name;              /* "TokenNotFound" */
-    char     *text;              /* what it carries, JSON if it is no text */
-    char      central[64];       /* versions of a SyncVersionMismatch */
-    char      remote[64];
-    int64_t   expected;          /* ids of a SiteIdMismatch */
-    int64_t   given;
+    msync_wire_enum_t   said;          /* its text is JSON if it is none */
+    char                central[64];   /* versions of a SyncVersionMismatch */
+    char                remote[64];
+    int64_t             expected;      /* ids of a SiteIdMismatch */
+    int64_t             given;
 } v7_error_t;
 
 /* a version while it is read */
@@ -34,16 +32,14 @@ typedef struct {
 
 static bool v7_error_read(const msync_transfer_response_t *res,
     v7_error_t *error);
-static bool v7_error_top(void *data, msync_json_t *json, const char *key);
-static bool v7_error_name(void *data, msync_json_t *json, const char *key);
+static bool v7_error_carried(void *data, msync_json_t *json,
+    const char *key);
 static bool v7_error_detail(void *data, msync_json_t *json,
     const char *key);
 static void v7_error_version(const msync_json_slice_t *value, char *text,
     size_t size);
 static bool v7_error_version_member(void *data, msync_json_t *json,
     const char *key);
-static void v7_error_clear(v7_error_t *error);
-static bool v7_error_is(const v7_error_t *error, const char *name);
 static int v7_error_set(const v7_error_t *error, msync_err_t *err);
 static int v7_error_other(const v7_error_t *error, msync_err_t *err);
 static msync_transfer_verdict_e v7_error_judge(
@@ -116,7 +112,7 @@ msync_v7_error(const msync_transfer_response_t *res, msync_err_t *err)
         rc = msync_wire_unusable(res, MSYNC_V7_NAME, NULL, 0, err);
     }
 
-    v7_error_clear(&error);
+    msync_wire_enum_clear(&error.said);
 
     if (rc != MSYNC_OK) {
         err->http_status = err->http_status ? err->http_status : res->status;
@@ -149,13 +145,14 @@ v7_error_judge(const msync_transfer_response_t *res,
     msync_transfer_verdict_e   verdict = MSYNC_TRANSFER_USUAL;
 
     if (v7_error_read(res, &error)) {
-        verdict = v7_error_is(&error, "SiteLockError") ? busy
+        verdict = msync_wire_enum_is(&error.said, "SiteLockError") ? busy
                   : msync_wire_may_pass(
-                        msync_wire_status_within(error.text ? error.text : ""))
+                        msync_wire_status_within(
+                            msync_wire_enum_text(&error.said)))
                   ? MSYNC_TRANSFER_AGAIN : MSYNC_TRANSFER_FINAL;
     }
 
-    v7_error_clear(&error);
+    msync_wire_enum_clear(&error.said);
 
     return verdict;
 }
@@ -168,55 +165,28 @@ v7_error_read(const msync_transfer_response_t *res, v7_error_t *error)
 {
     memset(error, 0, sizeof(*error));
 
-    return msync_wire_is_object(res, v7_error_top, error) && error->found;
+    return msync_wire_enum_read(res, "Err", v7_error_carried, &error->said);
 }
 
 
 static bool
-v7_error_top(void *data, msync_json_t *json, const char *key)
-{
-    v7_error_t          *error = data;
-    msync_json_slice_t   value;
-
-    if (strcmp(key, "Err") != 0) {
-        return msync_json_skip(json, NULL);
-    }
-
-    error->found = true;
-
-    if (msync_json_peek(json) == MSYNC_JSON_OBJECT) {
-        return msync_wire_members(json, v7_error_name, error);
-    }
-
-    if (!msync_json_skip(json, &value)) {
-        return false;
-    }
-
-    free(error->name);
-    error->name = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
-
-    return true;
-}
-
-
-static bool
-v7_error_name(void *data, msync_json_t *json, const char *key)
+v7_error_carried(void *data, msync_json_t *json, const char *key)
 {
     size_t               length;
     v7_error_t          *error = data;
     msync_json_t         within;
     msync_json_slice_t   value;
 
+    (void) key;
+
     if (!msync_json_skip(json, &value)) {
         return false;
     }
 
-    free(error->name);
-    free(error->text);
-    error->name = msync_strdup(key);
-    error->text = value.type == MSYNC_JSON_STRING
-                  ? msync_json_text(&value, MSYNC_WIRE_SHORT)
-                  : msync_json_raw(&value, &length);
+    free(error->said.text);
+    error->said.text = value.type == MSYNC_JSON_STRING
+                       ? msync_json_text(&value, MSYNC_WIRE_SHORT)
+                       : msync_json_raw(&value, &length);
 
     if (value.type == MSYNC_JSON_OBJECT) {
         msync_json_init(&within, value.data, value.length);
@@ -304,35 +274,20 @@ v7_error_version_member(void *data, msync_json_t *json, const char *key)
 }
 
 
-static void
-v7_error_clear(v7_error_t *error)
-{
-    msync_free(&error->name);
-    msync_free(&error->text);
-}
-
-
-static bool
-v7_error_is(const v7_error_t *error, const char *name)
-{
-    return error->name && strcmp(error->name, name) == 0;
-}
-
-
 static int
 v7_error_set(const v7_error_t *error, msync_err_t *err)
 {
     size_t       i;
-    const char  *text = error->text ? error->text : "";
+    const char  *text = msync_wire_enum_text(&error->said);
 
-    if (v7_error_is(error, "SyncVersionMismatch")) {
+    if (msync_wire_enum_is(&error->said, "SyncVersionMismatch")) {
         return msync_err_set(err, MSYNC_ERR_SYNC_VERSION_MISMATCH,
                              MSYNC_V7_NAME " is of version %s and refuses "
                              "this site, which speaks like version %s",
                              error->central, error->remote);
     }
 
-    if (v7_error_is(error, "SiteIdMismatch")) {
+    if (msync_wire_enum_is(&error->said, "SiteIdMismatch")) {
         return msync_err_set(err, MSYNC_ERR_SITE_ID_MISMATCH,
                              MSYNC_V7_NAME " expects records of the site "
                              "%" PRId64 " and got those of %" PRId64,
@@ -340,7 +295,7 @@ v7_error_set(const v7_error_t *error, msync_err_t *err)
     }
 
     for (i = 0; i < sizeof(v7_errors) / sizeof(v7_errors[0]); i++) {
-        if (v7_error_is(error, v7_errors[i].name)) {
+        if (msync_wire_enum_is(&error->said, v7_errors[i].name)) {
             (void) msync_err_set(err, v7_errors[i].variant, "%s%s%s",
                                  v7_errors[i].says,
                                  v7_errors[i].carries ? ": " : "",
@@ -368,8 +323,8 @@ v7_error_other(const v7_error_t *error, msync_err_t *err)
 {
     const char  *name, *text;
 
-    name = error->name ? error->name : "without a name";
-    text = error->text ? error->text : "";
+    name = error->said.name ? error->said.name : "without a name";
+    text = msync_wire_enum_text(&error->said);
 
     if (strstr(text, "stores_not_migrated")) {
         return msync_err_set(err, MSYNC_ERR_REQUEST_SITE_AUTH_ERROR,
@@ -378,7 +333,7 @@ v7_error_other(const v7_error_t *error, msync_err_t *err)
                              MSYNC_V7_NAME);
     }
 
-    if (v7_error_is(error, "Other")
+    if (msync_wire_enum_is(&error->said, "Other")
         && msync_wire_legacy_error(text, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

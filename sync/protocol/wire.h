@@ -102,6 +102,29 @@ void msync_wire_put_record(msync_json_out_t *out,
     const msync_record_t *record);
 
 
+/*
+ * An error of Open mSupply as Rust writes its enums: a bare string, or an
+ * object whose one member is the name, with what the error carries.  Zeroed
+ * before it is read; the first member of a struct that holds more.
+ */
+
+typedef struct {
+    bool   found;
+    char  *name;                 /* owned, NULL: it is no text */
+    char  *text;                 /* owned, what it carries, NULL: nothing */
+} msync_wire_enum_t;
+
+/*
+ * Looks for an error in the member "key" of the whole answer; null is none.
+ * Of an object "carried" is called with the error before the value, and must
+ * go behind it; it may set the text.  Clear the error in any case.
+ */
+bool msync_wire_enum_read(const msync_transfer_response_t *res,
+    const char *key, msync_wire_member_pt carried, msync_wire_enum_t *error);
+bool msync_wire_enum_is(const msync_wire_enum_t *error, const char *name);
+const char *msync_wire_enum_text(const msync_wire_enum_t *error);  /* or "" */
+void msync_wire_enum_clear(msync_wire_enum_t *error);
+
 /* {"error": {"code", "message"}}; the strings are the caller's, "" when
  * they are missing */
 bool msync_wire_error(const msync_transfer_response_t *res, char **code,

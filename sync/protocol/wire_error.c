@@ -58,7 +58,17 @@ typedef struct {
     bool   found;
 } wire_error_t;
 
+/* an enum while it is read */
 
+typedef struct {
+    const char            *key;
+    msync_wire_member_pt   carried;
+    msync_wire_enum_t     *error;
+} wire_enum_t;
+
+
+static bool wire_enum_top(void *data, msync_json_t *json, const char *key);
+static bool wire_enum_name(void *data, msync_json_t *json, const char *key);
 static bool wire_error_top(void *data, msync_json_t *json, const char *key);
 static bool wire_error_member(void *data, msync_json_t *json,
     const char *key);
@@ -72,6 +82,79 @@ static void wire_not_json(const msync_transfer_response_t *res,
     const char *who, msync_err_t *err);
 static int wire_status(const msync_transfer_response_t *res, const char *who,
     msync_err_t *err);
+
+
+bool
+msync_wire_enum_read(const msync_transfer_response_t *res, const char *key,
+    msync_wire_member_pt carried, msync_wire_enum_t *error)
+{
+    wire_enum_t  reader = { key, carried, error };
+
+    return msync_wire_is_object(res, wire_enum_top, &reader) && error->found;
+}
+
+
+static bool
+wire_enum_top(void *data, msync_json_t *json, const char *key)
+{
+    wire_enum_t         *reader = data;
+    msync_wire_enum_t   *error = reader->error;
+    msync_json_type_e    type = msync_json_peek(json);
+    msync_json_slice_t   value;
+
+    if (strcmp(key, reader->key) != 0 || type == MSYNC_JSON_NULL) {
+        return msync_json_skip(json, NULL);
+    }
+
+    error->found = true;
+
+    if (type == MSYNC_JSON_OBJECT) {
+        return msync_wire_members(json, wire_enum_name, reader);
+    }
+
+    if (!msync_json_skip(json, &value)) {
+        return false;
+    }
+
+    free(error->name);
+    error->name = msync_json_text(&value, MSYNC_WIRE_TEXT_MAX);
+
+    return true;
+}
+
+
+static bool
+wire_enum_name(void *data, msync_json_t *json, const char *key)
+{
+    wire_enum_t  *reader = data;
+
+    free(reader->error->name);
+    reader->error->name = msync_strdup(key);
+
+    return reader->carried(reader->error, json, key);
+}
+
+
+bool
+msync_wire_enum_is(const msync_wire_enum_t *error, const char *name)
+{
+    return error->name && strcmp(error->name, name) == 0;
+}
+
+
+const char *
+msync_wire_enum_text(const msync_wire_enum_t *error)
+{
+    return error->text ? error->text : "";
+}
+
+
+void
+msync_wire_enum_clear(msync_wire_enum_t *error)
+{
+    msync_free(&error->name);
+    msync_free(&error->text);
+}
 
 
 bool
