@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    set_defaults site_config site_path start_nginx wait_until worker_count
+    set_defaults site_config site_path start_nginx worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';

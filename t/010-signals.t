@@ -12,7 +12,7 @@ use Msync::Test qw(
 );
 use Msync::Fake;
 use Msync::Life qw(
-    KILLED descriptors ends_well helpers helpers_are is_reported
+    descriptors ends_well helpers helpers_are is_reported
 );
 use Test::More;
 

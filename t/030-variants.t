@@ -9,7 +9,7 @@ use Compress::Zlib ();
 use IO::Socket::INET ();
 use Msync::Odd qw(answer close_now dead_port hang json octets);
 use Msync::Test qw(
-    free_port processes_of project_root site_config site_path
+    free_port project_root site_config site_path
     stage_dir start_nginx wait_until write_private
 );
 use Test::More;

@@ -6,10 +6,10 @@ use warnings;
 
 use IO::Socket::INET ();
 use Msync::Test qw(
-    free_port site_config site_path start_central start_nginx wait_until
+    site_config site_path start_central start_nginx wait_until
     write_private
 );
-use Msync::Life qw(ends_well helpers helpers_are);
+use Msync::Life qw(ends_well helpers);
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';

@@ -6,7 +6,7 @@ use warnings;
 
 use Msync::Test qw(site_config site_path start_nginx wait_until);
 use Msync::Fake;
-use Msync::Life qw(descriptors ends_well may_open);
+use Msync::Life qw(descriptors may_open);
 use Test::More;
 
 use constant { STREAMS => 1000, MESSAGES => $ENV{MSYNC_SOAK} ? 500 : 60 };

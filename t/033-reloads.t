@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    processes_of site_config site_path sqlite start_central start_nginx
+    site_config site_path sqlite start_central start_nginx
     wait_until write_private
 );
 use Msync::Life qw(ends_well helpers_are);

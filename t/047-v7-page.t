@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-use Msync::Test qw(encode_json site_config start_central start_nginx
+use Msync::Test qw(site_config start_central start_nginx
     wait_until);
 use Test::More;
 

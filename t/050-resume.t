@@ -12,7 +12,6 @@ use Msync::Resume;
 use Msync::Scenario qw(after_an_upgrade before_a_later_sync
     before_an_upgrade before_the_first_sync);
 use Msync::Test;
-use List::Util qw(uniq);
 use POSIX qw(ceil);
 use Test::More;
 

@@ -11,7 +11,7 @@ use Msync::Described qw(unwatched);
 use Msync::Resume;
 use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
 use Msync::Test qw(
-    decode_json project_root site_path sqlite start_central start_nginx
+    project_root site_path sqlite start_central start_nginx
     write_private
 );
 use POSIX qw(ceil);

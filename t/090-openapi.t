@@ -9,7 +9,7 @@ use Msync::Guess qw(guess_body guess_query);
 use Msync::Nginx;
 use Msync::Test qw(
     http project_root site_config site_path slurp sqlite stage_dir
-    start_central start_nginx wait_until write_private
+    start_central start_nginx write_private
 );
 use Test::More;
 

@@ -7,7 +7,7 @@ use warnings;
 
 use Msync::Nginx;
 use Msync::Test qw(
-    decode_json free_port http project_root site_config site_path slurp
+    decode_json free_port http project_root site_config slurp
     sqlite stage_dir start_central start_nginx wait_until write_private
 );
 use POSIX ();

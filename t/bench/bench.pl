@@ -10,7 +10,7 @@ use FindBin ();
 use POSIX ();
 use lib "$FindBin::Bin/lib";
 
-use Bench qw(json_file root say_now stop);
+use Bench qw(json_file root);
 
 binmode STDOUT, ':encoding(UTF-8)';
 binmode STDERR, ':encoding(UTF-8)';

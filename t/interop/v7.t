@@ -10,7 +10,7 @@ use Digest::SHA qw(sha256_hex);
 use Msync::Helper;
 use Msync::Interop qw(PASSWORD central command database emulator query
     recorded_url run said_to_central start_three store url);
-use Msync::Test qw(decode_json encode_json site_config site_path sqlite
+use Msync::Test qw(encode_json site_config site_path sqlite
     start_nginx wait_until worker_user);
 use Test::More;
 

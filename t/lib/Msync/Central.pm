@@ -11,7 +11,7 @@ use IO::Handle ();
 use IO::Select ();
 
 use Msync::Test qw(decode_json free_port http project_root);
-use Test::Nginx::Socket::Server qw(is_running wait_until);
+use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant START_SECONDS => 60;
 

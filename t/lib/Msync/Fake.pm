@@ -66,8 +66,6 @@ sub reply    { my ($self, $id, $status, $body) = @_;
                              body => $body) }
 sub log      { my ($self, $level, $text) = @_;
                $self->_order(do => 'log', level => $level, text => $text) }
-sub send_raw { my ($self, $bytes) = @_;
-               $self->_order(do => 'send', hex => unpack 'H*', $bytes) }
 sub config   { $_[0]->_order(do => 'received')->{config} }
 
 

@@ -9,7 +9,7 @@ use warnings;
 use parent 'Msync::Equal';
 
 use Msync::Forms qw(clear);
-use Msync::Test qw(decode_json project_root sqlite);
+use Msync::Test qw(decode_json project_root);
 
 
 # Settings: those of Msync::Equal, url, password (a file), mirror (the

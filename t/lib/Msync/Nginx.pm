@@ -9,13 +9,12 @@ use warnings;
 use Carp qw(croak);
 use IO::Socket::INET ();
 use Scalar::Util qw(weaken);
-use Time::HiRes qw(sleep time);
 
 use Msync::Described ();
 use Msync::Test qw(
-    free_port http processes_of stage_dir worker_count worker_user
+    free_port http stage_dir worker_count worker_user
 );
-use Test::Nginx::Socket::Server qw(is_running wait_until);
+use Test::Nginx::Socket::Server qw(wait_until);
 
 my $Owner = $$;
 my $Count = 0;

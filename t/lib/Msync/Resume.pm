@@ -18,7 +18,7 @@ use Test::More ();
 
 use Msync::Central;
 use Msync::Helper;
-use Msync::Test qw(decode_json encode_json project_root sqlite stage_dir);
+use Msync::Test qw(decode_json encode_json sqlite stage_dir);
 
 use constant {
     PASSWORD => 'secret',

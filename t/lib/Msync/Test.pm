@@ -35,7 +35,7 @@ use File::Temp qw(tempdir);
 use HTTP::Tiny ();
 use JSON::PP ();             # it writes a number that was printed as one
 use JSON::XS ();
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 use Msync::Described qw(watch);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);

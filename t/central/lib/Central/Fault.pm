@@ -10,7 +10,7 @@ package Central::Fault;
 # drop_after, truncate, slow; delay and hold wait first and then answer well.
 
 use Mojo::Base -strict, -signatures;
-use Compress::Raw::Zlib qw(Z_OK Z_STREAM_END Z_FINISH WANT_GZIP);
+use Compress::Raw::Zlib qw(Z_OK Z_FINISH WANT_GZIP);
 use Exporter 'import';
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json);

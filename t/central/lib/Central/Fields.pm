@@ -4,7 +4,7 @@ package Central::Fields;
 # references, encodings.  Tables with a look of their own are in Shapes.
 
 use Mojo::Base -strict, -signatures;
-use Central::Random qw(rnd one_in str word past clock stamp flag money);
+use Central::Random qw(rnd one_in str word past stamp flag money);
 use Exporter 'import';
 
 our @EXPORT_OK = qw(makers);

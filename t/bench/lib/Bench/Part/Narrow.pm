@@ -7,7 +7,7 @@ use warnings;
 
 use Time::HiRes qw(time);
 
-use Bench qw(capture figure free_port in_turns program root skip stage
+use Bench qw(capture figure in_turns program root skip stage
              write_file);
 use Bench::Servers qw(central);
 

@@ -8,8 +8,8 @@ use warnings;
 
 use File::Copy qw(copy);
 
-use Bench qw(capture figure in_turns median note program root say_now stage
-             stop write_file);
+use Bench qw(capture figure in_turns median program root say_now stage
+             write_file);
 use Bench::Servers qw(central);
 
 use constant { ROUNDS => 5, ROWS => 10_000_000, RECORDS => 1_000_000 };

@@ -6,9 +6,9 @@ use strict;
 use warnings;
 
 use IPC::Open2 qw(open2);
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
-use Bench qw(figure free_port http in_turns note program skip stage stop
+use Bench qw(figure free_port http in_turns program skip stage stop
              wait_for);
 use Bench::Servers qw(bench_nginx central module site worker_of);
 
