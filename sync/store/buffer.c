@@ -375,10 +375,12 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     bool  later = !known && msync_catalogue_is_later(table);
 
     stmt = msync_store_prepare(store,
-        "UPDATE sync_buffer SET integration_error = ?2, "
+        "UPDATE sync_buffer SET integration_error = "
+        "CASE WHEN ?6 OR side & ?8 THEN ?9 ELSE ?2 END, "
         "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
         "last_tried = ?7, retry_at = ?7 + " MSYNC_SQL_RETRY_PAUSE ", "
-        "tries = tries + 1, dismissed = max(dismissed, ?6) "
+        "tries = tries + 1, "
+        "dismissed = max(dismissed, ?6 OR ifnull(side & ?8, 0) <> 0) "
         "WHERE table_name = ?1 AND " DUE " "
         "AND (?5 OR action NOT IN ('UPSERT', 'DELETE', 'MERGE'))", err);
     if (stmt == NULL) {
@@ -387,8 +389,6 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
 
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(stmt, 2, known ? "the action is none that is known"
-                               : later ? "only servers of a later version "
-                                         "have this table"
                                : "the catalogue does not know this table",
                       -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 3, msync_clock_format(store->batch_start, now), -1,
@@ -396,6 +396,16 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     sqlite3_bind_int64(stmt, 7, store->batch_start);
     sqlite3_bind_int(stmt, 5, !known);
     sqlite3_bind_int(stmt, 6, later);
+
+    /* Open mSupply sends what its own translations name: what is unknown here
+     * was added to them since */
+
+    if (!known && *table) {
+        sqlite3_bind_int(stmt, 8, MSYNC_OMSUPPLY | MSYNC_V7);
+    }
+
+    sqlite3_bind_text(stmt, 9, "only servers of a later version have this "
+                      "table", -1, SQLITE_STATIC);
 
     if (msync_store_run(store, stmt, "marking unknown tables", err)
         != MSYNC_OK)

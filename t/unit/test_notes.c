@@ -122,6 +122,29 @@ a_table_that_only_later_servers_have_is_a_note(void **state)
 }
 
 
+/* Open mSupply sends nothing but its own tables, of which it gets more */
+
+static void
+a_table_that_open_msupply_has_got_since_is_a_note(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_OMSUPPLY, "custom_field", "1", MSYNC_ACTION_UPSERT,
+              "{\"id\":\"1\"}");
+    site_pull(site, MSYNC_OMSUPPLY, "custom_field", "2", MSYNC_ACTION_DELETE,
+              NULL);
+    site_pull(site, MSYNC_V7, "custom_field", "3", MSYNC_ACTION_UPSERT,
+              "{\"id\":\"3\"}");
+    integrate(site, true);
+    assert_int_equal(failures(site), 0);
+    assert_int_equal(notes(site), 3);
+
+    site_pull(site, MSYNC_OMSUPPLY, "", "1", MSYNC_ACTION_UPSERT, "{}");
+    integrate(site, true);
+    assert_int_equal(failures(site), 1);
+}
+
+
 /* as a server of another version does, or one that an administrator mistook
  * for the other */
 
@@ -244,6 +267,7 @@ main(void)
         T(the_delete_of_a_row_that_nothing_refers_to_is_done),
         T(the_delete_of_a_row_that_others_refer_to_is_a_note),
         T(a_table_that_only_later_servers_have_is_a_note),
+        T(a_table_that_open_msupply_has_got_since_is_a_note),
         T(a_record_of_the_other_servers_table_is_a_note),
         T(nothing_that_a_note_holds_is_shown),
         T(this_site_alone_changes_its_own_invoices)
