@@ -438,7 +438,8 @@ sub rows_of_every_table_can_be_read_by_central {
 
     query("UPDATE \"$_\" SET msync_extra = coalesce(msync_extra, '{}') || ' '")
         for split /\n/, query(q{SELECT DISTINCT tbl_name FROM sqlite_master }
-            . q{WHERE type = 'trigger' AND sql LIKE '%INTO changelog%'});
+            . q{WHERE type = 'trigger' AND tbl_name <> 'changelog' AND sql }
+            . q{LIKE '%INTO changelog%'});
     is(run(), 0, 'a run with all rows');
     asked();
 
