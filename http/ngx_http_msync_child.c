@@ -121,6 +121,12 @@ ngx_http_msync_child_reason(ngx_http_msync_helper_t *h, char *reason)
                     WTERMSIG(h->status), strsignal(WTERMSIG(h->status)), when,
                     why);
 
+    } else if (WEXITSTATUS(h->status) == MSYNC_EXIT_NO_MEMORY) {
+        ngx_sprintf((u_char *) reason,
+                    "the helper ended because it was given no more memory: "
+                    "this machine has none left, or nginx's unit or container "
+                    "allows too little (LimitAS=, ulimit -v)%Z");
+
     } else {
         ngx_sprintf((u_char *) reason,
                     "the helper has ended with status %d%s%Z",

@@ -64,6 +64,7 @@ main(int argc, char **argv)
     cJSON_InitHooks(&hooks);
 
     if (argc == 2 && strcmp(argv[1], "--serve") == 0) {
+        msync_out_of_memory_exits(MSYNC_EXIT_NO_MEMORY);
         msync_confine_process(MSYNC_CONTROL_FD + 1);
         return msync_serve(MSYNC_CONTROL_FD);
     }

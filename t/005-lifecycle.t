@@ -26,6 +26,7 @@ a_killed_helper_is_replaced();
 a_helper_that_hangs_is_replaced();
 a_helper_that_hangs_does_not_outlive_its_nginx();
 a_helper_that_dies_by_itself();
+a_helper_that_gets_no_memory();
 a_helper_that_fails_is_started_ever_later();
 a_worker_is_killed();
 reload_in_the_usual_way();
@@ -226,6 +227,26 @@ sub a_helper_that_dies_by_itself {
             /ended by signal 31 \(Bad system call\) before it said a word/;
     }), 'the status says which signal, and when');
     ends_well($nginx, KILLED);
+}
+
+
+sub a_helper_that_gets_no_memory {
+    my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
+    my $path = "$dir/starves";
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} "#!/bin/sh\nMSYNC_FAULT='no-memory-on 1000' "
+        . "exec $ENV{TEST_NGINX_MSYNC_FAULTS} \"\$@\"\n";
+    close $handle or die "$path: $!\n";
+    chmod 0755, $path or die "$path: $!\n";
+
+    my $nginx = nginx(http => site_config('clinic', helper => $path));
+
+    ok($nginx->wait_status(sub {
+        ($_->{error}{fullError} // q()) =~ /given no more memory.*LimitAS=/;
+    }), 'the status says that it was memory, and what limits it')
+        or diag(explain($nginx->status));
+    ends_well($nginx);
 }
 
 

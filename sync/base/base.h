@@ -36,8 +36,10 @@ void *msync_realloc(void *p, size_t n, size_t size);    /* n of a size */
 char *msync_strdup(const char *s);                  /* NULL stays NULL */
 char *msync_strndup(const char *s, size_t n);
 
-/* what they do, for whoever gets memory elsewhere: says so and exits with 1 */
+/* what they do, for whoever gets memory elsewhere: says so and exits, with 1
+ * or the status that was given */
 void msync_out_of_memory(void) __attribute__((noreturn));
+void msync_out_of_memory_exits(int status);
 
 /* frees *p and sets it to NULL */
 void msync_free(void *p);

@@ -19,6 +19,7 @@ static const char *const  log_levels[] = {
 static msync_log_sink_pt  log_sink;
 static void              *log_sink_data;
 static int                log_level = MSYNC_LOG_NOTICE;
+static int                log_exit = 1;
 
 
 void
@@ -94,6 +95,13 @@ msync_log_err(const msync_err_t *err, const char *what)
 
 
 void
+msync_out_of_memory_exits(int status)
+{
+    log_exit = status;
+}
+
+
+void
 msync_out_of_memory(void)
 {
     static const char  text[] = "msync: [emerg] out of memory\n";
@@ -105,5 +113,5 @@ msync_out_of_memory(void)
     /* not stdio, which may need memory */
 
     (void) !write(STDERR_FILENO, text, sizeof(text) - 1);
-    _exit(1);
+    _exit(log_exit);
 }

@@ -29,6 +29,8 @@
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
+#define MSYNC_EXIT_NO_MEMORY   12                 /* how a helper ends then */
+
 #define MSYNC_VERSION          "0.1.0"            /* of the package */
 
 #define MSYNC_PATIENT_MAX      64                 /* octets of a patient id */
