@@ -27,7 +27,7 @@ static ngx_http_msync_site_t *ngx_http_msync_site(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_msync_cross_site(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_msync_same_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
-static void ngx_http_msync_cut(ngx_str_t *host, char *port);
+static void ngx_http_msync_split(ngx_str_t *host, ngx_str_t *port);
 static ngx_int_t ngx_http_msync_command(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
 static ngx_int_t ngx_http_msync_want(ngx_http_request_t *r,
@@ -320,17 +320,16 @@ ngx_http_msync_cross_site(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_msync_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
 {
-    char       *port;
     size_t      len;
-    ngx_str_t   host, from;
+    ngx_str_t   host, from, port, from_port;
 
     if (ngx_strncasecmp(origin->data, (u_char *) "https://", 8) == 0) {
         len = 8;
-        port = ":443";
+        ngx_str_set(&port, "443");
 
     } else if (ngx_strncasecmp(origin->data, (u_char *) "http://", 7) == 0) {
         len = 7;
-        port = ":80";
+        ngx_str_set(&port, "80");
 
     } else {
         return 0;
@@ -353,25 +352,42 @@ ngx_http_msync_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
         return 0;
     }
 
-    ngx_http_msync_cut(&from, port);
-    ngx_http_msync_cut(&host, port);
+    from_port = port;
+
+    ngx_http_msync_split(&from, &from_port);
+    ngx_http_msync_split(&host, &port);
 
     return host.len && host.len == from.len
-           && ngx_strncasecmp(host.data, from.data, host.len) == 0;
+           && ngx_strncasecmp(host.data, from.data, host.len) == 0
+           && port.len == from_port.len
+           && ngx_strncmp(port.data, from_port.data, port.len) == 0;
 }
 
 
+/*
+ * Takes the port off where there is one, and the dot behind a full name, which
+ * some proxies take off themselves.
+ */
+
 static void
-ngx_http_msync_cut(ngx_str_t *host, char *port)
+ngx_http_msync_split(ngx_str_t *host, ngx_str_t *port)
 {
-    size_t  len;
+    u_char  *p, *last;
 
-    len = ngx_strlen(port);
+    last = host->data + host->len;
 
-    if (host->len > len
-        && ngx_strncmp(host->data + host->len - len, port, len) == 0)
-    {
-        host->len -= len;
+    for (p = last; p > host->data && p[-1] >= '0' && p[-1] <= '9'; p--) {
+        /* void */
+    }
+
+    if (p < last && p - host->data > 1 && p[-1] == ':') {
+        port->data = p;
+        port->len = last - p;
+        host->len = p - 1 - host->data;
+    }
+
+    if (host->len > 1 && host->data[host->len - 1] == '.') {
+        host->len--;
     }
 }
 

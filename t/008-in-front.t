@@ -167,14 +167,30 @@ __DATA__
 
 
 
-=== TEST 8: no Host, as HTTP/1.0 allows
+=== TEST 8: a proxy may take the dot behind a full name off one of them
+--- raw_request eval
+[map { "POST /api/trigger HTTP/1.1\r\nHost: $_->[0]\r\n"
+       . "Origin: $_->[1]\r\nConnection: close\r\n"
+       . "Content-Length: 0\r\n\r\n" }
+ ['localhost.', 'http://localhost'], ['localhost', 'http://localhost.'],
+ ['localhost.:8080', 'http://localhost:8080'],
+ ['localhost:80', 'http://localhost.'], ['localhost.', 'https://localhost.:443'],
+ ['localhost.', 'http://localhost.:8080'], ['localhost', 'http://localhost..'],
+ ['localhost', 'http://.'], ['localhost:443', 'http://localhost'],
+ ['localhost', 'http://localhost:']]
+--- error_code eval
+[202, 202, 202, 202, 202, 403, 403, 403, 403, 403]
+
+
+
+=== TEST 9: no Host, as HTTP/1.0 allows
 --- raw_request eval
 ["POST /api/trigger HTTP/1.0\r\nOrigin: http://localhost\r\n\r\n"]
 --- error_code: 403
 
 
 
-=== TEST 9: reading is not refused
+=== TEST 10: reading is not refused
 --- request eval
 ["GET /api/status", "HEAD /api/status", "GET /api/metrics"]
 --- more_headers
@@ -185,7 +201,7 @@ Sec-Fetch-Site: cross-site
 
 
 
-=== TEST 10: deny
+=== TEST 11: deny
 --- config
     location /api/ { msync clinic; deny all; }
 --- init: 1
@@ -199,7 +215,7 @@ access forbidden by rule
 
 
 
-=== TEST 11: limit_except, for the rest
+=== TEST 12: limit_except, for the rest
 --- config
     location /api/ {
         msync clinic;
@@ -213,7 +229,7 @@ access forbidden by rule
 
 
 
-=== TEST 12: limit_except that lets some in
+=== TEST 13: limit_except that lets some in
 --- config
     location /api/ {
         msync clinic;
@@ -227,7 +243,7 @@ access forbidden by rule
 
 
 
-=== TEST 13: auth_basic
+=== TEST 14: auth_basic
 --- config
     location /api/ {
         msync clinic;
@@ -249,7 +265,7 @@ admin:{PLAIN}secret
 
 
 
-=== TEST 14: auth_request
+=== TEST 15: auth_request
 --- config
     location /api/ { msync clinic; auth_request /may; }
     location = /may {
@@ -268,7 +284,7 @@ admin:{PLAIN}secret
 
 
 
-=== TEST 15: limit_req
+=== TEST 16: limit_req
 --- http_config eval
 Msync::Test::site_config('clinic')
 . 'limit_req_zone $http_x_key zone=few:32k rate=1r/m;'
@@ -284,7 +300,7 @@ Msync::Test::site_config('clinic')
 
 
 
-=== TEST 16: satisfy any
+=== TEST 17: satisfy any
 --- config
     location /api/ {
         msync clinic;
@@ -299,7 +315,7 @@ POST /api/trigger
 
 
 
-=== TEST 17: rewrite, of reading and writing
+=== TEST 18: rewrite, of reading and writing
 --- config
     location /api/ { msync clinic; }
     location /old/ { rewrite ^/old/(.*) /api/$1 last; }
@@ -311,7 +327,7 @@ POST /api/trigger
 
 
 
-=== TEST 18: try_files
+=== TEST 19: try_files
 --- config
     location /api/ { msync clinic; }
     location /files/ { try_files $uri /api/status; }
@@ -321,7 +337,7 @@ GET /files/none
 
 
 
-=== TEST 19: error_page
+=== TEST 20: error_page
 --- config
     location /api/ { msync clinic; }
     location = /gone { error_page 404 = /api/status; return 404; }
@@ -335,7 +351,7 @@ GET /files/none
 
 
 
-=== TEST 20: a named location
+=== TEST 21: a named location
 --- config
     location /here { try_files /no-such-file @site; }
     location @site { msync clinic; }
@@ -347,7 +363,7 @@ GET /files/none
 
 
 
-=== TEST 21: X-Accel-Redirect
+=== TEST 22: X-Accel-Redirect
 --- http_config eval
 Msync::Test::site_config('clinic') . '
 server {
@@ -363,7 +379,7 @@ GET /app
 
 
 
-=== TEST 22: behind proxy_pass
+=== TEST 23: behind proxy_pass
 --- http_config eval
 Msync::Test::site_config('clinic') . '
 server {
@@ -384,7 +400,7 @@ server {
 
 
 
-=== TEST 23: inside a page, by SSI
+=== TEST 24: inside a page, by SSI
 --- config
     location /api/ { msync clinic; }
     location = /page.html { ssi on; ssi_types *; }
@@ -400,7 +416,7 @@ GET /page.html
 
 
 
-=== TEST 24: a subrequest can wait for a change
+=== TEST 25: a subrequest can wait for a change
 --- config
     location /api/ { msync clinic; }
     location = /page.html { ssi on; ssi_types *; }
@@ -418,7 +434,7 @@ $ENV{TEST_NGINX_GENERATION} = $g;
 
 
 
-=== TEST 25: before and after another answer
+=== TEST 26: before and after another answer
 --- config
     location /api/ { msync clinic; }
     location = /page.html {
@@ -435,7 +451,7 @@ GET /page.html
 
 
 
-=== TEST 26: a status can decide over others
+=== TEST 27: a status can decide over others
 --- config
     location /api/ { msync clinic; }
     location = /page.html { auth_request /api/status; }
@@ -452,7 +468,7 @@ other
 
 
 
-=== TEST 27: conditions
+=== TEST 28: conditions
 --- config
     location /api/ {
         if ($arg_site = other) { return 404; }
@@ -467,7 +483,7 @@ other
 
 
 
-=== TEST 28: headers that nginx adds
+=== TEST 29: headers that nginx adds
 --- config
     location /api/ {
         msync clinic;
@@ -485,7 +501,7 @@ other
 
 
 
-=== TEST 29: a location of a regular expression
+=== TEST 30: a location of a regular expression
 --- config
     location ~ ^/v\d+/ { msync clinic; }
     location /api/ { msync clinic; }
