@@ -31,6 +31,8 @@ static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action, bool key_changed, bool unequal);
+static void changes_add_not_queued(sqlite3_str *sql,
+    const msync_table_t *table);
 static void changes_add_unsent(sqlite3_str *sql,
     const msync_catalogue_t *catalogue, unsigned side, const char *cursor);
 static void changes_add_rows(sqlite3_str *sql, const msync_table_t *table);
@@ -99,6 +101,10 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
     if (unequal) {
         sqlite3_str_appendall(sql, "\n  AND NOT ");
         msync_store_put_is_equal(sql, table);
+
+        if (msync_table_is_once(table)) {
+            changes_add_not_queued(sql, table);
+        }
     }
 
     sqlite3_str_appendall(sql, ";\n");
@@ -129,6 +135,19 @@ msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
 }
 
 
+/* what central takes once has waited since it came, or is there: an edit, or a
+ * REPLACE, either goes with it or nobody takes it */
+
+static void
+changes_add_not_queued(sqlite3_str *sql, const msync_table_t *table)
+{
+    sqlite3_str_appendf(sql, "\n  AND ifnull((SELECT row_action FROM changelog "
+                        "WHERE record_id = NEW.\"%w\" AND table_name = %Q "
+                        "ORDER BY cursor DESC LIMIT 1), '') <> 'UPSERT'",
+                        table->fields[table->key].name, table->name);
+}
+
+
 void
 msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event)
@@ -145,7 +164,6 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
         msync_store_put_wire(sql, table, "OLD");
         sqlite3_str_appendall(sql, "\n  IS NOT ");
         msync_store_put_wire(sql, table, "NEW");
-
     }
 
     sqlite3_str_appendall(sql, "\nBEGIN\n");
@@ -156,7 +174,8 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     }
 
     changes_add(sql, table, is_delete ? "OLD" : "NEW",
-                is_delete ? "DELETE" : "UPSERT", false,
+                is_delete ? "DELETE" : "UPSERT",
+                is_update && msync_table_is_once(table),
                 !is_delete && !is_update);
 
     if (is_delete) {

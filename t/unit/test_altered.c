@@ -424,6 +424,53 @@ what_central_takes_once_is_not_sent_again(void **state)
 }
 
 
+/* what is edited before it is sent goes as it is then */
+
+static void
+an_edit_of_what_central_takes_once_is_not_sent(void **state)
+{
+    int64_t        processed, last;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    initialise(site);
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('a', 'ProcessorError', '2026-01-01T00:00:00', 1)");
+    site_sql(site, "UPDATE system_log SET message = 'edited'");
+    assert_int_equal(waiting(site), 1);
+    assert_ok(msync_store_changes(site->store, MSYNC_OMSUPPLY, 0, 10,
+                                  1 << 20, &batch, &processed, &err));
+    assert_int_equal(batch.n, 1);
+    assert_non_null(strstr(batch.records[0].data, "edited"));
+    msync_batch_clear(&batch);
+
+    last = atoi(site_get(site, "SELECT max(cursor) + 1 FROM changelog"));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, last,
+                                  &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, last,
+                                  &err));
+    assert_int_equal(waiting(site), 0);
+
+    site_sql(site, "UPDATE system_log SET message = 'edited again'");
+    site_sql(site, "INSERT OR REPLACE INTO system_log (id, type, datetime, "
+             "is_error) VALUES ('a', 'ProcessorError', "
+             "'2026-01-01T00:00:00', 0)");
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('a', 'ProcessorError', '2026-01-01T00:00:00', 1) "
+             "ON CONFLICT DO UPDATE SET message = 'upserted'");
+    assert_int_equal(waiting(site), 0);
+
+    /* under another id it is another record, and so is one made anew */
+    site_sql(site, "UPDATE system_log SET id = 'b'");
+    assert_int_equal(waiting(site), 1);
+    site_sql(site, "DELETE FROM system_log");
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('b', 'ProcessorError', '2026-01-01T00:00:00', 1)");
+    assert_int_equal(waiting(site), 1);
+}
+
+
 static void
 a_line_without_a_store_of_its_own_is_sent_again_too(void **state)
 {
@@ -536,6 +583,7 @@ main(void)
         T(a_column_that_is_new_is_not_said_to_be_gone),
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),
         T(what_central_takes_once_is_not_sent_again),
+        T(an_edit_of_what_central_takes_once_is_not_sent),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
         T(a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs),
         T(a_parent_without_its_store_stops_nobody),
