@@ -322,6 +322,10 @@ sub statuses {
          calls => { any => sub {
              answer($_[0], 302, 'text/plain', '', 'Location: http://'
                  . "localhost:$elsewhere->{port}/login") } });
+    case('redirect-ftp', 'A redirect to what is no address of the web',
+         HTTP_ERROR => qr/of another kind, "ftp:"/,
+         calls => { any => sub { answer($_[0], 302, 'text/plain', '',
+             'Location: ftp://central.example.org/') } });
     case('redirect-loop', 'A redirect to itself without an end',
          HTTP_ERROR => qr/without coming to an end/,
          calls => { any => sub {

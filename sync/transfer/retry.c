@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 
@@ -22,6 +23,7 @@ static long retry_asked(const msync_transfer_attempt_t *t);
 static long retry_pause(const msync_transfer_t *http, long first,
     long most, unsigned n);
 static long retry_random(long below);
+static bool retry_is_http(const char *url);
 static bool retry_redirect_allowed(const char *from, const char *to);
 
 
@@ -102,6 +104,15 @@ msync_transfer_redirect(const msync_transfer_attempt_t *t,
         (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
                              "%s answered with a redirect (HTTP status %d) "
                              "that leads nowhere", from, t->res->status);
+
+    } else if (!retry_is_http(t->redirect)) {
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s answered with a redirect to an address of "
+                             "another kind, \"%.*s:\", which a central server "
+                             "does not do: a sign-in page of the network or a "
+                             "wrong setting of a proxy answers in its place",
+                             from, (int) strcspn(t->redirect, ":"),
+                             t->redirect);
 
     } else if (!retry_redirect_allowed(t->url, t->redirect)) {
         (void) msync_transfer_where(t->redirect, to, sizeof(to));
@@ -244,6 +255,14 @@ retry_random(long below)
     }
 
     return (long) (n % (uint64_t) below);
+}
+
+
+static bool
+retry_is_http(const char *url)
+{
+    return strncasecmp(url, "http:", 5) == 0
+           || strncasecmp(url, "https:", 6) == 0;
 }
 
 
