@@ -331,6 +331,24 @@ sub a_replaced_file_is_read_by_a_new_helper {
     my $answer = $nginx->post('/api/test', content => {});
     is($answer->{status}, 200, 'a test of settings is answered')
         or diag($answer->{content});
-    ok(helper($next // 0), 'by yet another helper');
+    $next = helper($next // 0);
+    ok($next, 'by yet another helper');
+
+    # in the middle of a run, in which the connection is lost then
+    $central->config(page_delay_ms => 1000);
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{state} eq 'syncing' }), 'a run');
+
+    write_private('authorities.new', '');
+    rename site_path('authorities.new'), $authorities;
+    $central->stop;
+
+    ok(helper($next // 0),
+       'a run that cannot connect goes on in a helper that reads the file');
+    ok(wait_until(sub {
+        sqlite($database, 'SELECT group_concat(ifnull(error_code, 0)) '
+            . 'FROM (SELECT * FROM sync_log ORDER BY started_datetime)')
+            =~ /HELPER_STOPPED,\w+$/;
+    }), 'which begins by itself') or diag(join "\n", $nginx->log_lines);
     return;
 }

@@ -302,13 +302,14 @@ static void
 input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 {
     int    status;
+    bool   asks;
     char  *body;
 
+    asks = request->request <= MSYNC_REQUEST_INITIALISE
+           || request->request == MSYNC_REQUEST_PATIENTS;
+
     /* what asks central has to see the files of today */
-    if ((request->request <= MSYNC_REQUEST_INITIALISE
-         || request->request == MSYNC_REQUEST_PATIENTS)
-        && !msync_serve_may_connect(serve))
-    {
+    if (asks && !msync_serve_may_connect(serve)) {
         return;
     }
 
@@ -318,8 +319,10 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
              ? input_answer_patients(serve, request, &body)
              : input_answer_records(serve, request, &body);
 
-    /* else the next helper is asked */
-    if (!serve->closed) {
+    /* which may have been replaced while it was asked */
+    if (!serve->closed
+        && (!asks || status < 300 || msync_serve_may_connect(serve)))
+    {
         input_reply(serve, request->id, status, body);
     }
 

@@ -271,6 +271,11 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
 
     rc = msync_run(&run, &entry, &err);
 
+    /* what it could not read the next helper can */
+    if (rc != MSYNC_OK && err.variant == MSYNC_ERR_HELPER_STOPPED) {
+        serve->closed = true;
+    }
+
     serve->status.running = false;
     serve->status.entry = entry;
     serve->queue.cancel = false;

@@ -7,6 +7,7 @@
 
 #include "channel/control.h"
 #include "base/clock.h"
+#include "confine/confine.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -22,6 +23,8 @@
 #define HTTP_LINE_MAX    512
 
 
+static void attempt_error(msync_transfer_attempt_t *t, CURLcode code,
+    msync_err_t *err);
 static CURLcode attempt_options(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
 static long attempt_buffer(const msync_transfer_t *http);
@@ -85,7 +88,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
     } else {
         if (!t->hooked) {
-            (void) msync_transfer_error(t, code, err);
+            attempt_error(t, code, err);
         }
 
         msync_transfer_response_clear(t->res);
@@ -111,6 +114,26 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     curl_slist_free_all(headers);
 
     return code == CURLE_OK ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+/* a name that is not found, or a certificate that nobody trusts, may be so only
+ * by files that this process could read before they were replaced */
+
+static void
+attempt_error(msync_transfer_attempt_t *t, CURLcode code, msync_err_t *err)
+{
+    (void) msync_transfer_error(t, code, err);
+
+    if (t->sent || !msync_confine_is_stale()) {
+        return;
+    }
+
+    t->hooked = true;
+    (void) msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                         "a file of name service or of the trusted "
+                         "certificates was replaced while this program ran, "
+                         "which only a new one can read");
 }
 
 
