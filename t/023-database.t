@@ -191,6 +191,12 @@ sub a_backup_is_copied_over_it {
     $nginx->post('/api/trigger');
     ok(initialised(), 'a run after it');
 
+    system("touch \Q$database\E");
+    $nginx->post('/api/trigger');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle'
+                                 && !$_->{syncStatus}{error} }),
+       'a file whose time alone was set is none');
+
     system("cp \Q$copy\E \Q$database\E");
     $nginx->post('/api/trigger');
     my $status = $nginx->wait_status(sub { $_->{syncStatus}{error} });

@@ -464,9 +464,7 @@ disk_fault_of_overwritten(msync_store_t *store, msync_err_t *err)
                          "mixed with those that wait in its log (-wal)",
                          sqlite3_db_filename(store->db, "main"));
     err->advice = "Stop the application and nginx, put the copy in its place "
-                  "again and remove -wal and -shm beside it, then start both. "
-                  "Where nobody copied anything and only the time of the file "
-                  "was set, it is enough to reload nginx.";
+                  "again and remove -wal and -shm beside it, then start both.";
 
     return MSYNC_ERROR;
 }

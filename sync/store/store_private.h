@@ -161,6 +161,8 @@ typedef struct {
     bool  ours;
 } msync_ours_t;
 
+#define MSYNC_STORE_HEADER  100    /* octets of a database before its pages */
+
 /* the index of the write-ahead log, see wal.c */
 typedef struct {
     uint32_t         frames;
@@ -169,6 +171,8 @@ typedef struct {
     uint32_t         written;      /* frames that are in the database */
     uint32_t         attempted;    /* … or a checkpoint began to write there */
     struct timespec  changed;      /* the file of the database */
+    off_t            size;
+    char             header[MSYNC_STORE_HEADER];
 } msync_wal_t;
 
 struct msync_store_s {

@@ -8,6 +8,7 @@
  */
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +24,22 @@
 
 static bool wal_read_index(msync_store_t *store, msync_wal_t *wal);
 static bool wal_lacks(msync_store_t *store, const msync_wal_t *wal);
+static sqlite3_file *wal_database_file(msync_store_t *store);
 static bool wal_of_database(msync_store_t *store, msync_wal_t *wal);
+static bool wal_has_pages(msync_store_t *store, const msync_wal_t *wal);
+static bool wal_has_page(msync_store_t *store, int fd,
+    const msync_wal_t *wal, uint32_t frame, char *octets, char *seen);
+
+
+static sqlite3_file *
+wal_database_file(msync_store_t *store)
+{
+    sqlite3_file  *file = NULL;
+
+    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER,
+                                &file);
+    return file;
+}
 
 
 /* by what SQLite has mapped already; false: it cannot be told */
@@ -34,11 +50,9 @@ wal_read_index(msync_store_t *store, msync_wal_t *wal)
     char             index[136];
     uint16_t         page;
     void volatile   *map = NULL;
-    sqlite3_file    *file = NULL;
+    sqlite3_file    *file = wal_database_file(store);
 
     memset(wal, 0, sizeof(msync_wal_t));
-    (void) sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER,
-                                &file);
 
     if (file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2
         || file->pMethods->xShmMap(file, 0, WAL_REGION, 0, &map) != SQLITE_OK
@@ -152,27 +166,102 @@ msync_store_fault_of_wal(msync_err_t *err)
 static bool
 wal_of_database(msync_store_t *store, msync_wal_t *wal)
 {
-    msync_wal_t  again;
-    struct stat  st;
+    msync_wal_t    again;
+    struct stat    st;
+    sqlite3_file  *file = wal_database_file(store);
 
     if (!store->has_wal || !wal_read_index(store, wal)
         || wal->written != wal->attempted
         || stat(sqlite3_db_filename(store->db, "main"), &st) == -1
+        || file->pMethods->xRead(file, wal->header, MSYNC_STORE_HEADER, 0)
+           != SQLITE_OK
         || !wal_read_index(store, &again)
-        || memcmp(wal, &again, sizeof(again)) != 0)
+        || memcmp(wal, &again, offsetof(msync_wal_t, changed)) != 0)
     {
         return false;
     }
 
     wal->changed = st.st_mtim;
+    wal->size = st.st_size;
     return true;
+}
+
+
+/* whether the database has what the log says that it has */
+
+static bool
+wal_has_pages(msync_store_t *store, const msync_wal_t *wal)
+{
+    int        fd;
+    bool       has = true;
+    char      *name, *octets, *seen;
+    uint32_t   frame;
+
+    name = msync_store_need(
+               sqlite3_mprintf("%s-wal",
+                               sqlite3_db_filename(store->db, "main")));
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+    sqlite3_free(name);
+
+    if (fd == -1) {
+        return false;
+    }
+
+    octets = msync_alloc(2 * (size_t) wal->page);
+    seen = msync_calloc((size_t) (wal->size / wal->page) + 2, 1);
+
+    for (frame = wal->written; has && frame > 0; frame--) {
+        has = wal_has_page(store, fd, wal, frame, octets, seen);
+    }
+
+    msync_free(&octets);
+    msync_free(&seen);
+    close(fd);
+
+    return has;
+}
+
+
+/* of several frames of a page the last one is in the database */
+
+static bool
+wal_has_page(msync_store_t *store, int fd, const msync_wal_t *wal,
+    uint32_t frame, char *octets, char *seen)
+{
+    off_t           at;
+    uint32_t        page;
+    sqlite3_file   *file = wal_database_file(store);
+    unsigned char   head[4];
+
+    at = WAL_FILE_HEADER + (off_t) (frame - 1) * (WAL_FRAME + wal->page);
+
+    if (pread(fd, head, sizeof(head), at) != sizeof(head)
+        || pread(fd, octets, wal->page, at + WAL_FRAME) != (ssize_t) wal->page)
+    {
+        return false;
+    }
+
+    page = (uint32_t) head[0] << 24 | (uint32_t) head[1] << 16
+           | (uint32_t) head[2] << 8 | head[3];
+
+    /* one behind the end: the database has become smaller since */
+    if (page == 0 || page > wal->size / wal->page || seen[page]) {
+        return true;
+    }
+
+    seen[page] = 1;
+
+    return file->pMethods->xRead(file, octets + wal->page, (int) wal->page,
+                                 (off_t) (page - 1) * wal->page) == SQLITE_OK
+           && memcmp(octets, octets + wal->page, wal->page) == 0;
 }
 
 
 /*
  * In WAL mode a checkpoint alone writes to the database, and leaves in the
- * index how far it came.  A file that is newer than both said has been
- * copied over it: pages of two databases are mixed.
+ * index how far it came.  A file that is newer than both said, and has another
+ * header or other pages than it had, has been copied over it: pages of two
+ * databases are mixed.  Of one that is newer only the time was set.
  */
 
 bool
@@ -190,7 +279,10 @@ msync_store_is_overwritten(msync_store_t *store)
             || seen->changed.tv_nsec != now.changed.tv_nsec)
         && memcmp(seen->salt, now.salt, sizeof(now.salt)) == 0
         && seen->written == now.written
-        && seen->attempted == now.attempted;
+        && seen->attempted == now.attempted
+        && (seen->size != now.size
+            || memcmp(seen->header, now.header, sizeof(now.header)) != 0
+            || !wal_has_pages(store, &now));
 
     *seen = now;
     return store->overwritten;

@@ -245,7 +245,8 @@ a_copy_over_the_open_database_is_told_of(void **state)
     snprintf(command, sizeof(command), "cp '%s' '%s/copy'", site->path,
              site->dir);
     assert_int_equal(system(command), 0);
-    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box')");
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'box');"
+             "PRAGMA wal_checkpoint");
     assert_ok(msync_store_renew(site->store, &err));
 
     snprintf(command, sizeof(command), "cp '%s/copy' '%s'", site->dir,
@@ -269,6 +270,44 @@ a_copy_over_the_open_database_is_told_of(void **state)
     assert_non_null(site->store);
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
+    assert_string_equal(found(site), "");
+}
+
+
+/* by touch, by chmod and chown, by a backup that sets it back: with nothing in
+ * the log, with what is not in the database yet, and with what is */
+
+static void
+another_time_of_the_file_is_no_copy(void **state)
+{
+    size_t        i;
+    char          command[400];
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    static const char *const  before[] = {
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "INSERT INTO unit (ID, units) VALUES ('U', 'box')",
+        "PRAGMA wal_checkpoint",
+        "DELETE FROM unit; PRAGMA wal_checkpoint",
+        "PRAGMA auto_vacuum = FULL; VACUUM; PRAGMA wal_checkpoint"
+    };
+    static const char *const  commands[] = {
+        "touch '%s'", "touch -m '%s'", "touch -d 2026-01-01 '%s'",
+        "f='%s'; cp $f $f.same; cp $f.same $f; rm $f.same"
+    };
+
+    for (i = 0; i < 5 * 4; i++) {
+        if (i % 4 == 0) {
+            site_sql(site, before[i / 4]);
+        }
+
+        assert_ok(msync_store_renew(site->store, &err));
+        snprintf(command, sizeof(command), commands[i % 4], site->path);
+        assert_int_equal(system(command), 0);
+        assert_ok(msync_store_renew(site->store, &err));
+    }
+
     assert_string_equal(found(site), "");
 }
 
@@ -514,6 +553,7 @@ main(void)
         D(a_log_that_is_removed_is_told_of_by_who_opens_then),
         D(a_log_that_lacks_what_its_index_says_is_told_of),
         D(a_copy_over_the_open_database_is_told_of),
+        D(another_time_of_the_file_is_no_copy),
         D(a_checkpoint_of_any_kind_is_no_copy),
         D(another_log_in_its_place_is_left_alone),
         D(a_disk_that_becomes_read_only_is_told_of),
