@@ -168,6 +168,8 @@ msync_confine_process(int first)
         limit.rlim_cur = limit.rlim_max = CONFINE_NOFILE;
         (void) setrlimit(RLIMIT_NOFILE, &limit);
     }
+
+    msync_confine_slice();
 }
 
 
