@@ -473,7 +473,11 @@ sub refusals {
          calls => { pull => v6_error({ otherServerError => 'database' }) });
     case('not-started', 'Central takes a push but does not integrate it',
          INTEGRATION_ERROR => qr/did not start to integrate/, runs => 2,
-         calls => { queued_records => sub {
+         calls => { site => sub {
+             my ($socket, $n, $path, $usual) = @_;
+             $usual->{initialisationStatus} = 'completed' if $n;
+             json($socket, $usual);
+         }, queued_records => sub {
              json($_[0], { queueLength => 0,
                            integrationStarted => JSON::PP::false() }) } });
 }

@@ -45,6 +45,7 @@ SKIP: {
     a_name_that_only_a_local_service_knows_is_named();
     ipv6_that_does_not_work_is_got_round();
     a_name_server_that_is_slow_is_named();
+    why_a_name_is_not_found_is_named();
     packets_that_are_too_large_are_named();
 }
 
@@ -572,6 +573,77 @@ SCRIPT
          'IPv6 that does not work beside IPv4 that does');
     cmp_ok(sqlite(site_path($database), 'SELECT count(*) FROM item'), '>', 0,
            'costs nothing');
+}
+
+
+# what a name server says of these names, on port 53 there: an rcode, and
+# whether an alias follows, which leads to the name itself
+sub answers_of_names {
+    return put(stage_dir() . '/dns-answers.pl', <<'PERL');
+use strict; use warnings; use IO::Socket::INET;
+my %code = (fails => 2, none => 3, refuses => 5);
+my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 53,
+                              Proto => 'udp') or die "53: $!\n";
+while (my $from = $s->recv(my $q, 512)) {
+    my $name = substr $q, 13, ord substr $q, 12, 1;
+    my ($end) = index($q, "\0", 12) + 5;
+    my $type = unpack 'n', substr $q, $end - 4, 2;
+    my $alias = $name eq 'loops';
+    my $six = $name eq 'six' && $type == 28;
+    next if $name eq 'silent';
+    my $r = substr($q, 0, 2) . pack('n5', 0x8180 | ($code{$name} // 0), 1,
+                                    $alias || $six ? 1 : 0, 0, 0)
+        . substr($q, 12, $end - 12);
+    $r .= pack('nnnNnn', 0xc00c, 5, 1, 60, 2, 0xc00c) if $alias;
+    $r .= pack('nnnNn', 0xc00c, 28, 1, 60, 16) . "\x20\x01\x0d\xb8" . "\0" x 12
+        if $six;
+    $s->send($r, 0, $from);
+}
+PERL
+}
+
+sub why_a_name_is_not_found_is_named {
+    my %says = (
+        fails => qr/name server fails or does not answer/,
+        refuses => qr/name server fails or does not answer/,
+        silent => qr/name server fails or does not answer|look-up of the name/,
+        none => qr/there is no such name/,
+        empty => qr/has no address that this machine can use/,
+        loops => qr/cannot be found \(DNS\)/,
+        six => qr/has no address|No route to six\.test/,
+    );
+    my $server = answers_of_names();
+    my $commands = join '', map {
+        "echo BEGIN $_\n" . there("dns-$_.sqlite", "http://$_.test:PORT")
+            . " || true\necho END\n"
+    } sort keys %says;
+
+    my $said = in_a_network(<<"SCRIPT");
+printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >/mnt/resolv
+printf 'hosts: files dns\\n' >/mnt/nsswitch
+printf '127.0.0.1 localhost\\n' >/mnt/hosts
+mount --bind /mnt/resolv /etc/resolv.conf
+mount --bind /mnt/nsswitch /etc/nsswitch.conf
+mount --bind /mnt/hosts /etc/hosts
+$^X $server &
+dns=\$!
+V5=1
+$commands
+kill \$dns
+echo BEGIN nobody
+${\there('dns-nobody.sqlite', 'http://other.test:PORT')} || true
+echo END
+SCRIPT
+
+    $says{nobody} = $says{fails};
+
+    for my $name (sort keys %says) {
+        my ($part) = $said =~ /BEGIN $name\n(.*?)END/s;
+
+        like($part, $says{$name}, "a name of which DNS says: $name");
+    }
+
+    return;
 }
 
 

@@ -6,6 +6,7 @@
 #include "transfer/transfer_private.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,12 +24,40 @@ int
 msync_transfer_error_name(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err)
 {
-    char  source[64];
-    bool  proxy = *t->http->proxy != '\0';
+    int          answer;
+    char         source[64];
+    bool         proxy = *t->http->proxy != '\0';
+    const char  *whom;
 
     /* libcurl looks a name up in a thread of its own */
     if (strstr(t->error, "thread")) {
         return connect_no_thread(proxy ? "the proxy" : where, err);
+    }
+
+    answer = msync_transfer_ask_name(t->http, proxy ? t->http->proxy : t->url);
+    whom = proxy ? "of the proxy" : where;
+
+    if (answer == EAI_AGAIN) {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The name %s cannot be found (DNS): this machine "
+                             "is offline, or its name server fails or does "
+                             "not answer", whom);
+        err->advice = "Check the network of this machine and the name server "
+                      "in /etc/resolv.conf; where other names are found, the "
+                      "name server of this one's domain fails. It is tried "
+                      "again by itself.";
+        return MSYNC_ERROR;
+    }
+
+    if (answer == EAI_NODATA || answer == EAI_ADDRFAMILY) {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The name %s cannot be found (DNS): it exists, "
+                             "but has no address that this machine can use",
+                             whom);
+        err->advice = "Check the name; if it is right, the administrator of "
+                      "its domain has to give it an address, of IPv4 where "
+                      "this machine has no IPv6. It is tried again by itself.";
+        return MSYNC_ERROR;
     }
 
     if (proxy) {
@@ -39,6 +68,16 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
     }
 
     if (!connect_has_local_names(source, sizeof(source))) {
+        if (answer == EAI_NONAME) {
+            (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                                 "The name %s cannot be found (DNS): there is "
+                                 "no such name", where);
+            err->advice = "Check how it is written in the settings, and "
+                          "whether it is known in this network, or only in "
+                          "another (VPN). It is tried again by itself.";
+            return MSYNC_ERROR;
+        }
+
         return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                              "The name %s cannot be found (DNS): this machine "
                              "is offline, or the name is misspelt", where);

@@ -177,6 +177,12 @@ int msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
  */
 int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url);
 
+/*
+ * Why the host of a URL is not found, asked anew: EAI_* of netdb.h, EAI_AGAIN
+ * also where that takes too long; 0: not known, or found after all.
+ */
+int msync_transfer_ask_name(msync_transfer_t *http, const char *url);
+
 /* what an answer's Date says about the clocks, to the log, once a session */
 void msync_transfer_compare_clocks(const msync_transfer_attempt_t *t);
 
