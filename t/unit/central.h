@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "catalogue/record.h"
+#include "batch.h"
 #include "transfer/transfer.h"
 #include "server.h"
 #include "base/log.h"
@@ -108,20 +108,14 @@ central_post(central_t *c, const char *body, bool once, msync_err_t *err)
 }
 
 
-/* adds an upsert to a batch, or a delete where there is no data */
+/* batch_add() with the record's cursor */
 
 static inline msync_record_t *
 central_add(msync_batch_t *batch, const char *table, const char *id,
     const char *data, int64_t cursor)
 {
-    msync_record_t  *record;
+    msync_record_t  *record = batch_add(batch, table, id, data);
 
-    record = msync_batch_add(batch);
-    record->table = msync_strdup(table);
-    record->id = msync_strdup(id);
-    record->action = data ? MSYNC_ACTION_UPSERT : MSYNC_ACTION_DELETE;
-    record->data = msync_strdup(data);
-    record->data_length = data ? strlen(data) : 0;
     record->cursor = cursor;
 
     return record;
@@ -129,14 +123,11 @@ central_add(msync_batch_t *batch, const char *table, const char *id,
 
 
 static inline int
-central_setup(void **state)
+central_init(central_t *c)
 {
-    central_t    *c;
-    msync_err_t   err;
+    msync_err_t  err;
 
     msync_log_set_level(MSYNC_LOG_ERR);
-
-    c = calloc(1, sizeof(*c));
     c->server = server_start();
     c->conf = msync_conf_create();
     snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u", c->server->port);
@@ -148,21 +139,36 @@ central_setup(void **state)
     c->conf->username = msync_strdup("Clinic 7");
     memcpy(c->conf->password_sha256, HASH, sizeof(HASH));
     central_open(c);
-    *state = c;
 
     return 0;
+}
+
+
+static inline void
+central_done(central_t *c)
+{
+    msync_transfer_free(&c->http);
+    msync_conf_free(&c->conf);
+    server_stop(c->server);
+}
+
+
+/* for tests that need nothing else */
+
+static inline int
+central_setup(void **state)
+{
+    *state = calloc(1, sizeof(central_t));
+
+    return central_init(*state);
 }
 
 
 static inline int
 central_teardown(void **state)
 {
-    central_t  *c = *state;
-
-    msync_transfer_free(&c->http);
-    msync_conf_free(&c->conf);
-    server_stop(c->server);
-    free(c);
+    central_done(*state);
+    free(*state);
 
     return 0;
 }

@@ -18,12 +18,15 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "batch.h"
 #include "store/store.h"
 #include "store/buffer.h"
+#include "store/check.h"
 #include "store/kv.h"
 #include "store/site.h"
 
-#define SITE_ID  7
+#define SITE_ID     7
+#define SITE_FOUND  8192       /* octets of all that a check finds */
 
 /* SQL after which nothing waits to be sent */
 #define SITE_SENT                                                             \
@@ -178,6 +181,32 @@ site_migrate(site_t *site, const char *json, msync_err_t *err)
 }
 
 
+/* takes what is found, each with a ";" behind it, into SITE_FOUND octets */
+
+static inline void
+site_note(void *data, const char *text)
+{
+    size_t  used = strlen(data);
+
+    snprintf((char *) data + used, SITE_FOUND - used, "%s;", text);
+}
+
+
+/* what a check finds, "" for nothing; static storage */
+
+static inline const char *
+site_check(site_t *site)
+{
+    static char  found[SITE_FOUND];
+    msync_err_t  err;
+
+    found[0] = '\0';
+    assert_ok(msync_store_check(site->store, site_note, found, &err));
+
+    return found;
+}
+
+
 #define assert_migrates(site, json)                                           \
     do {                                                                      \
         if (!site_migrate(site, json, &err)) {                                \
@@ -208,20 +237,13 @@ site_initialise(site_t *site)
 }
 
 
-/* adds a record to a batch */
+/* batch_add() with the record's action */
 
 static inline void
 site_record(msync_batch_t *batch, const char *table, const char *id,
     msync_action_e action, const char *data)
 {
-    msync_record_t  *record;
-
-    record = msync_batch_add(batch);
-    record->table = msync_strdup(table);
-    record->id = msync_strdup(id);
-    record->action = action;
-    record->data = msync_strdup(data);
-    record->data_length = data ? strlen(data) : 0;
+    batch_add(batch, table, id, data)->action = action;
 }
 
 

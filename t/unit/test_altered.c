@@ -2,7 +2,6 @@
 
 #include "site.h"
 #include "store/changelog.h"
-#include "store/check.h"
 #include "store/log.h"
 #include "store/row.h"
 #include "base/log.h"
@@ -31,20 +30,9 @@ prepare(site_t *site)
 
 
 static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-    strcat(data, ";");
-}
-
-
-static void
 assert_check(site_t *site, const char *words)
 {
-    char         found[8192] = "";
-    msync_err_t  err;
-
-    assert_ok(msync_store_check(site->store, note, found, &err));
+    const char  *found = site_check(site);
 
     if (*words == '\0') {
         assert_string_equal(found, "");

@@ -7,22 +7,13 @@
 
 
 static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-    strcat(data, ";");
-}
-
-
-static void
 a_check_finds_damage_and_nothing_else(void **state)
 {
-    char         found[8192] = "";
+    const char  *found;
     site_t      *site = *state;
     msync_err_t  err;
 
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 
     site_sql(site, "DROP TRIGGER \"msync_asset_UPDATE\";"
              "PRAGMA foreign_keys = OFF;"
@@ -30,7 +21,7 @@ a_check_finds_damage_and_nothing_else(void **state)
              "('B', 'b', 'none')");
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 999,
                                   &err));
-    assert_ok(msync_store_check(site->store, note, found, &err));
+    found = site_check(site);
     assert_non_null(strstr(found, "msync_asset_UPDATE"));
     assert_non_null(strstr(found, "barcode"));
     assert_non_null(strstr(found, MSYNC_KEY_PUSH_CURSOR));
@@ -40,7 +31,6 @@ a_check_finds_damage_and_nothing_else(void **state)
 static void
 a_cursor_that_is_no_whole_number_is_found(void **state)
 {
-    char         found[8192] = "";
     site_t      *site = *state;
     msync_err_t  err;
 
@@ -50,8 +40,8 @@ a_cursor_that_is_no_whole_number_is_found(void **state)
              "'" MSYNC_KEY_PUSH_CURSOR "';"
              "INSERT INTO key_value_store (id, value_int) VALUES "
              "('" MSYNC_KEY_PULL_V6_CURSOR "', 1.5)");
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "cursor: " MSYNC_KEY_PUSH_CURSOR " is 'x', no "
+    assert_string_equal(site_check(site),
+                        "cursor: " MSYNC_KEY_PUSH_CURSOR " is 'x', no "
                         "whole number; the next run goes on from 0;cursor: "
                         MSYNC_KEY_PULL_V6_CURSOR " is 1.5, no whole number; "
                         "the next run goes on from 1;");
@@ -61,24 +51,21 @@ a_cursor_that_is_no_whole_number_is_found(void **state)
 static void
 a_trigger_that_says_something_else_is_found(void **state)
 {
-    char         found[8192] = "";
-    site_t      *site = *state;
-    msync_err_t  err;
+    site_t  *site = *state;
 
     site_sql(site, "DROP TRIGGER \"msync_asset_UPDATE\";"
              "CREATE TRIGGER \"msync_asset_UPDATE\" AFTER UPDATE ON \"asset\" "
              "BEGIN SELECT 1; END");
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "trigger \"msync_asset_UPDATE\" is not as "
-                        "msync makes it; the helper makes it again "
-                        "when it starts;");
+    assert_string_equal(site_check(site),
+                        "trigger \"msync_asset_UPDATE\" is not as msync "
+                        "makes it; the helper makes it again when it "
+                        "starts;");
 }
 
 
 static void
 opening_makes_triggers_and_tables_good(void **state)
 {
-    char         found[8192] = "";
     site_t      *site = *state;
     msync_err_t  err;
 
@@ -89,8 +76,7 @@ opening_makes_triggers_and_tables_good(void **state)
              "\"Location\" BEGIN SELECT 1; END;"
              "DROP TABLE pref");
     assert_migrates(site, NULL);
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -121,7 +107,7 @@ every_object_of_msyncs_is_missed_and_made_again(void **state)
         sql = sqlite3_mprintf("DROP %s", row);
         site_sql(site, sql);
         found[0] = '\0';
-        (void) msync_store_check(site->store, note, found, &err);
+        (void) msync_store_check(site->store, site_note, found, &err);
         name = strchr(row, '"');
 
         if (strcmp(name, "\"msync_refused\"") != 0
@@ -132,9 +118,7 @@ every_object_of_msyncs_is_missed_and_made_again(void **state)
         }
 
         assert_ok(msync_store_renew(site->store, &err));
-        found[0] = '\0';
-        assert_ok(msync_store_check(site->store, note, found, &err));
-        assert_string_equal(found, "");
+        assert_string_equal(site_check(site), "");
         sqlite3_free(sql);
         n++;
     }
@@ -168,9 +152,8 @@ a_changelog_that_is_made_again_goes_on_behind_the_cursors(void **state)
 static void
 a_table_that_cannot_serve_is_found(void **state)
 {
-    char         found[8192] = "";
+    const char  *found;
     site_t      *site = *state;
-    msync_err_t  err;
 
     msync_log_set_level(MSYNC_LOG_ERR);
     site_sql(site, "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;"
@@ -180,7 +163,7 @@ a_table_that_cannot_serve_is_found(void **state)
              "CREATE TABLE away AS SELECT * FROM Location; DROP TABLE "
              "Location; ALTER TABLE away RENAME TO Location;"
              "UPDATE msync_flag SET integrating = 1");
-    assert_ok(msync_store_check(site->store, note, found, &err));
+    found = site_check(site);
     assert_non_null(strstr(found, "table \"unit\": what the application made "
                            "under this name cannot serve as msync's"));
     assert_non_null(strstr(found, "table \"Location\": what the application"));
@@ -196,7 +179,6 @@ static void
 a_changelog_that_begins_anew_is_sent(void **state)
 {
     int64_t       n;
-    char          found[8192] = "";
     site_t       *site = *state;
     msync_err_t   err;
 
@@ -224,8 +206,7 @@ a_changelog_that_begins_anew_is_sent(void **state)
     assert_string_equal(site_get(site, "SELECT value_int FROM key_value_store "
                                  "WHERE id = '" MSYNC_KEY_PUSH_V6_CURSOR "'"),
                         "1");
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -239,26 +220,24 @@ columns_of_msyncs_own_tables_come_back(void **state)
     msync_log_set_level(MSYNC_LOG_ERR);
     site_sql(site, "ALTER TABLE sync_log DROP COLUMN error_code;"
              "ALTER TABLE changelog DROP COLUMN name_link_id");
-    (void) msync_store_check(site->store, note, found, &err);
+    (void) msync_store_check(site->store, site_note, found, &err);
     assert_non_null(strstr(found, "column \"error_code\" of table "
                            "\"sync_log\" is missing"));
     assert_ok(msync_store_renew(site->store, &err));
-    found[0] = '\0';
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 }
 
 
 static void
 a_changelog_that_was_silenced_speaks_again(void **state)
 {
-    char         found[8192] = "";
+    const char  *found;
     site_t      *site = *state;
     msync_err_t  err;
 
     msync_log_set_level(MSYNC_LOG_ERR);
     site_sql(site, "UPDATE msync_flag SET integrating = 1");
-    assert_ok(msync_store_check(site->store, note, found, &err));
+    found = site_check(site);
     assert_non_null(strstr(found, "silenced"));
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(site_get(site, "SELECT integrating FROM msync_flag"),
@@ -269,14 +248,12 @@ a_changelog_that_was_silenced_speaks_again(void **state)
 static void
 renamed_tables_have_their_triggers(void **state)
 {
-    char         found[8192] = "";
     site_t      *site = *state;
     msync_err_t  err;
 
     assert_migrates(site, "[{\"table\":\"Location\",\"rename\":\"o'hara "
                     "\\\"x\\\"\"}]");
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -286,7 +263,7 @@ static void
 a_large_catalogue_is_checked(void **state)
 {
     int           i;
-    char          found[8192] = "", *text;
+    char          *text;
     site_t       *site = *state;
     msync_err_t   err;
     sqlite3_str  *json;
@@ -306,8 +283,7 @@ a_large_catalogue_is_checked(void **state)
     assert_migrates(site, text);
     sqlite3_free(text);
 
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, "");
+    assert_string_equal(site_check(site), "");
 }
 
 

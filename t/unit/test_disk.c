@@ -8,7 +8,6 @@
 #include "integration.h"
 #include "site.h"
 #include "base/log.h"
-#include "store/check.h"
 #include "store/disk.h"
 
 static uint32_t  said_type;        /* what statfs says instead, 0: the truth */
@@ -29,27 +28,6 @@ statfs(const char *path, struct statfs *disk)
 
 
 static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-}
-
-
-static const char *
-found(site_t *site)
-{
-    msync_err_t  err;
-
-    static char  text[8192];
-
-    text[0] = '\0';
-    assert_ok(msync_store_check(site->store, note, text, &err));
-
-    return text;
-}
-
-
-static void
 save_line(void *data, int level, const char *line)
 {
     (void) level;
@@ -64,9 +42,9 @@ a_network_under_the_database_is_told_of(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
     said_type = 0x6969;
-    assert_non_null(strstr(found(site), "lies on a network file system "
+    assert_non_null(strstr(site_check(site), "lies on a network file system "
                            "(NFS)"));
     msync_log_set_sink(save_line, said);
     assert_migrates(site, NULL);
@@ -85,14 +63,15 @@ a_second_name_of_the_file_is_told_of(void **state)
 
     snprintf(name, sizeof(name), "%s/second.sqlite", site->dir);
     assert_int_equal(link(site->path, name), 0);
-    assert_non_null(strstr(found(site), "more than one name (a hard link)"));
+    assert_non_null(strstr(site_check(site),
+                           "more than one name (a hard link)"));
     msync_log_set_sink(save_line, said);
     assert_migrates(site, NULL);
     msync_log_set_sink(NULL, NULL);
     assert_non_null(strstr(said, "remove the other names"));
 
     assert_int_equal(unlink(name), 0);
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -123,7 +102,8 @@ a_reader_that_never_ends_is_told_of(void **state)
 
     assert_true(msync_store_log_octets(site->store)
                 >= MSYNC_STORE_LOG_LARGE);
-    assert_non_null(strstr(found(site), "some program reads for very long"));
+    assert_non_null(strstr(site_check(site),
+                           "some program reads for very long"));
     assert_ok(msync_store_renew(site->store, &err));
     assert_non_null(strstr(said, "some program reads for very long"));
 
@@ -191,7 +171,7 @@ a_log_that_is_removed_is_told_of_by_who_opens_then(void **state)
                                    MSYNC_STORE_CREATE, &err);
     assert_non_null(site->store);
     assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -228,7 +208,7 @@ a_log_that_lacks_what_its_index_says_is_told_of(void **state)
     assert_non_null(site->store);
     assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
     assert_string_equal(site_get(site, "SELECT x FROM mine"), "2");
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -270,7 +250,7 @@ a_copy_over_the_open_database_is_told_of(void **state)
     assert_non_null(site->store);
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -308,7 +288,7 @@ another_time_of_the_file_is_no_copy(void **state)
         assert_ok(msync_store_renew(site->store, &err));
     }
 
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -534,7 +514,7 @@ pages_of_any_size_and_every_vacuum_will_do(void **state)
             assert_int_equal(integrate(site, true).integrated, 1);
             snprintf(sql, sizeof(sql), "%d", size);
             assert_string_equal(site_get(site, "PRAGMA page_size"), sql);
-            assert_string_equal(found(site), "");
+            assert_string_equal(site_check(site), "");
         }
     }
 }

@@ -3,7 +3,6 @@
 #include "integration.h"
 #include "site.h"
 #include "base/log.h"
-#include "store/check.h"
 
 /* the schema of 4, as its release made it, with what an application has added
  * to it: a column, a view, an index, a trigger */
@@ -42,27 +41,6 @@ begin_release(site_t *site)
 
 
 static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-}
-
-
-static const char *
-found(site_t *site)
-{
-    msync_err_t  err;
-
-    static char  text[8192];
-
-    text[0] = '\0';
-    assert_ok(msync_store_check(site->store, note, text, &err));
-
-    return text;
-}
-
-
-static void
 an_id_without_its_row_is_kept(void **state)
 {
     site_t  *site = *state;
@@ -74,7 +52,7 @@ an_id_without_its_row_is_kept(void **state)
                         "nowhere");
     site_sql(site, "PRAGMA foreign_keys = ON;"
              "UPDATE item SET unit_ID = 'elsewhere'");
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -140,7 +118,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
                                  "WHERE name = 'by_shelf'"), "1");
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 
     /* another connection reads the same */
     sqlite3_close(site->app);
@@ -167,7 +145,7 @@ what_waited_is_due_in_the_next_run(void **state)
     assert_int_equal(integrate(site, true).integrated, 1);
     assert_string_equal(site_get(site, "SELECT unit_ID FROM item"),
                         "nowhere");
-    assert_string_equal(found(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 

@@ -2,7 +2,6 @@
 
 #include "site.h"
 #include "base/log.h"
-#include "store/check.h"
 
 #define LOCATION(id, code)                                                    \
     "INTO Location (ID, Description, code, store_ID) VALUES ('" id "', 'd', " \
@@ -13,25 +12,6 @@ typedef struct {
     const char  *sql;
     const char  *changes;
 } case_t;
-
-
-static void
-note(void *data, const char *text)
-{
-    strcat(data, text);
-    strcat(data, ";");
-}
-
-
-static void
-assert_check(site_t *site, const char *expected)
-{
-    char         found[8192] = "";
-    msync_err_t  err;
-
-    assert_ok(msync_store_check(site->store, note, found, &err));
-    assert_string_equal(found, expected);
-}
 
 
 /* the latest change of each record, and no DELETE twice; they are forgotten
@@ -66,7 +46,7 @@ begin(site_t *site, const char *sql)
     msync_log_set_level(MSYNC_LOG_ERR);
     site_sql(site, sql);
     assert_ok(msync_store_renew(site->store, &err));
-    assert_check(site, "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -322,9 +302,10 @@ an_index_of_expressions_is_told_of(void **state)
 
     site_sql(site, "CREATE UNIQUE INDEX by_code ON Location (lower(code))");
     assert_ok(msync_store_renew(site->store, &err));
-    assert_check(site, "table \"Location\": it has a UNIQUE index of an "
-                 "expression; a row that INSERT OR REPLACE removes by that is "
-                 "not deleted at central;");
+    assert_string_equal(site_check(site),
+                        "table \"Location\": it has a UNIQUE index of an "
+                        "expression; a row that INSERT OR REPLACE removes by "
+                        "that is not deleted at central;");
     site_sql(site, "INSERT " LOCATION("A", "a"));
 }
 

@@ -1,30 +1,7 @@
 /* Tables of msync's own that somebody has made otherwise. */
 
 #include "site.h"
-#include "store/check.h"
 #include "base/log.h"
-
-
-static void
-note(void *data, const char *text)
-{
-    size_t  used = strlen(data);
-
-    snprintf((char *) data + used, 8192 - used, "%s;", text);
-}
-
-
-static const char *
-check(site_t *site)
-{
-    static char  found[8192];
-    msync_err_t  err;
-
-    found[0] = '\0';
-    assert_ok(msync_store_check(site->store, note, found, &err));
-
-    return found;
-}
 
 
 /* what was done to a table is told, made good, and costs no row of its */
@@ -37,12 +14,12 @@ assert_mended(site_t *site, const char *sql, const char *told)
     site_sql(site, "PRAGMA foreign_keys = OFF");
     site_sql(site, sql);
 
-    if (strstr(check(site), told) == NULL) {
-        fail_msg("%s: \"%s\" is not told: %s", sql, told, check(site));
+    if (strstr(site_check(site), told) == NULL) {
+        fail_msg("%s: \"%s\" is not told: %s", sql, told, site_check(site));
     }
 
     assert_ok(msync_store_renew(site->store, &err));
-    assert_string_equal(check(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -212,7 +189,7 @@ what_does_no_harm_to_such_a_table_is_left(void **state)
     site_sql(site, "ALTER TABLE sync_log ADD COLUMN own TEXT;"
              "ALTER TABLE changelog ADD COLUMN own TEXT NOT NULL DEFAULT 'x';"
              "CREATE INDEX mine ON sync_log (own)");
-    assert_string_equal(check(site), "");
+    assert_string_equal(site_check(site), "");
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
                                  "WHERE name = 'mine'"), "1");
@@ -232,12 +209,13 @@ a_trigger_or_a_unique_index_on_such_a_table_is_told(void **state)
              "SELECT RAISE(ABORT, 'no'); END;"
              "CREATE UNIQUE INDEX one ON sync_log (error_code)");
     assert_ok(msync_store_renew(site->store, &err));
-    assert_non_null(strstr(check(site), "trigger \"mine\" is on "
+    assert_non_null(strstr(site_check(site), "trigger \"mine\" is on "
                            "\"changelog\", a table of msync's own"));
-    assert_non_null(strstr(check(site), "index \"one\" is on \"sync_log\""));
+    assert_non_null(strstr(site_check(site),
+                           "index \"one\" is on \"sync_log\""));
 
     site_sql(site, "DROP TRIGGER mine; DROP INDEX one");
-    assert_string_equal(check(site), "");
+    assert_string_equal(site_check(site), "");
 }
 
 
@@ -265,7 +243,7 @@ a_site_that_lost_its_settings_begins_anew(void **state)
         site_sql(site, "INSERT INTO msync_merged (table_name, record_id, "
                  "kept_id) VALUES ('item', 'A', 'B')");
         site_sql(site, losses[i]);
-        assert_non_null(strstr(check(site), "key_value_store"));
+        assert_non_null(strstr(site_check(site), "key_value_store"));
 
         msync_store_close(&site->store);
         site->store = msync_store_open(site->path, site->catalogue,
@@ -274,7 +252,7 @@ a_site_that_lost_its_settings_begins_anew(void **state)
             fail_msg("%s: %s", losses[i], err.text);
         }
 
-        assert_string_equal(check(site), "");
+        assert_string_equal(site_check(site), "");
         assert_ok(msync_store_site_get(site->store, &self, &err));
         assert_int_equal(self.state, MSYNC_SITE_ANEW);
         assert_string_equal(site_get(site, "SELECT count(*) || (SELECT "

@@ -9,7 +9,7 @@
 
 
 typedef struct {
-    central_t      *c;
+    central_t       c;
     msync_v5_t     *v5;
     msync_peer_t    central;
     msync_peer_t    remote;
@@ -21,20 +21,17 @@ typedef struct {
 static int
 setup(void **state)
 {
-    test_t  *t;
-    void    *c;
+    test_t  *t = calloc(1, sizeof(*t));
 
-    t = calloc(1, sizeof(*t));
+    *state = t;
 
-    if (central_setup(&c) != 0) {
+    if (central_init(&t->c) != 0) {
         return -1;
     }
 
-    t->c = c;
-    t->v5 = msync_v5_create(t->c->http, t->c->url);
+    t->v5 = msync_v5_create(t->c.http, t->c.url);
     msync_v5_central_peer(t->v5, &t->central);
     msync_v5_remote_peer(t->v5, &t->remote);
-    *state = t;
 
     return 0;
 }
@@ -43,22 +40,21 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    void    *c;
     test_t  *t = *state;
 
-    c = t->c;
     msync_batch_clear(&t->batch);
     msync_v5_free(&t->v5);
+    central_done(&t->c);
     free(t);
 
-    return central_teardown(&c);
+    return 0;
 }
 
 
 static int
 pull(test_t *t, msync_peer_t *peer, int64_t cursor, const char *answer)
 {
-    server_json(t->c->server, 200, answer);
+    server_json(t->c.server, 200, answer);
     msync_batch_clear(&t->batch);
 
     return peer->pull(peer, cursor, cursor, 2, &t->batch, &t->err);
@@ -71,7 +67,7 @@ test_site(void **state)
     test_t           *t = *state;
     msync_v5_site_t   site;
 
-    server_json(t->c->server, 200, "{\"id\":\"U-1\",\"siteId\":7,"
+    server_json(t->c.server, 200, "{\"id\":\"U-1\",\"siteId\":7,"
                 "\"code\":\"C\",\"name\":\"Clinic 7\",\"other\":[{}],"
                 "\"initialisationStatus\":\"new\","
                 "\"omSupplyCentralServerUrl\":\"https://om.example.org\","
@@ -87,10 +83,10 @@ test_site(void **state)
     assert_int_equal(site.central_site_id, 1);
     msync_v5_site_clear(&site);
 
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "GET /sync/v5/site HTTP/1.1\r\n", 28);
-    assert_has(server_request(t->c->server, 0), "\r\nversion: 14\r\n");
-    assert_has(server_request(t->c->server, 0), "\r\nAuthorization: Basic ");
+    assert_has(server_request(t->c.server, 0), "\r\nversion: 14\r\n");
+    assert_has(server_request(t->c.server, 0), "\r\nAuthorization: Basic ");
 }
 
 
@@ -100,19 +96,19 @@ test_site_with_little_in_it(void **state)
     test_t           *t = *state;
     msync_v5_site_t   site;
 
-    server_json(t->c->server, 200, "{\"id\":\"U\",\"siteId\":7,"
+    server_json(t->c.server, 200, "{\"id\":\"U\",\"siteId\":7,"
                 "\"omSupplyCentralServerUrl\":null}");
     assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_OK);
     assert_string_equal(site.v6_url, "");
     assert_string_equal(site.initialisation_status, "");
     msync_v5_site_clear(&site);
 
-    server_json(t->c->server, 200, "{\"siteId\":7}");
+    server_json(t->c.server, 200, "{\"siteId\":7}");
     assert_failed(msync_v5_site(t->v5, &site, &t->err), t->err,
                   INVALID_RESPONSE, "lacks \"id\"");
     assert_null(site.uuid);
 
-    server_json(t->c->server, 200, "{\"id\":\"U\"}");
+    server_json(t->c.server, 200, "{\"id\":\"U\"}");
     assert_failed(msync_v5_site(t->v5, &site, &t->err), t->err,
                   INVALID_RESPONSE, "lacks \"siteId\"");
 }
@@ -124,20 +120,20 @@ test_initialise(void **state)
     int64_t   n;
     test_t   *t = *state;
 
-    server_json(t->c->server, 200, "{\"queueLength\":4711}");
+    server_json(t->c.server, 200, "{\"queueLength\":4711}");
     assert_int_equal(msync_v5_initialise(t->v5, &n, &t->err), MSYNC_OK);
     assert_int_equal(n, 4711);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /sync/v5/initialise HTTP/1.1\r\n", 35);
-    assert_string_equal(server_body(t->c->server, 0), "{}");
+    assert_string_equal(server_body(t->c.server, 0), "{}");
 
-    server_say(t->c->server, "", 0, SERVER_CLOSE);
+    server_say(t->c.server, "", 0, SERVER_CLOSE);
     assert_failed(msync_v5_initialise(t->v5, &n, &t->err), t->err,
                   CONNECTION_ERROR, "without an answer");
-    assert_int_equal(server_n(t->c->server), 2);
+    assert_int_equal(server_n(t->c.server), 2);
 
     /* as of something in between that answers whatever it is asked */
-    server_json(t->c->server, 200, "{}");
+    server_json(t->c.server, 200, "{}");
     assert_failed(msync_v5_initialise(t->v5, &n, &t->err), t->err,
                   INVALID_RESPONSE, "queueLength");
 }
@@ -159,8 +155,8 @@ test_site_status(void **state)
     for (i = 0; i < 5; i++) {
         snprintf(body, sizeof(body), "{\"code\":\"%s\",\"message\":\"\","
                  "\"data\":null}", codes[i]);
-        server_json(t->c->server, 200, body);
-        server_json(t->c->server, 200, body);
+        server_json(t->c.server, 200, body);
+        server_json(t->c.server, 200, body);
         assert_int_equal(msync_v5_site_status(t->v5, &status, &t->err),
                          MSYNC_OK);
         assert_int_equal(status, i);
@@ -169,7 +165,7 @@ test_site_status(void **state)
         assert_int_equal(busy, i != 0);
     }
 
-    server_json(t->c->server, 200, "{}");
+    server_json(t->c.server, 200, "{}");
     assert_failed(msync_v5_site_status(t->v5, &status, &t->err), t->err,
                   INVALID_RESPONSE, "lacks \"code\"");
 }
@@ -188,7 +184,7 @@ test_central_records(void **state)
         "{\"ID\":\"50\",\"tableName\":\"unit\",\"recordId\":9,"
         "\"action\":\"Delete\",\"recordData\":null}]}"), MSYNC_OK);
 
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
         "GET /sync/v5/central_records?cursor=41&limit=2 HTTP/1.1\r\n", 57);
 
     assert_int_equal(t->batch.n, 2);
@@ -274,7 +270,7 @@ a_number_that_is_none_is_an_error_with_words(void **state)
 
         snprintf(body, sizeof(body), "{\"id\":\"U\",\"siteId\":%s}",
                  numbers[i]);
-        server_json(t->c->server, 200, body);
+        server_json(t->c.server, 200, body);
         assert_failed(msync_v5_site(t->v5, &site, &t->err), t->err,
                       INVALID_RESPONSE, "no whole number");
     }
@@ -307,7 +303,7 @@ test_records_that_cannot_be_acknowledged(void **state)
     assert_int_equal(t->batch.n, 1);
     assert_true(t->batch.last);
     assert_int_equal(t->remote.ack(&t->remote, &t->batch, &t->err), MSYNC_OK);
-    assert_int_equal(server_n(t->c->server), 1);
+    assert_int_equal(server_n(t->c.server), 1);
 }
 
 
@@ -384,7 +380,7 @@ test_queued_records_and_acknowledgement(void **state)
         "\"recordId\":\"A\",\"action\":\"Update\",\"recordData\":{}},"
         "{\"syncOutId\":17,\"tableName\":\"item\",\"recordId\":\"B\","
         "\"action\":\"Delete\"},{\"tableName\":\"unnamed\"}]}"), MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "GET /sync/v5/queued_records?limit=2 HTTP/1.1\r\n",
                         46);
     assert_int_equal(t->batch.n, 3);
@@ -393,12 +389,12 @@ test_queued_records_and_acknowledgement(void **state)
     assert_string_equal(t->batch.records[1].out_id, "17");
     assert_null(t->batch.records[2].out_id);
 
-    server_answer(t->c->server, 204, "", "", 0);
+    server_answer(t->c.server, 204, "", "", 0);
     assert_int_equal(t->remote.ack(&t->remote, &t->batch, &t->err), MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 1),
+    assert_memory_equal(server_request(t->c.server, 1),
                         "POST /sync/v5/acknowledged_records HTTP/1.1\r\n",
                         45);
-    assert_string_equal(server_body(t->c->server, 1),
+    assert_string_equal(server_body(t->c.server, 1),
                         "{\"syncIDs\":[\"a\\\"1\",\"17\"]}");
 
     /* what was acknowledged does not come again */
@@ -409,8 +405,8 @@ test_queued_records_and_acknowledgement(void **state)
     assert_int_equal(pull(t, &t->remote, 0, "{\"queueLength\":0}"), MSYNC_OK);
     assert_true(t->batch.last);
     assert_int_equal(t->remote.ack(&t->remote, &t->batch, &t->err), MSYNC_OK);
-    assert_int_equal(server_n(t->c->server), 4);
-    assert_int_equal(t->c->server->requests[3].connection, 0);
+    assert_int_equal(server_n(t->c.server), 4);
+    assert_int_equal(t->c.server->requests[3].connection, 0);
 }
 
 
@@ -422,14 +418,14 @@ test_push(void **state)
     central_add(&t->batch, "it\"em", "A\n", "{\"n\": 1.10}", 17);
     central_add(&t->batch, "unit", "B", NULL, 18);
     t->batch.remaining = 9;
-    server_json(t->c->server, 200, "{\"integrationStarted\":false}");
+    server_json(t->c.server, 200, "{\"integrationStarted\":false}");
 
     assert_int_equal(t->remote.push(&t->remote, &t->batch, &t->err),
                      MSYNC_OK);
-    assert_int_equal(server_n(t->c->server), 1);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_int_equal(server_n(t->c.server), 1);
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /sync/v5/queued_records HTTP/1.1\r\n", 39);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
         "{\"queueLength\":9,\"data\":[{\"syncOutId\":\"17\",\"tableName\":"
         "\"it\\\"em\",\"recordId\":\"A\\u000a\",\"action\":\"Update\","
         "\"recordData\":{\"n\": 1.10}},{\"syncOutId\":\"18\",\"tableName\":"
@@ -446,22 +442,22 @@ test_last_push(void **state)
     central_add(&t->batch, "unit", "B", NULL, 18);
     t->batch.remaining = 1;
     t->batch.last = true;
-    server_json(t->c->server, 200, "{\"integrationStarted\":false}");
-    server_json(t->c->server, 200, "{\"integrationStarted\":true}");
+    server_json(t->c.server, 200, "{\"integrationStarted\":false}");
+    server_json(t->c.server, 200, "{\"integrationStarted\":true}");
     assert_int_equal(t->remote.push(&t->remote, &t->batch, &t->err),
                      MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 1),
+    assert_string_equal(server_body(t->c.server, 1),
                         "{\"queueLength\":0,\"data\":[]}");
 
     msync_batch_clear(&t->batch);
     t->batch.last = true;
-    server_json(t->c->server, 200, "{\"integrationStarted\":false}");
+    server_json(t->c.server, 200, "{\"integrationStarted\":false}");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   INTEGRATION_ERROR, "did not start to integrate");
     assert_int_equal(t->err.remedy, MSYNC_REMEDY_WAIT);
-    assert_string_equal(server_body(t->c->server, 2),
+    assert_string_equal(server_body(t->c.server, 2),
                         "{\"queueLength\":0,\"data\":[]}");
-    assert_int_equal(server_n(t->c->server), 3);
+    assert_int_equal(server_n(t->c.server), 3);
 }
 
 
@@ -471,21 +467,21 @@ test_refused_push_is_of_the_records(void **state)
     test_t  *t = *state;
 
     central_add(&t->batch, "unit", "B", NULL, 18);
-    server_json(t->c->server, 400, "{\"error\":{\"code\":\"bad_record\","
+    server_json(t->c.server, 400, "{\"error\":{\"code\":\"bad_record\","
                 "\"message\":\"no such table\"}}");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "\"bad_record\": no such table");
     assert_int_equal(t->err.http_status, 400);
     assert_int_not_equal(t->err.scope, MSYNC_SCOPE_RUN);
 
-    server_json(t->c->server, 413, "");
+    server_json(t->c.server, 413, "");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   HTTP_ERROR, "larger than the server");
     assert_int_equal(t->err.http_status, 413);
 
     /* of a busy server, whatever its status, nothing is */
-    msync_transfer_set_busy(t->c->http, 0);
-    server_json(t->c->server, 400, "{\"error\":{\"code\":"
+    msync_transfer_set_busy(t->c.http, 0);
+    server_json(t->c.server, 400, "{\"error\":{\"code\":"
                 "\"sync_is_running\",\"message\":\"\"}}");
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "busy with this site");
@@ -522,7 +518,7 @@ test_error_codes(void **state)
         snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%s\","
                  "\"message\":\"words of central " HASH "\",\"data\":null}}",
                  codes[i].code);
-        server_json(t->c->server, codes[i].status, body);
+        server_json(t->c.server, codes[i].status, body);
         assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_ERROR);
         assert_int_equal(t->err.variant, codes[i].variant);
         assert_int_equal(t->err.http_status, codes[i].status);
@@ -531,7 +527,7 @@ test_error_codes(void **state)
     }
 
     /* none of them was asked again */
-    assert_int_equal(server_n(t->c->server),
+    assert_int_equal(server_n(t->c.server),
                      sizeof(codes) / sizeof(codes[0]));
 }
 
@@ -545,26 +541,26 @@ test_a_central_in_trouble_is_asked_again(void **state)
     static const char  trouble[] = "{\"error\":{\"code\":\"internal\","
                                    "\"message\":\"out of licences\"}}";
 
-    server_json(t->c->server, 500, trouble);
-    server_json(t->c->server, 429, trouble);
-    server_json(t->c->server, 200, "{\"id\":\"U\",\"siteId\":3,"
+    server_json(t->c.server, 500, trouble);
+    server_json(t->c.server, 429, trouble);
+    server_json(t->c.server, 200, "{\"id\":\"U\",\"siteId\":3,"
                 "\"initialisationStatus\":\"new\"}");
     assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_OK);
     msync_v5_site_clear(&site);
 
     /* a push with a 500 is not: it may be what a record does */
     central_add(&t->batch, "unit", "B", NULL, 18);
-    server_json(t->c->server, 500, trouble);
+    server_json(t->c.server, 500, trouble);
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "out of licences");
-    assert_int_equal(server_n(t->c->server), 4);
+    assert_int_equal(server_n(t->c.server), 4);
 
     /* nor is any other: whoever pushes asks something small first */
-    server_json(t->c->server, 429, trouble);
+    server_json(t->c.server, 429, trouble);
     assert_failed(t->remote.push(&t->remote, &t->batch, &t->err), t->err,
                   CENTRAL_ERROR, "out of licences");
     assert_int_equal(t->err.http_status, 429);
-    assert_int_equal(server_n(t->c->server), 5);
+    assert_int_equal(server_n(t->c.server), 5);
 }
 
 
@@ -574,14 +570,14 @@ test_busy_central_is_waited_for(void **state)
     int64_t   n;
     test_t   *t = *state;
 
-    server_json(t->c->server, 503, "{\"error\":{\"code\":"
+    server_json(t->c.server, 503, "{\"error\":{\"code\":"
                 "\"sync_is_running\",\"message\":\"\",\"data\":null}}");
-    server_json(t->c->server, 503, "{\"error\":{\"code\":"
+    server_json(t->c.server, 503, "{\"error\":{\"code\":"
                 "\"sync_is_running\",\"message\":\"\",\"data\":null}}");
-    server_json(t->c->server, 200, "{\"queueLength\":1}");
+    server_json(t->c.server, 200, "{\"queueLength\":1}");
 
     assert_int_equal(msync_v5_initialise(t->v5, &n, &t->err), MSYNC_OK);
-    assert_int_equal(server_n(t->c->server), 3);
+    assert_int_equal(server_n(t->c.server), 3);
 }
 
 
@@ -633,7 +629,7 @@ test_answers_that_are_none(void **state)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         snprintf(head, sizeof(head), "Content-Type: %s\r\n", cases[i].type);
 
-        server_answer(t->c->server, cases[i].status, head, cases[i].body, 0);
+        server_answer(t->c.server, cases[i].status, head, cases[i].body, 0);
 
         assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_ERROR);
 

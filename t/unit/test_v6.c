@@ -19,7 +19,7 @@
 
 
 typedef struct {
-    central_t      *c;
+    central_t       c;
     msync_v6_t     *v6;
     msync_peer_t    peer;
     msync_batch_t   batch;
@@ -31,7 +31,7 @@ static void
 reopen(test_t *t, const char *url, bool initialised, const char *patient)
 {
     msync_v6_free(&t->v6);
-    t->v6 = msync_v6_create(t->c->http, url, t->c->conf, HWID, initialised,
+    t->v6 = msync_v6_create(t->c.http, url, t->c.conf, HWID, initialised,
                             patient);
     msync_v6_peer(t->v6, &t->peer);
 }
@@ -40,23 +40,20 @@ reopen(test_t *t, const char *url, bool initialised, const char *patient)
 static int
 setup(void **state)
 {
-    test_t  *t;
-    void    *c;
+    test_t  *t = calloc(1, sizeof(*t));
 
-    t = calloc(1, sizeof(*t));
+    *state = t;
 
-    if (central_setup(&c) != 0) {
+    if (central_init(&t->c) != 0) {
         return -1;
     }
 
-    t->c = c;
-    msync_free(&t->c->conf->url);
-    msync_free(&t->c->conf->username);
-    t->c->conf->url = msync_strdup("https://legacy.example.org");
-    t->c->conf->username = msync_strdup("Clinic \"7\"");
-    strcat(t->c->url, "/");
-    reopen(t, t->c->url, true, NULL);
-    *state = t;
+    msync_free(&t->c.conf->url);
+    msync_free(&t->c.conf->username);
+    t->c.conf->url = msync_strdup("https://legacy.example.org");
+    t->c.conf->username = msync_strdup("Clinic \"7\"");
+    strcat(t->c.url, "/");
+    reopen(t, t->c.url, true, NULL);
 
     return 0;
 }
@@ -65,22 +62,21 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    void    *c;
     test_t  *t = *state;
 
-    c = t->c;
     msync_batch_clear(&t->batch);
     msync_v6_free(&t->v6);
+    central_done(&t->c);
     free(t);
 
-    return central_teardown(&c);
+    return 0;
 }
 
 
 static int
 pull(test_t *t, int64_t cursor, const char *answer)
 {
-    server_json(t->c->server, 200, answer);
+    server_json(t->c.server, 200, answer);
     msync_batch_clear(&t->batch);
 
     return t->peer.pull(&t->peer, cursor, cursor, 500, &t->batch, &t->err);
@@ -102,10 +98,10 @@ test_pull(void **state)
         "\"action\":\"Delete\",\"recordData\":null}},"
         "{\"record\":5},null]}}"), MSYNC_OK);
 
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /central/sync/pull HTTP/1.1\r\n", 34);
-    assert_lacks(server_request(t->c->server, 0), "Authorization");
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_lacks(server_request(t->c.server, 0), "Authorization");
+    assert_string_equal(server_body(t->c.server, 0),
                         "{\"cursor\":12,\"batchSize\":500,"
                         "\"isInitialised\":true," SETTINGS VERSION);
 
@@ -133,7 +129,7 @@ test_pull(void **state)
 static int
 pull_behind(test_t *t, int64_t cursor, int64_t had, const char *answer)
 {
-    server_json(t->c->server, 200, answer);
+    server_json(t->c.server, 200, answer);
     msync_batch_clear(&t->batch);
 
     return t->peer.pull(&t->peer, cursor, had, 500, &t->batch, &t->err);
@@ -274,7 +270,7 @@ a_cursor_that_is_none_is_an_error_with_words(void **state)
     for (i = 0; i < 8; i++) {
         snprintf(body, sizeof(body), "{\"data\":{\"records_pushed\":%s}}",
                  numbers[i]);
-        server_json(t->c->server, 200, body);
+        server_json(t->c.server, 200, body);
         msync_batch_clear(&t->batch);
         t->batch.last = true;
         assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
@@ -286,10 +282,10 @@ a_cursor_that_is_none_is_an_error_with_words(void **state)
 static int
 adopt(test_t *t, const char *first, const char *second, int64_t *cursor)
 {
-    server_json(t->c->server, 200, first);
+    server_json(t->c.server, 200, first);
 
     if (second) {
-        server_json(t->c->server, 200, second);
+        server_json(t->c.server, 200, second);
     }
 
     return t->peer.adopt(&t->peer, cursor, &t->err);
@@ -308,8 +304,8 @@ a_cursor_of_a_former_release_is_adopted(void **state)
     /* the same record again: one before what was asked with is the last */
     assert_int_equal(adopt(t, FIRST, FIRST, &cursor), MSYNC_OK);
     assert_int_equal(cursor, 30);
-    assert_has(server_body(t->c->server, 0), "{\"cursor\":0,\"batchSize\":1,");
-    assert_has(server_body(t->c->server, 1), "{\"cursor\":3,\"batchSize\":1,");
+    assert_has(server_body(t->c.server, 0), "{\"cursor\":0,\"batchSize\":1,");
+    assert_has(server_body(t->c.server, 1), "{\"cursor\":3,\"batchSize\":1,");
 
     /* the next one, or none: everything is asked for again */
     assert_int_equal(adopt(t, FIRST, "{\"data\":{\"end_cursor\":5,"
@@ -335,23 +331,23 @@ test_first_and_patient_pull(void **state)
 {
     test_t  *t = *state;
 
-    reopen(t, t->c->url, false, NULL);
+    reopen(t, t->c.url, false, NULL);
     assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
                           "\"total_records\":0,\"is_last_batch\":true,"
                           "\"records\":[]}}"), MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
                         "{\"cursor\":0,\"batchSize\":500,"
                         "\"isInitialised\":false," SETTINGS VERSION);
     assert_true(t->batch.last);
     assert_string_equal(t->peer.pull_cursor, "SYNC_PULL_CURSOR_V6");
 
-    reopen(t, t->c->url, true, "pat\"ient");
+    reopen(t, t->c.url, true, "pat\"ient");
     assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
                           "\"is_last_batch\":true,\"records\":[]}}"),
                      MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 1),
+    assert_memory_equal(server_request(t->c.server, 1),
                         "POST /central/sync/patient-pull HTTP/1.1\r\n", 42);
-    assert_string_equal(server_body(t->c->server, 1),
+    assert_string_equal(server_body(t->c.server, 1),
                         "{\"cursor\":0,\"batchSize\":500,"
                         "\"fetchPatientId\":\"pat\\\"ient\"," SETTINGS
                         VERSION);
@@ -415,11 +411,11 @@ test_push(void **state)
     t->batch.next = 12;
     t->batch.remaining = 5;
 
-    server_json(t->c->server, 200, "{\"data\":{\"records_pushed\":2}}");
+    server_json(t->c.server, 200, "{\"data\":{\"records_pushed\":2}}");
     assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /central/sync/push HTTP/1.1\r\n", 34);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
         "{\"batch\":{\"end_cursor\":11,\"total_records\":5,"
         "\"is_last_batch\":false,\"records\":[{\"cursor\":7,\"record\":"
         "{\"tableName\":\"asset\",\"recordId\":\"A\",\"action\":\"Update\","
@@ -429,13 +425,13 @@ test_push(void **state)
 
     msync_batch_clear(&t->batch);
     t->batch.last = true;
-    server_json(t->c->server, 200, "{\"data\":{\"records_pushed\":0}}");
+    server_json(t->c.server, 200, "{\"data\":{\"records_pushed\":0}}");
     assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 1),
+    assert_string_equal(server_body(t->c.server, 1),
         "{\"batch\":{\"end_cursor\":0,\"total_records\":0,"
         "\"is_last_batch\":true,\"records\":[]}," SETTINGS VERSION);
 
-    server_json(t->c->server, 200, "{\"data\":{}}");
+    server_json(t->c.server, 200, "{\"data\":{}}");
     assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
                   INVALID_RESPONSE, "lacks \"records_pushed\"");
 }
@@ -447,19 +443,19 @@ test_site_status(void **state)
     bool     busy;
     test_t  *t = *state;
 
-    server_json(t->c->server, 200, "{\"data\":{\"is_integrating\":true}}");
+    server_json(t->c.server, 200, "{\"data\":{\"is_integrating\":true}}");
     assert_int_equal(t->peer.busy(&t->peer, &busy, &t->err), MSYNC_OK);
     assert_true(busy);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /central/sync/site_status HTTP/1.1\r\n", 41);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
                         "{" SETTINGS VERSION);
 
-    server_json(t->c->server, 200, "{\"data\":{\"is_integrating\":false}}");
+    server_json(t->c.server, 200, "{\"data\":{\"is_integrating\":false}}");
     assert_int_equal(t->peer.busy(&t->peer, &busy, &t->err), MSYNC_OK);
     assert_false(busy);
 
-    server_json(t->c->server, 200, "{\"data\":{}}");
+    server_json(t->c.server, 200, "{\"data\":{}}");
     assert_failed(t->peer.busy(&t->peer, &busy, &t->err), t->err,
                   INVALID_RESPONSE, "lacks \"is_integrating\"");
 }
@@ -540,7 +536,7 @@ test_errors(void **state)
                 || strstr(errors[i].words, "status 5") != NULL;
 
         for (n = 1; again && n < MSYNC_TRANSFER_ATTEMPTS; n++) {
-            server_json(t->c->server, 200, body);
+            server_json(t->c.server, 200, body);
         }
 
         requests += again ? MSYNC_TRANSFER_ATTEMPTS : 1;
@@ -554,7 +550,7 @@ test_errors(void **state)
         }
     }
 
-    assert_int_equal(server_n(t->c->server), requests);
+    assert_int_equal(server_n(t->c.server), requests);
 }
 
 
@@ -563,15 +559,15 @@ test_busy_central_is_waited_for(void **state)
 {
     test_t  *t = *state;
 
-    server_json(t->c->server, 200, "{\"error\":\"integrationInProgress\"}");
-    server_json(t->c->server, 200, "{\"error\":{\"legacyServerError\":"
+    server_json(t->c.server, 200, "{\"error\":\"integrationInProgress\"}");
+    server_json(t->c.server, 200, "{\"error\":{\"legacyServerError\":"
                 "{\"code\":\"sync_is_running\",\"message\":\"\"}}}");
-    server_json(t->c->server, 200, "{\"error\":{\"otherServerError\":\"Sync "
+    server_json(t->c.server, 200, "{\"error\":{\"otherServerError\":\"Sync "
                 "api error - status: '503 Service Unavailable' - code: "
                 "'Other(\\\"sync_is_running\\\")' message: ''\"}}");
     assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
                           "\"is_last_batch\":true}}"), MSYNC_OK);
-    assert_int_equal(server_n(t->c->server), 4);
+    assert_int_equal(server_n(t->c.server), 4);
 }
 
 
@@ -582,7 +578,7 @@ test_busy_for_too_long(void **state)
     test_t  *t = *state;
 
     for (i = 0; i < 100; i++) {
-        server_json(t->c->server, 200,
+        server_json(t->c.server, 200,
                     "{\"error\":\"integrationInProgress\"}");
     }
 
@@ -598,14 +594,14 @@ test_error_with_a_status(void **state)
     int      i;
     test_t  *t = *state;
 
-    server_json(t->c->server, 500, "{\"error\":{\"otherServerError\":"
+    server_json(t->c.server, 500, "{\"error\":{\"otherServerError\":"
                 "\"SiteNameNotFound\"}}");
     assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   SITE_NAME_NOT_FOUND, "no site of this name");
     assert_int_equal(t->err.http_status, 500);
 
     for (i = 0; i < 4; i++) {
-        server_answer(t->c->server, 502, "Content-Type: text/html\r\n",
+        server_answer(t->c.server, 502, "Content-Type: text/html\r\n",
                       "<html>Bad Gateway", 0);
     }
 
@@ -613,7 +609,7 @@ test_error_with_a_status(void **state)
                   HTTP_ERROR, "a proxy in front of the server");
 
     /* the serde error of a server may quote what was sent */
-    server_json(t->c->server, 400, "invalid: " HASH);
+    server_json(t->c.server, 400, "invalid: " HASH);
     assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   HTTP_ERROR, "invalid: ****");
 }
@@ -627,7 +623,7 @@ test_address_that_is_none(void **state)
     reopen(t, "om.example.org", true, NULL);
     assert_failed(t->peer.pull(&t->peer, 0, 0, 1, &t->batch, &t->err), t->err,
                   INVALID_URL, "must begin with https://");
-    assert_int_equal(server_n(t->c->server), 0);
+    assert_int_equal(server_n(t->c.server), 0);
 }
 
 

@@ -21,20 +21,20 @@ a_site_without_a_token_asks_for_one_and_has_it_stored_first(void **state)
     assert_int_equal(ask(t, &busy), MSYNC_OK);
     assert_false(busy);
 
-    request = server_request(t->c->server, 0);
+    request = server_request(t->c.server, 0);
     assert_memory_equal(request, "POST /central/sync_v7/get_token HTTP/1.1\r\n",
                         42);
     assert_lacks(request, "Authorization");
-    assert_string_equal(server_body(t->c->server, 0), IDENTITY);
+    assert_string_equal(server_body(t->c.server, 0), IDENTITY);
 
-    request = server_request(t->c->server, 1);
+    request = server_request(t->c.server, 1);
     assert_memory_equal(request,
                         "POST /central/sync_v7/site_status HTTP/1.1\r\n", 44);
     assert_has(request, "\r\nAuthorization: Bearer " TOKEN "\r\n");
     assert_has(request, "\r\nhardware-id: " HWID "\r\n");
     assert_has(request, "\r\napp-version: 3.0.0\r\n");
     assert_has(request, "\r\nContent-Type: application/json\r\n");
-    assert_string_equal(server_body(t->c->server, 1), "null");
+    assert_string_equal(server_body(t->c.server, 1), "null");
 
     assert_int_equal(t->asked, 1);
     assert_int_equal(t->refused, 0);
@@ -52,9 +52,9 @@ a_lost_answer_to_get_token_is_not_asked_for_again(void **state)
     test_t  *t = *state;
 
     reopen(t, NULL, true);
-    server_say(t->c->server, "", 0, SERVER_CLOSE);
+    server_say(t->c.server, "", 0, SERVER_CLOSE);
     assert_failed(ask(t, &busy), t->err, CONNECTION_ERROR, "token");
-    assert_int_equal(server_n(t->c->server), 1);
+    assert_int_equal(server_n(t->c.server), 1);
     assert_int_equal(t->asked, 1);
     assert_int_equal(t->refused, 0);
 }
@@ -67,9 +67,9 @@ a_status_of_a_proxy_does_not_say_that_no_token_was_given(void **state)
     test_t  *t = *state;
 
     reopen(t, NULL, true);
-    server_answer(t->c->server, 504, "", "gateway", 0);
+    server_answer(t->c.server, 504, "", "gateway", 0);
     assert_failed(ask(t, &busy), t->err, HTTP_ERROR, "504");
-    assert_int_equal(server_n(t->c->server), 1);
+    assert_int_equal(server_n(t->c.server), 1);
     assert_int_equal(t->refused, 0);
 
     say(t, "{\"Err\":\"InvalidSiteNameOrPassword\"}");
@@ -91,11 +91,11 @@ a_token_that_was_wiped_is_replaced_and_the_call_goes_on(void **state)
     assert_int_equal(pull(t, 9), MSYNC_OK);
 
     assert_string_equal(t->given, OTHER);
-    assert_has(server_request(t->c->server, 2), "Bearer " OTHER "\r\n");
-    assert_memory_equal(server_request(t->c->server, 2),
+    assert_has(server_request(t->c.server, 2), "Bearer " OTHER "\r\n");
+    assert_memory_equal(server_request(t->c.server, 2),
                         "POST /central/sync_v7/pull ", 27);
-    assert_string_equal(server_body(t->c->server, 0),
-                        server_body(t->c->server, 2));
+    assert_string_equal(server_body(t->c.server, 0),
+                        server_body(t->c.server, 2));
 }
 
 
@@ -109,7 +109,7 @@ a_token_that_is_not_known_twice_is_an_error(void **state)
     say(t, GIVEN(OTHER));
     say(t, "{\"Err\":\"TokenNotFound\"}");
     assert_failed(ask(t, &busy), t->err, TOKEN_NOT_FOUND, "token");
-    assert_int_equal(server_n(t->c->server), 3);
+    assert_int_equal(server_n(t->c.server), 3);
 }
 
 
@@ -123,11 +123,11 @@ get_token_makes_a_site_one_of_v7_whatever_it_says_of_the_token(void **state)
     say(t, "{\"Err\":\"TokenAlreadyAllocated\"}");
     say(t, STATUS);
     assert_int_equal(ask(t, &busy), MSYNC_OK);
-    assert_has(server_request(t->c->server, 2), "Bearer " TOKEN "\r\n");
+    assert_has(server_request(t->c.server, 2), "Bearer " TOKEN "\r\n");
 
     say(t, "{\"Err\":\"SiteIsNotV7\"}");
     assert_failed(ask(t, &busy), t->err, SITE_IS_NOT_V7, "sync v7");
-    assert_int_equal(server_n(t->c->server), 4);
+    assert_int_equal(server_n(t->c.server), 4);
 }
 
 
@@ -165,22 +165,22 @@ whether_v7_is_spoken_is_found_out_without_saying_who_asks(void **state)
 
     say(t, "{\"Err\":{\"MissingAuthHeader\":\"missing or incorrect "
            "Authorization header\"}}");
-    assert_int_equal(msync_v7_is_spoken(t->c->http, t->c->url, &spoken,
+    assert_int_equal(msync_v7_is_spoken(t->c.http, t->c.url, &spoken,
                                         &t->err), MSYNC_OK);
     assert_true(spoken);
-    assert_lacks(server_request(t->c->server, 0), "uthorization");
-    assert_lacks(server_request(t->c->server, 0), HWID);
-    assert_lacks(server_request(t->c->server, 0), "Clinic");
+    assert_lacks(server_request(t->c.server, 0), "uthorization");
+    assert_lacks(server_request(t->c.server, 0), HWID);
+    assert_lacks(server_request(t->c.server, 0), "Clinic");
     assert_int_equal(t->asked, 0);
 
-    server_answer(t->c->server, 404, "", "", 0);
-    assert_int_equal(msync_v7_is_spoken(t->c->http, t->c->url, &spoken,
+    server_answer(t->c.server, 404, "", "", 0);
+    assert_int_equal(msync_v7_is_spoken(t->c.http, t->c.url, &spoken,
                                         &t->err), MSYNC_OK);
     assert_false(spoken);
 
-    server_answer(t->c->server, 405, "", "Method only allowed on central "
+    server_answer(t->c.server, 405, "", "Method only allowed on central "
                   "server.", 0);
-    assert_int_equal(msync_v7_is_spoken(t->c->http, t->c->url, &spoken,
+    assert_int_equal(msync_v7_is_spoken(t->c.http, t->c.url, &spoken,
                                         &t->err), MSYNC_OK);
     assert_false(spoken);
     assert_int_equal(t->err.variant, MSYNC_ERR_NOT_A_CENTRAL_SERVER);
@@ -216,9 +216,9 @@ a_push_has_the_envelope_of_v7(void **state)
 
     say(t, "{\"Ok\":2}");
     assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 1),
+    assert_memory_equal(server_request(t->c.server, 1),
                         "POST /central/sync_v7/push ", 27);
-    assert_string_equal(server_body(t->c->server, 1),
+    assert_string_equal(server_body(t->c.server, 1),
         "{\"siteId\":7,\"lastCursorInBatch\":15,\"remaining\":3,"
         "\"maxCursor\":18,\"records\":[{\"cursor\":12,\"recordId\":\"T1\","
         "\"tableName\":\"Invoice\",\"action\":\"Upsert\",\"data\":"
@@ -238,12 +238,12 @@ only_the_last_batch_says_that_nothing_remains(void **state)
     t->batch.next = 16;
     say(t, "{\"Ok\":0}");
     assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
-    assert_has(server_body(t->c->server, 1), "\"remaining\":1,");
+    assert_has(server_body(t->c.server, 1), "\"remaining\":1,");
 
     t->batch.last = true;
     say(t, "{\"Ok\":0}");
     assert_int_equal(t->peer.push(&t->peer, &t->batch, &t->err), MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 2),
+    assert_string_equal(server_body(t->c.server, 2),
         "{\"siteId\":7,\"lastCursorInBatch\":15,\"remaining\":0,"
         "\"maxCursor\":15,\"records\":[]}");
 }
@@ -261,7 +261,7 @@ what_central_cannot_read_may_be_one_record(void **state)
     central_add(&t->batch, "transact", "T1", NULL, 1);
 
     for (i = 0; i < 2; i++) {
-        server_answer(t->c->server, statuses[i], "", "Json deserialize error",
+        server_answer(t->c.server, statuses[i], "", "Json deserialize error",
                       0);
         assert_failed(t->peer.push(&t->peer, &t->batch, &t->err), t->err,
                       HTTP_ERROR, i ? "413" : "400");
@@ -287,7 +287,7 @@ a_pull_goes_on_behind_the_end_that_central_has_read(void **state)
         "\"action\":\"Delete\",\"data\":null,\"storeId\":null,"
         "\"transferStoreId\":null,\"patientId\":\"P\"},5]}}");
     assert_int_equal(pull(t, 100), MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
                         "{\"cursor\":100,\"batchSize\":500,"
                         "\"isInitialising\":false}");
 
@@ -328,7 +328,7 @@ the_end_is_where_nothing_remains(void **state)
         "{\"cursor\":1890,\"recordId\":\"x\",\"tableName\":\"Invoice\","
         "\"action\":\"Upsert\",\"data\":{}}]}}");
     assert_int_equal(pull(t, 1800), MSYNC_OK);
-    assert_has(server_body(t->c->server, 0), "\"isInitialising\":true}");
+    assert_has(server_body(t->c.server, 0), "\"isInitialising\":true}");
     assert_true(t->batch.last);
     assert_int_equal(t->batch.had, 1890);
     assert_false(t->batch.short_of);
@@ -395,9 +395,9 @@ the_records_of_a_patient_come_in_one_batch(void **state)
         "\"transferStoreId\":null,\"patientId\":\"P\"}],"
         "\"nameStoreJoinId\":\"J\"}}");
     assert_int_equal(peer.pull(&peer, 0, 0, 1, &t->batch, &t->err), MSYNC_OK);
-    assert_memory_equal(server_request(t->c->server, 0),
+    assert_memory_equal(server_request(t->c.server, 0),
                         "POST /central/sync_v7/patient_data_for_site ", 44);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
                         "{\"patientId\":\"P\",\"storeId\":\"S\","
                         "\"nameStoreJoinId\":\"J\"}");
     assert_int_equal(t->batch.n, 1);
@@ -424,7 +424,7 @@ patients_are_looked_for_by_what_was_asked(void **state)
         "\"date_of_birth\":null}]}");
     assert_int_equal(msync_v7_search(t->v7, &wanted, found, &n, &more,
                                      &t->err), MSYNC_OK);
-    assert_string_equal(server_body(t->c->server, 0),
+    assert_string_equal(server_body(t->c.server, 0),
                         "{\"last_name\":{\"like\":\"Ape\\\"\"},"
                         "\"date_of_birth\":{\"equal_to\":\"1991-02-03\"}}");
     assert_int_equal(n, 2);

@@ -14,12 +14,12 @@ a_locked_site_is_busy(void **state)
     say(t, LOCKED);
     assert_int_equal(ask(t, &busy), MSYNC_OK);
     assert_true(busy);
-    assert_int_equal(server_n(t->c->server), 1);
+    assert_int_equal(server_n(t->c.server), 1);
 
     /* whoever pulls or pushes asks in this way when it may go on */
     say(t, LOCKED);
     assert_failed(pull(t, 9), t->err, SITE_LOCK_ERROR, "integrating");
-    assert_int_equal(server_n(t->c->server), 2);
+    assert_int_equal(server_n(t->c.server), 2);
 
     central_add(&t->batch, "transact", "T1", NULL, 1);
     say(t, LOCKED);
@@ -117,11 +117,11 @@ a_server_that_is_not_central_says_so_in_its_own_way(void **state)
     bool     busy;
     test_t  *t = *state;
 
-    server_answer(t->c->server, 405, "Content-Type: text/plain\r\n",
+    server_answer(t->c.server, 405, "Content-Type: text/plain\r\n",
                   "Method only allowed on central server.", 0);
     assert_failed(ask(t, &busy), t->err, NOT_A_CENTRAL_SERVER, "central");
 
-    server_answer(t->c->server, 404, "", "", 0);
+    server_answer(t->c.server, 404, "", "", 0);
     assert_failed(ask(t, &busy), t->err, HTTP_ERROR, "404");
 
     say(t, "{\"data\":1}");

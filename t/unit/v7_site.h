@@ -23,7 +23,7 @@
     "\"passwordSha256\":\"" HASH "\",\"hardwareId\":\"" HWID "\"}"
 
 typedef struct {
-    central_t           *c;
+    central_t            c;
     msync_catalogue_t   *catalogue;
     msync_v7_t          *v7;
     msync_peer_t         peer;
@@ -58,7 +58,7 @@ given(void *data, const char *token, const msync_v7_site_t *site,
     assert_int_equal(site->site_id, 7);
     assert_int_equal(site->central_site_id, 10);
     snprintf(t->given, sizeof(t->given), "%s", token);
-    t->requests = server_n(t->c->server);
+    t->requests = server_n(t->c.server);
 
     return MSYNC_OK;
 }
@@ -80,9 +80,9 @@ reopen(test_t *t, const char *token, bool initialised)
     msync_v7_setup_t  setup = { 0 };
 
     msync_v7_free(&t->v7);
-    setup.http = t->c->http;
-    setup.url = t->c->url;
-    setup.conf = t->c->conf;
+    setup.http = t->c.http;
+    setup.url = t->c.url;
+    setup.conf = t->c.conf;
     setup.catalogue = t->catalogue;
     setup.hardware_id = HWID;
     setup.token = token;
@@ -99,22 +99,19 @@ reopen(test_t *t, const char *token, bool initialised)
 static inline int
 setup(void **state)
 {
-    test_t  *t;
-    void    *c;
+    test_t  *t = calloc(1, sizeof(*t));
 
-    t = calloc(1, sizeof(*t));
+    *state = t;
 
-    if (central_setup(&c) != 0) {
+    if (central_init(&t->c) != 0) {
         return -1;
     }
 
-    t->c = c;
-    msync_free(&t->c->conf->username);
-    t->c->conf->username = msync_strdup("Clinic \"7\"");
+    msync_free(&t->c.conf->username);
+    t->c.conf->username = msync_strdup("Clinic \"7\"");
     t->catalogue = msync_catalogue_builtin(&t->err);
     assert_non_null(t->catalogue);
     reopen(t, TOKEN, true);
-    *state = t;
 
     return 0;
 }
@@ -123,23 +120,22 @@ setup(void **state)
 static inline int
 teardown(void **state)
 {
-    void    *c;
     test_t  *t = *state;
 
-    c = t->c;
     msync_batch_clear(&t->batch);
     msync_v7_free(&t->v7);
     msync_catalogue_free(&t->catalogue);
+    central_done(&t->c);
     free(t);
 
-    return central_teardown(&c);
+    return 0;
 }
 
 
 static inline void
 say(test_t *t, const char *answer)
 {
-    server_json(t->c->server, 200, answer);
+    server_json(t->c.server, 200, answer);
 }
 
 
