@@ -235,6 +235,10 @@ how many it gave; C<buffered>, C<lost>, C<latest>).  C<?brief=1> leaves out
 C<received>, C<requests>, C<changed> and C<changedRows>, C<?quiet=1> only C<requests>.
 What tests ask is not counted.
 
+=item GET /_test/records
+
+Every record that central holds, by table and id.
+
 =item GET /_test/record?table=T&id=I
 
 The record as central has it now, also what was pushed; 404 when there is none.

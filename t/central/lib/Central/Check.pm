@@ -123,8 +123,9 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
     return @bad;
 }
 
-# whether a word, or an object, is the one that this server has: a newer one has
-# others
+# Whether a word, or an object, is the one that this server has.  A newer
+# central has words that the catalogue lacks; a site sends them back as they
+# came.
 sub _is_ours ($state, $table, $id, $f, $v) {
     return 0 if !$f->{enum} && !($f->{properties} && ref $v eq 'HASH');
 

@@ -17,7 +17,6 @@ my $STATE = 1;
 
 sub seed_random ($seed) { $STATE = $seed & 0xffff_ffff; return }
 
-
 sub rnd ($n) {
     $STATE = ($STATE * 1_103_515_245 + 12_345) & 0xffff_ffff;
     return ($STATE >> 8) % $n;

@@ -24,10 +24,11 @@ my %SOFT = (
     Unit => 'is_active', Currency => 'is_active', Item => 'is_active', Name => 'deleted_datetime',
 );
 
-# rows of a table that the other wires do not have
+# rows of a table that v5 and v6 do not have
 use constant NEW_ROWS => 4;
 
-# but for these, which are a list under another name; every other list is one
+# These two are made of every other list_master, whose id they have, also in
+# the fields that lead from one to the other.
 my %LIST = map { $_ => 1 } qw(Program Context);
 my %SAME = map { $_ => 1 } 'Program master_list_id', 'Program context_id';
 

@@ -9,7 +9,8 @@ use Mojo::Base -base, -signatures;
 has shapes    => sub { die 'shapes are missing' };
 has catalogue => sub { die 'catalogue is missing' };
 
-# whose central's lines are, where a site's are of another store
+# In the changelog of central a line of these belongs to the store of that
+# field; in that of a site, as v7.json has it, to another one.
 my %FROM_CENTRAL = (SyncMessage => {store => 'toStoreID'});
 
 # what only the central server itself has
