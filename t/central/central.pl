@@ -239,6 +239,11 @@ What tests ask is not counted.
 
 Every record that central holds, by table and id.
 
+=item GET /_test/digest
+
+C<{"digest"}>: the same text for two states that differ in nothing but what was
+noted of the requests, C<requests>, C<requestCount>, C<connections>.
+
 =item GET /_test/record?table=T&id=I
 
 The record as central has it now, also what was pushed; 404 when there is none.

@@ -963,20 +963,30 @@ subtest 'a snapshot is put back' => sub {
         $ua->post("$other->{v5}/_test/$what" => json => $body)->res->code;
     };
     my $state = sub { $ua->get("$other->{v5}/_test/state")->res->json };
+    my $digest = sub { $ua->get("$other->{v5}/_test/digest")->res->json->{digest} };
 
     is $post->('restore', {}), 400, 'none is there yet';
     $post->('config', {initialise_ms => 7});
     is $post->('snapshot', {}), 200, 'kept';
-    my $before = $state->();
+    my $ask = sub { $ua->get("$other->{v5}/sync/v5/site" => v5_headers())->res->code };
 
+    is $ask->(), 200, 'who asks is known from then on';
+    is $post->('snapshot', {}), 200, 'kept again';
+    my $before = $state->();
+    my $then = $digest->();
+
+    $ask->();
+    is $digest->(), $then, 'a request alone does not count';
     $post->('change', {tableName => 'unit', recordId => 'U', action => 'insert',
         recordData => {ID => 'U'}});
     $post->('fault', {kind => 'busy'});
     is $state->()->{counts}{unit}, $before->{counts}{unit} + 1, 'changed';
     is_deeply $state->()->{changed}, {'unit U' => '{"ID":"U"}'}, 'and listed';
+    isnt $digest->(), $then, 'it is another state';
 
     is $post->('restore', {}), 200, 'put back';
     is_deeply $state->(), $before, 'all of it';
+    is $digest->(), $then, 'it is the same state';
     ok stopped($other), 'ended';
 };
 

@@ -71,17 +71,22 @@ choose(const char *text)
 }
 
 
-static void __attribute__((constructor))
-ask(void)
+void __attribute__((constructor))
+faults_ask(void)
 {
     const char  *path, *text;
+
+    writes = requests = allocations = 0;
 
     /* opened now: at the end the helper is confined */
     path = getenv("MSYNC_FAULT_COUNT");
     count = path ? fopen(path, "we") : NULL;
     path = getenv("MSYNC_FAULT_PATHS");
     paths = path ? fopen(path, "we") : NULL;
-    atexit(tell);
+
+    if (!asked) {
+        atexit(tell);
+    }
 
     text = getenv("MSYNC_FAULT");
     if (text != NULL) {

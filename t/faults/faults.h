@@ -25,6 +25,8 @@
  * that sets the wall clock and fills the disk (switch.c).
  * MSYNC_FAULT_PATHS names one that gets a line for each chain of calls that
  * ends in an allocation: the number of the first allocation by it.
+ * MSYNC_FAULT_CLOCK is a moment at which the wall clock stands, in milliseconds
+ * since 1970, and MSYNC_FAULT_SERVER makes a server of runs (server.c).
  */
 
 #ifndef MSYNC_FAULTS_H
@@ -46,6 +48,9 @@ typedef enum {
     FAULT_NO_MEMORY,
     FAULT_NO_MEMORY_ON
 } fault_e;
+
+/* reads the environment and counts from 0; called when the process begins */
+void faults_ask(void);
 
 /* counts a write; what is to become of it: none of the kinds of requests */
 fault_e faults_write(void);

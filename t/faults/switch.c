@@ -49,6 +49,12 @@ map(void)
 int64_t
 __wrap_msync_clock_wall(void)
 {
+    const char  *stands = getenv("MSYNC_FAULT_CLOCK");
+
+    if (stands != NULL) {
+        return strtoll(stands, NULL, 10);
+    }
+
     return __real_msync_clock_wall() + (set != NULL ? set[0] : 0);
 }
 

@@ -12,6 +12,7 @@ use IO::Socket::INET ();
 use POSIX ();
 use Test::More;
 
+use Msync::Look;
 use Test::Nginx::Socket::Client qw(build_request parse_responses);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
 
@@ -29,12 +30,53 @@ a_port_is_given_once();
 other_processes_are_left_alone();
 requests_as_bytes();
 answers_from_bytes();
+databases_are_looked_into();
 
 passing_blocks($run{pass});
 failing_blocks($run{fail});
 a_stuck_nginx_is_a_failure($run{stuck});
 
 done_testing();
+
+
+# One after the other, by what is committed: in the log, and with other tables.
+sub databases_are_looked_into {
+    my $path = "$dir/site.sqlite";
+    my $look = Msync::Look->new("$dir/look");
+    my $db = DBI->connect("dbi:SQLite:dbname=$path", '', '',
+                          { RaiseError => 1 });
+    my $text = sub { $look->take($path); $look->lines(@_) };
+    my $all = 'SELECT * FROM a';
+
+    is($text->('SELECT 1'), "1\n", 'a database without an octet');
+
+    $db->do($_) for 'PRAGMA journal_mode = WAL',
+        'CREATE TABLE a (id PRIMARY KEY, n)', "INSERT INTO a VALUES ('x', 1)";
+    is($text->($all), "x|1\n", 'what is in the log alone');
+
+    my $base = Msync::Look::octets("$dir/look");
+    my $before = $look->digest($base);
+
+    $db->begin_work;
+    $db->do('UPDATE a SET n = 2');
+    is($text->($all), "x|1\n", 'not what is not committed');
+    is($look->digest($base), $before, 'it is the same database');
+
+    $db->commit;
+    is($text->($all), "x|2\n", 'what is committed since');
+    isnt($look->digest($base), $before, 'it is another one');
+
+    $db->do('ALTER TABLE a ADD m DEFAULT 3');
+    is($text->($all), "x|2|3\n", 'a table with another column');
+    ok(-s "$path-wal", 'the log of the database stays');
+    $db->disconnect;
+
+    my $octets = Msync::Look::octets($path);
+    substr $octets, -1, 1, 'y';
+    Msync::Look::put("$dir/bad.sqlite", $octets);
+    $look->take("$dir/bad.sqlite");
+    isnt($look->lines('PRAGMA integrity_check'), "ok\n", 'a damaged index');
+}
 
 
 # Runs a file of blocks as prove would.

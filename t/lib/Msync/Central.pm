@@ -107,6 +107,10 @@ sub state {
 # The same without the list of requests.
 sub outcome { $_[0]->_call(GET => 'state?quiet=1') }
 
+# A short text that is another one for all that it goes by: not for the list of
+# requests.
+sub digest { $_[0]->_call(GET => 'digest')->{digest} }
+
 
 # A record as central has it now, or undef.
 sub record {

@@ -9,21 +9,22 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
-use DBI ();
 use Digest::SHA qw(sha256_hex);
-use File::Copy qw(copy);
 use IO::Select;
 use POSIX ();
 use Test::More ();
 
 use Msync::Central;
+use Msync::Faults;
 use Msync::Helper;
+use Msync::Look;
 use Msync::Test qw(decode_json encode_json sqlite stage_dir);
 
 use constant {
     PASSWORD => 'secret',
     RUNS_MAX => 4,             # a disturbed run and those that go on
     KILLED   => 9,
+    SAMPLED  => 8,             # of so many runs that only repeat one is done
 };
 
 # What the clock, the line or the number of tries decides; also the sizes of
@@ -66,9 +67,13 @@ sub new {
         password => PASSWORD, records => $self->{records},
         protocol => $self->{protocol}, %{ $self->{emulator} // {} },
     );
+    $self->{look} = Msync::Look->new("$self->{dir}/look");
     $self->{begin}->($self);
     $self->{central}->snapshot;
     $self->_keep;
+
+    # another program has no clock but the machine's
+    $self->{clock} = time if !$args{program};
     $self->_refer($args{program});
 
     return $self;
@@ -107,32 +112,55 @@ sub paths {
 
 
 # Runs the helper once, or another one with fault points in its place; returns
-# its exit status, 128 and the signal for a killed one, and what it said.
+# its exit status, 128 and the signal for a killed one, and what it said.  In
+# the nth run of each try the wall clock stands at the same moment.
 sub run {
-    my ($self, $fault, $program) = @_;
+    my ($self, $fault, $program, $n) = @_;
 
+    my %environment = (
+        $fault ? (MSYNC_FAULT => $fault) : (),
+        $n && $self->{clock}
+            ? (MSYNC_FAULT_CLOCK => 1000 * ($self->{clock} + $n)) : (),
+        MSYNC_FAULT_BATCH => $self->{batch},
+        MSYNC_FAULT_COUNT => "$self->{dir}/count",
+    );
+    my @arguments = (
+        '--database', $self->database, '--url', $self->url,
+        '--username', 'Clinic 7',
+        '--password-file', "$self->{dir}/password",
+        ref $self->{command} ? @{ $self->{command} } : $self->{command},
+    );
     my $out = "$self->{dir}/out";
+
+    $program //= $self->{program};
+
+    # where allocations count, those of a start do
+    my $starts = $ENV{MSYNC_FAULT_PATHS} || ($fault // '') =~ /memory/;
+    my $ended = $program || @{ $self->{under} } || $starts
+        ? _start($out, \%environment, @{ $self->{under} },
+                 $program // $ENV{TEST_NGINX_MSYNC_FAULTS}, @arguments)
+        : Msync::Faults->server->run($out, \%environment, @arguments);
+
+    return ($ended & 127 ? 128 + ($ended & 127) : $ended >> 8, _slurp($out));
+}
+
+
+# As a process of its own; returns what waitpid says.
+sub _start {
+    my ($out, $environment, @command) = @_;
+
     my $pid = fork() // croak "fork: $!";
 
     if ($pid == 0) {
-        $ENV{MSYNC_FAULT} = $fault if $fault;
-        $ENV{MSYNC_FAULT_BATCH} = $self->{batch};
-        $ENV{MSYNC_FAULT_COUNT} = "$self->{dir}/count";
+        @ENV{keys %$environment} = values %$environment;
         open STDOUT, '>', $out;
         open STDERR, '>&', \*STDOUT;
-        exec @{ $self->{under} }, $program // $self->{program}
-                // $ENV{TEST_NGINX_MSYNC_FAULTS},
-            '--database', $self->database, '--url', $self->url,
-            '--username', 'Clinic 7',
-            '--password-file', "$self->{dir}/password",
-            ref $self->{command} ? @{ $self->{command} } : $self->{command}
-            or POSIX::_exit(127);
+        exec @command or POSIX::_exit(127);
     }
 
     waitpid $pid, 0;
-    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
 
-    return ($status, _slurp($out));
+    return $?;
 }
 
 
@@ -142,10 +170,14 @@ sub run {
 # fail), "program" (the helper of the disturbed run, with fault points),
 # "excuses" (a pattern of differences in the end that are no fault of ours).
 # Returns what is wrong.
+#
+# The next run goes by the database and central alone, and the clock stands:
+# where another try has left both exactly so, what follows is known and most
+# times not done again.
 sub disturb {
     my ($self, %how) = @_;
 
-    my (@wrong, $status, $said, $cleared);
+    my (@wrong, @from, $status, $said, $cleared);
     my @faults = ($how{fault}, $how{again} // ());
 
     $self->_begin_again;
@@ -154,7 +186,8 @@ sub disturb {
     for my $n (1 .. RUNS_MAX) {
         my $fault = shift @faults;
 
-        ($status, $said) = $self->run($fault, $n == 1 ? $how{program} : ());
+        ($status, $said) = $self->run($fault, $n == 1 ? $how{program} : undef,
+                                      $n);
         last if $status == 0;
 
         push @wrong, $self->_damage;
@@ -165,28 +198,73 @@ sub disturb {
             next;
         }
 
-        push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
-        push @wrong, "run $n is not disturbed ($status): $said"
-            if $n == 1 && $how{program} && $status != 128 + KILLED;
-        next if $status == 128 + KILLED;
+        push @wrong, $self->_faults_of($n, $status, $said, $fault, %how);
 
-        push @wrong, "run $n crashes ($status): $said" if $status > 128;
+        next if @faults || $how{torn} || $how{program} || $cleared;
 
-        push @wrong, "run $n fails ($status): $said"
-            if $how{firm} || !$fault && !$how{torn};
-        push @wrong, "run $n does not say $how{says}: $said"
-            if $how{says} && $said !~ /$how{says}/;
+        my $state = $self->_state_now($n);
+        my $seen = $self->{seen}{$state};
+
+        return @wrong, @$seen if $seen && $self->{repeated}++ % SAMPLED;
+        push @from, [$state, scalar @wrong];
     }
 
-    return @wrong, "it never succeeds: $said" if $status != 0;
+    push @wrong, $status == 0 ? $self->_end(%how)
+                              : "it never succeeds: $said";
 
-    for (1 .. $self->{further}) {
-        ($status, $said) = $self->run;
+    $self->{seen}{ $_->[0] } = [@wrong[$_->[1] .. $#wrong]] for @from;
+
+    return @wrong;
+}
+
+
+# What is wrong with a run that did not go well, the nth of a try.
+sub _faults_of {
+    my ($self, $n, $status, $said, $fault, %how) = @_;
+
+    my @wrong;
+
+    push @wrong, "run $n: $said" if $said =~ /Sanitizer|runtime error:/;
+    push @wrong, "run $n is not disturbed ($status): $said"
+        if $n == 1 && $how{program} && $status != 128 + KILLED;
+    return @wrong if $status == 128 + KILLED;
+
+    push @wrong, "run $n crashes ($status): $said" if $status > 128;
+
+    push @wrong, "run $n fails ($status): $said"
+        if $how{firm} || !$fault && !$how{torn};
+    push @wrong, "run $n does not say $how{says}: $said"
+        if $how{says} && $said !~ /$how{says}/;
+
+    return @wrong;
+}
+
+
+# All that the run after the nth goes by.
+sub _state_now {
+    my ($self, $n) = @_;
+
+    return join ' ', $n, $self->{look}->digest($self->{kept}),
+        $self->central->digest;
+}
+
+
+# What is wrong in the end, after as many further runs as it takes.  Where the
+# end is the same already, one more does what it does in _refer, so few do it.
+sub _end {
+    my ($self, %how) = @_;
+
+    my $more = $self->{ends}++ % SAMPLED == 0;
+    my @wrong;
+
+    for my $n (1 .. $self->{further}) {
+        last if !$more && !$self->_differences(%how);
+
+        my ($status, $said) = $self->run(undef, undef, RUNS_MAX + $n);
         push @wrong, "another run fails: $said" if $status != 0;
     }
 
-    return @wrong, grep { !$how{excuses} || !/$how{excuses}/ }
-        $self->_differences;
+    return @wrong, $self->_differences(%how);
 }
 
 
@@ -225,26 +303,28 @@ sub stay {
 
 # ---- the site -------------------------------------------------------------
 
-sub _files { map { $_[0]->database . $_ } '', '-wal', '-shm' }
+sub _files { map { $_[0]->database . $_ } '', qw(-wal -shm -journal) }
 
 # The database as it is now is where each try begins.
 sub _keep {
     my ($self) = @_;
 
+    $self->{kept} = '';
     return if !-e $self->database;
 
     $self->query('PRAGMA wal_checkpoint(TRUNCATE)');
-    copy($self->database, "$self->{dir}/kept") or croak "keeping: $!";
-    unlink $self->_files;
+    $self->{kept} = Msync::Look::octets($self->database);
 }
 
 sub _put_back {
     my ($self) = @_;
 
-    unlink $self->_files;
-    return if !-e "$self->{dir}/kept";
+    my ($database, @beside) = $self->_files;
 
-    copy("$self->{dir}/kept", $self->database) or croak "putting back: $!";
+    unlink @beside;
+    return unlink $database if $self->{kept} eq '';
+
+    Msync::Look::put($database, $self->{kept});
 }
 
 
@@ -265,7 +345,7 @@ sub _refer {
 
     if ($program) {
         $self->_put_back;
-        $self->run;
+        $self->run(undef, undef, 1);
         $counts = _slurp("$self->{dir}/count");
         delete $self->{program};
         $self->central->restore;
@@ -273,19 +353,19 @@ sub _refer {
 
     $self->_put_back;
 
-    my ($status, $said) = $self->run;
+    my ($status, $said) = $self->run(undef, undef, 1);
     croak "$self->{name}: the undisturbed run fails: $said" if $status != 0;
 
     $self->{counts} = [split ' ', $counts // _slurp("$self->{dir}/count")];
 
-    for (2 .. $self->{further}) {
-        ($status, $said) = $self->run;
+    for my $n (2 .. $self->{further}) {
+        ($status, $said) = $self->run(undef, undef, $n);
         croak "$self->{name}: a further run fails: $said" if $status != 0;
     }
 
     $self->{received} = $self->central->state(1)->{receivedCount};
 
-    ($status, $said) = $self->run;
+    ($status, $said) = $self->run(undef, undef, RUNS_MAX);
     croak "$self->{name}: a run with nothing to do fails: $said"
         if $status != 0;
 
@@ -293,8 +373,14 @@ sub _refer {
     croak "$self->{name}: something is sent twice"
         if "@{$now}{qw(v5 v6 v7)}" ne "@{$self->{received}}{qw(v5 v6 v7)}";
 
+    $self->{look}->take($self->database);
     $self->{dump_sql} = $self->_dump_sql;
-    $self->{dump} = $self->_dump;
+
+    # what each statement finds, and the same as it is compared
+    $self->{dump} = [map { $self->{look}->lines($_) } @{ $self->{dump_sql} }];
+    $self->{lines} = [map { [$self->_comparable($_)] } @{ $self->{dump} }];
+
+    $self->{digest} = $self->central->digest;
     $self->{state} = $self->_state($self->central->outcome);
 }
 
@@ -305,45 +391,19 @@ sub _refer {
 sub _damage {
     my ($self) = @_;
 
-    return if !-s $self->database;
+    my $look = $self->{look};
+    my $found = eval {
+        $look->take($self->database);
+        $look->lines('PRAGMA integrity_check', 'PRAGMA foreign_key_check');
+    } // $@;
 
-    my $copy = "$self->{dir}/copy";
-
-    unlink map { "$copy$_" } '', '-wal', '-shm';
-    copy($self->database, $copy) or croak "copying: $!";
-    copy($self->database . '-wal', "$copy-wal")
-        if -e $self->database . '-wal';
-
-    my $found = _lines($copy, 'PRAGMA integrity_check',
-                       'PRAGMA foreign_key_check');
-
-    return if $found eq 'ok' || $found =~ /\Aok\n/
-        && _lines($copy, q(SELECT 1 FROM sqlite_master WHERE name =
+    return if $found eq "ok\n" || $found =~ /\Aok\n/
+        && $look->lines(q(SELECT 1 FROM sqlite_master WHERE name =
                'key_value_store')) ne ''
-        && _lines($copy, q(SELECT 1 FROM key_value_store WHERE id =
+        && $look->lines(q(SELECT 1 FROM key_value_store WHERE id =
                'MSYNC_FILLING')) ne '';
 
     return "the database is damaged: $found";
-}
-
-
-# What statements find, a row a line, as sqlite3 prints it; without a process
-# of its own, for there are thousands.
-sub _lines {
-    my ($database, @statements) = @_;
-
-    my $db = DBI->connect("dbi:SQLite:dbname=$database", '', '',
-                          { RaiseError => 1, PrintError => 0 });
-    my @lines;
-
-    for my $sql (@statements) {
-        my $rows = $db->selectall_arrayref($sql);
-        push @lines, map { join '|', map { $_ // '' } @$_ } @$rows;
-    }
-
-    $db->disconnect;
-
-    return join "\n", @lines;
 }
 
 
@@ -358,7 +418,7 @@ sub _dump_sql {
 
     my %columns;
 
-    for (split /\n/, _lines($self->database, q(SELECT t.name, c.name FROM
+    for (split /\n/, $self->{look}->lines(q(SELECT t.name, c.name FROM
         sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'
         AND t.name NOT IN ('sync_log', 'sqlite_sequence') ORDER BY c.cid)))
     {
@@ -382,12 +442,11 @@ sub _dump_sql {
 }
 
 
-# The database as lines.  A cursor counts what central still has behind it: what
-# it was sent twice moved all that came later.  A time of today is the clock's.
-sub _dump {
-    my ($self) = @_;
+# A cursor counts what central still has behind it: what it was sent twice moved
+# all that came later.  A time of today is the clock's.
+sub _comparable {
+    my ($self, $text) = @_;
 
-    my $text = _lines($self->database, @{ $self->{dump_sql} });
     my $today = join '|', map { POSIX::strftime('%Y-%m-%d', gmtime $_) }
         $^T, time;
 
@@ -399,7 +458,7 @@ sub _dump {
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
     $self->{alike}->() for $self->{alike} ? $text : ();
 
-    return [split /\n/, $text];
+    return split /\n/, $text;
 }
 
 
@@ -434,18 +493,43 @@ sub _state {
 }
 
 
+# What the site and central have otherwise than they had after the undisturbed
+# run, but for what is excused.
 sub _differences {
+    my ($self, %how) = @_;
+
+    $self->{look}->take($self->database);
+
+    return grep { !$how{excuses} || !/$how{excuses}/ }
+        map({ $self->_differences_of($_) } 0 .. $#{ $self->{dump_sql} }),
+        $self->_differences_at_central;
+}
+
+
+sub _differences_of {
+    my ($self, $n) = @_;
+
+    my $text = $self->{look}->lines($self->{dump_sql}[$n]);
+    my %lines;
+
+    return if $text eq $self->{dump}[$n];
+
+    $lines{$_}++ for $self->_comparable($text);
+    $lines{$_}-- for @{ $self->{lines}[$n] };
+
+    return map { ($lines{$_} > 0 ? 'more' : 'less') . " here: $_" }
+        grep { $lines{$_} } sort keys %lines;
+}
+
+
+sub _differences_at_central {
     my ($self) = @_;
 
-    my $dump = $self->_dump;
+    return if $self->central->digest eq $self->{digest};
+
     my $central = $self->central->outcome;
     my $state = $self->_state($central);
-    my (%lines, @wrong);
-
-    $lines{$_}++ for @$dump;
-    $lines{$_}-- for @{ $self->{dump} };
-    push @wrong, map { ($lines{$_} > 0 ? 'more' : 'less') . " here: $_" }
-        grep { $lines{$_} } sort keys %lines;
+    my @wrong;
 
     my %keys = (%$state, %{ $self->{state} });
 

@@ -5,6 +5,7 @@ package Central::Control;
 
 use Mojo::Base -strict, -signatures;
 use Central::Fault qw(fault_refused);
+use Central::Snapshot qw(digest restore snapshot);
 use Exporter 'import';
 use JSON::XS   ();
 use Mojo::JSON qw(decode_json encode_json true);
@@ -23,6 +24,7 @@ sub add_control ($server) {
     $r->get('/state' => sub ($c) {
         _answer($c, 200, $state->report(map { $c->param($_) } qw(brief quiet)));
     });
+    $r->get('/digest' => sub ($c) { _answer($c, 200, {digest => digest($state)}) });
     $r->get('/records' => sub ($c) { _answer_text($c, 200, $state->records) });
     $r->get('/rows' => sub ($c) { _rows($c, $state) });
     $r->get('/record' => sub ($c) { _record($c, $state) });
@@ -31,9 +33,9 @@ sub add_control ($server) {
         _answer($c, 200, {left => $of->left($c->param('cursor'))});
     });
     $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
-    $r->post('/snapshot' => sub ($c) { $state->snapshot; _done($c) });
+    $r->post('/snapshot' => sub ($c) { snapshot($state); _done($c) });
     $r->post('/restore' => sub ($c) {
-        return _posted($c, sub ($body) { $state->restore ? undef : 'there is no snapshot' });
+        return _posted($c, sub ($body) { restore($state) ? undef : 'there is no snapshot' });
     });
     $r->post('/clear_faults' => sub ($c) { $state->{faults} = []; _done($c) });
     $r->post('/change' => sub ($c) { _posted($c, sub ($body) { _change($state, $body) }) });

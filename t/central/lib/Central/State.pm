@@ -13,7 +13,6 @@ use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use Mojo::JSON  qw(decode_json encode_json);
 use Mojo::Util  qw(encode);
-use Storable    qw(dclone);
 use Time::HiRes qw(time);
 
 has data    => sub { die 'data is missing' };
@@ -79,23 +78,6 @@ sub reset ($self) {
     $self->{faults}        = [];
 
     return;
-}
-
-# what reset puts back and requests change
-my @SNAPSHOT = qw(config v7 extra moved changed newest later by_id staged received queue built busy
-  requests request_count violations connections faults);
-
-# keeps everything as it is now, for restore
-sub snapshot ($self) {
-    $self->{snapshot} = dclone({map { $_ => $self->{$_} } @SNAPSHOT});
-    return;
-}
-
-# false when there is no snapshot
-sub restore ($self) {
-    my $then = $self->{snapshot} // return 0;
-    @{$self}{@SNAPSHOT} = @{dclone($then)}{@SNAPSHOT};
-    return 1;
 }
 
 sub config ($self) { return $self->{config} }
