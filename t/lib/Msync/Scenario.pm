@@ -74,17 +74,17 @@ sub before_the_first_sync {
 
     my %id = ids($site);
 
+    # the schema is there already: it has a site of its own here
+    rewind($site);
+    $site->central->config(password => 'another');
+    my ($status, $said) = $site->run;
+    die $said if $said !~ /PASSWORD/;
+    $site->query(APPLICATION);
+
     $site->central->reset;
     $site->central->change(%$_) for $site->protocol eq 'v7'
         ? rows_of_central($site->central, %id)
         : changes_of_central($site->central, %id);
-
-    # the schema is there already: it has a site of its own here
-    rewind($site);
-    local $site->{command} = 'retry';
-    my ($status, $said) = $site->run;
-    die $said if $status != 0;
-    $site->query(APPLICATION);
 }
 
 # The ids of some records of each table, from a first sync that is forgotten.
