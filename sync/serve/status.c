@@ -51,13 +51,6 @@ static void status_add_failed(void *data, const msync_failed_t *failed);
 static void status_add_text(cJSON *json, const char *name, const char *text);
 
 
-const char *
-msync_status_step_name(msync_step_e step)
-{
-    return step_names[step];
-}
-
-
 static void
 status_add_time(cJSON *json, const char *name, int64_t ms)
 {

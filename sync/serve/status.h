@@ -61,7 +61,4 @@ char *msync_status_errors(msync_store_t *store, bool dismissed,
 char *msync_status_settings(msync_store_t *store, const msync_conf_t *conf,
     const char *hardware_id, msync_err_t *err);
 
-/* the member of "syncStatus" for a step, "pushV6" …; static storage */
-const char *msync_status_step_name(msync_step_e step);
-
 #endif /* MSYNC_STATUS_H */

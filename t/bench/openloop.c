@@ -22,6 +22,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "peer.h"
+
 #define QUEUE  4096                  /* requests of a connection under way */
 
 typedef struct {
@@ -35,16 +37,6 @@ typedef struct {
 static line_t  *lines;
 static double  *times;
 static long     ntimes;
-
-
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
-}
 
 
 static void
@@ -105,7 +97,7 @@ static void
 take(line_t *line)
 {
     char     text[65536];
-    double   at = now();
+    double   at = seconds();
     ssize_t  n;
 
     while ((n = read(line->fd, text, sizeof(text))) > 0) {
@@ -117,15 +109,6 @@ take(line_t *line)
     if (n == 0 || errno != EAGAIN) {
         fail("a connection ended");
     }
-}
-
-
-static int
-compare(const void *a, const void *b)
-{
-    double  x = *(const double *) a, y = *(const double *) b;
-
-    return x < y ? -1 : x > y;
 }
 
 
@@ -163,10 +146,10 @@ main(int argc, char **argv)
         (void) epoll_ctl(epoll_fd, EPOLL_CTL_ADD, lines[i].fd, &event);
     }
 
-    began = now();
+    began = seconds();
 
     while (ntimes < total) {
-        while (sent < total && began + (double) sent / rate <= now()) {
+        while (sent < total && began + (double) sent / rate <= seconds()) {
             line = &lines[sent % count];
             line->due[line->tail++ % QUEUE] = began + (double) sent++ / rate;
 
@@ -188,7 +171,7 @@ main(int argc, char **argv)
         }
     }
 
-    qsort(times, (size_t) ntimes, sizeof(double), compare);
+    sort_times(times, (size_t) ntimes);
     printf("%.4f %.4f %.4f\n", times[ntimes / 2], times[ntimes * 99 / 100],
            times[ntimes - 1]);
     return 0;

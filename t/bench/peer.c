@@ -26,6 +26,22 @@ seconds(void)
 }
 
 
+static int
+compare(const void *a, const void *b)
+{
+    double  x = *(const double *) a, y = *(const double *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+
+void
+sort_times(double *times, size_t n)
+{
+    qsort(times, n, sizeof(double), compare);
+}
+
+
 static size_t
 on_body(char *data, size_t size, size_t n, void *arg)
 {

@@ -1,6 +1,7 @@
 /*
- * What the peers of the first sync share: libcurl downloads, records as
- * slices of an answer, and a site's tables bound by the names of columns.
+ * What the programs of the benchmark share: words and times, and for the
+ * peers of the first sync libcurl downloads, records as slices of an answer,
+ * and a site's tables bound by the names of columns.
  *
  * Peers are what msync is measured against.  They check nothing: what they
  * do is the least that a program of their kind has to do.
@@ -48,6 +49,9 @@ typedef struct {
 void die(const char *what, const char *why);
 
 double seconds(void);
+
+/* the smallest first */
+void sort_times(double *times, size_t n);
 
 /* one request on the handle; the answer replaces what is in the buffer */
 void fetch(CURL *curl, const char *url, buffer_t *to);

@@ -10,10 +10,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "store/store.h"
 #include "store/changelog.h"
+#include "store/kv.h"
 #include "peer.h"
 
 #define CHANGE                                                                \
@@ -21,25 +21,15 @@
     "min(rowid) FROM item_line)"
 
 
-static int
-compare(const void *a, const void *b)
-{
-    double  x = *(const double *) a, y = *(const double *) b;
-
-    return x < y ? -1 : x > y;
-}
-
-
 int
 main(int argc, char **argv)
 {
     int                i, times = argc == 3 ? atoi(argv[2]) : 0;
-    double             took[1000];
+    double             began, took[1000];
     sqlite3           *application;
     int64_t            n = 0;
     msync_err_t        err;
     msync_store_t     *store;
-    struct timespec    from, to;
     msync_catalogue_t *catalogue;
 
     if (times < 1 || times > 1000) {
@@ -57,19 +47,16 @@ main(int argc, char **argv)
 
     for (i = -1; store != NULL && i < times; i++) {
         run(application, CHANGE);
-        clock_gettime(CLOCK_MONOTONIC, &from);
+        began = seconds();
 
-        if (msync_store_queue(store, "REMOTE_SYNC_PUSH_CURSOR", &n, &err)
+        if (msync_store_queue(store, MSYNC_KEY_PUSH_CURSOR, &n, &err)
             != MSYNC_OK)
         {
             break;
         }
 
-        clock_gettime(CLOCK_MONOTONIC, &to);
-
         if (i >= 0) {
-            took[i] = (double) (to.tv_sec - from.tv_sec) * 1e3
-                      + (double) (to.tv_nsec - from.tv_nsec) / 1e6;
+            took[i] = (seconds() - began) * 1e3;
         }
     }
 
@@ -78,7 +65,7 @@ main(int argc, char **argv)
         return 1;
     }
 
-    qsort(took, (size_t) times, sizeof(double), compare);
+    sort_times(took, (size_t) times);
     printf("%lld %.4f\n", (long long) n, took[times / 2]);
 
     sqlite3_close(application);

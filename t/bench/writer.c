@@ -29,15 +29,6 @@ on_term(int signo)
 }
 
 
-static int
-compare(const void *a, const void *b)
-{
-    double  x = *(const double *) a, y = *(const double *) b;
-
-    return x < y ? -1 : x > y;
-}
-
-
 int
 main(int argc, char **argv)
 {
@@ -63,7 +54,11 @@ main(int argc, char **argv)
         usleep((useconds_t) atoi(argv[2]) * 1000);
     }
 
-    qsort(times, (size_t) n, sizeof(double), compare);
+    if (n == 0) {
+        die(argv[1], "nothing was written");
+    }
+
+    sort_times(times, (size_t) n);
     printf("%d %.3f %.3f %.3f\n", n, times[n / 2], times[n * 99 / 100],
            times[n - 1]);
 
