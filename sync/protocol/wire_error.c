@@ -82,6 +82,7 @@ static void wire_not_json(const msync_transfer_response_t *res,
     const char *who, msync_err_t *err);
 static int wire_status(const msync_transfer_response_t *res, const char *who,
     msync_err_t *err);
+static void wire_note_status(int status, msync_err_t *err);
 
 
 bool
@@ -316,8 +317,16 @@ msync_wire_legacy_error(const char *text, msync_err_t *err)
         (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR, MSYNC_WIRE_ASKED
                              " answered with HTTP status %d%s%s", status,
                              *words ? ": " : "", words);
-        err->http_status = status;
+        wire_note_status(status, err);
         return MSYNC_ERROR;
+    }
+
+    if (strstr(text, "Could not parse response body")) {
+        return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "Something else than an answer of mSupply "
+                             "central came to " MSYNC_WIRE_OMSUPPLY ", which "
+                             "asked it about this site: %.*s", WIRE_EXCERPT,
+                             text);
     }
 
     return msync_wire_is_out_of_reach(text)
@@ -486,15 +495,22 @@ wire_status(const msync_transfer_response_t *res, const char *who,
                          excerpt ? WIRE_EXCERPT : 0, res->body,
                          excerpt ? "\")" : "");
 
-    err->http_status = res->status;
+    wire_note_status(res->status, err);
     err->retry_after = res->retry_after;
 
+    return MSYNC_ERROR;
+}
+
+
+static void
+wire_note_status(int status, msync_err_t *err)
+{
+    err->http_status = status;
+
     /* whoever asks again and again is locked out, or stays so */
-    if (res->status == 401 || res->status == 403 || res->status == 407) {
+    if (status == 401 || status == 403 || status == 407) {
         err->remedy = MSYNC_REMEDY_FINAL;
     }
-
-    return MSYNC_ERROR;
 }
 
 

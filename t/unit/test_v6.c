@@ -489,6 +489,12 @@ static const struct {
       "cannot reach mSupply central" },
     { "{\"otherServerError\":\"Sync api error - status: '400 Bad Request' "
       "text: ''\"}", MSYNC_ERR_HTTP_ERROR, "status 400" },
+    { "{\"otherServerError\":\"Sync api error - status: '403 Forbidden' "
+      "text: '<html>'\"}", MSYNC_ERR_HTTP_ERROR, "status 403: access refused" },
+    { "{\"otherServerError\":\"Sync api error - Could not parse response - "
+      "Could not parse response body, response: '<html>Welcome' - expected "
+      "value\"}", MSYNC_ERR_INVALID_RESPONSE,
+      "Something else than an answer of mSupply central came to Open mSupply" },
     { "{\"legacyServerError\":{\"code\":\"site_incorrect_password\","
       "\"message\":\"no\",\"data\":null}}", MSYNC_ERR_INCORRECT_PASSWORD,
       "mSupply central, asked by Open mSupply central, says that the "
@@ -547,6 +553,10 @@ test_errors(void **state)
         {
             fail_msg("%s: %s (%s)", body, t->err.text,
                      msync_err_variant(t->err.variant));
+        }
+
+        if (t->err.http_status == 403) {
+            assert_int_equal(t->err.remedy, MSYNC_REMEDY_FINAL);
         }
     }
 
