@@ -43,9 +43,60 @@ my %there = map { $_->{recordId} => 1 }
     grep { $_->{tableName} eq 'item_line' } $central->received('v5');
 is(keys %there, $n, 'gets there in smaller batches, too');
 cmp_ok(size('PUSH'), '<', 1024, 'and their size is kept');
+
+ten_records_beyond_what_it_carries_come();
+a_record_beyond_what_it_carries_is_named();
 is_deeply($central->state->{violations}, [], 'central has no complaint');
 
 done_testing();
+
+
+# units whose comment has so many octets
+sub units_of {
+    my ($octets, @ids) = @_;
+
+    $central->change(
+        tableName => 'unit', recordId => $_, action => 'insert',
+        recordData => { %{ $central->record('unit', one('unit')) },
+                        ID => $_, comment => 'c' x $octets },
+    ) for @ids;
+    return;
+}
+
+sub ten_records_beyond_what_it_carries_come {
+    units_of(CARRIES / 4, map { "LARGE$_" } 1 .. 12);
+
+    my $runs = 0;
+
+    while (run() != 0) {
+        last if ++$runs > 4;
+    }
+
+    is(sqlite($database, "SELECT count(*) FROM unit WHERE ID LIKE 'LARGE%'"),
+       12, 'records of which it carries no ten come');
+}
+
+
+sub a_record_beyond_what_it_carries_is_named {
+    units_of(2 * CARRIES, 'GIANT');
+    units_of(10, 'BEHIND');
+
+    my $says = '';
+
+    # with each run smaller
+    for (1 .. 4) {
+        last if $says =~ /alone/ || run() == 0;
+        $says = sqlite($database, 'SELECT error_message FROM sync_log ORDER '
+                       . 'BY rowid DESC LIMIT 1');
+    }
+
+    like($says, qr/even the next record alone does not come.*than it allows/,
+         'a record that no line carries is said to be the cause');
+    $central->config(carries => 0);
+    is(run(), 0, 'where it is mended');
+    is(sqlite($database, q{SELECT count(*) FROM unit WHERE ID IN ('GIANT', }
+              . q{'BEHIND')}), 2, 'nothing is lost');
+}
 
 
 sub run {

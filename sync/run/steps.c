@@ -210,29 +210,32 @@ bool
 msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     unsigned *size, unsigned *losses, msync_err_t *err)
 {
-    unsigned  least;
+    bool  large, torn;
 
-    if (err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE
-        || (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
-            && err->scope == MSYNC_SCOPE_RECORD))
-    {
-        least = 1;
+    large = err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE
+            || (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
+                && err->scope == MSYNC_SCOPE_RECORD);
+    torn = (err->variant == MSYNC_ERR_TIMEOUT
+            || err->variant == MSYNC_ERR_CONNECTION_ERROR)
+           && err->scope == MSYNC_SCOPE_RECORD;
 
-    } else if ((err->variant == MSYNC_ERR_TIMEOUT
-                || err->variant == MSYNC_ERR_CONNECTION_ERROR)
-               && err->scope == MSYNC_SCOPE_RECORD && ++*losses <= LOSSES)
-    {
-        least = MSYNC_STEP_BATCH_MIN;
+    if (torn && *size == 1) {
+        (void) msync_err_context(err, "even the next record alone does not "
+                                 "come");
+        err->advice = "Where everything else passes, something on the way (a "
+                      "proxy, a firewall) cuts what is larger than it allows, "
+                      "or the server fails over that record: show this text "
+                      "to their administrators. Nothing is lost and it is "
+                      "tried again by itself.";
+    }
 
-    } else {
+    if (*size == 1 || (!large && !(torn && ++*losses <= LOSSES))) {
         return false;
     }
 
-    if (*size <= least) {
-        return false;
-    }
+    /* ten large records may be more than a line carries: down to one */
 
-    *size = *size / 4 > least ? *size / 4 : least;
+    *size = *size / 4 > 1 ? *size / 4 : 1;
     msync_log_err(err, "trying a smaller batch");
     msync_err_clear(err);
 
