@@ -195,7 +195,8 @@ sub a_backup_is_copied_over_it {
     $nginx->post('/api/trigger');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle'
                                  && !$_->{syncStatus}{error} }),
-       'a file whose time alone was set is none');
+       'a file whose time alone was set is none')
+        or diag(explain($nginx->status));
 
     system("cp \Q$copy\E \Q$database\E");
     $nginx->post('/api/trigger');

@@ -27,8 +27,9 @@ static bool wal_lacks(msync_store_t *store, const msync_wal_t *wal);
 static sqlite3_file *wal_database_file(msync_store_t *store);
 static bool wal_of_database(msync_store_t *store, msync_wal_t *wal);
 static bool wal_has_pages(msync_store_t *store, const msync_wal_t *wal);
-static bool wal_has_page(msync_store_t *store, int fd,
+static bool wal_has_page(sqlite3_file *database, sqlite3_file *log,
     const msync_wal_t *wal, uint32_t frame, char *octets, char *seen);
+static bool wal_read(sqlite3_file *file, void *octets, int n, off_t at);
 
 
 static sqlite3_file *
@@ -173,8 +174,7 @@ wal_of_database(msync_store_t *store, msync_wal_t *wal)
     if (!store->has_wal || !wal_read_index(store, wal)
         || wal->written != wal->attempted
         || stat(sqlite3_db_filename(store->db, "main"), &st) == -1
-        || file->pMethods->xRead(file, wal->header, MSYNC_STORE_HEADER, 0)
-           != SQLITE_OK
+        || !wal_read(file, wal->header, MSYNC_STORE_HEADER, 0)
         || !wal_read_index(store, &again)
         || memcmp(wal, &again, offsetof(msync_wal_t, changed)) != 0)
     {
@@ -187,36 +187,30 @@ wal_of_database(msync_store_t *store, msync_wal_t *wal)
 }
 
 
-/* whether the database has what the log says that it has */
+/* whether the database has what the log says that it has; who is confined opens
+ * neither of the two again */
 
 static bool
 wal_has_pages(msync_store_t *store, const msync_wal_t *wal)
 {
-    int        fd;
-    bool       has = true;
-    char      *name, *octets, *seen;
-    uint32_t   frame;
+    bool           has = true;
+    char          *octets, *seen;
+    uint32_t       frame;
+    sqlite3_file  *log = NULL;
 
-    name = msync_store_need(
-               sqlite3_mprintf("%s-wal",
-                               sqlite3_db_filename(store->db, "main")));
-    fd = open(name, O_RDONLY|O_CLOEXEC);
-    sqlite3_free(name);
-
-    if (fd == -1) {
-        return false;
-    }
+    (void) sqlite3_file_control(store->db, "main",
+                                SQLITE_FCNTL_JOURNAL_POINTER, &log);
 
     octets = msync_alloc(2 * (size_t) wal->page);
     seen = msync_calloc((size_t) (wal->size / wal->page) + 2, 1);
 
     for (frame = wal->written; has && frame > 0; frame--) {
-        has = wal_has_page(store, fd, wal, frame, octets, seen);
+        has = wal_has_page(wal_database_file(store), log, wal, frame, octets,
+                           seen);
     }
 
     msync_free(&octets);
     msync_free(&seen);
-    close(fd);
 
     return has;
 }
@@ -225,19 +219,17 @@ wal_has_pages(msync_store_t *store, const msync_wal_t *wal)
 /* of several frames of a page the last one is in the database */
 
 static bool
-wal_has_page(msync_store_t *store, int fd, const msync_wal_t *wal,
-    uint32_t frame, char *octets, char *seen)
+wal_has_page(sqlite3_file *database, sqlite3_file *log,
+    const msync_wal_t *wal, uint32_t frame, char *octets, char *seen)
 {
+    int             n = (int) wal->page;
     off_t           at;
     uint32_t        page;
-    sqlite3_file   *file = wal_database_file(store);
     unsigned char   head[4];
 
     at = WAL_FILE_HEADER + (off_t) (frame - 1) * (WAL_FRAME + wal->page);
 
-    if (pread(fd, head, sizeof(head), at) != sizeof(head)
-        || pread(fd, octets, wal->page, at + WAL_FRAME) != (ssize_t) wal->page)
-    {
+    if (!wal_read(log, head, sizeof(head), at)) {
         return false;
     }
 
@@ -251,9 +243,17 @@ wal_has_page(msync_store_t *store, int fd, const msync_wal_t *wal,
 
     seen[page] = 1;
 
-    return file->pMethods->xRead(file, octets + wal->page, (int) wal->page,
-                                 (off_t) (page - 1) * wal->page) == SQLITE_OK
-           && memcmp(octets, octets + wal->page, wal->page) == 0;
+    return wal_read(log, octets, n, at + WAL_FRAME)
+           && wal_read(database, octets + n, n, (off_t) (page - 1) * n)
+           && memcmp(octets, octets + n, wal->page) == 0;
+}
+
+
+static bool
+wal_read(sqlite3_file *file, void *octets, int n, off_t at)
+{
+    return file != NULL && file->pMethods != NULL
+           && file->pMethods->xRead(file, octets, n, at) == SQLITE_OK;
 }
 
 
