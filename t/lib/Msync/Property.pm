@@ -18,6 +18,7 @@ use Time::HiRes qw(sleep);
 
 use Msync::Central;
 use Msync::Equal;
+use Msync::Faults;
 use Msync::Forms qw(any_word has_forms new_id quoted written);
 use Msync::Helper;
 use Msync::Meddle qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
@@ -471,20 +472,17 @@ sub _merge {
 
 # ---- runs -------------------------------------------------------------------
 
-# A process of the helper, with a "command" if not to sync; returns its pid.
+# A process of the helper that syncs; returns its pid.
 sub _start {
     my ($self, %env) = @_;
 
-    my @command = @{ delete $env{command} // ['sync'] };
     my $pid = fork() // croak "fork: $!";
 
     if ($pid == 0) {
         @ENV{keys %env} = values %env;
         open STDOUT, '>', "$self->{dir}/out";
         open STDERR, '>&', \*STDOUT;
-        exec $ENV{TEST_NGINX_MSYNC_FAULTS}, '--database', $self->database,
-            '--url', $self->url, '--username', 'Clinic 7',
-            '--password-file', "$self->{dir}/password", @command
+        exec $ENV{TEST_NGINX_MSYNC_FAULTS}, $self->_options, 'sync'
             or POSIX::_exit(127);
     }
 
@@ -493,7 +491,25 @@ sub _start {
     return $pid;
 }
 
-sub _end { waitpid $_[0], 0; return $? }
+# Runs it to its end, with a "command" if not to sync; returns the status.
+sub _run {
+    my ($self, %env) = @_;
+
+    my @command = @{ delete $env{command} // ['sync'] };
+
+    delete $self->{known};
+
+    return Msync::Faults->server->run("$self->{dir}/out", \%env,
+                                      $self->_options, @command);
+}
+
+sub _options {
+    my ($self) = @_;
+
+    return ('--database', $self->database, '--url', $self->url,
+            '--username', 'Clinic 7',
+            '--password-file', "$self->{dir}/password");
+}
 
 sub said {
     open my $fh, '<', "$_[0]{dir}/out" or return '';
@@ -504,7 +520,7 @@ sub said {
 sub _sync {
     my ($self) = @_;
 
-    _end($self->_start(MSYNC_FAULT_BATCH => _one(3, 10, 50, 500)));
+    $self->_run(MSYNC_FAULT_BATCH => _one(3, 10, 50, 500));
     $self->_took('synced');
 }
 
@@ -523,7 +539,7 @@ sub run_command {
     my ($self, @command) = @_;
 
     $self->_is_wrong("@command: " . $self->said)
-        if _end($self->_start(command => \@command));
+        if $self->_run(command => \@command);
 }
 
 # Dies, or finds no room, at a point of its own choice.
@@ -533,8 +549,8 @@ sub _disturbed_sync {
     my $kind = $self->_deal(disturbed => @DISTURBED);
     my $n = 1 + int rand($kind =~ /write/ ? 120 : 12);
 
-    _end($self->_start(MSYNC_FAULT => "$kind $n",
-                       MSYNC_FAULT_BATCH => _one(3, 10, 50)));
+    $self->_run(MSYNC_FAULT => "$kind $n",
+                MSYNC_FAULT_BATCH => _one(3, 10, 50));
     $self->_took($kind);
 }
 
@@ -554,7 +570,7 @@ sub _ended_sync {
     }
 
     kill $signal => $pid;
-    _end($pid);
+    waitpid $pid, 0;
     $self->central->config(page_delay_ms => 0);
     $self->_took("SIG$signal");
 }
@@ -633,7 +649,7 @@ sub sync_until_quiet {
     for my $n (1 .. QUIET) {
         my $before = $self->_moved;
 
-        if (_end($self->_start) != 0) {
+        if ($self->_run != 0) {
             return "run $n of a sound line fails: " . $self->said
                 if $n > 3;
             next;
