@@ -621,8 +621,9 @@ push_count_break(msync_push_t *push, const char *place, bool had,
 
     *breaks = had ? BREAKS : *breaks + 1;
 
-    return msync_store_set_string(store, key, place, err) == MSYNC_OK
-           ? msync_store_set_int(store, key, *breaks < BREAKS ? *breaks : 0,
-                                 err)
-           : MSYNC_ERROR;
+    /* in this order: a kill in between must not leave this place with the
+     * count of another */
+    return msync_store_set_int(store, key, *breaks < BREAKS ? *breaks : 0, err)
+           == MSYNC_OK ? msync_store_set_string(store, key, place, err)
+                       : MSYNC_ERROR;
 }

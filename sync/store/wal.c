@@ -75,7 +75,8 @@ wal_read_index(msync_store_t *store, msync_wal_t *wal)
     memcpy(&wal->attempted, index + 128, sizeof(wal->attempted));
     wal->page = page == 1 ? 65536 : page;
 
-    return true;
+    /* an index that nobody has written to yet says nothing */
+    return wal->page != 0;
 }
 
 
