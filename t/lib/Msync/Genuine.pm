@@ -19,7 +19,8 @@ use constant START_SECONDS => 120;
 use constant INTERVAL      => 2;       # seconds between two of its syncs
 
 
-# Settings: program, is_central (one of 3.0 has to be told).
+# Settings: program, is_central (one of 3.0 has to be told), v7 (it is a site of
+# that).
 sub start {
     my ($class, $name, %args) = @_;
 
@@ -142,15 +143,22 @@ sub ended {
 
     return $self->query('SELECT count(*) FROM sync_log WHERE '
         . 'finished_datetime IS NOT NULL OR error_code IS NOT NULL '
-        . 'OR error_message IS NOT NULL');
+        . 'OR error_message IS NOT NULL') if !$self->{v7};
+
+    return $self->query('SELECT count(*) FROM sync_log_v7 WHERE '
+        . 'finished_datetime IS NOT NULL OR error IS NOT NULL');
 }
 
 sub error {
     my ($self) = @_;
 
-    my $text = $self->query(q{SELECT coalesce(error_code, '') || ' ' || }
-        . q{coalesce(error_message, '') FROM sync_log ORDER BY }
-        . q{started_datetime DESC LIMIT 1});
+    my $text = $self->query($self->{v7}
+        ? q{SELECT coalesce(error, ' ') FROM sync_log_v7 WHERE }
+          . q{finished_datetime IS NOT NULL OR error IS NOT NULL ORDER BY }
+          . q{started_datetime DESC LIMIT 1}
+        : q{SELECT coalesce(error_code, '') || ' ' || }
+          . q{coalesce(error_message, '') FROM sync_log ORDER BY }
+          . q{started_datetime DESC LIMIT 1});
 
     # an answer that it cannot read is in it, whole
     return $text eq ' ' ? undef
