@@ -126,7 +126,7 @@ cross:
 browser-test:
 	@t/tools/deps build test browser
 	@$(MAKE) --no-print-directory module helper
-	@TESTS=browser t/tools/test
+	@MSYNC_PICTURES=1 TESTS=browser t/tools/test
 
 # the pictures of the README, taken anew
 

@@ -12,7 +12,9 @@ const PICTURES = `${ROOT}build/screenshots`;
 /** What a test brings about: requests that fail, no service worker where Playwright keeps it away. */
 const EXPECTED = /^Failed to load resource: |^Service Worker registration blocked by Playwright/;
 
-mkdirSync(PICTURES, { recursive: true });
+if (process.env.MSYNC_PICTURES) {
+  mkdirSync(PICTURES, { recursive: true });
+}
 
 let browser = null;
 
@@ -52,9 +54,11 @@ export async function close(page) {
   assert.deepEqual(complaints, []);
 }
 
-/** A picture for people to look at; hiding the caret would need an inline style. */
-export function picture(page, name, options = {}) {
-  return page.screenshot({ path: `${PICTURES}/${name}.png`, caret: 'initial', fullPage: true, ...options });
+/** A picture for people to look at, where they want it; hiding the caret would need an inline style. */
+export async function picture(page, name, options = {}) {
+  if (process.env.MSYNC_PICTURES) {
+    await page.screenshot({ path: `${PICTURES}/${name}.png`, caret: 'initial', fullPage: true, ...options });
+  }
 }
 
 /** axe-core finds nothing in `part`.  That its own inline styles are refused is no complaint. */
