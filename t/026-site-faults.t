@@ -10,6 +10,7 @@ use Msync::Test qw(
     start_nginx wait_until write_private
 );
 use Fcntl qw(LOCK_EX);
+use POSIX ();
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
@@ -19,6 +20,8 @@ my $dir = stage_dir() . '/open';
 
 mkdir $dir or die "$dir: $!\n";
 mkdir "$dir/folder" or die "$dir: $!\n";
+POSIX::mkfifo("$dir/pipe", 0666) && chmod 0666, "$dir/pipe"
+    or die "$dir/pipe: $!\n";
 put("$dir/password", 0644);
 put("$dir/tables.json", 0644, '[{"table": "unit", "renaem": "x"}]');
 
@@ -34,6 +37,10 @@ my %faults = (
         { password_file => "$dir/folder" }, qr/not a regular file/],
     'no tables file'     => [qr/"tables" .*failed/,
         { tables => "$dir/nowhere" }, qr/nowhere/],
+    'a pipe of tables'   => [qr/"tables" .*not a regular file/,
+        { tables => "$dir/pipe" }, qr/pipe: it is not a regular file/],
+    'a pipe for the id'  => [undef,
+        { hardware_id_file => "$dir/pipe" }, qr/hardware_id_file.*not right/],
     'a tables file that is wrong' => [undef,
         { tables => "$dir/tables.json" }, qr/tables\.json.*renaem/],
     'no directory of the database' => [qr/the directory .*"database"/,
@@ -57,7 +64,7 @@ for my $what (sort keys %faults) {
     subtest $what => sub { a_fault($warning, $parameters, $said) };
 }
 
-no_certificates();
+no_certificates($_) for 'nowhere', 'pipe', 'folder';
 a_password_file_that_is_mended();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
@@ -124,8 +131,10 @@ sub a_fault {
 
 
 sub no_certificates {
+    my ($file) = @_;
+
     my $nginx = nginx(
-        ssl_trusted_certificate => "$dir/nowhere",
+        ssl_trusted_certificate => "$dir/$file",
         url => $central->url =~ s/^http:/https:/r,
         password_file => write_private('password', PASSWORD . "\n"),
     );

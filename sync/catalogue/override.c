@@ -6,9 +6,12 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "catalogue/catalogue_private.h"
 
@@ -36,13 +39,30 @@ static int override_merge_all(cJSON *tables, const cJSON *file,
 static char *
 override_read_file(const char *path, size_t *length, msync_err_t *err)
 {
-    FILE  *file;
-    char  *text;
+    int           fd;
+    FILE         *file;
+    char         *text;
+    struct stat   st;
 
-    file = fopen(path, "re");
+    /* a pipe would be waited for until somebody writes into it */
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOCTTY);
+    file = fd != -1 && fstat(fd, &st) == 0 ? fdopen(fd, "r") : NULL;
+
     if (file == NULL) {
         msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: %s", path,
                       strerror(errno));
+
+        if (fd != -1) {
+            close(fd);
+        }
+
+        return NULL;
+    }
+
+    if (!S_ISREG(st.st_mode)) {
+        msync_err_set(err, MSYNC_ERR_UNKNOWN, "tables file %s: it is not a "
+                      "regular file", path);
+        fclose(file);
         return NULL;
     }
 

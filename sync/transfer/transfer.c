@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
                                       hash */
 
 
+static int transfer_check_certificate(const char *path, msync_err_t *err);
 static int transfer_request(msync_transfer_t *http,
     const msync_transfer_request_t *req, msync_transfer_response_t *res,
     msync_err_t *err);
@@ -35,6 +37,25 @@ static void transfer_blank(const char *secret,
 static bool transfer_is_redirect(int status);
 
 
+/* a pipe would be waited for until somebody writes into it */
+
+static int
+transfer_check_certificate(const char *path, msync_err_t *err)
+{
+    struct stat  st;
+
+    if (access(path, R_OK) == -1 || stat(path, &st) == -1) {
+        return msync_err_set(err, MSYNC_ERR_TLS_ERROR, "The file of trusted "
+                             "certificates \"%s\" cannot be read: %s", path,
+                             strerror(errno));
+    }
+
+    return S_ISREG(st.st_mode) ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_TLS_ERROR, "The file of trusted "
+                           "certificates \"%s\" is not a regular file", path);
+}
+
+
 msync_transfer_t *
 msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
     msync_hook_pt hook, void *data, msync_err_t *err)
@@ -42,12 +63,9 @@ msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
     msync_transfer_t  *http;
 
     if (conf->ssl_trusted_certificate
-        && access(conf->ssl_trusted_certificate, R_OK) == -1)
+        && transfer_check_certificate(conf->ssl_trusted_certificate, err)
+           != MSYNC_OK)
     {
-        (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
-                             "The file of trusted certificates \"%s\" cannot "
-                             "be read: %s", conf->ssl_trusted_certificate,
-                             strerror(errno));
         return NULL;
     }
 
