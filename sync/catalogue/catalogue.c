@@ -92,18 +92,50 @@ msync_catalogue_word(const char *const *words, const char *word)
 }
 
 
+/* of the 60,000 questions of a start nearly all are answered by the first
+ * letter, which cJSON's own function calls two others for */
+
+cJSON *
+msync_catalogue_get(const cJSON *object, const char *name)
+{
+    cJSON  *member;
+
+    cJSON_ArrayForEach(member, object) {
+        if (member->string != NULL && *member->string == *name
+            && strcmp(member->string, name) == 0)
+        {
+            return member;
+        }
+    }
+
+    return NULL;
+}
+
+
 const char *
 msync_catalogue_string(const cJSON *object, const char *name)
 {
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object,
-                                                                 name));
+    return cJSON_GetStringValue(msync_catalogue_get(object, name));
 }
 
 
 bool
 msync_catalogue_bool(const cJSON *object, const char *name)
 {
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+    return cJSON_IsTrue(msync_catalogue_get(object, name));
+}
+
+
+char *
+msync_catalogue_print(const cJSON *value)
+{
+    char  *text, *copy;
+
+    text = cJSON_PrintUnformatted(value);
+    copy = msync_strdup(text);
+    cJSON_free(text);
+
+    return copy;
 }
 
 
@@ -174,7 +206,7 @@ catalogue_parse_fields(msync_table_t *table, const cJSON *json,
     const char   *key;
     const cJSON  *fields, *field;
 
-    fields = cJSON_GetObjectItemCaseSensitive(json, "fields");
+    fields = msync_catalogue_get(json, "fields");
     key = msync_catalogue_string(json, "key");
 
     table->n = cJSON_GetArraySize(fields);
@@ -274,9 +306,9 @@ catalogue_parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
     table->on_delete = on_delete;
     table->push_delete = msync_catalogue_bool(json, "push_delete");
     table->merge = msync_catalogue_bool(json, "merge");
-    table->pull = catalogue_side_mask(cJSON_GetObjectItemCaseSensitive(json,
+    table->pull = catalogue_side_mask(msync_catalogue_get(json,
                                                              "pull_from"));
-    table->push = catalogue_side_mask(cJSON_GetObjectItemCaseSensitive(json,
+    table->push = catalogue_side_mask(msync_catalogue_get(json,
                                                              "push_to"));
     if (on_delete == MSYNC_DELETE_SOFT) {
         catalogue_set_soft_delete(table);
@@ -367,7 +399,7 @@ catalogue_resolve_store(const msync_catalogue_t *catalogue,
     const cJSON          *store;
     const msync_table_t  *parent;
 
-    store = cJSON_GetObjectItemCaseSensitive(json, "changelog_store");
+    store = msync_catalogue_get(json, "changelog_store");
     if (!cJSON_IsObject(store)) {
         return MSYNC_OK;
     }
@@ -447,14 +479,27 @@ catalogue_parse_tables(msync_catalogue_t *catalogue, const cJSON *json,
 msync_catalogue_t *
 msync_catalogue_parse(const char *text, size_t length, msync_err_t *err)
 {
-    return catalogue_make(cJSON_ParseWithLength(text, length), false, err);
+    msync_catalogue_t  *catalogue;
+
+    msync_arena_begin();
+    catalogue = catalogue_make(cJSON_ParseWithLength(text, length), false,
+                               err);
+    msync_arena_end();
+
+    return catalogue;
 }
 
 
 msync_catalogue_t *
 msync_catalogue_builtin(msync_err_t *err)
 {
-    return msync_catalogue_of(msync_catalogue_read_builtin(), err);
+    msync_catalogue_t  *catalogue;
+
+    msync_arena_begin();
+    catalogue = msync_catalogue_of(msync_catalogue_read_builtin(), err);
+    msync_arena_end();
+
+    return catalogue;
 }
 
 
@@ -473,8 +518,6 @@ msync_catalogue_of(cJSON *tables, msync_err_t *err)
 }
 
 
-/* takes the tables over */
-
 static msync_catalogue_t *
 catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
 {
@@ -483,7 +526,6 @@ catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
     msync_catalogue_t  *catalogue;
 
     if (!cJSON_IsArray(json)) {
-        cJSON_Delete(json);
         msync_err_set(err, MSYNC_ERR_UNKNOWN,
                       "catalogue: not a JSON array of tables");
         return NULL;
@@ -512,8 +554,6 @@ catalogue_make(cJSON *json, bool with_v7, msync_err_t *err)
         msync_catalogue_free(&catalogue);
     }
 
-    cJSON_Delete(v7);
-    cJSON_Delete(json);
     return catalogue;
 }
 

@@ -16,15 +16,21 @@
 /* … and what came by v5 or v6 and the catalogue knows otherwise, by fields */
 #define MSYNC_CAME_EXTRA  "msync_came"
 
-/* the tables that are compiled in; cJSON_Delete it */
+/* what cJSON makes between these two lies in the arena and goes with the
+ * second, without cJSON_Delete; they do not nest, and no other thread may use
+ * cJSON */
+void msync_arena_begin(void);
+void msync_arena_end(void);
+
+/* the tables that are compiled in, in the arena */
 cJSON *msync_catalogue_read_builtin(void);
 
-/* the text of a tables file as an array of objects that were looked at;
- * cJSON_Delete it.  NULL and err when something is not as it has to be */
+/* the text of a tables file as an array of objects that were looked at, in the
+ * arena; NULL and err when something is not as it has to be */
 cJSON *msync_catalogue_read_tables(const char *text, size_t length,
     msync_err_t *err);
 
-/* the catalogue of these tables and of what v7 has; takes them over */
+/* the catalogue of these tables, which are in the arena, and of what v7 has */
 msync_catalogue_t *msync_catalogue_of(cJSON *tables, msync_err_t *err);
 
 /* true where Open mSupply drops a record by rule; "slices" are its members by
@@ -63,9 +69,13 @@ bool msync_came_as_it_is(const msync_row_t *row, const msync_field_t *field,
 /* a number or a flag */
 bool msync_field_is_counted(const msync_field_t *field);
 
-/* a member of an object, NULL or false where it is none of that kind */
+/* a member of an object; NULL: it has none of that name, or is no object */
+cJSON *msync_catalogue_get(const cJSON *object, const char *name);
+/* its value, NULL or false where it is none of that kind */
 const char *msync_catalogue_string(const cJSON *object, const char *name);
 bool msync_catalogue_bool(const cJSON *object, const char *name);
+/* a value as it stands in JSON; owned by the caller */
+char *msync_catalogue_print(const cJSON *value);
 
 /* the index of a word in a list that ends with NULL; -1: not there */
 int msync_catalogue_word(const char *const *words, const char *word);

@@ -206,7 +206,7 @@ check_fields(const cJSON *fields, const char *where, const char *what,
         snprintf(here, sizeof(here), "%s, %s \"%.64s\"", where, what, name);
 
         if (check_members(field, check_field_members, here, err) != MSYNC_OK
-            || check_fields(cJSON_GetObjectItemCaseSensitive(field,
+            || check_fields(msync_catalogue_get(field,
                                                              "properties"),
                             here, "property", err) != MSYNC_OK)
         {
@@ -234,13 +234,13 @@ check_table(const cJSON *table, int number, msync_err_t *err)
     snprintf(where, sizeof(where), "table \"%.128s\"", name);
 
     if (check_members(table, check_table_members, where, err) != MSYNC_OK
-        || check_fields(cJSON_GetObjectItemCaseSensitive(table, "fields"),
+        || check_fields(msync_catalogue_get(table, "fields"),
                         where, "field", err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    store = cJSON_GetObjectItemCaseSensitive(table, "changelog_store");
+    store = msync_catalogue_get(table, "changelog_store");
     if (!cJSON_IsObject(store)) {
         return MSYNC_OK;
     }
@@ -303,13 +303,11 @@ msync_catalogue_read_tables(const char *text, size_t length,
 
     if (!cJSON_IsArray(file)) {
         msync_err_set(err, MSYNC_ERR_UNKNOWN, "not a JSON array of tables");
-        cJSON_Delete(file);
         return NULL;
     }
 
     cJSON_ArrayForEach(table, file) {
         if (check_table(table, ++n, err) != MSYNC_OK) {
-            cJSON_Delete(file);
             return NULL;
         }
     }

@@ -90,12 +90,12 @@ msync_field_read(msync_field_t *field, const cJSON *json, const char *table,
         }
     }
 
-    field_read_words(field, cJSON_GetObjectItemCaseSensitive(json, "enum"));
-    field_read_fallback(field, cJSON_GetObjectItemCaseSensitive(json,
+    field_read_words(field, msync_catalogue_get(json, "enum"));
+    field_read_fallback(field, msync_catalogue_get(json,
                                                                 "default"));
 
     return field_read_properties(field,
-                                 cJSON_GetObjectItemCaseSensitive(json,
+                                 msync_catalogue_get(json,
                                                                   "properties"),
                                  table, err);
 }
@@ -220,6 +220,6 @@ field_read_fallback(msync_field_t *field, const cJSON *fallback)
         strcat(field->fallback, "'");
 
     } else if (cJSON_IsNumber(fallback)) {
-        field->fallback = cJSON_PrintUnformatted(fallback);
+        field->fallback = msync_catalogue_print(fallback);
     }
 }

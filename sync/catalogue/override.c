@@ -127,10 +127,10 @@ override_merge_fields(cJSON *base, const cJSON *over)
     const char   *name;
     const cJSON  *field;
 
-    fields = cJSON_GetObjectItemCaseSensitive(base, "fields");
+    fields = msync_catalogue_get(base, "fields");
 
     cJSON_ArrayForEach(field,
-                       cJSON_GetObjectItemCaseSensitive(over, "fields"))
+                       msync_catalogue_get(over, "fields"))
     {
         name = msync_catalogue_string(field, "name");
         known = override_find_by(fields, "name", name);
@@ -187,7 +187,7 @@ override_drop_references(cJSON *tables)
 
     cJSON_ArrayForEach(table, tables) {
         cJSON_ArrayForEach(field,
-                           cJSON_GetObjectItemCaseSensitive(table, "fields"))
+                           msync_catalogue_get(table, "fields"))
         {
             references = msync_catalogue_string(field, "references");
 
@@ -227,7 +227,7 @@ msync_catalogue_t *
 msync_catalogue_load(const char *path, msync_err_t *err)
 {
     char               *text;
-    cJSON              *tables = NULL, *file = NULL;
+    cJSON              *tables, *file;
     size_t              length;
     msync_catalogue_t  *catalogue = NULL;
 
@@ -237,13 +237,15 @@ msync_catalogue_load(const char *path, msync_err_t *err)
         return NULL;
     }
 
+    msync_arena_begin();
     file = msync_catalogue_read_tables(text, length, err);
     tables = msync_catalogue_read_builtin();
 
     if (file != NULL && override_merge_all(tables, file, err) == MSYNC_OK) {
         catalogue = msync_catalogue_of(tables, err);
-        tables = NULL;
     }
+
+    msync_arena_end();
 
     if (catalogue != NULL) {
         catalogue->file = msync_strdup(path);
@@ -253,9 +255,6 @@ msync_catalogue_load(const char *path, msync_err_t *err)
         err->advice = OVERRIDE_ADVICE;
     }
 
-    cJSON_Delete(tables);
-    cJSON_Delete(file);
     msync_free(&text);
-
     return catalogue;
 }

@@ -29,7 +29,6 @@ msync_v7_parse(msync_err_t *err)
     json = cJSON_ParseWithLength(msync_v7_json, msync_v7_json_length);
 
     if (!cJSON_IsArray(json)) {
-        cJSON_Delete(json);
         msync_err_set(err, MSYNC_ERR_UNKNOWN,
                       "catalogue: v7.json is no JSON array of tables");
         return NULL;
@@ -56,7 +55,7 @@ msync_v7_extend(cJSON *tables, const cJSON *v7)
         }
 
         cJSON_ArrayForEach(field,
-                           cJSON_GetObjectItemCaseSensitive(shape, "fields"))
+                           msync_catalogue_get(shape, "fields"))
         {
             if (table != NULL) {
                 extend_column(table, field, whole);
@@ -111,10 +110,10 @@ extend_column(cJSON *table, const cJSON *field, bool whole)
 {
     cJSON        *column, *fields;
     const char   *name, *type;
-    const cJSON  *new = cJSON_GetObjectItemCaseSensitive(field, "new");
+    const cJSON  *new = msync_catalogue_get(field, "new");
     const cJSON  *of = cJSON_IsObject(new) ? new : field;
 
-    fields = cJSON_GetObjectItemCaseSensitive(table, "fields");
+    fields = msync_catalogue_get(table, "fields");
     name = msync_catalogue_string(of, "name");
 
     if (new == NULL || extend_find(fields, "name", name) != NULL) {

@@ -132,7 +132,7 @@ struct msync_v7_shape_s {
 };
 
 
-/* the array of v7.json; cJSON_Delete it.  NULL and err when it is none */
+/* the array of v7.json, in the arena; NULL and err when it is none */
 cJSON *msync_v7_parse(msync_err_t *err);
 
 /* adds the tables and columns of that array to those of catalogue.json */

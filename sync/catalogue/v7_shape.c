@@ -18,7 +18,6 @@ typedef struct {
 } shape_reader_t;
 
 
-static const cJSON *shape_get(const cJSON *json, const char *name);
 static int shape_read(msync_catalogue_t *catalogue, const cJSON *json,
     msync_err_t *err);
 static int shape_fault(const shape_reader_t *reader, const char *what);
@@ -56,13 +55,6 @@ static const char  *const shape_styles[] = {
     "Central", "Remote", "RemoteOwned", "Transfer", "Patient", "File",
     "RemoteToCentral", NULL
 };
-
-
-static const cJSON *
-shape_get(const cJSON *json, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(json, name);
-}
 
 
 int
@@ -108,7 +100,7 @@ shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
     shape->push = msync_catalogue_bool(json, "push");
     shape->deletes = msync_catalogue_bool(json, "delete");
 
-    cJSON_ArrayForEach(item, shape_get(json, "styles")) {
+    cJSON_ArrayForEach(item, msync_catalogue_get(json, "styles")) {
         style = msync_catalogue_word(shape_styles, cJSON_GetStringValue(item));
 
         if (style < 0) {
@@ -128,23 +120,28 @@ shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
         table->push |= MSYNC_V7;
     }
 
-    if (shape_get(json, "mark") != NULL) {
+    if (msync_catalogue_get(json, "mark") != NULL) {
         shape->mark = msync_strdup(msync_catalogue_string(json, "mark"));
 
-        if (shape_read_when(&reader, shape_get(json, "rows"), &shape->rows)
+        if (shape_read_when(&reader, msync_catalogue_get(json, "rows"),
+                            &shape->rows)
             != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
     }
 
-    return shape_read_fields(&reader, shape_get(json, "fields"), shape)
+    return shape_read_fields(&reader, msync_catalogue_get(json, "fields"),
+                             shape)
                == MSYNC_OK
-           && shape_read_sets(&reader, shape_get(json, "sets"), shape)
+           && shape_read_sets(&reader, msync_catalogue_get(json, "sets"), shape)
               == MSYNC_OK
-           && shape_read_blanks(&reader, shape_get(json, "blank"), shape)
+           && shape_read_blanks(&reader, msync_catalogue_get(json, "blank"),
+                                shape)
               == MSYNC_OK
-           ? shape_read_envelope(&reader, shape_get(json, "envelope"), shape)
+           ? shape_read_envelope(&reader,
+                                 msync_catalogue_get(json, "envelope"),
+                                 shape)
            : MSYNC_ERROR;
 }
 
@@ -216,7 +213,7 @@ shape_read_when(const shape_reader_t *reader, const cJSON *json,
     msync_v7_when_t *when)
 {
     size_t        n = 0;
-    const cJSON  *word, *words = shape_get(json, "among");
+    const cJSON  *word, *words = msync_catalogue_get(json, "among");
 
     if (words != NULL) {
         when->among = msync_calloc(cJSON_GetArraySize(words) + 1,
@@ -228,7 +225,7 @@ shape_read_when(const shape_reader_t *reader, const cJSON *json,
     }
 
     return shape_column(reader, json, "column", &when->column) == MSYNC_OK
-           ? shape_read_lookup(reader, shape_get(json, "lookup"),
+           ? shape_read_lookup(reader, msync_catalogue_get(json, "lookup"),
                                &when->lookup)
            : MSYNC_ERROR;
 }
@@ -316,7 +313,7 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
     };
 
     for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        value = shape_get(json, kinds[i].member);
+        value = msync_catalogue_get(json, kinds[i].member);
 
         if (value == NULL) {
             continue;
@@ -338,8 +335,8 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
         place->factor = cJSON_GetNumberValue(value);
     }
 
-    if (shape_get(json, "words") != NULL) {
-        shape_read_words(shape_get(json, "words"), place);
+    if (msync_catalogue_get(json, "words") != NULL) {
+        shape_read_words(msync_catalogue_get(json, "words"), place);
         place->text = msync_strdup(msync_catalogue_string(json, "other"));
     }
 
@@ -351,7 +348,8 @@ shape_read_place(const shape_reader_t *reader, const cJSON *json,
 
     return shape_column(reader, json, "column", &place->column) == MSYNC_OK
            && shape_column(reader, json, "tax", &place->tax) == MSYNC_OK
-           ? shape_read_whens(reader, shape_get(json, "when"), &place->when,
+           ? shape_read_whens(reader, msync_catalogue_get(json, "when"),
+                              &place->when,
                               &place->nwhen)
            : MSYNC_ERROR;
 }
@@ -365,7 +363,7 @@ shape_read_places(const shape_reader_t *reader, const cJSON *json,
 {
     int           n, i, rc = MSYNC_OK;
     cJSON        *object;
-    const cJSON  *in = shape_get(json, "in"), *item;
+    const cJSON  *in = msync_catalogue_get(json, "in"), *item;
 
     n = cJSON_IsArray(in) ? cJSON_GetArraySize(in) : 1;
     field->places = msync_calloc(n, sizeof(msync_v7_place_t));
@@ -385,7 +383,6 @@ shape_read_places(const shape_reader_t *reader, const cJSON *json,
                                                      : field->field.name);
         rc = shape_read_place(reader, object,
                               &field->places[field->nplaces++]);
-        cJSON_Delete(object);
     }
 
     return rc;
@@ -403,31 +400,33 @@ shape_read_field(const shape_reader_t *reader, const cJSON *json,
     /* a number of 64 bits is a whole number as the others */
     plain = cJSON_CreateObject();
     cJSON_AddItemToObject(plain, "name",
-                          cJSON_Duplicate(shape_get(json, "name"), true));
+                          cJSON_Duplicate(msync_catalogue_get(json, "name"),
+                                          true));
     field->wide = type != NULL && strcmp(type, "long") == 0;
     cJSON_AddStringToObject(plain, "type", field->wide ? "integer"
                                                        : type ? type : "");
     cJSON_AddBoolToObject(plain, "nullable",
                           msync_catalogue_bool(json, "nullable"));
 
-    if (shape_get(json, "enum") != NULL) {
+    if (msync_catalogue_get(json, "enum") != NULL) {
         cJSON_AddItemToObject(plain, "enum",
-                              cJSON_Duplicate(shape_get(json, "enum"), true));
+                              cJSON_Duplicate(msync_catalogue_get(json,
+                                                                  "enum"),
+                                              true));
     }
 
     rc = msync_field_read(&field->field, plain, reader->table->name,
                           reader->err);
-    cJSON_Delete(plain);
 
-    field->quoted = cJSON_PrintUnformatted(shape_get(json, "name"));
+    field->quoted = msync_catalogue_print(msync_catalogue_get(json, "name"));
     field->reference = msync_catalogue_bool(json, "reference");
     field->field.fk = field->reference;
     field->field.required = !field->field.nullable;
     field->lookup_first = msync_catalogue_bool(json, "lookup_first");
-    shape_read_value(shape_get(json, "default"), &field->fallback);
+    shape_read_value(msync_catalogue_get(json, "default"), &field->fallback);
 
     if (rc != MSYNC_OK
-        || shape_read_lookup(reader, shape_get(json, "lookup"),
+        || shape_read_lookup(reader, msync_catalogue_get(json, "lookup"),
                              &field->lookup) != MSYNC_OK
         || shape_read_places(reader, json, field) != MSYNC_OK)
     {
@@ -511,10 +510,10 @@ shape_read_sets(const shape_reader_t *reader, const cJSON *list,
 
     cJSON_ArrayForEach(item, list) {
         set = &shape->sets[shape->nsets++];
-        shape_read_value(shape_get(item, "value"), &set->value);
+        shape_read_value(msync_catalogue_get(item, "value"), &set->value);
 
         if (shape_column(reader, item, "column", &set->column) != MSYNC_OK
-            || shape_read_lookup(reader, shape_get(item, "lookup"),
+            || shape_read_lookup(reader, msync_catalogue_get(item, "lookup"),
                                  &set->lookup) != MSYNC_OK)
         {
             return MSYNC_ERROR;
@@ -538,7 +537,7 @@ shape_read_blanks(const shape_reader_t *reader, const cJSON *list,
 
     cJSON_ArrayForEach(item, list) {
         blank = &shape->blanks[shape->nblanks++];
-        columns = shape_get(item, "columns");
+        columns = msync_catalogue_get(item, "columns");
         blank->columns = msync_calloc(cJSON_GetArraySize(columns) + 1,
                                       sizeof(size_t));
 
@@ -552,7 +551,8 @@ shape_read_blanks(const shape_reader_t *reader, const cJSON *list,
             blank->columns[blank->n++] = field - reader->table->fields;
         }
 
-        if (shape_read_whens(reader, shape_get(item, "when"), &blank->when,
+        if (shape_read_whens(reader, msync_catalogue_get(item, "when"),
+                             &blank->when,
                              &blank->nwhen) != MSYNC_OK)
         {
             return MSYNC_ERROR;

@@ -541,6 +541,39 @@ bad_catalogues_are_refused_by_name(void **state)
 }
 
 
+/* in the memory of documents that a catalogue was read from */
+
+static void
+documents_outlast_the_catalogues_that_are_read_after_them(void **state)
+{
+    char               *text;
+    cJSON              *before, *after;
+    msync_err_t         err;
+    msync_catalogue_t  *other;
+
+    (void) state;
+    before = cJSON_Parse("{\"a\":[\"before\",1]}");
+    other = msync_catalogue_builtin(&err);
+    assert_non_null(other);
+    after = cJSON_Parse("{\"b\":[\"after\",2]}");
+    msync_catalogue_free(&other);
+
+    other = site_tables("[{\"table\":\"item\",\"fields\":[]}]", &err);
+    assert_non_null(other);
+    msync_catalogue_free(&other);
+    assert_null(site_tables("[{\"table\":1}]", &err));
+
+    text = cJSON_PrintUnformatted(before);
+    assert_string_equal(text, "{\"a\":[\"before\",1]}");
+    cJSON_free(text);
+    text = cJSON_PrintUnformatted(after);
+    assert_string_equal(text, "{\"b\":[\"after\",2]}");
+    cJSON_free(text);
+    cJSON_Delete(before);
+    cJSON_Delete(after);
+}
+
+
 int
 main(void)
 {
@@ -561,7 +594,9 @@ main(void)
         cmocka_unit_test(zero_stands_for_null_where_the_wire_refuses_null),
         cmocka_unit_test(faults_name_the_field),
         cmocka_unit_test(records_that_open_msupply_drops_are_dropped),
-        cmocka_unit_test(bad_catalogues_are_refused_by_name)
+        cmocka_unit_test(bad_catalogues_are_refused_by_name),
+        cmocka_unit_test(
+            documents_outlast_the_catalogues_that_are_read_after_them)
     };
 
     return cmocka_run_group_tests(tests, open_catalogue, close_catalogue);
