@@ -8,7 +8,7 @@ use warnings;
 
 use Msync::Interop qw(central forward insert insert_program_rows insert_rows_of
     pushed query remote run start store);
-use Msync::Test qw(decode_json project_root);
+use Msync::Test qw(read_catalogue);
 use Test::More;
 
 # in every field
@@ -75,10 +75,7 @@ done_testing();
 
 
 sub pushed_tables {
-    my $file = project_root() . '/sync/catalogue/catalogue.json';
-    my $tables = decode_json(do { local (@ARGV, $/) = $file; <> });
-
-    return grep { @{ $_->{push_to} } } @$tables;
+    return grep { @{ $_->{push_to} } } @{ read_catalogue('catalogue') };
 }
 
 

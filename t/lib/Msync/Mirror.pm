@@ -9,7 +9,7 @@ use warnings;
 use parent 'Msync::Equal';
 
 use Msync::Forms qw(clear);
-use Msync::Test qw(decode_json project_root);
+use Msync::Test qw(read_catalogue);
 
 
 # Settings: those of Msync::Equal, url, password (a file), mirror (the
@@ -19,12 +19,8 @@ sub new {
 
     my $self = $class->SUPER::new(%args);
 
-    open my $fh, '<', project_root() . '/sync/catalogue/v7.json'
-        or die "v7.json: $!";
-    local $/ = undef;
-
     # columns that v7 knows as they are
-    for my $shape (@{ decode_json(<$fh>) }) {
+    for my $shape (@{ read_catalogue('v7') }) {
         $self->{columns}{ $shape->{table} }{$_} = 1 for map {
             ref $_->{in} ? () : $_->{in} // $_->{name}
         } @{ $shape->{fields} };

@@ -22,7 +22,7 @@ use Msync::Faults;
 use Msync::Forms qw(any_word has_forms new_id quoted written);
 use Msync::Helper;
 use Msync::Meddle qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
-use Msync::Test qw(decode_json project_root sqlite stage_dir);
+use Msync::Test qw(read_catalogue sqlite stage_dir);
 
 use constant {
     PASSWORD => 'secret',
@@ -108,10 +108,7 @@ sub taken { %{ $_[0]{steps} } }
 sub _read_catalogue {
     my ($self) = @_;
 
-    open my $fh, '<', project_root() . '/sync/catalogue/catalogue.json'
-        or croak "catalogue.json: $!";
-    local $/;
-    my $tables = decode_json(<$fh>);
+    my $tables = read_catalogue('catalogue');
 
     for my $t (@$tables) {
         $self->{table}{ $t->{table} } = $t;

@@ -13,7 +13,7 @@ use warnings;
 use parent 'Msync::Property';
 
 use Msync::Mirror;
-use Msync::Test qw(decode_json encode_json project_root);
+use Msync::Test qw(encode_json read_catalogue);
 
 # of what central merges, here and there; clinicians are a site's own
 my %MERGED = (item => 'Item', name => 'Name');
@@ -87,11 +87,7 @@ sub _read_catalogue {
 
     $self->SUPER::_read_catalogue;
 
-    open my $fh, '<', project_root() . '/sync/catalogue/v7.json'
-        or die "v7.json: $!";
-    local $/ = undef;
-
-    for my $shape (@{ decode_json(<$fh>) }) {
+    for my $shape (@{ read_catalogue('v7') }) {
         my $t = $self->{table}{ $shape->{table} } // next;
 
         next if $shape->{rows};

@@ -55,8 +55,9 @@ push @Test::Nginx::Socket::Watchers, sub {
 
 our @EXPORT_OK = qw(
     curl decode_json encode_json free_port http is_running memory_has
-    processes_of project_root set_defaults site_config site_path slurp sqlite
-    stage_dir start_central start_nginx wait_reported wait_until worker_count
+    processes_of project_root read_catalogue set_defaults site_config
+    site_path slurp sqlite stage_dir start_central start_nginx wait_reported
+    wait_until worker_count
     worker_user write_private
 );
 
@@ -324,6 +325,14 @@ sub slurp {
     open my $fh, '<:raw', $path or die "$path: $!\n";
     local $/ = undef;
     return scalar <$fh> // '';
+}
+
+
+# "catalogue" or "v7" of sync/catalogue, decoded.
+sub read_catalogue {
+    my ($name) = @_;
+
+    return decode_json(slurp("$Root/sync/catalogue/$name.json"));
 }
 
 
