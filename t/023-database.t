@@ -36,6 +36,7 @@ a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
 what_msync_knows_is_deleted();
 what_waits_is_deleted();
+what_central_deleted_is_not_made_there_again();
 a_backup_is_copied_over_it();
 it_is_removed();
 ends_well($nginx);
@@ -162,6 +163,35 @@ sub what_msync_knows_is_deleted {
     ok(initialised(), 'and brings everything');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
+}
+
+
+# Without a trigger all of a table is sent; what central has deleted of it is
+# only marked here.
+sub what_central_deleted_is_not_made_there_again {
+    my ($deleted, $other) = split /\n/, sqlite($database,
+        q{SELECT ID FROM name WHERE type = 'patient' ORDER BY ID LIMIT 2});
+
+    ok(initialised(), 'it is done with it');
+    $central->change(channel => 'remote', tableName => 'name',
+                     recordId => $deleted, action => 'delete');
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub {
+        sqlite($database, q{SELECT deleted_datetime IS NOT NULL FROM name }
+               . "WHERE ID = '$deleted'")
+    }), 'a patient that central deleted is marked');
+
+    sqlite($database, 'DROP TRIGGER "msync_name_UPDATE"', 'UPDATE name SET '
+           . "comment = 'unseen' WHERE ID IN ('$deleted', '$other')");
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub {
+        ($central->record('name', $other)->{comment} // '') eq 'unseen'
+    }), 'what no trigger has seen of another one is sent');
+    ok(initialised(), 'with everything');
+    is_deeply([@{ $nginx->status }{qw(numberOfRecordsInPushQueue
+                                      integrationErrors)}], [0, 0],
+              'nothing waits, and nothing failed');
+    is($central->record('name', $deleted), undef, 'the deleted one is not');
 }
 
 

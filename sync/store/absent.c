@@ -64,14 +64,8 @@ absent_list_sql(const msync_table_t *table)
                         "AND typeof(t.\"%w\") = 'text'", table->name, key,
                         key, table->name, table->sql, key, key, key);
 
-    if (table->soft_column != NULL && table->soft_is_time) {
-        sqlite3_str_appendf(sql, " AND ifnull(t.\"%w\", '') = ''",
-                            table->soft_column);
-
-    } else if (table->soft_column != NULL) {
-        sqlite3_str_appendf(sql, " AND t.\"%w\" IS NOT %d",
-                            table->soft_column, table->soft_value);
-    }
+    sqlite3_str_appendall(sql, " AND NOT ");
+    msync_store_put_is_marked(sql, table, "t");
 
     return sqlite3_str_finish(sql);
 }

@@ -37,6 +37,8 @@ static sqlite3_stmt *outgoing_lookup(msync_store_t *store,
     const msync_field_t *take, msync_err_t *err);
 static char *outgoing_text(msync_row_t *row, const char *table,
     const char *by, const char *id, const char *take);
+static bool outgoing_is_deleted(const msync_table_t *table, unsigned side,
+    sqlite3_stmt *stmt);
 static int outgoing_read_row(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_row_t *row,
     msync_err_t *err);
@@ -67,7 +69,8 @@ outgoing_add_columns(sqlite3_str *sql, const msync_table_t *table)
         sqlite3_str_appendf(sql, "t.\"%w\", ", table->fields[i].name);
     }
 
-    sqlite3_str_appendall(sql, "t.msync_extra");
+    sqlite3_str_appendall(sql, "t.msync_extra, ");
+    msync_store_put_is_marked(sql, table, "t");
 }
 
 
@@ -131,6 +134,23 @@ outgoing_read_column(msync_value_t *value, sqlite3_stmt *stmt, int i)
 }
 
 
+/*
+ * Whether central has deleted the row, and only a mark of ours, which that
+ * side's wire has no field for, says so: sent, the row would be made there
+ * again.  Open mSupply leaves such names out, too.
+ */
+
+static bool
+outgoing_is_deleted(const msync_table_t *table, unsigned side,
+    sqlite3_stmt *stmt)
+{
+    return (table->soft_is_local
+            || (side != MSYNC_V7 && table->soft_field != NULL
+                && table->soft_field->v7_only))
+           && sqlite3_column_int(stmt, (int) table->n + 1);
+}
+
+
 int
 msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, unsigned side, bool send, msync_record_t *record,
@@ -151,7 +171,10 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_TRANSIENT);
     code = sqlite3_step(stmt);
 
-    if (code == SQLITE_ROW) {
+    if (code == SQLITE_ROW && send && outgoing_is_deleted(table, side, stmt)) {
+        rc = MSYNC_DONE;
+
+    } else if (code == SQLITE_ROW) {
         msync_row_init(&row, table);
         row.side = side;
 

@@ -61,6 +61,24 @@ msync_store_soft_type(const msync_table_t *table, bool strict)
 }
 
 
+void
+msync_store_put_is_marked(sqlite3_str *sql, const msync_table_t *table,
+    const char *row)
+{
+    if (table->soft_column == NULL) {
+        sqlite3_str_appendall(sql, "0");
+
+    } else if (table->soft_is_time) {
+        sqlite3_str_appendf(sql, "(ifnull(%s.\"%w\", '') <> '')", row,
+                            table->soft_column);
+
+    } else {
+        sqlite3_str_appendf(sql, "(%s.\"%w\" IS %d)", row,
+                            table->soft_column, table->soft_value);
+    }
+}
+
+
 /*
  * The default makes an application's short INSERT work where a neutral value
  * exists; where none does (a parent, a date, a choice) it must be given.

@@ -383,6 +383,10 @@ int64_t msync_store_newest_schema(void);
 const char *msync_store_column_type(const msync_field_t *field, bool strict);
 const char *msync_store_soft_type(const msync_table_t *table, bool strict);
 
+/* an expression: whether a soft delete has marked the row of that alias */
+void msync_store_put_is_marked(sqlite3_str *sql, const msync_table_t *table,
+    const char *row);
+
 /*
  * Refuses tables of the application that cannot be the catalogue's, then adds
  * the columns that are missing.  The rows of a table that msync has not had
@@ -646,7 +650,9 @@ int msync_store_side_of(msync_store_t *store, const msync_table_t *table,
 
 /* puts a row as that side's record into one that is empty: its data, and what
  * its envelope says; "send": what central would not take from this site is an
- * error.  MSYNC_DONE: there is none.  Errors have the scope RECORD or RUN */
+ * error, and a row that central has deleted is none where nothing of that
+ * side's wire says so.  MSYNC_DONE: there is none.  Errors have the scope
+ * RECORD or RUN */
 int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, unsigned side, bool send, msync_record_t *record,
     msync_err_t *err);

@@ -117,7 +117,8 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
         # a site keeps what it does not know and sends it back
         my $text = $state->record($table, $id);
         my $sent = defined $text ? decode_json($text) : {};
-        push @bad, map { "$_ is not a field of this table" } grep { !exists $sent->{$_} } @unknown;
+        push @bad, map { "$_ is not a field of this table" }
+          grep { !exists $sent->{$_} && !$state->data->is_extra($table, $_) } @unknown;
     }
 
     return @bad;

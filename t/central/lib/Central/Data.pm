@@ -180,6 +180,9 @@ sub row ($self, $table, $id) {
     return $i;
 }
 
+# whether a record of the table may have a field that the catalogue does not mention
+sub is_extra ($self, $table, $name) { return index($EXTRA{$table} // '', qq("$name":)) >= 0 }
+
 # recordData as JSON text
 sub data ($self, $table, $i) {
     my @out;
