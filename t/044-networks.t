@@ -9,8 +9,8 @@ use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET ();
 use Msync::Test qw(
-    free_port project_root site_path sqlite stage_dir
-    start_central write_private
+    free_port project_root site_path slurp sqlite stage_dir
+    start_central start_nginx write_private
 );
 use POSIX ();
 use Test::More;
@@ -32,6 +32,7 @@ an_environment_that_names_a_proxy_is_told_of();
 what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
+a_proxy_that_ends_each_connection_costs_nothing();
 
 SKIP: {
     my $may = system('unshare -n -m true 2>/dev/null') == 0
@@ -99,6 +100,51 @@ sub put {
 sub openssl {
     system(join(' ', 'openssl', map { quotemeta } @_) . ' >/dev/null 2>&1')
         == 0 or die "openssl @_: $?\n";
+    return;
+}
+
+
+# By HTTP/2 it says so (GOAWAY) while the next request may be on its way.
+sub a_proxy_that_ends_each_connection_costs_nothing {
+    my $dir = chain('goaway');
+    my $central = start_central(password => PASSWORD, records => 100);
+    my $database = site_path('goaway.sqlite');
+    my %port = map { $_ => free_port() } qw(v5 v6);
+    my %to = (v5 => $central->url, v6 => $central->v7_url);
+
+    put("$dir/all.crt", join q(), map { slurp("$dir/$_.crt") }
+        qw(server middle));
+
+    my $nginx = start_nginx(workers => 1, http => join "\n",
+        'log_format kind "$server_protocol $status";',
+        map { <<"SERVER" } sort keys %port);
+server {
+    listen 127.0.0.1:$port{$_} ssl http2;
+    ssl_certificate $dir/all.crt;
+    ssl_certificate_key $dir/server.key;
+    access_log $dir/access.log kind;
+    keepalive_requests 1;
+    location / { proxy_pass $to{$_}; }
+}
+SERVER
+
+    $central->config(map { ("${_}_url" => "https://127.0.0.1:$port{$_}") }
+                     keys %port);
+
+    for my $run ('a first sync', 'what is sent') {
+        my ($code, $said) = run('goaway.sqlite', "https://127.0.0.1:$port{v5}",
+                                ssl_trusted_certificate => "$dir/root.crt");
+
+        is($code, 0, "$run, a connection for each request") or diag($said);
+        sqlite($database, 'UPDATE Location SET Description = "goes away"');
+    }
+
+    my @kinds = split /\n/, slurp("$dir/access.log");
+
+    cmp_ok(scalar @kinds, '>', 10, 'all of it by that proxy');
+    is_deeply([grep { !m{^HTTP/2\.0 20} } @kinds], [], '… each went well');
+    is_deeply($central->state->{violations}, [], 'central has no complaint');
+    ok($nginx->stop, 'the proxy quits');
     return;
 }
 
