@@ -5,8 +5,8 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    is_running site_config site_path start_nginx wait_until worker_count
-    worker_user write_private
+    is_running processes_of site_config site_path start_central start_nginx
+    wait_until worker_count worker_user write_private
 );
 use Msync::Fake;
 use Msync::Life qw(
@@ -173,6 +173,8 @@ sub a_helper_that_hangs_is_replaced {
     my $other = nginx(http => site_config('other'),
                       server => 'location /api/ { msync other; }');
 
+    my ($central, $upgraded, $worked) = stopped_in_a_request_and_upgraded();
+
     is_reported($nginx);
     is_reported($other);
     my ($pid, $released) = map { fake($_)->pid } qw(clinic other);
@@ -191,8 +193,54 @@ sub a_helper_that_hangs_is_replaced {
     ok(scalar(grep { /\[error\].*other: the helper .* hung/ }
               $other->log_lines), '… the log says why');
     ok($other->stop, 'that one quits');
+
+    ok(wait_until(sub { !is_running($worked) }, 60),
+       'so is one that was stopped in a request before an upgrade');
+    ok($upgraded->wait_status(sub {
+        $_->{state} eq 'idle' && $_->{syncStatus}{lastSuccessfulSync};
+    }), '… whose run the new nginx ends')
+        or diag(join "\n", $upgraded->log_lines);
+    is_deeply($central->state->{violations}, [], '… and central is content');
+    ok($upgraded->stop, '… and quits');
     helpers_are(1, 'one helper');
     ends_well($nginx, KILLED);
+}
+
+
+# The real one, for its run has to go on; the old nginx stays until it is over.
+sub stopped_in_a_request_and_upgraded {
+    my $central = start_central(password => 'secret', records => 100);
+    my $nginx = start_nginx(
+        workers => 1,
+        http    => site_config('upgraded',
+            helper        => $ENV{TEST_NGINX_MSYNC},
+            url           => $central->url,
+            username      => '"Clinic 7"',
+            password_file => write_private('password', "secret\n"),
+            interval      => 0,
+        ),
+        server  => 'location /api/ { msync upgraded; }',
+    );
+
+    is_reported($nginx);
+    my ($pid) = processes_of($ENV{TEST_NGINX_MSYNC});
+    my $old = $nginx->pid;
+
+    $central->config(page_delay_ms => 1000);
+    $nginx->post('/api/trigger');
+    $nginx->wait_status(sub { $_->{syncStatus}{pullCentral} });
+    kill STOP => $pid;
+    $central->config(page_delay_ms => 0);
+
+    $nginx->signal('USR2');
+    wait_until(sub { my $now = $nginx->pid; $now && $now != $old });
+    $nginx->signal(QUIT => $old);
+
+    ok($nginx->wait_status(sub {
+        ($_->{error}{fullError} // q()) =~ /process $pid works/;
+    }), 'the new nginx says for whom it waits');
+
+    return ($central, $nginx, $pid);
 }
 
 
