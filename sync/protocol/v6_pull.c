@@ -243,7 +243,9 @@ v6_pull_next(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
         batch->last = false;
         batch->next = batch->had + 1;
 
-    } else if (answer->last || batch->next > cursor) {
+    } else if (answer->last || batch->next > cursor
+               || batch->had > answer->had)
+    {
         batch->next = batch->next > cursor ? batch->next : cursor;
         v6->skipped |= !answer->last && batch->n + answer->again == 0;
 

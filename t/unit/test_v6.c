@@ -164,6 +164,17 @@ what_was_had_is_left_out(void **state)
     assert_int_equal(t->batch.next, 15);
     assert_int_equal(t->batch.had, 14);
     assert_false(t->batch.last);
+
+    /* the next one stands there: it has come as far as it asked */
+    server_json(t->c.server, 200, "{\"data\":{\"end_cursor\":15,"
+        "\"total_records\":7,\"is_last_batch\":false,\"records\":["
+        RECORD("15") "]}}");
+    msync_batch_clear(&t->batch);
+    assert_int_equal(t->peer.pull(&t->peer, 15, 14, 1, &t->batch, &t->err),
+                     MSYNC_OK);
+    assert_int_equal(t->batch.n, 1);
+    assert_int_equal(t->batch.next, 15);
+    assert_int_equal(t->batch.had, 15);
 }
 
 
