@@ -11,6 +11,8 @@
 #include <string.h>
 
 
+static int connect_local_name(const char *where, const char *source,
+    msync_err_t *err);
 static int connect_no_thread(const char *whom, msync_err_t *err);
 static bool connect_has_local_names(char *source, size_t size);
 static int connect_no_socket(int number, const char *whom, msync_err_t *err);
@@ -32,6 +34,10 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
     /* libcurl looks a name up in a thread of its own */
     if (strstr(t->error, "thread")) {
         return connect_no_thread(proxy ? "the proxy" : where, err);
+    }
+
+    if (!proxy && connect_has_local_names(source, sizeof(source))) {
+        return connect_local_name(where, source, err);
     }
 
     answer = msync_transfer_ask_name(t->http, proxy ? t->http->proxy : t->url);
@@ -67,22 +73,25 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
                              "is wrong");
     }
 
-    if (!connect_has_local_names(source, sizeof(source))) {
-        if (answer == EAI_NONAME) {
-            (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                                 "The name %s cannot be found (DNS): there is "
-                                 "no such name", where);
-            err->advice = "Check how it is written in the settings, and "
-                          "whether it is known in this network, or only in "
-                          "another (VPN). It is tried again by itself.";
-            return MSYNC_ERROR;
-        }
-
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "The name %s cannot be found (DNS): this machine "
-                             "is offline, or the name is misspelt", where);
+    if (answer == EAI_NONAME) {
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                             "The name %s cannot be found (DNS): there is no "
+                             "such name", where);
+        err->advice = "Check how it is written in the settings, and whether "
+                      "it is known in this network, or only in another (VPN). "
+                      "It is tried again by itself.";
+        return MSYNC_ERROR;
     }
 
+    return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+                         "The name %s cannot be found (DNS): this machine is "
+                         "offline, or the name is misspelt", where);
+}
+
+
+static int
+connect_local_name(const char *where, const char *source, msync_err_t *err)
+{
     (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                          "The name %s cannot be found (DNS): this machine is "
                          "offline, the name is misspelt, or only a service of "
