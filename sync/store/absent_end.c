@@ -174,6 +174,8 @@ absent_table(absent_t *absent, msync_hook_pt hook, void *data,
 }
 
 
+/* what central has refused waits to be sent again, and is not missed there */
+
 static int
 absent_read(absent_t *absent, const char *after,
     msync_absent_row_t rows[SLICE], size_t *n, msync_err_t *err)
@@ -185,8 +187,11 @@ absent_read(absent_t *absent, const char *after,
     stmt = msync_store_stmt(absent->store, MSYNC_STMT_ABSENT_READ,
                             "SELECT record_id, changed FROM msync_absent "
                             "WHERE table_name = ?1 AND record_id > ?2 AND "
-                            "data IS NULL AND reason IS NULL ORDER BY "
-                            "record_id LIMIT ?3", err);
+                            "data IS NULL AND reason IS NULL AND NOT EXISTS "
+                            "(SELECT 1 FROM msync_refused AS r WHERE "
+                            "r.table_name = ?1 AND r.record_id = "
+                            "msync_absent.record_id) ORDER BY record_id LIMIT "
+                            "?3", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

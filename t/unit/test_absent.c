@@ -106,6 +106,38 @@ what_is_referred_to_without_an_index_stays(void **state)
 }
 
 
+/* it was made or changed here, which the page says already */
+
+static void
+what_central_has_refused_is_not_missed_there(void **state)
+{
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    fill(site);
+    site_sql(site, "UPDATE transact SET comment = 'here' WHERE ID IN ('T8', "
+             "'T9');"
+             "INSERT INTO msync_refused (table_name, record_id, side, "
+             "row_action, error, first_failed_datetime, last_tried, tries) "
+             "VALUES ('transact', 'T8', 1, 'UPSERT', 'no', '2026-01-01', 0, "
+             "1)");
+    assert_ok(msync_store_absent_note(site->store, &err));
+    central_has(site, "name", "1");
+    central_has(site, "store", "1");
+    central_has(site, "requisition", "1");
+    central_has(site, "transact", "record_id < 'T8'");
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "msync_absent WHERE reason IS NOT NULL"),
+                        "T9");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM transact "
+                                 "WHERE ID IN ('T8', 'T9')"), "T8,T9");
+}
+
+
 /* units are marked where they are referred to, and removed elsewhere */
 
 static void
@@ -157,6 +189,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         A(a_table_without_an_index_is_not_read_for_each_row),
         A(what_is_referred_to_without_an_index_stays),
+        A(what_central_has_refused_is_not_missed_there),
         A(a_trigger_that_says_no_keeps_its_row_and_no_other)
     };
 

@@ -416,6 +416,13 @@ sub _delete_there {
     my $which = _one(@made) or return $self->_insert_there;
     my ($t, $id) = @$which;
 
+    # a row that was changed here stays where all comes anew without it; that is
+    # said, and nothing that comes to rest
+    my $changed = -e $self->database && $self->query('SELECT 1 FROM changelog '
+        . "WHERE record_id = '$id' LIMIT 1");
+    return if $changed && $self->{anew};
+    $self->{changed_here} ||= $changed;
+
     $self->_change($t, $id, 'delete', undef);
     $self->{made_there} = [grep { $_ != $which } @{ $self->{made_there} }];
     $self->{dead}{$id} = 1;
@@ -526,7 +533,8 @@ sub _sync {
 sub _anew {
     my ($self) = @_;
 
-    return if !$self->{begun};
+    return if !$self->{begun} || $self->{changed_here};
+    $self->{anew} = 1;
     $self->run_command('--yes', 'reinitialise');
     $self->_took('came anew');
 }
@@ -641,7 +649,7 @@ sub sync_until_quiet {
 
     $self->central->clear_faults;
     $self->central->config(refuse => [], carries => 0);
-    delete $self->{known};
+    delete @{$self}{qw(known changed_here anew)};
 
     for my $n (1 .. QUIET) {
         my $before = $self->_moved;
