@@ -6,7 +6,6 @@
  * into sync_buffer, and nothing else with it.
  */
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +28,6 @@
 #define TURN_ROWS  64                      /* at least, of a transaction while
                                               others write: to begin and commit
                                               one costs as much */
-#define BURST      32                      /* records, a tenth of a millisecond,
-                                              that are decoded at once */
 
 #define SIDES      3                       /* MSYNC_LEGACY, …OMSUPPLY, …V7 */
 
@@ -135,12 +132,7 @@ msync_fill_put(msync_fill_t *fill, msync_batch_t *batch, unsigned side)
     }
 
     for (i = 0; i < batch->n; i++) {
-        /* the database is open to others: whoever waits for the processor, as
-         * a worker of nginx, need not wait for a whole batch */
-        if (fill->sequence++ % BURST == 0) {
-            (void) sched_yield();
-        }
-
+        fill->sequence++;
         fill_take(fill, &batch->records[i], side);
     }
 }
