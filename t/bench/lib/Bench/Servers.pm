@@ -24,10 +24,12 @@ sub module { ($_[0] // root()) . '/build/ngx_http_msync_module.so' }
 
 
 # Starts an nginx with this in its http block; returns its pid.  Its worker is
-# one, pinned to the first processor.
+# one, pinned to the first processor, or where it is "apart" to the second, in a
+# session of its own.
 sub bench_nginx {
     my (%args) = @_;
 
+    my $affinity = $args{apart} ? '10' : '01';
     my $dir = stage('nginx-' . ++$Count);
     my $modules = join "\n",
         map { "load_module $_;" } @{ $args{modules} // [] };
@@ -38,7 +40,7 @@ $modules
 $user
 daemon off;
 worker_processes 1;
-worker_cpu_affinity 01;
+worker_cpu_affinity $affinity;
 worker_rlimit_nofile 20000;
 pid $dir/nginx.pid;
 error_log $dir/error.log warn;
@@ -57,7 +59,8 @@ $args{http}
 }
 END
 
-    my $pid = launch(['nginx', '-p', $dir, '-c', "$dir/nginx.conf",
+    my @session = $args{apart} ? 'setsid' : ();
+    my $pid = launch([@session, 'nginx', '-p', $dir, '-c', "$dir/nginx.conf",
                       '-e', "$dir/error.log"], err => "$dir/stderr");
 
     wait_for("nginx in $dir", sub {
@@ -110,7 +113,8 @@ sub batches {
 # A central server; returns its URL and pid.  "records" in pre-made batches,
 # "gzip" whether they are sent compressed, "address" other than loopback; "v7":
 # one of 3.0, "twice": one of before whose batches take the way that those of
-# v7 have to.
+# v7 have to.  "apart": whoever is measured shares neither processor nor session
+# with it, for on a site it is on another machine.
 sub central {
     my (%args) = @_;
 
@@ -127,7 +131,7 @@ sub central {
     my $calls = $args{v7} ? _v7($dir, $last)
                           : _v5_v6($dir, $url, $last, $args{twice});
 
-    my $pid = bench_nginx(http => <<"END");
+    my $pid = bench_nginx(apart => $args{apart}, http => <<"END");
     log_format octets '\$request_length \$bytes_sent';
     map \$request_method \$queued {
         default '{"queueLength":0,"data":[]}';

@@ -40,7 +40,7 @@ sub _with_writer {
 
 
 sub run {
-    my ($central) = central(records => 500_000, gzip => 1);
+    my ($central) = central(records => 500_000, gzip => 1, apart => 1);
     my $dir = stage('traffic');
     my $before = release();
     my %found;
