@@ -25,7 +25,8 @@ after(() => browser?.close());
  * collects what the console and the Content-Security-Policy have to say.
  */
 export async function open(url, options = {}) {
-  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium' });
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--renderer-process-limit=1'] });    /* to start one for each test takes longer than most of them */
 
   const context = await browser.newContext({ locale: 'es', viewport: { width: 1000, height: 760 },
     reducedMotion: 'reduce', serviceWorkers: 'block', timezoneId: 'UTC', ...options });
