@@ -306,10 +306,8 @@ catalogue_parse_table(msync_table_t *table, const cJSON *json, msync_err_t *err)
     table->on_delete = on_delete;
     table->push_delete = msync_catalogue_bool(json, "push_delete");
     table->merge = msync_catalogue_bool(json, "merge");
-    table->pull = catalogue_side_mask(msync_catalogue_get(json,
-                                                             "pull_from"));
-    table->push = catalogue_side_mask(msync_catalogue_get(json,
-                                                             "push_to"));
+    table->pull = catalogue_side_mask(msync_catalogue_get(json, "pull_from"));
+    table->push = catalogue_side_mask(msync_catalogue_get(json, "push_to"));
     if (on_delete == MSYNC_DELETE_SOFT) {
         catalogue_set_soft_delete(table);
     }
