@@ -351,13 +351,13 @@ absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
 
 
 /* whether the row is there, and central had it: what waits to be sent, was
- * refused, never sent or waits to become the row is no absent one */
+ * never sent or waits to become the row is no absent one */
 
 static int
 absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err)
 {
-    bool            unsent, refused;
+    bool            unsent;
     int64_t         waits;
     sqlite3_stmt   *stmt;
     msync_store_t  *store = absent->store;
@@ -377,14 +377,12 @@ absent_is_of_central(absent_t *absent, const char *id, bool *is,
     if (msync_store_row_exists(store, absent->table, id, is, err) != MSYNC_OK
         || msync_store_scalar(store, stmt, &waits, "buffer", err) != MSYNC_OK
         || msync_store_unsent(store, absent->table, id, &unsent, err)
-           != MSYNC_OK
-        || msync_store_refused_has(store, absent->table, id, &refused, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    *is = *is && waits == 0 && !unsent && !refused;
+    *is = *is && waits == 0 && !unsent;
     return MSYNC_OK;
 }
 

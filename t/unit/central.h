@@ -21,10 +21,10 @@
 #define HWID  "01234567-89ab-4cde-8f01-23456789abcd"
 
 typedef struct {
-    server_t       *server;
-    msync_conf_t   *conf;
-    msync_transfer_t   *http;
-    char            url[64];
+    server_t          *server;
+    msync_conf_t      *conf;
+    msync_transfer_t  *http;
+    char               url[64];
 } central_t;
 
 #define assert_has(text, part)                                                \

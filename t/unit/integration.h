@@ -23,6 +23,10 @@
 #define DIRECTION(item)                                                       \
     "{\"item_ID\":\"" item "\",\"directions\":\"d\",\"priority\":1}"
 
+#define LOCATION                                                              \
+    "{\"Description\":\"central's\",\"code\":\"c\",\"store_ID\":\"S1\","      \
+    "\"hold\":false,\"type_ID\":\"\",\"Volume\":0}"
+
 
 static inline msync_integrated_t
 integrate(site_t *site, bool whole)
@@ -64,8 +68,6 @@ open_filling(void **state)
 }
 
 
-#define T(name)                                                               \
-    cmocka_unit_test_setup_teardown(name, site_open, site_close)
 #define FILLING(name)                                                         \
     { "filling: " #name, name, open_filling, site_close, NULL }
 

@@ -16,8 +16,6 @@
 static inline cJSON *
 samples_read(const char *variable)
 {
-    FILE        *file;
-    long         size;
     char        *text;
     cJSON       *json;
     const char  *path = getenv(variable);
@@ -26,15 +24,7 @@ samples_read(const char *variable)
         return NULL;
     }
 
-    file = fopen(path, "re");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    size = ftell(file);
-    rewind(file);
-    text = malloc(size + 1);
-    assert_int_equal(fread(text, 1, size, file), size);
-    fclose(file);
-    text[size] = '\0';
+    text = site_contents(path, NULL);
     json = cJSON_Parse(text);
     free(text);
     assert_true(cJSON_IsArray(json));

@@ -162,11 +162,9 @@ server_whole(const char *data, size_t length)
 
 
 static inline void
-server_hang_up(server_t *s, server_peer_t *peer, int flags)
+server_hang_up(server_peer_t *peer, int flags)
 {
     struct linger  linger = { 1, 0 };
-
-    (void) s;
 
     if (flags & SERVER_RESET) {
         setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
@@ -213,7 +211,7 @@ server_serve(server_t *s, server_peer_t *peer, size_t length)
     (void) !send(peer->fd, a.data, a.length, MSG_NOSIGNAL);
 
     if (a.flags & (SERVER_CLOSE | SERVER_RESET)) {
-        server_hang_up(s, peer, a.flags);
+        server_hang_up(peer, a.flags);
 
     } else if ((a.flags & SERVER_HOLD) && s->bell != -1) {
         (void) !write(s->bell, &one, sizeof(one));
@@ -231,7 +229,7 @@ server_read(server_t *s, server_peer_t *peer)
     got = recv(peer->fd, peer->data + peer->length, 65536, 0);
 
     if (got <= 0) {
-        server_hang_up(s, peer, 0);
+        server_hang_up(peer, 0);
         return;
     }
 
@@ -340,7 +338,7 @@ server_stop(server_t *s)
 
     for (i = 0; i < (size_t) s->n_peers; i++) {
         if (s->peers[i].fd != -1) {
-            server_hang_up(s, &s->peers[i], 0);
+            server_hang_up(&s->peers[i], 0);
         }
     }
 

@@ -41,6 +41,10 @@ typedef struct {
     sqlite3            *app;           /* the application's connection */
 } site_t;
 
+/* a test with a database of its own */
+#define T(name)                                                               \
+    cmocka_unit_test_setup_teardown(name, site_open, site_close)
+
 #define assert_ok(call)                                                       \
     do {                                                                      \
         msync_err_clear(&err);                                                \
@@ -88,6 +92,16 @@ site_get(site_t *site, const char *sql)
 }
 
 
+/* the application opens the database */
+
+static inline void
+site_open_application(site_t *site)
+{
+    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    sqlite3_busy_timeout(site->app, 5000);
+}
+
+
 static inline int
 site_open(void **state)
 {
@@ -111,8 +125,7 @@ site_open(void **state)
 
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_SITE_ID, SITE_ID,
                                   &err));
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    sqlite3_busy_timeout(site->app, 5000);
+    site_open_application(site);
 
     *state = site;
     return 0;
@@ -134,6 +147,106 @@ site_close(void **state)
     free(site);
 
     return 0;
+}
+
+
+/* what is in a file, with a NUL behind it, owned by the caller; "length" may be
+ * NULL */
+
+static inline char *
+site_contents(const char *path, size_t *length)
+{
+    char         *text;
+    FILE         *file;
+    struct stat   st;
+
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    text = malloc((size_t) st.st_size + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t) st.st_size, file), st.st_size);
+    text[st.st_size] = '\0';
+    fclose(file);
+
+    if (length != NULL) {
+        *length = (size_t) st.st_size;
+    }
+
+    return text;
+}
+
+
+/* so does msync, as a helper that starts, which has to go well */
+
+static inline void
+site_open_again(site_t *site)
+{
+    msync_err_t  err;
+
+    msync_store_close(&site->store);
+    site->store = msync_store_open(site->path, site->catalogue,
+                                   MSYNC_STORE_CREATE, &err);
+    if (site->store == NULL) {
+        fail_msg("%s", err.text);
+    }
+}
+
+
+/* another database in the place of this one, which an application has made with
+ * this SQL; msync has not opened it yet */
+
+static inline void
+site_begin(site_t *site, const char *sql)
+{
+    char  command[128];
+
+    sqlite3_close(site->app);
+    msync_store_close(&site->store);
+    snprintf(command, sizeof(command), "rm -f '%s'*", site->path);
+    assert_int_equal(system(command), 0);
+    site_open_application(site);
+    site_sql(site, sql);
+}
+
+
+/* one of an earlier version of the schema, 1 or 4 */
+
+static inline void
+site_begin_version(site_t *site, int version)
+{
+    char  path[64], *sql;
+
+    snprintf(path, sizeof(path), "t/unit/schema/%d.sql", version);
+    sql = site_contents(path, NULL);
+    site_begin(site, sql);
+    free(sql);
+    site_sql(site, "INSERT INTO key_value_store (id, value_string) VALUES "
+             "('MSYNC_SCHEMA_SHA256', 'of another version')");
+
+    /* the first one had no number */
+    if (version > 1) {
+        sql = sqlite3_mprintf("INSERT INTO key_value_store (id, value_int) "
+                              "VALUES ('MSYNC_SCHEMA_VERSION', %d)", version);
+        site_sql(site, sql);
+        sqlite3_free(sql);
+    }
+}
+
+
+/* what a first sync brings: the store S1, which is active here, and S2, which
+ * is active elsewhere, both of the name N1; nothing waits to be sent */
+
+static inline void
+site_add_stores(site_t *site)
+{
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
+             "'c', 'facility');"
+             "INSERT INTO store (ID, name_ID, code, store_mode, "
+             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7),"
+             "('S2', 'N1', 'c', 'store', 8);"
+             "UPDATE msync_flag SET integrating = 0;");
 }
 
 

@@ -1,7 +1,6 @@
 /* Rows that central does not have any more, when all came anew. */
 
 #include "integration.h"
-#include "site.h"
 #include "store/absent.h"
 #include "store/store_private.h"
 
@@ -138,6 +137,40 @@ what_central_has_refused_is_not_missed_there(void **state)
 }
 
 
+/* what is edited meanwhile, what waits to become the row, what central never
+ * got */
+
+static void
+what_central_did_not_have_is_not_missed_there(void **state)
+{
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    fill(site);
+    assert_ok(msync_store_absent_note(site->store, &err));
+    central_has(site, "name", "1");
+    central_has(site, "store", "1");
+    central_has(site, "requisition", "1");
+    central_has(site, "transact", "record_id NOT IN ('T6', 'T7', 'T8', 'T9')");
+    site_sql(site, "UPDATE store SET sync_id_remote_site = 7;"
+             "UPDATE transact SET comment = 'here' WHERE ID = 'T7';"
+             "INSERT INTO sync_buffer (record_id, received_datetime, "
+             "table_name, action, data, side) VALUES ('T8', 't', 'transact', "
+             "'UPSERT', '{}', 1);"
+             "INSERT INTO msync_never_sent (table_name, record_id) VALUES "
+             "('transact', 'T9')");
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+
+    assert_int_equal(result.removed, 1);
+    assert_int_equal(result.listed, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM transact "
+                                 "WHERE ID IN ('T6', 'T7', 'T8', 'T9')"),
+                        "T7,T8,T9");
+}
+
+
 /* units are marked where they are referred to, and removed elsewhere */
 
 static void
@@ -183,14 +216,12 @@ a_trigger_that_says_no_keeps_its_row_and_no_other(void **state)
 int
 main(void)
 {
-#define A(name)                                                               \
-    cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
-        A(a_table_without_an_index_is_not_read_for_each_row),
-        A(what_is_referred_to_without_an_index_stays),
-        A(what_central_has_refused_is_not_missed_there),
-        A(a_trigger_that_says_no_keeps_its_row_and_no_other)
+        T(a_table_without_an_index_is_not_read_for_each_row),
+        T(what_is_referred_to_without_an_index_stays),
+        T(what_central_has_refused_is_not_missed_there),
+        T(what_central_did_not_have_is_not_missed_there),
+        T(a_trigger_that_says_no_keeps_its_row_and_no_other)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

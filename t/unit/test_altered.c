@@ -19,13 +19,7 @@ static void
 prepare(site_t *site)
 {
     msync_log_set_level(MSYNC_LOG_ERR);
-    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
-             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
-             "'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7),"
-             "('S2', 'N1', 'c', 'store', 8);"
-             "UPDATE msync_flag SET integrating = 0;");
+    site_add_stores(site);
 }
 
 
@@ -557,8 +551,6 @@ a_site_without_its_first_sync_sends_nothing_again(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(a_column_that_is_gone_is_never_sent_as_its_name),
         T(a_key_that_is_gone_finds_no_row),

@@ -115,8 +115,6 @@ a_backup_that_fails_leaves_no_file(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(a_backup_is_a_database),
         T(a_backup_has_the_mode_of_its_database),

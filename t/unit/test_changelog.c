@@ -16,21 +16,14 @@
     "'08:00:00', 0, " number ");"
 
 
-/* a store that is active here; nothing of it waits */
-
 static int
-open_store(void **state)
+open_stores(void **state)
 {
     if (site_open(state) != 0) {
         return -1;
     }
 
-    site_sql(*state, "UPDATE msync_flag SET integrating = 1;"
-             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
-             "'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7);"
-             "UPDATE msync_flag SET integrating = 0;");
+    site_add_stores(*state);
     return 0;
 }
 
@@ -259,14 +252,15 @@ what_waits_stays_whoever_deletes_it(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, open_store, site_close)
+#define EACH(name)                                                            \
+    cmocka_unit_test_setup_teardown(name, open_stores, site_close)
 
     const struct CMUnitTest  tests[] = {
-        T(what_json_cannot_carry_is_recorded_and_the_others_go),
-        T(numbers_go_out_as_they_are),
-        T(an_id_that_no_text_can_hold_names_no_other_record),
-        T(an_integration_that_cannot_begin_silences_nothing),
-        T(what_waits_stays_whoever_deletes_it)
+        EACH(what_json_cannot_carry_is_recorded_and_the_others_go),
+        EACH(numbers_go_out_as_they_are),
+        EACH(an_id_that_no_text_can_hold_names_no_other_record),
+        EACH(an_integration_that_cannot_begin_silences_nothing),
+        EACH(what_waits_stays_whoever_deletes_it)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

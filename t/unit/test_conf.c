@@ -129,12 +129,18 @@ test_all_members(void **state)
     assert_string_equal(t->conf->username, "Cl\xc3\xadnica 7");
     assert_string_equal(t->conf->password_sha256, HASH);
     assert_int_equal(t->conf->interval, 0);
+    assert_string_equal(t->conf->password_file, "/p");
     assert_int_equal(t->conf->push, 1);
+    assert_int_equal(t->conf->remote_pull, 2);
     assert_int_equal(t->conf->central_pull, 100000);
+    assert_string_equal(t->conf->tables, "/t");
+    assert_int_equal(t->conf->connect_timeout, 5);
     assert_int_equal(t->conf->read_timeout, 6);
     assert_false(t->conf->ssl_verify);
+    assert_string_equal(t->conf->ssl_trusted_certificate, "/c");
     assert_string_equal(t->conf->proxy, "http://u:p@p:1");
     assert_int_equal(t->conf->max_response, 1024);
+    assert_int_equal(t->conf->limit_rate, 9);
     assert_string_equal(t->conf->hardware_id, "Board-7");
     assert_string_equal(t->conf->hardware_id_file, "/h");
     assert_int_equal(t->conf->protocol, MSYNC_PROTOCOL_V6);
@@ -505,23 +511,23 @@ test_a_given_hardware_id(void **state)
 }
 
 
-#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_defaults),
-        t(test_all_members),
-        t(test_null_keeps_the_default),
-        t(test_what_is_wrong_is_named),
-        t(test_addresses),
-        t(test_origins),
-        t(test_password_is_hashed),
-        t(test_password_files_refused),
-        t(test_hardware_id),
-        t(test_a_machine_id_in_memory_is_told_of),
-        t(test_a_given_hardware_id),
+        EACH(test_defaults),
+        EACH(test_all_members),
+        EACH(test_null_keeps_the_default),
+        EACH(test_what_is_wrong_is_named),
+        EACH(test_addresses),
+        EACH(test_origins),
+        EACH(test_password_is_hashed),
+        EACH(test_password_files_refused),
+        EACH(test_hardware_id),
+        EACH(test_a_machine_id_in_memory_is_told_of),
+        EACH(test_a_given_hardware_id),
     };
 
     msync_log_set_level(MSYNC_LOG_ERR);

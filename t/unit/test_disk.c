@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "integration.h"
-#include "site.h"
 #include "base/log.h"
 #include "store/disk.h"
 
@@ -167,10 +166,8 @@ a_log_that_is_removed_is_told_of_by_who_opens_then(void **state)
 
     /* as it says */
     sqlite3_close(site->app);
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    assert_non_null(site->store);
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    site_open_again(site);
+    site_open_application(site);
     assert_string_equal(site_check(site), "");
 }
 
@@ -203,10 +200,8 @@ a_log_that_lacks_what_its_index_says_is_told_of(void **state)
 
     /* as it says: who wrote it brings it into the database */
     sqlite3_close(site->app);
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    assert_non_null(site->store);
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
+    site_open_again(site);
+    site_open_application(site);
     assert_string_equal(site_get(site, "SELECT x FROM mine"), "2");
     assert_string_equal(site_check(site), "");
 }
@@ -244,10 +239,8 @@ a_copy_over_the_open_database_is_told_of(void **state)
     snprintf(command, sizeof(command), "cp '%s/copy' '%s'; rm -f '%s-wal' "
              "'%s-shm'", site->dir, site->path, site->path, site->path);
     assert_int_equal(system(command), 0);
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    assert_non_null(site->store);
+    site_open_application(site);
+    site_open_again(site);
     assert_ok(msync_store_renew(site->store, &err));
     assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
     assert_string_equal(site_check(site), "");
@@ -277,13 +270,17 @@ another_time_of_the_file_is_no_copy(void **state)
         "f='%s'; cp $f $f.same; cp $f.same $f; rm $f.same"
     };
 
-    for (i = 0; i < 5 * 4; i++) {
-        if (i % 4 == 0) {
-            site_sql(site, before[i / 4]);
+#define NBEFORE    (sizeof(before) / sizeof(*before))
+#define NCOMMANDS  (sizeof(commands) / sizeof(*commands))
+
+    for (i = 0; i < NBEFORE * NCOMMANDS; i++) {
+        if (i % NCOMMANDS == 0) {
+            site_sql(site, before[i / NCOMMANDS]);
         }
 
         assert_ok(msync_store_renew(site->store, &err));
-        snprintf(command, sizeof(command), commands[i % 4], site->path);
+        snprintf(command, sizeof(command), commands[i % NCOMMANDS],
+                 site->path);
         assert_int_equal(system(command), 0);
         assert_ok(msync_store_renew(site->store, &err));
     }
@@ -332,7 +329,7 @@ a_checkpoint_of_any_kind_is_no_copy(void **state)
 }
 
 
-/* the former file and what an other program wrote since are not mixed */
+/* the former file and what another program wrote since are not mixed */
 
 static void
 another_log_in_its_place_is_left_alone(void **state)
@@ -373,8 +370,8 @@ a_disk_that_becomes_read_only_is_told_of(void **state)
     assert_int_equal(mkdir(dir, 0700), 0);
 
     if (mount("none", dir, "tmpfs", 0, "size=64m") == -1) {
-        print_message("skipped: no file system can be mounted here\n");
-        return;
+        print_message("no file system can be mounted here: skipped\n");
+        skip();
     }
 
     snprintf(path, sizeof(path), "%s/site.sqlite", dir);
@@ -473,8 +470,8 @@ a_disk_that_takes_no_more_files_is_told_of(void **state)
         snprintf(how, sizeof(how), "size=64m,nr_inodes=%d", files);
 
         if (mount("none", dir, "tmpfs", 0, how) == -1) {
-            print_message("skipped: no file system can be mounted here\n");
-            return;
+            print_message("no file system can be mounted here: skipped\n");
+            skip();
         }
 
         said = fails_to_open(site, path);
@@ -490,24 +487,16 @@ a_disk_that_takes_no_more_files_is_told_of(void **state)
 static void
 pages_of_any_size_and_every_vacuum_will_do(void **state)
 {
-    int           size, vacuum;
-    char          command[160], sql[160];
-    site_t       *site = *state;
-    msync_err_t   err;
+    int      size, vacuum;
+    char     sql[160];
+    site_t  *site = *state;
 
     for (size = 512; size <= 65536; size *= 2) {
         for (vacuum = 0; vacuum < 3; vacuum++) {
-            sqlite3_close(site->app);
-            msync_store_close(&site->store);
-            snprintf(command, sizeof(command), "rm '%s'*", site->path);
-            assert_int_equal(system(command), 0);
-
-            assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-            sqlite3_busy_timeout(site->app, 5000);
             snprintf(sql, sizeof(sql), "PRAGMA page_size = %d; PRAGMA "
                      "auto_vacuum = %d; CREATE TABLE mine (x)", size, vacuum);
-            site_sql(site, sql);
-            assert_migrates(site, NULL);
+            site_begin(site, sql);
+            site_open_again(site);
 
             site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
                       UNIT("box"));
@@ -523,23 +512,21 @@ pages_of_any_size_and_every_vacuum_will_do(void **state)
 int
 main(void)
 {
-#define D(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
-        D(a_network_under_the_database_is_told_of),
-        D(a_second_name_of_the_file_is_told_of),
-        D(a_reader_that_never_ends_is_told_of),
-        D(a_log_that_is_removed_is_noticed_and_saved),
-        D(a_log_that_is_removed_is_told_of_by_who_opens_then),
-        D(a_log_that_lacks_what_its_index_says_is_told_of),
-        D(a_copy_over_the_open_database_is_told_of),
-        D(another_time_of_the_file_is_no_copy),
-        D(a_checkpoint_of_any_kind_is_no_copy),
-        D(another_log_in_its_place_is_left_alone),
-        D(a_disk_that_becomes_read_only_is_told_of),
-        D(what_stands_in_the_place_of_a_file_is_told_of),
-        D(a_disk_that_takes_no_more_files_is_told_of),
-        D(pages_of_any_size_and_every_vacuum_will_do)
+        T(a_network_under_the_database_is_told_of),
+        T(a_second_name_of_the_file_is_told_of),
+        T(a_reader_that_never_ends_is_told_of),
+        T(a_log_that_is_removed_is_noticed_and_saved),
+        T(a_log_that_is_removed_is_told_of_by_who_opens_then),
+        T(a_log_that_lacks_what_its_index_says_is_told_of),
+        T(a_copy_over_the_open_database_is_told_of),
+        T(another_time_of_the_file_is_no_copy),
+        T(a_checkpoint_of_any_kind_is_no_copy),
+        T(another_log_in_its_place_is_left_alone),
+        T(a_disk_that_becomes_read_only_is_told_of),
+        T(what_stands_in_the_place_of_a_file_is_told_of),
+        T(a_disk_that_takes_no_more_files_is_told_of),
+        T(pages_of_any_size_and_every_vacuum_will_do)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,19 +197,17 @@ databases_of_before_learn_it(void **state)
 }
 
 
-#define t(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(a_record_is_dismissed_alone),
-        t(a_cause_is_dismissed_with_all_that_it_has),
-        t(all_are_dismissed_in_both_directions),
-        t(what_has_not_failed_is_not_dismissed),
-        t(a_pulled_record_comes_back_when_it_changes),
-        t(a_refused_record_comes_back_when_it_is_refused_again),
-        t(databases_of_before_learn_it),
+        T(a_record_is_dismissed_alone),
+        T(a_cause_is_dismissed_with_all_that_it_has),
+        T(all_are_dismissed_in_both_directions),
+        T(what_has_not_failed_is_not_dismissed),
+        T(a_pulled_record_comes_back_when_it_changes),
+        T(a_refused_record_comes_back_when_it_is_refused_again),
+        T(databases_of_before_learn_it),
     };
 
     msync_log_set_level(MSYNC_LOG_ERR);

@@ -19,9 +19,6 @@
     "\"cold_storage_type_id\":\"C\",\"manufacturer_id\":\"M\","             \
     "\"created_datetime\":\"2026-01-01T00:00:00\"}"
 #define MANY  5000
-#define LOCATION                                                              \
-    "{\"Description\":\"central's\",\"code\":\"c\",\"store_ID\":\"S\","         \
-    "\"hold\":false,\"type_ID\":\"\",\"Volume\":0}"
 
 
 typedef struct {
@@ -33,7 +30,7 @@ typedef struct {
 } pulled_t;
 
 
-/* one transaction with these records, its result; "taken" may be NULL */
+/* one transaction with these records; its result */
 
 static int
 fill_with(site_t *site, const pulled_t *pulled, size_t n)
@@ -446,12 +443,9 @@ an_edit_of_this_site_is_not_overwritten(void **state)
 {
     site_t  *site = *state;
 
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
-             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
-             "('L', 'mine', 'c', 'S')");
+    site_add_stores(site);
+    site_sql(site, "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L', 'mine', 'c', 'S1')");
     assert_int_equal(fill(site, upsert("Location", "L", LOCATION),
         upsert("Location", "M", LOCATION)), MSYNC_OK);
     assert_string_equal(site_get(site, "SELECT group_concat(Description) "
@@ -498,10 +492,7 @@ who_opens_the_database_next_ends_the_filling(void **state)
     msync_err_t  err;
 
     assert_int_equal(fill(site, upsert("item", "I", ITEM_IN("K"))), MSYNC_OK);
-    msync_store_close(&site->store);
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    assert_non_null(site->store);
+    site_open_again(site);
     assert_string_equal(indexes(site), "1");
     assert_false(msync_store_is_filling(site->store));
 

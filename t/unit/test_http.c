@@ -16,6 +16,20 @@ static const unsigned char  packed[] = {
 };                                   /* {"packed":"x…"}, 2013 octets */
 
 
+static void
+say_packed(central_t *c)
+{
+    int   n;
+    char  text[512];
+
+    n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
+                 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+                 sizeof(packed));
+    memcpy(text + n, packed, sizeof(packed));
+    server_say(c->server, text, (size_t) n + sizeof(packed), 0);
+}
+
+
 static int64_t
 monotonic(void)
 {
@@ -30,9 +44,9 @@ monotonic(void)
 static void
 test_get_on_the_wire(void **state)
 {
-    char                   want[512];
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       want[512];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_json(c->server, 200, "{\"a\":1}");
@@ -58,10 +72,10 @@ test_get_on_the_wire(void **state)
 static void
 test_v5_headers_only_with_auth(void **state)
 {
-    char                   url[128];
-    const char            *sent;
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       url[128];
+    const char                *sent;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "POST", .url = url, .body = "{}", .body_length = 2,
@@ -102,11 +116,11 @@ test_v5_headers_only_with_auth(void **state)
 static void
 test_connection_is_reused_and_counted(void **state)
 {
-    size_t                  i, sent, received;
-    central_t              *c = *state;
-    msync_err_t             err;
-    msync_transfer_response_t   res;
-    msync_transfer_counters_t   counters;
+    size_t                     i, sent, received;
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+    msync_transfer_counters_t  counters;
 
     server_json(c->server, 200, "{\"a\":1}");
     server_json(c->server, 200, "{\"a\":2}");
@@ -136,17 +150,11 @@ test_connection_is_reused_and_counted(void **state)
 static void
 test_compressed_answer_is_unpacked(void **state)
 {
-    char                   text[512];
-    int                    n;
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
-    n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
-                 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
-                 sizeof(packed));
-    memcpy(text + n, packed, sizeof(packed));
-    server_say(c->server, text, (size_t) n + sizeof(packed), 0);
+    say_packed(c);
 
     assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     assert_int_equal(res.length, 2013);
@@ -158,20 +166,14 @@ test_compressed_answer_is_unpacked(void **state)
 static void
 test_limit_holds_after_decompression(void **state)
 {
-    char                   text[512];
-    int                    n;
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     c->conf->max_response = 2012;
     central_reopen(c);
 
-    n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
-                 "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
-                 sizeof(packed));
-    memcpy(text + n, packed, sizeof(packed));
-    server_say(c->server, text, (size_t) n + sizeof(packed), 0);
+    say_packed(c);
 
     assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
                   "larger than the 2012 octets");
@@ -183,10 +185,10 @@ test_limit_holds_after_decompression(void **state)
 static void
 test_limit_by_content_length(void **state)
 {
-    static const char      head[] = "HTTP/1.1 200 OK\r\n"
-                                    "Content-Length: 99999\r\n\r\nabc";
-    central_t             *c = *state;
-    msync_err_t            err;
+    static const char          head[] = "HTTP/1.1 200 OK\r\n"
+                                        "Content-Length: 99999\r\n\r\nabc";
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     c->conf->max_response = 1024;
@@ -201,9 +203,9 @@ test_limit_by_content_length(void **state)
 static void
 test_answer_of_exactly_the_limit(void **state)
 {
-    char                   body[1025];
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       body[1025];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     memset(body, 'x', 1024);
@@ -221,11 +223,11 @@ test_answer_of_exactly_the_limit(void **state)
 static void
 test_damaged_compression(void **state)
 {
-    static const char      text[] = "HTTP/1.1 200 OK\r\n"
-                                    "Content-Encoding: gzip\r\n"
-                                    "Content-Length: 8\r\n\r\nnot gzip";
-    central_t             *c = *state;
-    msync_err_t            err;
+    static const char          text[] = "HTTP/1.1 200 OK\r\n"
+                                        "Content-Encoding: gzip\r\n"
+                                        "Content-Length: 8\r\n\r\nnot gzip";
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, 0);
@@ -238,9 +240,9 @@ test_damaged_compression(void **state)
 static void
 test_header_without_an_end(void **state)
 {
-    static char            text[1 << 20] = "HTTP/1.1 200 OK\r\nX-A: ";
-    central_t             *c = *state;
-    msync_err_t            err;
+    static char                text[1 << 20] = "HTTP/1.1 200 OK\r\nX-A: ";
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     memset(text + strlen(text), 'b', sizeof(text) - strlen(text));
@@ -253,8 +255,8 @@ test_header_without_an_end(void **state)
 static void
 test_redirect_on_the_same_host(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_answer(c->server, 302, "Location: /there\r\n", "", 0);
@@ -270,9 +272,9 @@ test_redirect_on_the_same_host(void **state)
 static void
 test_redirect_with_auth(void **state)
 {
-    char                   url[256];
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       url[256];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = { .method = "GET", .url = url,
                                        .auth = true };
@@ -293,10 +295,10 @@ test_redirect_with_auth(void **state)
 static void
 test_redirect_to_another_host(void **state)
 {
-    char                   head[128];
-    server_t              *other;
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       head[128];
+    server_t                  *other;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     other = server_start();
@@ -315,9 +317,9 @@ test_redirect_to_another_host(void **state)
 static void
 test_redirect_without_an_end(void **state)
 {
-    int                    i;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        i;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
@@ -346,8 +348,8 @@ test_redirect_of_a_post(void **state)
 static void
 test_proxies_of_the_environment_are_ignored(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     setenv("http_proxy", "http://127.0.0.1:1", 1);
@@ -373,9 +375,9 @@ stop(void *data, msync_err_t *err)
 static void
 test_hook_ends_a_transfer(void **state)
 {
-    int                    calls = 0;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        calls = 0;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     msync_transfer_free(&c->http);
@@ -453,8 +455,8 @@ test_hook_without_words(void **state)
 static void
 test_hash_in_an_answer_is_blanked(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_json(c->server, 400, "you sent " HASH " and " HASH);
@@ -469,8 +471,8 @@ test_hash_in_an_answer_is_blanked(void **state)
 static void
 test_urls_that_are_none(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = { .method = "GET" };
 
@@ -488,8 +490,8 @@ test_urls_that_are_none(void **state)
 static void
 test_missing_certificates_are_told_at_once(void **state)
 {
-    central_t     *c = *state;
-    msync_err_t    err;
+    central_t         *c = *state;
+    msync_err_t        err;
     msync_transfer_t  *http;
 
     c->conf->ssl_trusted_certificate = msync_strdup("/nonexistent/ca.crt");
@@ -508,8 +510,7 @@ test_requests_are_compressed_where_the_server_takes_that(void **state)
     central_t   *c = *state;
     msync_err_t  err;
 
-    memset(body, ' ', 2000);
-    body[2000] = '\0';
+    snprintf(body, sizeof(body), "%2000s", "");
 
     server_answer(c->server, 200, TAKES, "{}", 0);
     server_answer(c->server, 200, "", "{}", 0);
@@ -537,8 +538,7 @@ test_a_server_that_refuses_compression_gets_none_again(void **state)
     central_t   *c = *state;
     msync_err_t  err;
 
-    memset(body, ' ', 2000);
-    body[2000] = '\0';
+    snprintf(body, sizeof(body), "%2000s", "");
 
     server_answer(c->server, 200, TAKES, "{}", 0);
     server_answer(c->server, 415, TAKES, "no", 0);
@@ -569,8 +569,7 @@ test_a_server_that_takes_something_else_gets_no_gzip(void **state)
         "X-Accept-Encoding: gzip\r\n"
     };
 
-    memset(body, ' ', 2000);
-    body[2000] = '\0';
+    snprintf(body, sizeof(body), "%2000s", "");
 
     for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
         server_answer(c->server, 200, heads[i], "{}", 0);
@@ -589,12 +588,12 @@ test_a_server_that_takes_something_else_gets_no_gzip(void **state)
 static void
 test_a_limited_rate_is_kept_over_requests(void **state)
 {
-    int                     i;
-    int64_t                 began, took;
-    central_t              *c = *state;
-    msync_err_t             err;
-    msync_transfer_counters_t   counters;
-    msync_transfer_response_t   res;
+    int                        i;
+    int64_t                    began, took;
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_counters_t  counters;
+    msync_transfer_response_t  res;
 
     static char  body[50001];
 
@@ -617,38 +616,38 @@ test_a_limited_rate_is_kept_over_requests(void **state)
 }
 
 
-#define t(name)                                                               \
+#define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_get_on_the_wire),
-        t(test_v5_headers_only_with_auth),
-        t(test_connection_is_reused_and_counted),
-        t(test_compressed_answer_is_unpacked),
-        t(test_limit_holds_after_decompression),
-        t(test_limit_by_content_length),
-        t(test_answer_of_exactly_the_limit),
-        t(test_damaged_compression),
-        t(test_header_without_an_end),
-        t(test_redirect_on_the_same_host),
-        t(test_redirect_with_auth),
-        t(test_redirect_to_another_host),
-        t(test_redirect_without_an_end),
-        t(test_redirect_of_a_post),
-        t(test_proxies_of_the_environment_are_ignored),
-        t(test_requests_are_compressed_where_the_server_takes_that),
-        t(test_a_server_that_refuses_compression_gets_none_again),
-        t(test_a_server_that_takes_something_else_gets_no_gzip),
-        t(test_a_limited_rate_is_kept_over_requests),
-        t(test_hook_ends_a_transfer),
-        t(test_hook_lets_a_pause_go_on),
-        t(test_hook_without_words),
-        t(test_hash_in_an_answer_is_blanked),
-        t(test_urls_that_are_none),
-        t(test_missing_certificates_are_told_at_once),
+        EACH(test_get_on_the_wire),
+        EACH(test_v5_headers_only_with_auth),
+        EACH(test_connection_is_reused_and_counted),
+        EACH(test_compressed_answer_is_unpacked),
+        EACH(test_limit_holds_after_decompression),
+        EACH(test_limit_by_content_length),
+        EACH(test_answer_of_exactly_the_limit),
+        EACH(test_damaged_compression),
+        EACH(test_header_without_an_end),
+        EACH(test_redirect_on_the_same_host),
+        EACH(test_redirect_with_auth),
+        EACH(test_redirect_to_another_host),
+        EACH(test_redirect_without_an_end),
+        EACH(test_redirect_of_a_post),
+        EACH(test_proxies_of_the_environment_are_ignored),
+        EACH(test_requests_are_compressed_where_the_server_takes_that),
+        EACH(test_a_server_that_refuses_compression_gets_none_again),
+        EACH(test_a_server_that_takes_something_else_gets_no_gzip),
+        EACH(test_a_limited_rate_is_kept_over_requests),
+        EACH(test_hook_ends_a_transfer),
+        EACH(test_hook_lets_a_pause_go_on),
+        EACH(test_hook_without_words),
+        EACH(test_hash_in_an_answer_is_blanked),
+        EACH(test_urls_that_are_none),
+        EACH(test_missing_certificates_are_told_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,16 +146,16 @@ test_no_thread(void **state)
 }
 
 
-#define t(name)                                                               \
+#define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, connect_teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_no_socket),
-        t(test_no_connection),
-        t(test_no_thread),
+        EACH(test_no_socket),
+        EACH(test_no_connection),
+        EACH(test_no_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,17 +5,18 @@
 
 #include "central.h"
 
+static const char  torn[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+                            "{\"half";
+
 
 static void
 test_torn_answer_is_tried_again(void **state)
 {
-    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
-                                    "Content-Length: 100\r\n\r\n{\"half";
-    static const char      chunk[] = "HTTP/1.1 200 OK\r\n"
-                                     "Transfer-Encoding: chunked\r\n\r\n"
-                                     "5\r\n{\"hal";
-    central_t             *c = *state;
-    msync_err_t            err;
+    static const char          chunk[] = "HTTP/1.1 200 OK\r\n"
+                                         "Transfer-Encoding: chunked\r\n\r\n"
+                                         "5\r\n{\"hal";
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_say(c->server, torn, sizeof(torn) - 1, SERVER_CLOSE);
@@ -32,11 +33,9 @@ test_torn_answer_is_tried_again(void **state)
 static void
 test_torn_for_good(void **state)
 {
-    int                    i;
-    static const char      torn[] = "HTTP/1.1 200 OK\r\n"
-                                    "Content-Length: 100\r\n\r\n{\"half";
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        i;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
@@ -53,9 +52,9 @@ test_torn_for_good(void **state)
 static void
 test_closed_without_an_answer(void **state)
 {
-    int                    i;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        i;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     for (i = 0; i < 10; i++) {
@@ -89,9 +88,9 @@ test_once_is_never_sent_again(void **state)
 static void
 test_once_takes_a_new_connection(void **state)
 {
-    central_t              *c = *state;
-    msync_err_t             err;
-    msync_transfer_response_t   res;
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
 
     server_json(c->server, 200, "{}");
     server_json(c->server, 200, "{}");
@@ -132,8 +131,8 @@ test_statuses_tried_again(void **state)
 static void
 test_long_retry_after_goes_to_the_caller(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_answer(c->server, 503, "Retry-After: 3600\r\n", "", 0);
@@ -157,10 +156,10 @@ judge(const msync_transfer_response_t *res)
 static void
 test_busy_server_is_waited_for(void **state)
 {
-    int                    i;
-    char                   url[128];
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        i;
+    char                       url[128];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge, .once = true
@@ -184,10 +183,10 @@ test_busy_server_is_waited_for(void **state)
 static void
 test_busy_patience_ends(void **state)
 {
-    int                    i;
-    char                   url[128];
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        i;
+    char                       url[128];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge
@@ -212,9 +211,9 @@ test_busy_patience_ends(void **state)
 static void
 test_final_answer_is_not_tried_again(void **state)
 {
-    char                   url[128];
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       url[128];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "GET", .url = url, .judge = judge
@@ -233,15 +232,15 @@ test_final_answer_is_not_tried_again(void **state)
 static void
 test_silent_server(void **state)
 {
-    char                   url[128];
-    central_t             *c = *state;
-    msync_err_t            err;
+    char                       url[128];
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "GET", .url = url, .timeout = 30
     };
-    static const char      half[] = "HTTP/1.1 200 OK\r\n"
-                                    "Content-Length: 9\r\n\r\n{";
+    static const char          half[] = "HTTP/1.1 200 OK\r\n"
+                                        "Content-Length: 9\r\n\r\n{";
 
     snprintf(url, sizeof(url), "%s/", c->url);
     server_say(c->server, "", 0, SERVER_HOLD);
@@ -257,10 +256,10 @@ test_silent_server(void **state)
 static void
 test_refused(void **state)
 {
-    int                    fd;
-    unsigned               port;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        fd;
+    unsigned                   port;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     fd = server_listen(&port, -1);
@@ -275,12 +274,12 @@ test_refused(void **state)
 static void
 test_connect_timeout(void **state)
 {
-    int                    i, fd, full[8];
-    unsigned               port;
-    char                   url[64];
-    central_t             *c = *state;
-    msync_err_t            err;
-    struct sockaddr_in     sin = { .sin_family = AF_INET };
+    int                        i, fd, full[8];
+    unsigned                   port;
+    char                       url[64];
+    central_t                 *c = *state;
+    msync_err_t                err;
+    struct sockaddr_in         sin = { .sin_family = AF_INET };
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = { .method = "GET", .url = url };
 
@@ -315,9 +314,9 @@ test_connect_timeout(void **state)
 static void
 test_name_not_found(void **state)
 {
-    int                    rc;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        rc;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = {
         .method = "GET", .url = "http://no-such-host.invalid/"
@@ -339,9 +338,9 @@ test_name_not_found(void **state)
 static void
 test_not_http(void **state)
 {
-    static const char      text[] = "SSH-2.0-OpenSSH_9.2\r\n";
-    central_t             *c = *state;
-    msync_err_t            err;
+    static const char          text[] = "SSH-2.0-OpenSSH_9.2\r\n";
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_say(c->server, text, sizeof(text) - 1, SERVER_CLOSE);
@@ -353,8 +352,8 @@ test_not_http(void **state)
 static void
 test_http_spoken_to_a_tls_port(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     server_answer(c->server, 400, "Content-Type: text/html\r\n",
@@ -369,8 +368,8 @@ test_http_spoken_to_a_tls_port(void **state)
 static void
 test_tls_spoken_to_an_http_port(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     snprintf(c->url, sizeof(c->url), "https://127.0.0.1:%u",
@@ -385,8 +384,8 @@ test_tls_spoken_to_an_http_port(void **state)
 static void
 test_proxy_wants_a_password(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     c->conf->proxy = msync_strdup(c->url);
@@ -407,8 +406,8 @@ test_proxy_wants_a_password(void **state)
 static void
 test_proxy_refuses(void **state)
 {
-    central_t             *c = *state;
-    msync_err_t            err;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     c->conf->proxy = msync_strdup(c->url);
@@ -425,11 +424,11 @@ test_proxy_refuses(void **state)
 static void
 test_proxy_is_not_there(void **state)
 {
-    int                    fd;
-    char                   proxy[64];
-    unsigned               port;
-    central_t             *c = *state;
-    msync_err_t            err;
+    int                        fd;
+    char                       proxy[64];
+    unsigned                   port;
+    central_t                 *c = *state;
+    msync_err_t                err;
     msync_transfer_response_t  res;
 
     fd = server_listen(&port, -1);
@@ -444,33 +443,33 @@ test_proxy_is_not_there(void **state)
 }
 
 
-#define t(name)                                                               \
+#define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_torn_answer_is_tried_again),
-        t(test_torn_for_good),
-        t(test_closed_without_an_answer),
-        t(test_once_is_never_sent_again),
-        t(test_once_takes_a_new_connection),
-        t(test_statuses_tried_again),
-        t(test_long_retry_after_goes_to_the_caller),
-        t(test_busy_server_is_waited_for),
-        t(test_busy_patience_ends),
-        t(test_final_answer_is_not_tried_again),
-        t(test_silent_server),
-        t(test_refused),
-        t(test_connect_timeout),
-        t(test_name_not_found),
-        t(test_not_http),
-        t(test_http_spoken_to_a_tls_port),
-        t(test_tls_spoken_to_an_http_port),
-        t(test_proxy_wants_a_password),
-        t(test_proxy_refuses),
-        t(test_proxy_is_not_there),
+        EACH(test_torn_answer_is_tried_again),
+        EACH(test_torn_for_good),
+        EACH(test_closed_without_an_answer),
+        EACH(test_once_is_never_sent_again),
+        EACH(test_once_takes_a_new_connection),
+        EACH(test_statuses_tried_again),
+        EACH(test_long_retry_after_goes_to_the_caller),
+        EACH(test_busy_server_is_waited_for),
+        EACH(test_busy_patience_ends),
+        EACH(test_final_answer_is_not_tried_again),
+        EACH(test_silent_server),
+        EACH(test_refused),
+        EACH(test_connect_timeout),
+        EACH(test_name_not_found),
+        EACH(test_not_http),
+        EACH(test_http_spoken_to_a_tls_port),
+        EACH(test_tls_spoken_to_an_http_port),
+        EACH(test_proxy_wants_a_password),
+        EACH(test_proxy_refuses),
+        EACH(test_proxy_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

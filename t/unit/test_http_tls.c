@@ -19,14 +19,14 @@
 
 
 typedef struct {
-    char            dir[64];
-    char            cert[96];
-    char            key[96];
-    char            url[64];
-    pid_t           pid;
-    FILE           *out;
-    msync_conf_t   *conf;
-    msync_transfer_t   *http;
+    char               dir[64];
+    char               cert[96];
+    char               key[96];
+    char               url[64];
+    pid_t              pid;
+    FILE              *out;
+    msync_conf_t      *conf;
+    msync_transfer_t  *http;
 } tls_t;
 
 
@@ -146,7 +146,7 @@ serve(tls_t *t)
 static int
 ask(tls_t *t, msync_err_t *err)
 {
-    int                    rc;
+    int                        rc;
     msync_transfer_response_t  res;
     msync_transfer_request_t   req = { .method = "GET", .url = t->url };
 
@@ -263,18 +263,18 @@ test_trusted_file_without_certificates(void **state)
 }
 
 
-#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_trusted),
-        t(test_expired),
-        t(test_not_valid_yet),
-        t(test_other_name),
-        t(test_not_trusted),
-        t(test_trusted_file_without_certificates),
+        EACH(test_trusted),
+        EACH(test_expired),
+        EACH(test_not_valid_yet),
+        EACH(test_other_name),
+        EACH(test_not_trusted),
+        EACH(test_trusted_file_without_certificates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

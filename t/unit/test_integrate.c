@@ -118,12 +118,9 @@ deletes_go_children_first(void **state)
     site_t              *site = *state;
     msync_integrated_t   result;
 
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
-             "('S', 'N', 'c', 'store');"
-             "INSERT INTO transact (ID, name_ID, store_ID, type, status, "
-             "entry_date, mode) VALUES ('T', 'N', 'S', 'ci', 'nw', "
+    site_add_stores(site);
+    site_sql(site, "INSERT INTO transact (ID, name_ID, store_ID, type, status, "
+             "entry_date, mode) VALUES ('T', 'N1', 'S1', 'ci', 'nw', "
              "'2026-01-01', 'store');"
              "INSERT INTO item (ID, type_of) VALUES ('I', 'general');"
              "INSERT INTO trans_line (ID, transaction_ID, item_ID, type) "
@@ -163,21 +160,13 @@ an_unsent_edit_is_not_overwritten(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    static const char  central[] =
-        "{\"ID\":\"L\",\"Description\":\"central's\",\"code\":\"c\","
-        "\"store_ID\":\"S\",\"hold\":false,\"type_ID\":\"\","
-        "\"Volume\":0}";
-
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
-             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
-             "('L', 'ours', 'c', 'S'), ('M', 'ours', 'd', 'S')");
+    site_add_stores(site);
+    site_sql(site, "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L', 'ours', 'c', 'S1'), ('M', 'ours', 'd', 'S1')");
 
     /* it was made after the last push */
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
-              central);
+              LOCATION);
     assert_int_equal(integrate(site, true).failed, 0);
     assert_string_equal(site_get(site, "SELECT Description FROM Location "
                                  "WHERE ID = 'L'"), "ours");
@@ -185,7 +174,7 @@ an_unsent_edit_is_not_overwritten(void **state)
     /* a row that was deleted here does not come back */
     site_sql(site, "DELETE FROM Location WHERE ID = 'L'");
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
-              central);
+              LOCATION);
     assert_int_equal(integrate(site, true).failed, 0);
     assert_string_equal(site_get(site, "SELECT count(*) FROM Location"),
                         "1");
@@ -194,7 +183,7 @@ an_unsent_edit_is_not_overwritten(void **state)
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 100,
                                   &err));
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
-              central);
+              LOCATION);
     assert_int_equal(integrate(site, true).failed, 0);
     assert_string_equal(site_get(site, "SELECT Description FROM Location "
                                  "WHERE ID = 'L'"), "central's");
@@ -210,12 +199,9 @@ a_refused_edit_is_not_overwritten(void **state)
     msync_err_t     err;
     msync_batch_t   batch = { 0 };
 
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7);"
-             "INSERT INTO Location (ID, Description, code, store_ID) VALUES "
-             "('L', 'ours', 'c', 'S')");
+    site_add_stores(site);
+    site_sql(site, "INSERT INTO Location (ID, Description, code, store_ID) "
+             "VALUES ('L', 'ours', 'c', 'S1')");
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 100,
                                   &err));
     site_record(&batch, "Location", "L", MSYNC_ACTION_UPSERT, "{}");
@@ -223,9 +209,7 @@ a_refused_edit_is_not_overwritten(void **state)
                                       batch.records, "no", &err));
 
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
-              "{\"ID\":\"L\",\"Description\":\"central's\",\"code\":\"c\","
-              "\"store_ID\":\"S\",\"hold\":false,\"type_ID\":\"\","
-              "\"Volume\":0}");
+              LOCATION);
     assert_int_equal(integrate(site, true).failed, 1);
     assert_string_equal(site_get(site, "SELECT Description FROM Location"),
                         "ours");
@@ -248,18 +232,15 @@ an_inactive_join_is_removed(void **state)
 {
     site_t  *site = *state;
 
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
-             "('S', 'N', 'c', 'store')");
+    site_add_stores(site);
     site_pull(site, MSYNC_LEGACY, "name_store_join", "J",
-              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S\",\"name_ID\":\"N\","
+              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S1\",\"name_ID\":\"N1\","
               "\"inactive\":false}");
     integrate(site, true);
     assert_string_equal(site_get(site, "SELECT count(*) FROM "
                                  "name_store_join"), "1");
     site_pull(site, MSYNC_LEGACY, "name_store_join", "J",
-              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S\",\"name_ID\":\"N\","
+              MSYNC_ACTION_UPSERT, "{\"store_ID\":\"S1\",\"name_ID\":\"N1\","
               "\"inactive\":true}");
     integrate(site, true);
     assert_string_equal(site_get(site, "SELECT count(*) FROM "
@@ -378,14 +359,10 @@ triggers_of_the_application_have_their_say(void **state)
              "CREATE TRIGGER msync_seen AFTER INSERT ON Location BEGIN "
              "INSERT INTO seen VALUES (NEW.ID); END;"
              "CREATE TRIGGER msync_unit_INSERT AFTER INSERT ON unit BEGIN "
-             "INSERT INTO seen VALUES (NEW.ID); END;"
-             "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
-             "('S', 'N', 'c', 'store')");
+             "INSERT INTO seen VALUES (NEW.ID); END");
+    site_add_stores(site);
     site_pull(site, MSYNC_LEGACY, "Location", "L", MSYNC_ACTION_UPSERT,
-              "{\"code\":\"c\",\"Description\":\"d\",\"store_ID\":\"S\","
-              "\"type_ID\":\"\",\"hold\":false,\"Volume\":0}");
+              LOCATION);
     assert_int_equal(integrate(site, false).failed, 0);
     assert_string_equal(site_get(site, "SELECT group_concat(id) FROM seen"),
                         "L");
@@ -457,10 +434,7 @@ much_is_integrated_in_several_transactions_parents_with_children(void **state)
     msync_integrated_t   result;
 
     looks.site = site;
-    site_sql(site, "INSERT INTO name (ID, name, code, type) VALUES "
-             "('N', 'n', 'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S', 'N', 'c', 'store', 7)");
+    site_add_stores(site);
 
     for (i = 0; i < INVOICES * LINES; i++) {
         if (i % LINES == 1) {
@@ -468,7 +442,7 @@ much_is_integrated_in_several_transactions_parents_with_children(void **state)
             snprintf(data, sizeof(data), "{\"store_id\":\"%s\","
                      "\"created_datetime\":\"2026-01-01T00:00:00\","
                      "\"modified_datetime\":\"2026-01-01T00:00:00\"}",
-                     i / LINES == 7 ? "nowhere" : "S");
+                     i / LINES == 7 ? "nowhere" : "S1");
             site_record(&batch, "asset", id, MSYNC_ACTION_UPSERT, data);
         }
 

@@ -147,12 +147,10 @@ the_last_success_is_not_pushed_out(void **state)
 int
 main(void)
 {
-#define L(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
-        L(failures_that_take_turns_are_a_line_each),
-        L(what_differs_in_a_measure_is_the_same_failure),
-        L(the_last_success_is_not_pushed_out)
+        T(failures_that_take_turns_are_a_line_each),
+        T(what_differs_in_a_measure_is_the_same_failure),
+        T(the_last_success_is_not_pushed_out)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

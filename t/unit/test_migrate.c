@@ -2,8 +2,6 @@
  * Databases of other versions, of other programs, and damaged ones.
  */
 
-#include <sys/stat.h>
-
 #include "run/integrate.h"
 #include "store/fill.h"
 #include "site.h"
@@ -23,31 +21,6 @@
     "('Location', 'L1', 'DELETE');"                                           \
     "CREATE TABLE app_note (text); INSERT INTO app_note VALUES ('ours');"
 
-#define HASHED                                                                \
-    "INSERT INTO key_value_store (id, value_string) VALUES "                  \
-    "('MSYNC_SCHEMA_SHA256', 'of another version')"
-
-
-static char *
-contents(const char *path, size_t *length)
-{
-    char         *text;
-    FILE         *file;
-    struct stat   st;
-
-    file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fstat(fileno(file), &st), 0);
-    *length = st.st_size;
-    text = malloc(*length + 1);
-    assert_int_equal(fread(text, 1, *length, file), *length);
-    text[*length] = '\0';
-    fclose(file);
-
-    return text;
-}
-
-
 static void
 put(const char *path, const char *text, size_t length)
 {
@@ -57,44 +30,6 @@ put(const char *path, const char *text, size_t length)
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, length, file), length);
     fclose(file);
-}
-
-
-/* forgets the database that site_open made and begins one with "sql" */
-
-static void
-begin(site_t *site, const char *sql)
-{
-    char  name[160];
-
-    sqlite3_close(site->app);
-    msync_store_close(&site->store);
-    unlink(site->path);
-    snprintf(name, sizeof(name), "%s-wal", site->path);
-    unlink(name);
-    snprintf(name, sizeof(name), "%s-shm", site->path);
-    unlink(name);
-
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    sqlite3_busy_timeout(site->app, 5000);
-    site_sql(site, sql);
-}
-
-
-static void
-begin_version(site_t *site, int version)
-{
-    char    path[64], *sql;
-    size_t  length;
-
-    snprintf(path, sizeof(path), "t/unit/schema/%d.sql", version);
-    sql = contents(path, &length);
-    begin(site, sql);
-    free(sql);
-    site_sql(site, ROWS);
-    site_sql(site, HASHED);
-    site_sql(site, version == 1 ? "" : "INSERT INTO key_value_store (id, "
-             "value_int) VALUES ('MSYNC_SCHEMA_VERSION', 4)");
 }
 
 
@@ -114,7 +49,7 @@ assert_refused(site_t *site, const char *words)
 
     sqlite3_close(site->app);
     site->app = NULL;
-    before = contents(site->path, &n);
+    before = site_contents(site->path, &n);
 
     for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
         site->store = msync_store_open(site->path, site->catalogue, flags[i],
@@ -127,24 +62,11 @@ assert_refused(site_t *site, const char *words)
         }
     }
 
-    after = contents(site->path, &m);
+    after = site_contents(site->path, &m);
     assert_int_equal(n, m);
     assert_memory_equal(before, after, n);
     free(before);
     free(after);
-}
-
-
-static void
-open_again(site_t *site)
-{
-    msync_err_t  err;
-
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    if (site->store == NULL) {
-        fail_msg("%s", err.text);
-    }
 }
 
 
@@ -190,8 +112,9 @@ every_earlier_version_becomes_this_one(void **state)
     fresh = objects(site);
 
     for (i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
-        begin_version(site, versions[i]);
-        open_again(site);
+        site_begin_version(site, versions[i]);
+        site_sql(site, ROWS);
+        site_open_again(site);
         now = objects(site);
 
         assert_string_equal(now, fresh);
@@ -211,8 +134,9 @@ what_an_earlier_version_held_is_still_there(void **state)
 {
     site_t  *site = *state;
 
-    begin_version(site, 1);
-    open_again(site);
+    site_begin_version(site, 1);
+    site_sql(site, ROWS);
+    site_open_again(site);
 
     assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
     assert_string_equal(site_get(site, "SELECT value_int FROM "
@@ -255,7 +179,7 @@ a_first_sync_of_version_4_goes_on(void **state)
              "('V', 't', 'unit', 'UPSERT', " BOX("jar") ", 1, 't'),"
              "('U', 't', 'unit', 'UPSERT', " BOX("box") ", 1, 't'),"
              "('V', 't', 'unit', 'DELETE', NULL, 1, NULL)");
-    open_again(site);
+    site_open_again(site);
     assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
                                  "action) FROM (SELECT * FROM sync_buffer "
                                  "ORDER BY id) WHERE integration_datetime IS "
@@ -283,7 +207,8 @@ a_migration_that_fails_changes_nothing(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    begin_version(site, 1);
+    site_begin_version(site, 1);
+    site_sql(site, ROWS);
     site_sql(site, "DROP TABLE abbreviation;"
              "CREATE INDEX abbreviation ON unit (units)");
     before = strdup(site_get(site, "SELECT count(*) || max(rowid) FROM "
@@ -301,7 +226,7 @@ a_migration_that_fails_changes_nothing(void **state)
     free(before);
 
     site_sql(site, "DROP INDEX abbreviation");
-    open_again(site);
+    site_open_again(site);
     assert_string_equal(site_get(site, "SELECT units FROM unit"), "box");
 }
 
@@ -324,8 +249,8 @@ a_database_of_another_program_is_refused(void **state)
 {
     site_t  *site = *state;
 
-    begin(site, "CREATE TABLE changelog (cursor INTEGER PRIMARY KEY, "
-          "record_id TEXT); INSERT INTO changelog VALUES (1, 'x')");
+    site_begin(site, "CREATE TABLE changelog (cursor INTEGER PRIMARY "
+               "KEY, record_id TEXT); INSERT INTO changelog VALUES (1, 'x')");
     assert_refused(site, "belongs to another program");
 }
 
@@ -335,11 +260,11 @@ an_open_msupply_database_is_refused(void **state)
 {
     site_t  *site = *state;
 
-    begin(site, "CREATE TABLE key_value_store (id TEXT PRIMARY KEY, "
-          "value_string TEXT, value_int BIGINT);"
-          "CREATE TABLE sync_buffer (record_id TEXT PRIMARY KEY);"
-          "INSERT INTO key_value_store VALUES ('SETTINGS_SYNC_URL', 'x', "
-          "NULL)");
+    site_begin(site, "CREATE TABLE key_value_store (id TEXT PRIMARY KEY, "
+               "value_string TEXT, value_int BIGINT);"
+               "CREATE TABLE sync_buffer (record_id TEXT PRIMARY KEY);"
+               "INSERT INTO key_value_store VALUES ('SETTINGS_SYNC_URL', "
+               "'x', NULL)");
     assert_refused(site, "belongs to another program");
 }
 
@@ -349,9 +274,9 @@ the_database_of_an_application_is_taken_over(void **state)
 {
     site_t  *site = *state;
 
-    begin(site, "CREATE TABLE app_note (text); "
-          "INSERT INTO app_note VALUES ('ours')");
-    open_again(site);
+    site_begin(site, "CREATE TABLE app_note (text); "
+               "INSERT INTO app_note VALUES ('ours')");
+    site_open_again(site);
     assert_string_equal(site_get(site, "SELECT text FROM app_note"), "ours");
     assert_string_equal(site_get(site, "SELECT count(*) FROM unit"), "0");
 }
@@ -363,7 +288,7 @@ a_file_that_is_no_database_is_refused(void **state)
     char     text[8192];
     site_t  *site = *state;
 
-    begin(site, "SELECT 1");
+    site_begin(site, "SELECT 1");
     memset(text, 'x', sizeof(text));
     put(site->path, text, sizeof(text));
     assert_refused(site, "this file is no database");
@@ -379,7 +304,7 @@ a_damaged_database_is_refused(void **state)
 
     msync_store_close(&site->store);
     site_sql(site, "PRAGMA journal_mode = DELETE");
-    text = contents(site->path, &length);
+    text = site_contents(site->path, &length);
     memset(text + 100, 0x5a, 300);
     put(site->path, text, length);
     free(text);
@@ -398,7 +323,7 @@ assert_unusable(site_t *site, const char *sql, const char *words)
     static const char  schema[] =
         "SELECT group_concat(name || ' ' || sql) FROM sqlite_master";
 
-    begin(site, sql);
+    site_begin(site, sql);
     before = strdup(site_get(site, schema));
     site->store = msync_store_open(site->path, site->catalogue,
                                    MSYNC_STORE_CREATE, &err);
@@ -471,8 +396,8 @@ a_table_of_the_application_that_can_serve_is_taken(void **state)
     };
 
     for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-        begin(site, tables[i]);
-        open_again(site);
+        site_begin(site, tables[i]);
+        site_open_again(site);
         site_sql(site, "PRAGMA foreign_keys = ON;"
                  "INSERT INTO item (ID, code) VALUES ('I', 'c');"
                  "DELETE FROM item");
@@ -487,8 +412,8 @@ a_row_without_a_key_is_the_applications_alone(void **state)
 {
     site_t  *site = *state;
 
-    begin(site, "CREATE TABLE Location (ID TEXT UNIQUE, code TEXT)");
-    open_again(site);
+    site_begin(site, "CREATE TABLE Location (ID TEXT UNIQUE, code TEXT)");
+    site_open_again(site);
     site_sql(site, "INSERT INTO Location (code) VALUES ('a');"
              "UPDATE Location SET code = 'b';"
              "DELETE FROM Location");
@@ -510,8 +435,7 @@ a_parent_that_is_gone_is_made_again(void **state)
 
     msync_log_set_level(MSYNC_LOG_ERR);
     site_sql(site, "PRAGMA foreign_keys = OFF; DROP TABLE store");
-    msync_store_close(&site->store);
-    open_again(site);
+    site_open_again(site);
     assert_string_equal(site_get(site, "SELECT count(*) FROM store"), "0");
 }
 
@@ -543,8 +467,6 @@ who_has_only_read_may_write_then(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(every_earlier_version_becomes_this_one),
         T(what_an_earlier_version_held_is_still_there),

@@ -138,8 +138,6 @@ nobody_goes_on_without_memory(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(the_lock_is_for_one_process),
         T(a_file_system_without_locks_is_told_of),

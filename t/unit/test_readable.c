@@ -68,8 +68,8 @@ matches(const cJSON *value, const char *pattern)
 }
 
 
-#define DATE  "^([0-9]{4}|[+-](0[0-9]{4}|[0-9]{4,5}|1[0-9]{5}|2[0-5][0-9]{4}))" \
-              "-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+#define DATE  "^([0-9]{4}|[+-](0[0-9]{4}|[0-9]{4,5}|1[0-9]{5}|"              \
+              "2[0-5][0-9]{4}))-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 #define TIME  "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 #define LEAP  "([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
 
@@ -282,25 +282,38 @@ write_all(const msync_table_t *table, size_t at)
 }
 
 
-static void
-nothing_goes_out_that_central_cannot_read(void **state)
-{
-    size_t               i, j, n = 0;
-    msync_err_t          err;
-    msync_table_t       *table;
-    msync_catalogue_t   *catalogue;
+/* the built-in catalogue, for rows that have one value and no other */
 
-    (void) state;
-    catalogue = msync_catalogue_builtin(&err);
+static msync_catalogue_t *
+without_required(void)
+{
+    size_t              i, j;
+    msync_err_t         err;
+    msync_catalogue_t  *catalogue = msync_catalogue_builtin(&err);
+
     assert_non_null(catalogue);
 
     for (i = 0; i < catalogue->n; i++) {
-        table = &catalogue->tables[i];
-
-        /* the other fields are none of this row's business */
-        for (j = 0; j < table->n; j++) {
-            table->fields[j].required = false;
+        for (j = 0; j < catalogue->tables[i].n; j++) {
+            catalogue->tables[i].fields[j].required = false;
         }
+    }
+
+    return catalogue;
+}
+
+
+static void
+nothing_goes_out_that_central_cannot_read(void **state)
+{
+    size_t                i, j, n = 0;
+    msync_catalogue_t    *catalogue = without_required();
+    const msync_table_t  *table;
+
+    (void) state;
+
+    for (i = 0; i < catalogue->n; i++) {
+        table = &catalogue->tables[i];
 
         for (j = 0; table->push != 0 && j < table->n; j++) {
             if (!table->fields[j].local_only) {
@@ -339,8 +352,7 @@ json_that_some_readers_refuse_stays_here(void **state)
 {
     char                nested[2 * MSYNC_JSON_DEPTH_MAX + 1];
     size_t              i;
-    msync_err_t         err;
-    msync_catalogue_t  *catalogue;
+    msync_catalogue_t  *catalogue = without_required();
 
     static const char *const  taken[] = {
         "1e308", "[-1.5E-400,0]", "{\"a\":123456789012345678901234567890}",
@@ -353,14 +365,6 @@ json_that_some_readers_refuse_stays_here(void **state)
     };
 
     (void) state;
-    catalogue = msync_catalogue_builtin(&err);
-    assert_non_null(catalogue);
-
-    for (i = 0; i < catalogue->n; i++) {
-        for (size_t j = 0; j < catalogue->tables[i].n; j++) {
-            catalogue->tables[i].fields[j].required = false;
-        }
-    }
 
     for (i = 0; i < sizeof(taken) / sizeof(*taken); i++) {
         assert_true(body_goes_out(catalogue, taken[i]));

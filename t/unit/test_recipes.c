@@ -161,7 +161,6 @@ set_up(void **state)
     kitchen->without = copy(kitchen->with);
     drop_triggers(kitchen->without);
 
-
     *state = kitchen;
     return 0;
 }

@@ -1,11 +1,10 @@
 /* References that Open mSupply does not insist on. */
 
 #include "integration.h"
-#include "site.h"
 #include "base/log.h"
 
-/* the schema of 4, as its release made it, with what an application has added
- * to it: a column, a view, an index, a trigger */
+/* what an application has added to a database of the schema of 4: a column, a
+ * view, an index, a trigger */
 #define ADDED                                                                 \
     "ALTER TABLE item ADD COLUMN shelf TEXT DEFAULT 'a, b';"                  \
     "CREATE VIEW shelves AS SELECT i.shelf, u.units FROM item AS i LEFT JOIN " \
@@ -16,28 +15,6 @@
     "(NEW.shelf); END;"                                                       \
     "INSERT INTO item (ID, item_name, code, type_of) VALUES ('I1', 'n', 'c', " \
     "'general')"
-
-
-/* puts the database of version 4 in the place of that which site_open made */
-
-static void
-begin_release(site_t *site)
-{
-    char  command[256];
-
-    sqlite3_close(site->app);
-    msync_store_close(&site->store);
-    snprintf(command, sizeof(command), "rm '%s'* && sqlite3 '%s' < "
-             "t/unit/schema/4.sql", site->path, site->path);
-    assert_int_equal(system(command), 0);
-
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    sqlite3_busy_timeout(site->app, 5000);
-    site_sql(site, "INSERT INTO key_value_store (id, value_string) VALUES "
-             "('MSYNC_SCHEMA_SHA256', 'of another version');"
-             "INSERT INTO key_value_store (id, value_int) VALUES "
-             "('MSYNC_SCHEMA_VERSION', 4)");
-}
 
 
 static void
@@ -99,7 +76,7 @@ a_database_of_the_release_loses_the_constraints(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    begin_release(site);
+    site_begin_version(site, 4);
     site_sql(site, ADDED);
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
                         "AS m, pragma_foreign_key_list(m.name)"), "181");
@@ -134,7 +111,7 @@ what_waited_is_due_in_the_next_run(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    begin_release(site);
+    site_begin_version(site, 4);
     site_sql(site, "INSERT INTO sync_buffer (record_id, received_datetime, "
              "table_name, action, data, side, integration_error, error_field, "
              "first_failed_datetime, last_tried, retry_at, missing_table, "
@@ -157,7 +134,7 @@ a_constraint_of_the_application_stays(void **state)
     site_t              *site = *state;
     msync_err_t          err;
 
-    begin_release(site);
+    site_begin_version(site, 4);
     site_sql(site, "CREATE TABLE n (ID TEXT PRIMARY KEY NOT NULL, Description "
              "TEXT, code TEXT, hold BOOLEAN, Volume REAL, store_ID TEXT, "
              "\"type_ID\" TEXT NULL REFERENCES \"Location_type\" (\"ID\") "
@@ -184,7 +161,7 @@ merges_look_such_references_up_by_an_index(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    begin_release(site);
+    site_begin_version(site, 4);
     assert_migrates(site, NULL);
     assert_non_null(strstr(site_get(site, "SELECT group_concat(name) FROM "
                            "sqlite_master WHERE tbl_name = 'vaccination'"),
@@ -207,7 +184,7 @@ keys_of_msyncs_own_tables_are_not_null(void **state)
     site_t       *site = *state;
     msync_err_t   err;
 
-    begin_release(site);
+    site_begin_version(site, 4);
     site_sql(site, "INSERT INTO changelog (table_name, record_id, row_action) "
              "VALUES ('Location', 'L', 'UPSERT')");
     assert_migrates(site, NULL);
@@ -223,16 +200,14 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(an_id_without_its_row_is_kept,
-                                        site_open, site_close),
-#define R(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-        R(a_warning_that_never_comes_keeps_no_record_waiting),
-        R(a_donor_that_never_comes_keeps_no_stocktake_waiting),
-        R(a_database_of_the_release_loses_the_constraints),
-        R(what_waited_is_due_in_the_next_run),
-        R(a_constraint_of_the_application_stays),
-        R(merges_look_such_references_up_by_an_index),
-        R(keys_of_msyncs_own_tables_are_not_null)
+        T(an_id_without_its_row_is_kept),
+        T(a_warning_that_never_comes_keeps_no_record_waiting),
+        T(a_donor_that_never_comes_keeps_no_stocktake_waiting),
+        T(a_database_of_the_release_loses_the_constraints),
+        T(what_waited_is_due_in_the_next_run),
+        T(a_constraint_of_the_application_stays),
+        T(merges_look_such_references_up_by_an_index),
+        T(keys_of_msyncs_own_tables_are_not_null)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

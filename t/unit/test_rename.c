@@ -24,7 +24,7 @@
 
 
 static const char *
-tables_like(site_t *site, const char *name)
+objects_named(site_t *site, const char *name)
 {
     char  sql[128];
 
@@ -60,7 +60,7 @@ a_renamed_table_keeps_its_rows_and_its_children(void **state)
     assert_migrates(site, UNIT("unidad"));
 
     assert_string_equal(site_get(site, "SELECT units FROM unidad"), "box");
-    assert_string_equal(tables_like(site, "unit"), "0");
+    assert_string_equal(objects_named(site, "unit"), "0");
     assert_string_equal(site_get(site, "PRAGMA foreign_key_check"), "");
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
 }
@@ -187,7 +187,7 @@ of_two_names_the_empty_one_gives_way(void **state)
     site_sql(site, ROWS ";" UNIDAD);
     assert_migrates(site, UNIT("unidad"));
     assert_string_equal(site_get(site, "SELECT units FROM unidad"), "box");
-    assert_string_equal(tables_like(site, "unit"), "0");
+    assert_string_equal(objects_named(site, "unit"), "0");
 }
 
 
@@ -201,7 +201,7 @@ rows_may_be_under_the_new_name_already(void **state)
              "INSERT INTO unidad (ID, units) VALUES ('U2', 'bag')");
     assert_migrates(site, UNIT("unidad"));
     assert_string_equal(site_get(site, "SELECT units FROM unidad"), "bag");
-    assert_string_equal(tables_like(site, "unit"), "0");
+    assert_string_equal(objects_named(site, "unit"), "0");
 }
 
 
@@ -261,16 +261,14 @@ an_interrupted_first_sync_takes_another_tables_file(void **state)
                     "\"references\":\"item\",\"fk\":true}]}]");
     assert_ok(msync_store_fill_begun(site->store, &begun, &err));
     assert_true(begun);
-    assert_string_equal(tables_like(site, "msync_mine_item_ID"), "1");
-    assert_string_equal(tables_like(site, "msync_lugar_store_ID"), "1");
+    assert_string_equal(objects_named(site, "msync_mine_item_ID"), "1");
+    assert_string_equal(objects_named(site, "msync_lugar_store_ID"), "1");
 }
 
 
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(a_renamed_table_keeps_its_rows_and_its_children),
         T(what_refers_to_a_table_follows_its_name),

@@ -337,13 +337,9 @@ the_triggers_come_and_go_with_the_index(void **state)
 static void
 only_what_goes_on_the_wire_is_a_change(void **state)
 {
-    size_t   i;
     site_t  *site = *state;
 
-    static const struct {
-        const char  *sql;
-        const char  *changes;
-    } cases[] = {
+    static const case_t  cases[] = {
         { "UPDATE Location SET code = code, hold = hold, Volume = 1", "" },
         { "UPDATE Location SET own = 'x'", "" },
         { "UPDATE Location SET Volume = 1.0", "" },
@@ -365,10 +361,7 @@ only_what_goes_on_the_wire_is_a_change(void **state)
           "'code', 1, 'S1')");
     (void) changes(site);
 
-    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        site_sql(site, cases[i].sql);
-        assert_string_equal(changes(site), cases[i].changes);
-    }
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
 }
 
 
@@ -394,8 +387,6 @@ without_the_row_of_the_flag_changes_are_written(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(what_a_replace_removes_is_deleted_once),
         T(every_manner_of_unique_is_looked_at),

@@ -608,16 +608,13 @@ what_v5_brought_goes_out_by_v7_as_an_open_msupply_has_it(void **state)
 }
 
 
-#define S(name)                                                               \
-    cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        S(each_sample_that_is_pulled_becomes_the_row_that_it_says),
-        S(each_row_is_pushed_as_the_sample_says),
-        S(what_v5_brought_goes_out_by_v7_as_an_open_msupply_has_it)
+        T(each_sample_that_is_pulled_becomes_the_row_that_it_says),
+        T(each_row_is_pushed_as_the_sample_says),
+        T(what_v5_brought_goes_out_by_v7_as_an_open_msupply_has_it)
     };
 
     return cmocka_run_group_tests(tests, open_samples, close_samples);

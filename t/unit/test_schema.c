@@ -18,8 +18,8 @@ dates_and_times_have_types_that_change_no_value(void **state)
 
     assert_string_equal(site_get(site, "SELECT group_concat(type) FROM "
                         "pragma_table_info('transact') WHERE name IN "
-                        "('entry_date', 'entry_time', 'om_created_datetime')"
-                        " ORDER BY name"), "DATE,TIME,DATETIME");
+                        "('entry_date', 'entry_time', "
+                        "'om_created_datetime')"), "DATE,TIME,DATETIME");
 
     for (i = 0; i < sizeof(values) / sizeof(*values); i++) {
         snprintf(sql, sizeof(sql), "REPLACE INTO asset_log (id, asset_id, "
@@ -115,8 +115,6 @@ every_index_of_a_reference_is_one_that_sqlite_uses(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(dates_and_times_have_types_that_change_no_value),
         T(every_table_has_a_primary_key_that_is_not_null),

@@ -1,7 +1,6 @@
 /* Rows that were there before msync came. */
 
 #include "integration.h"
-#include "site.h"
 #include "base/log.h"
 #include "store/changelog.h"
 #include "store/log.h"
@@ -23,22 +22,12 @@
 static int
 open_application(void **state)
 {
-    int           rc;
-    char          command[160];
-    site_t       *site;
+    int           rc = site_open(state);
+    site_t       *site = *state;
     msync_err_t   err;
 
-    rc = site_open(state);
-    site = *state;
-    sqlite3_close(site->app);
-    msync_store_close(&site->store);
-    snprintf(command, sizeof(command), "rm '%s'*", site->path);
-    assert_int_equal(system(command), 0);
-
-    assert_int_equal(sqlite3_open(site->path, &site->app), SQLITE_OK);
-    sqlite3_busy_timeout(site->app, 5000);
-    site_sql(site, ROWS);
-    assert_migrates(site, NULL);
+    site_begin(site, ROWS);
+    site_open_again(site);
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_SITE_ID, SITE_ID,
                                   &err));
     return rc;
@@ -50,13 +39,7 @@ open_application(void **state)
 static void
 initialise(site_t *site)
 {
-    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
-             "INSERT INTO name (ID, name, code, type) VALUES ('N1', 'N', "
-             "'c', 'facility');"
-             "INSERT INTO store (ID, name_ID, code, store_mode, "
-             "sync_id_remote_site) VALUES ('S1', 'N1', 'c', 'store', 7),"
-             "('S2', 'N1', 'c', 'store', 8);"
-             "UPDATE msync_flag SET integrating = 0;");
+    site_add_stores(site);
     site_initialise(site);
 }
 
@@ -221,15 +204,15 @@ a_table_that_was_rebuilt_was_not_there_before_msync(void **state)
 int
 main(void)
 {
-#define A(name)                                                               \
+#define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, open_application, site_close)
 
     const struct CMUnitTest  tests[] = {
-        A(rows_from_before_msync_are_counted_when_the_first_sync_is_over),
-        A(what_central_sends_or_takes_is_known_to_it),
-        A(they_are_queued_on_request_and_once),
-        A(a_database_of_version_4_tells_them_by_what_it_kept),
-        A(a_table_that_was_rebuilt_was_not_there_before_msync)
+        EACH(rows_from_before_msync_are_counted_when_the_first_sync_is_over),
+        EACH(what_central_sends_or_takes_is_known_to_it),
+        EACH(they_are_queued_on_request_and_once),
+        EACH(a_database_of_version_4_tells_them_by_what_it_kept),
+        EACH(a_table_that_was_rebuilt_was_not_there_before_msync)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,25 +320,20 @@ many_wrong_fields_are_blamed_briefly(void **state)
 }
 
 
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(good_ones_are_saved, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            a_central_that_does_not_come_to_an_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_busy_central_is_told_at_once,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            one_that_nobody_waits_for_is_not_asked_about, setup, teardown),
-        cmocka_unit_test_setup_teardown(nothing_is_saved_once_nobody_waits,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_body_is_json_to_its_end, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_text_is_what_was_meant_or_blamed,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(many_wrong_fields_are_blamed_briefly,
-                                        setup, teardown)
+        EACH(good_ones_are_saved),
+        EACH(a_central_that_does_not_come_to_an_end),
+        EACH(a_busy_central_is_told_at_once),
+        EACH(one_that_nobody_waits_for_is_not_asked_about),
+        EACH(nothing_is_saved_once_nobody_waits),
+        EACH(a_body_is_json_to_its_end),
+        EACH(a_text_is_what_was_meant_or_blamed),
+        EACH(many_wrong_fields_are_blamed_briefly)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

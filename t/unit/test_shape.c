@@ -245,13 +245,7 @@ a_site_that_lost_its_settings_begins_anew(void **state)
         site_sql(site, losses[i]);
         assert_non_null(strstr(site_check(site), "key_value_store"));
 
-        msync_store_close(&site->store);
-        site->store = msync_store_open(site->path, site->catalogue,
-                                       MSYNC_STORE_CREATE, &err);
-        if (site->store == NULL) {
-            fail_msg("%s: %s", losses[i], err.text);
-        }
-
+        site_open_again(site);
         assert_string_equal(site_check(site), "");
         assert_ok(msync_store_site_get(site->store, &self, &err));
         assert_int_equal(self.state, MSYNC_SITE_ANEW);
@@ -265,8 +259,6 @@ a_site_that_lost_its_settings_begins_anew(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(a_table_that_is_a_view_is_made_again_with_its_rows),
         T(a_table_that_refuses_what_msync_writes_is_made_again),

@@ -599,26 +599,24 @@ an_earlier_version_was_doing_this(void **state)
 }
 
 
-#define T(name)  cmocka_unit_test(name)
-#define DB(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        T(the_document_is_the_table),
-        T(only_a_whole_run_initialises),
-        T(what_comes_anew_is_not_over_before_a_run_has_brought_it),
-        T(a_site_in_use_stays_in_use),
-        T(nothing_runs_by_itself_while_paused_or_new),
-        T(whatever_fails_a_site_that_was_begun_goes_on),
-        T(only_to_begin_anew_forgets_that_central_was_restored),
-        T(what_somebody_has_to_mend_slows_the_schedule_down),
-        T(runs_that_kill_their_process_get_smaller),
-        T(every_failure_is_of_one_kind),
-        DB(the_database_keeps_it),
-        DB(to_begin_anew_forgets_cursors_and_merges),
-        DB(an_earlier_version_was_doing_this)
+        cmocka_unit_test(the_document_is_the_table),
+        cmocka_unit_test(only_a_whole_run_initialises),
+        cmocka_unit_test(
+            what_comes_anew_is_not_over_before_a_run_has_brought_it),
+        cmocka_unit_test(a_site_in_use_stays_in_use),
+        cmocka_unit_test(nothing_runs_by_itself_while_paused_or_new),
+        cmocka_unit_test(whatever_fails_a_site_that_was_begun_goes_on),
+        cmocka_unit_test(only_to_begin_anew_forgets_that_central_was_restored),
+        cmocka_unit_test(what_somebody_has_to_mend_slows_the_schedule_down),
+        cmocka_unit_test(runs_that_kill_their_process_get_smaller),
+        cmocka_unit_test(every_failure_is_of_one_kind),
+        T(the_database_keeps_it),
+        T(to_begin_anew_forgets_cursors_and_merges),
+        T(an_earlier_version_was_doing_this)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,13 +128,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(fifty_runs_have_room, site_open,
-                                        site_close),
-        cmocka_unit_test_setup_teardown(
-            the_oldest_runs_with_long_errors_are_left_out, site_open,
-            site_close),
-        cmocka_unit_test_setup_teardown(
-            long_failures_are_counted_all_the_same, site_open, site_close)
+        T(fifty_runs_have_room),
+        T(the_oldest_runs_with_long_errors_are_left_out),
+        T(long_failures_are_counted_all_the_same)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

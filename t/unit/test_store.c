@@ -2,10 +2,8 @@
 
 #include "site.h"
 
-#include <sys/stat.h>
 #include "run/run.h"
 #include "store/changelog.h"
-#include "store/check.h"
 #include "store/dismiss.h"
 #include "store/log.h"
 #include "store/refused.h"
@@ -13,10 +11,6 @@
 #define NAME(id)                                                              \
     "INSERT INTO name (ID, name, code, type) VALUES ('" id "', 'N', 'c', "    \
     "'facility')"
-#define STORE(id, name, remote)                                               \
-    "INSERT INTO store (ID, name_ID, code, store_mode, "                      \
-    "sync_id_remote_site) VALUES ('" id "', '" name "', 'c', 'store', "       \
-    remote ")"
 #define LOCATION(id, store)                                                   \
     "INSERT INTO Location (ID, Description, code, store_ID) VALUES ('" id     \
     "', 'd', 'c', '" store "')"
@@ -34,15 +28,10 @@ waiting(site_t *site)
 }
 
 
-/* two stores, of which S1 is active here; nothing of it waits */
-
 static void
 prepare(site_t *site)
 {
-    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
-             NAME("N1") ";" NAME("N2") ";"
-             STORE("S1", "N1", "7") ";" STORE("S2", "N2", "8") ";"
-             "UPDATE msync_flag SET integrating = 0;");
+    site_add_stores(site);
     assert_int_equal(waiting(site), 0);
 }
 
@@ -619,16 +608,12 @@ saved_settings_win(void **state)
 static void
 an_older_schema_gets_what_is_missing(void **state)
 {
-    site_t      *site = *state;
-    msync_err_t  err;
+    site_t  *site = *state;
 
     site_sql(site, "ALTER TABLE unit DROP COLUMN comment;"
              "DROP TRIGGER \"msync_Location_UPDATE\";"
              "DELETE FROM key_value_store WHERE id = 'MSYNC_SCHEMA_SHA256'");
-    msync_store_close(&site->store);
-    site->store = msync_store_open(site->path, site->catalogue,
-                                   MSYNC_STORE_CREATE, &err);
-    assert_non_null(site->store);
+    site_open_again(site);
     assert_string_equal(site_get(site, "SELECT count(*) FROM "
                                  "pragma_table_info('unit') WHERE name = "
                                  "'comment'"), "1");
@@ -662,8 +647,6 @@ beginning_again_keeps_unsent_changes_unless_told(void **state)
 int
 main(void)
 {
-#define T(name)  cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
     const struct CMUnitTest  tests[] = {
         T(new_database_is_closed_to_others),
         T(new_database_in_a_shared_directory_is_open_to_its_group),

@@ -201,22 +201,12 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(
-            a_change_that_both_have_taken_goes_when_it_is_old, site_open,
-            site_close),
-        cmocka_unit_test_setup_teardown(what_one_server_has_not_taken_stays,
-                                        site_open, site_close),
-        cmocka_unit_test_setup_teardown(
-            much_that_waits_is_sent_before_anything_is_removed, site_open,
-            site_close),
-        cmocka_unit_test_setup_teardown(
-            the_deletion_of_a_parent_whose_children_wait_stays, site_open,
-            site_close),
-        cmocka_unit_test_setup_teardown(
-            records_that_became_rows_leave_the_buffer, site_open, site_close),
-        cmocka_unit_test_setup_teardown(
-            what_no_version_of_today_writes_is_looked_for_once, site_open,
-            site_close)
+        T(a_change_that_both_have_taken_goes_when_it_is_old),
+        T(what_one_server_has_not_taken_stays),
+        T(much_that_waits_is_sent_before_anything_is_removed),
+        T(the_deletion_of_a_parent_whose_children_wait_stays),
+        T(records_that_became_rows_leave_the_buffer),
+        T(what_no_version_of_today_writes_is_looked_for_once)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

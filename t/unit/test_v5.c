@@ -648,31 +648,31 @@ test_answers_that_are_none(void **state)
 }
 
 
-#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_site),
-        t(test_site_with_little_in_it),
-        t(test_initialise),
-        t(test_site_status),
-        t(test_central_records),
-        t(test_central_records_end),
-        t(a_number_that_is_none_is_an_error_with_words),
-        t(test_no_progress),
-        t(test_records_that_cannot_be_acknowledged),
-        t(test_odd_records_do_not_stop_others),
-        t(test_more_records_than_asked_for),
-        t(test_queued_records_and_acknowledgement),
-        t(test_push),
-        t(test_last_push),
-        t(test_refused_push_is_of_the_records),
-        t(test_error_codes),
-        t(test_a_central_in_trouble_is_asked_again),
-        t(test_busy_central_is_waited_for),
-        t(test_answers_that_are_none),
+        EACH(test_site),
+        EACH(test_site_with_little_in_it),
+        EACH(test_initialise),
+        EACH(test_site_status),
+        EACH(test_central_records),
+        EACH(test_central_records_end),
+        EACH(a_number_that_is_none_is_an_error_with_words),
+        EACH(test_no_progress),
+        EACH(test_records_that_cannot_be_acknowledged),
+        EACH(test_odd_records_do_not_stop_others),
+        EACH(test_more_records_than_asked_for),
+        EACH(test_queued_records_and_acknowledgement),
+        EACH(test_push),
+        EACH(test_last_push),
+        EACH(test_refused_push_is_of_the_records),
+        EACH(test_error_codes),
+        EACH(test_a_central_in_trouble_is_asked_again),
+        EACH(test_busy_central_is_waited_for),
+        EACH(test_answers_that_are_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -648,29 +648,29 @@ test_address_that_is_none(void **state)
 }
 
 
-#define t(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        t(test_pull),
-        t(test_first_and_patient_pull),
-        t(test_cursors),
-        t(test_empty_answers_without_end),
-        t(what_was_had_is_left_out),
-        t(the_end_of_an_empty_answer_is_not_kept),
-        t(a_distance_of_cursors_is_no_count_of_records),
-        t(an_answer_that_says_there_is_more_and_has_no_more_ends),
-        t(a_cursor_that_is_none_is_an_error_with_words),
-        t(a_cursor_of_a_former_release_is_adopted),
-        t(test_push),
-        t(test_site_status),
-        t(test_errors),
-        t(test_busy_central_is_waited_for),
-        t(test_busy_for_too_long),
-        t(test_error_with_a_status),
-        t(test_address_that_is_none),
+        EACH(test_pull),
+        EACH(test_first_and_patient_pull),
+        EACH(test_cursors),
+        EACH(test_empty_answers_without_end),
+        EACH(what_was_had_is_left_out),
+        EACH(the_end_of_an_empty_answer_is_not_kept),
+        EACH(a_distance_of_cursors_is_no_count_of_records),
+        EACH(an_answer_that_says_there_is_more_and_has_no_more_ends),
+        EACH(a_cursor_that_is_none_is_an_error_with_words),
+        EACH(a_cursor_of_a_former_release_is_adopted),
+        EACH(test_push),
+        EACH(test_site_status),
+        EACH(test_errors),
+        EACH(test_busy_central_is_waited_for),
+        EACH(test_busy_for_too_long),
+        EACH(test_error_with_a_status),
+        EACH(test_address_that_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,27 +442,28 @@ a_date_that_is_none_takes_no_more_memory_than_it_was_written_in(void **state)
 }
 
 
-#define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        S(an_invoice_of_an_application_for_v6_goes_out_by_v7),
-        S(a_line_has_what_its_item_and_its_price_say),
-        S(a_row_says_whose_it_is),
-        S(what_central_would_refuse_without_a_word_waits_here),
-        S(deletes_go_out_of_few_tables),
-        S(what_no_column_can_say_goes_out_as_it_came_until_its_column_changes),
-        S(the_other_party_is_as_it_came_until_it_is_another_one),
-        S(what_the_application_reads_is_what_v6_has),
-        S(a_customer_of_an_indicator_is_the_store_of_a_name),
-        S(what_the_site_alone_changes_is_not_overwritten),
-        S(a_patients_rows_do_not_wait_for_what_never_comes),
-        S(a_site_takes_what_is_for_it),
-        S(a_message_may_be_a_merge),
-        S(stores_come_before_what_belongs_to_one),
-        S(a_date_that_is_none_takes_no_more_memory_than_it_was_written_in)
+        EACH(an_invoice_of_an_application_for_v6_goes_out_by_v7),
+        EACH(a_line_has_what_its_item_and_its_price_say),
+        EACH(a_row_says_whose_it_is),
+        EACH(what_central_would_refuse_without_a_word_waits_here),
+        EACH(deletes_go_out_of_few_tables),
+        EACH(
+            what_no_column_can_say_goes_out_as_it_came_until_its_column_changes),
+        EACH(the_other_party_is_as_it_came_until_it_is_another_one),
+        EACH(what_the_application_reads_is_what_v6_has),
+        EACH(a_customer_of_an_indicator_is_the_store_of_a_name),
+        EACH(what_the_site_alone_changes_is_not_overwritten),
+        EACH(a_patients_rows_do_not_wait_for_what_never_comes),
+        EACH(a_site_takes_what_is_for_it),
+        EACH(a_message_may_be_a_merge),
+        EACH(stores_come_before_what_belongs_to_one),
+        EACH(a_date_that_is_none_takes_no_more_memory_than_it_was_written_in)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -469,8 +469,7 @@ each_record_becomes_a_row_and_goes_out_as_it_came(void **state)
         if (!is_pulled(site, table, record)) {
             wrong++;
 
-        } else if (is_sent(table, &table->shapes[0], get(record, "data")))
-        {
+        } else if (is_sent(table, &table->shapes[0], get(record, "data"))) {
             wrong += compare_sent(site, table, record);
         }
     }
@@ -524,17 +523,13 @@ static void
 what_is_new_or_lost_is_in_the_documents(void **state)
 {
     int                   wrong = 0;
-    FILE                 *file;
-    char                  text[65536];
+    char                 *text;
     size_t                i, j;
     const msync_field_t  *field;
     const msync_table_t  *table;
 
     (void) state;
-    file = fopen("docs/v7.md", "re");
-    assert_non_null(file);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    fclose(file);
+    text = site_contents("docs/v7.md", NULL);
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];
@@ -562,6 +557,7 @@ what_is_new_or_lost_is_in_the_documents(void **state)
         }
     }
 
+    free(text);
     assert_int_equal(wrong, 0);
 }
 
@@ -572,9 +568,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(each_table_has_the_fields_of_the_genuine_one),
         cmocka_unit_test(each_record_goes_out_as_it_came),
-        cmocka_unit_test_setup_teardown(
-            each_record_becomes_a_row_and_goes_out_as_it_came, site_open,
-            site_close),
+        T(each_record_becomes_a_row_and_goes_out_as_it_came),
         cmocka_unit_test(what_is_new_or_lost_is_in_the_documents)
     };
 

@@ -137,15 +137,15 @@ a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
 }
 
 
-#define S(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
+#define EACH(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        S(a_day_and_its_time_go_out_together_in_any_form),
-        S(a_customer_of_a_requisition_goes_out_under_either_name),
-        S(a_word_of_a_newer_server_goes_back_until_it_is_another_one)
+        EACH(a_day_and_its_time_go_out_together_in_any_form),
+        EACH(a_customer_of_a_requisition_goes_out_under_either_name),
+        EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -671,29 +671,26 @@ an_empty_id_is_a_value_where_nothing_has_to_be_there(void **state)
 }
 
 
-#define V(name)                                                               \
-    cmocka_unit_test_setup_teardown(name, site_open, site_close)
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        V(a_datetime_goes_out_in_the_form_of_the_wire),
-        V(a_date_goes_out_in_the_form_of_the_wire),
-        V(a_time_goes_out_in_the_form_of_the_wire),
-        V(a_flag_goes_out_as_true_or_false),
-        V(a_number_goes_out_as_a_number),
-        V(a_choice_goes_out_as_central_spells_it),
-        V(a_text_goes_out_as_a_text),
-        V(json_goes_out_as_it_stands_but_for_what_central_cannot_read),
-        V(null_is_sent_only_where_central_takes_it),
-        V(what_central_reads_only_together_is_sent_only_together),
-        V(a_field_that_may_be_absent_and_is_null_is_left_out),
-        V(what_a_record_lacks_is_neutral_in_a_new_row_and_kept_in_an_old_one),
-        V(a_record_that_lacks_what_has_no_neutral_value_changes_only_a_row),
-        V(numbers_that_no_row_can_hold_are_named),
-        V(a_date_is_read_as_open_msupply_reads_it),
-        V(an_empty_id_is_a_value_where_nothing_has_to_be_there)
+        T(a_datetime_goes_out_in_the_form_of_the_wire),
+        T(a_date_goes_out_in_the_form_of_the_wire),
+        T(a_time_goes_out_in_the_form_of_the_wire),
+        T(a_flag_goes_out_as_true_or_false),
+        T(a_number_goes_out_as_a_number),
+        T(a_choice_goes_out_as_central_spells_it),
+        T(a_text_goes_out_as_a_text),
+        T(json_goes_out_as_it_stands_but_for_what_central_cannot_read),
+        T(null_is_sent_only_where_central_takes_it),
+        T(what_central_reads_only_together_is_sent_only_together),
+        T(a_field_that_may_be_absent_and_is_null_is_left_out),
+        T(what_a_record_lacks_is_neutral_in_a_new_row_and_kept_in_an_old_one),
+        T(a_record_that_lacks_what_has_no_neutral_value_changes_only_a_row),
+        T(numbers_that_no_row_can_hold_are_named),
+        T(a_date_is_read_as_open_msupply_reads_it),
+        T(an_empty_id_is_a_value_where_nothing_has_to_be_there)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,12 +171,16 @@ what_is_rolled_back_was_not_counted(void **state)
 
     assert_counted(site);
     assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_exec(site->store, "INSERT INTO Location (ID, code, "
+                               "store_ID) VALUES ('K', 'c', 'S')", &err));
     assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
                                 &err));
-    assert_int_equal(n, 0);
+    assert_int_equal(n, 1);
     msync_store_rollback(site->store);
+
+    /* of another store's, with the cursor that the one before had */
     site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('L', "
-             "'c', 'S')");
+             "'c', 'T')");
     assert_counted(site);
     site_sql(site, SITE_SENT);
     assert_counted(site);
@@ -240,20 +244,17 @@ a_count_costs_by_what_is_new(void **state)
 }
 
 
+#define EACH(name)                                                            \
+    cmocka_unit_test_setup_teardown(name, open_stores, site_close)
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(
-            a_count_that_goes_on_is_one_from_the_beginning, open_stores,
-            site_close),
-        cmocka_unit_test_setup_teardown(what_is_rolled_back_was_not_counted,
-                                        open_stores, site_close),
-        cmocka_unit_test_setup_teardown(
-            a_site_that_becomes_one_of_v7_counts_what_v7_sends, open_stores,
-            site_close),
-        cmocka_unit_test_setup_teardown(a_count_costs_by_what_is_new,
-                                        open_stores, site_close)
+        EACH(a_count_that_goes_on_is_one_from_the_beginning),
+        EACH(what_is_rolled_back_was_not_counted),
+        EACH(a_site_that_becomes_one_of_v7_counts_what_v7_sends),
+        EACH(a_count_costs_by_what_is_new)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
