@@ -136,8 +136,8 @@ msync_store_open_wal(msync_store_t *store, msync_err_t *err)
         }
 
         /* a checkpoint may have begun it anew in between */
-        if (wal_read_index(store, &again)
-            && memcmp(&wal, &again, sizeof(wal)) == 0)
+        if (wal_read_index(store, &again) && again.frames == wal.frames
+            && memcmp(again.salt, wal.salt, sizeof(wal.salt)) == 0)
         {
             (void) sqlite3_db_config(store->db,
                                      SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
