@@ -14,6 +14,8 @@ const NEVER_FIRST = ['pushV6', 'push', 'waitForIntegration'];
 const TABS = { status: '', history: './history.js', settings: './settings.js' };
 
 const PENDING = 15 * SECOND;
+/** A run that was asked for so long ago and has not begun: that is said. */
+const UNANSWERED = 5 * SECOND;
 
 
 /** The steps of a run as a list of icons. */
@@ -94,6 +96,7 @@ class Panel {
   #loading = {};
   #timer = 0;
   #pending = 0;
+  #asked = 0;
   #run;
   #cancelling = false;
   #progress = null;
@@ -343,19 +346,28 @@ class Panel {
     this.update();
   }
 
-  /** A run was asked for. */
-  started() {
+  /** A run was asked for, which nginx has accepted or may. */
+  started(accepted = true) {
     this.#pending = Date.now();
+    this.#asked = accepted ? this.#pending : 0;
     this.#run = JSON.stringify(this.live.doc?.syncStatus);
     this.update();
+  }
+
+  /** Whether a run that was asked for some seconds ago has not begun, and nothing else says why. */
+  unanswered({ state, databaseLockedSince }) {
+    return this.#asked > 0 && Date.now() - this.#asked > UNANSWERED && this.live.reachable !== false
+      && state !== 'stopped' && !databaseLockedSince;
   }
 
   async #trigger() {
     if (this.button.getAttribute('aria-disabled') === 'true') {
       return;
     }
-    this.started();
-    if (!await this.post('trigger', 'triggered')) {
+    this.started(false);
+    if (await this.post('trigger', 'triggered')) {
+      this.#asked = Date.now();
+    } else {
       this.#pending = 0;
       this.update();
     }
@@ -430,7 +442,7 @@ class Panel {
     if (this.#views.rare) {
       this.#views.rare.update(doc);
     } else if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.databaseLogBytes
-      || doc.recordsNeverSent || slow)) {
+      || doc.recordsNeverSent || slow || this.unanswered(doc))) {
       await this.#view('rare', './rare.js', this.rare);
       this.update();
     }
@@ -472,7 +484,9 @@ class Panel {
     const syncing = Boolean(status?.isSyncing);
 
     /* a run may be over before it was seen */
-    if (syncing || JSON.stringify(doc?.syncStatus) !== this.#run || Date.now() - this.#pending > PENDING) {
+    if (syncing || JSON.stringify(doc?.syncStatus) !== this.#run) {
+      this.#pending = this.#asked = 0;
+    } else if (Date.now() - this.#pending > PENDING) {
       this.#pending = 0;
     }
     const cancellable = syncing || Boolean(doc?.databaseLockedSince);

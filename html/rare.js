@@ -1,4 +1,7 @@
-/** What is seldom to be said: a pause, a database that is locked or its log large, records that are here only. */
+/**
+ * What is seldom to be said: a pause, a run that does not begin, a database
+ * that is locked or its log large, records that are here only.
+ */
 
 import { SECOND, h, notice, say } from './core.js';
 
@@ -20,6 +23,7 @@ export class View {
     this.logText = h('p');
     this.log = notice('calm', 'alert', texts.t('log'));
     this.log.lastChild.append(this.logText);
+    this.unanswered = notice('calm', 'alert', texts.t('unanswered'), texts.t('unanswered.text'));
     this.paused = notice('calm', 'pause', texts.t('paused'), texts.t('paused.text'),
       h('button', { type: 'button', click: () => panel.post('resume') }, texts.t('resume')));
     this.never = h('div');
@@ -37,6 +41,12 @@ export class View {
       this.panel.tell(texts.t('locked'));
     }
     this.#show(this.locked, since);
+    const unanswered = this.panel.unanswered(doc);
+
+    if (unanswered && !this.unanswered.isConnected) {
+      this.panel.tell(texts.t('unanswered'));
+    }
+    this.#show(this.unanswered, unanswered);
     this.#show(this.log, doc.databaseLogBytes);
     say(this.logText, texts.t('log.text', { n: Math.round((doc.databaseLogBytes ?? 0) / MEGABYTE) }));
     this.#show(this.paused, doc.state === 'paused');

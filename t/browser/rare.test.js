@@ -44,6 +44,34 @@ test('a database that another program keeps locked is said to be, for how long, 
   await close(page);
 });
 
+test('a press that nobody answers is said not to be lost, and what happens then, until the run begins', async () => {
+  const last = run();
+  await site.report({ syncStatus: last });
+  const page = await open(`${site.url}/sync/`);
+  const unanswered = notice(page, 'La sincronización aún no ha comenzado');
+  const button = page.getByRole('button', { name: '¡Sincronizar ahora!' });
+
+  await button.click();
+  await unanswered.getByText(/Su petición fue recibida y no se pierde.* se reinicia y entonces hace lo pedido/).waitFor();
+  await page.locator('p[role=status]').filter({ hasText: 'aún no ha comenzado' }).waitFor();
+  await fits(page);
+  await picture(page, 'unanswered');
+  await accessible(page);
+
+  await site.report({ locked_since: ago(4), syncStatus: last });
+  await notice(page, 'Otro programa mantiene bloqueada').waitFor();
+  await unanswered.waitFor({ state: 'detached' });
+
+  await site.report({ syncStatus: last });
+  await unanswered.waitFor();
+  await site.report({ state: 'syncing', syncStatus: running(null, null) });
+  await unanswered.waitFor({ state: 'detached' });
+  await site.report({ syncStatus: run() });
+  await button.waitFor();
+  assert.equal(await unanswered.count(), 0, 'not of a run that is over');
+  await close(page);
+});
+
 test('a log that a reader which never ends lets grow is said, with its size', async () => {
   await site.report({ log_bytes: 536870912, syncStatus: run() });
   const page = await open(`${site.url}/sync/`);
