@@ -658,21 +658,14 @@ sub why_a_name_is_not_found_is_named {
         loops => qr/cannot be found \(DNS\)/,
         six => qr/has no address|No route to six\.test/,
     );
-    my $server = answers_of_names();
+    my $names = names_from(answers_of_names(), 1);
     my $commands = join '', map {
         "echo BEGIN $_\n" . there("dns-$_.sqlite", "http://$_.test:PORT")
             . " || true\necho END\n"
     } sort keys %says;
 
     my $said = in_a_network(<<"SCRIPT");
-printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >/mnt/resolv
-printf 'hosts: files dns\\n' >/mnt/nsswitch
-printf '127.0.0.1 localhost\\n' >/mnt/hosts
-mount --bind /mnt/resolv /etc/resolv.conf
-mount --bind /mnt/nsswitch /etc/nsswitch.conf
-mount --bind /mnt/hosts /etc/hosts
-$^X $server &
-dns=\$!
+$names
 V5=1
 $commands
 kill \$dns
@@ -693,6 +686,25 @@ SCRIPT
 }
 
 
+# lines of a script: names are looked up by this server there, which is waited
+# for so many seconds; its process is $dns
+sub names_from {
+    my ($server, $timeout) = @_;
+
+    return <<"LINES";
+printf 'nameserver 127.0.0.1\\n' >/mnt/resolv
+printf 'options timeout:$timeout attempts:1\\n' >>/mnt/resolv
+printf 'hosts: files dns\\n' >/mnt/nsswitch
+printf '127.0.0.1 localhost\\n' >/mnt/hosts
+mount --bind /mnt/resolv /etc/resolv.conf
+mount --bind /mnt/nsswitch /etc/nsswitch.conf
+mount --bind /mnt/hosts /etc/hosts
+$^X $server &
+dns=\$!
+LINES
+}
+
+
 # a name server that answers after so many seconds, on port 53 there
 sub name_server {
     my ($seconds) = @_;
@@ -707,7 +719,6 @@ while (my \$from = \$s->recv(my \$q, 512)) {
         my \$a = unpack('n', substr(\$q, -4, 2)) == 1;
         my \$r = substr(\$q, 0, 2) . pack('n5', 0x8180, 1, \$a ? 1 : 0, 0, 0)
             . substr(\$q, 12);
-        \$r = substr(\$r, 0, length(\$r));
         \$r .= pack('nnnNna4', 0xc00c, 1, 1, 60, 4, "\\x7f\\0\\0\\1") if \$a;
         \$s->send(\$r, 0, \$from);
         exit;
@@ -719,20 +730,13 @@ PERL
 sub a_name_server_that_is_slow_is_named {
     for my $case ([3, 1, 'too slow'], [0.5, 10, 'slow']) {
         my ($seconds, $limit, $name) = @$case;
-        my $server = name_server($seconds);
+        my $names = names_from(name_server($seconds), 5);
         my $database = "dns-$limit.sqlite";
         my $command = there($database, 'http://central.test:PORT',
                             connect_timeout => $limit * 1000);
 
         my $said = in_a_network(<<"SCRIPT");
-printf 'nameserver 127.0.0.1\\noptions timeout:5 attempts:1\\n' >/mnt/resolv
-printf 'hosts: files dns\\n' >/mnt/nsswitch
-printf '127.0.0.1 localhost\\n' >/mnt/hosts
-mount --bind /mnt/resolv /etc/resolv.conf
-mount --bind /mnt/nsswitch /etc/nsswitch.conf
-mount --bind /mnt/hosts /etc/hosts
-$^X $server &
-dns=\$!
+$names
 central ''
 $command && echo IT WENT WELL
 kill \$dns
