@@ -17,11 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include "peer.h"
 
 #define QUEUE  4096                  /* requests of a connection under way */
@@ -37,32 +32,6 @@ typedef struct {
 static line_t  *lines;
 static double  *times;
 static long     ntimes;
-
-
-static void
-fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-
-static int
-connect_to(int port)
-{
-    int                 fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    struct sockaddr_in  to = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t) port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
-    };
-
-    if (fd == -1 || connect(fd, (struct sockaddr *) &to, sizeof(to)) != 0) {
-        fail("connect");
-    }
-
-    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return fd;
-}
 
 
 /* all answers are of one length, which the first one tells */

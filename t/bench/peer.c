@@ -3,6 +3,11 @@
 #include <string.h>
 #include <time.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <cjson/cJSON.h>
 
 #include "peer.h"
@@ -13,6 +18,32 @@ die(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
     exit(1);
+}
+
+
+void
+fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+
+int
+connect_to(int port)
+{
+    int                 fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    struct sockaddr_in  to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t) port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+    };
+
+    if (fd == -1 || connect(fd, (struct sockaddr *) &to, sizeof(to)) != 0) {
+        fail("connect");
+    }
+
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
 }
 
 
@@ -393,10 +424,10 @@ table_insert(sqlite3 *db, table_t *table, slice_t data)
 void
 table_insert_tree(sqlite3 *db, table_t *table, const char *data)
 {
-    int          i;
-    cJSON       *json = cJSON_Parse(data);
+    int            i;
+    cJSON         *json = cJSON_Parse(data);
+    const cJSON   *member;
     sqlite3_stmt  *stmt = table->insert;
-    const cJSON  *member;
 
     for (i = 0; i < table->n; i++) {
         member = cJSON_GetObjectItemCaseSensitive(json, table->columns[i]);

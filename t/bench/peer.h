@@ -48,6 +48,13 @@ typedef struct {
 /* ends the process with words */
 void die(const char *what, const char *why);
 
+/* … that errno gives */
+void fail(const char *what);
+
+/* a connection to a server of this machine */
+int connect_to(int port);
+
+/* of a clock that never goes back */
 double seconds(void);
 
 /* the smallest first */

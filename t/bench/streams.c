@@ -17,12 +17,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "peer.h"
 
 #define READ_MAX  65536
 
@@ -39,43 +36,14 @@ static stream_t  *streams;
 static int        count, epoll_fd, opened, reached;
 
 
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double) ts.tv_sec * 1e3 + (double) ts.tv_nsec / 1e6;
-}
-
-
-static void
-fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-
 static void
 connect_stream(stream_t *stream, int port, const char *path)
 {
     int                 n;
     char                request[512];
     struct epoll_event  event = { .events = EPOLLIN, .data.ptr = stream };
-    struct sockaddr_in  to = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t) port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
-    };
 
-    stream->fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    if (stream->fd == -1
-        || connect(stream->fd, (struct sockaddr *) &to, sizeof(to)) != 0)
-    {
-        fail("connect");
-    }
-
+    stream->fd = connect_to(port);
     n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: "
                  "localhost\r\nAccept: text/event-stream\r\n\r\n", path);
 
@@ -152,7 +120,7 @@ static void
 wait_all(void)
 {
     int     i;
-    double  began = now(), first = 0;
+    double  began = seconds(), first = 0;
 
     reached = 0;
 
@@ -167,16 +135,16 @@ wait_all(void)
         read_some(1000);
 
         if (first == 0 && reached > 0) {
-            first = now() - began;
+            first = seconds() - began;
         }
 
-        if (now() - began > 30000) {
+        if (seconds() - began > 30) {
             fprintf(stderr, "only %d of %d streams got it\n", reached, count);
             exit(1);
         }
     }
 
-    printf("%.3f %.3f\n", first, now() - began);
+    printf("%.3f %.3f\n", first * 1e3, (seconds() - began) * 1e3);
     fflush(stdout);
 }
 

@@ -3,8 +3,9 @@ package Bench;
 # What the parts of the benchmark share: processes, repeated measuring in
 # turns, figures, the table and the JSON.
 #
-# Every figure is a ratio of two measurements that were taken in turns in the
-# same run; the median of the ratios of the rounds stands beside its limit.
+# A figure is a ratio of two measurements that were taken in turns in the same
+# run, or where nothing stands beside it, itself; the median of the rounds
+# stands beside its limit.
 
 use strict;
 use utf8;
@@ -23,8 +24,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(
     RELEASE capture cpu_ticks figure free_port http in_turns is_long json_file
-    launch median note program release root say_now skip stage stop wait_for
-    write_file
+    launch median note number program release root say_now skip sql stage stop
+    wait_for write_file
 );
 
 # the release that figures are compared with
@@ -153,6 +154,10 @@ sub capture {
 }
 
 
+# What a database answers to these statements, one after the other.
+sub sql { capture('sqlite3', '-bail', @_) }
+
+
 sub wait_for {
     my ($what, $test, $seconds) = @_;
 
@@ -219,8 +224,7 @@ sub in_turns {
 
 
 # A figure: name, unit, ours and peer (lists in the same order, of the same
-# rounds), peer_name, limit ("<= 0.5"), invert (ratio is peer / ours).
-# "value" takes the place of peer where there is none: ours is judged itself.
+# rounds), peer_name, limit ("<= 0.5").  Without a peer ours is judged itself.
 sub figure {
     my (%f) = @_;
 
@@ -231,10 +235,8 @@ sub figure {
         my @peer = @{ $f{peer} };
 
         # a peer that takes long is measured fewer times
-        @judged = map {
-            my $beside = $peer[$_ < @peer ? $_ : $#peer];
-            $f{invert} ? $beside / $ours[$_] : $ours[$_] / $beside;
-        } 0 .. $#ours;
+        @judged = map { $ours[$_] / $peer[$_ < @peer ? $_ : $#peer] }
+            0 .. $#ours;
     }
 
     my @sorted = sort { $a <=> $b } @judged;
@@ -297,12 +299,12 @@ sub run_part {
 }
 
 
-sub _number {
+# For people: three digits at least, "10,000".
+sub number {
     my ($n) = @_;
 
     return '' if !defined $n;
-    my $text = abs($n) >= 1000 ? sprintf '%.0f', $n
-             : abs($n) >= 100 ? sprintf '%.0f', $n
+    my $text = abs($n) >= 100 ? sprintf '%.0f', $n
              : abs($n) >= 10 ? sprintf '%.1f', $n : sprintf '%.2f', $n;
     1 while $text =~ s/^(-?\d+)(\d{3})/$1,$2/;
 
@@ -314,14 +316,14 @@ sub _cells {
     my ($f) = @_;
 
     my $judged = $f->{ratio} // $f->{ours};
-    my $spread = '(' . _number($f->{low}) . '–' . _number($f->{high}) . ')';
+    my $spread = '(' . number($f->{low}) . '–' . number($f->{high}) . ')';
 
     return (
         $f->{figure},
-        _number($f->{ours}) . " $f->{unit}",
+        number($f->{ours}) . " $f->{unit}",
         defined $f->{peer}
-            ? "$f->{peer_name}: " . _number($f->{peer}) : '',
-        (defined $f->{ratio} ? _number($f->{ratio}) . ' ' : '') . $spread,
+            ? "$f->{peer_name}: " . number($f->{peer}) : '',
+        (defined $f->{ratio} ? number($f->{ratio}) . ' ' : '') . $spread,
         defined $f->{limit}
             ? $f->{limit} . ($f->{reached} ? '' : ' **not reached**') : '',
     );

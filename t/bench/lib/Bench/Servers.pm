@@ -8,11 +8,11 @@ use warnings;
 
 use Exporter qw(import);
 
-use Bench qw(capture free_port http launch program root say_now stage
-             wait_for write_file);
+use Bench qw(capture free_port http launch program root say_now stage wait_for
+             write_file);
 
 our @EXPORT_OK = qw(batches bench_nginx central helper_pid module site
-                    ticks_of worker_of);
+                    sync_by sync_command wait_for_helper worker_of);
 
 use constant PASSWORD => 'bench';
 
@@ -225,13 +225,44 @@ END
 }
 
 
+sub _password_file {
+    my $path = write_file(stage() . '/password', PASSWORD . "\n");
+
+    chmod 0600, $path;
+    return $path;
+}
+
+
+# One run of the helper on a terminal, that of a tree other than this one.
+sub sync_command {
+    my ($database, $url, $tree) = @_;
+
+    return (($tree // root()) . '/build/msync', '--database', $database,
+            '--url', $url, '--username', 'bench', '--password-file',
+            _password_file(), 'sync');
+}
+
+sub sync_by {
+    capture('sh', '-c', 'exec "$0" "$@" >/dev/null 2>&1', sync_command(@_));
+}
+
+
+# Until the module at this address has one.
+sub wait_for_helper {
+    my ($url) = @_;
+
+    wait_for('the helper', sub {
+        http(GET => "$url/status")->{content} !~ /"stopped"/;
+    });
+}
+
+
 # The block of a site with this database and central server, whose helper is
 # that of a tree other than this one.
 sub site {
     my ($name, $database, $url, $tree) = @_;
 
-    my $password = write_file(stage() . '/password', PASSWORD . "\n");
-    chmod 0600, $password;
+    my $password = _password_file();
     my $helper = ($tree // root()) . '/build/msync';
 
     return <<"END";

@@ -6,9 +6,9 @@ package Bench::Part::First;
 use strict;
 use warnings;
 
-use Bench qw(RELEASE capture figure in_turns is_long program release root
-             stage stop write_file);
-use Bench::Servers qw(batches central);
+use Bench qw(RELEASE capture figure in_turns is_long number program release root
+             sql stage stop write_file);
+use Bench::Servers qw(batches central sync_command);
 
 # what msync puts into one transaction of a first sync
 use constant TRANSACTION => 50_000;
@@ -52,9 +52,6 @@ sub _spent {
 }
 
 
-sub _sql { capture('sqlite3', '-bail', @_) }
-
-
 # The tables of msync's own; the others have central's rows.
 my $Own = <<'END';
     type = 'table' AND (name GLOB 'msync_*' OR name GLOB 'sqlite_*' OR name IN
@@ -66,11 +63,11 @@ END
 sub _count_rows {
     my ($database) = @_;
 
-    my $sql = _sql($database, <<"END");
+    my $sql = sql($database, <<"END");
 SELECT group_concat('SELECT count(*) AS n FROM "' || name || '"', ' UNION ALL ')
 FROM sqlite_schema WHERE type = 'table' AND NOT ($Own)
 END
-    return _sql($database, "SELECT sum(n) FROM ($sql)") + 0;
+    return sql($database, "SELECT sum(n) FROM ($sql)") + 0;
 }
 
 
@@ -83,12 +80,12 @@ sub _sizes {
     my $octets = 0;
 
     $octets += -s for grep { -e } $database, "$database-wal";
-    _sql($database, "VACUUM INTO '$alone'");
-    my $drop = _sql($alone, 'SELECT \'DROP TABLE "\' || name || \'";\' FROM '
-                    . "sqlite_schema WHERE name NOT GLOB 'sqlite_*' AND $Own");
-    my $triggers = _sql($alone, 'SELECT \'DROP TRIGGER "\' || name || \'";\' '
-                        . "FROM sqlite_schema WHERE type = 'trigger'");
-    _sql($alone, "$triggers $drop VACUUM");
+    sql($database, "VACUUM INTO '$alone'");
+    my $drop = sql($alone, 'SELECT \'DROP TABLE "\' || name || \'";\' FROM '
+                   . "sqlite_schema WHERE name NOT GLOB 'sqlite_*' AND $Own");
+    my $triggers = sql($alone, 'SELECT \'DROP TRIGGER "\' || name || \'";\' '
+                       . "FROM sqlite_schema WHERE type = 'trigger'");
+    sql($alone, "$triggers $drop VACUUM");
 
     return ($octets, -s $alone);
 }
@@ -99,8 +96,6 @@ sub first_sync {
     my ($tree, $url, $n) = @_;
 
     _clean();
-    my $password = write_file(stage() . '/password', "bench\n");
-    chmod 0600, $password;
     my $database = stage('first') . '/site.sqlite';
 
     # as nginx starts it
@@ -109,15 +104,13 @@ sub first_sync {
         "$tree/http/ngx_http_msync_spawn.c") || die 'no tunables';
     chomp $ENV{GLIBC_TUNABLES};
 
-    my $found = _spent("$tree/build/msync", '--database', $database,
-                       '--url', $url, '--username', 'bench',
-                       '--password-file', $password, 'sync');
+    my $found = _spent(sync_command($database, $url, $tree));
 
     my $rows = _count_rows($database);
     die "$rows rows of $n records\n" if $rows != $n;
 
     if ($tree eq root()) {
-        my $buffered = _sql($database, 'SELECT count(*) FROM sync_buffer');
+        my $buffered = sql($database, 'SELECT count(*) FROM sync_buffer');
         die "$buffered records are still in the buffer\n" if $buffered != 0;
     }
 
@@ -180,8 +173,7 @@ sub _figures {
     my ($n, $took) = @_;
 
     my $judged = $n == 500_000;
-    my $words = $n;
-    1 while $words =~ s/^(\d+)(\d{3})/$1,$2/;
+    my $words = number($n);
 
     # of the runs of a helper
     my $of = sub {

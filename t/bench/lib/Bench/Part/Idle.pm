@@ -9,9 +9,10 @@ use warnings;
 use JSON::PP qw(decode_json);
 use List::Util qw(sum);
 
-use Bench qw(RELEASE capture figure free_port http program release root
+use Bench qw(RELEASE capture figure free_port http program release root sql
              stage stop wait_for);
-use Bench::Servers qw(bench_nginx central helper_pid module site);
+use Bench::Servers qw(bench_nginx central helper_pid module site
+                      wait_for_helper);
 
 use constant { ROUNDS => 5, RUNS => 40 };
 
@@ -48,7 +49,7 @@ sub _took {
 
     _run($site->{url}) for 1 .. RUNS;
 
-    return _mean(split /\n/, capture('sqlite3', $site->{database},
+    return _mean(split /\n/, sql($site->{database},
         'SELECT (julianday(finished_datetime) - '
         . 'julianday(started_datetime)) * 86400000 FROM sync_log ORDER '
         . 'BY id DESC LIMIT ' . RUNS));
@@ -119,9 +120,7 @@ sub run {
 sub _run {
     my ($url) = @_;
 
-    wait_for('the helper', sub {
-        http(GET => "$url/status")->{content} !~ /"stopped"/;
-    });
+    wait_for_helper($url);
     my $runs = _finished($url);
     http(POST => "$url/trigger");
     wait_for('a run', sub { _finished($url) > $runs }, 120);

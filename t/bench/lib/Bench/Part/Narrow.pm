@@ -7,9 +7,8 @@ use warnings;
 
 use Time::HiRes qw(time);
 
-use Bench qw(capture figure in_turns program root skip stage
-             write_file);
-use Bench::Servers qw(central);
+use Bench qw(capture figure in_turns program skip stage);
+use Bench::Servers qw(central sync_command);
 
 use constant { ROUNDS => 3, RECORDS => 500 };
 
@@ -74,15 +73,11 @@ sub run {
 
     my ($url) = central(records => RECORDS, gzip => 1, address => $Here);
     my $database = stage('narrow') . '/site.sqlite';
-    my $password = write_file(stage() . '/password', "bench\n");
-    chmod 0600, $password;
 
     my $took = in_turns(ROUNDS,
         ours => sub {
             unlink glob "$database*";
-            _timed(root() . '/build/msync', '--database', $database, '--url',
-                   $url, '--username', 'bench', '--password-file', $password,
-                   'sync');
+            _timed(sync_command($database, $url));
         },
         naive => sub { _timed(program('chain'), 'poor', $url, RECORDS) },
     );

@@ -8,26 +8,18 @@ use warnings;
 
 use File::Copy qw(copy);
 
-use Bench qw(capture figure in_turns median program root say_now stage
-             write_file);
-use Bench::Servers qw(central);
+use Bench qw(capture figure in_turns median program say_now sql stage);
+use Bench::Servers qw(central sync_by);
 
 use constant { ROUNDS => 5, ROWS => 10_000_000, RECORDS => 1_000_000 };
-
-
-sub _sql { capture('sqlite3', '-bail', @_) }
 
 
 sub _sync {
     my ($database, $url) = @_;
 
-    my $password = write_file(stage() . '/password', "bench\n");
-    chmod 0600, $password;
-    capture('sh', '-c', 'exec "$0" "$@" >/dev/null 2>&1',
-            root() . '/build/msync', '--database', $database, '--url', $url,
-            '--username', 'bench', '--password-file', $password, 'sync');
+    sync_by($database, $url);
 
-    return _sql($database, 'SELECT (julianday(finished_datetime) - '
+    return sql($database, 'SELECT (julianday(finished_datetime) - '
         . 'julianday(started_datetime)) * 86400000 FROM sync_log ORDER BY '
         . 'id DESC LIMIT 1') + 0;
 }
@@ -40,9 +32,9 @@ sub _fill {
     my ($rows, $records) = (ROWS, RECORDS);
     say_now("    making a changelog of $rows rows");
 
-    my $index = _sql($database, "SELECT sql FROM sqlite_master WHERE name = "
-                     . "'changelog_record'");
-    _sql($database, <<"END");
+    my $index = sql($database, "SELECT sql FROM sqlite_master WHERE name = "
+                    . "'changelog_record'");
+    sql($database, <<"END");
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -200000;
 DROP INDEX changelog_record;
@@ -65,8 +57,8 @@ END
 sub _change {
     my ($database, $n) = @_;
 
-    _sql($database, "UPDATE item_line SET Cost_price = Cost_price + 1 WHERE "
-         . "rowid IN (SELECT rowid FROM item_line LIMIT $n)");
+    sql($database, "UPDATE item_line SET Cost_price = Cost_price + 1 WHERE "
+        . "rowid IN (SELECT rowid FROM item_line LIMIT $n)");
 }
 
 
@@ -75,7 +67,7 @@ sub run {
     my ($short, $long) = map { stage('push') . "/$_.sqlite" } qw(short long);
 
     _sync($short, $url);
-    _sql($short, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    sql($short, 'PRAGMA wal_checkpoint(TRUNCATE)');
     copy($short, $long) or die "copy: $!\n";
     _fill($long);
 

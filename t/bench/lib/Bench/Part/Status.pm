@@ -8,7 +8,8 @@ use warnings;
 
 use Bench qw(capture cpu_ticks figure free_port http in_turns program stage
              stop wait_for write_file);
-use Bench::Servers qw(bench_nginx central module site worker_of);
+use Bench::Servers qw(bench_nginx central module site wait_for_helper
+                      worker_of);
 
 # what has a limit is measured more often: a round alone says little
 use constant { ROUNDS => 7, JUDGED => 15, SECONDS => 1, STREAMS => 1000 };
@@ -60,9 +61,7 @@ END
 
     # once to learn what the document is, once with its copies beside it
     my $nginx = bench_nginx(modules => [module()], http => $server->('{}'));
-    wait_for('the status', sub {
-        http(GET => "$url/api/status")->{content} !~ /"stopped"/;
-    });
+    wait_for_helper("$url/api");
     http(POST => "$url/api/trigger");
     wait_for('a run', sub {
         http(GET => "$url/api/status")->{content}
@@ -73,9 +72,7 @@ END
     stop($nginx, 'QUIT');
     write_file("$dir/static", $body);
     $nginx = bench_nginx(modules => [module()], http => $server->($body));
-    wait_for('the status', sub {
-        http(GET => "$url/api/status")->{content} !~ /"stopped"/;
-    });
+    wait_for_helper("$url/api");
 
     my $worker = worker_of($nginx);
     _pair($url, $worker, 'status, requests a second', '>= 0.97');

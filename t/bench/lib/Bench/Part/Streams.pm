@@ -8,9 +8,9 @@ use warnings;
 use IPC::Open2 qw(open2);
 use Time::HiRes qw(sleep);
 
-use Bench qw(figure free_port http in_turns program skip stage stop
-             wait_for);
-use Bench::Servers qw(bench_nginx central module site worker_of);
+use Bench qw(figure free_port http in_turns median program skip stage stop);
+use Bench::Servers qw(bench_nginx central module site wait_for_helper
+                      worker_of);
 
 use constant { ROUNDS => 5, STREAMS => 5000, MESSAGES => 5 };
 use constant NCHAN => '/usr/lib/nginx/modules/ngx_nchan_module.so';
@@ -60,7 +60,7 @@ sub _measure {
     waitpid $pid, 0;
 
     return { idle => $idle, after => $after,
-             last => Bench::median(@times) };
+             last => median(@times) };
 }
 
 
@@ -80,9 +80,7 @@ sub _ours {
 END
     );
     my $url = "http://127.0.0.1:$port/api";
-    wait_for('the status', sub {
-        http(GET => "$url/status")->{content} !~ /"stopped"/;
-    });
+    wait_for_helper($url);
 
     # each turns the state over, and so makes one event
     my $found = _measure($nginx, $port, '/api/events', sub {

@@ -9,7 +9,7 @@ use warnings;
 
 use Bench qw(RELEASE capture figure free_port http launch program release root
              stage stop wait_for write_file);
-use Bench::Servers qw(bench_nginx central module site);
+use Bench::Servers qw(bench_nginx central module site sync_by wait_for_helper);
 
 use constant { ROUNDS => 5, RATE => 2000, SECONDS => 5 };
 
@@ -81,9 +81,7 @@ sub _first_sync {
 END
     );
 
-    wait_for('the helper', sub {
-        http(GET => "$url/status")->{content} !~ /"stopped"/;
-    });
+    wait_for_helper($url);
 
     $found{undisturbed} = _with_writer("$dir/site.sqlite", sub {
         $found{calm} = _open_loop($port);
@@ -153,23 +151,15 @@ sub _operational {
 
     my ($empty) = central();
     my ($full) = central(records => 10_000);
-    my $password = write_file(stage() . '/password', "bench\n");
-    chmod 0600, $password;
     my @longest;
 
     for my $round (1 .. ROUNDS) {
         unlink glob "$dir/site*";
 
-        my $sync = sub {
-            capture('sh', '-c', 'exec "$0" "$@" >/dev/null 2>&1',
-                    root() . '/build/msync', '--database',
-                    "$dir/site.sqlite", '--url', $_[0], '--username',
-                    'bench', '--password-file', $password, 'sync');
-        };
-
-        $sync->($empty);
-        push @longest, _with_writer("$dir/site.sqlite",
-                                    sub { $sync->($full) })->{max};
+        sync_by("$dir/site.sqlite", $empty);
+        push @longest, _with_writer("$dir/site.sqlite", sub {
+            sync_by("$dir/site.sqlite", $full);
+        })->{max};
     }
 
     unlink glob "$dir/site*";

@@ -5,7 +5,7 @@ package Bench::Part::V7;
 use strict;
 use warnings;
 
-use Bench qw(figure in_turns root stop);
+use Bench qw(figure in_turns number root stop);
 use Bench::Part::First ();
 use Bench::Servers qw(central);
 
@@ -23,8 +23,7 @@ sub _size {
     stop($v6_pid);
     stop($v7_pid);
 
-    my $words = $n;
-    1 while $words =~ s/^(\d+)(\d{3})/$1,$2/;
+    my $words = number($n);
 
     for ([', records a second', sub { $_[0]{rate} }],
          [', records a second of its CPU', sub { $n / $_[0]{cpu} }])
