@@ -21,13 +21,14 @@ static int send_begin(msync_store_t *store, bool *any, int64_t *site,
     msync_err_t *err);
 static int send_count(msync_store_t *store, const msync_table_t *table,
     int64_t site, int64_t *n, msync_err_t *err);
+static void send_bind(sqlite3_stmt *stmt, int at, const sqlite3_value *id);
 static int send_slice(msync_store_t *store, const msync_table_t *table,
-    const char *after, char **last, msync_err_t *err);
+    const sqlite3_value *after, sqlite3_value **last, msync_err_t *err);
 static int send_run(msync_store_t *store, char *text, int64_t site,
-    const char *after, const char *last, msync_err_t *err);
+    const sqlite3_value *after, const sqlite3_value *last, msync_err_t *err);
 static int send_queue(msync_store_t *store, const msync_table_t *table,
-    int64_t site, const char *after, const char *last, int64_t *queued,
-    msync_err_t *err);
+    int64_t site, const sqlite3_value *after, const sqlite3_value *last,
+    int64_t *queued, msync_err_t *err);
 static int send_table(msync_store_t *store, const msync_table_t *table,
     int64_t site, int64_t *queued, msync_err_t *err);
 static bool send_is(const msync_table_t *table, const char *name);
@@ -224,37 +225,67 @@ msync_store_never_sent(msync_store_t *store, int64_t *n, msync_err_t *err)
 }
 
 
+/* NULL: before all ids; one may be octets that are no text, which come behind
+ * all texts */
+
+static void
+send_bind(sqlite3_stmt *stmt, int at, const sqlite3_value *id)
+{
+    if (id != NULL) {
+        sqlite3_bind_value(stmt, at, id);
+
+    } else {
+        sqlite3_bind_text(stmt, at, "", 0, SQLITE_STATIC);
+    }
+}
+
+
+#define BEHIND(after)  ((after) == NULL ? ">=" : ">")
+
+
 /* the last id of the next slice behind "after", NULL: there is none; owned */
 
 static int
 send_slice(msync_store_t *store, const msync_table_t *table,
-    const char *after, char **last, msync_err_t *err)
+    const sqlite3_value *after, sqlite3_value **last, msync_err_t *err)
 {
-    int            rc;
+    int            rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
     *last = NULL;
-    stmt = msync_store_prepare(store, "SELECT max(record_id) FROM (SELECT "
-                               "record_id FROM msync_never_sent WHERE "
-                               "table_name = ?1 AND record_id > ?2 ORDER BY "
-                               "record_id LIMIT ?3)", err);
+    stmt = msync_store_prepare_own(store,
+               sqlite3_mprintf("SELECT max(record_id) FROM (SELECT record_id "
+                               "FROM msync_never_sent WHERE table_name = ?1 "
+                               "AND record_id %s ?2 ORDER BY record_id LIMIT "
+                               "?3)", BEHIND(after)), err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
+    send_bind(stmt, 2, after);
     sqlite3_bind_int(stmt, 3, SLICE);
-    rc = msync_store_text(store, stmt, last, table->name, err);
-    sqlite3_finalize(stmt);
 
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        rc = msync_store_fault(store, table->name, err);
+
+    } else if (sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        *last = sqlite3_value_dup(sqlite3_column_value(stmt, 0));
+
+        if (*last == NULL) {
+            rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                               "out of memory");
+        }
+    }
+
+    sqlite3_finalize(stmt);
     return rc;
 }
 
 
 static int
-send_run(msync_store_t *store, char *text, int64_t site, const char *after,
-    const char *last, msync_err_t *err)
+send_run(msync_store_t *store, char *text, int64_t site,
+    const sqlite3_value *after, const sqlite3_value *last, msync_err_t *err)
 {
     int            rc;
     sqlite3_stmt  *stmt;
@@ -265,8 +296,8 @@ send_run(msync_store_t *store, char *text, int64_t site, const char *after,
     }
 
     sqlite3_bind_int64(stmt, 1, site);
-    sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, last, -1, SQLITE_STATIC);
+    send_bind(stmt, 2, after);
+    send_bind(stmt, 3, last);
     rc = msync_store_run(store, stmt, "rows that were never sent", err);
     sqlite3_finalize(stmt);
 
@@ -275,14 +306,15 @@ send_run(msync_store_t *store, char *text, int64_t site, const char *after,
 
 
 #define IN_SLICE                                                              \
-    "table_name = %Q AND record_id > ?2 AND record_id <= ?3"
+    "table_name = %Q AND record_id %s ?2 AND record_id <= ?3"
 
 
 /* queues what lies behind "after" up to "last", and takes that off the list */
 
 static int
 send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
-    const char *after, const char *last, int64_t *queued, msync_err_t *err)
+    const sqlite3_value *after, const sqlite3_value *last, int64_t *queued,
+    msync_err_t *err)
 {
     int64_t       cursor = 0;
     sqlite3_str  *sql;
@@ -298,7 +330,8 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
     sql = sqlite3_str_new(store->db);
     msync_store_put_queue(sql, table, store->changes_filter);
     sqlite3_str_appendf(sql, " AND record_id IN (SELECT record_id FROM "
-                        "msync_never_sent WHERE " IN_SLICE ")", table->name);
+                        "msync_never_sent WHERE " IN_SLICE ")", table->name,
+                        BEHIND(after));
 
     if (send_run(store, sqlite3_str_finish(sql), site, after, last, err)
         != MSYNC_OK)
@@ -312,7 +345,7 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
                     sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
                                     IN_SLICE " AND record_id IN (SELECT "
                                     "record_id FROM changelog WHERE cursor > "
-                                    "%lld)", table->name,
+                                    "%lld)", table->name, BEHIND(after),
                                     (long long) cursor),
                     site, after, last, err);
 }
@@ -322,10 +355,8 @@ static int
 send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
     int64_t *queued, msync_err_t *err)
 {
-    int    rc;
-    char  *after, *last;
-
-    after = msync_strdup("");
+    int             rc;
+    sqlite3_value  *after = NULL, *last;
 
     for ( ;; ) {
         rc = send_slice(store, table, after, &last, err);
@@ -347,7 +378,7 @@ send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
             }
         }
 
-        msync_free(&after);
+        sqlite3_value_free(after);
         after = last;
 
         if (rc != MSYNC_OK) {
@@ -355,7 +386,7 @@ send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
         }
     }
 
-    msync_free(&after);
+    sqlite3_value_free(after);
     return rc;
 }
 

@@ -155,6 +155,34 @@ they_are_queued_on_request_and_once(void **state)
 }
 
 
+/* one that no record can have is told of when it is sent: the empty one, and
+ * octets that are no text */
+
+static void
+a_row_is_queued_whatever_its_id_is(void **state)
+{
+    int64_t      queued;
+    site_t      *site = *state;
+    const char  *unknown;
+    msync_err_t  err;
+
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO Location (ID, code, store_ID) VALUES "
+             "('', 'f', 'S1'), (x'4c4c', 'g', 'S1'), (x'00', 'h', 'S1');"
+             "UPDATE msync_flag SET integrating = 0;"
+             "INSERT INTO msync_never_sent (table_name, record_id) SELECT "
+             "'Location', ID FROM Location WHERE code >= 'f'");
+    initialise(site);
+    assert_int_equal(never_sent(site), 7);
+
+    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
+                               &err));
+    assert_int_equal(queued, 7);
+    assert_int_equal(waiting(site), 7);
+    assert_int_equal(never_sent(site), 0);
+}
+
+
 /* a database of a version that kept no list, but all that came and went */
 
 static void
@@ -211,6 +239,7 @@ main(void)
         EACH(rows_from_before_msync_are_counted_when_the_first_sync_is_over),
         EACH(what_central_sends_or_takes_is_known_to_it),
         EACH(they_are_queued_on_request_and_once),
+        EACH(a_row_is_queued_whatever_its_id_is),
         EACH(a_database_of_version_4_tells_them_by_what_it_kept),
         EACH(a_table_that_was_rebuilt_was_not_there_before_msync)
     };
