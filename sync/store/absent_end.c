@@ -4,6 +4,9 @@
  * One that is left on the list gets a reason why it stays, or "data": it was
  * removed, and looked like this.
  *
+ * Whether a row to which only others of the list refer stays, follows from
+ * what becomes of those: a chain of them, or a circle, goes as a whole.
+ *
  * Promises: no row is removed that central sent, that this site has made or
  * changed as far as the changelog knows, that anything refers to, or of whose
  * table central seems to send nothing at all.
@@ -24,17 +27,30 @@
                          "it to central again"
 #define REASON_NOTHING   "central sent no record of this table at all"
 
+typedef enum {
+    ABSENT_EACH = 0,               /* what is referred to is undecided then */
+    ABSENT_LOOK,                   /* for what stays of that */
+    ABSENT_REMOVE                  /* the rest of it */
+} absent_phase_e;
+
 typedef struct {
     msync_store_t        *store;
     const msync_table_t  *table;
     msync_referrers_t     referrers;
+    absent_phase_e        phase;
+    unsigned              sides;       /* that everything has come from */
     bool                  nothing;     /* central does not send the table */
+    bool                  decided;     /* that an undecided row stays */
+    msync_hook_pt         hook;
+    void                 *data;
     msync_absent_t       *result;
 } absent_t;
 
 
-static int absent_table(absent_t *absent, msync_hook_pt hook, void *data,
-    msync_err_t *err);
+static int absent_tables(absent_t *absent, msync_err_t *err);
+static int absent_undecided(absent_t *absent, msync_err_t *err);
+static int absent_table_of(absent_t *absent, msync_err_t *err);
+static int absent_table(absent_t *absent, msync_err_t *err);
 static int absent_find_nothing(absent_t *absent, msync_err_t *err);
 static int absent_read(absent_t *absent, const char *after,
     msync_absent_row_t rows[SLICE], size_t *n, msync_err_t *err);
@@ -45,6 +61,8 @@ static int absent_begin(absent_t *absent, msync_absent_row_t *rows, size_t n,
 static int absent_undone(absent_t *absent, const msync_absent_row_t *row,
     const msync_err_t *fault, msync_err_t *err);
 static int absent_row(absent_t *absent, const msync_absent_row_t *row,
+    msync_err_t *err);
+static int absent_referred(absent_t *absent, const msync_absent_row_t *row,
     msync_err_t *err);
 static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err);
@@ -62,36 +80,20 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
     msync_hook_pt hook, void *data, msync_absent_t *result,
     msync_err_t *err)
 {
-    int       rc = MSYNC_OK;
-    size_t    i;
-    unsigned  pull;
+    int       rc;
     absent_t  absent = { 0 };
 
     memset(result, 0, sizeof(msync_absent_t));
     absent.store = store;
+    absent.sides = sides;
+    absent.hook = hook;
+    absent.data = data;
     absent.result = result;
 
-    /* children before parents */
-    for (i = store->catalogue->n; rc == MSYNC_OK && i-- > 0; ) {
-        absent.table = &store->catalogue->tables[i];
+    rc = absent_tables(&absent, err);
 
-        pull = absent.table->pull;
-        pull &= sides & MSYNC_V7 ? MSYNC_V7 : ~(unsigned) MSYNC_V7;
-
-        if (pull != 0 && !(pull & ~sides)) {
-            rc = msync_store_referrers_open(store, absent.table,
-                                            &absent.referrers, err);
-
-            if (rc == MSYNC_OK) {
-                rc = absent_find_nothing(&absent, err);
-            }
-
-            if (rc == MSYNC_OK) {
-                rc = absent_table(&absent, hook, data, err);
-            }
-
-            msync_store_referrers_close(&absent.referrers);
-        }
+    if (rc == MSYNC_OK) {
+        rc = absent_undecided(&absent, err);
     }
 
     if (rc == MSYNC_OK) {
@@ -107,6 +109,85 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
                   (unsigned long long) result->listed);
     }
 
+    return rc;
+}
+
+
+static int
+absent_undecided(absent_t *absent, msync_err_t *err)
+{
+    int  rc;
+
+    absent->phase = ABSENT_LOOK;
+
+    do {
+        absent->decided = false;
+        rc = absent_tables(absent, err);
+    } while (rc == MSYNC_OK && absent->decided);
+
+    absent->phase = ABSENT_REMOVE;
+
+    return rc == MSYNC_OK ? absent_tables(absent, err) : MSYNC_ERROR;
+}
+
+
+static int
+absent_tables(absent_t *absent, msync_err_t *err)
+{
+    bool      any = true;
+    size_t    i;
+    unsigned  pull;
+
+    /* children before parents */
+    for (i = absent->store->catalogue->n; i-- > 0; ) {
+        absent->table = &absent->store->catalogue->tables[i];
+
+        pull = absent->table->pull;
+        pull &= absent->sides & MSYNC_V7 ? MSYNC_V7 : ~(unsigned) MSYNC_V7;
+
+        if (pull == 0 || (pull & ~absent->sides)) {
+            continue;
+        }
+
+        if (absent->phase != ABSENT_EACH
+            && msync_store_found_own(absent->store,
+                   sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM msync_absent "
+                                   "WHERE table_name = %Q AND reason = %Q)",
+                                   absent->table->name,
+                                   MSYNC_ABSENT_UNDECIDED), &any, err)
+               != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        if (any && absent_table_of(absent, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
+static int
+absent_table_of(absent_t *absent, msync_err_t *err)
+{
+    int  rc;
+
+    absent->nothing = false;
+    rc = msync_store_referrers_open(absent->store, absent->table,
+                                    absent->phase != ABSENT_EACH,
+                                    &absent->referrers, err);
+
+    if (rc == MSYNC_OK && absent->phase == ABSENT_EACH) {
+        rc = absent_find_nothing(absent, err);
+    }
+
+    if (rc == MSYNC_OK) {
+        rc = absent_table(absent, err);
+    }
+
+    msync_store_referrers_close(&absent->referrers);
     return rc;
 }
 
@@ -138,8 +219,7 @@ absent_find_nothing(absent_t *absent, msync_err_t *err)
 
 
 static int
-absent_table(absent_t *absent, msync_hook_pt hook, void *data,
-    msync_err_t *err)
+absent_table(absent_t *absent, msync_err_t *err)
 {
     int                  rc;
     char                *after = msync_strdup("");
@@ -162,8 +242,8 @@ absent_table(absent_t *absent, msync_hook_pt hook, void *data,
             msync_free(&rows[i].id);
         }
 
-        if (rc != MSYNC_ERROR && hook != NULL
-            && hook(data, err) != MSYNC_OK)
+        if (rc != MSYNC_ERROR && absent->hook != NULL
+            && absent->hook(absent->data, err) != MSYNC_OK)
         {
             rc = MSYNC_ERROR;
         }
@@ -187,7 +267,7 @@ absent_read(absent_t *absent, const char *after,
     stmt = msync_store_stmt(absent->store, MSYNC_STMT_ABSENT_READ,
                             "SELECT record_id, changed FROM msync_absent "
                             "WHERE table_name = ?1 AND record_id > ?2 AND "
-                            "data IS NULL AND reason IS NULL AND NOT EXISTS "
+                            "data IS NULL AND reason IS ?4 AND NOT EXISTS "
                             "(SELECT 1 FROM msync_refused AS r WHERE "
                             "r.table_name = ?1 AND r.record_id = "
                             "msync_absent.record_id) ORDER BY record_id LIMIT "
@@ -199,6 +279,9 @@ absent_read(absent_t *absent, const char *after,
     sqlite3_bind_text(stmt, 1, absent->table->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 3, SLICE);
+    sqlite3_bind_text(stmt, 4, absent->phase == ABSENT_EACH
+                               ? NULL : MSYNC_ABSENT_UNDECIDED, -1,
+                      SQLITE_STATIC);
 
     while (*n < SLICE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         rows[*n].id = msync_strdup(
@@ -345,8 +428,24 @@ absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    return found ? absent_keep(absent, row, REASON_REFERRED, err)
-                 : absent_remove(absent, row->id, err);
+    return found ? absent_referred(absent, row, err)
+           : absent->phase != ABSENT_LOOK
+             ? absent_remove(absent, row->id, err) : MSYNC_OK;
+}
+
+
+static int
+absent_referred(absent_t *absent, const msync_absent_row_t *row,
+    msync_err_t *err)
+{
+    if (absent->phase == ABSENT_EACH) {
+        return absent_run(absent, "UPDATE msync_absent SET reason = ?3 WHERE "
+                          "table_name = ?1 AND record_id = ?2", row->id,
+                          MSYNC_ABSENT_UNDECIDED, err);
+    }
+
+    absent->decided = true;
+    return absent_keep(absent, row, REASON_REFERRED, err);
 }
 
 
@@ -414,9 +513,9 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
     if (rc == MSYNC_OK) {
         absent->result->removed++;
         rc = record.data != NULL
-             ? absent_run(absent, "UPDATE msync_absent SET data = ?3 WHERE "
-                          "table_name = ?1 AND record_id = ?2", id, record.data,
-                          err)
+             ? absent_run(absent, "UPDATE msync_absent SET data = ?3, reason "
+                          "= NULL WHERE table_name = ?1 AND record_id = ?2",
+                          id, record.data, err)
              : msync_store_absent_came(absent->store, table->name, id, err);
 
     } else if (fault.scope == MSYNC_SCOPE_RECORD

@@ -8,6 +8,10 @@
 #include "store/absent.h"
 #include "store/store_private.h"
 
+/* the reason of a row until it is known whether what refers to it stays */
+#define MSYNC_ABSENT_UNDECIDED                                                \
+    "other records that central does not have refer to it"
+
 typedef struct {
     char  *id;                     /* owned */
     bool   changed;
@@ -19,6 +23,7 @@ typedef struct {
 typedef struct {
     msync_store_t        *store;       /* borrowed, as is the table */
     const msync_table_t  *table;
+    bool                  staying;     /* see msync_store_referrers_open */
     sqlite3_stmt         *each;        /* all are owned; whether ?1 is referred
                                           to, where there is an index */
     sqlite3_stmt         *its_own;     /* the same of its own table without */
@@ -26,9 +31,10 @@ typedef struct {
 } msync_referrers_t;
 
 
-/* for rows of one table; is to be closed after an error, too */
+/* for rows of one table; "staying": what is undecided counts for nothing.  It
+ * is to be closed after an error, too */
 int msync_store_referrers_open(msync_store_t *store,
-    const msync_table_t *table, msync_referrers_t *referrers,
+    const msync_table_t *table, bool staying, msync_referrers_t *referrers,
     msync_err_t *err);
 void msync_store_referrers_close(msync_referrers_t *referrers);
 

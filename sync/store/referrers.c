@@ -13,17 +13,22 @@
 
 static int referrers_put_catalogue(msync_referrers_t *referrers,
     sqlite3_str *sql[3], msync_err_t *err);
-static void referrers_put(sqlite3_str *sql[3], const msync_table_t *table,
-    const msync_table_t *other, const char *field, bool indexed);
+static void referrers_put_stays(const msync_referrers_t *referrers,
+    sqlite3_str *sql, const msync_table_t *other);
+static void referrers_put(const msync_referrers_t *referrers,
+    sqlite3_str *sql[3], const msync_table_t *other, const char *field,
+    bool indexed);
 static int referrers_is_indexed(msync_store_t *store, const char *table,
     const char *column, bool *is, msync_err_t *err);
-static int referrers_put_keys(msync_store_t *store, sqlite3_str *sql,
-    const msync_table_t *table, msync_err_t *err);
+static const msync_table_t *referrers_find(const msync_referrers_t *referrers,
+    const char *sql);
+static int referrers_put_keys(const msync_referrers_t *referrers,
+    sqlite3_str *sql, msync_err_t *err);
 
 
 int
 msync_store_referrers_open(msync_store_t *store, const msync_table_t *table,
-    msync_referrers_t *referrers, msync_err_t *err)
+    bool staying, msync_referrers_t *referrers, msync_err_t *err)
 {
     int            rc;
     size_t         i;
@@ -37,6 +42,7 @@ msync_store_referrers_open(msync_store_t *store, const msync_table_t *table,
     memset(referrers, 0, sizeof(msync_referrers_t));
     referrers->store = store;
     referrers->table = table;
+    referrers->staying = staying;
 
     sqlite3_str_appendall(sql[0], "SELECT 0");
     sqlite3_str_appendall(sql[1], "SELECT 0");
@@ -45,7 +51,7 @@ msync_store_referrers_open(msync_store_t *store, const msync_table_t *table,
     rc = referrers_put_catalogue(referrers, sql, err);
 
     if (rc == MSYNC_OK) {
-        rc = referrers_put_keys(store, sql[0], table, err);
+        rc = referrers_put_keys(referrers, sql[0], err);
     }
 
     for (i = 0; i < 3; i++) {
@@ -105,7 +111,7 @@ referrers_put_catalogue(msync_referrers_t *referrers, sqlite3_str *sql[3],
                 return MSYNC_ERROR;
             }
 
-            referrers_put(sql, referrers->table, other, other->fields[j].name,
+            referrers_put(referrers, sql, other, other->fields[j].name,
                           indexed);
         }
     }
@@ -114,24 +120,44 @@ referrers_put_catalogue(msync_referrers_t *referrers, sqlite3_str *sql[3],
 }
 
 
+/* "t" is a row of the other table */
+
+static void
+referrers_put_stays(const msync_referrers_t *referrers, sqlite3_str *sql,
+    const msync_table_t *other)
+{
+    if (!referrers->staying) {
+        return;
+    }
+
+    sqlite3_str_appendf(sql, " AND NOT EXISTS (SELECT 1 FROM msync_absent AS "
+                        "u WHERE u.table_name = %Q AND u.record_id = "
+                        "t.\"%w\" AND u.reason = %Q)", other->name,
+                        other->fields[other->key].name,
+                        MSYNC_ABSENT_UNDECIDED);
+}
+
+
 /* SQL for the references of one field; a row that refers to itself is not kept
  * by that */
 
 static void
-referrers_put(sqlite3_str *sql[3], const msync_table_t *table,
+referrers_put(const msync_referrers_t *referrers, sqlite3_str *sql[3],
     const msync_table_t *other, const char *field, bool indexed)
 {
+    bool          own = other == referrers->table;
     const char   *key = other->fields[other->key].name;
     sqlite3_str  *one = indexed ? sql[0] : sql[1];
 
-    if (indexed || other == table) {
-        sqlite3_str_appendf(one, " OR EXISTS (SELECT 1 FROM \"%w\" WHERE "
-                            "\"%w\" = ?1", other->sql, field);
+    if (indexed || own) {
+        sqlite3_str_appendf(one, " OR EXISTS (SELECT 1 FROM \"%w\" AS t WHERE "
+                            "t.\"%w\" = ?1", other->sql, field);
 
-        if (other == table) {
-            sqlite3_str_appendf(one, " AND \"%w\" IS NOT ?1", key);
+        if (own) {
+            sqlite3_str_appendf(one, " AND t.\"%w\" IS NOT ?1", key);
         }
 
+        referrers_put_stays(referrers, one, other);
         sqlite3_str_appendall(one, ")");
     }
 
@@ -139,14 +165,17 @@ referrers_put(sqlite3_str *sql[3], const msync_table_t *table,
         return;
     }
 
-    sqlite3_str_appendf(sql[2], " UNION SELECT \"%w\", %d FROM \"%w\" WHERE "
-                        "\"%w\" IN (SELECT record_id FROM msync_absent WHERE "
-                        "table_name = ?1 AND record_id BETWEEN ?2 AND ?3)",
-                        field, other == table, other->sql, field);
+    sqlite3_str_appendf(sql[2], " UNION SELECT t.\"%w\", %d FROM \"%w\" AS t "
+                        "WHERE t.\"%w\" IN (SELECT record_id FROM "
+                        "msync_absent WHERE table_name = ?1 AND record_id "
+                        "BETWEEN ?2 AND ?3)", field, own, other->sql, field);
 
-    if (other == table) {
-        sqlite3_str_appendf(sql[2], " AND \"%w\" IS NOT \"%w\"", key, field);
+    if (own) {
+        sqlite3_str_appendf(sql[2], " AND t.\"%w\" IS NOT t.\"%w\"", key,
+                            field);
     }
+
+    referrers_put_stays(referrers, sql[2], other);
 }
 
 
@@ -166,16 +195,37 @@ referrers_is_indexed(msync_store_t *store, const char *table,
 }
 
 
-/* the application's foreign keys, which may delete along or may be deferred */
+/* the table of the catalogue that the database calls so, NULL: there is none */
+
+static const msync_table_t *
+referrers_find(const msync_referrers_t *referrers, const char *sql)
+{
+    size_t                    i;
+    const msync_catalogue_t  *catalogue = referrers->store->catalogue;
+
+    for (i = 0; i < catalogue->n; i++) {
+        if (sqlite3_stricmp(catalogue->tables[i].sql, sql) == 0) {
+            return &catalogue->tables[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* foreign keys, the application's, too, which may delete along or may be
+ * deferred */
 
 static int
-referrers_put_keys(msync_store_t *store, sqlite3_str *sql,
-    const msync_table_t *table, msync_err_t *err)
+referrers_put_keys(const msync_referrers_t *referrers, sqlite3_str *sql,
+    msync_err_t *err)
 {
-    int            code, rc = MSYNC_OK;
-    const char    *key = table->fields[table->key].name;
-    const char    *other, *from, *to;
-    sqlite3_stmt  *stmt;
+    int                   code, rc = MSYNC_OK;
+    const char           *name, *from, *to;
+    sqlite3_stmt         *stmt;
+    msync_store_t        *store = referrers->store;
+    const msync_table_t  *table = referrers->table, *other;
+    const char           *key = table->fields[table->key].name;
 
     stmt = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
                                "FROM sqlite_master AS m, "
@@ -189,14 +239,21 @@ referrers_put_keys(msync_store_t *store, sqlite3_str *sql,
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        other = (const char *) sqlite3_column_text(stmt, 0);
+        name = (const char *) sqlite3_column_text(stmt, 0);
         from = (const char *) sqlite3_column_text(stmt, 1);
         to = (const char *) sqlite3_column_text(stmt, 2);
 
-        sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS t, "
-                            "\"%w\" AS o WHERE t.\"%w\" = ?1 AND o.\"%w\" = "
-                            "t.\"%w\")", table->sql, other, key, from,
+        sqlite3_str_appendf(sql, " OR EXISTS (SELECT 1 FROM \"%w\" AS o, "
+                            "\"%w\" AS t WHERE o.\"%w\" = ?1 AND t.\"%w\" = "
+                            "o.\"%w\"", table->sql, name, key, from,
                             to ? to : key);
+        other = referrers_find(referrers, name);
+
+        if (other != NULL) {
+            referrers_put_stays(referrers, sql, other);
+        }
+
+        sqlite3_str_appendall(sql, ")");
     }
 
     if (code != SQLITE_DONE) {

@@ -105,6 +105,57 @@ what_is_referred_to_without_an_index_stays(void **state)
 }
 
 
+/* by an index or without, within a table and across tables */
+
+static void
+what_only_absent_rows_refer_to_goes_with_them(void **state)
+{
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    fill(site);
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "INSERT INTO name (ID, name, code, type, supplying_store_id) "
+             "VALUES ('M', 'm', 'm', 'store', 'Z');"
+             "INSERT INTO store (ID, name_ID, code, store_mode) VALUES "
+             "('Z', 'M', 'z', 'store');"
+             /* a chain against the order of ids, a circle of three; a circle
+              * of two to which a row of central's refers, and its own */
+             "WITH o (a, b) AS (VALUES ('T2', 'T3'), ('T3', 'T4'), "
+             "('T5', 'T6'), ('T6', 'T7'), ('T7', 'T5'), "
+             "('T8', 'T9'), ('T9', 'T8'), ('T1', 'T8')) "
+             "UPDATE transact SET linked_transaction_id = (SELECT b FROM o "
+             "WHERE a = ID) WHERE ID IN (SELECT a FROM o);"
+             "UPDATE transact SET requisition_ID = 'R9' WHERE ID = 'T9';"
+             "UPDATE requisition SET linked_requisition_id = 'R8' WHERE "
+             "ID = 'R9';"
+             "UPDATE msync_flag SET integrating = 0");
+    assert_ok(msync_store_absent_note(site->store, &err));
+    central_has(site, "name", "record_id = 'N'");
+    central_has(site, "store", "record_id = 'S'");
+    central_has(site, "requisition", "record_id < 'R8'");
+    central_has(site, "transact", "record_id < 'T2'");
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM (SELECT "
+                                 "ID FROM transact WHERE ID >= 'T2' ORDER BY "
+                                 "ID)"), "T8,T9");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM (SELECT "
+                                 "ID FROM requisition WHERE ID >= 'R8' ORDER "
+                                 "BY ID)"), "R8,R9");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM store"),
+                        "S");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM name"),
+                        "N");
+    assert_string_equal(site_get(site, "SELECT group_concat(DISTINCT reason) "
+                                 "FROM msync_absent WHERE reason IS NOT "
+                                 "NULL"), "other records refer to it");
+    assert_int_equal(result.listed, 4);
+}
+
+
 /* it was made or changed here, which the page says already */
 
 static void
@@ -219,6 +270,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(a_table_without_an_index_is_not_read_for_each_row),
         T(what_is_referred_to_without_an_index_stays),
+        T(what_only_absent_rows_refer_to_goes_with_them),
         T(what_central_has_refused_is_not_missed_there),
         T(what_central_did_not_have_is_not_missed_there),
         T(a_trigger_that_says_no_keeps_its_row_and_no_other)
