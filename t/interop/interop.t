@@ -5,10 +5,8 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
-use Msync::Helper;
 use Msync::Interop qw(
-    PASSWORD central command database emulator insert_program_rows
+    PASSWORD central command database emulator helper insert_program_rows
     insert_rows_of integrated log_lines query remote run start store url
 );
 use Msync::Test qw(decode_json wait_until);
@@ -129,11 +127,7 @@ sub what_is_made_during_pulls_arrives {
         POSIX::_exit(0);
     }
 
-    my $helper = Msync::Helper->start(
-        site => 'clinic', database => database(), url => url(),
-        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
-        interval => 0,
-    );
+    my $helper = helper();
     while (waitpid($pid, POSIX::WNOHANG()) == 0) {
         $helper->run;
     }

@@ -72,9 +72,9 @@ sub pass_on ($c) {
     return;
 }
 
-# An Open mSupply sends null for some numbers that mSupply keeps as 0, and is
-# sent as 0 by the emulator's leave alone.  One of 3.0 says how many records are
-# left behind a batch.
+# What an Open mSupply sends and the emulator refuses: null for two numbers that
+# mSupply keeps as 0, and of 3.0 a queueLength that counts what is left behind
+# the batch, without the batch.
 sub as_sent ($body) {
     my $batch = decode_json($body);
     my $n = @{$batch->{data}};

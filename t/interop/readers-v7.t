@@ -16,7 +16,7 @@ use HTTP::Tiny;
 use JSON::PP ();
 use Msync::Interop qw(PASSWORD central emulator insert insert_rows_of query
     run said_to_central start_three store);
-use Msync::Test qw(decode_json encode_json project_root wait_until);
+use Msync::Test qw(decode_json encode_json read_catalogue wait_until);
 use Test::More;
 
 my $true = decode_json('[true]')->[0];
@@ -38,8 +38,8 @@ my $made_up = qr/\A(?:AssetLog\.created_datetime\ missing
 start_three();
 
 my $state = Central::State->new(
-    data => Central::Data->new(catalogue => json_of('catalogue'),
-                               records => 600, shapes => json_of('v7'),
+    data => Central::Data->new(catalogue => read_catalogue('catalogue'),
+                               shapes => read_catalogue('v7'), records => 600,
                                seed => 1, site_id => 7),
     name => 'Clinic 7', site_id => 7, start => { password => PASSWORD });
 my (%what, %complaint, %result);
@@ -55,11 +55,6 @@ the_emulator_is_as_strict();
 
 done_testing();
 
-
-sub json_of {
-    my $file = project_root() . "/sync/catalogue/$_[0].json";
-    return decode_json(do { local (@ARGV, $/) = $file; <> });
-}
 
 # of each table that this site pushes one that central has made a row of
 sub records_that_are_read {

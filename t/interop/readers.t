@@ -16,7 +16,7 @@ use Digest::SHA qw(sha256_hex);
 use HTTP::Tiny;
 use Msync::Interop qw(PASSWORD central emulator insert insert_program_rows
     insert_rows_of query remote run start store url);
-use Msync::Test qw(decode_json encode_json project_root wait_until);
+use Msync::Test qw(decode_json encode_json read_catalogue wait_until);
 use Test::More;
 
 my $true = decode_json('[true]')->[0];
@@ -34,11 +34,11 @@ my $together = qr/\A(?:temperature_(?:breach|log)\.(?:start_)?date
 
 start();
 
-my @tables = @{ json_of('catalogue') };
+my @tables = @{ read_catalogue('catalogue') };
 my $state = Central::State->new(
-    data => Central::Data->new(catalogue => \@tables, records => 600,
-                               shapes => json_of('v7'), seed => 1,
-                               site_id => 7),
+    data => Central::Data->new(catalogue => \@tables,
+                               shapes => read_catalogue('v7'), records => 600,
+                               seed => 1, site_id => 7),
     name => 'Clinic 7', site_id => 7, start => { password => PASSWORD });
 my (%what, %complaint, %refused, %waits);
 
@@ -49,11 +49,6 @@ what_is_taken_there_is_taken_here();
 
 done_testing();
 
-
-sub json_of {
-    my $file = project_root() . "/sync/catalogue/$_[0].json";
-    return decode_json(do { local (@ARGV, $/) = $file; <> });
-}
 
 sub is_of {
     my ($side, $t) = @_;

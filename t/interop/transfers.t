@@ -7,11 +7,9 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
-use Msync::Helper;
 use Msync::Interop qw(
-    PASSWORD central database emulator forward integrated kill_legacy pushed
-    query remote run start start_legacy store url
+    central emulator forward helper insert integrated kill_legacy pushed query
+    remote run start start_legacy store
 );
 use Msync::Test qw(wait_until);
 use POSIX ();
@@ -50,26 +48,15 @@ sub exchange {
     return;
 }
 
-# a row of values by column
-sub insert {
-    my ($table, %value) = @_;
-
-    my @columns = sort keys %value;
-
-    query("INSERT INTO $table (" . join(', ', @columns) . ') VALUES ('
-          . join(', ', map { "'$value{$_}'" } @columns) . ')');
-    return;
-}
-
 sub item { return query('SELECT ID FROM item ORDER BY ID LIMIT 1') }
 
-sub today { return query(q{SELECT strftime('%Y-%m-%d %H:%M:%S')}) }
+sub now { return query(q{SELECT strftime('%Y-%m-%d %H:%M:%S')}) }
 
 
 sub a_shipment_becomes_one_of_theirs {
-    my $now = today();
+    my $now = now();
 
-    insert(transact => (
+    insert(transact => {
         ID => 'shipment', name_ID => $their_name, store_ID => $here,
         invoice_num => 901, type => 'ci', status => 'fn', hold => 0,
         currency_rate => 1, entry_date => $now, entry_time => '08:00',
@@ -78,14 +65,14 @@ sub a_shipment_becomes_one_of_theirs {
         mode => 'store', is_cancellation => 0, om_status => 'SHIPPED',
         om_type => 'OUTBOUND_SHIPMENT', om_created_datetime => $now,
         om_picked_datetime => $now, om_shipped_datetime => $now,
-    ));
-    insert(trans_line => (
+    });
+    insert(trans_line => {
         ID => 'shipment-line', transaction_ID => 'shipment',
         item_ID => item(), item_name => 'an item', pack_size => 10,
         cost_price => 1, sell_price => 2, type => 'stock_out',
         quantity => 5, volume_per_pack => 0, batch => 'B-ä€',
         expiry_date => '2030-01-31',
-    ));
+    });
 
     exchange();
     integrated(remote(), 'nothing of it is lost there');
@@ -109,17 +96,17 @@ sub a_shipment_becomes_one_of_theirs {
 
 
 sub an_order_becomes_one_of_theirs {
-    my $now = today();
+    my $now = now();
 
-    insert(requisition => (
+    insert(requisition => {
         ID => 'order', serial_number => 902, name_ID => $their_name,
         store_ID => $here, type => 'request', status => 'fn',
         date_entered => $now, lastModifiedAt => time, thresholdMOS => 3,
         daysToSupply => 90, is_emergency => 0, om_status => 'SENT',
         om_created_datetime => $now, om_sent_datetime => $now,
         om_max_months_of_stock => 3,
-    ));
-    insert(requisition_line => (
+    });
+    insert(requisition_line => {
         ID => 'order-line', requisition_ID => 'order', item_ID => item(),
         itemName => 'an item', Cust_stock_order => 7,
         suggested_quantity => 8,
@@ -129,7 +116,7 @@ sub an_order_becomes_one_of_theirs {
             stockLosses stockAdditions stockExpiring days_out_or_new_demand
             Cust_loss_adjust
         ),
-    ));
+    });
 
     exchange();
     integrated(remote(), 'nothing of it is lost there');
@@ -180,12 +167,12 @@ sub an_edit_of_a_shipment_goes_on {
 
 # from store to store, by way of mSupply central
 sub a_message_arrives_there {
-    insert(message => (
+    insert(message => {
         ID => 'message', toStoreID => $there, fromStoreID => $here,
         body => '{"a":1}', createdDate => '2026-05-01',
         createdTime => '08:00:00', status => 'New',
         type => 'RequestFieldChange',
-    ));
+    });
     is(run(), 0, 'a message is sent');
     forward('Clinic 9', grep { $_->{recordId} eq 'message' }
             pushed('Clinic 7'));
@@ -202,17 +189,17 @@ sub a_message_arrives_there {
 
 # registered here, seen there as soon as a store of theirs takes it
 sub a_patient_is_seen_at_both {
-    insert(name => (
+    insert(name => {
         ID => 'patient', name => 'Ana Ñandú', code => 'P-1',
         type => 'patient', first => 'Ana', last => 'Ñandú',
         date_of_birth => '1985-02-03', customer => 1, supplier => 0,
         female => 1, manufacturer => 0, donor => 0, hold => 0,
         isDeceased => 0, supplying_store_id => $here,
-    ));
-    insert(name_store_join => (
+    });
+    insert(name_store_join => {
         ID => 'patient-here', name_ID => 'patient', store_ID => $here,
         inactive => 0,
-    ));
+    });
     is(run(), 0, 'a patient is sent');
 
     # as the legacy server does when a site asks for the patient
@@ -272,11 +259,7 @@ sub a_patient_of_another_site_comes_when_asked_for {
         . q{name_link_id = 'stranger'; INSERT INTO name_store_join SELECT * }
         . 'FROM one');
 
-    my $helper = Msync::Helper->start(
-        site => 'clinic', database => database(), url => url(),
-        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
-        interval => 0,
-    );
+    my $helper = helper();
     $helper->run('stranger');
     $helper->stop;
     is(query(q{SELECT patient_id FROM vaccination WHERE id = 'elsewhere'}),

@@ -6,9 +6,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
-use Msync::Helper;
-use Msync::Interop qw(PASSWORD central command database emulator query
+use Msync::Interop qw(central command database emulator helper query
     recorded_url run said_to_central start_three store url);
 use Msync::Test qw(encode_json site_config site_path sqlite
     start_nginx wait_until worker_user);
@@ -214,11 +212,7 @@ sub a_patient_is_fetched {
        'does not bring a patient whom nobody has asked for');
     asked();
 
-    my $helper = Msync::Helper->start(
-        site => 'clinic', database => database(), url => url(),
-        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
-        interval => 0,
-    );
+    my $helper = helper();
 
     is($helper->run('PATIENT9'), 0, 'a run for the patient');
     $helper->stop;
@@ -527,7 +521,6 @@ sub a_new_site_speaks_v7_from_the_start {
        'with nothing that does not fit');
     is(sqlite($file, q{SELECT count(*) FROM asset WHERE id LIKE 'killed-%'}),
        5000, 'it has what this site had made');
-
 
     for my $table (qw(item name store transact requisition)) {
         my $sql = "SELECT group_concat(ID) FROM (SELECT ID FROM $table "

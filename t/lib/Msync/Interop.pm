@@ -8,9 +8,11 @@ package Msync::Interop;
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use Exporter qw(import);
 use IO::Socket::INET ();
 use Msync::Genuine;
+use Msync::Helper;
 use Msync::Legacy qw(as_stored);
 use Msync::Test qw(decode_json free_port project_root site_path sqlite
                    stage_dir start_central wait_until write_private);
@@ -18,7 +20,7 @@ use POSIX ();
 use Test::More;
 
 our @EXPORT_OK = qw(
-    PASSWORD central command database emulator forward insert
+    PASSWORD central command database emulator forward helper insert
     insert_program_rows insert_rows_of integrated kill_legacy log_lines pushed
     query recorded_url remote run said_to_central start start_legacy
     start_three store url
@@ -200,6 +202,15 @@ sub run {
 
     diag($said) if $status;
     return $status;
+}
+
+# msync's helper as nginx starts it, with a run at command
+sub helper {
+    return Msync::Helper->start(
+        site => 'clinic', database => $Database, url => url(),
+        username => 'Clinic 7', password_sha256 => sha256_hex(PASSWORD),
+        interval => 0,
+    );
 }
 
 sub query { return sqlite($Database, @_) }
