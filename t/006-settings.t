@@ -382,9 +382,11 @@ sub nothing_is_left_in_a_worker {
 
         $fake->answer(status => 200, body => { ok => 1 });
 
-        # Put together at run time, so that this file's text is not found.
+        # Put together at run time, so that this file's text is not found; at
+        # both ends, for whatever takes the memory next may overwrite one.
         my $secret = join '', map { chr(97 + rand 26) } 1 .. 24;
-        my $body = qq({"password": "$secret", "url": "@{['z' x 3000]}"});
+        my $body = qq({"password": "$secret", "url": "@{['z' x 3000]}", )
+            . qq("username": "$secret"});
         my $url = $nginx->url . '/api/settings';
         my @put = ('-X', 'PUT', '--data-binary', $body);
 
