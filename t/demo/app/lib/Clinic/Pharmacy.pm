@@ -148,7 +148,8 @@ sub _finalise ($self, $delivery) {
     my ($day, $time) = ($db->today, $db->now);
 
     $db->dbh->do(q{UPDATE transact SET status = 'fn',
-        confirm_date = coalesce(confirm_date, ?1), confirm_time = ?2,
+        confirm_date = coalesce(confirm_date, ?1),
+        confirm_time = iif(confirm_date IS NULL, ?2, confirm_time),
         finalised_date = ?1, finalised_time = ?2 WHERE ID = ?3}, undef, $day,
         $time, $delivery->{ID});
     $db->dbh->do(q{UPDATE transact SET om_status = 'VERIFIED',
