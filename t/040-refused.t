@@ -17,6 +17,7 @@ write_private('password', PASSWORD . "\n");
 is(run('sync'), 0, 'the first sync');
 
 one_record_is_recorded_and_the_others_go();
+a_refused_record_goes_out_by_itself_after_its_pause();
 what_json_cannot_carry_is_recorded_until_it_is_corrected();
 a_delete_after_the_refusal_is_sent();
 a_record_made_again_after_the_refusal_is_sent();
@@ -101,6 +102,24 @@ sub one_record_is_recorded_and_the_others_go {
     @sent = sent(v5 => sub { run('sync') });
     is("@sent", "$id[2] Update", 'it goes');
     is(refused(), '', 'then it is forgotten');
+}
+
+
+sub a_refused_record_goes_out_by_itself_after_its_pause {
+    my ($id) = ids('item_line', 'ID', 1);
+
+    refuse($id);
+    edit('refused once', $id);
+    run('sync');
+    is(refused(), $id, 'an edit is refused');
+    refuse();
+
+    # an hour has passed, in ms: longer than its first pause
+    query('UPDATE msync_refused SET last_tried = last_tried - 3600000');
+
+    my @sent = sent(v5 => sub { run('sync') });
+    is("@sent", "$id Update", 'after its pause it goes out by itself');
+    is(refused(), '', 'and is no failure any more');
 }
 
 
