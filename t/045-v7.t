@@ -24,6 +24,8 @@ a_site_that_is_locked_waits();
 a_last_batch_that_was_lost_is_told_again();
 a_row_that_central_cannot_read_stops_the_pull_alone();
 all_comes_anew();
+a_site_that_lost_where_it_stood_finds_out_what_is_spoken();
+a_patient_who_does_not_come_anew_is_not_said_to_be_lost();
 a_patient_is_fetched();
 a_central_that_was_set_back_is_noticed();
 
@@ -232,6 +234,43 @@ sub all_comes_anew {
        0, 'everything has come anew');
     is($site->value('MSYNC_SITE'), 'initialised', 'and it is over');
     nothing_was_wrong('a sync anew');
+}
+
+
+sub a_site_that_lost_where_it_stood_finds_out_what_is_spoken {
+    $site->query("UPDATE item_line SET batch = 'WAITS'",
+                 'DELETE FROM key_value_store');
+
+    is(run(), 1, 'a run after key_value_store was emptied');
+    like($site->failure, qr/^TOKEN_ALREADY_ALLOCATED /, 'lacks the token');
+
+    $central->config(v7_token => undef);
+    is(run(), 0, 'when an administrator has cleared it all comes anew');
+    is($site->value('MSYNC_SITE'), 'initialised', 'to the end');
+    my ($line) = values %{ $central->rows('StockLine') };
+    is($line->{batch}, 'WAITS', 'and central gets what waited');
+    $site->asked;
+    nothing_was_wrong('a site that lost where it stood');
+}
+
+
+# A patient whom nothing joins to a store central has, and sends to nobody.
+sub a_patient_who_does_not_come_anew_is_not_said_to_be_lost {
+    $site->query('INSERT INTO name (ID, code, name, type, customer, supplier) '
+                 . "VALUES ('unjoined', 'u', 'Ana', 'patient', 1, 0)");
+    is(run(), 0, 'a patient is sent');
+    ok($central->rows('Name')->{unjoined}, 'and central has it');
+    is(($site->run('--yes', 'reinitialise'))[0], 0, 'reinitialise');
+    is(run(), 0, 'a run');
+    like(($site->run('check'))[1], qr/"unjoined": .*central did not send it;/,
+         'what is true is said');
+
+    is(($site->run('send', '--all'))[0], 0, 'send');
+    is(run(), 0, 'a run sends it once more');
+    is(($site->run('check'))[1], "nothing wrong was found\n",
+       'then nothing is said of it');
+    $site->asked;
+    nothing_was_wrong('a patient');
 }
 
 

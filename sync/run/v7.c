@@ -42,7 +42,7 @@ static int v7_pull_patient(msync_run_context_t *ctx, msync_err_t *err);
 int
 msync_run_choose(msync_run_context_t *ctx, msync_err_t *err)
 {
-    bool          v7;
+    bool          v7, stood;
     char         *version;
     msync_run_t  *run = ctx->run;
 
@@ -54,21 +54,21 @@ msync_run_choose(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* before there was v7 nobody wrote down that it is not spoken */
-    ctx->known = version != NULL || msync_store_site_in_use(ctx->site.state);
+    /* before there was v7 nobody wrote down that it is not spoken; a site that
+     * lost its key_value_store does not know it any more */
+    stood = msync_store_site_in_use(ctx->site.state);
+    ctx->known = version != NULL || ctx->site.state == MSYNC_SITE_INITIALISED;
     v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
+    ctx->former = (version != NULL || stood) && !v7;
     msync_free(&version);
 
-    if (run->conf->protocol == MSYNC_PROTOCOL_V6 && v7
-        && msync_store_site_in_use(ctx->site.state))
-    {
+    if (run->conf->protocol == MSYNC_PROTOCOL_V6 && v7 && stood) {
         return msync_err_set(err, MSYNC_ERR_SITE_ALREADY_UPGRADED,
                              "this site speaks sync v7 and does not go back; "
                              "\"protocol v6\" is to be taken out of the "
                              "configuration");
     }
 
-    ctx->former = ctx->known && !v7;
     ctx->speaks_v7 = run->conf->protocol == MSYNC_PROTOCOL_V7
                      || (run->conf->protocol == MSYNC_PROTOCOL_AUTO && v7);
     ctx->entry->v7 = ctx->speaks_v7;

@@ -414,11 +414,11 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
         sql = sqlite3_mprintf("SELECT table_name || ' \"' || record_id || "
-                              "'\": central does not have it any more; it "
-                              "stays here, for ' || reason FROM msync_absent "
-                              "AS a WHERE table_name = %Q AND data IS NULL "
-                              "AND reason IS NOT NULL AND EXISTS (SELECT 1 "
-                              "FROM \"%w\" AS t WHERE t.\"%w\" = "
+                              "'\": when everything came anew, central did "
+                              "not send it; it stays here, for ' || reason "
+                              "FROM msync_absent AS a WHERE table_name = %Q "
+                              "AND data IS NULL AND reason IS NOT NULL AND "
+                              "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = "
                               "a.record_id)", table->name, table->sql,
                               table->fields[table->key].name);
         rc = check_report_rows(store, &report, sql, err);
