@@ -418,9 +418,9 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
                               "not send it; it stays here, for ' || reason "
                               "FROM msync_absent AS a WHERE table_name = %Q "
                               "AND data IS NULL AND reason IS NOT NULL AND "
-                              "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = "
-                              "a.record_id)", table->name, table->sql,
-                              table->fields[table->key].name);
+                              "EXISTS (SELECT 1 FROM \"%w\" AS t WHERE "
+                              "t.\"%w\" = a.record_id)", table->name,
+                              table->sql, table->fields[table->key].name);
         rc = check_report_rows(store, &report, sql, err);
         sqlite3_free(sql);
     }

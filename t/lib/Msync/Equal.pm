@@ -69,8 +69,9 @@ sub leftovers {
             . 'msync_refused',
         'foreign key' => 'SELECT * FROM pragma_foreign_key_check',
         'raised flag' => 'SELECT 1 FROM msync_flag WHERE integrating',
-        'change beyond a cursor' => 'SELECT * FROM changelog WHERE cursor >= '
-            . '(SELECT min(value_int) FROM key_value_store WHERE id IN ('
+        'change beyond a cursor' => 'SELECT * FROM changelog WHERE '
+            . 'NOT is_sync_update AND cursor >= (SELECT min(value_int) FROM '
+            . 'key_value_store WHERE id IN ('
             . join(', ', map { "'$_'" } $self->push_cursors) . '))',
     );
 

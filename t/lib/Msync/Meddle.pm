@@ -10,6 +10,8 @@ use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(sleep);
 
+use Msync::Forms qw(any_word quoted);
+
 our @EXPORT_OK = qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
 
 use constant DAY => 86_400_000;            # in ms
@@ -25,6 +27,14 @@ my %MEDDLE = (
     'emptied the flag' => sub { $_[0]->query('DELETE FROM msync_flag');
                                 $_[0]->_edit_here },
     'replaced a row'  => \&_replace,
+    'replaced a row as if it were another one' => sub {
+        _replace($_[0], 'PRAGMA recursive_triggers = ON') },
+    'replaced a row by another one' => \&_upsert,
+    'emptied the changelog' => \&_empty_changelog,
+    'emptied key_value_store' => \&_empty_keys,
+    'put back a copy' => \&_put_back,
+    'stopped for a while' => \&_stop,
+    'central stopped for a while' => \&_stop_central,
     'vacuumed'        => sub { $_[0]->query('VACUUM') },
     'checkpointed'    => sub {
         $_[0]->query('PRAGMA wal_checkpoint(TRUNCATE)') },
@@ -34,7 +44,7 @@ my %MEDDLE = (
                                       -20_000, -1, -0.25, 0.25, 1, 5000), 0) },
     map({ my $command = $_; ("command $_" => sub {
         $_[0]->run_command(split / /, $command) }) }
-        'retry', 'dismiss --all'),
+        'retry', 'dismiss --all', 'send --all'),
     'command backup' => sub {
         unlink "$_[0]{dir}/copy";
         $_[0]->run_command('backup', "$_[0]{dir}/copy") },
@@ -182,15 +192,99 @@ sub _drop {
 
 
 sub _replace {
-    my ($self) = @_;
+    my ($self, @before) = @_;
 
     my $t = $self->{pushed}[rand @{ $self->{pushed} }];
     my $id = $self->_any_here($t);
 
     return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
-    $self->query('PRAGMA foreign_keys = OFF',
+    $self->query(@before, 'PRAGMA foreign_keys = OFF',
         qq{INSERT OR REPLACE INTO "$t->{table}" SELECT * FROM "$t->{table}" }
         . qq{WHERE "$t->{key}" = '$id'});
+}
+
+
+# With another value of a word.
+sub _upsert {
+    my ($self) = @_;
+
+    my $t = $self->{pushed}[rand @{ $self->{pushed} }];
+    my $id = $self->_any_here($t);
+    my $word = _one(@{ $t->{words} })->{name};
+    my $value = quoted(any_word());
+
+    return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
+    $self->query(qq{INSERT INTO "$t->{table}" SELECT * FROM "$t->{table}" }
+        . qq{WHERE "$t->{key}" = '$id' ON CONFLICT ("$t->{key}") DO UPDATE }
+        . qq{SET "$word" = $value});
+}
+
+
+# What was not sent is back at once; half the times as scripts do that reset a
+# database.
+sub _empty_changelog {
+    my ($self) = @_;
+
+    $self->_edit_here;
+    $self->query('DELETE FROM changelog', $self->_deal(emptied => 0, 1)
+        ? q{DELETE FROM sqlite_sequence WHERE name = 'changelog'} : ());
+    $self->_edit_here;
+}
+
+
+# With the cursors: all comes anew, as when a person asks for it.
+sub _empty_keys {
+    my ($self) = @_;
+
+    return if $self->{changed_here};
+    $self->{anew} = 1;
+    $self->query('DELETE FROM key_value_store');
+    $self->_edit_here;
+}
+
+
+# What both sides have changed since is older here; what they have deleted would
+# be back, and said to be so: of that there is none.
+sub _put_back {
+    my ($self) = @_;
+
+    my $copy = "$self->{dir}/older";
+
+    return if $self->{changed_here};
+    unlink $copy;
+    $self->run_command('backup', $copy);
+    $self->_edit_here;
+    $self->_edit_there;
+    $self->_sync;
+    $self->{anew} = 1;
+    unlink map { $self->database . $_ } '-wal', '-shm';
+    rename $copy, $self->database or die "$copy: $!\n";
+    $self->run_command('--yes', 'reinitialise');
+}
+
+
+# A run stands still anywhere, while the application goes on.
+sub _stop {
+    my ($self) = @_;
+
+    my $pid = $self->_start(MSYNC_FAULT_BATCH => 10);
+
+    sleep rand 0.1;
+    kill STOP => $pid;
+    $self->_edit_here;
+    kill CONT => $pid;
+    waitpid $pid, 0;
+}
+
+sub _stop_central {
+    my ($self) = @_;
+
+    $self->central->hold;
+
+    my $pid = $self->_start(MSYNC_FAULT_BATCH => 10);
+    sleep rand 0.2;
+    $self->central->go_on;
+    waitpid $pid, 0;
 }
 
 

@@ -649,7 +649,8 @@ sub sync_until_quiet {
 
     $self->central->clear_faults;
     $self->central->config(refuse => [], carries => 0);
-    delete @{$self}{qw(known changed_here anew)};
+    my $anew = delete $self->{anew};
+    delete @{$self}{qw(known changed_here)};
 
     for my $n (1 .. QUIET) {
         my $before = $self->_moved;
@@ -672,10 +673,15 @@ sub sync_until_quiet {
     $self->{begun} = 1;
 
     return ('it does not come to rest') if $still < 2;
+    $self->_send_once_more if $anew;
     $self->run_command('check');
     return (splice(@{ $self->{wrong} }), $self->{equal}->leftovers,
             $self->{equal}->differences);
 }
+
+
+# what central has and does not send when all comes anew
+sub _send_once_more { }
 
 
 sub _moved {

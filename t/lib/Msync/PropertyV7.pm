@@ -72,6 +72,14 @@ sub sync_until_quiet {
     return $self->SUPER::sync_until_quiet;
 }
 
+# Patients whom nothing joins to a store go to no site.
+sub _send_once_more {
+    my ($self) = @_;
+
+    $self->run_command('send', '--all');
+    $self->run_command('sync');
+}
+
 sub _comparison {
     my ($self, %args) = @_;
 
