@@ -194,7 +194,7 @@ $(B)/unit/test_owner: http/ngx_http_msync_owner.c http/ngx_http_msync_owner.h
 $(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(CFLAGS) -O0 $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \
-	    $(LIBS) -lcmocka -lcrypto
+	    $(LIBS) -lcmocka -lssl -lcrypto
 
 
 # PARTS names parts instead of all: status streams idle push traffic narrow

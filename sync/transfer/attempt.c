@@ -25,6 +25,7 @@
 
 static void attempt_error(msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
+static bool attempt_is_broken(CURLcode code);
 static CURLcode attempt_options(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
 static long attempt_buffer(const msync_transfer_t *http);
@@ -91,6 +92,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
             attempt_error(t, code, err);
         }
 
+        http->http1 |= t->sent && attempt_is_broken(code);
         msync_transfer_response_clear(t->res);
         t->size = 0;
     }
@@ -134,6 +136,21 @@ attempt_error(msync_transfer_attempt_t *t, CURLcode code, msync_err_t *err)
                          "a file of name service or of the trusted "
                          "certificates was replaced while this program ran, "
                          "which only a new one can read");
+}
+
+
+/* A server, or what opens encrypted connections in between, may offer HTTP/2
+ * and break each exchange of it, or say that it wants HTTP/1.1.  libcurl does
+ * not tell which version a connection spoke that broke, so whatever breaks is
+ * tried by the older one, which costs nothing where it was not the reason. */
+
+static bool
+attempt_is_broken(CURLcode code)
+{
+    return code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM
+           || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR
+           || code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE
+           || code == CURLE_WEIRD_SERVER_REPLY;
 }
 
 
@@ -217,7 +234,9 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
 
     http_set(rc, easy, CURLOPT_NOSIGNAL, 1L);
     http_set(rc, easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    http_set(rc, easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+    http_set(rc, easy, CURLOPT_HTTP_VERSION,
+             http->http1 ? (long) CURL_HTTP_VERSION_1_1
+             : (long) CURL_HTTP_VERSION_2TLS);
     http_set(rc, easy, CURLOPT_ACCEPT_ENCODING, "");
     http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
     http_set(rc, easy, CURLOPT_BUFFERSIZE, attempt_buffer(http));

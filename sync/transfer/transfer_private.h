@@ -48,6 +48,7 @@ struct msync_transfer_s {
                                            of origins that have answered */
     bool                    clocks_told;
     bool                    proxy_digest;   /* it takes no Basic */
+    bool                    http1;      /* HTTP/2 may not work on this line */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
                                            has made; some may be closed */
     unsigned                next_socket;

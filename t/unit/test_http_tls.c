@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -244,6 +245,105 @@ test_not_trusted(void **state)
 }
 
 
+/* a server that prefers HTTP/2 where it is offered */
+
+static int
+prefer_http_2(SSL *ssl, const unsigned char **out, unsigned char *length,
+    const unsigned char *in, unsigned size, void *arg)
+{
+    static const unsigned char  order[] = "\x02h2\x08http/1.1";
+
+    (void) ssl;
+    (void) arg;
+
+    return SSL_select_next_proto((unsigned char **) out, length, order,
+                                 sizeof(order) - 1, in, size)
+           == OPENSSL_NPN_NEGOTIATED
+           ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+
+/* … says "octets" by HTTP/2, and answers by HTTP/1.1 as it should */
+
+static void
+answer_by_version(tls_t *t, int fd, const char *octets)
+{
+    int                   peer;
+    SSL                  *ssl;
+    char                  request[4096];
+    unsigned              length;
+    SSL_CTX              *ctx;
+    const char           *said;
+    const unsigned char  *name;
+
+    ctx = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate_file(ctx, t->cert, SSL_FILETYPE_PEM);
+    SSL_CTX_use_PrivateKey_file(ctx, t->key, SSL_FILETYPE_PEM);
+    SSL_CTX_set_alpn_select_cb(ctx, prefer_http_2, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    while ((peer = accept(fd, NULL, NULL)) != -1) {
+        ssl = SSL_new(ctx);
+        SSL_set_fd(ssl, peer);
+
+        if (SSL_accept(ssl) == 1
+            && SSL_read(ssl, request, sizeof(request)) > 0)
+        {
+            SSL_get0_alpn_selected(ssl, &name, &length);
+            said = length == 2 ? octets : "HTTP/1.1 200 OK\r\n"
+                                          "Content-Length: 2\r\n\r\n{}";
+            (void) SSL_write(ssl, said, (int) strlen(said));
+            (void) SSL_shutdown(ssl);
+        }
+
+        SSL_free(ssl);
+        close(peer);
+    }
+}
+
+
+static void
+serve_by_version(tls_t *t, const char *octets)
+{
+    int                 fd;
+    socklen_t           size;
+    struct sockaddr_in  address = { .sin_family = AF_INET };
+
+    size = sizeof(address);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *) &address, size), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &address, &size), 0);
+    snprintf(t->url, sizeof(t->url), "https://127.0.0.1:%u/",
+             ntohs(address.sin_port));
+
+    t->out = tmpfile();
+    t->pid = fork();
+
+    if (t->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        answer_by_version(t, fd, octets);
+        _exit(0);
+    }
+
+    close(fd);
+}
+
+
+static void
+test_http_2_that_does_not_work(void **state)
+{
+    tls_t        *t = *state;
+    msync_err_t   err;
+
+    certificate(t, "good", -DAY, DAY, "IP:127.0.0.1");
+    trust(t);
+    serve_by_version(t, "HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert_int_equal(ask(t, &err), 200);
+}
+
+
 static void
 test_trusted_file_without_certificates(void **state)
 {
@@ -275,6 +375,7 @@ main(void)
         EACH(test_other_name),
         EACH(test_not_trusted),
         EACH(test_trusted_file_without_certificates),
+        EACH(test_http_2_that_does_not_work),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
