@@ -232,6 +232,29 @@ sub proxies {
          . 'for', TLS_ERROR => qr/page of its own/, url =>
          'https://central.example.org', proxy => sub {
              proxy("HTTP/1.1 200 OK\r\n\r\n<html>Welcome") });
+    my @own = (
+        ['squid', 'The proxy itself answers that it does not reach the '
+         . 'server', 503, qr/proxy cannot connect/,
+         'X-Squid-Error: ERR_CONNECT_FAIL 111'],
+        ['tiny', 'So does one that is known by its name', 500,
+         qr/proxy cannot connect/, 'Server: tinyproxy/1.11.1'],
+        ['status', 'The proxy itself answers that it does not let the site '
+         . 'out', 403, qr/proxy refuses to connect/,
+         'Proxy-Status: gate; error=http_request_denied'],
+    );
+
+    for (@own) {
+        my ($name, $what, $status, $says, @headers) = @$_;
+
+        case("proxy-own-$name", $what, CONNECTION_ERROR => $says,
+             url => 'http://central.example.org', proxy => sub {
+                 proxy(join "\r\n", "HTTP/1.1 $status X", @headers) });
+    }
+
+    case('proxy-or-server', 'The proxy or the server answers so',
+         HTTP_ERROR => qr/or the proxy on the way to it, answered/,
+         url => 'http://central.example.org', proxy => sub {
+             proxy("HTTP/1.1 502 X\r\nVia: 1.1 gate (squid/5.7)") });
     case('proxy-not-http', 'The proxy does not speak HTTP', INVALID_RESPONSE =>
          qr/proxy does not answer with HTTP/,
          url => 'http://central.example.org', proxy => sub {
@@ -279,6 +302,9 @@ sub encryption {
     case('tls-weak', 'The certificate is too weak', TLS_ERROR =>
          qr/too weak/, tls(key => ['rsa:1024'],
                            with => [qw(-cipher ALL:@SECLEVEL=0)]));
+    case('tls-purpose', 'The certificate is made for another use', TLS_ERROR =>
+         qr/not made for this use .*purpose/,
+         tls(usage => 'extendedKeyUsage=clientAuth'));
     case('tls-on-plain', 'https:// in the address, but the server speaks '
          . 'plain HTTP', TLS_ERROR => qr/does not speak TLS on that port/,
          url => sub { $odd->url =~ s/http/https/r });
@@ -296,8 +322,11 @@ sub encryption {
 sub statuses {
     my %words = (
         401 => qr/access refused without a reason/, 403 => qr/access refused/,
-        404 => qr/no synchronisation service/, 408 => qr/took too long/,
-        413 => qr/larger than the server/, 429 => qr/too many requests/,
+        402 => qr/payment is wanted/, 404 => qr/no synchronisation service/,
+        408 => qr/took too long/, 410 => qr/no longer/,
+        413 => qr/batch is larger/, 421 => qr/knows nothing of this address/,
+        426 => qr/another kind of connection/, 429 => qr/too many requests/,
+        431 => qr/head of the request/, 451 => qr/a law or an order/,
         500 => qr/server failed/, 502 => qr/cannot reach it/,
         503 => qr/overloaded/, 511 => qr/captive portal/,
     );
@@ -390,6 +419,11 @@ sub answers {
          INVALID_RESPONSE => qr/put together in a wrong way/,
          calls => { any => sub { octets($_[0], "HTTP/1.1 200 OK\r\n"
              . "Transfer-Encoding: chunked\r\n\r\nno length\r\n{}") } });
+    case('trailer', 'A line behind an answer (chunked) that is none',
+         INVALID_RESPONSE => qr/put together in a wrong way/,
+         calls => { any => sub { octets($_[0], "HTTP/1.1 200 OK\r\n"
+             . "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+             . "no colon\r\n\r\n") } });
     case('header', 'A header that is none', INVALID_RESPONSE =>
          qr/has a header that is none/, calls => { any => sub {
              octets($_[0], "HTTP/1.1 200 OK\r\nno colon\r\n\r\n{}") } });
@@ -648,6 +682,7 @@ sub tls {
     my ($key, $crt) = ("$dir/key", "$dir/crt");
     my $trusted = site_path("trusted-$n");
     my $san = $how{san} // 'IP:127.0.0.1';
+    my $usage = $how{usage} // '';
 
     mkdir $dir;
     put("$dir/conf", <<"CONF");
@@ -664,6 +699,7 @@ x509_extensions = x
 commonName = supplied
 [x]
 subjectAltName = $san
+$usage
 [req]
 distinguished_name = n
 [n]

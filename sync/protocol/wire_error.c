@@ -489,8 +489,9 @@ wire_status(const msync_transfer_response_t *res, const char *who,
               && strspn(res->body, " \t\r\n") != res->length;
 
     (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
-                         "%s answered with HTTP status %d%s%s%s%.*s%s", who,
-                         res->status, *words ? ": " : "", words,
+                         "%s%s answered with HTTP status %d%s%s%s%.*s%s", who,
+                         res->proxied ? ", or the proxy on the way to it,"
+                         : "", res->status, *words ? ": " : "", words,
                          excerpt ? " (\"" : "",
                          excerpt ? WIRE_EXCERPT : 0, res->body,
                          excerpt ? "\")" : "");
@@ -517,72 +518,63 @@ wire_note_status(int status, msync_err_t *err)
 static const char *
 wire_status_words(int status)
 {
-    switch (status) {
+    size_t  i;
 
-    case 401:
-    case 403:
-        return "access refused without a reason; a proxy may want a sign-in";
+    static const struct {
+        int          status;
+        const char  *words;
+    } known[] = {
+        { 401, "access refused without a reason; a proxy may want a sign-in" },
+        { 402, "a payment is wanted first; the airtime may be used up" },
+        { 403, "access refused without a reason; a proxy may want a sign-in" },
+        { 404, "there is no synchronisation service at this address" },
+        { 405, "this address does not take such requests; it is not that of a "
+          "central server" },
+        { 407, "the proxy wants a user name and password" },
+        { 408, "the request took too long to arrive; the line is slow" },
+        { 410, "there is no longer a synchronisation service at this address" },
+        { 413, "the batch is larger than the server or a proxy allows" },
+        { 421, "the server that answers knows nothing of this address" },
+        { 426, "the server wants another kind of connection; the address may "
+          "have to begin with https://" },
+        { 429, "too many requests" },
+        { 431, "the head of the request is larger than the server or a proxy "
+          "allows" },
+        { 451, "a law or an order forbids this connection" },
+        { 500, "the server failed while it worked on the request" },
+        { 501, "this address does not take such requests; it is not that of a "
+          "central server" },
+        { 502, "a proxy in front of the server cannot reach it; the server "
+          "itself is down or starting" },
+        { 503, "the server is overloaded or being maintained" },
+        { 504, "a proxy in front of the server cannot reach it; the server "
+          "itself is down or starting" },
+        { 511, "the network wants a sign-in first (captive portal)" },
+        { 520, "a proxy in front of the server got no answer from it that it "
+          "understands" },
+        { 521, "a proxy in front of the server cannot reach it; the server "
+          "itself is down, or its firewall keeps the proxy out" },
+        { 522, "a proxy in front of the server cannot reach it; the server "
+          "itself is down, or its firewall keeps the proxy out" },
+        { 523, "a proxy in front of the server cannot reach it; the server "
+          "itself is down, or its firewall keeps the proxy out" },
+        { 524, "a proxy in front of the server waited too long for its answer; "
+          "the server may still be at work" },
+        { 525, "a proxy in front of the server does not trust the encryption "
+          "of the server; its certificate has to be renewed" },
+        { 526, "a proxy in front of the server does not trust the encryption "
+          "of the server; its certificate has to be renewed" },
+        { 527, "a proxy in front of the server cannot find or reach it" },
+        { 530, "a proxy in front of the server cannot find or reach it" }
+    };
 
-    case 404:
-        return "there is no synchronisation service at this address";
-
-    case 405:
-    case 501:
-        return "this address does not take such requests; it is not that of "
-               "a central server";
-
-    case 407:
-        return "the proxy wants a user name and password";
-
-    case 408:
-        return "the request took too long to arrive; the line is slow";
-
-    case 413:
-        return "the batch is larger than the server or a proxy allows";
-
-    case 429:
-        return "too many requests";
-
-    case 500:
-        return "the server failed while it worked on the request";
-
-    case 502:
-    case 504:
-        return "a proxy in front of the server cannot reach it; the server "
-               "itself is down or starting";
-
-    case 503:
-        return "the server is overloaded or being maintained";
-
-    case 511:
-        return "the network wants a sign-in first (captive portal)";
-
-    case 520:
-        return "a proxy in front of the server got no answer from it that it "
-               "understands";
-
-    case 521:
-    case 522:
-    case 523:
-        return "a proxy in front of the server cannot reach it; the server "
-               "itself is down, or its firewall keeps the proxy out";
-
-    case 524:
-        return "a proxy in front of the server waited too long for its "
-               "answer; the server may still be at work";
-
-    case 525:
-    case 526:
-        return "a proxy in front of the server does not trust the encryption "
-               "of the server; its certificate has to be renewed";
-
-    case 527:
-    case 530:
-        return "a proxy in front of the server cannot find or reach it";
-
-    default:
-        return "";
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].status == status) {
+            return known[i].words;
+        }
     }
+
+    return "";
 }
 
 

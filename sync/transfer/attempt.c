@@ -484,6 +484,7 @@ attempt_describe(msync_transfer_attempt_t *t)
 
     res->status = (int) status;
     res->retry_after = (long) after;
+    res->proxied = msync_transfer_is_proxied(t);
 
     if (type) {
         (void) snprintf(res->content_type, sizeof(res->content_type), "%s",
@@ -579,6 +580,8 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 
     memcpy(line, data, n);
     line[n] = '\0';
+
+    msync_transfer_proxy_header(t, line);
 
     if (strncasecmp(line, "Proxy-Authenticate:", 19) == 0) {
         msync_transfer_proxy_offers(t, line + 19);

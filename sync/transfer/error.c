@@ -22,6 +22,7 @@ static int error_lost(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
 static int error_body(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
+static int error_chunked(const char *where, msync_err_t *err);
 static bool error_may_want_tls(const msync_transfer_attempt_t *t);
 static int error_by_code(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
@@ -259,10 +260,7 @@ error_lost(const msync_transfer_attempt_t *t, CURLcode code,
     }
 
     if (strstr(t->error, "chunk")) {
-        return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
-                             "The answer of %s is put together in a wrong way "
-                             "(chunked): the server, or something in between "
-                             "(a proxy, a firewall), damages it", where);
+        return error_chunked(where, err);
     }
 
     status = 0;
@@ -286,6 +284,16 @@ error_lost(const msync_transfer_attempt_t *t, CURLcode code,
 
     err->scope = MSYNC_SCOPE_RECORD;
     return MSYNC_ERROR;
+}
+
+
+static int
+error_chunked(const char *where, msync_err_t *err)
+{
+    return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                         "The answer of %s is put together in a wrong way "
+                         "(chunked): the server, or something in between "
+                         "(a proxy, a firewall), damages it", where);
 }
 
 
@@ -360,6 +368,10 @@ error_body(const msync_transfer_attempt_t *t, CURLcode code,
                              "There is not enough memory for a request");
 
     default:
+        if (strstr(t->error, "chunk")) {
+            return error_chunked(where, err);
+        }
+
         return msync_err_set(err, MSYNC_ERR_UNKNOWN,
                              "The request to %s failed: %s", where,
                              msync_transfer_detail(t, code));

@@ -18,6 +18,8 @@
 
 #define TLS_CERT_NOT_YET_VALID  9
 #define TLS_CERT_EXPIRED        10
+#define TLS_CERT_SELF_SIGNED    18
+#define TLS_CERT_SELF_IN_CHAIN  19
 #define TLS_CERT_NO_ISSUER      20
 #define TLS_CERT_NO_CHAIN       21
 #define TLS_CERT_WEAK_KEY       66
@@ -63,6 +65,12 @@ static const tls_failure_t  tls_failures[] = {
     { { "unrecognized name" }, MSYNC_ERR_TLS_ERROR,
       "answers, but no server of that name is set up there (SNI): the "
       "address is wrong, or the name leads to another machine", NULL },
+
+    { { "internal error" }, MSYNC_ERR_TLS_ERROR,
+      "fails while encryption is agreed on (internal error): it may have no "
+      "certificate for that name",
+      "Check the address in the settings, and let the administrator of the "
+      "server look at its log and its certificates. No data was sent." },
 
     { { "handshake failure", "no shared cipher", "insufficient security" },
       MSYNC_ERR_TLS_ERROR,
@@ -194,6 +202,20 @@ msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
                              "wrong, or another machine answers in its place, "
                              "such as the sign-in page of a network (captive "
                              "portal)", whom);
+    }
+
+    if (result != 0 && result != TLS_CERT_SELF_SIGNED
+        && result != TLS_CERT_SELF_IN_CHAIN)
+    {
+        (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
+                             "The certificate of %s, or one of its "
+                             "authorities', is not made for this use (%s)",
+                             whom, detail);
+        err->advice = "Ask the administrator of the server for a certificate "
+                      "of a usual authority for servers; the words in "
+                      "brackets say what is wrong with this one. No data was "
+                      "sent.";
+        return MSYNC_ERROR;
     }
 
     return msync_err_set(err, MSYNC_ERR_TLS_ERROR,

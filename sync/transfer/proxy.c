@@ -100,19 +100,58 @@ msync_transfer_is_proxied(const msync_transfer_attempt_t *t)
 }
 
 
+/* "Via" and "X-Cache" are in answers of the server, too, that a proxy has
+ * passed on; these are not */
+
+void
+msync_transfer_proxy_header(msync_transfer_attempt_t *t, const char *line)
+{
+    size_t       i;
+    const char  *server;
+
+    static const char *const  names[] = {
+        "squid", "tinyproxy", "privoxy", "3proxy", "ccproxy", "wingate",
+        "mitmproxy", "fortiproxy", "bluecoat", "zscaler",
+        "mcafee web gateway"
+    };
+
+    if (strncasecmp(line, "HTTP/", 5) == 0) {
+        t->by_proxy = false;
+
+    } else if (strncasecmp(line, "X-Squid-Error:", 14) == 0
+               || (strncasecmp(line, "Proxy-Status:", 13) == 0
+                   && strcasestr(line + 13, "error=") != NULL))
+    {
+        t->by_proxy = true;
+
+    } else if (strncasecmp(line, "Server:", 7) == 0) {
+        server = line + 7 + strspn(line + 7, " \t");
+
+        for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+            if (strncasecmp(server, names[i], strlen(names[i])) == 0) {
+                t->by_proxy = true;
+            }
+        }
+    }
+}
+
+
 int
-msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
+msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     msync_err_t *err)
 {
-    if (t->res->status != 407) {
+    int  status = t->res->status;
+
+    if (status != 407
+        && (!t->by_proxy || !msync_transfer_is_proxied(t)
+            || (status != 403 && status < 500)))
+    {
         return MSYNC_OK;
     }
 
     msync_transfer_response_clear(t->res);
-    (void) proxy_sign_in(t, " (HTTP status 407)", err);
-    err->http_status = 407;
 
-    return MSYNC_ERROR;
+    return proxy_status(t, status, err);
 }
 
 

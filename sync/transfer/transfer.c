@@ -454,7 +454,7 @@ transfer_attempt(msync_transfer_attempt_t *t,
     }
 
     if (rc == MSYNC_OK) {
-        rc = msync_transfer_error_sign_in(t, err);
+        rc = msync_transfer_error_answer(t, err);
     }
 
     if (rc == MSYNC_OK) {

@@ -74,6 +74,8 @@ typedef struct {
     size_t   length;
     char     content_type[128];  /* "" if the server sent none */
     long     retry_after;        /* seconds, 0: not said */
+    bool     proxied;            /* the proxy of the settings may have made
+                                    it: it sees what it passes on */
 } msync_transfer_response_t;
 
 /* judges a whole answer, whatever its status */

@@ -70,6 +70,8 @@ typedef struct {
     curl_off_t              moved;      /* octets both ways until then */
     unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
     char                    proxy_scheme[32];   /* the first of these */
+    bool                    by_proxy;   /* that the answer is the proxy's own
+                                           can be seen by its headers */
     int                     no_socket;  /* errno of the last one that could
                                            not be made, 0: all could */
     int64_t                 date;       /* of the answer, Unix s, 0: none */
@@ -161,14 +163,20 @@ const char *msync_transfer_detail(const msync_transfer_attempt_t *t,
 void msync_transfer_proxy_offers(msync_transfer_attempt_t *t,
     const char *value);
 
+/* a line of an answer's head, which may tell that a proxy has made it */
+void msync_transfer_proxy_header(msync_transfer_attempt_t *t,
+    const char *line);
+
 /* whether it is to be sent again, with Digest from now on */
 bool msync_transfer_proxy_digest(const msync_transfer_attempt_t *t);
 
 /* whether the request itself goes to a proxy, which answers it */
 bool msync_transfer_is_proxied(const msync_transfer_attempt_t *t);
 
-/* a proxy's 407 is an error, frees the answer; MSYNC_OK otherwise */
-int msync_transfer_error_sign_in(const msync_transfer_attempt_t *t,
+/* what a proxy itself answers is an error, frees the answer: its 407, and
+ * where it can be told from a server's, that it does not let the request
+ * through or cannot reach the server; MSYNC_OK otherwise */
+int msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
 /*
