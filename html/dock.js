@@ -3,10 +3,13 @@
  * at which nothing of the page is in the way, above what is.
  */
 
-/** Where several points of the entry lie, of its width and height. */
-const POINTS = [0.04, 0.5, 0.96].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [x, y]));
+/** How far apart the points are at which something may lie: as wide as the least that a finger is to hit. */
+const STEP = 24;
 
 const PRESSED = 'a[href], button, input, select, textarea, summary, [role=button], [role=link], [role=menuitem]';
+
+/** What stands still although the page could be scrolled: a person has to answer it first. */
+const ASKS = 'dialog, [role=dialog], [role=alertdialog]';
 
 /** What may lie below each other in one corner. */
 const LAYERS = 4;
@@ -81,13 +84,20 @@ function place(host, box) {
   put(best.side, Number.isFinite(best.bottom) ? best.bottom : 0);
 }
 
+/** Points along a length, no further apart than STEP, the outer ones just within. */
+function spread(length) {
+  const n = Math.ceil(length / STEP);
+
+  return Array.from({ length: n + 1 }, (_, i) => 2 + i * (length - 4) / n);
+}
+
 /** How far above the lower edge there is room at `x`, Infinity where there is none in the lower half. */
 function room(host, x, height, size) {
   let bottom = 0;
 
   for (let n = 0; n < LAYERS; n++) {
     const y = height - bottom - size.height;
-    const tops = POINTS.map(([dx, dy]) => obstacle(host, x + dx * size.width, y + dy * size.height))
+    const tops = spread(size.width).flatMap((dx) => spread(size.height).map((dy) => obstacle(host, x + dx, y + dy)))
       .filter((top) => top !== null);
 
     if (!tops.length) {
@@ -101,18 +111,34 @@ function room(host, x, height, size) {
   return Infinity;
 }
 
+/** What lies at a point below `host`, also within custom elements that others may look into. */
+function topmost(host, x, y) {
+  let node = null;
+
+  for (let inner = document; inner; inner = node?.shadowRoot) {
+    const found = inner.elementsFromPoint(x, y).find((other) => other !== host);
+
+    if (!found || found === node) {
+      break;
+    }
+    node = found;
+  }
+  return node;
+}
+
 /**
  * The upper edge of what stands still at a point, null where there is nothing
  * or it can be scrolled away.  What fills the window is the page, or a veil
  * over it; only what is in it can be in the way.
  */
 function obstacle(host, x, y) {
-  const top = document.elementsFromPoint(x, y).find((node) => node !== host);
+  const top = topmost(host, x, y);
   const root = document.scrollingElement;
   let still = root.scrollTop + root.clientHeight >= root.scrollHeight - 2;
   let pressed = null;
 
-  for (let node = top; node && node !== document.body && node !== root; node = node.parentElement) {
+  for (let node = top; node && node !== document.body && node !== root;
+    node = node.assignedSlot ?? node.parentElement ?? node.getRootNode().host) {
     const { position } = getComputedStyle(node);
     const box = node.getBoundingClientRect();
     const stands = position === 'fixed' || position === 'sticky';
@@ -121,7 +147,7 @@ function obstacle(host, x, y) {
     if (stands && !fills) {
       return box.top;
     }
-    still ||= stands;
+    still ||= stands || node.matches(ASKS);
     if (!pressed && node.matches(PRESSED)) {
       pressed = box;
     }

@@ -117,6 +117,42 @@ for (const [i, name] of NAMES.entries()) {
   }
 }
 
+/** What is narrower than the entry, asks something, or is in an element of the application's own. */
+const CORNERS = {
+  'a round button': ['.add { position: fixed; left: 23px; bottom: 23px; width: 56px; height: 56px }',
+    `<main>${TEXT}</main><button class="add">+</button>`, '.add'],
+  'a dialog that scrolls with its page': [`.box { position: absolute; left: 0; top: calc(100vh - 5rem); z-index: 101;
+    background: #eee; padding: 1rem }`, `<main>${TEXT}</main><div class="box" role="dialog" aria-label="Borrar"><button
+    class="no">No borrar</button></div>`, '.no'],
+  'a footer in a custom element': ['clinic-app { display: block }', '<clinic-app></clinic-app>', 'footer button',
+    `customElements.define('clinic-app', class extends HTMLElement {
+      connectedCallback() {
+        const root = this.attachShadow({ mode: 'open' });
+        const style = new CSSStyleSheet();
+        style.replaceSync('footer { position: fixed; inset: auto 0 0 0; padding: 12px; background: #dde }');
+        root.adoptedStyleSheets = [style];
+        root.innerHTML = '<main>${TEXT}</main><footer><button>Guardar</button></footer>';
+      }
+    })`],
+};
+
+test('it covers nothing narrow, nothing that asks, and nothing in a custom element', async (t) => {
+  for (const [name, [style, body, what, script]] of Object.entries(CORNERS)) {
+    await t.test(name, async () => {
+      await make('corner.html', style, body, 'es', script);
+      const [page, entry] = await docked('corner.html');
+      const own = await page.locator(what).boundingBox();
+
+      await until('it is beside it', async () => {
+        const { x, y, width, height } = await entry.boundingBox();
+        return x >= own.x + own.width || x + width <= own.x || y + height <= own.y || y >= own.y + own.height;
+      });
+      await page.locator(what).click({ timeout: 5000 });
+      await close(page);
+    });
+  }
+});
+
 test('behind the panel it stays where it was', async () => {
   const [page, entry] = await docked('1.html');
 
