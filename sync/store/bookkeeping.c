@@ -222,7 +222,7 @@ static const struct {
 static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
     const char *condition);
 static void bookkeeping_check_indexes(const msync_look_t *look);
-static void bookkeeping_check_guard(const msync_look_t *look);
+static void bookkeeping_check_guard(const msync_look_t *look, bool is_update);
 
 
 static void
@@ -375,16 +375,17 @@ bookkeeping_check_indexes(const msync_look_t *look)
 
 
 static void
-bookkeeping_check_guard(const msync_look_t *look)
+bookkeeping_check_guard(const msync_look_t *look, bool is_update)
 {
     char         *expected;
     sqlite3_str  *sql = sqlite3_str_new(look->store->db);
 
-    msync_store_put_guard(sql, look->store->catalogue);
+    msync_store_put_guard(sql, look->store->catalogue, is_update);
     expected = msync_store_need(sqlite3_str_finish(sql));
 
-    msync_store_check_object(look, NULL, "trigger", MSYNC_STORE_GUARD,
-                             expected);
+    msync_store_check_object(look, NULL, "trigger",
+                             is_update ? MSYNC_STORE_GUARD_UPDATE
+                                       : MSYNC_STORE_GUARD_DELETE, expected);
     sqlite3_free(expected);
 }
 
@@ -413,7 +414,8 @@ msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
     }
 
     bookkeeping_check_indexes(look);
-    bookkeeping_check_guard(look);
+    bookkeeping_check_guard(look, false);
+    bookkeeping_check_guard(look, true);
 
     return msync_store_check_strangers(look, err);
 }

@@ -7,7 +7,7 @@
  * nothing that central sees is not.  The triggers are silent while msync_flag
  * says that the helper integrates, which no other connection can ever see,
  * for it is taken back before the transaction ends.  A change that somebody
- * deletes before central has it stays.  They name their own
+ * deletes or updates before central has it stays.  They name their own
  * table and msync's, no other one of the application: SQLite refuses to
  * rename or drop a table while a trigger names one that is not there.
  */
@@ -21,6 +21,11 @@
 /* whether this site speaks v7 */
 #define MSYNC_SQL_SPEAKS_V7  "(SELECT count(*) FROM key_value_store WHERE "    \
     "id = '" MSYNC_KEY_VERSION "' AND value_string = '" MSYNC_SYNC_V7 "')"
+
+/* what decides of a change whether it is sent, and as what */
+#define CHANGES_GUARDED(row)                                                  \
+    row ".cursor, " row ".record_id, " row ".row_action, " row ".store_id, "  \
+    row ".parent_id, " row ".is_sync_update"
 
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
@@ -195,15 +200,18 @@ static void
 changes_add_unsent(sqlite3_str *sql, const msync_catalogue_t *catalogue,
     unsigned side, const char *cursor)
 {
-    size_t  i;
+    size_t       i;
+    const char  *comma = "";
 
     sqlite3_str_appendf(sql, "(OLD.cursor >= ifnull((SELECT value_int FROM "
                         "key_value_store WHERE id = %Q), 0) AND "
-                        "OLD.table_name IN (''", cursor);
+                        "OLD.table_name IN (", cursor);
 
     for (i = 0; i < catalogue->n; i++) {
         if (catalogue->tables[i].push & side) {
-            sqlite3_str_appendf(sql, ", %Q", catalogue->tables[i].name);
+            sqlite3_str_appendf(sql, "%s%Q", comma,
+                                catalogue->tables[i].name);
+            comma = ", ";
         }
     }
 
@@ -211,15 +219,30 @@ changes_add_unsent(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 }
 
 
-/* a change that is the latest of its record comes back with another cursor */
+/*
+ * A change that is the latest of its record comes back with another cursor.
+ * Whoever updates the name of its table alone is not seen: so the triggers of a
+ * REPLACE take one back, and each INSERT would be compiled with all of this.
+ */
 
 void
-msync_store_put_guard(sqlite3_str *sql, const msync_catalogue_t *catalogue)
+msync_store_put_guard(sqlite3_str *sql, const msync_catalogue_t *catalogue,
+    bool is_update)
 {
-    sqlite3_str_appendall(sql, "CREATE TRIGGER " MSYNC_STORE_GUARD " AFTER "
-                          "DELETE ON changelog\nWHEN " MSYNC_SQL_SPEAKING
-                          "\n  AND OLD.is_sync_update = 0\n  AND "
-                          "iif(" MSYNC_SQL_SPEAKS_V7 ",\n  ");
+    sqlite3_str_appendf(sql, "CREATE TRIGGER %s AFTER %s ON changelog\nWHEN "
+                        MSYNC_SQL_SPEAKING "\n  AND OLD.is_sync_update = 0\n",
+                        is_update ? MSYNC_STORE_GUARD_UPDATE
+                                  : MSYNC_STORE_GUARD_DELETE,
+                        is_update ? "UPDATE OF cursor, record_id, row_action, "
+                                    "store_id, parent_id, is_sync_update"
+                                  : "DELETE");
+
+    if (is_update) {
+        sqlite3_str_appendall(sql, "  AND (" CHANGES_GUARDED("OLD") ")\n  IS "
+                              "NOT (" CHANGES_GUARDED("NEW") ")\n");
+    }
+
+    sqlite3_str_appendall(sql, "  AND iif(" MSYNC_SQL_SPEAKS_V7 ",\n  ");
     changes_add_unsent(sql, catalogue, MSYNC_V7, MSYNC_KEY_PUSH_V7_CURSOR);
     sqlite3_str_appendall(sql, ",\n  ");
     changes_add_unsent(sql, catalogue, MSYNC_LEGACY, MSYNC_KEY_PUSH_CURSOR);
@@ -349,9 +372,10 @@ changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 {
     bool                  there, here;
     size_t                i;
+    const char           *comma = "";
     const msync_table_t  *table;
 
-    sqlite3_str_appendall(sql, "table_name IN (''");
+    sqlite3_str_appendall(sql, "table_name IN (");
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];
@@ -361,7 +385,8 @@ changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
                && (!deletes || table->push_delete);
 
         if (there == v7 && here == v5_v6) {
-            sqlite3_str_appendf(sql, ", %Q", table->name);
+            sqlite3_str_appendf(sql, "%s%Q", comma, table->name);
+            comma = ", ";
         }
     }
 

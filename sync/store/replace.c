@@ -109,9 +109,9 @@ msync_store_put_deleted(sqlite3_str *sql, const msync_table_t *table)
 void
 msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table)
 {
-    sqlite3_str_appendall(sql, "  UPDATE changelog SET record_id = '', "
-                          "is_sync_update = 1 WHERE cursor = (SELECT cursor "
-                          "FROM msync_replaced WHERE ");
+    sqlite3_str_appendall(sql, "  UPDATE changelog SET table_name = '' "
+                          "WHERE cursor = (SELECT cursor FROM "
+                          "msync_replaced WHERE ");
     replace_add_equal_is(sql, table, "NEW");
     sqlite3_str_appendall(sql, ");\n");
 }

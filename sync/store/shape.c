@@ -394,7 +394,8 @@ msync_store_check_strangers(const msync_look_t *look, msync_err_t *err)
         name = (const char *) sqlite3_column_text(stmt, 1);
 
         if (msync_store_is_own_index(name)
-            || sqlite3_stricmp(name, MSYNC_STORE_GUARD) == 0)
+            || sqlite3_stricmp(name, MSYNC_STORE_GUARD_DELETE) == 0
+            || sqlite3_stricmp(name, MSYNC_STORE_GUARD_UPDATE) == 0)
         {
             continue;
         }

@@ -503,12 +503,13 @@ void msync_store_put_is_equal(sqlite3_str *sql, const msync_table_t *table);
 void msync_store_put_deleted(sqlite3_str *sql, const msync_table_t *table);
 void msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table);
 
-/* SQL of the trigger that keeps what waits to be sent in the changelog,
- * whoever else deletes it */
-#define MSYNC_STORE_GUARD  "msync_changelog_DELETE"
+/* SQL of the triggers that keep what waits to be sent in the changelog, whoever
+ * else deletes or updates it */
+#define MSYNC_STORE_GUARD_DELETE  "msync_changelog_DELETE"
+#define MSYNC_STORE_GUARD_UPDATE  "msync_changelog_UPDATE"
 
 void msync_store_put_guard(sqlite3_str *sql,
-    const msync_catalogue_t *catalogue);
+    const msync_catalogue_t *catalogue, bool is_update);
 
 /* makes the triggers that notice what REPLACE does, as the indexes of their
  * tables are now; inside a transaction */

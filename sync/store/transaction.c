@@ -163,8 +163,9 @@ transaction_foreign_triggers(msync_store_t *store, msync_err_t *err)
     sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
     transaction_put_tables(sql, store->catalogue, false);
     sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
-        "WHERE type = 'trigger' AND name <> '" MSYNC_STORE_GUARD "' "
-        "COLLATE NOCASE AND (substr(name, 1, length(tbl_name) + 7) "
+        "WHERE type = 'trigger' AND name COLLATE NOCASE NOT IN ('"
+        MSYNC_STORE_GUARD_DELETE "', '" MSYNC_STORE_GUARD_UPDATE "') AND "
+        "(substr(name, 1, length(tbl_name) + 7) "
         "COLLATE NOCASE <> 'msync_' || tbl_name || '_' OR tbl_name COLLATE "
         "NOCASE NOT IN ");
     transaction_put_tables(sql, store->catalogue, true);

@@ -193,7 +193,7 @@ waiting(site_t *site)
 
 
 static void
-what_waits_stays_whoever_deletes_it(void **state)
+what_waits_stays_whoever_deletes_or_updates_it(void **state)
 {
     size_t        i;
     site_t       *site = *state;
@@ -206,7 +206,16 @@ what_waits_stays_whoever_deletes_it(void **state)
         "DELETE FROM changelog; DELETE FROM sqlite_sequence",
         "DELETE FROM sqlite_sequence; DELETE FROM changelog",
         "PRAGMA recursive_triggers = ON; DELETE FROM changelog",
-        "DELETE FROM changelog; DELETE FROM changelog; DELETE FROM changelog"
+        "DELETE FROM changelog; DELETE FROM changelog; DELETE FROM changelog",
+        "UPDATE changelog SET is_sync_update = 1",
+        "UPDATE changelog SET is_sync_update = 1; DELETE FROM changelog",
+        "UPDATE changelog SET cursor = -cursor",
+        "UPDATE changelog SET store_id = 'S2'",
+        "UPDATE changelog SET row_action = iif(row_action = 'DELETE', "
+        "'UPSERT', 'DELETE')",
+        "UPDATE OR REPLACE changelog SET record_id = 'D', cursor = 1",
+        "UPDATE changelog SET table_name = 'x', record_id = 'D'",
+        "UPDATE changelog SET source_site_id = 3"
     };
 
     for (i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
@@ -219,8 +228,14 @@ what_waits_stays_whoever_deletes_it(void **state)
                                      "(SELECT record_id || ' ' || row_action "
                                      "AS x FROM changelog WHERE cursor IN "
                                      "(SELECT max(cursor) FROM changelog "
-                                     "GROUP BY record_id) ORDER BY x)"),
+                                     "GROUP BY record_id) AND record_id <> "
+                                     "'D' ORDER BY x)"),
                             "A UPSERT,B DELETE,C UPSERT");
+        assert_string_equal(site_get(site, "SELECT count(*) FROM changelog "
+                                     "WHERE store_id = 'S1' AND NOT "
+                                     "is_sync_update AND cursor IN (SELECT "
+                                     "max(cursor) FROM changelog GROUP BY "
+                                     "record_id) AND record_id <> 'D'"), "3");
     }
 
     /* of what was sent only that by v6 was not */
@@ -260,7 +275,7 @@ main(void)
         EACH(numbers_go_out_as_they_are),
         EACH(an_id_that_no_text_can_hold_names_no_other_record),
         EACH(an_integration_that_cannot_begin_silences_nothing),
-        EACH(what_waits_stays_whoever_deletes_it)
+        EACH(what_waits_stays_whoever_deletes_or_updates_it)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,12 +23,12 @@ changes(site_t *site)
     static char  text[4096];
 
     assert_string_equal(site_get(site, "SELECT record_id FROM changelog WHERE "
-                                 "row_action = 'DELETE' AND NOT is_sync_update "
+                                 "row_action = 'DELETE' AND table_name <> '' "
                                  "GROUP BY record_id HAVING count(*) > 1"), "");
     snprintf(text, sizeof(text), "%s",
              site_get(site, "SELECT group_concat(record_id || ' ' || "
                       "row_action) FROM (SELECT max(cursor), record_id, "
-                      "row_action FROM changelog WHERE NOT is_sync_update "
+                      "row_action FROM changelog WHERE table_name <> '' "
                       "GROUP BY record_id ORDER BY row_action, record_id)"));
     site_sql(site, SITE_SENT);
 
