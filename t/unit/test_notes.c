@@ -260,6 +260,49 @@ this_site_alone_changes_its_own_invoices(void **state)
 }
 
 
+/* what the genuine remote refuses: updates of invoices whose store is on this
+ * site now, whichever of its stores; not deletes, not other tables */
+
+static void
+the_store_of_an_invoice_says_whether_this_site_alone_changes_it(void **state)
+{
+    char     sql[384];
+    site_t  *site = *state;
+
+    snprintf(sql, sizeof(sql), "PRAGMA foreign_keys = OFF;"
+             "INSERT INTO name (ID, type) VALUES ('N', 'store');"
+             "INSERT INTO store (ID, name_ID, store_mode, "
+             "sync_id_remote_site) VALUES ('ONE', 'N', 'store', %d), "
+             "('TWO', 'N', 'store', %d)", SITE_ID, SITE_ID);
+    site_sql(site, sql);
+
+    invoice(site, "A", INVOICE("ONE", "first"));
+    invoice(site, "B", INVOICE("TWO", "first"));
+    invoice(site, "A", INVOICE("ONE", "second"));
+    invoice(site, "B", INVOICE("TWO", "second"));
+    assert_int_equal(notes(site), 2);
+
+    /* the store has moved to another site */
+    site_sql(site, "UPDATE store SET sync_id_remote_site = 99 "
+                   "WHERE ID = 'TWO'");
+    invoice(site, "B", INVOICE("TWO", "third"));
+    assert_string_equal(site_get(site, "SELECT comment FROM transact "
+                                 "WHERE ID = 'B'"), "third");
+    assert_int_equal(notes(site), 1);
+
+    site_pull(site, MSYNC_LEGACY, "transact", "A", MSYNC_ACTION_DELETE, "");
+    (void) integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM transact "
+                                 "WHERE ID = 'A'"), "0");
+    assert_int_equal(notes(site), 0);
+
+    /* it is not here any more, so that it may be made anew */
+    invoice(site, "A", INVOICE("ONE", "fourth"));
+    assert_string_equal(site_get(site, "SELECT comment FROM transact "
+                                 "WHERE ID = 'A'"), "fourth");
+}
+
+
 int
 main(void)
 {
@@ -271,7 +314,8 @@ main(void)
         T(a_table_that_open_msupply_has_got_since_is_a_note),
         T(a_record_of_the_other_servers_table_is_a_note),
         T(nothing_that_a_note_holds_is_shown),
-        T(this_site_alone_changes_its_own_invoices)
+        T(this_site_alone_changes_its_own_invoices),
+        T(the_store_of_an_invoice_says_whether_this_site_alone_changes_it)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
