@@ -6,15 +6,13 @@ use strict;
 use warnings;
 
 use JSON::XS qw(decode_json);
-use Msync::Test qw(site_path sqlite start_central write_private);
+use Msync::Site;
 use Test::More;
 
-use constant PASSWORD => 'correct horse battery';
+my $site = Msync::Site->new(records => 3000);
+my $central = $site->central;
+my $said;
 
-my $database = site_path('clinic.sqlite');
-my $central = start_central(password => PASSWORD, records => 3000);
-
-write_private('password', PASSWORD . "\n");
 is(run('sync'), 0, 'the first sync');
 
 what_a_framework_writes_arrives_in_the_form_of_the_wire();
@@ -33,23 +31,13 @@ is_deeply($central->state->{violations}, [], 'central has no complaint');
 done_testing();
 
 
+# what it says is in $said
 sub run {
-    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
-                   $central->url, '--username', 'Clinic 7',
-                   '--password-file', site_path('password'), @_);
-
-    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
-    return $? >> 8;
+    (my $status, $said) = $site->run(@_);
+    return $status;
 }
 
-sub said {
-    open my $handle, '<', site_path('said') or die "said: $!\n";
-    local $/ = undef;
-
-    return scalar <$handle>;
-}
-
-sub query { return sqlite($database, @_) }
+sub query { return $site->query(@_) }
 
 sub one {
     my ($table, $key) = @_;
@@ -116,7 +104,7 @@ sub what_is_not_clear_waits_here_and_the_others_go {
     isnt(there(item_line => $ids[0])->{expiry_date}, '31/01/2030',
          'the one did not');
     run('errors');
-    like(said(), qr/"expiry_date" holds what is not clearly a date/,
+    like($said, qr/"expiry_date" holds what is not clearly a date/,
          'and why is said');
 
     query("UPDATE item_line SET expiry_date = '2031-01-31' WHERE ID = "
@@ -156,7 +144,7 @@ sub json_that_some_servers_refuse_waits_here_and_the_others_go {
         is(run('sync'), 0, 'the run ends well');
         is(there(item_line => $lot)->{batch}, "json $n", 'the others go');
         run('errors');
-        like(said(), qr/"custom_data" holds what is not clearly JSON that/,
+        like($said, qr/"custom_data" holds what is not clearly JSON that/,
              'the one is listed');
     }
 
@@ -174,11 +162,11 @@ sub a_part_without_its_whole_waits_here {
     is(run('sync'), 0, 'the run ends well');
     ok(!there(name_oms_fields => 'no-name'), 'a part of no name stays');
     run('errors');
-    like(said(), qr/"id" is the id of no row of "name"/, 'and is listed');
+    like($said, qr/"id" is the id of no row of "name"/, 'and is listed');
     query(q{DELETE FROM name_oms_fields WHERE id = 'no-name'});
     is(run('sync'), 0, 'without it all goes on');
     run('errors');
-    unlike(said(), qr/no-name/, 'and nothing is listed any more');
+    unlike($said, qr/no-name/, 'and nothing is listed any more');
 }
 
 
@@ -235,7 +223,7 @@ sub a_word_of_a_newer_server_goes_back_when_something_else_is_edited {
     is(there(requisition => $id)->{om_status}, 'RECALLED',
        'a word of the application that nobody knows stays here');
     run('errors');
-    like(said(), qr/"om_status" holds what is not clearly one of DRAFT/,
+    like($said, qr/"om_status" holds what is not clearly one of DRAFT/,
          'and why is said');
     query("UPDATE requisition SET om_status = 'SENT' WHERE ID = '$id'");
     is(run('sync'), 0, 'one that is known');
@@ -268,7 +256,7 @@ sub deletes_and_tables_of_later_servers_are_notes {
     is(run('sync'), 0, 'the run ends well');
 
     run('status', '--json');
-    is(decode_json(said())->{integrationErrors}, 0, 'no badge is red');
+    is(decode_json($said)->{integrationErrors}, 0, 'no badge is red');
     is(query('SELECT count(*) FROM sync_buffer WHERE dismissed'), 2,
        'two are kept');
     isnt(query("SELECT ID FROM periodSchedule WHERE ID = '$schedule'"), '',

@@ -5,15 +5,13 @@
 use strict;
 use warnings;
 
-use Msync::Test qw(site_path sqlite start_central write_private);
+use Msync::Site;
 use Test::More;
 
-use constant PASSWORD => 'correct horse battery';
+my $site = Msync::Site->new(records => 3000);
+my $central = $site->central;
+my $said;
 
-my $database = site_path('clinic.sqlite');
-my $central = start_central(password => PASSWORD, records => 3000);
-
-write_private('password', PASSWORD . "\n");
 is(run('sync'), 0, 'the first sync');
 
 one_record_is_recorded_and_the_others_go();
@@ -31,24 +29,13 @@ is_deeply($central->state->{violations}, [], 'central has no complaint');
 done_testing();
 
 
+# what it says is in $said
 sub run {
-    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
-                   $central->url, '--username', 'Clinic 7',
-                   '--password-file', site_path('password'), @_);
-
-    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
-    return $? >> 8;
+    (my $status, $said) = $site->run(@_);
+    return $status;
 }
 
-# what the last one said
-sub slurp {
-    open my $handle, '<', site_path('said') or die "said: $!\n";
-    local $/ = undef;
-
-    return scalar <$handle>;
-}
-
-sub query { return sqlite($database, @_) }
+sub query { return $site->query(@_) }
 
 sub refused { return query('SELECT record_id FROM msync_refused ORDER BY 1') }
 
@@ -97,7 +84,7 @@ sub one_record_is_recorded_and_the_others_go {
 
     refuse();
     run('retry');
-    like(slurp(), qr/^0 integrated, 0 failed, 1 to be sent again/,
+    like($said, qr/^0 integrated, 0 failed, 1 to be sent again/,
          'but on request, as is said');
     @sent = sent(v5 => sub { run('sync') });
     is("@sent", "$id[2] Update", 'it goes');
@@ -135,7 +122,7 @@ sub what_json_cannot_carry_is_recorded_until_it_is_corrected {
        'the others are there');
     is(refused(), $id[1], 'the one is recorded as refused');
     run('errors');
-    like(slurp(), qr/"batch" holds text that is not UTF-8/, 'with words');
+    like($said, qr/"batch" holds text that is not UTF-8/, 'with words');
 
     edit('corrected', $id[1]);
     @sent = sent(v5 => sub { run('sync') });
@@ -205,7 +192,7 @@ sub a_refused_edit_survives_what_central_sends {
          qr/central refused/, 'and waits where it is seen');
 
     is(run('reinitialise'), 1, 'to begin again wants a yes');
-    like(slurp(), qr/Unsent changes: 1\b/, 'which says what is unsent');
+    like($said, qr/Unsent changes: 1\b/, 'which says what is unsent');
     is(run('reinitialise', '--yes'), 0, 'everything is pulled anew');
     is(run('sync'), 0, 'by a run');
     is(query($batch), 'ours', 'and does not overwrite the edit, either');

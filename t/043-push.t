@@ -5,10 +5,9 @@
 use strict;
 use warnings;
 
-use Msync::Test qw(encode_json site_path sqlite start_central write_private);
+use Msync::Site;
+use Msync::Test qw(encode_json);
 use Test::More;
-
-use constant PASSWORD => 'correct horse battery';
 
 # what is edited here: a table of each server, with a column of text
 my %TABLE = (
@@ -19,11 +18,11 @@ my %TABLE = (
 # requests that pushes() has looked at
 my $seen = 0;
 
-my $database = site_path('clinic.sqlite');
-my $central = start_central(password => PASSWORD, records => 6000);
+my $site = Msync::Site->new(records => 6000);
+my $central = $site->central;
+my $said;
 
-write_private('password', PASSWORD . "\n");
-is(run(), 0, 'the first sync') or diag(said());
+is(run(), 0, 'the first sync') or diag($said);
 
 whatever_is_said_of_a_record_costs_that_record($_) for
     [v5 => 503, 'integration_error'], [v5 => 500, 'internal_error'],
@@ -52,26 +51,13 @@ is_deeply($central->state->{violations}, [], 'central has no complaint');
 done_testing();
 
 
+# what it says is in $said
 sub run {
-    my (@more) = @_;
-
-    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database', $database, '--url',
-                   $central->url, '--username', 'Clinic 7',
-                   '--password-file', site_path('password'),
-                   @more ? @more : 'sync');
-
-    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
-    return $? >> 8;
+    (my $status, $said) = $site->run(@_);
+    return $status;
 }
 
-sub said {
-    open my $handle, '<', site_path('said') or die "said: $!\n";
-    local $/ = undef;
-
-    return scalar <$handle>;
-}
-
-sub query { return sqlite($database, @_) }
+sub query { return $site->query(@_) }
 
 sub refused { return query('SELECT record_id FROM msync_refused ORDER BY 1') }
 
@@ -128,7 +114,7 @@ sub whatever_is_said_of_a_record_costs_that_record {
 
     $central->config(refuse => [$id[1]],
                      refuse_as => { status => $status, code => $code });
-    is(run(), 0, "$what: the run ends well") or diag(said());
+    is(run(), 0, "$what: the run ends well") or diag($said);
     is(refused(), $id[1], "$what: one is recorded as refused");
     is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
     clean();
@@ -144,7 +130,7 @@ sub whatever_stands_between_says_of_a_content {
 
     $central->fault(api => $api, method => 'POST', kind => $kind,
                     value => $value, with => $id[1], times => 100);
-    is(run(), 0, "$what: the run ends well") or diag(said());
+    is(run(), 0, "$what: the run ends well") or diag($said);
     is(refused(), $id[1], "$what: one is recorded as refused");
     is(there($api, $id[3]), "$what $id[3]", "$what: the others go");
 
@@ -190,19 +176,19 @@ sub a_proxy_that_never_passes_one_record_stops_no_other {
     is(run(), 1, "$what: a record that a proxy says it of");
     is(refused(), '', "$what: is not recorded as refused at once");
     is(run(), 1, "$what: nor by the second run");
-    is(run(), 0, "$what: the third one sends the others") or diag(said());
+    is(run(), 0, "$what: the third one sends the others") or diag($said);
     is(refused(), $id[1], "$what: and records that one, alone");
     is(there($api, $_), "$what $_", "$what: the others are there")
         for @id[0, 2, 3];
 
     run('errors');
-    like(said(), qr/\Q$id[1]\E.*HTTP status $status/s, "$what: with words");
+    like($said, qr/\Q$id[1]\E.*HTTP status $status/s, "$what: with words");
 
     # it has had its chances
     $never->();
     my @more = edit($api, "$what again", 3);
     run('retry');
-    is(run(), 0, "$what: a retry of it stops nobody") or diag(said());
+    is(run(), 0, "$what: a retry of it stops nobody") or diag($said);
     is(there($api, $more[2]), "$what again $more[2]",
        "$what: what is edited meanwhile goes");
     $central->clear_faults;
@@ -221,7 +207,7 @@ sub a_line_that_is_mended_goes_on_in_the_same_run {
         $central->fault(api => $api, method => 'POST', kind => 'status',
                         path => $api eq 'v5' ? 'queued_records' : 'push',
                         value => 502);
-        is(run(), 0, "$api: a proxy in trouble once") or diag(said());
+        is(run(), 0, "$api: a proxy in trouble once") or diag($said);
         is(there($api, $id[2]), "mended $id[2]", 'costs nothing');
     }
     clean();
@@ -244,7 +230,7 @@ sub what_the_legacy_server_says_of_a_push_to_v6_is_waited_for {
                         value => { otherServerError => $text }, times => 2)
             for qw(push pull);
         is(run(), 0, 'what v6 met at the legacy server is waited for')
-            or diag(said());
+            or diag($said);
         is(there(v6 => $id[1]), "asked $id[1]", 'and the push gets there');
         is(refused(), '', 'with nothing refused');
         clean();
@@ -258,7 +244,7 @@ sub a_batch_that_is_torn_is_not_sent_again_as_it_was {
     pushes('v5');
     $central->fault(api => 'v5', path => 'queued_records', method => 'POST',
                     kind => 'drop_before');
-    is(run(), 0, 'a push that is torn once') or diag(said());
+    is(run(), 0, 'a push that is torn once') or diag($said);
 
     my ($first, @rest) = pushes('v5');
     cmp_ok((sort { $b <=> $a } @rest)[0], '<', $first / 2,
@@ -285,7 +271,7 @@ sub a_record_that_breaks_the_line_is_recorded_after_three_runs {
                         order_number => 1 });
     is(run(), 1, "$api: a record that breaks the line");
     is(refused(), '', 'is not recorded as refused at once');
-    like(said(), qr/\Q$id[1]\E/, 'but named');
+    like($said, qr/\Q$id[1]\E/, 'but named');
 
     my @large = grep { $_ > 100_000 } pushes($api);
     cmp_ok(scalar(@large), '<=', 3, 'it is sent in a batch or two, and alone');
@@ -294,7 +280,7 @@ sub a_record_that_breaks_the_line_is_recorded_after_three_runs {
     @large = grep { $_ > 100_000 } pushes($api);
     is(scalar(@large), 1, 'which sends it once');
 
-    is(run(), 0, 'the third run records it as refused') or diag(said());
+    is(run(), 0, 'the third run records it as refused') or diag($said);
     is(refused(), $id[1], 'it and no other');
     @large = grep { $_ > 100_000 } pushes($api);
     is(scalar(@large), 1, 'having sent it once');
@@ -314,7 +300,7 @@ sub a_record_that_is_too_large_for_central_is_recorded {
 
     query('UPDATE asset SET notes = hex(zeroblob(5500000)) WHERE id = '
           . "'$id[0]'");
-    is(run(), 0, 'a record that central takes no body for') or diag(said());
+    is(run(), 0, 'a record that central takes no body for') or diag($said);
     is(refused(), $id[0], 'is recorded as refused');
     is(there(v6 => $id[2]), "large $id[2]", 'the others go');
     query("UPDATE asset SET notes = 'small' WHERE id = '$id[0]'");
@@ -369,17 +355,14 @@ sub a_known_server_that_closes_is_not_said_to_want_https {
     $central->fault(api => 'v5', path => 'site', kind => 'drop_before',
                     times => 10);
     is(run(), 1, 'a known server closes the connection');
-    like(said(), qr/closed the connection without an answer/, 'is said');
-    unlike(said(), qr/https/, 'and nothing of https');
+    like($said, qr/closed the connection without an answer/, 'is said');
+    unlike($said, qr/https/, 'and nothing of https');
     clean();
 
-    my @command = ($ENV{TEST_NGINX_MSYNC}, '--database',
-                   site_path('other.sqlite'), '--url', $central->url,
-                   '--username', 'Clinic 7', '--password-file',
-                   site_path('password'), 'sync');
+    $site->new_database;
     $central->fault(api => 'v5', path => 'site', kind => 'drop_before',
                     times => 10);
-    system("@{[map { quotemeta } @command]} >@{[site_path('said')]} 2>&1");
-    like(said(), qr/if it wants https/, 'one that never answered may');
+    run();
+    like($said, qr/if it wants https/, 'one that never answered may');
     $central->clear_faults;
 }
