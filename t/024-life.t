@@ -399,19 +399,31 @@ sub what_a_locked_database_keeps_out_is_not_done_later {
                     $helper->dismiss(46_000, tableName => 'of nobody',
                                      recordId => 'R'));
 
-    for my $request (@requests) {
-        ok(wait_until(sub { $helper->answer($request) }), 'an answer comes');
-        my ($status, $body) = @{ $helper->answer($request) };
-        is($status, 504, 'while it is locked');
-        like($body->{error}{fullError},
-             qr/program keeps the database locked.* Nothing was changed/,
-             'with what to do');
-    }
+    said_to_be_locked($helper, $_) for @requests;
+
+    $helper->trigger;
+    $helper->wait_status(sub { $_->{databaseLockedSince}
+                               && $_->{syncStatus}{isSyncing} });
+    said_to_be_locked($helper, $helper->save(48_000, intervalSeconds => 61));
 
     close $lock;
     is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
     is(sqlite(database('kept'), 'SELECT dismissed FROM sync_buffer WHERE '
               . q{record_id = 'R'}), 0, 'and nothing of these was done');
+}
+
+
+sub said_to_be_locked {
+    my ($helper, $request) = @_;
+
+    ok(wait_until(sub { $helper->answer($request) }), 'an answer comes');
+    my ($status, $body) = @{ $helper->answer($request) };
+    is($status, 504, 'while it is locked');
+    like($body->{error}{fullError},
+         qr/program keeps the database locked.* Nothing was changed/,
+         'with what to do');
+
+    return;
 }
 
 

@@ -409,6 +409,30 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
 
 
 void
+msync_serve_refuse_late(msync_serve_t *serve, const msync_err_t *err)
+{
+    char    *body;
+    size_t   i, left = 0;
+    int64_t  now = msync_clock_monotonic();
+
+    for (i = 0; i < serve->nrequests; i++) {
+
+        if (now - serve->requests[i].came < MSYNC_SETTINGS_LATE) {
+            serve->requests[left++] = serve->requests[i];
+            continue;
+        }
+
+        body = msync_document_error(err);
+        input_reply(serve, serve->requests[i].id, 504, body);
+        input_forget(&serve->requests[i]);
+        msync_free(&body);
+    }
+
+    serve->nrequests = left;
+}
+
+
+void
 msync_serve_forget(msync_serve_t *serve)
 {
     while (serve->nrequests > 0) {

@@ -102,6 +102,9 @@ void msync_serve_do_requests(msync_serve_t *serve);
 /* the database cannot be opened: answers all requests with the error or,
  * without one, those that have waited too long for its lock */
 void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
+/* answers those of MSYNC_SETTINGS_LATE with the error: what is at work waits
+ * for the database longer than their clients do */
+void msync_serve_refuse_late(msync_serve_t *serve, const msync_err_t *err);
 /* requests that the next helper will be asked again */
 void msync_serve_forget(msync_serve_t *serve);
 /* the triggers that wait, into the database and from there: after an upgrade

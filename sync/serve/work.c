@@ -31,6 +31,7 @@ static bool work_retry(msync_serve_t *serve);
 static bool work_is_due(const msync_serve_t *serve);
 static bool work_patients(const msync_serve_t *serve);
 static int work_hook(void *data, msync_err_t *err);
+static void work_set_locked(msync_err_t *err);
 static int work_check_ends(msync_serve_t *serve, msync_err_t *err);
 static void work_report(void *data, const msync_log_entry_t *entry,
     bool step);
@@ -360,6 +361,7 @@ int
 msync_serve_while_locked(void *data, msync_err_t *err)
 {
     int64_t         waited;
+    msync_err_t     locked;
     msync_serve_t  *serve = data;
 
     msync_serve_receive(serve);
@@ -368,14 +370,15 @@ msync_serve_while_locked(void *data, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
+    work_set_locked(&locked);
+
     if (serve->give_up != 0 && msync_clock_monotonic() >= serve->give_up) {
-        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT, "another program keeps "
-                             "the database locked, so nothing could be "
-                             "saved in time");
-        err->advice = "Nothing was changed. Wait until that program is done, "
-                      "or end it, and try again.";
+        *err = locked;
         return MSYNC_ERROR;
     }
+
+    /* those behind it, or behind a run, which waits for as long as it takes */
+    msync_serve_refuse_late(serve, &locked);
 
     waited = msync_store_locked_for(serve->store);
 
@@ -389,6 +392,16 @@ msync_serve_while_locked(void *data, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+static void
+work_set_locked(msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_TIMEOUT, "another program keeps the "
+                         "database locked, so nothing could be saved in time");
+    err->advice = "Nothing was changed. Wait until that program is done, or "
+                  "end it, and try again.";
 }
 
 
