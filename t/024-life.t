@@ -25,6 +25,7 @@ a_database_that_is_locked_while_it_is_opened_is_said();
 a_log_that_grows_is_said();
 what_nobody_waits_for_is_not_done();
 what_a_locked_database_keeps_out_is_not_done_later();
+what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
@@ -424,6 +425,28 @@ sub said_to_be_locked {
          'with what to do');
 
     return;
+}
+
+
+# Each would have to wait for the application's lock, and it for each of them.
+sub what_a_server_does_not_take_is_passed_over_in_few_writes {
+    my $helper = initialised('passed', push => 1);
+
+    sqlite(database('passed'),
+           'CREATE TABLE app_seen (cursor INTEGER)',
+           'CREATE TRIGGER app_sees AFTER UPDATE ON key_value_store '
+           . q{WHEN NEW.id = 'SYNC_PUSH_CURSOR_V6' BEGIN INSERT INTO app_seen }
+           . 'VALUES (NEW.value_int); END',
+           q{UPDATE item_line SET batch = 'another'});
+    my $changes = sqlite(database('passed'), 'SELECT count(*) FROM item_line');
+
+    is(run($helper)->{syncStatus}{error}, undef, 'they are sent to the other');
+    my ($writes, $last) = split /\|/, sqlite(database('passed'),
+        'SELECT count(*), max(cursor) > (SELECT max(cursor) FROM changelog) '
+        . 'FROM app_seen');
+    cmp_ok($changes, '>', 9, 'some changes');
+    cmp_ok($writes, '<', $changes / 2, 'are passed over in few writes');
+    is($last, 1, 'and all of them are');
 }
 
 

@@ -13,6 +13,9 @@ typedef struct {
     msync_peer_t   *peer;
     msync_batch_t  *batch;
     int64_t         cursor;
+    int64_t         saved_at;      /* when the database got it, ms */
+    bool            passed;        /* changes that this server does not take,
+                                      since then */
     int64_t         remaining;     /* changes, 0: to be counted */
     unsigned        size;          /* records of the next batch */
     unsigned        saved_size;    /* what key_value_store has of it */

@@ -27,8 +27,15 @@
 #define WAIT_MAX     5000
 #define WAIT_LIMIT   600000        /* ms in all, then it is called an error */
 
+/* changes that the server does not take are passed over as fast as they are
+ * read: with a commit for each batch, an application that waits for the lock
+ * would find it taken again and again */
+#define SAVE_PAUSE   1000          /* ms */
+
 
 static int push_put_refused(msync_push_t *push, msync_err_t *err);
+static int push_count(msync_push_t *push, msync_err_t *err);
+static int push_save_passed(msync_push_t *push, msync_err_t *err);
 static int push_one_batch(msync_push_t *push, msync_err_t *err);
 static int push_end(msync_push_t *push, msync_err_t *err);
 static int push_all(msync_push_t *push, msync_err_t *err);
@@ -96,9 +103,30 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
     }
 
     push->saved_size = push->size;
+    push->saved_at = msync_clock_monotonic();
+    push->passed = false;
     msync_batch_clear(&push->listed);
 
     return MSYNC_OK;
+}
+
+
+static int
+push_save_passed(msync_push_t *push, msync_err_t *err)
+{
+    return push->passed ? msync_push_save(push, err) : MSYNC_OK;
+}
+
+
+/* by the cursor in the database */
+
+static int
+push_count(msync_push_t *push, msync_err_t *err)
+{
+    return push_save_passed(push, err) == MSYNC_OK
+           ? msync_store_queue(push->steps->store, push->peer->push_cursor,
+                               &push->remaining, err)
+           : MSYNC_ERROR;
 }
 
 
@@ -108,6 +136,7 @@ static int
 push_one_batch(msync_push_t *push, msync_err_t *err)
 {
     int                rc = MSYNC_ERROR;
+    bool               save = true;
     int64_t            processed, began;
     msync_peer_t      *peer = push->peer;
     msync_batch_t      batch = { 0 };
@@ -119,9 +148,7 @@ push_one_batch(msync_push_t *push, msync_err_t *err)
 
     /* counting costs as much as what waits: once, and again at the end for
      * what came meanwhile */
-    if ((push->remaining <= 0
-         && msync_store_queue(steps->store, peer->push_cursor,
-                              &push->remaining, err) != MSYNC_OK)
+    if ((push->remaining <= 0 && push_count(push, err) != MSYNC_OK)
         || msync_store_changes(steps->store, peer->side, push->cursor,
                                push->size, PUSH_OCTETS, &batch, &processed,
                                err) != MSYNC_OK)
@@ -157,12 +184,17 @@ push_one_batch(msync_push_t *push, msync_err_t *err)
         push->sent = true;
         push->size = msync_step_next_size(push->size, push->limit, batch.n,
                                msync_clock_monotonic() - began);
+
+    } else {
+        push->passed = true;
+        save = began - push->saved_at >= SAVE_PAUSE;
     }
 
     msync_step_count(step, push->remaining, processed);
     push->remaining -= processed;
     push->cursor = batch.next;
-    rc = msync_push_save(push, err);
+
+    rc = save ? msync_push_save(push, err) : MSYNC_OK;
 
 done:
 
@@ -235,7 +267,8 @@ push_all(msync_push_t *push, msync_err_t *err)
         }
     } while (rc == MSYNC_OK);
 
-    return rc == MSYNC_DONE ? push_end(push, err) : MSYNC_ERROR;
+    return rc == MSYNC_DONE && push_save_passed(push, err) == MSYNC_OK
+           ? push_end(push, err) : MSYNC_ERROR;
 }
 
 
