@@ -22,7 +22,10 @@ static void ngx_http_msync_check_program(ngx_conf_t *cf,
     ngx_http_msync_site_t *site);
 static void ngx_http_msync_check_directory(ngx_conf_t *cf,
     ngx_http_msync_site_t *site);
-static ngx_uint_t ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two);
+static ngx_uint_t ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one,
+    ngx_str_t *two);
+static ngx_uint_t ngx_http_msync_is_known(ngx_conf_t *cf,
+    ngx_str_t *database);
 
 
 ngx_conf_post_t  ngx_http_msync_path_post = { ngx_http_msync_check_path };
@@ -239,7 +242,9 @@ ngx_http_msync_check_site(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
     other = mcf->sites.elts;
 
     for (i = 0; i < mcf->sites.nelts; i++) {
-        if (ngx_http_msync_same_file(&other[i]->database, &site->database)) {
+        if (ngx_http_msync_same_file(cf, &other[i]->database,
+                                     &site->database))
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"database\" \"%V\" of site \"%V\" is the one "
                                "of site \"%V\" already",
@@ -283,6 +288,10 @@ ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
     path = site->database;
 
+    if (ngx_http_msync_is_known(cf, &path)) {
+        return;
+    }
+
     p = path.data + path.len;
 
     while (p > path.data + 1 && *p != '/') {
@@ -302,7 +311,7 @@ ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
 
 static ngx_uint_t
-ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two)
+ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one, ngx_str_t *two)
 {
     ngx_file_info_t  a, b;
 
@@ -310,6 +319,10 @@ ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two)
         && ngx_strncmp(one->data, two->data, one->len) == 0)
     {
         return 1;
+    }
+
+    if (ngx_http_msync_is_known(cf, one) && ngx_http_msync_is_known(cf, two)) {
+        return 0;
     }
 
     /* other ways to write the name: known once the file exists */
@@ -321,4 +334,49 @@ ngx_http_msync_same_file(ngx_str_t *one, ngx_str_t *two)
     }
 
     return (a.st_dev == b.st_dev && ngx_file_uniq(&a) == ngx_file_uniq(&b));
+}
+
+
+/*
+ * Whether the configuration that is left behind has the database, too.  Then
+ * nothing is asked of its disk: where that does not answer any more the helper
+ * alone hangs, but a master process would with all of nginx.
+ */
+
+static ngx_uint_t
+ngx_http_msync_is_known(ngx_conf_t *cf, ngx_str_t *database)
+{
+    ngx_uint_t                   i;
+    ngx_cycle_t                 *old;
+    ngx_http_msync_site_t      **site;
+    ngx_http_msync_main_conf_t  *mcf;
+
+    old = cf->cycle->old_cycle;
+
+    if (ngx_is_init_cycle(old)) {
+        return 0;
+    }
+
+    /* a module that has come since has no place there */
+
+    for (i = 0; old->modules[i] != &ngx_http_msync_module; i++) {
+        if (old->modules[i] == NULL) {
+            return 0;
+        }
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(old, ngx_http_msync_module);
+
+    for (i = 0; mcf && i < mcf->sites.nelts; i++) {
+        site = mcf->sites.elts;
+
+        if (site[i]->database.len == database->len
+            && ngx_memcmp(site[i]->database.data, database->data,
+                          database->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -35,6 +35,7 @@ reload_changes_the_sites();
 a_long_batch_goes_on_after_a_reload();
 another_database_begins_anew();
 reload_with_a_mistake();
+a_reload_asks_nothing_of_the_disk_of_a_database_that_it_has();
 a_trigger_outlives_a_reload();
 a_trigger_between_two_workers_is_kept();
 reloads_leak_nothing();
@@ -576,6 +577,29 @@ sub reload_with_a_mistake {
     helpers_are(1, 'one helper');
 
     ends_well($nginx, qr/colour/);
+}
+
+
+# A disk that does not answer any more would keep the master process, and with
+# it nginx.  What is seen is the warning of a missing directory: it comes of a
+# look at it.
+sub a_reload_asks_nothing_of_the_disk_of_a_database_that_it_has {
+    my $missing = site_path('missing');
+    my $site = sub { site_config($_[0], database => "$missing/$_[0].sqlite") };
+    my $nginx = nginx(http => $site->('clinic'));
+    my $warned = sub {
+        scalar grep { /\[warn\].*directory "\Q$missing\E".*"$_[0]"/ }
+            $nginx->log_lines;
+    };
+
+    is($warned->('clinic'), 1, 'nginx looks at the directory when it starts');
+
+    $nginx->set(http => $site->('clinic') . $site->('other'));
+    $nginx->signal('HUP');
+    ok(wait_until(sub { $warned->('other') }), 'and at one that comes later');
+    is($warned->('clinic'), 1, 'but not again at the first one');
+
+    ends_well($nginx, qr/missing|helper|directory/);
 }
 
 
