@@ -67,7 +67,7 @@ use constant WORKER_USER => 'www-data';
 my $Owner = $$;
 my $Root = abs_path(dirname(__FILE__) . '/../../..');
 my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
-my $Stage = tempdir('msync-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $Stage = tempdir('msync-test-XXXXXX', DIR => temporary(), CLEANUP => 1);
 my $Writer = JSON::PP->new->utf8->canonical;
 my $Reader = JSON::XS->new->utf8;
 
@@ -87,6 +87,20 @@ $ENV{TEST_NGINX_SITE_DIR} = "$Stage/sites";
 
 mkdir "$Stage/sites" or croak "$Stage/sites: $!";
 give("$Stage/sites", 0770);
+
+
+# TMPDIR, where its name needs no quotes in a configuration, leaves room for
+# that of a socket, and the worker user may go there.
+sub temporary {
+    my $path = $ENV{TMPDIR} // '/tmp';
+    my $fits = $path =~ m{\A/[\w./-]{1,60}\z}a && -d $path;
+
+    for (my $dir = $path; $fits && $dir ne '/'; $dir = dirname($dir)) {
+        $fits = !worker_user() || (stat $dir)[2] & oct 1;
+    }
+
+    return $fits ? $path : '/tmp';
+}
 
 
 sub project_root { $Root }
