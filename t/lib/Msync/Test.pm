@@ -76,6 +76,9 @@ BEGIN { umask 022 }
 # All is on this machine, and no proxy knows it.
 delete @ENV{grep { /^(?:https?|all)_proxy$/i } keys %ENV};
 
+# Options may follow a command.
+delete $ENV{POSIXLY_CORRECT};
+
 chmod 0755, $Stage or croak "$Stage: $!";
 
 $ENV{TEST_NGINX_LOAD_MODULES} //= "$Root/build/ngx_http_msync_module.so";
