@@ -198,7 +198,10 @@ test('a run is seen in the menu and in the dialog, dark too', async () => {
   await site.report({ state: 'syncing', queue: 4, syncStatus: running(600, 200) });
   const page = await admin('', { reducedMotion: 'no-preference', colorScheme: 'dark' });
 
-  assert.equal(await page.locator('msync-nav .sync').evaluate((node) => getComputedStyle(node).animationName), 'turn');
+  assert.equal(await page.locator('msync-nav .sync').evaluate((node) => {
+    const { animationName, animationTimingFunction } = getComputedStyle(node);
+    return `${animationName} ${animationTimingFunction}`;
+  }), 'turn steps(12)');
   await entry(page).click();
   await dialog(page).getByRole('listitem').filter({ hasText: 'Obtener Remotamente' })
     .and(page.locator('[aria-current=step]')).waitFor();
