@@ -577,6 +577,7 @@ SCRIPT
 # Name service asks a service by a local socket, which the helper may not.
 sub a_name_that_only_a_local_service_knows_is_named {
     my $command = there('local.sqlite', 'http://central.local:PORT');
+    my $other = there('other.sqlite', 'http://central.test:PORT');
 
     my $said = in_a_network(<<"SCRIPT");
 printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >/mnt/resolv
@@ -587,12 +588,15 @@ mount --bind /mnt/nsswitch /etc/nsswitch.conf
 mount --bind /mnt/hosts /etc/hosts
 central ''
 $command || echo IT FAILED
+$other || echo SO DID THE OTHER
 printf '127.0.0.1 localhost central.local\\n' >/mnt/hosts
 $command && echo IT WENT WELL
 SCRIPT
 
     like($said, qr/only a service of this machine knows it \("mdns4_minimal"/,
          'a name that only a local service knows is named') or diag($said);
+    like($said, qr/IT FAILED.*its name server fails.*SO DID THE OTHER/s,
+         'one that mdns does not look for is not put down to it');
     like($said, qr{into /etc/hosts}, 'with what to do');
     like($said, qr/IT FAILED.*IT WENT WELL/s, 'and that does it');
     return;

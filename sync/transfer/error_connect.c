@@ -9,12 +9,15 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 
 static int connect_local_name(const char *where, const char *source,
     msync_err_t *err);
 static int connect_no_thread(const char *whom, msync_err_t *err);
-static bool connect_has_local_names(char *source, size_t size);
+static bool connect_has_local_names(const char *where, char *source,
+    size_t size);
+static bool connect_is_local(const char *where);
 static int connect_no_socket(int number, const char *whom, msync_err_t *err);
 static int connect_forbidden(int number, const char *whom, msync_err_t *err);
 
@@ -36,7 +39,7 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
         return connect_no_thread(proxy ? "the proxy" : where, err);
     }
 
-    if (!proxy && connect_has_local_names(source, sizeof(source))) {
+    if (!proxy && connect_has_local_names(where, source, sizeof(source))) {
         return connect_local_name(where, source, err);
     }
 
@@ -121,7 +124,7 @@ connect_no_thread(const char *whom, msync_err_t *err)
 /* the first source of host names that is asked by a local socket */
 
 static bool
-connect_has_local_names(char *source, size_t size)
+connect_has_local_names(const char *where, char *source, size_t size)
 {
     char    line[1024], *word, *rest;
     bool    found = false;
@@ -149,7 +152,9 @@ connect_has_local_names(char *source, size_t size)
              word != NULL && !found; word = strtok_r(NULL, " \t\n", &rest))
         {
             for (i = 0; i < sizeof(local) / sizeof(*local); i++) {
-                if (strncmp(word, local[i], strlen(local[i])) == 0) {
+                if (strncmp(word, local[i], strlen(local[i])) == 0
+                    && (i > 0 || connect_is_local(where)))
+                {
                     (void) snprintf(source, size, "%s", word);
                     found = true;
                     break;
@@ -161,6 +166,19 @@ connect_has_local_names(char *source, size_t size)
     (void) fclose(file);
 
     return found;
+}
+
+
+/* "host" or "host:port", of a name that mdns, the first of those, looks for */
+
+static bool
+connect_is_local(const char *where)
+{
+    size_t  length = strcspn(where, ":");
+
+    length -= length > 0 && where[length - 1] == '.';
+
+    return length > 6 && strncasecmp(where + length - 6, ".local", 6) == 0;
 }
 
 
