@@ -264,6 +264,28 @@ what_waits_stays_whoever_deletes_or_updates_it(void **state)
 }
 
 
+/* but for those from before msync, which nobody has asked to send */
+
+static void
+a_changelog_that_was_dropped_is_all_that_can_be_sent(void **state)
+{
+    site_t  *site = *state;
+
+    site_initialise(site);
+    site_sql(site, "INSERT INTO Location (ID, store_ID) VALUES ('A', 'S1'), "
+             "('B', 'S1'), ('C', 'S2'), ('D', 'S1');"
+             "INSERT INTO msync_never_sent (table_name, record_id) VALUES "
+             "('Location', 'D');" SITE_SENT
+             "UPDATE Location SET code = 'waits' WHERE ID = 'A';"
+             "DROP TABLE changelog");
+    site_open_again(site);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT record_id FROM changelog WHERE "
+                                 "table_name = 'Location' AND store_id = 'S1' "
+                                 "ORDER BY 1)"), "A,B");
+}
+
+
 int
 main(void)
 {
@@ -275,7 +297,8 @@ main(void)
         EACH(numbers_go_out_as_they_are),
         EACH(an_id_that_no_text_can_hold_names_no_other_record),
         EACH(an_integration_that_cannot_begin_silences_nothing),
-        EACH(what_waits_stays_whoever_deletes_or_updates_it)
+        EACH(what_waits_stays_whoever_deletes_or_updates_it),
+        EACH(a_changelog_that_was_dropped_is_all_that_can_be_sent)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
