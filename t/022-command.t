@@ -8,7 +8,7 @@ use POSIX ();
 use Msync::Helper;
 use Msync::Test qw(
     decode_json project_root site_path slurp sqlite stage_dir start_central
-    wait_until write_private
+    wait_until write_file write_private
 );
 use Test::More;
 
@@ -101,17 +101,6 @@ sub set_up {
     -e $database or die "$database was not made\n";
 
     return;
-}
-
-sub write_file {
-    my ($name, $text) = @_;
-
-    my $path = stage_dir() . "/$name";
-    open my $fh, '>', $path or die "$path: $!\n";
-    print {$fh} $text;
-    close $fh or die "$path: $!\n";
-
-    return $path;
 }
 
 sub tables_named {

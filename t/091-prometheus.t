@@ -8,7 +8,8 @@ use warnings;
 use Msync::Nginx;
 use Msync::Test qw(
     decode_json free_port http project_root site_config slurp
-    sqlite stage_dir start_central start_nginx wait_until write_private
+    sqlite stage_dir start_central start_nginx wait_until write_file
+    write_private
 );
 use POSIX ();
 use Test::More;
@@ -60,17 +61,6 @@ sub site {
     );
 }
 
-
-sub write_file {
-    my ($name, $text) = @_;
-
-    my $path = stage_dir() . "/$name";
-    open my $fh, '>', $path or die "$path: $!\n";
-    print {$fh} $text;
-    close $fh or die "$path: $!\n";
-
-    return $path;
-}
 
 sub run {
     my (@command) = @_;

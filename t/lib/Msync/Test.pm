@@ -57,8 +57,7 @@ our @EXPORT_OK = qw(
     curl decode_json encode_json free_port http is_running memory_has
     processes_of project_root read_catalogue set_defaults site_config
     site_path slurp sqlite stage_dir start_central start_nginx wait_reported
-    wait_until worker_count
-    worker_user write_private
+    wait_until worker_count worker_user write_file write_private
 );
 
 # The user that nginx's workers run as where a test has a master of its own.
@@ -151,6 +150,19 @@ sub site_path {
     my ($name) = @_;
 
     return "$ENV{TEST_NGINX_SITE_DIR}/$name";
+}
+
+
+# Writes a file of the stage; returns its path.
+sub write_file {
+    my ($name, $text) = @_;
+
+    my $path = stage_dir() . "/$name";
+    open my $fh, '>', $path or croak "$path: $!";
+    print {$fh} $text;
+    close $fh or croak "$path: $!";
+
+    return $path;
 }
 
 
