@@ -36,6 +36,8 @@ static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action, bool key_changed, bool unequal);
+static void changes_add_value(sqlite3_str *sql, const msync_field_t *field,
+    const char *row);
 static void changes_add_not_queued(sqlite3_str *sql,
     const msync_table_t *table);
 static void changes_add_unsent(sqlite3_str *sql,
@@ -117,6 +119,38 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
 
 
 /*
+ * A value such that two of one meaning are equal.  Frameworks that read a
+ * moment and write it back put a blank in the place of the "T", and as many
+ * digits of a second as they like: 2026-05-01T08:00:00.5 is 2026-05-01
+ * 08:00:00.500000.  What has not that form is compared as it is.
+ */
+
+static void
+changes_add_value(sqlite3_str *sql, const msync_field_t *field,
+    const char *row)
+{
+    int    seconds = field->type == MSYNC_TYPE_TIME ? 8 : 19;
+    char  *column;
+
+    column = msync_store_need(sqlite3_mprintf("%s.\"%w\"", row,
+                                              field->name));
+
+    if (field->type == MSYNC_TYPE_DATETIME || field->type == MSYNC_TYPE_TIME) {
+        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '%s??:??:??*' THEN "
+                            "replace(substr(%s, 1, %d), 'T', ' ') || "
+                            "rtrim(substr(%s, %d), '0.') ELSE %s END", column,
+                            seconds == 8 ? "" : "????" "-??" "-??[ T]", column,
+                            seconds, column, seconds + 1, column);
+
+    } else {
+        sqlite3_str_appendall(sql, column);
+    }
+
+    sqlite3_free(column);
+}
+
+
+/*
  * The columns that are on the wire.  The application may have declared some
  * of them with a collation by which "a" equals "A"; to central these are two.
  */
@@ -131,8 +165,8 @@ msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
 
     for (i = 0; i < table->n; i++) {
         if (!table->fields[i].local_only) {
-            sqlite3_str_appendf(sql, "%s.\"%w\" COLLATE BINARY, ", row,
-                                table->fields[i].name);
+            changes_add_value(sql, &table->fields[i], row);
+            sqlite3_str_appendall(sql, " COLLATE BINARY, ");
         }
     }
 

@@ -365,6 +365,47 @@ only_what_goes_on_the_wire_is_a_change(void **state)
 }
 
 
+/* Django, SQLAlchemy, Rails: each writes what it has read in its own form */
+
+static void
+a_moment_in_another_form_is_no_change(void **state)
+{
+    site_t  *site = *state;
+
+#define AT(value)  "UPDATE temperature_log SET om_datetime = " value
+#define BY(value)  "UPDATE temperature_log SET time = " value
+
+    static const case_t  cases[] = {
+        { AT("'2026-05-01 08:00:00'"), "" },
+        { AT("'2026-05-01 08:00:00.000000'"), "" },
+        { AT("'2026-05-01T08:00:00.5'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00.500000'"), "" },
+        { AT("'2026-05-01 08:00:00.050000'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00Z'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00+10:00'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00+01:00'"), "L UPSERT" },
+        { AT("'2026-05-01'"), "L UPSERT" },
+        { AT("'2026-05-01 00:00:00'"), "L UPSERT" },
+        { AT("1777622400"), "L UPSERT" },
+        { AT("17776224000"), "L UPSERT" },
+        { AT("NULL"), "L UPSERT" },
+        { AT("NULL"), "" },
+        { BY("'08:00:00.000000'"), "" },
+        { BY("'08:00:10'"), "L UPSERT" },
+        { BY("'08:00:01'"), "L UPSERT" },
+        { "INSERT OR REPLACE INTO temperature_log SELECT * FROM "
+          "temperature_log", "" }
+    };
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; INSERT INTO temperature_log "
+             "(ID, sensor_ID, store_ID, date, time, om_datetime) VALUES ('L', "
+             "'x', 'x', '2026-05-01', '08:00:00', '2026-05-01T08:00:00')");
+    (void) changes(site);
+
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
 static void
 without_the_row_of_the_flag_changes_are_written(void **state)
 {
@@ -397,6 +438,7 @@ main(void)
         T(an_index_of_expressions_is_told_of),
         T(the_triggers_come_and_go_with_the_index),
         T(only_what_goes_on_the_wire_is_a_change),
+        T(a_moment_in_another_form_is_no_change),
         T(without_the_row_of_the_flag_changes_are_written)
     };
 
