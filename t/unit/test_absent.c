@@ -222,6 +222,30 @@ what_central_did_not_have_is_not_missed_there(void **state)
 }
 
 
+/* by then it is a row, or marked as central wants it, and waits no more */
+
+static void
+what_came_meanwhile_is_not_missed(void **state)
+{
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_absent_t   result;
+
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('U', 'u'), "
+             "('V', 'v'), ('W', 'w')");
+    assert_ok(msync_store_absent_note(site->store, &err));
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("u"));
+    site_pull(site, MSYNC_LEGACY, "unit", "W", MSYNC_ACTION_DELETE, NULL);
+    assert_int_equal(integrate(site, true).integrated, 2);
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+
+    assert_string_equal(site_get(site, "SELECT group_concat(ID || inactive) "
+                                 "FROM unit"), "U0,W1");
+}
+
+
 /* units are marked where they are referred to, and removed elsewhere */
 
 static void
@@ -273,6 +297,7 @@ main(void)
         T(what_only_absent_rows_refer_to_goes_with_them),
         T(what_central_has_refused_is_not_missed_there),
         T(what_central_did_not_have_is_not_missed_there),
+        T(what_came_meanwhile_is_not_missed),
         T(a_trigger_that_says_no_keeps_its_row_and_no_other)
     };
 

@@ -264,6 +264,52 @@ what_waits_stays_whoever_deletes_or_updates_it(void **state)
 }
 
 
+/* the cursor of a push is that of the first change which was not sent */
+
+static void
+the_change_at_the_cursor_is_unsent_and_none_before_it(void **state)
+{
+    bool                  any, found;
+    size_t                i;
+    int64_t               cursor, past;
+    site_t               *site = *state;
+    msync_err_t           err;
+    const msync_table_t  *table;
+
+    static const struct {
+        const char  *table;
+        const char  *key;
+        const char  *insert;
+    } cases[] = {
+        { "Location", MSYNC_KEY_PUSH_CURSOR, "INSERT INTO Location (ID, "
+          "store_ID) VALUES ('A', 'S1')" },
+        { "asset", MSYNC_KEY_PUSH_V6_CURSOR, "INSERT INTO asset (id, "
+          "store_id, created_datetime, modified_datetime) VALUES ('A', 'S1', "
+          "'2026-01-01T00:00:00', '2026-01-01T00:00:00')" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        site_sql(site, cases[i].insert);
+        cursor = atoll(site_get(site, "SELECT max(cursor) FROM changelog"));
+        table = msync_catalogue_find(site->catalogue, cases[i].table);
+        assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR,
+                                      cursor + 1, &err));
+        assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR,
+                                      cursor + 1, &err));
+
+        for (past = 0; past < 2; past++) {
+            assert_ok(msync_store_set_int(site->store, cases[i].key,
+                                          cursor + past, &err));
+            assert_ok(msync_store_unsent(site->store, table, "A", &found,
+                                         &err));
+            assert_ok(msync_store_unsent_any(site->store, &any, &err));
+            assert_int_equal(found, past == 0);
+            assert_int_equal(any, past == 0);
+        }
+    }
+}
+
+
 /* but for those from before msync, which nobody has asked to send */
 
 static void
@@ -298,6 +344,7 @@ main(void)
         EACH(an_id_that_no_text_can_hold_names_no_other_record),
         EACH(an_integration_that_cannot_begin_silences_nothing),
         EACH(what_waits_stays_whoever_deletes_or_updates_it),
+        EACH(the_change_at_the_cursor_is_unsent_and_none_before_it),
         EACH(a_changelog_that_was_dropped_is_all_that_can_be_sent)
     };
 

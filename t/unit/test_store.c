@@ -449,13 +449,15 @@ what_was_pushed_is_newer_than_what_waits_in_the_buffer(void **state)
     site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
     site_pull(site, MSYNC_LEGACY, "unit", "V", MSYNC_ACTION_UPSERT, "{}");
     site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_MERGE, "{}");
+    site_pull(site, MSYNC_LEGACY, "unit", "W", MSYNC_ACTION_MERGE, NULL);
     site_record(&batch, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
+    site_record(&batch, "unit", "W", MSYNC_ACTION_UPSERT, "{}");
     assert_ok(msync_store_buffer_supersede(site->store, &batch, &err));
     msync_batch_clear(&batch);
     assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
                                  "action) FROM (SELECT * FROM sync_buffer "
                                  "ORDER BY id) WHERE integration_datetime "
-                                 "IS NULL"), "VUPSERT,UMERGE");
+                                 "IS NULL"), "VUPSERT,UMERGE,WMERGE");
 }
 
 
