@@ -329,22 +329,22 @@ const ASK = 2;
 export class Live extends EventTarget {
   static #all = {};
 
-  static FIRST = 6 * SECOND;          /* until the first event */
-  static SILENCE = 40 * SECOND;       /* a comment comes each 15 s */
-  static LONG = 25;                   /* seconds of a long poll */
+  static FIRST = 6 * SECOND;     /* until the first event */
+  static SILENCE = 40 * SECOND;  /* a comment comes each 15 s */
+  static LONG = 25;              /* seconds of a long poll */
   static POLL = 5 * SECOND;
-  static AGAIN = 5 * MINUTE;          /* until a closed way is tried again */
-  static HIDDEN = 30 * SECOND;        /* a tab out of sight lets go */
-  static LOGIN = 30 * SECOND;         /* some servers ask for a password each time */
+  static AGAIN = 5 * MINUTE;     /* until a closed way is tried again */
+  static HIDDEN = 30 * SECOND;   /* a tab out of sight lets go */
+  static LOGIN = 30 * SECOND;    /* some servers ask for a password each time */
 
   doc = null;
   reachable = null;
-  signedOut = false;                  /* out of reach until somebody signs in */
+  signedOut = false;             /* out of reach until somebody signs in */
   seen = 0;
 
   #users = 0;
   #skew = 0;
-  #closed = [0, 0, 0];                /* until when, for each way */
+  #closed = [0, 0, 0];           /* until when, for each way */
   #heard = 0;
   #stop = null;
   #guard = null;

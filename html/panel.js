@@ -14,8 +14,6 @@ const NEVER_FIRST = ['pushV6', 'push', 'waitForIntegration'];
 const TABS = { status: '', history: './history.js', settings: './settings.js' };
 
 const PENDING = 15 * SECOND;
-/** A run that was asked for so long ago and has not begun: that is said. */
-const UNANSWERED = 5 * SECOND;
 
 
 /** The steps of a run as a list of icons. */
@@ -96,7 +94,6 @@ class Panel {
   #loading = {};
   #timer = 0;
   #pending = 0;
-  #asked = 0;
   #run;
   #cancelling = false;
   #progress = null;
@@ -107,6 +104,7 @@ class Panel {
 
   constructor({ texts, live, api }, page) {
     Object.assign(this, { texts, live, api, page });
+    this.asked = 0;    /* when nginx took what has not begun */
     this.root = h('div', {},
       this.#header(page), this.#notices(), this.#status(page),
       ...Object.keys(TABS).slice(1).map((name) => this.#tabPanel(name)),
@@ -346,28 +344,21 @@ class Panel {
     this.update();
   }
 
-  /** A run was asked for, which nginx has accepted or may. */
-  started(accepted = true) {
-    this.#pending = Date.now();
-    this.#asked = accepted ? this.#pending : 0;
+  /** A run was asked for. */
+  started() {
+    this.#pending = this.asked = Date.now();
     this.#run = JSON.stringify(this.live.doc?.syncStatus);
     this.update();
-  }
-
-  /** Whether a run that was asked for some seconds ago has not begun, and nothing else says why. */
-  unanswered({ state, databaseLockedSince }) {
-    return this.#asked > 0 && Date.now() - this.#asked > UNANSWERED && this.live.reachable !== false
-      && state !== 'stopped' && !databaseLockedSince;
   }
 
   async #trigger() {
     if (this.button.getAttribute('aria-disabled') === 'true') {
       return;
     }
-    this.started(false);
-    if (await this.post('trigger', 'triggered')) {
-      this.#asked = Date.now();
-    } else {
+    this.started();
+    this.asked = 0;
+    this.asked = await this.post('trigger', 'triggered') && Date.now();
+    if (!this.asked) {
       this.#pending = 0;
       this.update();
     }
@@ -442,7 +433,7 @@ class Panel {
     if (this.#views.rare) {
       this.#views.rare.update(doc);
     } else if (doc && (doc.state === 'paused' || doc.databaseLockedSince || doc.databaseLogBytes
-      || doc.recordsNeverSent || slow || this.unanswered(doc))) {
+      || doc.recordsNeverSent || slow || this.asked)) {
       await this.#view('rare', './rare.js', this.rare);
       this.update();
     }
@@ -485,7 +476,7 @@ class Panel {
 
     /* a run may be over before it was seen */
     if (syncing || JSON.stringify(doc?.syncStatus) !== this.#run) {
-      this.#pending = this.#asked = 0;
+      this.#pending = this.asked = 0;
     } else if (Date.now() - this.#pending > PENDING) {
       this.#pending = 0;
     }

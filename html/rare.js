@@ -7,6 +7,8 @@ import { SECOND, h, notice, say } from './core.js';
 
 
 const MEGABYTE = 1e6;
+/** A run that was asked for so long ago and has not begun: that is said. */
+const UNANSWERED = 5 * SECOND;
 
 /** Notices above the panel, and one below it that is in no hurry. */
 export class View {
@@ -41,7 +43,7 @@ export class View {
       this.panel.tell(texts.t('locked'));
     }
     this.#show(this.locked, since);
-    const unanswered = this.panel.unanswered(doc);
+    const unanswered = this.#isUnanswered(doc);
 
     if (unanswered && !this.unanswered.isConnected) {
       this.panel.tell(texts.t('unanswered'));
@@ -55,6 +57,14 @@ export class View {
         { time: texts.duration((live.clock() - Date.parse(since)) / SECOND) }));
     }
     this.#updateUnsent(doc);
+  }
+
+  /** Has what was asked for not begun, and does nothing else say why? */
+  #isUnanswered({ state, databaseLockedSince }) {
+    const { asked, live } = this.panel;
+
+    return asked && Date.now() - asked > UNANSWERED && live.reachable !== false && state !== 'stopped'
+      && !databaseLockedSince;
   }
 
   #show(box, on) {
