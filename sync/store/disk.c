@@ -231,13 +231,20 @@ msync_store_log_octets(msync_store_t *store)
 }
 
 
+/* a file that is large keeps its size after all of it is in the database */
+
 int64_t
 msync_store_log_large(msync_store_t *store)
 {
     int64_t  octets = msync_store_log_octets(store);
 
-    return octets >= MSYNC_STORE_LOG_LARGE
-           ? octets - octets % (MSYNC_STORE_LOG_LARGE / 16) : 0;
+    if (octets < MSYNC_STORE_LOG_LARGE
+        || msync_store_wal_pending(store, octets) < MSYNC_STORE_LOG_LARGE)
+    {
+        return 0;
+    }
+
+    return octets - octets % (MSYNC_STORE_LOG_LARGE / 16);
 }
 
 
@@ -372,7 +379,7 @@ msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data)
 {
     char         text[512];
-    int64_t      octets = msync_store_log_octets(store);
+    int64_t      octets = msync_store_log_large(store);
     const char  *name = disk_remote_name(store);
 
     if (name != NULL) {
@@ -384,7 +391,7 @@ msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
         each(data, disk_names_text);
     }
 
-    if (octets >= MSYNC_STORE_LOG_LARGE) {
+    if (octets > 0) {
         disk_log_text(octets, text, sizeof(text));
         each(data, text);
     }
@@ -444,8 +451,8 @@ static void
 disk_watch_size(msync_store_t *store)
 {
     char     text[512];
-    int64_t  octets = msync_store_log_octets(store);
-    bool     large = octets >= MSYNC_STORE_LOG_LARGE;
+    int64_t  octets = msync_store_log_large(store);
+    bool     large = octets > 0;
 
     if (large && !store->log_told) {
         disk_log_text(octets, text, sizeof(text));

@@ -7,12 +7,12 @@
 
 #include "store/check.h"
 
-/* octets of the log that only a reader which never ends explains: SQLite
- * cannot begin the log anew while one looks at what is in it */
+/* octets in the log that are not in the database, which only a reader that
+ * never ends explains: SQLite copies nothing that came after what one reads */
 #define MSYNC_STORE_LOG_LARGE  268435456
 
-/* the size of the log, 0 where there is none; and the same of one that is
- * large, in steps of a sixteenth of that, 0 where it is not */
+/* the size of the log, 0 where there is none; and the same where so much of it
+ * is not in the database, in steps of a sixteenth of that, else 0 */
 int64_t msync_store_log_octets(msync_store_t *store);
 int64_t msync_store_log_large(msync_store_t *store);
 

@@ -282,6 +282,10 @@ int msync_store_open_wal(msync_store_t *store, msync_err_t *err);
 /* that error; always MSYNC_ERROR */
 int msync_store_fault_of_wal(msync_err_t *err);
 
+/* octets of the log, which has "size" of them as a file, whose pages are not in
+ * the database yet */
+int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
+
 /* whether anything but a checkpoint wrote to the file of the database since the
  * first call, as somebody does who copies another one over it */
 bool msync_store_is_overwritten(msync_store_t *store);

@@ -163,6 +163,19 @@ msync_store_fault_of_wal(msync_err_t *err)
 }
 
 
+/* where the index cannot be read, as much as the file has */
+
+int64_t
+msync_store_wal_pending(msync_store_t *store, int64_t size)
+{
+    msync_wal_t  wal;
+
+    return wal_read_index(store, &wal) && wal.written <= wal.frames
+           ? (int64_t) (wal.frames - wal.written) * (WAL_FRAME + wal.page)
+           : size;
+}
+
+
 /* the log with the time of the database, while no checkpoint writes there */
 
 static bool

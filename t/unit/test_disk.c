@@ -111,7 +111,15 @@ a_reader_that_never_ends_is_told_of(void **state)
     assert_string_equal(said, "");
     msync_log_set_sink(NULL, NULL);
 
+    /* the file of the log keeps its size when all of it is in the database */
     site_sql(site, "COMMIT");
+    assert_int_equal(sqlite3_wal_checkpoint_v2(writer, NULL,
+                                               SQLITE_CHECKPOINT_FULL, NULL,
+                                               NULL), SQLITE_OK);
+    assert_true(msync_store_log_octets(site->store)
+                >= MSYNC_STORE_LOG_LARGE);
+    assert_string_equal(site_check(site), "");
+    assert_int_equal(msync_store_log_large(site->store), 0);
     sqlite3_close(writer);
 }
 
