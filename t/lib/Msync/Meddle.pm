@@ -181,11 +181,11 @@ sub _rebuild {
 sub _drop {
     my ($self, $type) = @_;
 
-    my $name = $self->query("SELECT name FROM sqlite_master WHERE type = "
-        . "'$type' AND name LIKE 'msync%' AND sql IS NOT NULL "
-        . 'ORDER BY random() LIMIT 1');
+    my @names = split /\n/, $self->query('SELECT name FROM sqlite_master '
+        . "WHERE type = '$type' AND name LIKE 'msync%' AND sql IS NOT NULL "
+        . 'ORDER BY name');
+    my $name = _one(@names) // return;
 
-    return if $name eq '';
     $self->query(qq{DROP $type "$name"});
     $self->_edit_here;
 }
