@@ -31,6 +31,7 @@ what_is_written_while_central_answers_arrives();
 deletes_that_central_takes_go_out_and_others_do_not();
 deletes_of_central();
 a_merge_leads_references_to_the_record_that_stays();
+what_central_alone_sends_is_not_queued_when_all_is_sent_again();
 rows_of_another_store_are_no_rows_here();
 nothing_that_central_cannot_read_goes_out();
 large_records_go_in_several_batches();
@@ -205,6 +206,28 @@ sub a_merge_leads_references_to_the_record_that_stays {
 
     is(one("SELECT count(*) FROM item_line WHERE item_ID = '$items[0]'"),
        $before, 'what referred to one refers to the other');
+}
+
+
+# Whoever has merged the items does not want to hear of it from this site.
+sub what_central_alone_sends_is_not_queued_when_all_is_sent_again {
+    my %lost = (
+        'TRIGGER msync_message_UPDATE' =>
+            qr/table "message": its triggers were gone/,
+        'TABLE changelog' => qr/the changelog was dropped/,
+    );
+
+    for my $what (sort keys %lost) {
+        $site->query("DROP $what");
+        my $said = sync_well("a run after DROP $what");
+
+        like($said, $lost{$what}, 'it is noticed');
+        is(one('SELECT group_concat(record_id) FROM msync_refused'), '',
+           'no message of central is said to be refused');
+        is(one('SELECT count(*) FROM changelog WHERE table_name = '
+               . "'message' AND record_id = 'merge1'"), 0,
+           'nor waits to be sent');
+    }
 }
 
 

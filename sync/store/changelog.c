@@ -170,6 +170,17 @@ changelog_bind_unsent(msync_store_t *store, sqlite3_stmt *stmt, unsigned push,
 
 
 int
+msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
+    msync_err_t *err)
+{
+    return msync_store_scalar(store,
+        msync_store_stmt(store, MSYNC_STMT_CHANGELOG_END,
+                         "SELECT max(cursor) FROM changelog", err),
+        cursor, "changelog", err);
+}
+
+
+int
 msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     const char *id, bool *found, msync_err_t *err)
 {

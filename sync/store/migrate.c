@@ -70,10 +70,6 @@ static int migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err);
 static int migrate_mend_flag(msync_store_t *store, msync_err_t *err);
 static int migrate_note_tables_file(msync_store_t *store, msync_err_t *err);
-static int migrate_resend_table(msync_store_t *store,
-    const msync_table_t *table, int64_t site, int64_t *n, msync_err_t *err);
-static int migrate_resend_tables(msync_store_t *store,
-    const losses_t *losses, msync_err_t *err);
 static void migrate_drop_changed_index(void *data, const msync_lost_t *lost);
 static int migrate_own_tables(msync_store_t *store, msync_err_t *err);
 static int migrate_bookkeeping(msync_store_t *store, msync_err_t *err);
@@ -304,100 +300,6 @@ migrate_note_tables_file(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* puts the rows of a table into the changelog */
-
-static int
-migrate_resend_table(msync_store_t *store, const msync_table_t *table,
-    int64_t site, int64_t *n, msync_err_t *err)
-{
-    int            rc;
-    sqlite3_str   *sql;
-    sqlite3_stmt  *stmt;
-
-    sql = sqlite3_str_new(store->db);
-    msync_store_put_queue(sql, table, store->changes_filter);
-    sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id FROM "
-                        "msync_never_sent WHERE table_name = %Q)",
-                        table->name);
-
-    /* what the changelog knows was sent, or waits */
-    if (msync_table_is_once(table)) {
-        sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id "
-                            "FROM changelog WHERE table_name = %Q)",
-                            table->name);
-    }
-
-    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    sqlite3_bind_int64(stmt, 1, site);
-    rc = msync_store_run(store, stmt, table->name, err);
-    sqlite3_finalize(stmt);
-
-    *n = rc == MSYNC_OK ? sqlite3_changes(store->db) : 0;
-    return rc;
-}
-
-
-/* a site that has not come to its first success has nothing to send yet */
-
-static int
-migrate_resend_tables(msync_store_t *store, const losses_t *losses,
-    msync_err_t *err)
-{
-    int                   rc = MSYNC_OK;
-    size_t                i;
-    int64_t               id = -1, n, all = 0;
-    msync_site_t          site;
-    const msync_table_t  *table;
-
-    if (msync_store_site_get(store, &site, err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
-           != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    if (!msync_store_site_in_use(site.state)) {
-        return MSYNC_OK;
-    }
-
-    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        table = &store->catalogue->tables[i];
-
-        /* central would refuse a second time what it takes only once */
-        if (losses->changelog
-            ? table->push == 0 || msync_table_is_once(table)
-            : !losses->triggers[i])
-        {
-            continue;
-        }
-
-        rc = migrate_resend_table(store, table, id, &n, err);
-        all += n;
-
-        if (rc == MSYNC_OK && !losses->changelog) {
-            msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone "
-                      "or changed, so nobody knows what was changed "
-                      "meanwhile. All its rows that this site may send, "
-                      "%lld, are sent again; rows that were deleted "
-                      "meanwhile stay at central", table->sql, (long long) n);
-        }
-    }
-
-    if (rc == MSYNC_OK && losses->changelog) {
-        msync_log(MSYNC_LOG_WARN, "the changelog was dropped, and with it "
-                  "which rows wait to be sent: all that this site may send, "
-                  "%lld, are sent again; deletes that were not sent are lost",
-                  (long long) all);
-    }
-
-    return rc;
-}
-
-
 static void
 migrate_drop_changed_index(void *data, const msync_lost_t *lost)
 {
@@ -554,7 +456,8 @@ migrate_restore(msync_store_t *store, int64_t version, const char *schema,
     if (migrate_find_losses(store, &losses, err) == MSYNC_OK
         && migrate_schema(store, version, schema, hash, true, err) == MSYNC_OK)
     {
-        rc = migrate_resend_tables(store, &losses, err);
+        rc = msync_store_resend(store, losses.triggers, losses.changelog,
+                                err);
     }
 
     msync_free(&losses.triggers);

@@ -50,6 +50,8 @@ static int outgoing_parent(msync_store_t *store, msync_row_t *row,
 static int outgoing_received(msync_store_t *store, const msync_row_t *row,
     msync_record_t *record, const msync_v7_envelope_t *envelope,
     msync_err_t *err);
+static int outgoing_find_envelope(msync_store_t *store, msync_row_t *row,
+    msync_record_t *record, msync_v7_envelope_t *envelope, msync_err_t *err);
 static int outgoing_envelope(msync_store_t *store, msync_row_t *row,
     bool send, msync_record_t *record, msync_err_t *err);
 static int outgoing_deleted_parent(msync_store_t *store,
@@ -493,13 +495,12 @@ outgoing_parent(msync_store_t *store, msync_row_t *row,
 
 
 static int
-outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
-    msync_record_t *record, msync_err_t *err)
+outgoing_find_envelope(msync_store_t *store, msync_row_t *row,
+    msync_record_t *record, msync_v7_envelope_t *envelope, msync_err_t *err)
 {
-    int                    rc;
-    const msync_value_t   *value;
-    msync_v7_parties_t     parties;
-    msync_v7_envelope_t    envelope = { 0 };
+    int                   rc;
+    const msync_value_t  *value;
+    msync_v7_parties_t    parties;
 
     msync_v7_parties(row, &parties);
 
@@ -508,10 +509,10 @@ outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
         rc = outgoing_parent(store, row, parties.parent,
                              value->kind == MSYNC_VALUE_TEXT ? value->text
                                                              : NULL,
-                             record, &envelope.store_is_ours, err);
+                             record, &envelope->store_is_ours, err);
 
     } else {
-        rc = outgoing_parties(store, row, record, &envelope.store_is_ours,
+        rc = outgoing_parties(store, row, record, &envelope->store_is_ours,
                               err);
     }
 
@@ -520,8 +521,62 @@ outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
         return MSYNC_ERROR;
     }
 
-    envelope.has_store = record->store != NULL;
-    envelope.has_patient = record->patient != NULL;
+    envelope->has_store = record->store != NULL;
+    envelope->has_patient = record->patient != NULL;
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_row_is_others(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *others, msync_err_t *err)
+{
+    int                   rc;
+    msync_err_t           fault;
+    msync_row_t           row;
+    outgoing_t            outgoing = { store, &fault, false };
+    msync_record_t        record = { 0 };
+    msync_v7_envelope_t   envelope = { 0 };
+
+    rc = outgoing_read_row(store, table, id, &row, err);
+    row.side = MSYNC_V7;
+    row.lookup = outgoing_look_up;
+    row.lookup_data = &outgoing;
+
+    if (rc == MSYNC_OK) {
+        rc = outgoing_find_envelope(store, &row, &record, &envelope, err);
+    }
+
+    if (outgoing.failed) {
+        *err = fault;
+        rc = MSYNC_ERROR;
+    }
+
+    *others = rc == MSYNC_OK && !msync_v7_takes(table, &envelope)
+              && (envelope.has_store
+                  || msync_v7_unfit(table, &envelope) == NULL);
+
+    row.lookup = NULL;
+    row.lookup_data = NULL;
+    msync_row_clear(&row);
+    msync_record_clear(&record);
+
+    return rc == MSYNC_ERROR ? MSYNC_ERROR : MSYNC_OK;
+}
+
+
+static int
+outgoing_envelope(msync_store_t *store, msync_row_t *row, bool send,
+    msync_record_t *record, msync_err_t *err)
+{
+    msync_v7_envelope_t  envelope = { 0 };
+
+    if (outgoing_find_envelope(store, row, record, &envelope, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     if (!send) {
         return outgoing_received(store, row, record, &envelope, err);

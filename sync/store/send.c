@@ -319,11 +319,7 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
     int64_t       cursor = 0;
     sqlite3_str  *sql;
 
-    if (msync_store_scalar(store,
-            msync_store_stmt(store, MSYNC_STMT_CHANGELOG_END,
-                             "SELECT max(cursor) FROM changelog", err),
-            &cursor, "changelog", err) != MSYNC_OK)
-    {
+    if (msync_store_changelog_end(store, &cursor, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 

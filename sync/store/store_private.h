@@ -382,6 +382,13 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
 int64_t msync_store_newest_schema(void);
 
+/*
+ * Inside a migration, behind the schema: queues the rows of the tables of the
+ * catalogue whose "triggers" were lost, or of all where the changelog was.
+ */
+int msync_store_resend(msync_store_t *store, const bool *triggers,
+    bool changelog, msync_err_t *err);
+
 /* the type of a column, and of that which marks a soft delete with what
  * follows it; "strict": for a STRICT table */
 const char *msync_store_column_type(const msync_field_t *field, bool strict);
@@ -661,6 +668,16 @@ int msync_store_side_of(msync_store_t *store, const msync_table_t *table,
 int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, unsigned side, bool send, msync_record_t *record,
     msync_err_t *err);
+
+/* the last cursor of the changelog; 0: there is none */
+int msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
+    msync_err_t *err);
+
+/* whether by v7 a row is that of another site's store, or of a table whose rows
+ * central sends to all sites where they name none: central takes it from others
+ * alone */
+int msync_store_row_is_others(msync_store_t *store, const msync_table_t *table,
+    const char *id, bool *others, msync_err_t *err);
 
 /* of whom the record of a row says that it was which is not here any more, by
  * what the changelog tells of it */

@@ -139,6 +139,38 @@ what_central_would_refuse_without_a_word_waits_here(void **state)
 }
 
 
+/* whoever knows nothing of a row but that it names no store has to be told; of
+ * what central sends to all sites that is how it came */
+
+static void
+what_is_sent_again_is_what_central_takes_or_a_person_can_mend(void **state)
+{
+    site_t  *site = *state;
+
+    site_initialise(site);
+    site_sql(site, "DROP TRIGGER msync_message_INSERT;"
+             "DROP TRIGGER msync_asset_INSERT;"
+             "INSERT INTO message (ID, fromStoreID, toStoreID, body, "
+             "createdDate, createdTime, status, type) SELECT "
+             "column1, column2, column3, '{}', '2026-05-01', '08:00:00', "
+             "'new', 'Merge' FROM (VALUES ('ours', 'S', 'X'), ('to us', 'X', "
+             "'S'), ('others', 'X', NULL), ('to all', NULL, NULL));"
+             "INSERT INTO asset (id, store_id, created_datetime, "
+             "modified_datetime) SELECT column1, column2, '2026-05-01', "
+             "'2026-05-01' FROM (VALUES ('here', 'S'), ('there', 'X'), "
+             "('nowhere', NULL));");
+    site_open_again(site);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT record_id FROM changelog WHERE "
+                                 "table_name = 'message' ORDER BY 1)"),
+                        "ours,to us");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT record_id FROM changelog WHERE "
+                                 "table_name = 'asset' ORDER BY 1)"),
+                        "here,nowhere");
+}
+
+
 static void
 deletes_go_out_of_few_tables(void **state)
 {
@@ -452,6 +484,7 @@ main(void)
         EACH(a_line_has_what_its_item_and_its_price_say),
         EACH(a_row_says_whose_it_is),
         EACH(what_central_would_refuse_without_a_word_waits_here),
+        EACH(what_is_sent_again_is_what_central_takes_or_a_person_can_mend),
         EACH(deletes_go_out_of_few_tables),
         EACH(
             what_no_column_can_say_goes_out_as_it_came_until_its_column_changes),

@@ -1,0 +1,183 @@
+/*
+ * Sending again: rows of which nobody knows whether central has them as they
+ * are, for the triggers of their table were lost, or the changelog was.
+ *
+ * Promises: what this site may send is sent again; rows from before msync,
+ * what central takes only once and has, and what by v7 it takes from others
+ * alone are not.
+ */
+
+#include "store/store_private.h"
+#include "base/log.h"
+
+
+static int resend_take_back(msync_store_t *store, const msync_table_t *table,
+    int64_t after, int64_t *n, msync_err_t *err);
+static int resend_table(msync_store_t *store, const msync_table_t *table,
+    int64_t site, int64_t *n, msync_err_t *err);
+
+
+/* a site that has not come to its first success has nothing to send yet */
+
+int
+msync_store_resend(msync_store_t *store, const bool *triggers, bool changelog,
+    msync_err_t *err)
+{
+    int                   rc = MSYNC_OK;
+    size_t                i;
+    int64_t               id = -1, n, all = 0;
+    msync_site_t          site;
+    const msync_table_t  *table;
+
+    if (msync_store_site_get(store, &site, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (!msync_store_site_in_use(site.state)) {
+        return MSYNC_OK;
+    }
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        /* central would refuse a second time what it takes only once */
+        if (changelog ? table->push == 0 || msync_table_is_once(table)
+                      : !triggers[i])
+        {
+            continue;
+        }
+
+        rc = resend_table(store, table, id, &n, err);
+        all += n;
+
+        if (rc == MSYNC_OK && !changelog) {
+            msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone "
+                      "or changed, so nobody knows what was changed "
+                      "meanwhile. All its rows that this site may send, "
+                      "%lld, are sent again; rows that were deleted "
+                      "meanwhile stay at central", table->sql, (long long) n);
+        }
+    }
+
+    if (rc == MSYNC_OK && changelog) {
+        msync_log(MSYNC_LOG_WARN, "the changelog was dropped, and with it "
+                  "which rows wait to be sent: all that this site may send, "
+                  "%lld, are sent again; deletes that were not sent are lost",
+                  (long long) all);
+    }
+
+    return rc;
+}
+
+
+/* puts the rows of a table into the changelog; "n" is how many */
+
+static int
+resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
+    int64_t *n, msync_err_t *err)
+{
+    int            rc;
+    int64_t        after;
+    unsigned       sides;
+    sqlite3_str   *sql;
+    sqlite3_stmt  *stmt;
+
+    *n = 0;
+
+    if (msync_store_sides(store, &sides, err) != MSYNC_OK
+        || msync_store_changelog_end(store, &after, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_queue(sql, table, store->changes_filter);
+    sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id FROM "
+                        "msync_never_sent WHERE table_name = %Q)",
+                        table->name);
+
+    /* what the changelog knows was sent, or waits */
+    if (msync_table_is_once(table)) {
+        sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id "
+                            "FROM changelog WHERE table_name = %Q)",
+                            table->name);
+    }
+
+    stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    rc = msync_store_run(store, stmt, table->name, err);
+    *n = rc == MSYNC_OK ? sqlite3_changes(store->db) : 0;
+    sqlite3_finalize(stmt);
+
+    if (rc == MSYNC_OK && *n > 0 && (sides & table->push & MSYNC_V7)) {
+        rc = resend_take_back(store, table, after, n, err);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Takes back what was queued behind a cursor and by v7 is a row of others, as
+ * central's own messages to all sites: that these stay here is no fault.  The
+ * triggers that guard the changelog would bring back what another update or a
+ * DELETE takes out of it.  A row that cannot be read is told when it is to be
+ * sent.
+ */
+
+static int
+resend_take_back(msync_store_t *store, const msync_table_t *table,
+    int64_t after, int64_t *n, msync_err_t *err)
+{
+    int            code, rc = MSYNC_OK;
+    bool           others;
+    msync_err_t    fault;
+    sqlite3_stmt  *each, *back;
+
+    each = msync_store_prepare(store, "SELECT cursor, record_id FROM changelog "
+                               "WHERE cursor > ?1 ORDER BY cursor", err);
+    back = msync_store_prepare(store, "UPDATE changelog SET table_name = '' "
+                               "WHERE cursor = ?1", err);
+
+    if (each == NULL || back == NULL) {
+        rc = MSYNC_ERROR;
+        goto done;
+    }
+
+    sqlite3_bind_int64(each, 1, after);
+
+    while ((code = sqlite3_step(each)) == SQLITE_ROW) {
+        if (msync_store_row_is_others(store, table,
+                (const char *) sqlite3_column_text(each, 1), &others, &fault)
+            != MSYNC_OK || !others)
+        {
+            continue;
+        }
+
+        sqlite3_bind_int64(back, 1, sqlite3_column_int64(each, 0));
+        rc = msync_store_run(store, back, table->name, err);
+        if (rc != MSYNC_OK) {
+            goto done;
+        }
+
+        (*n)--;
+    }
+
+    if (code != SQLITE_DONE) {
+        rc = msync_store_fault(store, table->name, err);
+    }
+
+done:
+
+    sqlite3_finalize(each);
+    sqlite3_finalize(back);
+
+    return rc;
+}
