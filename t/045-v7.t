@@ -28,6 +28,7 @@ a_site_that_lost_where_it_stood_finds_out_what_is_spoken();
 a_patient_who_does_not_come_anew_is_not_said_to_be_lost();
 a_patient_is_fetched();
 a_central_that_was_set_back_is_noticed();
+a_database_of_another_site_keeps_its_token();
 
 a_token_whose_answer_was_lost_takes_an_administrator();
 a_database_that_is_not_the_first_one_is_told_so();
@@ -299,6 +300,19 @@ sub a_central_that_was_set_back_is_noticed {
 }
 
 
+sub a_database_of_another_site_keeps_its_token {
+    my $token = $site->value('SETTINGS_SYNC_V7_TOKEN');
+
+    $site->query('UPDATE key_value_store SET value_int = 8 WHERE id = '
+                 . "'SETTINGS_SYNC_SITE_ID'");
+    $central->config(v7_token => undef);
+    is(run(), 1, 'central gives a token to the site 7');
+    like($site->failure, qr/^SITE_UUID_IS_BEING_CHANGED .*the site 8\b/,
+         'which the database of the site 8 does not become');
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'), $token, 'nor takes its token');
+}
+
+
 # ---- other sites ------------------------------------------------------------
 
 sub a_token_whose_answer_was_lost_takes_an_administrator {
@@ -316,6 +330,11 @@ sub a_token_whose_answer_was_lost_takes_an_administrator {
     is(run(), 0, 'it goes on when an administrator has done it');
     is($site->value('SETTINGS_SYNC_V7_TOKEN'),
        $central->state->{v7}{token}, 'with its token');
+
+    $central->config(v7_token => 'of another machine');
+    is(run(), 1, 'central has given the site to somebody else since');
+    like($site->failure, qr/^TOKEN_ALREADY_ALLOCATED .*another machine or/,
+         'which is no answer that was lost');
 }
 
 
