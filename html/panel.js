@@ -345,8 +345,9 @@ class Panel {
   }
 
   /** A run was asked for. */
-  started() {
-    this.#pending = this.asked = Date.now();
+  started(asked = Date.now()) {
+    this.asked = asked;
+    this.#pending = Date.now();
     this.#run = JSON.stringify(this.live.doc?.syncStatus);
     this.update();
   }
@@ -355,8 +356,7 @@ class Panel {
     if (this.button.getAttribute('aria-disabled') === 'true') {
       return;
     }
-    this.started();
-    this.asked = 0;
+    this.started(0);
     this.asked = await this.post('trigger', 'triggered') && Date.now();
     if (!this.asked) {
       this.#pending = 0;
