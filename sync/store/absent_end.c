@@ -116,18 +116,19 @@ msync_store_absent_end(msync_store_t *store, unsigned sides,
 static int
 absent_undecided(absent_t *absent, msync_err_t *err)
 {
-    int  rc;
-
     absent->phase = ABSENT_LOOK;
 
     do {
         absent->decided = false;
-        rc = absent_tables(absent, err);
-    } while (rc == MSYNC_OK && absent->decided);
+
+        if (absent_tables(absent, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+    } while (absent->decided);
 
     absent->phase = ABSENT_REMOVE;
 
-    return rc == MSYNC_OK ? absent_tables(absent, err) : MSYNC_ERROR;
+    return absent_tables(absent, err);
 }
 
 
