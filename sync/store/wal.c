@@ -25,6 +25,7 @@
 static bool wal_read_index(msync_store_t *store, msync_wal_t *wal);
 static bool wal_lacks(msync_store_t *store, const msync_wal_t *wal);
 static sqlite3_file *wal_database_file(msync_store_t *store);
+static sqlite3_file *wal_log_file(msync_store_t *store);
 static bool wal_of_database(msync_store_t *store, msync_wal_t *wal);
 static bool wal_has_pages(msync_store_t *store, const msync_wal_t *wal);
 static bool wal_has_page(sqlite3_file *database, sqlite3_file *log,
@@ -43,7 +44,24 @@ wal_database_file(msync_store_t *store)
 }
 
 
-/* by what SQLite has mapped already; false: it cannot be told */
+/* NULL: SQLite does not have it open */
+
+static sqlite3_file *
+wal_log_file(msync_store_t *store)
+{
+    sqlite3_file  *log = NULL;
+
+    (void) sqlite3_file_control(store->db, "main",
+                                SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+    return log != NULL && log->pMethods != NULL ? log : NULL;
+}
+
+
+/*
+ * By what SQLite maps while it has the log open; false: it cannot be told.
+ * What is mapped without a log is never closed by SQLite.
+ */
 
 static bool
 wal_read_index(msync_store_t *store, msync_wal_t *wal)
@@ -55,7 +73,8 @@ wal_read_index(msync_store_t *store, msync_wal_t *wal)
 
     memset(wal, 0, sizeof(msync_wal_t));
 
-    if (file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2
+    if (wal_log_file(store) == NULL || file == NULL || file->pMethods == NULL
+        || file->pMethods->iVersion < 2
         || file->pMethods->xShmMap(file, 0, WAL_REGION, 0, &map) != SQLITE_OK
         || map == NULL)
     {
@@ -210,10 +229,7 @@ wal_has_pages(msync_store_t *store, const msync_wal_t *wal)
     bool           has = true;
     char          *octets, *seen;
     uint32_t       frame;
-    sqlite3_file  *log = NULL;
-
-    (void) sqlite3_file_control(store->db, "main",
-                                SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    sqlite3_file  *log = wal_log_file(store);
 
     octets = msync_alloc(2 * (size_t) wal->page);
     seen = msync_calloc((size_t) (wal->size / wal->page) + 2, 1);

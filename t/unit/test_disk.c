@@ -1,5 +1,6 @@
 /* Disks, and what happens to the log beside the database. */
 
+#include <dirent.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -432,9 +433,29 @@ fails_to_open(site_t *site, const char *path)
 }
 
 
+static int
+open_files(void)
+{
+    int   n = 0;
+    DIR  *dir = opendir("/proc/self/fd");
+
+    assert_non_null(dir);
+
+    while (readdir(dir) != NULL) {
+        n++;
+    }
+
+    closedir(dir);
+    return n;
+}
+
+
+/* … and is asked for again and again: no file stays open */
+
 static void
 what_stands_in_the_place_of_a_file_is_told_of(void **state)
 {
+    int           files = 0;
     char          path[160], name[170];
     size_t        i;
     site_t       *site = *state;
@@ -456,7 +477,9 @@ what_stands_in_the_place_of_a_file_is_told_of(void **state)
         assert_int_equal(there[i].directory ? mkdir(name, 0700)
                                             : symlink("nowhere", name), 0);
         assert_non_null(strstr(fails_to_open(site, path), there[i].says));
+        files = i == 0 ? open_files() : files;
         assert_null(strstr(fails_to_open(site, path), "Check the rights"));
+        assert_int_equal(open_files(), files);
     }
 }
 
