@@ -26,6 +26,9 @@ typedef struct {
     const char         *units;         /* that are pulled, a letter each */
     char                fails_at;      /* instead of this one, once */
     unsigned            synced;        /* commits that a disk has to have */
+    int64_t             max;           /* what it has, 0: these units */
+    bool                short_of;      /* … which it had more of before */
+    bool                loses_file;    /* while it answers */
 } test_t;
 
 
@@ -114,10 +117,15 @@ pull(msync_peer_t *peer, int64_t cursor, int64_t had, unsigned limit,
         return msync_err_set(err, MSYNC_ERR_CENTRAL_ERROR, "no");
     }
 
+    if (t->loses_file) {
+        assert_int_equal(unlink(t->site->path), 0);
+    }
+
     batch_add(batch, "unit", id, UNIT("u"));
     batch->next = batch->had = cursor + 1;
     batch->remaining = (int64_t) strlen(t->units) - cursor;
-    batch->max = (int64_t) strlen(t->units);
+    batch->max = t->max > 0 ? t->max : (int64_t) strlen(t->units);
+    batch->short_of = t->short_of;
     batch->last = t->units[cursor + 1] == '\0';
 
     return MSYNC_OK;
@@ -260,6 +268,42 @@ a_cancelled_push_stops_and_the_next_one_goes_on(void **state)
 }
 
 
+/* what central takes no record of is not read again by each run */
+
+static void
+what_is_passed_over_is_passed_once(void **state)
+{
+    test_t       *t = *state;
+    msync_err_t   err;
+
+    site_sql(t->site, "INSERT INTO asset (id, store_id, created_datetime, "
+             "modified_datetime) VALUES ('A', 'S1', '2026-01-01', "
+             "'2026-01-01'), ('B', 'S1', '2026-01-01', '2026-01-01')");
+    assert_ok(push_all(t, &err));
+    assert_string_equal(t->asked, "the end");
+    assert_int_equal(saved(t, t->peer.push_cursor),
+                     atoll(site_get(t->site, "SELECT max(cursor) + 1 FROM "
+                                    "changelog")));
+}
+
+
+static void
+what_is_sent_does_not_come_back_from_the_buffer(void **state)
+{
+    test_t       *t = *state;
+    msync_err_t   err;
+
+    site_pull(t->site, MSYNC_LEGACY, "Location", "A", MSYNC_ACTION_UPSERT,
+              LOCATION);
+    site_pull(t->site, MSYNC_LEGACY, "Location", "B", MSYNC_ACTION_UPSERT,
+              LOCATION);
+    site_sql(t->site, LOCATION_OF("A"));
+    assert_ok(push_all(t, &err));
+    assert_string_equal(site_get(t->site, "SELECT group_concat(record_id) "
+                                 "FROM sync_buffer"), "B");
+}
+
+
 /* with a power cut behind it, too; what can be had again waits for no disk */
 
 static void
@@ -280,6 +324,44 @@ what_is_acknowledged_is_committed(void **state)
     assert_ok(pull_all(t, &err));
     assert_string_equal(t->asked, "2 3 ");
     assert_int_equal(t->synced, 2);
+}
+
+
+static void
+what_went_into_a_removed_file_is_not_acknowledged(void **state)
+{
+    test_t       *t = *state;
+    msync_err_t   err;
+
+    t->units = "a";
+    t->peer.ack = ack;
+    t->loses_file = true;
+    assert_int_equal(pull_all(t, &err), MSYNC_ERROR);
+    assert_string_equal(t->asked, "0 ");
+}
+
+
+/* a lower number alone says nothing: see `short_of` of a batch */
+
+static void
+a_server_that_lacks_what_it_had_was_restored(void **state)
+{
+    test_t       *t = *state;
+    msync_err_t   err;
+
+    t->units = "ab";
+    t->max = 20;
+    assert_ok(pull_all(t, &err));
+
+    t->units = "abcd";
+    t->max = 19;
+    t->short_of = true;
+    assert_int_equal(pull_all(t, &err), MSYNC_ERROR);
+    assert_int_equal(err.variant, MSYNC_ERR_CENTRAL_RESTORED);
+
+    t->short_of = false;
+    assert_ok(pull_all(t, &err));
+    assert_int_equal(saved(t, t->peer.pull_max), 20);
 }
 
 
@@ -354,7 +436,11 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(each_batch_says_how_many_follow),
         EACH(a_cancelled_push_stops_and_the_next_one_goes_on),
+        EACH(what_is_passed_over_is_passed_once),
+        EACH(what_is_sent_does_not_come_back_from_the_buffer),
         EACH(what_is_acknowledged_is_committed),
+        EACH(what_went_into_a_removed_file_is_not_acknowledged),
+        EACH(a_server_that_lacks_what_it_had_was_restored),
         EACH(a_pull_that_failed_goes_on_behind_what_came),
         EACH(a_first_sync_that_failed_has_what_came),
         EACH(a_first_sync_that_was_undone_takes_all_once_more)
