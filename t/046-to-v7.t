@@ -167,10 +167,12 @@ sub what_the_configuration_demands_is_done_or_said {
          'is told that it is not the one');
     is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6',
        'and changes nothing');
+    my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
+
+    $site->query("UPDATE item_line SET batch = 'EARLIER' WHERE ID <> "
+                 . "'$line'");
     is(run_with(auto => $central->url), 0, 'with "auto" it goes on');
     is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'as before');
-
-    my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
 
     $site->query("UPDATE item_line SET batch = 'DEMANDED' WHERE ID = "
                  . "'$line'");
@@ -182,6 +184,8 @@ sub what_the_configuration_demands_is_done_or_said {
        'upgrades the site');
     is($central->rows('StockLine')->{$line}{batch}, 'DEMANDED',
        'with what waits');
+    is($site->query('SELECT push_progress_total FROM sync_log ORDER BY id '
+                    . 'DESC LIMIT 1'), 1, 'and nothing that went before');
     is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'it speaks v7');
 
     for my $url ($central->v7_url, $central->url) {
