@@ -25,6 +25,7 @@ a_renamed_table_goes_on_to_be_synchronised();
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
 a_site_without_a_name_is_a_wrong_command_line();
+what_is_no_command_line_does_nothing();
 a_restored_central_gets_back_what_it_had();
 a_central_of_before_the_first_sync_gets_all_that_this_site_made();
 an_error_has_a_line_of_its_own();
@@ -371,6 +372,62 @@ sub a_site_without_a_name_is_a_wrong_command_line {
     is($code, 2, 'an empty site name');
     like($err, qr/^msync: --username is empty/, 'is refused with a sentence');
     ok(!-e site_path('nobody.sqlite'), 'before anything is done');
+}
+
+
+# Whether or not there is a database; each command with the options of the
+# others, too few words and too many.
+sub what_is_no_command_line_does_nothing {
+    my ($made, $none) = map { site_path("line-$_.sqlite") } qw(made none);
+    my $copy = stage_dir() . '/line-copy.sqlite';
+    my %own = (status => [], sync => [], history => [], retry => [],
+               check => [], schema => [], backup => [], errors => ['dismissed'],
+               dismiss => [qw(all error)], send => ['all'],
+               reinitialise => [qw(yes discard-unsent)]);
+    my %words = (dismiss => [qw(unit x)], send => ['unit'], backup => [$copy]);
+    my %value = (error => '=x');
+    my %most = (dismiss => 2, backup => 1, send => 99);
+
+    set_up($made);
+
+    for my $database ($made, $none) {
+        for my $command (sort keys %own) {
+            my @own = @{$own{$command}};
+            my @line = ('--database', $database, $command,
+                        @{$words{$command} // []});
+
+            for my $option (qw(dismissed all error yes discard-unsent)) {
+                next if grep { $_ eq $option } @own;
+
+                my ($status, $out, $err) = run(@line, "--$option"
+                                               . ($value{$option} // ''));
+                is("$status $out", '2 ', "$command --$option is refused");
+                like($err, qr/^msync:\ "$command"\ has\ no\ option\ --$option\n
+                             \nUsage:/x, 'and says so');
+            }
+
+            my @more = ('more') x (($most{$command} // 0) + 1);
+            my ($status, $out) = run('--database', $database, $command, @more);
+            is("$status $out", '2 ', "$command @more is refused")
+                if @more < 9;
+        }
+
+        for my $line (['backup'], ['dismiss'], [qw(dismiss unit)],
+                      [qw(dismiss --error x)], [qw(dismiss --all --error x)],
+                      [qw(dismiss unit --all)], [qw(dismiss unit x --all)],
+                      [qw(dismiss unit x --error x)], ['send'],
+                      [qw(send unit --all)])
+        {
+            my ($status, $out) = run('--database', $database, @{$line});
+            is("$status $out", '2 ', "@{$line} is refused");
+        }
+    }
+
+    my ($status, $out, $err) = run('--database', '', 'sync');
+    is("$status $out", '2 ', 'so is the database of a name that is empty');
+    like($err, qr/^msync: --database is empty/, 'and says so');
+    ok(!-e $none, 'no database was made');
+    ok(!-e $copy, 'and no copy');
 }
 
 

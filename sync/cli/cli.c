@@ -23,6 +23,8 @@ static int cli_options(msync_cli_t *cli, int argc, char **argv);
 static int cli_value(msync_cli_t *cli, int option, const char *value);
 static int cli_set(char **text, char *value);
 static int cli_flag(msync_cli_t *cli, int option);
+static int cli_check(const msync_cli_t *cli, size_t i);
+static int cli_foreign(const char *option, const char *command);
 static char *cli_absolute(const char *path);
 static int cli_command(msync_cli_t *cli, int argc, char **argv);
 
@@ -78,25 +80,30 @@ msync_cli_is_stopped(void)
 
 
 static const struct {
-    const char  *name;
-    int        (*command)(msync_cli_t *cli);
-    int          most;                 /* arguments */
-    int          least;
-    bool         database;             /* needs one */
-    bool         strict;               /* needs its catalogue, too */
-    bool         set_up;               /* that msync has set up before */
+    const char   *name;
+    int         (*command)(msync_cli_t *cli);
+    int           most;                /* arguments */
+    int           least;
+    bool          database;            /* needs one */
+    bool          strict;              /* needs its catalogue, too */
+    bool          set_up;              /* that msync has set up before */
+    const char   *options;             /* letters of those of its own */
+    const char *(*lacks)(const msync_cli_t *cli);
 } cli_commands[] = {
-    { "status",  msync_cli_status,  0, 0, true,  false, true },
-    { "sync",    msync_cli_sync,    0, 0, true,  true,  false },
-    { "history", msync_cli_history, 0, 0, true,  false, true },
-    { "errors",  msync_cli_errors,  0, 0, true,  false, true },
-    { "retry",   msync_cli_retry,   0, 0, true,  true,  true },
-    { "dismiss", msync_cli_dismiss, 2, 0, true,  true,  true },
-    { "send",    msync_cli_send,    INT_MAX, 0, true, true, true },
-    { "check",   msync_cli_check,   0, 0, true,  true,  true },
-    { "reinitialise", msync_cli_reinitialise, 0, 0, true, true, true },
-    { "schema",  msync_cli_schema,  0, 0, false, true,  false },
-    { "backup",  msync_cli_backup,  1, 1, true,  false, false }
+    { "status",  msync_cli_status,  0, 0, true,  false, true,  "", NULL },
+    { "sync",    msync_cli_sync,    0, 0, true,  true,  false, "", NULL },
+    { "history", msync_cli_history, 0, 0, true,  false, true,  "", NULL },
+    { "errors",  msync_cli_errors,  0, 0, true,  false, true,  "i", NULL },
+    { "retry",   msync_cli_retry,   0, 0, true,  true,  true,  "", NULL },
+    { "dismiss", msync_cli_dismiss, 2, 0, true,  true,  true,  "ae",
+      msync_cli_dismiss_lacks },
+    { "send",    msync_cli_send,    INT_MAX, 0, true, true, true, "a",
+      msync_cli_send_lacks },
+    { "check",   msync_cli_check,   0, 0, true,  true,  true,  "", NULL },
+    { "reinitialise", msync_cli_reinitialise, 0, 0, true, true, true, "yD",
+      NULL },
+    { "schema",  msync_cli_schema,  0, 0, false, true,  false, "", NULL },
+    { "backup",  msync_cli_backup,  1, 1, true,  false, false, "", NULL }
 };
 
 
@@ -111,6 +118,7 @@ msync_cli_misused(const char *what)
 static int
 cli_command(msync_cli_t *cli, int argc, char **argv)
 {
+    int          status;
     size_t       i;
     msync_err_t  err;
 
@@ -118,21 +126,17 @@ cli_command(msync_cli_t *cli, int argc, char **argv)
         return msync_cli_misused("no command");
     }
 
+    cli->arguments = (const char *const *) argv + 1;
+    cli->narguments = (size_t) argc - 1;
+
     for (i = 0; i < sizeof(cli_commands) / sizeof(*cli_commands); i++) {
         if (strcmp(cli_commands[i].name, argv[0]) != 0) {
             continue;
         }
 
-        if (argc - 1 > cli_commands[i].most) {
-            return msync_cli_misused("too many arguments");
-        }
-
-        if (argc - 1 < cli_commands[i].least) {
-            return msync_cli_misused("this command needs a FILE");
-        }
-
-        if (cli_commands[i].database && cli->conf->database == NULL) {
-            return msync_cli_misused("--database is needed");
+        status = cli_check(cli, i);
+        if (status != -1) {
+            return status;
         }
 
         if (msync_cli_load_catalogue(cli, cli_commands[i].strict, &err)
@@ -143,12 +147,69 @@ cli_command(msync_cli_t *cli, int argc, char **argv)
             return msync_cli_fail(&err);
         }
 
-        cli->arguments = (const char *const *) argv + 1;
-        cli->narguments = (size_t) argc - 1;
         return cli_commands[i].command(cli);
     }
 
     return msync_cli_misused("unknown command");
+}
+
+
+/* what is said wrongly is so whether or not there is a database; -1: go on,
+ * else the exit status */
+
+static int
+cli_check(const msync_cli_t *cli, size_t i)
+{
+    size_t       k;
+    const char  *lacks;
+
+    const struct {
+        bool         given;
+        char         letter;
+        const char  *name;
+    } options[] = {
+        { cli->dismissed,     'i', "dismissed" },
+        { cli->all,           'a', "all" },
+        { cli->error != NULL, 'e', "error" },
+        { cli->yes,           'y', "yes" },
+        { cli->discard,       'D', "discard-unsent" }
+    };
+
+    for (k = 0; k < sizeof(options) / sizeof(*options); k++) {
+        if (options[k].given
+            && strchr(cli_commands[i].options, options[k].letter) == NULL)
+        {
+            return cli_foreign(options[k].name, cli_commands[i].name);
+        }
+    }
+
+    if (cli->narguments > (size_t) cli_commands[i].most) {
+        return msync_cli_misused("too many arguments");
+    }
+
+    if (cli->narguments < (size_t) cli_commands[i].least) {
+        return msync_cli_misused("this command needs a FILE");
+    }
+
+    lacks = cli_commands[i].lacks ? cli_commands[i].lacks(cli) : NULL;
+
+    if (lacks != NULL) {
+        return msync_cli_misused(lacks);
+    }
+
+    return cli_commands[i].database && cli->conf->database == NULL
+           ? msync_cli_misused("--database is needed") : -1;
+}
+
+
+static int
+cli_foreign(const char *option, const char *command)
+{
+    char  what[64];
+
+    snprintf(what, sizeof(what), "\"%s\" has no option --%s", command, option);
+
+    return msync_cli_misused(what);
 }
 
 
@@ -218,6 +279,11 @@ cli_value(msync_cli_t *cli, int option, const char *value)
     switch (option) {
 
     case 'd':
+        if (*value == '\0') {
+            return msync_cli_misused("--database is empty, it must name a "
+                                     "file");
+        }
+
         return cli_set(&cli->conf->database, msync_strdup(value));
 
     case 'u':

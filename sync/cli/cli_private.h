@@ -44,6 +44,10 @@ int msync_cli_reinitialise(msync_cli_t *cli);
 int msync_cli_schema(msync_cli_t *cli);
 int msync_cli_backup(msync_cli_t *cli);
 
+/* what their command line lacks, in words; NULL: nothing */
+const char *msync_cli_dismiss_lacks(const msync_cli_t *cli);
+const char *msync_cli_send_lacks(const msync_cli_t *cli);
+
 /* opens the database, where msync_cli_load_catalogue has not yet, or lets it
  * be written; to write, also with the settings and a wait that a signal ends */
 int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);

@@ -82,6 +82,18 @@ msync_cli_retry(msync_cli_t *cli)
 }
 
 
+const char *
+msync_cli_dismiss_lacks(const msync_cli_t *cli)
+{
+    bool  record = cli->narguments == 2, error = cli->error != NULL;
+
+    return (cli->narguments == 0 ? cli->all && !error
+                                 : !cli->all && record != error)
+           ? NULL
+           : "say a TABLE and a RECORD, a TABLE and --error TEXT, or --all";
+}
+
+
 int
 msync_cli_dismiss(msync_cli_t *cli)
 {
@@ -92,14 +104,6 @@ msync_cli_dismiss(msync_cli_t *cli)
     which.table = cli->arguments[0];
     which.record_id = cli->narguments == 2 ? cli->arguments[1] : NULL;
     which.error = cli->error;
-
-    if (cli->narguments == 0
-        ? !cli->all || cli->error != NULL
-        : cli->all || (which.record_id == NULL) == (which.error == NULL))
-    {
-        return msync_cli_misused("say a TABLE and a RECORD, a TABLE and "
-                                 "--error TEXT, or --all");
-    }
 
     if (records_open(cli, "errors/dismiss", &err) != MSYNC_OK) {
         return 1;
@@ -117,16 +121,20 @@ msync_cli_dismiss(msync_cli_t *cli)
 }
 
 
+const char *
+msync_cli_send_lacks(const msync_cli_t *cli)
+{
+    return cli->all == (cli->narguments > 0)
+           ? "say which TABLEs, or --all" : NULL;
+}
+
+
 int
 msync_cli_send(msync_cli_t *cli)
 {
     int64_t       queued;
     const char   *unknown;
     msync_err_t   err;
-
-    if (cli->all == (cli->narguments > 0)) {
-        return msync_cli_misused("say which TABLEs, or --all");
-    }
 
     if (records_open(cli, "send", &err) != MSYNC_OK) {
         return 1;
