@@ -48,8 +48,11 @@ sub ask {
 
 
 sub patients_are_not_looked_for_before {
-    is(ask(GET => 'patients?name=a')->{status}, 409,
-       'a site that speaks no v7 does not look for patients');
+    my $answer = ask(GET => 'patients?name=a');
+
+    is($answer->{status}, 409, 'a new site does not look for patients');
+    is($answer->{json}{error}{variant}, 'NOT_CONFIGURED',
+       'and is not said to speak v6');
 }
 
 

@@ -46,6 +46,11 @@ msync_patients_answer(const msync_settings_t *settings, const char *body,
     patients_t          patients = { settings, msync_clock_monotonic() };
     msync_v7_wanted_t   wanted = { 0 };
 
+    if (!msync_conf_complete(settings->conf)) {
+        return msync_document_refuse(409, "NOT_CONFIGURED",
+                                     "The site has no settings yet.", reply);
+    }
+
     if (msync_store_speaks(settings->store, &version, &cursor, &err)
         != MSYNC_OK)
     {

@@ -118,7 +118,8 @@ requests_which(const cJSON *body, msync_dismiss_t *which)
 static int
 requests_send(msync_store_t *store, const cJSON *body, char **reply)
 {
-    int            status = 202;
+    int            status;
+    char           text[MSYNC_ERR_TEXT_MAX];
     size_t         n;
     int64_t        queued;
     const char    *unknown, **tables;
@@ -134,11 +135,16 @@ requests_send(msync_store_t *store, const cJSON *body, char **reply)
     if (msync_store_send(store, tables, n, &queued, &unknown, &err)
         == MSYNC_OK)
     {
-        requests_count(202, "queued", queued, reply);
+        status = requests_count(202, "queued", queued, reply);
+
+    } else if (unknown != NULL) {
+        status = msync_document_refuse(400, "INVALID_REQUEST",
+                                       msync_err_full(&err, text, sizeof(text)),
+                                       reply);
 
     } else {
+        status = requests_failed(&err);
         *reply = msync_document_error(&err);
-        status = unknown ? 400 : requests_failed(&err);
     }
 
     free(tables);

@@ -451,8 +451,11 @@ msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
 
     if (known < n) {
         *unknown = tables[known];
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "\"%.128s\" is no "
-                             "table that this site sends", *unknown);
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "\"%.128s\" is no table "
+                      "that this site sends", *unknown);
+        err->advice = "Nothing was queued: name a table of the database whose "
+                      "rows this site sends.";
+        return MSYNC_ERROR;
     }
 
     rc = send_begin(store, &any, &site, err);
