@@ -29,8 +29,8 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED] = {
         "SITE_UUID_IS_BEING_CHANGED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
-        "This database belongs to another site. Enter the site name and "
-        "password it was set up with, or start with an empty database." },
+        "Enter the site name and password it was set up with, or start with "
+        "an empty database." },
 
     [MSYNC_ERR_SITE_NAME_NOT_FOUND] = {
         "SITE_NAME_NOT_FOUND", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,

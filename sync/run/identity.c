@@ -87,7 +87,7 @@ identity_check(msync_run_context_t *ctx, msync_err_t *err)
 
     if (uuid != NULL && strcmp(uuid, ctx->identity.uuid) != 0) {
         rc = msync_err_set(err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
-                           "this database belongs to the site %s, central "
+                           "This database belongs to the site %s, central "
                            "says that \"%s\" is %s", uuid,
                            ctx->run->conf->username, ctx->identity.uuid);
     }

@@ -289,7 +289,7 @@ v7_check(const msync_run_context_t *ctx, const msync_v7_site_t *site,
 
     if (id >= 0 && site->site_id >= 0 && id != site->site_id) {
         return msync_err_set(err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
-                             "this database belongs to the site %lld, central "
+                             "This database belongs to the site %lld, central "
                              "says that \"%s\" is %lld", (long long) id,
                              ctx->run->conf->username,
                              (long long) site->site_id);

@@ -224,7 +224,7 @@ settings_take_interval(wish_t *wish, const msync_json_slice_t *value)
         || seconds != floor(seconds))
     {
         settings_blame(wish, "intervalSeconds", "must be a whole number of "
-                       "seconds, 0 for no schedule");
+                       "seconds up to 366 days, 0 for no schedule");
         return;
     }
 
@@ -393,7 +393,7 @@ settings_ask_central(wish_t *wish, msync_v5_site_t *site)
                && strcmp(uuid, site->uuid) != 0)
     {
         rc = msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
-                           "this database belongs to the site %s, and \"%s\" "
+                           "This database belongs to the site %s, and \"%s\" "
                            "is another site", uuid, wish->conf->username);
     }
 

@@ -415,7 +415,7 @@ work_check_ends(msync_serve_t *serve, msync_err_t *err)
 
     if (serve->status.running && serve->queue.cancel) {
         return msync_err_set(err, MSYNC_ERR_CANCELLED,
-                             "the run was cancelled");
+                             "The run was cancelled");
     }
 
     return MSYNC_OK;
