@@ -255,8 +255,13 @@ document(void)
 
     fprintf(out, "\nIn `OVER` and `MOVED` what is asked for is answered 503, "
             "for nobody would do it. A zone that takes the place of another "
-            "begins as `BETWEEN` where a helper of that one may not be over, "
-            "else as `NEW`.\n\n| state |");
+            "begins as `BETWEEN` where a helper of that one may still run, "
+            "else as `NEW`.\n\nA term is the time of one worker 0. Where an "
+            "earlier helper may still run, the status that it has said last "
+            "is served for 30 seconds instead of 5 before the site is said "
+            "to be stopped. A generation goes on from the clock where another "
+            "zone was served meanwhile, so that it never goes back.\n\n"
+            "| state |");
 
     for (i = 0; i < EVENTS; i++) {
         fprintf(out, " `%s` |", events[i][0]);
@@ -278,11 +283,11 @@ document(void)
                     ? "–" : states[cell->next][0],
                     cell->effects & TERM ? ", a new term" : "",
                     cell->effects & FOLLOWS
-                    ? ", a helper may not be over" : "",
+                    ? ", an earlier helper may still run" : "",
                     cell->effects & HELPER
-                    ? ", a helper may not be over if there is one" : "",
+                    ? ", the helper that there is may still run" : "",
                     cell->effects & RESUMED
-                    ? ", the generation goes on from the time" : "");
+                    ? ", the generation goes on from the clock" : "");
         }
     }
 
