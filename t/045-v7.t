@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Site;
-use Msync::Test qw(decode_json);
+use Msync::Test qw(decode_json site_path slurp);
 use Test::More;
 
 my $site = Msync::Site->new(protocol => 'v7');
@@ -32,6 +32,7 @@ a_database_of_another_site_keeps_its_token();
 
 a_token_whose_answer_was_lost_takes_an_administrator();
 a_database_that_is_not_the_first_one_is_told_so();
+a_token_that_cannot_be_stored_at_once_is_stored_a_moment_later();
 each_refusal_has_its_variant();
 a_server_of_2_is_not_taken_for_one_of_v7();
 
@@ -344,6 +345,30 @@ sub a_database_that_is_not_the_first_one_is_told_so {
     is(run(), 1, 'a second database of a site');
     like($site->failure, qr/^TOKEN_ALREADY_ALLOCATED .*another machine or/,
          'gets no token');
+}
+
+
+# the first write after the request for the token fails, and no other one
+sub a_token_that_cannot_be_stored_at_once_is_stored_a_moment_later {
+    my $count = site_path('writes');
+
+    local $ENV{TEST_NGINX_MSYNC} = $ENV{TEST_NGINX_MSYNC_FAULTS};
+    local $ENV{MSYNC_FAULT_COUNT} = $count;
+    $site->reset;
+    is(run(), 0, 'a first sync whose writes are counted');
+    like($site->asked, qr/^site site_status get_token /, 'asks for a token');
+    my (undef, undef, @before) = split ' ', slurp($count);
+
+    local $ENV{MSYNC_FAULT} = 'io-write ' . ($before[2] + 1);
+    $site->reset;
+    my ($status, $said) = $site->run;
+    is($status, 0, 'one with a disk that fails at the token');
+    like($said, qr/storing the token of this site: .*disk I\/O/,
+         'has met that');
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'), $central->state->{v7}{token},
+       'has its token');
+    like($site->asked, qr/^site site_status get_token site_status pull/,
+         'and asked for it once');
 }
 
 

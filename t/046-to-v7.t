@@ -14,6 +14,7 @@ my $central = $site->central;
 my $before = site_path('before.sqlite');
 
 what_knows_no_v7_is_not_asked();
+a_site_from_before_v7_becomes_none_by_its_address();
 whatever_is_answered_the_site_works_as_before();
 an_answer_that_was_lost_is_asked_for_again();
 the_upgrade_takes_what_waits_along();
@@ -38,6 +39,22 @@ sub what_knows_no_v7_is_not_asked {
     is(run(), 0, 'and another one');
     unlike($site->paths, qr/v7/, 'nobody is asked for v7');
     is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'it speaks v5 and v6');
+}
+
+
+# an initialised site that has not written down what it speaks
+sub a_site_from_before_v7_becomes_none_by_its_address {
+    $site->query('DELETE FROM key_value_store WHERE id = '
+                 . "'SETTINGS_SYNC_VERSION'");
+    $site->asked;
+
+    is(run($central->v7_url), 1, 'the address of Open mSupply central');
+    like($site->failure, qr/^INVALID_RESPONSE .*web page/,
+         'is not the one');
+    is($site->asked, 'site', 'and nobody is asked for v7');
+    is(run(), 0, 'with the right one it goes on');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'by v5 and v6');
+    $site->asked;
 }
 
 

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
-#include "run/steps.h"
+#include "run/steps_private.h"
 #include "store/store_private.h"
 
 #define HWID  "01234567-89ab-4cde-8f01-23456789abcd"
@@ -383,6 +383,34 @@ a_pull_that_failed_goes_on_behind_what_came(void **state)
 }
 
 
+static void
+check_grown(test_t *t, const char *units)
+{
+    unsigned      size, limit = MSYNC_STEP_BATCH_MIN;
+    msync_err_t   err;
+
+    assert_ok(msync_step_save_size(&t->steps, MSYNC_STEP_PULL_CENTRAL, 1,
+                                   &err));
+    t->units = units;
+    assert_ok(msync_step_pull(&t->steps, MSYNC_STEP_PULL_CENTRAL, &t->peer,
+                              limit, &err));
+    assert_ok(msync_step_first_size(&t->steps, MSYNC_STEP_PULL_CENTRAL, limit,
+                                    &size, &err));
+    assert_int_equal(size, limit);
+}
+
+
+static void
+a_size_that_has_grown_is_that_of_the_next_run(void **state)
+{
+    test_t  *t = *state;
+
+    check_grown(t, "ab");
+    t->steps.fill = msync_fill_create(t->site->store, t->site->catalogue);
+    check_grown(t, "abcd");
+}
+
+
 /* as far as it went: on a slow machine it may be one row after the other */
 
 static void
@@ -442,6 +470,7 @@ main(void)
         EACH(what_went_into_a_removed_file_is_not_acknowledged),
         EACH(a_server_that_lacks_what_it_had_was_restored),
         EACH(a_pull_that_failed_goes_on_behind_what_came),
+        EACH(a_size_that_has_grown_is_that_of_the_next_run),
         EACH(a_first_sync_that_failed_has_what_came),
         EACH(a_first_sync_that_was_undone_takes_all_once_more)
     };
