@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -179,6 +180,7 @@ test_what_is_wrong_is_named(void **state)
         { "{\"database\":\"\"}", "\"database\" must not be empty" },
         { "{\"database\":7}", "\"database\" must be a text" },
         { "{\"site\":\"a\\nb\"}", "\"site\" must not be empty and must be" },
+        { "{\"site\":\"a\\u007fb\"}", "\"site\" must not be empty and must" },
         { "{\"interval\":-1}", "\"interval\" must be a whole number from 0" },
         { "{\"interval\":1.5}", "\"interval\" must be" },
         { "{\"interval\":99999999999999999999}", "\"interval\" must be" },
@@ -332,6 +334,8 @@ test_password_files_refused(void **state)
      * that of this test is otherwise */
     assert_int_equal(chmod(t->dir, 0755), 0);
     put(t, "open", "password\n", 9, 0644);
+    read_refused(t, "chmod o= ");
+    put(t, "open", "password\n", 9, 0642);
     read_refused(t, "chmod o= ");
     assert_int_equal(chmod(t->dir, 0750), 0);
     assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
@@ -511,6 +515,61 @@ test_a_given_hardware_id(void **state)
 }
 
 
+/* begins when nobody has the other end of "go" any more */
+
+static void
+start_site(test_t *t, const int go[2], int said)
+{
+    int   rc;
+    char  id[MSYNC_HARDWARE_ID_MAX + 1] = "";
+
+    if (fork() == 0) {
+        close(go[1]);
+        (void) !read(go[0], id, 1);
+        rc = msync_conf_hardware_id(t->conf, id, &t->err);
+        _exit(rc != MSYNC_OK || write(said, id, sizeof(id)) != sizeof(id));
+    }
+}
+
+
+static void
+test_sites_that_start_at_once_make_one_id(void **state)
+{
+    int      i, tries, go[2], said[2], status;
+    char     id[MSYNC_HARDWARE_ID_MAX + 1], other[sizeof(id)];
+    test_t  *t = *state;
+
+    snprintf(t->path, sizeof(t->path), "%s/hardware-id", t->dir);
+    t->conf->hardware_id_file = msync_strdup(t->path);
+
+    for (tries = 0; tries < 20; tries++) {
+        assert_int_equal(pipe(go) | pipe(said), 0);
+
+        for (i = 0; i < 4; i++) {
+            start_site(t, go, said[1]);
+        }
+
+        close(go[0]);
+        close(go[1]);
+        close(said[1]);
+
+        while (wait(&status) > 0) {
+            assert_int_equal(status, 0);
+        }
+
+        assert_int_equal(read(said[0], id, sizeof(id)), sizeof(id));
+
+        for (i = 1; i < 4; i++) {
+            assert_int_equal(read(said[0], other, sizeof(id)), sizeof(id));
+            assert_string_equal(other, id);
+        }
+
+        close(said[0]);
+        assert_int_equal(unlink(t->path), 0);
+    }
+}
+
+
 #define EACH(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -528,6 +587,7 @@ main(void)
         EACH(test_hardware_id),
         EACH(test_a_machine_id_in_memory_is_told_of),
         EACH(test_a_given_hardware_id),
+        EACH(test_sites_that_start_at_once_make_one_id),
     };
 
     msync_log_set_level(MSYNC_LOG_ERR);
