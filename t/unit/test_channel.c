@@ -87,12 +87,38 @@ another_version_is_refused_with_words(void **state)
 }
 
 
+static void
+a_frame_is_whole_or_refused(void **state)
+{
+    int                length;
+    char               packet[sizeof(msync_frame_t) + 5];
+    msync_err_t        err;
+    msync_frame_t      header = { MSYNC_CONTROL_MAGIC, MSYNC_CONTROL_VERSION,
+                                  MSYNC_FRAME_CONFIG, 0, 0, 0 };
+    msync_received_t   frame;
+
+    (void) state;
+
+    for (length = 0; length <= 8; length++) {
+        header.length = length;
+        memcpy(packet, &header, sizeof(header));
+        assert_int_equal(msync_channel_parse(packet, sizeof(header) + 4,
+                                             &frame, &err),
+                         length == 4 ? MSYNC_OK : MSYNC_ERROR);
+    }
+
+    assert_int_equal(msync_channel_parse(packet, sizeof(header) - 1, &frame,
+                                         &err), MSYNC_ERROR);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(what_nginx_said_last_is_heard_though_it_read_no_more),
         cmocka_unit_test(another_version_is_refused_with_words),
+        cmocka_unit_test(a_frame_is_whole_or_refused),
     };
 
     msync_log_set_level(MSYNC_LOG_ERR);
