@@ -124,13 +124,66 @@ long_failures_are_counted_all_the_same(void **state)
 }
 
 
+/* a run is at work, and what the page shows beside it is known */
+
+static cJSON *
+status_at_work(bool stopped)
+{
+    char            *text, whole[4096];
+    msync_status_t   status;
+
+    memset(&status, 0, sizeof(status));
+    status.running = true;
+    status.entry.id = 1;
+    status.entry.started = status.next_sync = status.locked_since = 1000;
+    status.log_octets = 256000000;
+
+    text = msync_status_document(&status, stopped);
+    snprintf(whole, sizeof(whole), "{%s", text);
+    free(text);
+
+    return cJSON_Parse(whole);
+}
+
+
+static bool
+says(const cJSON *json, const char *name)
+{
+    return !cJSON_IsNull(cJSON_GetObjectItem(json, name));
+}
+
+
+static void
+nothing_is_promised_that_a_stopped_helper_does_not_do(void **state)
+{
+    int     stopped;
+    cJSON  *json, *run;
+
+    (void) state;
+
+    for (stopped = 0; stopped <= 1; stopped++) {
+        json = status_at_work(stopped);
+        run = cJSON_GetObjectItem(json, "syncStatus");
+
+        assert_int_equal(says(json, "nextSync"), !stopped);
+        assert_int_equal(says(json, "databaseLockedSince"), !stopped);
+        assert_int_equal(says(json, "databaseLogBytes"), !stopped);
+        assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItem(run, "isSyncing")),
+                         !stopped);
+        assert_int_equal(says(run, "error"), stopped);
+        cJSON_Delete(json);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(fifty_runs_have_room),
         T(the_oldest_runs_with_long_errors_are_left_out),
-        T(long_failures_are_counted_all_the_same)
+        T(long_failures_are_counted_all_the_same),
+        cmocka_unit_test(nothing_is_promised_that_a_stopped_helper_does_not_do)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ Clinic::Database - the site's database, as an application opens it
 
 =head1 DESCRIPTION
 
-msync makes the tables with the first sync and is another process that writes
+msync makes the tables before the first sync and is another process that writes
 them.  So this one waits for a lock, begins what it writes with C<IMMEDIATE>,
 asks nothing of a person while a transaction is open, and has foreign keys
 checked.  What is the application's own has names of its own.
