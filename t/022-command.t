@@ -24,6 +24,7 @@ a_renamed_table_goes_on_to_be_synchronised();
 
 reinitialise_without_yes_touches_nothing();
 backup_and_reinitialise_speak_json();
+the_status_tells_what_another_process_does_and_was_told();
 a_site_without_a_name_is_a_wrong_command_line();
 what_is_no_command_line_does_nothing();
 a_restored_central_gets_back_what_it_had();
@@ -277,6 +278,22 @@ sub backup_and_reinitialise_speak_json {
                         'reinitialise');
     is($code, 0, 'with --yes');
     ok(decode_json($out)->{reinitialised}, 'it does');
+}
+
+
+# the helper of nginx is in a run, and an administrator has saved an interval
+sub the_status_tells_what_another_process_does_and_was_told {
+    my $database = site_path('at-work.sqlite');
+
+    set_up($database);
+    sqlite($database, 'INSERT INTO sync_log (started_datetime) VALUES '
+           . "('2026-05-01T08:00:00.000Z')", 'INSERT INTO key_value_store '
+           . "(id, value_int) VALUES ('SETTINGS_SYNC_INTERVAL_SECONDS', 1200)");
+
+    my ($code, $out) = run('--database', $database, '--json', 'status');
+    my $status = decode_json($out);
+    ok($status->{syncStatus}{isSyncing}, 'a run that has not ended');
+    is($status->{intervalSeconds}, 1200, 'and the interval that was saved');
 }
 
 

@@ -99,6 +99,8 @@ sub a_refused_record_goes_out_by_itself_after_its_pause {
     edit('refused once', $id);
     run('sync');
     is(refused(), $id, 'an edit is refused');
+    run('reinitialise');
+    like($said, qr/Unsent changes: 1\./, 'and told to who would discard it');
     refuse();
 
     # an hour has passed, in ms: longer than its first pause
