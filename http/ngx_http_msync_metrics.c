@@ -113,6 +113,10 @@ static ngx_http_msync_family_t  ngx_http_msync_families[] = {
       "Size of the write-ahead log of the database.",
       ngx_http_msync_gauge(wal_bytes) },
 
+    { "msync_database_wal_pending_bytes", "gauge", "bytes",
+      "What of the write-ahead log is not in the database yet.",
+      ngx_http_msync_gauge(wal_pending) },
+
     { "msync_disk_free_bytes", "gauge", "bytes",
       "What can still be written to the disk of the database.",
       ngx_http_msync_metric_disk, offsetof(msync_status_frame_t, disk_free) },

@@ -216,7 +216,7 @@ sub counters_go_on_with_the_next_helper {
 
     $fake->status(state => 'idle', runs => 3, records_pushed => 10,
                   dismissed => 2, never_sent => 7, wal_bytes => 4096,
-                  disk_free => 0, disk_size => 1 << 33,
+                  wal_pending => 1024, disk_free => 0, disk_size => 1 << 33,
                   locked_since => 1_700_000_000);
     Test::More::ok(wait_until(sub {
         metric($nginx, 'msync_never_sent_records') == 7;
@@ -225,6 +225,8 @@ sub counters_go_on_with_the_next_helper {
                    'and dismissed ones');
     Test::More::is(metric($nginx, 'msync_database_wal_bytes'), 4096,
                    'and the size of the log');
+    Test::More::is(metric($nginx, 'msync_database_wal_pending_bytes'), 1024,
+                   'and what of it is not in the database');
     Test::More::is(metric($nginx, 'msync_disk_free_bytes'), 0,
                    'and a disk that is full');
     Test::More::is(metric($nginx, 'msync_disk_size_bytes'), 1 << 33,

@@ -379,10 +379,13 @@ sub a_log_that_grows_is_said {
         ('DELETE FROM app', 'INSERT INTO app VALUES (zeroblob(10000000))') x 28;
     $status = $helper->wait_status(sub { $_->{databaseLogBytes} });
     cmp_ok($status->{databaseLogBytes}, '>', 256_000_000, 'a large one');
+    cmp_ok($helper->{status}{wal_pending}, '>', 256_000_000,
+           'what the metric says is not in the database');
 
     $reader->do('ROLLBACK');
     $writer->do('PRAGMA wal_checkpoint(FULL)');
     ok($helper->wait_status(sub { !$_->{databaseLogBytes} }), 'then no more');
+    is($helper->{status}{wal_pending}, 0, '… the metric neither');
     cmp_ok(-s database('log') . '-wal', '>', 256_000_000,
            'though its file keeps its size');
     $_->disconnect for $reader, $writer;

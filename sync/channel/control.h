@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  5                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  6                  /* of all that is below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -167,6 +167,7 @@ typedef struct {
     int64_t   dismissed;                 /* failed records, not among those */
     int64_t   never_sent;                /* recordsNeverSent */
     int64_t   wal_bytes;                 /* size of the database's log */
+    int64_t   wal_pending;               /* of it, not in the database yet */
     int64_t   disk_free;                 /* octets of the database's disk that
                                             the helper can still write */
     int64_t   disk_size;                 /* of all there are, 0: unknown */

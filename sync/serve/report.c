@@ -109,6 +109,8 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.dismissed = status->dismissed;
     frame.never_sent = status->never_sent;
     frame.wal_bytes = serve->store ? msync_store_log_octets(serve->store) : 0;
+    frame.wal_pending = serve->store ? msync_store_log_pending(serve->store)
+                                     : 0;
     frame.locked_since = status->locked_since / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished

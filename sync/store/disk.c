@@ -231,6 +231,13 @@ msync_store_log_octets(msync_store_t *store)
 }
 
 
+int64_t
+msync_store_log_pending(msync_store_t *store)
+{
+    return msync_store_wal_pending(store, msync_store_log_octets(store));
+}
+
+
 /* a file that is large keeps its size after all of it is in the database */
 
 int64_t

@@ -11,9 +11,11 @@
  * never ends explains: SQLite copies nothing that came after what one reads */
 #define MSYNC_STORE_LOG_LARGE  268435456
 
-/* the size of the log, 0 where there is none; and the same where so much of it
- * is not in the database, in steps of a sixteenth of that, else 0 */
+/* the size of the log, 0 where there is none; what of it is not in the database
+ * yet; and the size where that is so much, in steps of a sixteenth of it, else
+ * 0 */
 int64_t msync_store_log_octets(msync_store_t *store);
+int64_t msync_store_log_pending(msync_store_t *store);
 int64_t msync_store_log_large(msync_store_t *store);
 
 /* octets of the disk: those that this process can still write, and all; both

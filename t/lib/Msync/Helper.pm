@@ -16,7 +16,7 @@ use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 5,
+    VERSION    => 6,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
@@ -38,7 +38,7 @@ use constant {
     COMMANDS   => 5,
 
     # octets of a status before its two documents
-    FRAME      => 4 + 4 + 5 * 8 + 19 * 8 + 48 + 8,
+    FRAME      => 4 + 4 + 5 * 8 + 20 * 8 + 48 + 8,
 
     PAUSED     => 6,           # a state
 };
@@ -241,15 +241,16 @@ sub _receive {
             if $type == REPLY;
         next if $type != STATUS;
 
-        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q11Q2',
+        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q12Q2',
             $payload;
         my $length = unpack 'L', substr $payload, FRAME - 8, 4;
 
         $self->{status} = {
             state       => $state,
             done        => [splice @fields, 0, COMMANDS],
-            runs        => $fields[11],
-            runs_failed => $fields[12],
+            wal_pending => $fields[5],
+            runs        => $fields[12],
+            runs_failed => $fields[13],
             document    => decode_json('{' . substr $payload, FRAME, $length),
         };
     }
