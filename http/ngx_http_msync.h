@@ -167,6 +167,10 @@ typedef struct {
     unsigned                  configured:1;  /* CONFIG was sent */
     unsigned                  useless:1;     /* of another version */
     unsigned                  follows:1;     /* another one may not be over */
+    unsigned                  killed:1;      /* and has not ended yet */
+    msync_status_frame_t      heard;         /* its last status, … */
+    ngx_str_t                 heard_tail;    /* … while it is said to be silent;
+                                                NULL: it is not */
     ngx_str_t                 ended_by;      /* why the last one has ended, of
                                                 this worker; NULL: none has */
     u_char                    ended_text[NGX_HTTP_MSYNC_REASON_MAX];
@@ -331,6 +335,9 @@ void ngx_http_msync_report_document(ngx_http_msync_site_t *site,
 void ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason);
 void ngx_http_msync_report_stopped(ngx_http_msync_site_t *site,
     char *reason);
+void ngx_http_msync_report_silent(ngx_http_msync_site_t *site, char *reason);
+void ngx_http_msync_report_heard(ngx_http_msync_site_t *site);
+void ngx_http_msync_report_forget(ngx_http_msync_site_t *site);
 void ngx_http_msync_report_compose(ngx_http_msync_site_t *site,
     ngx_uint_t state, u_char *tail, size_t len);
 

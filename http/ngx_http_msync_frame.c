@@ -29,6 +29,7 @@ static void ngx_http_msync_frame_log(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
 static void ngx_http_msync_frame_waits(ngx_http_msync_site_t *site,
     msync_frame_t *frame, u_char *data);
+static void ngx_http_msync_frame_word(u_char *text);
 static void ngx_http_msync_frame_plain(u_char *text, size_t len);
 static ngx_int_t ngx_http_msync_frame_send(ngx_http_msync_site_t *site,
     ngx_uint_t type, uint64_t id, size_t len);
@@ -204,6 +205,8 @@ ngx_http_msync_frame_handle(ngx_http_msync_site_t *site, msync_frame_t *frame,
 
     case MSYNC_FRAME_PONG:
         site->helper.answered = (frame->id == site->helper.pings);
+        ngx_http_msync_report_heard(site);
+        ngx_http_msync_ring();
         rc = NGX_OK;
         break;
 
@@ -306,8 +309,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     fields.error[MSYNC_VARIANT_MAX - 1] = '\0';
-    ngx_http_msync_frame_plain((u_char *) fields.error,
-                               ngx_strlen(fields.error));
+    ngx_http_msync_frame_word((u_char *) fields.error);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                    "msync %V: \"%s\", error \"%s\", queue %L, "
@@ -331,6 +333,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     ngx_http_msync_queue_done(site, fields.done);
+    ngx_http_msync_report_forget(site);
     ngx_http_msync_report_status(site, &fields, doc, stopped);
     ngx_http_msync_ring();
 
@@ -421,6 +424,21 @@ ngx_http_msync_frame_plain(u_char *text, size_t len)
     for (p = text; p < text + len; p++) {
         if (*p < 0x20 || *p == 0x7f) {
             *p = '?';
+        }
+    }
+}
+
+
+/* stands in JSON and in metrics as it is */
+
+static void
+ngx_http_msync_frame_word(u_char *text)
+{
+    u_char  *p;
+
+    for (p = text; *p; p++) {
+        if (!(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9')) {
+            *p = '_';
         }
     }
 }

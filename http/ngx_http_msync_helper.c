@@ -19,9 +19,13 @@
 #define NGX_HTTP_MSYNC_STALE       5000              /* without a status */
 #define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
 #define NGX_HTTP_MSYNC_PING        10000             /* between two pings */
-#define NGX_HTTP_MSYNC_HANGS       6                 /* pings without answer */
+#define NGX_HTTP_MSYNC_SAID        2                 /* pings without answer
+                                                        that are told of, */
+#define NGX_HTTP_MSYNC_HANGS       6                 /* … that end it */
 #define NGX_HTTP_MSYNC_STOPS       100               /* between two looks at
                                                         one that is to stop */
+#define NGX_HTTP_MSYNC_KILLED      10                /* … at one that is killed,
+                                                        at most */
 #define NGX_HTTP_MSYNC_ENDED       20                /* … for the status of one
                                                         that has ended, */
 #define NGX_HTTP_MSYNC_ENDED_MAX   50                /* at most so many */
@@ -34,6 +38,7 @@ static void ngx_http_msync_helper_read(ngx_event_t *rev);
 static void ngx_http_msync_helper_write(ngx_event_t *wev);
 static void ngx_http_msync_helper_ended(ngx_event_t *ev);
 static void ngx_http_msync_helper_ping(ngx_event_t *ev);
+static void ngx_http_msync_helper_said(ngx_http_msync_site_t *site);
 static ngx_uint_t ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_silent(ngx_event_t *ev);
 static void ngx_http_msync_helper_stale(ngx_event_t *ev);
@@ -41,6 +46,7 @@ static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
     ngx_uint_t level, char *reason);
 static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
 static void ngx_http_msync_helper_stops(ngx_event_t *ev);
+static void ngx_http_msync_helper_kill(ngx_http_msync_helper_t *h);
 static ngx_msec_t ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
@@ -104,6 +110,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
     h->useless = 0;
     h->executes = 0;
     h->silent = 0;
+    h->killed = 0;
     h->answered = 1;
     h->used = 0;
     h->waits = 0;
@@ -296,8 +303,8 @@ ngx_http_msync_helper_ended(ngx_event_t *ev)
 /*
  * A helper answers whenever it waits, and between two statements of SQLite; one
  * of those may take long, but then it works.  One that neither answers nor
- * works for a minute is stopped, or its disk is dead: it is ended, and the next
- * one waits for its lock, so there are never two.
+ * works is stopped, or waits for its disk: that is told.  After a minute it is
+ * ended, and the next one waits for its lock, so there are never two.
  */
 
 static void
@@ -311,6 +318,8 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
 
     if (!ngx_http_msync_helper_hangs(h)) {
         h->silent = 0;
+        ngx_http_msync_report_heard(site);
+        ngx_http_msync_ring();
 
     } else if (++h->silent == NGX_HTTP_MSYNC_HANGS) {
         ngx_http_msync_child_kill(h);
@@ -319,6 +328,9 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
                                   "answered nor worked, so it was ended; is "
                                   "its disk all right?");
         return;
+
+    } else if (h->silent == NGX_HTTP_MSYNC_SAID) {
+        ngx_http_msync_helper_said(site);
     }
 
     h->used = ngx_http_msync_child_used(h->pid);
@@ -329,6 +341,25 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_HTTP_MSYNC_PING);
+}
+
+
+static void
+ngx_http_msync_helper_said(ngx_http_msync_site_t *site)
+{
+    char  reason[NGX_HTTP_MSYNC_REASON_MAX];
+
+    ngx_sprintf((u_char *) reason,
+                "the helper (process %P) neither answers nor works: it was "
+                "stopped (SIGSTOP), or it waits for its disk; if it goes on "
+                "so, another one takes its place within a minute%Z",
+                site->helper.pid);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "msync %V: %s",
+                  &site->name, reason);
+
+    ngx_http_msync_report_silent(site, reason);
+    ngx_http_msync_ring();
 }
 
 
@@ -425,6 +456,7 @@ ngx_http_msync_helper_close(ngx_http_msync_site_t *site)
         h->connection = NULL;
     }
 
+    ngx_http_msync_report_forget(site);
     ngx_http_msync_slot_requeue(site, 0);
     ngx_http_msync_zone_ended(site);
 }
@@ -493,8 +525,10 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     /* one that seems to hang would not see that its channel is closed */
 
+    h->waits = 0;
+
     if (h->connection && h->greeted && ngx_http_msync_helper_hangs(h)) {
-        ngx_http_msync_child_kill(h);
+        ngx_http_msync_helper_kill(h);
     }
 
     ngx_http_msync_helper_close(site);
@@ -502,7 +536,6 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 
     if (h->pid > 0 && !h->exited && ngx_process == NGX_PROCESS_WORKER) {
         h->silent = 0;
-        h->waits = 0;
         h->used = ngx_http_msync_child_used(h->pid);
         h->ping.handler = ngx_http_msync_helper_stops;
         h->ping.cancelable = 0;
@@ -512,7 +545,11 @@ ngx_http_msync_helper_release(ngx_http_msync_site_t *site)
 }
 
 
-/* it ends its batch and then itself; without a channel only its work tells */
+/*
+ * It ends its batch and then itself; without a channel only its work tells.  A
+ * kill waits for the disk as the process does, and nginx does not: whatever
+ * comes after it waits for the lock, which the kernel keeps for so long.
+ */
 
 static void
 ngx_http_msync_helper_stops(ngx_event_t *ev)
@@ -530,21 +567,43 @@ ngx_http_msync_helper_stops(ngx_event_t *ev)
         return;
     }
 
-    if (++h->waits % (NGX_HTTP_MSYNC_PING / NGX_HTTP_MSYNC_STOPS) == 0) {
+    h->waits++;
+
+    if (h->killed && h->waits >= NGX_HTTP_MSYNC_KILLED) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "msync %V: the helper (process %P) was killed and has "
+                      "not ended: its disk does not answer; the next one "
+                      "waits for that", &site->name, h->pid);
+        return;
+    }
+
+    if (!h->killed && h->waits % (NGX_HTTP_MSYNC_PING / NGX_HTTP_MSYNC_STOPS)
+                      == 0)
+    {
         used = ngx_http_msync_child_used(h->pid);
         h->silent = (used && used != h->used) ? 0 : h->silent + 1;
         h->used = used;
     }
 
-    if (h->silent == NGX_HTTP_MSYNC_HANGS) {
+    if (!h->killed && h->silent == NGX_HTTP_MSYNC_SAID) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "msync %V: the helper (process %P) hung: for a minute it "
-                      "neither ended nor worked, so it was ended; is its disk "
-                      "all right?", &site->name, h->pid);
+                      "msync %V: the helper (process %P) hung: for %d seconds "
+                      "it neither ended nor worked, so it was ended; is its "
+                      "disk all right?", &site->name, h->pid,
+                      NGX_HTTP_MSYNC_SAID * NGX_HTTP_MSYNC_PING / 1000);
 
-        ngx_http_msync_child_kill(h);
-        return;
+        ngx_http_msync_helper_kill(h);
     }
 
     ngx_add_timer(ev, NGX_HTTP_MSYNC_STOPS);
+}
+
+
+static void
+ngx_http_msync_helper_kill(ngx_http_msync_helper_t *h)
+{
+    ngx_http_msync_child_kill(h);
+
+    h->killed = 1;
+    h->waits = 0;
 }

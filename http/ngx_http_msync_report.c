@@ -170,6 +170,85 @@ ngx_http_msync_report_stopped(ngx_http_msync_site_t *site, char *reason)
 }
 
 
+/* a helper is there and does nothing: until it is heard of again, the site is
+ * shown as one without, and then as before */
+
+void
+ngx_http_msync_report_silent(ngx_http_msync_site_t *site, char *reason)
+{
+    ngx_str_t                tail;
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+    tail.data = NULL;
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    if (site->term == sh->owner.term && sh->status.len
+        && sh->fields.state != MSYNC_STATE_STOPPED)
+    {
+        tail.len = sh->status.len - sh->status_tail;
+        tail.data = ngx_alloc(tail.len, ngx_cycle->log);
+    }
+
+    if (tail.data) {
+        ngx_memcpy(tail.data, sh->status.data + sh->status_tail, tail.len);
+        site->helper.heard = sh->fields;
+    }
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    if (tail.data) {
+        site->helper.heard_tail = tail;
+
+        ngx_http_msync_report_reason(site, reason);
+        ngx_http_msync_report_stopped(site, NULL);
+    }
+}
+
+
+void
+ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
+{
+    ngx_http_msync_shctx_t   *sh;
+    ngx_http_msync_helper_t  *h;
+
+    sh = site->sh;
+    h = &site->helper;
+
+    if (h->heard_tail.data == NULL) {
+        return;
+    }
+
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    if (site->term < sh->owner.term) {
+        ngx_shmtx_unlock(&site->shpool->mutex);
+        return;
+    }
+
+    sh->fields = h->heard;
+    sh->reason_len = 0;
+    sh->status_version++;
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+
+    ngx_http_msync_report_compose(site, h->heard.state, h->heard_tail.data,
+                                  h->heard_tail.len);
+    ngx_http_msync_report_forget(site);
+}
+
+
+void
+ngx_http_msync_report_forget(ngx_http_msync_site_t *site)
+{
+    if (site->helper.heard_tail.data) {
+        ngx_free(site->helper.heard_tail.data);
+        site->helper.heard_tail.data = NULL;
+    }
+}
+
+
 /*
  * Puts the status document together; a tail that is NULL stands for the one of
  * a site without a helper.  The generation grows only when something else in

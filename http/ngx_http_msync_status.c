@@ -319,6 +319,7 @@ ngx_int_t
 ngx_http_msync_get_document(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t document)
 {
+    char                    variant[MSYNC_VARIANT_MAX];
     ngx_str_t               body, etag;
     ngx_http_msync_text_t  *text;
 
@@ -340,15 +341,21 @@ ngx_http_msync_get_document(ngx_http_request_t *r,
         ngx_memcpy(body.data, text->data, body.len);
     }
 
+    ngx_memcpy(variant, site->sh->fields.error, MSYNC_VARIANT_MAX);
+
     ngx_shmtx_unlock(&site->shpool->mutex);
 
     if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* one that runs may have no database, and says why */
+
     if (body.len == 0) {
-        return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
-                                       "No helper has told this document yet.");
+        return ngx_http_msync_send_unavailable(r, variant[0] ? variant
+                                                  : "HELPER_STOPPED",
+                                       "No helper has told this document yet; "
+                                       "what is wrong the status says.");
     }
 
     if (ngx_http_msync_set_etag(r, &etag) != NGX_OK) {

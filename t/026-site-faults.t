@@ -119,6 +119,13 @@ sub a_fault {
     ok($nginx->wait_status(sub { fault_of($_) =~ $said }),
        'the status says what is wrong');
 
+    my $status = $nginx->status;
+    my $settings = $nginx->get('/api/settings');
+    is($settings->{json}{error}{variant}, ($status->{error}
+           // $status->{syncStatus}{error})->{variant},
+       '… and so do the settings that cannot be had')
+        if $settings->{status} != 200;
+
     SKIP: {
         skip 'nothing that nginx -t could see', 1 if !$warning;
         ok(scalar(grep { /\[warn\]/ && $_ =~ $warning } $nginx->log_lines),

@@ -34,6 +34,7 @@ static int serve_load_catalogue(msync_serve_t *serve, msync_err_t *err);
 static void serve_show_failure(msync_serve_t *serve,
     const msync_log_entry_t *before, msync_err_t *err);
 static int serve_while_opening(void *data, msync_err_t *err);
+static bool serve_is_killed(long pid);
 static void serve_say_who_works(msync_serve_t *serve, long holder);
 static int serve_open_store(msync_serve_t *serve, msync_err_t *err);
 static void serve_open(msync_serve_t *serve);
@@ -151,6 +152,35 @@ serve_while_opening(void *data, msync_err_t *err)
 }
 
 
+/* a kill that its process has not come to yet, for it waits for a disk */
+
+static bool
+serve_is_killed(long pid)
+{
+    char                 path[64], line[128];
+    bool                 killed = false;
+    FILE                *file;
+    unsigned long long   pending;
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", pid);
+
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+
+    while (!killed && fgets(line, sizeof(line), file) != NULL) {
+        killed = (sscanf(line, "SigPnd: %llx", &pending) == 1
+                  || sscanf(line, "ShdPnd: %llx", &pending) == 1)
+                 && (pending & 1ULL << (SIGKILL - 1));
+    }
+
+    fclose(file);
+
+    return killed;
+}
+
+
 /* the helper of a configuration before ends soon; others may take long */
 
 static void
@@ -158,19 +188,32 @@ serve_say_who_works(msync_serve_t *serve, long holder)
 {
     int   length;
     char  text[256];
+    bool  killed;
+    long  said;
 
     /* it has not written yet which process it is */
-    if (holder == 0 || serve->holder == holder
+    if (holder == 0
         || msync_clock_monotonic() - serve->started < SERVE_LOCKED_TIME)
     {
         return;
     }
 
-    serve->holder = holder;
-    length = snprintf(text, sizeof(text), "process %ld works on this database: "
-                      "a \"msync\" on a terminal, or the helper of another "
-                      "nginx; this site goes on by itself when that has ended",
-                      holder);
+    killed = serve_is_killed(holder);
+    said = killed ? -holder : holder;
+
+    if (serve->holder == said) {
+        return;
+    }
+
+    serve->holder = said;
+    length = snprintf(text, sizeof(text), killed
+                      ? "process %ld, which works on this database, was killed "
+                        "and has not ended: the disk does not answer; this "
+                        "site goes on by itself when it does, or after a "
+                        "restart of this machine"
+                      : "process %ld works on this database: a \"msync\" on a "
+                        "terminal, or the helper of another nginx; this site "
+                        "goes on by itself when that has ended", holder);
 
     msync_channel_send(serve->channel, MSYNC_FRAME_WAITS, 0, text,
                        (size_t) length, NULL, 0);
