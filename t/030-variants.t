@@ -105,6 +105,7 @@ sub cases {
     encryption();
     statuses();
     answers();
+    compressions();
     refusals();
     refusals_of_v7();
     progress();
@@ -367,8 +368,6 @@ sub statuses {
 
 
 sub answers {
-    my $zeros = Compress::Zlib::memGzip('{"data":[' . ' ' x BOMB . ']}');
-
     case('html', 'A web page in place of data (captive portal)',
          INVALID_RESPONSE => qr/web page .* \(captive portal\)/,
          calls => { any => sub { answer($_[0], 200, 'text/html',
@@ -404,17 +403,6 @@ sub answers {
     case('large', 'An answer beyond max_response', RESPONSE_TOO_LARGE =>
          qr/larger than the 1048576 octets/, max_response => '1m',
          calls => { site => body(' ' x 2_000_000) });
-    case('bomb', 'A small answer that unpacks to 32 megabytes',
-         RESPONSE_TOO_LARGE => qr/larger than the 1048576 octets/,
-         max_response => '1m', calls => {
-             central_records => body($zeros, 'Content-Encoding: gzip') });
-    case('unpack', 'Compression that is damaged', INVALID_RESPONSE =>
-         qr/compressed in a damaged/,
-         calls => { site => body('no gzip', 'Content-Encoding: gzip') });
-    case('gzip-more', 'Compression with something behind its end',
-         INVALID_RESPONSE => qr/compressed in a damaged/, calls => {
-             site => body(Compress::Zlib::memGzip('{}') . 'rubbish',
-                          'Content-Encoding: gzip') });
     case('chunked', 'An answer whose parts have no length (chunked)',
          INVALID_RESPONSE => qr/put together in a wrong way/,
          calls => { any => sub { octets($_[0], "HTTP/1.1 200 OK\r\n"
@@ -445,6 +433,27 @@ sub answers {
              my @same = map { { %{ unit(1) }, ID => $_ } } 1 .. 20;
              json($socket, { maxCursor => 20, data => $n ? [] : \@same });
          } });
+}
+
+sub compressions {
+    my $zeros = Compress::Zlib::memGzip('{"data":[' . ' ' x BOMB . ']}');
+
+    case('bomb', 'A small answer that unpacks to 32 megabytes',
+         RESPONSE_TOO_LARGE => qr/larger than the 1048576 octets/,
+         max_response => '1m', calls => {
+             central_records => body($zeros, 'Content-Encoding: gzip') });
+    case('unpack', 'Compression that is damaged', INVALID_RESPONSE =>
+         qr/compressed in a damaged/,
+         calls => { site => body('no gzip', 'Content-Encoding: gzip') });
+    case('gzip-more', 'Compression with something behind its end',
+         INVALID_RESPONSE => qr/compressed in a damaged/, calls => {
+             site => body(Compress::Zlib::memGzip('{}') . 'rubbish',
+                          'Content-Encoding: gzip') });
+    case('gzip-cut', 'Compression that ends in the middle', INVALID_RESPONSE =>
+         qr/is cut off: it came compressed, 11 octets from which nothing can/,
+         calls => { site => body(substr(Compress::Zlib::memGzip(
+             '{"id":"UUID","siteId":7,"name":"Clinic 7"}'), 0, 11),
+             'Content-Encoding: gzip') });
 }
 
 

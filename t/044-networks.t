@@ -25,6 +25,7 @@ write_private('password', PASSWORD . "\n");
 
 a_chain_without_its_middle_is_named();
 the_clock_that_is_wrong_is_named();
+the_certificate_that_has_expired_is_named();
 a_portal_with_a_certificate_of_its_own_is_named();
 a_proxy_that_wants_a_windows_domain_is_named();
 a_proxy_that_takes_only_digest_gets_it();
@@ -276,6 +277,35 @@ sub the_clock_that_is_wrong_is_named {
     fails(tls_server($late, undef, @{ $whole[1] }),
           TLS_ERROR => qr/has expired, or the clock/, qr/date and time/,
           'a clock that nobody tells', trusting($late));
+}
+
+
+# Each signs the next one: the server's own is valid.
+sub the_certificate_that_has_expired_is_named {
+    my $middle = chain('middle');
+    my @past = ('20200101000000Z', '20210101000000Z');
+
+    sign($middle, 'root', 'middle', 'ca', @past);
+    for my $date (undef, http_date(time)) {
+        my $url = tls_server($middle, $date, '-cert_chain',
+                             "$middle/middle.crt");
+        fails($url, TLS_ERROR => qr/The\ certificate\ of\ "middle\ middle",
+                  \ which\ 127\.0\.0\.1(?::\d+)?\ sends\ with\ its\ own
+                  \ \(intermediate\),\ has\ expired/x,
+              $date ? qr/own certificate is valid: .* intermediate/
+                    : qr/date and time/,
+              'an intermediate that has expired', trusting($middle));
+    }
+
+    my $root = chain('root');
+
+    sign($root, 'root', 'root', 'ca', @past);
+    fails(tls_server($root, http_date(time), '-cert_chain',
+                     "$root/middle.crt"),
+          TLS_ERROR => qr/The\ certificate\ of\ the\ authority\ of
+              \ 127\.0\.0\.1(?::\d+)?,\ which\ this\ machine\ has,
+              \ has\ expired;/x, qr/ssl_trusted_certificate/,
+          'an authority that has expired', trusting($root));
 }
 
 

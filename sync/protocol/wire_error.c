@@ -13,6 +13,10 @@
 
 
 #define WIRE_EXCERPT    200                   /* octets of an odd answer */
+#define WIRE_CUT_OFF_ADVICE                                                   \
+    "Nothing is lost and it is tried again by itself; smaller batches may "   \
+    "pass. If it lasts, show this text to the administrator of the central "  \
+    "server."
 #define WIRE_BEGINNING  60                    /* of what is no answer */
 
 
@@ -351,7 +355,16 @@ msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
         return wire_status(res, who, err);
     }
 
-    if (strspn(res->body, " \t\r\n") == res->length) {
+    if (res->length == 0 && res->packed > 0) {
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                             "The answer of %s is cut off: it came compressed, "
+                             "%lld octets from which nothing can be read, as "
+                             "the server or something in between (a proxy, a "
+                             "firewall) has sent it", who,
+                             (long long) res->packed);
+        err->advice = WIRE_CUT_OFF_ADVICE;
+
+    } else if (strspn(res->body, " \t\r\n") == res->length) {
         (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
                              "%s answered with nothing where data was "
                              "expected", who);
@@ -372,9 +385,7 @@ msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
                              "it ends in the middle, as the server or "
                              "something in between (a proxy, a firewall) has "
                              "sent it", who, res->length);
-        err->advice = "Nothing is lost and it is tried again by itself; "
-                      "smaller batches may pass. If it lasts, show this text "
-                      "to the administrator of the central server.";
+        err->advice = WIRE_CUT_OFF_ADVICE;
 
     } else {
         (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,

@@ -65,6 +65,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->timeout = req->timeout ? req->timeout : http->read_timeout;
     t->error[0] = '\0';
     t->moved = 0;
+    t->packed = false;
     t->heavy = req->heavy;
 
     curl_easy_reset(http->easy);
@@ -463,7 +464,7 @@ attempt_describe(msync_transfer_attempt_t *t)
     long                    status;
     char                   *type, *to;
     CURL                   *easy;
-    curl_off_t              after;
+    curl_off_t              after, came;
     msync_transfer_response_t  *res;
 
     easy = t->http->easy;
@@ -472,8 +473,10 @@ attempt_describe(msync_transfer_attempt_t *t)
     type = NULL;
     to = NULL;
     after = 0;
+    came = 0;
 
     (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    (void) curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
     (void) curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after);
     (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
@@ -484,6 +487,7 @@ attempt_describe(msync_transfer_attempt_t *t)
 
     res->status = (int) status;
     res->retry_after = (long) after;
+    res->packed = t->packed ? (int64_t) came : 0;
     res->proxied = msync_transfer_is_proxied(t);
 
     if (type) {

@@ -1,6 +1,7 @@
 /*
- * Owns what is learnt of clocks by the Date of answers.  A clock that is far
- * off makes certificates invalid, and dates of records wrong; nobody sees it.
+ * Owns what is learnt of clocks by the Date of answers, and which certificate
+ * is invalid by ours.  A clock that is far off makes certificates invalid, and
+ * dates of records wrong; nobody sees it.
  */
 
 #include "transfer/transfer_private.h"
@@ -8,6 +9,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,6 +25,13 @@ typedef struct {
 } date_question_t;
 
 
+static void date_find_invalid(CURL *easy,
+    msync_transfer_invalid_t *invalid);
+static const char *date_value(const struct curl_slist *certificate,
+    const char *name);
+static bool date_is_valid(const struct curl_slist *certificate);
+static void date_name(const struct curl_slist *certificate,
+    char name[MSYNC_TRANSFER_CERT_NAME]);
 static size_t date_on_header(char *data, size_t size, size_t n, void *arg);
 static size_t date_on_body(char *data, size_t size, size_t n, void *arg);
 static int date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
@@ -30,11 +39,13 @@ static int date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
 
 
 int64_t
-msync_transfer_ask_date(msync_transfer_t *http, const char *url)
+msync_transfer_ask_date(msync_transfer_t *http, const char *url,
+    msync_transfer_invalid_t *invalid)
 {
     CURL             *easy;
     date_question_t   question = { http, 0 };
 
+    memset(invalid, 0, sizeof(msync_transfer_invalid_t));
     easy = curl_easy_init();
 
     if (easy == NULL) {
@@ -49,6 +60,7 @@ msync_transfer_ask_date(msync_transfer_t *http, const char *url)
     (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
     (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     (void) curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    (void) curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     (void) curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
     (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, DATE_WAIT);
@@ -59,10 +71,83 @@ msync_transfer_ask_date(msync_transfer_t *http, const char *url)
     (void) curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, date_on_progress);
     (void) curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &question);
     (void) curl_easy_perform(easy);
+    date_find_invalid(easy, invalid);
 
     curl_easy_cleanup(easy);
 
     return question.date;
+}
+
+
+/* the first one is the server's own; where all that were sent are valid, what
+ * is not is the authority's, which this machine has */
+
+static void
+date_find_invalid(CURL *easy, msync_transfer_invalid_t *invalid)
+{
+    int                    i;
+    struct curl_certinfo  *chain = NULL;
+
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK
+        || chain == NULL || chain->num_of_certs == 0)
+    {
+        return;
+    }
+
+    for (i = 0; i < chain->num_of_certs; i++) {
+        if (!date_is_valid(chain->certinfo[i])) {
+            invalid->whose = i == 0 ? MSYNC_TRANSFER_CERT_SERVER
+                                    : MSYNC_TRANSFER_CERT_BETWEEN;
+            date_name(chain->certinfo[i], invalid->name);
+            return;
+        }
+    }
+
+    invalid->whose = MSYNC_TRANSFER_CERT_AUTHORITY;
+}
+
+
+static const char *
+date_value(const struct curl_slist *certificate, const char *name)
+{
+    size_t  n = strlen(name);
+
+    for (; certificate != NULL; certificate = certificate->next) {
+        if (strncmp(certificate->data, name, n) == 0) {
+            return certificate->data + n;
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+date_is_valid(const struct curl_slist *certificate)
+{
+    time_t       begins, ends, now;
+    const char  *start = date_value(certificate, "Start date:");
+    const char  *end = date_value(certificate, "Expire date:");
+
+    now = (time_t) (msync_clock_wall() / 1000);
+    begins = start ? curl_getdate(start, NULL) : -1;
+    ends = end ? curl_getdate(end, NULL) : -1;
+
+    return (begins == -1 || begins <= now) && (ends == -1 || ends >= now);
+}
+
+
+static void
+date_name(const struct curl_slist *certificate,
+    char name[MSYNC_TRANSFER_CERT_NAME])
+{
+    const char  *common, *subject = date_value(certificate, "Subject:");
+
+    common = subject ? strstr(subject, "CN = ") : NULL;
+    common = common ? common + sizeof("CN = ") - 1 : subject ? subject : "";
+
+    (void) snprintf(name, MSYNC_TRANSFER_CERT_NAME, "%.*s",
+                    (int) strcspn(common, ","), common);
 }
 
 

@@ -43,6 +43,9 @@ static int tls_plain(const msync_transfer_attempt_t *t, const char *whom,
     bool proxy, msync_err_t *err);
 static int tls_validity(const msync_transfer_attempt_t *t,
     const char *whom, bool expired, msync_err_t *err);
+static void tls_which(const msync_transfer_invalid_t *invalid,
+    const char *whom, char *buf, size_t size);
+static const char *tls_renewal(msync_transfer_cert_e whose);
 static const char *tls_clock(int64_t now, char *buf, size_t size);
 
 
@@ -274,24 +277,28 @@ tls_plain(const msync_transfer_attempt_t *t, const char *whom, bool proxy,
 }
 
 
-/* whose clock is wrong, where the server's own can be learnt */
+/* whose clock is wrong, where the server's own can be learnt, and which
+ * certificate it is */
 
 static int
 tls_validity(const msync_transfer_attempt_t *t, const char *whom,
     bool expired, msync_err_t *err)
 {
-    char         here[64], there[64];
-    int64_t      now, date;
-    const char  *what = expired ? "has expired" : "is not valid yet";
+    char                       here[64], there[64], which[512];
+    int64_t                    now, date;
+    const char                *what = expired ? "has expired"
+                                              : "is not valid yet";
+    msync_transfer_invalid_t   invalid;
 
     now = msync_clock_wall() / 1000;
-    date = msync_transfer_ask_date(t->http, t->url);
+    date = msync_transfer_ask_date(t->http, t->url, &invalid);
+    tls_which(&invalid, whom, which, sizeof(which));
     (void) tls_clock(now, here, sizeof(here));
 
     if (date == 0) {
         return msync_err_set(err, MSYNC_ERR_TLS_ERROR,
                              "The certificate of %s %s, or the clock of this "
-                             "machine is wrong: it says %s", whom, what,
+                             "machine is wrong: it says %s", which, what,
                              here);
     }
 
@@ -302,7 +309,7 @@ tls_validity(const msync_transfer_attempt_t *t, const char *whom,
                              "The certificate of %s %s by the clock of this "
                              "machine, which says %s, while the server's says "
                              "%s: one of them is wrong, most likely this "
-                             "machine's", whom, what, here, there);
+                             "machine's", which, what, here, there);
         err->advice = "Set the clock of this machine, and let it be kept "
                       "right (timedatectl set-ntp true). If it is right, the "
                       "server's is wrong. No data was sent.";
@@ -311,10 +318,53 @@ tls_validity(const msync_transfer_attempt_t *t, const char *whom,
 
     (void) msync_err_set(err, MSYNC_ERR_TLS_ERROR,
                          "The certificate of %s %s; the clocks of this machine "
-                         "and of the server agree on %s", whom, what, here);
-    err->advice = "Ask the administrator of the server to renew its "
-                  "certificate. No data was sent.";
+                         "and of the server agree on %s", which, what, here);
+    err->advice = tls_renewal(invalid.whose);
     return MSYNC_ERROR;
+}
+
+
+static void
+tls_which(const msync_transfer_invalid_t *invalid, const char *whom,
+    char *buf, size_t size)
+{
+    switch (invalid->whose) {
+
+    case MSYNC_TRANSFER_CERT_BETWEEN:
+        (void) snprintf(buf, size, "\"%s\", which %s sends with its own "
+                        "(intermediate),", invalid->name, whom);
+        break;
+
+    case MSYNC_TRANSFER_CERT_AUTHORITY:
+        (void) snprintf(buf, size, "the authority of %s, which this machine "
+                        "has,", whom);
+        break;
+
+    default:
+        (void) snprintf(buf, size, "%s", whom);
+    }
+}
+
+
+static const char *
+tls_renewal(msync_transfer_cert_e whose)
+{
+    switch (whose) {
+
+    case MSYNC_TRANSFER_CERT_BETWEEN:
+        return "The server's own certificate is valid: ask its administrator "
+               "to install the intermediate certificate that his authority "
+               "gives out today. No data was sent.";
+
+    case MSYNC_TRANSFER_CERT_AUTHORITY:
+        return "Update the certificates of authorities on this machine (the "
+               "package ca-certificates), or the file of "
+               "ssl_trusted_certificate. No data was sent.";
+
+    default:
+        return "Ask the administrator of the server to renew its "
+               "certificate. No data was sent.";
+    }
 }
 
 

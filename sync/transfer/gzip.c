@@ -1,8 +1,9 @@
 /*
  * Owns compressed requests: which servers take them, and the compressed
- * body.  Promises that a server gets one only after it has said that it
- * takes them (Accept-Encoding on an answer, RFC 9110 and RFC 7694), and
- * never again after it refused one with 415.
+ * body; and whether an answer is compressed.  Promises that a server gets
+ * one only after it has said that it takes them (Accept-Encoding on an
+ * answer, RFC 9110 and RFC 7694), and never again after it refused one with
+ * 415.
  */
 
 #include "transfer/transfer_private.h"
@@ -31,6 +32,10 @@ msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
     msync_transfer_server_t  *server;
 
     static const char  name[] = "accept-encoding:";
+    static const char  packed[] = "content-encoding:";
+
+    t->packed |= n >= sizeof(packed)
+                 && strncasecmp(line, packed, sizeof(packed) - 1) == 0;
 
     if (n < sizeof(name) || strncasecmp(line, name, sizeof(name) - 1) != 0
         || !gzip_is_offered(line + sizeof(name) - 1, n - sizeof(name) + 1))

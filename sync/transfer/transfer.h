@@ -72,6 +72,8 @@ typedef struct {
     char    *body;               /* owned, NUL-terminated, never NULL after
                                     MSYNC_OK */
     size_t   length;
+    int64_t  packed;             /* octets that it came as, where compressed;
+                                    else 0 */
     char     content_type[128];  /* "" if the server sent none */
     long     retry_after;        /* seconds, 0: not said */
     bool     proxied;            /* the proxy of the settings may have made

@@ -82,6 +82,7 @@ typedef struct {
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
     bool                    heavy;      /* and is not to be sent again then */
+    bool                    packed;     /* the answer is compressed */
     bool                    torn;       /* which would have been done */
     bool                    silent;     /* the read timeout passed */
     bool                    slow;       /* so did MSYNC_TRANSFER_WHOLE of
@@ -179,12 +180,27 @@ bool msync_transfer_is_proxied(const msync_transfer_attempt_t *t);
 int msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
+#define MSYNC_TRANSFER_CERT_NAME  64
+
+typedef enum {
+    MSYNC_TRANSFER_CERT_UNKNOWN = 0,
+    MSYNC_TRANSFER_CERT_SERVER,
+    MSYNC_TRANSFER_CERT_BETWEEN,       /* sent with it (intermediate) */
+    MSYNC_TRANSFER_CERT_AUTHORITY      /* none that was sent */
+} msync_transfer_cert_e;
+
+typedef struct {
+    msync_transfer_cert_e  whose;
+    char                   name[MSYNC_TRANSFER_CERT_NAME];
+} msync_transfer_invalid_t;
+
 /*
  * What time it is over there, by the Date of an answer to a question without
  * credentials, over a connection that is not trusted: Unix s, 0: not known.
- * It is for words only.
+ * With which certificate is not valid by our clock.  It is for words only.
  */
-int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url);
+int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url,
+    msync_transfer_invalid_t *invalid);
 
 /*
  * Why the host of a URL is not found, asked anew: EAI_* of netdb.h, EAI_AGAIN
