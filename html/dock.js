@@ -11,6 +11,11 @@ const PRESSED = 'a[href], button, input, select, textarea, summary, [role=button
 /** What stands still although the page could be scrolled: a person has to answer it first. */
 const ASKS = 'dialog, [role=dialog], [role=alertdialog]';
 
+/** What fills the screen to be looked at, and nothing else. */
+const PICTURE = 'video, img, canvas, iframe, embed, object';
+
+const copies = new WeakSet();
+
 /** What may lie below each other in one corner. */
 const LAYERS = 4;
 
@@ -23,10 +28,12 @@ const AGAIN = 1000;
 /** Keeps `box`, what is shown of `host`, on top and out of the way; what is returned ends that. */
 export function dock(host, box) {
   let placed = false;
+  let copy = null;
   const look = () => {
     if (document.hidden || !box.isConnected) {
       return;
     }
+    copy = copies.has(host) ? null : within(host, copy);
     raise(box);
     if (!placed || pressable(host, box)) {
       place(host, box);
@@ -36,11 +43,39 @@ export function dock(host, box) {
   const timer = setInterval(look, AGAIN);
 
   addEventListener('resize', look);
+  document.addEventListener('fullscreenchange', look);
   look();
   return () => {
     clearInterval(timer);
     removeEventListener('resize', look);
+    document.removeEventListener('fullscreenchange', look);
+    copy?.remove();
   };
+}
+
+/**
+ * Beside an element that fills the screen nothing can be pressed, in the top
+ * layer either: it has a copy of `host` in it for as long.
+ */
+function within(host, copy) {
+  let full = document.fullscreenElement;
+
+  while (full?.shadowRoot?.fullscreenElement) {
+    full = full.shadowRoot.fullscreenElement;
+  }
+  if (copy?.parentNode === full) {
+    return copy;
+  }
+  copy?.remove();
+  if (!full || full.contains(host) || full.matches(PICTURE)) {
+    return null;
+  }
+  const made = host.cloneNode();
+
+  made.removeAttribute('id');
+  copies.add(made);
+  full.append(made);
+  return made;
 }
 
 /**

@@ -220,3 +220,41 @@ test('where the browser has no top layer for it, it lies above all that it can',
   await dialog(page).waitFor();
   await close(page);
 });
+
+test('in an element that fills the screen it is there, too, but not over a picture', async () => {
+  await make('full.html', '#app { background: #eee } footer { position: fixed; inset: auto 0 0 0; background: #dde }',
+    `<button id="photo">Foto</button><canvas id="picture" height="9"></canvas>
+    <main id="app"><button id="whole">Todo</button>${TEXT}<footer><button>Guardar</button></footer></main>`, 'es', `for (const [by, what] of [['whole', 'app'],
+    ['photo', 'picture']]) { document.getElementById(by).onclick = () => document.getElementById(what).requestFullscreen(); }`);
+  const [page, entry] = await docked('full.html');
+  const within = page.locator('#app msync-nav .dock button');
+  const fills = (id) => until(`${id} fills the screen`,
+    () => page.evaluate((what) => (document.fullscreenElement?.id ?? '') === what, id));
+  const opens = async (button) => {
+    await button.click({ timeout: 5000 });
+    await dialog(page).waitFor();
+    await page.keyboard.press('Escape');
+    await dialog(page).waitFor({ state: 'hidden' });
+  };
+
+  for (let n = 0; n < 2; n++) {
+    await page.locator('#whole').click();
+    await fills('app');
+    await opens(within);
+    await until('it covers nothing', async () => {
+      const [a, b] = [await within.boundingBox(), await page.locator('footer button').boundingBox()];
+      return a.y + a.height <= b.y || a.x >= b.x + b.width || a.x + a.width <= b.x;
+    });
+    await picture(page, 'dock-fullscreen', { fullPage: false });
+    await page.evaluate(() => document.exitFullscreen());
+    await fills('');
+    await until('the copy is gone', async () => await page.locator('msync-nav').count() === 1);
+    await opens(entry);
+  }
+
+  await page.locator('#photo').click();
+  await fills('picture');
+  await until('a second passes', () => page.evaluate(() => new Promise((done) => { setTimeout(() => done(true), 1200); })));
+  assert.equal(await page.locator('msync-nav').count(), 1, 'a picture has nothing on it');
+  await close(page);
+});
