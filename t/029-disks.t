@@ -6,8 +6,8 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    site_config site_path sqlite stage_dir start_central start_nginx
-    worker_user write_private
+    processes_of site_config site_path slurp sqlite stage_dir start_central
+    start_nginx wait_until worker_user write_private
 );
 use Test::More;
 
@@ -38,6 +38,7 @@ my %disk = (
     tmpfs     => 'mount -t tmpfs -o size=32m none at',
     failing   => $ext4,
     dead      => $ext4,
+    frozen    => $ext4,
     overlay   => 'mkdir lower upper work && mount -t overlay -o '
                  . 'lowerdir=lower,upperdir=upper,workdir=work none at',
     bindfs    => 'mkdir from && bindfs -o allow_other from at',
@@ -82,6 +83,11 @@ SKIP: {
 SKIP: {
     skip 'no ext4', 3 if !is_here('dead');
     a_disk_that_is_not_there_any_more();
+}
+
+SKIP: {
+    skip 'no ext4', 5 if !is_here('frozen');
+    a_disk_that_does_not_answer();
 }
 
 SKIP: {
@@ -212,6 +218,41 @@ sub a_disk_that_is_not_there_any_more {
     unlike($said, qr/the rights of the database/, 'and as nothing else');
     like(command(database('dead'), 'retry'), qr/Its disk fails/,
          'by a command, too');
+}
+
+
+# As behind a cable that is loose: who writes there waits, and cannot be ended.
+sub a_disk_that_does_not_answer {
+    my ($helper) = grep { has_open($_, database('frozen')) }
+        processes_of($ENV{TEST_NGINX_MSYNC});
+
+    arrives('after the thaw');
+    system('fsfreeze', '-f', at('frozen')) == 0
+        or skip 'this machine freezes no ext4', 5;
+    $nginx->post('/frozen/trigger');
+    ok(wait_until(sub { slurp("/proc/$helper/stat") =~ /\) D / }),
+       'the helper waits for a disk that does not answer');
+
+    kill KILL => $helper;
+    ok($nginx->reload, 'it is killed, and nginx reloaded');
+    ok($nginx->wait_status(sub {
+        ($_->{error}{fullError} // '')
+            =~ /^process $helper, .* killed .*: the disk does not answer/;
+    }, api => '/frozen'), 'the status says what the next one waits for');
+
+    system('fsfreeze', '-u', at('frozen'));
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }, api => '/frozen'),
+       'it goes on by itself when the disk does');
+    is(sqlite(database('frozen'),
+              q{SELECT count(*) FROM unit WHERE ID = 'after the thaw'}), 1,
+       'with the run that had begun');
+}
+
+
+sub has_open {
+    my ($pid, $file) = @_;
+
+    return grep { (readlink // '') eq $file } glob "/proc/$pid/fd/*";
 }
 
 
