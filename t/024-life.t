@@ -6,7 +6,7 @@ use warnings;
 
 use DBI ();
 use Digest::SHA qw(sha256_hex);
-use Msync::Helper;
+use Msync::Helper qw(switch);
 use Msync::Test qw(site_path sqlite start_central wait_until);
 use Test::More;
 use Time::Local qw(timegm);
@@ -56,22 +56,6 @@ sub start {
         url => $central->url, username => 'Clinic 7',
         password_sha256 => sha256_hex('secret'), interval => 0, %config,
     );
-}
-
-
-# Sets the clock of helpers that were started with this "env", and fills
-# their disk.
-sub switch {
-    my ($ahead, $full) = @_;
-    my $path = site_path('switch');
-
-    open my $fh, '+>>', $path or die "$path: $!\n";
-    close $fh;
-    open $fh, '+<', $path or die "$path: $!\n";
-    syswrite $fh, pack 'qq', $ahead, $full;
-    close $fh;
-
-    return { MSYNC_FAULT_SWITCH => $path };
 }
 
 

@@ -5,8 +5,9 @@
 use strict;
 use warnings;
 
+use Msync::Helper qw(switch);
 use Msync::Site;
-use Msync::Test qw(decode_json site_path slurp);
+use Msync::Test qw(decode_json site_path slurp wait_until);
 use Test::More;
 
 my $site = Msync::Site->new(protocol => 'v7');
@@ -30,6 +31,7 @@ a_patient_is_fetched();
 a_central_that_was_set_back_is_noticed();
 a_database_of_another_site_keeps_its_token();
 
+a_token_that_the_disk_had_no_room_for_is_kept();
 a_token_whose_answer_was_lost_takes_an_administrator();
 a_database_that_is_not_the_first_one_is_told_so();
 a_token_that_cannot_be_stored_at_once_is_stored_a_moment_later();
@@ -315,6 +317,33 @@ sub a_database_of_another_site_keeps_its_token {
 
 
 # ---- other sites ------------------------------------------------------------
+
+# Central gives it once; the helper has it until there is room again.
+sub a_token_that_the_disk_had_no_room_for_is_kept {
+    $site->reset;
+
+    local %ENV = (%ENV, %{ switch(0, 0) });
+    my $helper = $site->helper(program => $ENV{TEST_NGINX_MSYNC_FAULTS},
+                               protocol => 'v7');
+
+    $central->fault(kind => 'hold', api => 'v7', path => 'get_token');
+    $helper->trigger;
+    wait_until { $central->state(1)->{faults}[0]{times} == 0 };
+    switch(0, 1);
+    $central->clear_faults;
+    is($helper->wait_status(sub { $_->{syncStatus}{error} })
+           ->{syncStatus}{error}{variant}, 'DISK_FULL',
+       'the disk is full when the token comes');
+
+    switch(0, 0);
+    is($helper->run, 1, 'the run after that fails no more');
+    $helper->stop;
+    is(() = $site->asked =~ /get_token/g, 1, 'no other token was asked for');
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
+       $central->state->{v7}{token}, 'the one that came is in the database');
+    is($site->value('MSYNC_SITE'), 'initialised', 'and all has come');
+}
+
 
 sub a_token_whose_answer_was_lost_takes_an_administrator {
     $site->reset;

@@ -12,8 +12,15 @@
 #ifndef MSYNC_RUN_H
 #define MSYNC_RUN_H
 
+#include "protocol/v7.h"
 #include "run/steps.h"
 #include "store/log.h"
+
+/* what central gave once and the database could not take */
+typedef struct {
+    char             token[MSYNC_V7_TOKEN_MAX + 1];    /* "": nothing */
+    msync_v7_site_t  site;
+} msync_run_given_t;
 
 typedef struct {
     msync_store_t            *store;        /* all borrowed */
@@ -25,6 +32,8 @@ typedef struct {
     bool                      offline;      /* of RETRY: nothing is sent */
     msync_log_entry_t        *before;       /* of the latest run, NULL: not
                                                known */
+    msync_run_given_t        *given;        /* kept from run to run; NULL:
+                                               there is one run only */
     /* the control channel, served during transfers; -1 and NULL: none */
     int                       fd;
     msync_hook_pt             hook;

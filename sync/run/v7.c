@@ -2,9 +2,10 @@
  * A run by sync v7: whether it is one, the token of this site, who the site
  * is, and the steps that differ.
  *
- * Promises: a token is in the database before it is used, and nowhere else; a
- * database that belongs to one site never becomes another's; what is spoken
- * is found out by a question that has no effect over there.
+ * Promises: a token is in the database before it is used, and nowhere else but
+ * in this process while the database cannot take it; a database that belongs to
+ * one site never becomes another's; what is spoken is found out by a question
+ * that has no effect over there.
  */
 
 #include <stdio.h>
@@ -29,6 +30,7 @@ static int v7_given(void *data, const char *token,
     const msync_v7_site_t *site, msync_err_t *err);
 static int v7_store_token(msync_run_context_t *ctx, const char *token,
     const msync_v7_site_t *site, msync_err_t *err);
+static int v7_store_kept(msync_run_context_t *ctx, msync_err_t *err);
 static void v7_refused(void *data, msync_err_t *err);
 static int v7_check(const msync_run_context_t *ctx,
     const msync_v7_site_t *site, msync_err_t *err);
@@ -143,8 +145,9 @@ v7_open(msync_run_context_t *ctx, msync_err_t *err)
     msync_run_t       *run = ctx->run;
     msync_v7_setup_t   setup;
 
-    if (msync_store_get_string(run->store, MSYNC_KEY_TOKEN, &token, err)
-        != MSYNC_OK
+    if (v7_store_kept(ctx, err) != MSYNC_OK
+        || msync_store_get_string(run->store, MSYNC_KEY_TOKEN, &token, err)
+           != MSYNC_OK
         || msync_store_get_int(run->store, MSYNC_KEY_TOKEN_ASKED, &asked, err)
            != MSYNC_OK
         || msync_store_v7_address(run->store, run->conf->url, &ctx->v7_url,
@@ -194,9 +197,9 @@ v7_asking(void *data, msync_err_t *err)
 
 
 /*
- * A token that is not stored is lost, and only an administrator of central can
- * help.  A database that is locked, a disk that is full may be so for a moment
- * only.
+ * A token that is not stored is lost with this process, and then only an
+ * administrator of central can help.  A database that is locked, a disk that is
+ * full may be so for a moment only; if it is for longer, the next run tries.
  */
 
 static int
@@ -205,15 +208,27 @@ v7_given(void *data, const char *token, const msync_v7_site_t *site,
 {
     long                  pause;
     msync_err_t           stopped;
+    msync_run_given_t    *kept;
     msync_run_context_t  *ctx = data;
+
+    kept = ctx->run->given;
 
     for (pause = V7_TOKEN_PAUSE;
          v7_store_token(ctx, token, site, err) != MSYNC_OK;
          pause *= 2)
     {
-        if (!msync_run_is_local(err) || pause > V7_TOKEN_PAUSE_LAST
+        if (!msync_run_is_local(err)) {
+            return MSYNC_ERROR;
+        }
+
+        if (pause > V7_TOKEN_PAUSE_LAST
             || msync_transfer_pause(ctx->http, pause, &stopped) != MSYNC_OK)
         {
+            if (kept != NULL) {
+                snprintf(kept->token, sizeof(kept->token), "%s", token);
+                kept->site = *site;
+            }
+
             return MSYNC_ERROR;
         }
 
@@ -245,6 +260,34 @@ v7_store_token(msync_run_context_t *ctx, const char *token,
     }
 
     return msync_store_commit(store, err);
+}
+
+
+/* only the database that has asked for it waits for it */
+
+static int
+v7_store_kept(msync_run_context_t *ctx, msync_err_t *err)
+{
+    int                 rc;
+    int64_t             asked = 0;
+    msync_run_given_t  *kept = ctx->run->given;
+
+    if (kept == NULL || kept->token[0] == '\0') {
+        return MSYNC_OK;
+    }
+
+    rc = msync_store_get_int(ctx->run->store, MSYNC_KEY_TOKEN_ASKED, &asked,
+                             err);
+
+    if (rc == MSYNC_OK && asked != 0) {
+        rc = v7_store_token(ctx, kept->token, &kept->site, err);
+    }
+
+    if (rc == MSYNC_OK || !msync_run_is_local(err)) {
+        explicit_bzero(kept, sizeof(*kept));
+    }
+
+    return rc;
 }
 
 

@@ -434,6 +434,7 @@ serve_end(msync_serve_t *serve)
     msync_channel_free(&serve->channel);
     free(serve->config);
     explicit_bzero(serve->password, sizeof(serve->password));
+    explicit_bzero(&serve->given, sizeof(serve->given));
     free(serve);
 }
 

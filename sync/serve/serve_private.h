@@ -35,6 +35,7 @@ typedef struct {
     msync_err_t         password_err;  /* of password_file, if it matters */
     struct stat         password_file; /* what it was then */
     char                password[65];  /* of password_file, hashed; "" */
+    msync_run_given_t   given;     /* by central, to be stored */
     msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
     int                 lock;

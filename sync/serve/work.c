@@ -256,6 +256,7 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
     run.patient = does == MSYNC_DOES_PATIENT ? patient : NULL;
     run.offline = !serve->status.configured;
     run.before = &before;
+    run.given = &serve->given;
     run.fd = msync_channel_fd(serve->channel);
     run.hook = work_hook;
     run.hook_data = serve;

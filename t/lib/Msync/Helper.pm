@@ -7,12 +7,15 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use Exporter qw(import);
 use Fcntl qw(F_SETFD);
 use POSIX ();
 use Socket qw(AF_UNIX MSG_DONTWAIT PF_UNSPEC SOCK_SEQPACKET);
 
-use Msync::Test qw(decode_json encode_json);
+use Msync::Test qw(decode_json encode_json site_path);
 use Test::Nginx::Socket::Server qw(wait_until);
+
+our @EXPORT_OK = qw(switch);
 
 use constant {
     MAGIC      => 0x314e594d,
@@ -42,6 +45,22 @@ use constant {
 
     PAUSED     => 6,           # a state
 };
+
+
+# Sets the clock of helpers with fault points that were started with the
+# environment that this returns, and fills their disk.
+sub switch {
+    my ($ahead, $full) = @_;
+    my $path = site_path('switch');
+
+    open my $fh, '+>>', $path or die "$path: $!\n";
+    close $fh;
+    open $fh, '+<', $path or die "$path: $!\n";
+    syswrite $fh, pack 'qq', $ahead, $full;
+    close $fh;
+
+    return { MSYNC_FAULT_SWITCH => $path };
+}
 
 
 # Starts one with the members of its CONFIG; "program" is another helper
