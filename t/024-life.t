@@ -406,6 +406,8 @@ sub what_a_locked_database_keeps_out_is_not_done_later {
                                      recordId => 'R'));
 
     said_to_be_locked($helper, $_) for @requests;
+    ok($helper->wait_status(sub { !$_->{databaseLockedSince} }, 10),
+       'when nothing waits for it any more, that is not said either');
 
     $helper->trigger;
     $helper->wait_status(sub { $_->{databaseLockedSince}

@@ -581,7 +581,17 @@ input_save_pause(msync_serve_t *serve)
 void
 msync_serve_do_requests(msync_serve_t *serve)
 {
-    if (serve->store == NULL || msync_store_in_transaction(serve->store)) {
+    if (serve->store == NULL) {
+        return;
+    }
+
+    /* nothing waits for another program now */
+    if (serve->status.locked_since != 0) {
+        serve->status.locked_since = 0;
+        serve->dirty = true;
+    }
+
+    if (msync_store_in_transaction(serve->store)) {
         return;
     }
 

@@ -341,11 +341,6 @@ work_hook(void *data, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (serve->status.locked_since != 0) {
-        serve->status.locked_since = 0;
-        serve->dirty = true;
-    }
-
     msync_serve_do_requests(serve);
 
     if (serve->dirty) {
