@@ -380,7 +380,8 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
         "first_failed_datetime = ifnull(first_failed_datetime, ?3), "
         "last_tried = ?7, retry_at = ?7 + " MSYNC_SQL_RETRY_PAUSE ", "
         "tries = tries + 1, "
-        "dismissed = max(dismissed, ?6 OR ifnull(side & ?8, 0) <> 0) "
+        "dismissed = max(dismissed, ?6 OR ifnull(side & ?8, 0) <> 0 "
+        "OR (?5 AND action = 'DELETE' AND table_name <> '')) "
         "WHERE table_name = ?1 AND " DUE " "
         "AND (?5 OR action NOT IN ('UPSERT', 'DELETE', 'MERGE'))", err);
     if (stmt == NULL) {
@@ -398,7 +399,7 @@ buffer_fail_table(msync_store_t *store, const char *table, msync_err_t *err)
     sqlite3_bind_int(stmt, 6, later);
 
     /* Open mSupply sends what its own translations name: what is unknown here
-     * was added to them since */
+     * was added to them since.  What anybody deletes there is not here */
 
     if (!known && *table) {
         sqlite3_bind_int(stmt, 8, MSYNC_OMSUPPLY | MSYNC_V7);

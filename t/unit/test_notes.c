@@ -119,6 +119,12 @@ a_table_that_only_later_servers_have_is_a_note(void **state)
     site_pull(site, MSYNC_LEGACY, "nonsense", "1", MSYNC_ACTION_UPSERT, "{}");
     integrate(site, true);
     assert_int_equal(failures(site), 1);
+
+    /* … and so is what no server has any more */
+    site_pull(site, MSYNC_LEGACY, "nonsense", "1", MSYNC_ACTION_DELETE, NULL);
+    integrate(site, true);
+    assert_int_equal(failures(site), 0);
+    assert_int_equal(notes(site), 3);
 }
 
 
