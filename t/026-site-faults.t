@@ -66,6 +66,7 @@ for my $what (sort keys %faults) {
 
 no_certificates($_) for 'nowhere', 'pipe', 'folder';
 a_password_file_that_is_mended();
+a_database_that_comes_into_reach();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
@@ -171,6 +172,29 @@ sub a_password_file_that_is_mended {
     is($nginx->post('/api/trigger')->{status}, 202, 'the first sync');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'goes well');
 
+    ok($nginx->stop, 'quit');
+}
+
+
+# It may have settings of the page: those of nginx.conf are not complete.
+sub a_database_that_comes_into_reach {
+    my $nginx = nginx(database => "$dir/later/clinic.sqlite");
+
+    ok($nginx->wait_status(sub { fault_of($_) =~ /later/ }), 'it is not');
+    is($nginx->post('/api/trigger')->{status}, 202,
+       'a press is taken all the same');
+
+    # longer than from one try to the next
+    sleep 6;
+    is(scalar(grep { /opening the site/ } $nginx->log_lines), 1,
+       'the log is told once, however often it was tried');
+
+    mkdir "$dir/later" or die "$dir/later: $!\n";
+    my (undef, undef, $uid, $gid) = getpwnam 'www-data';
+    chown $uid, $gid, "$dir/later" if $> == 0;
+
+    ok($nginx->wait_status(sub { $_->{state} eq 'pre_initialisation' }),
+       'it is opened as soon as it can be');
     ok($nginx->stop, 'quit');
 }
 
