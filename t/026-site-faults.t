@@ -227,6 +227,16 @@ sub secrets_in_a_closed_directory {
     is(scalar(grep { /open to others/ } $nginx->log_lines), 0, 'no warning');
     $nginx->post('/api/trigger');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'it is used');
+
+    unlink $path or die "$path: $!\n";
+    is($nginx->request(PUT => '/api/settings', timeout => 60,
+                       content => { intervalSeconds => 60 })->{status}, 200,
+       'what is saved needs it no more');
+    $nginx->post('/api/trigger');
+    is(wait_until(sub {
+        sqlite(site_path('closed.sqlite'), 'SELECT count(*) FROM sync_log '
+               . 'WHERE finished_datetime > 0 AND error_code IS NULL') == 2;
+    }), 1, 'nor does a run');
     ok($nginx->stop, 'quit');
 }
 

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Site;
-use Msync::Test qw(site_path sqlite);
+use Msync::Test qw(site_path sqlite wait_until);
 use Test::More;
 
 my $site = Msync::Site->new(records => 600, 'central-version' => 3);
@@ -52,6 +52,14 @@ sub a_site_from_before_v7_becomes_none_by_its_address {
     like($site->failure, qr/^INVALID_RESPONSE .*web page/,
          'is not the one');
     is($site->asked, 'site', 'and nobody is asked for v7');
+
+    my $helper = $site->helper;
+    my $wish = $helper->save(0, url => $central->v7_url,
+                             password => $site->PASSWORD);
+    is(wait_until(sub { ($helper->answer($wish) // [])->[0] }), 422,
+       'nor is it saved');
+    $helper->stop;
+    $site->asked;
     is(run(), 0, 'with the right one it goes on');
     is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'by v5 and v6');
     $site->asked;

@@ -54,6 +54,8 @@ count(char *text, const char *name, int *newest, int *total)
     if (newest != NULL) {
         *newest = cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0),
                                       "id")->valueint;
+        assert_int_equal(cJSON_GetObjectItem(cJSON_GetArrayItem(list, n - 1),
+                                             "id")->valueint, *newest - n + 1);
     }
 
     if (total != NULL) {
@@ -96,7 +98,7 @@ the_oldest_runs_with_long_errors_are_left_out(void **state)
     error[sizeof(error) - 1] = '\0';
 
     for (i = 0; i < 60; i++) {
-        add_run(site, error);
+        add_run(site, i < 40 ? NULL : error);
     }
 
     assert_in_range(count(msync_status_history(site->store, &err), "runs",
