@@ -469,10 +469,11 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
 
         "SELECT 'buffer: ' || count(*) || ' records failed to integrate, "
         "see \"msync errors\"' FROM sync_buffer WHERE " MSYNC_SQL_FAILED
-        " HAVING count(*) > 0",
+        " AND NOT dismissed HAVING count(*) > 0",
 
         "SELECT 'push: ' || count(*) || ' records were refused by central, "
-        "see \"msync errors\"' FROM msync_refused HAVING count(*) > 0"
+        "see \"msync errors\"' FROM msync_refused WHERE NOT dismissed "
+        "HAVING count(*) > 0"
     };
 
     if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK
