@@ -16,7 +16,9 @@ my $said;
 is(run('sync'), 0, 'the first sync');
 
 what_a_framework_writes_arrives_in_the_form_of_the_wire();
+what_is_written_back_as_it_was_is_not_sent();
 what_is_not_clear_waits_here_and_the_others_go();
+the_midnight_of_another_zone_waits_here();
 null_is_left_out_where_central_refuses_it();
 json_that_some_servers_refuse_waits_here_and_the_others_go();
 a_part_without_its_whole_waits_here();
@@ -87,6 +89,43 @@ sub what_a_framework_writes_arrives_in_the_form_of_the_wire {
     is($t->{entry_time}, '08:05:00', 'a time without seconds');
     is($t->{om_created_datetime}, '2026-05-01T08:00:00', 'JavaScript');
     is($t->{om_status}, 'PICKED', 'a word in another case');
+}
+
+
+# GORM, Sequelize, TypeORM: all columns, in a form of their own
+sub what_is_written_back_as_it_was_is_not_sent {
+    my $before = @{ $central->state->{received}{v5} };
+
+    query("UPDATE item_line SET expiry_date = expiry_date || "
+          . "' 00:00:00+00:00', hold = hold, quantity = quantity "
+          . "WHERE expiry_date GLOB '????-??-??'");
+    query("UPDATE transact SET om_created_datetime = replace("
+          . "om_created_datetime, 'T', ' ') || ' +0000 UTC' WHERE "
+          . "om_created_datetime GLOB '????-??-??T??:??:??*'");
+    is(run('sync'), 0, 'the run ends well');
+    is(@{ $central->state->{received}{v5} } - $before, 0, 'nothing is sent');
+}
+
+
+sub the_midnight_of_another_zone_waits_here {
+    my $line = one(item_line => 'ID');
+
+    for my $moment ("'2030-01-30T22:00:00.000Z'", 1896012000000) {
+        query("UPDATE item_line SET expiry_date = $moment WHERE ID = "
+              . "'$line'");
+        is(run('sync'), 0, 'the run ends well');
+        unlike(there(item_line => $line)->{expiry_date}, qr/2030-01-30/,
+               'the day before is not sent');
+        run('errors');
+        like($said, qr/"expiry_date" holds what is not clearly a date/,
+             'and why is said');
+    }
+
+    query("UPDATE item_line SET expiry_date = '2030-01-31' WHERE ID = "
+          . "'$line'");
+    run('sync');
+    is(there(item_line => $line)->{expiry_date}, '2030-01-31T00:00:00',
+       'it goes when it is corrected');
 }
 
 

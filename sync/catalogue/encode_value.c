@@ -366,7 +366,9 @@ msync_encode_read_moment(msync_moment_t *moment, const msync_value_t *value,
     /* a time of another zone is another one on each day */
     return read && (wanted == MSYNC_MOMENT_TIME
                     ? moment->has_time && moment->offset == 0
-                    : moment->has_date);
+                    : moment->has_date)
+           && (wanted != MSYNC_MOMENT_DATE
+               || !msync_moment_may_be_next_day(moment));
 }
 
 

@@ -22,6 +22,8 @@
 #define JULIAN_2100  2488069.5
 #define OFFSET_MAX   (18 * 3600)
 #define LEAP_SECOND  60
+#define FIRST_DAWN   (10 * 3600)      /* UTC of midnight at UTC+14 */
+#define ZONE_STEP    (15 * 60)        /* offsets are multiples of it */
 #define YEAR_LAST    262142           /* of chrono */
 
 
@@ -245,6 +247,8 @@ moment_zone(msync_moment_t *moment, moment_text_t *text)
         return true;
     }
 
+    moment->has_zone = true;
+
     if (*text->pos == '+' || *text->pos == '-') {
         if (!moment_offset(moment, text)) {
             return false;
@@ -385,6 +389,9 @@ msync_moment_read_number(msync_moment_t *moment, double number,
         return moment->has_time;
     }
 
+    /* a Julian day is a day, and begins at noon */
+    moment->has_zone = number < JULIAN_1900 || number >= JULIAN_2100;
+
     if (number >= first * 1000 && number < YEAR_2100 * 1000
         && (number < YEAR_1900 || number >= YEAR_2100))
     {
@@ -409,6 +416,16 @@ msync_moment_read_number(msync_moment_t *moment, double number,
     }
 
     return moment_epoch(moment, number * 1000);
+}
+
+
+bool
+msync_moment_may_be_next_day(const msync_moment_t *moment)
+{
+    return moment->has_zone && moment->offset == 0
+           && moment->seconds >= FIRST_DAWN
+           && moment->seconds % ZONE_STEP == 0
+           && moment->fraction[0] == '\0';
 }
 
 

@@ -27,6 +27,7 @@ typedef struct {
     int      offset;             /* seconds east of UTC */
     bool     has_date;
     bool     has_time;
+    bool     has_zone;           /* seconds since 1970 have UTC */
     char     fraction[10];       /* digits behind the second, cut to nine */
 } msync_moment_t;
 
@@ -62,6 +63,13 @@ bool msync_moment_read_wire(msync_moment_t *moment, const char *text,
  */
 bool msync_moment_read_number(msync_moment_t *moment, double number,
     msync_moment_e wanted);
+
+/*
+ * Whether a moment in UTC may be the beginning of the next day somewhere east
+ * of it: where somebody meant a day, and the framework wrote the midnight of
+ * its own zone, the day as it was written is the one before.
+ */
+bool msync_moment_may_be_next_day(const msync_moment_t *moment);
 
 /* these write into "out" and return the length; a date is the day as it was
  * written, a datetime is in UTC, empty where that leaves the years 1 to 9999

@@ -27,6 +27,9 @@
     row ".cursor, " row ".record_id, " row ".row_action, " row ".store_id, "  \
     row ".parent_id, " row ".is_sync_update"
 
+/* what is behind the seconds, without what says nothing */
+#define CHANGES_REST  "rtrim(substr(%s, 20), '0.:+ ZUTC')"
+
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
 };
@@ -120,29 +123,43 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
 
 /*
  * A value such that two of one meaning are equal.  Frameworks that read a
- * moment and write it back put a blank in the place of the "T", and as many
- * digits of a second as they like: 2026-05-01T08:00:00.5 is 2026-05-01
- * 08:00:00.500000.  What has not that form is compared as it is.
+ * moment and write it back put a blank in the place of the "T", as many digits
+ * of a second as they like, UTC behind it, and midnight behind a day:
+ * 2026-05-01T08:00:00.5 is 2026-05-01 08:00:00.500000 +0000 UTC.  Another zone,
+ * and what has not that form, is compared as it is.
  */
 
 static void
 changes_add_value(sqlite3_str *sql, const msync_field_t *field,
     const char *row)
 {
-    int    seconds = field->type == MSYNC_TYPE_TIME ? 8 : 19;
     char  *column;
 
     column = msync_store_need(sqlite3_mprintf("%s.\"%w\"", row,
                                               field->name));
 
-    if (field->type == MSYNC_TYPE_DATETIME || field->type == MSYNC_TYPE_TIME) {
-        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '%s??:??:??*' THEN "
-                            "replace(substr(%s, 1, %d), 'T', ' ') || "
-                            "rtrim(substr(%s, %d), '0.') ELSE %s END", column,
-                            seconds == 8 ? "" : "????" "-??" "-??[ T]", column,
-                            seconds, column, seconds + 1, column);
+    switch (field->type) {
 
-    } else {
+    case MSYNC_TYPE_DATE:
+        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
+                            "00:00:00*' THEN substr(%s, 1, 10) || " CHANGES_REST
+                            " ELSE %s END", column, column, column, column);
+        break;
+
+    case MSYNC_TYPE_DATETIME:
+        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
+                            "??:??:??*' THEN replace(substr(%s, 1, 19), "
+                            "'T', ' ') || " CHANGES_REST " ELSE %s END", column,
+                            column, column, column);
+        break;
+
+    case MSYNC_TYPE_TIME:
+        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '??:??:??*' THEN "
+                            "substr(%s, 1, 8) || rtrim(substr(%s, 9), '0.') "
+                            "ELSE %s END", column, column, column, column);
+        break;
+
+    default:
         sqlite3_str_appendall(sql, column);
     }
 

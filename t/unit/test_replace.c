@@ -365,7 +365,8 @@ only_what_goes_on_the_wire_is_a_change(void **state)
 }
 
 
-/* Django, SQLAlchemy, Rails: each writes what it has read in its own form */
+/* Django, SQLAlchemy, Sequelize, GORM: each writes what it has read in its own
+ * form */
 
 static void
 a_moment_in_another_form_is_no_change(void **state)
@@ -374,6 +375,7 @@ a_moment_in_another_form_is_no_change(void **state)
 
 #define AT(value)  "UPDATE temperature_log SET om_datetime = " value
 #define BY(value)  "UPDATE temperature_log SET time = " value
+#define ON(value)  "UPDATE temperature_log SET date = " value
 
     static const case_t  cases[] = {
         { AT("'2026-05-01 08:00:00'"), "" },
@@ -382,6 +384,9 @@ a_moment_in_another_form_is_no_change(void **state)
         { AT("'2026-05-01 08:00:00.500000'"), "" },
         { AT("'2026-05-01 08:00:00.050000'"), "L UPSERT" },
         { AT("'2026-05-01 08:00:00Z'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00.000 +00:00'"), "" },
+        { AT("'2026-05-01 08:00:00 +0000 UTC'"), "" },
+        { AT("'2026-05-01T08:00:00'"), "" },
         { AT("'2026-05-01 08:00:00+10:00'"), "L UPSERT" },
         { AT("'2026-05-01 08:00:00+01:00'"), "L UPSERT" },
         { AT("'2026-05-01'"), "L UPSERT" },
@@ -393,6 +398,14 @@ a_moment_in_another_form_is_no_change(void **state)
         { BY("'08:00:00.000000'"), "" },
         { BY("'08:00:10'"), "L UPSERT" },
         { BY("'08:00:01'"), "L UPSERT" },
+        { BY("'08:00:01Z'"), "L UPSERT" },
+        { ON("'2026-05-01 00:00:00+00:00'"), "" },
+        { ON("'2026-05-01T00:00:00.000Z'"), "" },
+        { ON("'2026-05-01 00:00:00+02:00'"), "L UPSERT" },
+        { ON("'2026-05-01 00:00:01'"), "L UPSERT" },
+        { ON("'2026-05-10'"), "L UPSERT" },
+        { ON("'2026-05-10 00:00:00'"), "" },
+        { ON("'2026-05-1'"), "L UPSERT" },
         { "INSERT OR REPLACE INTO temperature_log SELECT * FROM "
           "temperature_log", "" }
     };
