@@ -188,6 +188,29 @@ test('records that could not be integrated: count, causes, try again', async () 
   await close(page);
 });
 
+for (const lang of ['fr', 'ar']) {
+  test(`words without an end and a million records fit in 320 pixels, ${lang}`, async () => {
+    const page = await open(null, { viewport: { width: 320, height: 640 } });
+    const [one] = errors().errors;
+    const word = 'unbreakable'.repeat(20);
+
+    await site.document('errors', { total: 2, errors: [1, 2].map((i) => ({ ...one, tableName: `${word}${i}`,
+      recordId: `${word}${i}`, error: `${word} ${i}` })) });
+    await site.report({ queue: 1234567, errors: 2, syncStatus: run() });
+    await page.goto(`${site.url}/sync/?lang=${lang}`);
+    const show = page.locator('[aria-expanded]');
+    await show.click();
+    await page.locator('td bdi').first().waitFor();
+    await fits(page);
+    for (const part of ['.count > :last-child', 'summary bdi', 'td bdi', 'td code']) {
+      const { x, width } = await page.locator(part).first().boundingBox();
+      assert.ok(x >= 0 && x + width <= 320, `${part}: ${x}, ${width}`);
+    }
+    await picture(page, `narrow-${lang}`);
+    await close(page);
+  });
+}
+
 test('what failed a day ago and more has its date, what failed since how long ago, or nothing', async () => {
   const page = await open(`${site.url}/sync/`);
   const now = Date.now();
