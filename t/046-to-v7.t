@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Site;
-use Msync::Test qw(site_path sqlite wait_until);
+use Msync::Test qw(site_path sqlite wait_until write_private);
 use Test::More;
 
 my $site = Msync::Site->new(records => 600, 'central-version' => 3);
@@ -21,6 +21,7 @@ the_upgrade_takes_what_waits_along();
 the_address_of_before_leads_to_v7();
 a_database_of_before_is_recognised();
 what_the_configuration_demands_is_done_or_said();
+a_password_file_is_needed_no_more();
 
 done_testing();
 
@@ -162,6 +163,26 @@ sub a_database_of_before_is_recognised {
     is($site->query('SELECT group_concat(DISTINCT batch) FROM item_line '
                     . "WHERE batch = 'BEFORE'"), 'BEFORE',
        'also what this site had made since');
+}
+
+
+# A confined helper cannot read it again.
+sub a_password_file_is_needed_no_more {
+    my $file = write_private('once', $site->PASSWORD . "\n");
+
+    $site->reset;
+    $central->config(sync_version => '', upgrade => 404);
+
+    my $helper = $site->helper(password_sha256 => undef,
+                               password_file => $file);
+    is($helper->run, 0, 'a first sync with the password of a file');
+    unlink $file or die "$file: $!\n";
+
+    $central->config(upgrade => 200);
+    is($helper->run, 0, 'the run that ends with the upgrade');
+    is($helper->run, 0, 'and the next one');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'which is by v7');
+    $helper->stop;
 }
 
 
