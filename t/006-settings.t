@@ -518,7 +518,19 @@ Cache-Control: no-cache
 
 
 
-=== TEST 4: and wrong ones
+=== TEST 4: what was saved is no failed condition
+--- init: main::helper(status => 200, body => { url => 'http://x', username => 'y' })
+--- request
+PUT /api/settings
+{"intervalSeconds": 60}
+--- more_headers
+If-Match: "x"
+--- response_body chomp
+{"url":"http://x","username":"y"}
+
+
+
+=== TEST 5: and wrong ones
 --- init: main::helper(status => 400, body => { error => {}, fields => { url => 'is no url' } })
 --- request
 PUT /api/settings
@@ -529,7 +541,7 @@ PUT /api/settings
 
 
 
-=== TEST 5: and what central refuses
+=== TEST 6: and what central refuses
 --- init: main::helper(status => 422, body => { error => { variant => 'INCORRECT_PASSWORD', fullError => 'No.' } })
 --- request eval
 ["PUT /api/settings\n{}", "POST /api/test\n{}", "POST /api/initialise\n{}"]
@@ -540,7 +552,7 @@ PUT /api/settings
 
 
 
-=== TEST 6: a first sync that is started
+=== TEST 7: a first sync that is started
 --- init: main::helper(status => 202, body => { triggered => JSON::PP::true() })
 --- request
 POST /api/initialise
@@ -551,7 +563,7 @@ POST /api/initialise
 
 
 
-=== TEST 7: an answer of 60k
+=== TEST 8: an answer of 60k
 --- init: main::helper(body => { filler => 'x' x 60_000 })
 --- request
 PUT /api/settings
@@ -560,7 +572,7 @@ PUT /api/settings
 
 
 
-=== TEST 8: a body that is no JSON object
+=== TEST 9: a body that is no JSON object
 --- request eval
 ["PUT /api/settings", map { "PUT /api/settings\n$_" }
  'url=http%3A%2F%2Fx', '[1]', '"x"', 'null', '1', " \t\r\n", "\0"]
@@ -571,7 +583,7 @@ PUT /api/settings
 
 
 
-=== TEST 9: for test and initialise the same
+=== TEST 10: for test and initialise the same
 --- request eval
 ["POST /api/test\nno", "POST /api/initialise\nno", "POST /api/test"]
 --- error_code eval
@@ -579,13 +591,13 @@ PUT /api/settings
 
 
 
-=== TEST 10: white space may stand before it
+=== TEST 11: white space may stand before it
 --- request eval
 "PUT /api/settings\n \r\n\t{\"intervalSeconds\": 1}"
 
 
 
-=== TEST 11: a body beyond 64k
+=== TEST 12: a body beyond 64k
 --- request eval
 [map { ("PUT /api/settings\n" . '{"a":"' . 'x' x $_ . '"}',
         "POST /api/test\n" . '{"a":"' . 'x' x $_ . '"}') }
@@ -599,7 +611,7 @@ PUT /api/settings
 
 
 
-=== TEST 12: the same in chunks
+=== TEST 13: the same in chunks
 --- request eval
 [map { "POST /api/test\n" . ("1000\r\n" . 'x' x 4096 . "\r\n") x $_
        . "0\r\n\r\n" } 17, 500]
@@ -612,13 +624,13 @@ Transfer-Encoding: chunked
 
 
 
-=== TEST 13: a body of 64k exactly
+=== TEST 14: a body of 64k exactly
 --- request eval
 "PUT /api/settings\n" . '{"a":"' . 'x' x (65_536 - 8) . '"}'
 
 
 
-=== TEST 14: a stricter limit of nginx holds
+=== TEST 15: a stricter limit of nginx holds
 --- config
     location /api/ { msync clinic; client_max_body_size 100; }
 --- request eval
@@ -631,7 +643,7 @@ Transfer-Encoding: chunked
 
 
 
-=== TEST 15: other methods, with those that are not refused
+=== TEST 16: other methods, with those that are not refused
 --- request eval
 ["POST /api/settings\n{}", "DELETE /api/settings", "GET /api/test",
  "PUT /api/test\n{}", "GET /api/initialise", "PUT /api/initialise\n{}"]
@@ -647,7 +659,7 @@ Transfer-Encoding: chunked
 
 
 
-=== TEST 16: a page from elsewhere may not change them
+=== TEST 17: a page from elsewhere may not change them
 --- request eval
 ["PUT /api/settings\n{}", "POST /api/test\n{}", "POST /api/initialise\n{}"]
 --- more_headers
@@ -659,7 +671,7 @@ Sec-Fetch-Site: cross-site
 
 
 
-=== TEST 17: but it may read them, as nginx's own access control says
+=== TEST 18: but it may read them, as nginx's own access control says
 --- request
 GET /api/settings
 --- more_headers
@@ -667,7 +679,7 @@ Sec-Fetch-Site: cross-site
 
 
 
-=== TEST 18: a connection is kept over bodies
+=== TEST 19: a connection is kept over bodies
 --- pipelined_requests eval
 ["PUT /api/settings\n{}", "PUT /api/settings\n[]", "POST /api/test\n{}",
  "GET /api/status"]
@@ -678,7 +690,7 @@ Sec-Fetch-Site: cross-site
 
 
 
-=== TEST 19: an answer that leaves slowly
+=== TEST 20: an answer that leaves slowly
 --- config
     location /api/ { msync clinic; limit_rate 200; }
 --- request eval

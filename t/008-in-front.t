@@ -506,6 +506,7 @@ other
     location ~ ^/v\d+/ { msync clinic; }
     location /api/ { msync clinic; }
 --- request eval
-["GET /v1/status", "POST /v22/trigger", "GET /v1/nothing"]
+["GET /v1/status", "POST /v22/trigger", "GET /v1/nothing",
+ "GET /v1/errors/dismiss", "GET /v1/dismiss"]
 --- error_code eval
-[200, 202, 404]
+[200, 202, 404, 405, 404]

@@ -102,6 +102,26 @@ good_ones_are_saved(void **state)
 }
 
 
+/* the server is the proxy, and nothing listens at the address */
+
+static void
+central_is_asked_by_way_of_the_proxy(void **state)
+{
+    test_t  *t = *state;
+
+    (void) snprintf(t->body, sizeof(t->body), "http://127.0.0.1:%u",
+                    t->server->port);
+    t->conf->proxy = msync_strdup(t->body);
+    server_json(t->server, 200, good);
+
+    strcpy(t->body, "{\"url\":\"http://127.0.0.1:1\"," WHOLE "}");
+    assert_int_equal(msync_settings_answer(&t->settings, MSYNC_REQUEST_TEST,
+                                           t->body, strlen(t->body),
+                                           &t->reply), 200);
+    assert_non_null(strstr(t->reply, "\"siteId\":7"));
+}
+
+
 /* once the request has arrived, nobody waits for it any more */
 
 static int
@@ -327,6 +347,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         EACH(good_ones_are_saved),
+        EACH(central_is_asked_by_way_of_the_proxy),
         EACH(a_central_that_does_not_come_to_an_end),
         EACH(a_busy_central_is_told_at_once),
         EACH(one_that_nobody_waits_for_is_not_asked_about),
