@@ -188,9 +188,12 @@ sub commands_reach_the_helper {
     $fake->exit(1);
     $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
 
-    my @told = map { $_->{command} } $fake->received(2);
-    Test::More::is(join(' ', grep { /pause|resume/ } @told), 'pause resume',
-                   'the next helper is told in the order of asking');
+    my @told;
+    Test::More::ok(wait_until(sub {
+        @told = grep { /pause|resume/ } map { $_->{command} } $fake->received;
+        return @told == 2;
+    }), 'the next helper is told of both');
+    Test::More::is("@told", 'pause resume', '… in the order of asking');
 }
 
 
