@@ -123,6 +123,7 @@ sub serves {
     $answer = $nginx->get('/sync/');
     is($answer->{status}, 200, 'the page');
     like($answer->{content}, qr/msync-panel/, '… as it is');
+    unlike($answer->{content}, qr/[^\0-\x7f]/, '… in whatever charset');
 
     for my $file (qw(msync.js core.js msync.css lang/es.json)) {
         $answer = $nginx->get("/sync/$file");
