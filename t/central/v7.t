@@ -502,6 +502,43 @@ subtest 'the legacy server tells the site where v7 is' => sub {
     ok get_token()->{Err} eq 'TokenAlreadyAllocated', 'also at Open mSupply central';
 };
 
+# what a site that is upgraded finds there
+subtest 'rows follow what comes by v5 and v6' => sub {
+    fresh();
+
+    my ($id)   = sort keys %{rows('Unit')};
+    my $old    = rows('Unit')->{$id};
+    my $cursor = pull(0)->{maxCursor};
+    my $change = sub (@c) { control(change => {tableName => 'unit', recordId => $id, @c}) };
+    my $of     = sub ($table) {
+        [map { [@$_{qw(recordId action)}] } grep { $_->{tableName} eq $table } @{pull($cursor)->{records}}];
+    };
+
+    config(sync_version => undef);
+    $change->(action => 'update', recordData => {ID => $id, units => 'jar'});
+    is_deeply rows('Unit')->{$id}, $old, 'not of a legacy server that knows nothing of v7';
+
+    config(sync_version => '');
+    $change->(action => 'update', recordData => {ID => $id, units => 'jar'});
+    is_deeply rows('Unit')->{$id}, {%$old, name => 'jar'}, 'what is not said stays';
+    is_deeply $of->('Unit'), [[$id, 'Upsert']], 'and a site gets it';
+
+    $change->(recordId => 'NEW', action => 'insert', recordData => {ID => 'NEW', units => 'box'});
+    is rows('Unit')->{NEW}{name}, 'box', 'a new one';
+
+    $change->(action => 'delete');
+    ok !rows('Unit')->{$id}, 'a delete';
+    is_deeply $of->('Unit'), [['NEW', 'Upsert'], [$id, 'Delete']], 'is told, too';
+
+    my ($line) = sort keys %{rows('InvoiceLine')};
+    my $above  = rows('InvoiceLine')->{$line}{invoice_id};
+    control(change => {tableName => 'trans_line', recordId => 'LINE', action => 'insert',
+        recordData => {ID => 'LINE', transaction_ID => $above, note => 'x'}});
+    my $data = rows('InvoiceLine')->{LINE};
+    is_deeply [@$data{qw(invoice_id note)}], [$above, 'x'], 'a line';
+    is_deeply $of->('IndicatorLine'), [], 'and of two tables that share one the other has none';
+};
+
 subtest 'answers go wrong as those of the others do' => sub {
     fresh();
     control(fault => {api => 'v7', path => 'pull', kind => 'error_code', value => {DatabaseError => 'x'}});

@@ -144,6 +144,7 @@ my @TEXTS = (
     [qr/colour/           => sub ($i) { return sprintf '"#%06X"', rnd(2**24) }],
     [qr/allowed_values/   => sub ($i) { return '"yes,no,unknown"' }],
     [qr/manufacturer/     => sub ($i) { return str(word('supplier')) }],
+    [qr/\Astatus\z/      => sub ($i) { return ('"PENDING"', '"PASSED"', '"REJECTED"')[rnd(3)] }],
     [qr/reference|their_ref/ => sub ($i) { return sprintf '"REF-%05d"', $i }],
 );
 

@@ -10,7 +10,7 @@ use Digest::MD5 qw(md5_hex);
 use Exporter 'import';
 use Mojo::JSON qw(decode_json);
 
-our @EXPORT_OK = qw(row_text);
+our @EXPORT_OK = qw(is_of row_like row_text);
 
 my $DATE = qr/\d{4}-\d\d-\d\d/;
 
@@ -27,6 +27,25 @@ sub row_text ($rows, $t, $i) {
     return '{' . join(',', @out) . '}', _envelope($rows, $t, $legacy);
 }
 
+# What a row has of another record of those wires, {member => JSON text}; what that
+# does not say is as it was in the row, if there was one.
+sub row_like ($rows, $t, $id, $legacy, $old) {
+    my $makers = $t->{makers} //= [map { _maker($rows, $t, $_) } @{$t->{fields}}];
+    my %data;
+
+    seed_random(hex substr md5_hex("$t->{table}\t$id\tv7"), 0, 8);
+
+    for my $m (@$makers) {
+        my ($key, $known, $made, $name) = @$m;
+        my $text = $known->($legacy, undef);
+
+        $data{$name} = defined $text ? decode_json($text) : exists $old->{$name} ? $old->{$name}
+          : decode_json($made->(0));
+    }
+
+    return \%data;
+}
+
 sub _fresh ($rows, $t, $i) {
     seed_random(hex substr md5_hex($rows->{data}->seed . "\t$t->{table}\t$i\tv7"), 0, 8);
     return {};
@@ -36,8 +55,8 @@ sub _fresh ($rows, $t, $i) {
 sub _maker ($rows, $t, $f) {
     my $key = str($f->{name}) . ':';
 
-    return [$key, sub ($l, $i) { return '"' . $rows->id($t, $i) . '"' }]
-      if $f->{name} eq 'id' || $rows->is_same($t, $f);
+    my $id = sub ($l, $i) { return defined $i ? '"' . $rows->id($t, $i) . '"' : $l->{$t->{like}{key}} };
+    return [$key, $id, undef, $f->{name}] if $f->{name} eq 'id' || $rows->is_same($t, $f);
 
     my @places = map { _place($rows, $f, $_) } @{$f->{places}};
     push @places, _lookup($rows, $f->{lookup}) if $f->{lookup};
@@ -48,7 +67,7 @@ sub _maker ($rows, $t, $f) {
             return $v if defined $v;
         }
         return undef;
-    }, _made($rows, $f)];
+    }, _made($rows, $f), $f->{name}];
 }
 
 # ---- from the wires of v5 and v6 ----------------------------------------
@@ -89,6 +108,9 @@ sub _place ($rows, $f, $p) {
         return $v;
     };
 }
+
+# whether a record is of this table, where two share one
+sub is_of ($t, $l) { return !$t->{rows} || _holds([$t->{rows}], $l) }
 
 sub _word ($v) { return ref $v ? ($v ? 'true' : 'false') : $v }
 

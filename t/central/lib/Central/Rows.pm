@@ -13,7 +13,7 @@ package Central::Rows;
 #   lost    what was pushed and could not become a row, with the reason
 
 use Mojo::Base -base, -signatures;
-use Central::Makers qw(row_text);
+use Central::Makers qw(is_of row_like row_text);
 use Central::Reader qw(unreadable);
 use Central::Tables;
 use Mojo::JSON qw(decode_json encode_json);
@@ -107,9 +107,18 @@ sub row ($self, $table, $id) {
     return defined $r->{data} ? $r : undef if $r;
 
     my $i = $self->number($t, $id) // return undef;
-    my ($text, $envelope) = row_text($self, $t, $i);
+    my $first = $t->{kept}[$i] // $self->_first($t, $i);
 
-    return {data => decode_json($text), %$envelope};
+    return {%$first, data => {%{$first->{data}}}};
+}
+
+# as it was at the start, kept where there are few
+sub _first ($self, $t, $i) {
+    my ($text, $envelope) = row_text($self, $t, $i);
+    my $row = {data => decode_json($text), %$envelope};
+
+    $t->{kept}[$i] = $row if $self->{slots} <= $self->{data}->TEXTS_MAX;
+    return $row;
 }
 
 # who has to do with a row: its store, the other store, the patient
@@ -537,6 +546,45 @@ sub _dangling ($self, $t, $data) {
         my $to = $data->{$_->{name}};
         $_->{checked} && defined $to && !grep { $self->row($_, $to) } @{$_->{references}};
     } @{$t->{fields}};
+}
+
+# ---- what comes by the wires of v5 and v6 -------------------------------
+
+# A record of theirs has changed, or is deleted where $text is undef: its row follows.
+sub follow ($self, $table, $id, $text, $source) {
+    my $record = defined $text ? decode_json($text) : {};
+    my %texts = map { $_ => encode_json($record->{$_}) } keys %$record;
+
+    for my $t (grep { $_->{like} && $_->{name} eq $table } @{$self->{tables}}) {
+        my $old = $self->row($t->{table}, $id);
+
+        if (!defined $text) {
+            # what API v7 has no delete of is not there any more, and nobody is told
+            $self->put($t->{table}, $id, 'Delete', $old, $source) if $old;
+            pop(@{$self->_now->{log}}), delete $self->_now->{newest}{"$t->{table} $id"} if $old && !$t->{deletes};
+            next;
+        }
+
+        next if !is_of($t, \%texts);
+        $texts{$t->{like}{key}} = encode_json($id);
+
+        my $data = row_like($self, $t, $id, \%texts, ($old // {})->{data});
+        my %row = (%{$old // {}}, data => $data);
+        my %envelope = $self->envelope($t, $data);
+        my @said = grep { defined $envelope{$_} } keys %envelope;
+
+        @row{@said} = @envelope{@said};
+        $row{store} //= $self->_any_store($t);
+        $self->put($t->{table}, $id, 'Upsert', \%row, $source);
+    }
+
+    return;
+}
+
+# the site's, where a row has to have one
+sub _any_store ($self, $t) {
+    return undef if !$t->{envelope}{any_store} && grep { !/\ARemote(?:Owned)?\z/ } keys %{$t->{styles}};
+    return $self->id($self->{table}{Store}, 0);
 }
 
 # ---- for the tests ------------------------------------------------------

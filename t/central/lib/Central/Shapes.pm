@@ -293,6 +293,9 @@ $SHAPE{clinician} = sub ($data, $i) {
     };
 };
 
+# nobody takes one that is no patient's
+$SHAPE{om_document} = sub ($data, $i) { return {owner_name_ID => _any_name($data, 'patient')} };
+
 $SHAPE{sensor} = sub ($data, $i) {
     my $mac = join ':', map { sprintf '%02X', rnd(256) } 1 .. 6;
     return {name => sprintf('"Fridge %d"', $i + 1), macAddress => qq("$mac | BLUE_MAESTRO")};

@@ -183,6 +183,8 @@ sub _store ($self, $table, $id, $text, $source) {
     }
 
     $self->{changed}{$table}{$id} = {text => $text, source => $source};
+    $self->rows->follow($table, $id, $text, $source eq 'site' ? $self->site_id : $self->rows->central_id)
+      if defined $self->{config}{sync_version};
     $self->_supersede($table, $id, $source) if $source eq 'site' || $self->data->channel($table) eq 'central';
 
     return;
@@ -615,9 +617,8 @@ sub records ($self) {
     my @tables;
 
     for my $table (map { $_->{table} } @{$self->data->catalogue}) {
-        my %texts = map { $_ => $self->record($table, $_) }
-          map({ $self->data->id($table, $_) } 0 .. $self->data->count($table) - 1),
-          keys %{$self->{changed}{$table} // {}};
+        my $changed = $self->{changed}{$table} // {};
+        my %texts = (%{$self->_first_texts($table)}, map { $_ => $changed->{$_}{text} } keys %$changed);
         my @there = grep { defined $texts{$_} } keys %texts;
 
         push @tables, encode_json($table) . ':{' . join(',', map { encode_json($_) . ":$texts{$_}" } @there) . '}'
@@ -625,6 +626,18 @@ sub records ($self) {
     }
 
     return '{' . join(',', @tables) . '}';
+}
+
+# those of the start, by id, which are kept where they are few
+sub _first_texts ($self, $table) {
+    my $data = $self->data;
+    my $kept = $self->{first}{$table} // do {
+        my %texts = map { $data->id($table, $_) => $data->data($table, $_) } 0 .. $data->count($table) - 1;
+        \%texts;
+    };
+
+    $self->{first}{$table} = $kept if $data->records <= $data->TEXTS_MAX;
+    return $kept;
 }
 
 # ---- for the tests ------------------------------------------------------
