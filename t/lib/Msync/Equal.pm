@@ -61,6 +61,8 @@ sub leftovers {
     my ($self) = @_;
 
     my @wrong;
+
+    # a DELETE that a REPLACE has taken back names no table
     my %none = (
         'record that failed' => 'SELECT table_name, record_id, action, '
             . 'integration_error FROM sync_buffer WHERE '
@@ -70,7 +72,8 @@ sub leftovers {
         'foreign key' => 'SELECT * FROM pragma_foreign_key_check',
         'raised flag' => 'SELECT 1 FROM msync_flag WHERE integrating',
         'change beyond a cursor' => 'SELECT * FROM changelog WHERE '
-            . 'NOT is_sync_update AND cursor >= (SELECT min(value_int) FROM '
+            . "NOT is_sync_update AND table_name <> '' AND "
+            . 'cursor >= (SELECT min(value_int) FROM '
             . 'key_value_store WHERE id IN ('
             . join(', ', map { "'$_'" } $self->push_cursors) . '))',
     );
@@ -265,7 +268,7 @@ sub _meant {
     }
 
     $value = substr $value, 0, 10 if $type eq 'date' && defined $value;
-    $value =~ s/ /T/ if $type eq 'datetime' && defined $value;
+    $value = clear($f, $value) if $type eq 'datetime';
     $value = $self->survivor($value) if $f->{references} && defined $value;
 
     return _held($f, $value);

@@ -11,8 +11,9 @@ use Exporter qw(import);
 use Time::HiRes qw(sleep);
 
 use Msync::Forms qw(any_word quoted);
+use Msync::Operate qw(%OPERATE);
 
-our @EXPORT_OK = qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
+our @EXPORT_OK = qw(@FAULTS @MEDDLED be_well dies fault meddle narrow refuse);
 
 use constant DAY => 86_400_000;            # in ms
 
@@ -48,6 +49,7 @@ my %MEDDLE = (
     'command backup' => sub {
         unlink "$_[0]{dir}/copy";
         $_[0]->run_command('backup', "$_[0]{dir}/copy") },
+    %OPERATE,
 );
 
 our @MEDDLED = sort keys %MEDDLE;
@@ -104,6 +106,14 @@ sub narrow {
     $self->_took('narrow');
 }
 
+# All that stops, until another step.
+sub be_well {
+    my ($self) = @_;
+
+    $self->central->clear_faults;
+    $self->central->config(refuse => [], carries => 0);
+}
+
 # Open mSupply central takes the last batch of a push, dies, and is away for the
 # rest of the run; sync v7 asks for its state before, too.
 sub dies {
@@ -140,30 +150,41 @@ sub meddle {
 }
 
 
-# Another program keeps a transaction while a run begins, for less than a run
-# waits.
+# Another program keeps a transaction while a run begins, or from anywhere in
+# it on, for less than a run waits.
 sub _held {
     my ($self, @sql) = @_;
+
+    my $pid;
+
+    $self->be_well;
+
+    if (rand 2 < 1) {
+        $pid = $self->_start(MSYNC_FAULT_BATCH => 10);
+        sleep rand 0.2;
+    }
 
     open my $held, '|-', 'sqlite3', '-init', '/dev/null', '-cmd',
         '.timeout 10000', '-cmd', '.output /dev/null', $self->database
         or die "sqlite3: $!\n";
     $held->autoflush(1);
     print {$held} "$_;\n" for @sql;
-
-    my $pid = $self->_start(MSYNC_FAULT_BATCH => 50);
+    $pid //= $self->_start(MSYNC_FAULT_BATCH => 50);
 
     sleep rand 0.5;
     close $held;
     waitpid $pid, 0;
+    $self->_is_wrong("@sql: " . $self->said)
+        if $self->said =~ /keeps the database locked/;
 }
 
 
-# As SQLite's documentation has it, with keys off; what is not of the table
-# itself goes with the old one.
+# As SQLite's documentation has it, with keys off, half the times while a run is
+# on; what is not of the table itself goes with the old one.
 sub _rebuild {
     my ($self) = @_;
 
+    my $pid = rand 2 < 1 ? $self->_start(MSYNC_FAULT_BATCH => 10) : undef;
     my $name = $self->{pushed}[rand @{ $self->{pushed} }]{table};
     my $sql = $self->query('SELECT sql FROM sqlite_master WHERE type = '
                            . "'table' AND name = '$name'");
@@ -174,6 +195,7 @@ sub _rebuild {
         qq{INSERT INTO "rebuilt" SELECT * FROM "$name"},
         qq{DROP TABLE "$name"}, qq{ALTER TABLE "rebuilt" RENAME TO "$name"},
         'COMMIT');
+    waitpid $pid, 0 if $pid;
     $self->_edit_here;
 }
 
@@ -288,18 +310,28 @@ sub _stop_central {
 }
 
 
-# A run whose clock is so many milliseconds ahead, or whose disk is full.
+# A run whose clock is so many milliseconds ahead, or whose disk is full, from
+# the start or from anywhere in it.
 sub _switched {
     my ($self, $ahead, $full) = @_;
 
     my $path = "$self->{dir}/switch";
+    my $later = rand 2 < 1;
 
     open my $fh, '>', $path or die "$path: $!\n";
-    syswrite $fh, pack 'qq', $ahead, $full;
-    close $fh;
+    syswrite $fh, pack 'qq', $later ? (0, 0) : ($ahead, $full);
 
-    waitpid $self->_start(MSYNC_FAULT_SWITCH => $path,
-                          MSYNC_FAULT_BATCH => 50), 0;
+    my $pid = $self->_start(MSYNC_FAULT_SWITCH => $path,
+                            MSYNC_FAULT_BATCH => $later ? 10 : 50);
+
+    if ($later) {
+        sleep rand 0.2;
+        sysseek $fh, 0, 0;
+        syswrite $fh, pack 'qq', $ahead, $full;
+    }
+
+    close $fh;
+    waitpid $pid, 0;
 }
 
 

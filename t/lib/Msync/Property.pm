@@ -12,6 +12,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use DBI ();
 use Digest::SHA qw(sha256_hex);
 use POSIX ();
 use Time::HiRes qw(sleep);
@@ -21,8 +22,9 @@ use Msync::Equal;
 use Msync::Faults;
 use Msync::Forms qw(any_word has_forms new_id quoted written);
 use Msync::Helper;
-use Msync::Meddle qw(@FAULTS @MEDDLED dies fault meddle narrow refuse);
-use Msync::Test qw(read_catalogue sqlite stage_dir);
+use Msync::Meddle qw(@FAULTS @MEDDLED be_well dies fault meddle narrow refuse);
+use Msync::Operate qw(serve);
+use Msync::Test qw(read_catalogue slurp stage_dir write_file);
 
 use constant {
     PASSWORD => 'secret',
@@ -38,10 +40,10 @@ my $Count = 0;
 my %MERGED = map { $_ => 1 } qw(item name clinician);
 my %FIRM = map { $_ => 1 } qw(store name_store_join name_tag_join encounter
     list_master_name_join item_store_join list_master_line item_warning_link
-    clinician_store_join nameInsuranceJoin vaccination);
+    clinician_store_join nameInsuranceJoin vaccination om_document);
 
-my @DISTURBED = qw(kill-write full-write io-write kill-before kill-sent
-                   kill-after);
+my @DISTURBED = qw(kill-write full-write io-write read-only dead kill-before
+                   kill-sent kill-after);
 my @SIGNALS = qw(INT TERM KILL);
 
 my @KINDS = (
@@ -64,13 +66,11 @@ sub new {
                        dead => {}, held => {}, wrong => [],
                        made => [], made_there => [], steps => {} }, $class;
 
-    $self->{dir} = stage_dir() . "/property-$$-" . ++$Count;
-    mkdir $self->{dir} or croak "$self->{dir}: $!";
+    my $name = "property-$$-" . ++$Count;
 
-    open my $fh, '>', "$self->{dir}/password" or croak "password: $!";
-    print {$fh} PASSWORD;
-    close $fh;
-    chmod 0600, "$self->{dir}/password";
+    $self->{dir} = stage_dir() . "/$name";
+    mkdir $self->{dir} or croak "$self->{dir}: $!";
+    chmod 0600, write_file("$name/password", PASSWORD);
 
     $self->{central} = Msync::Central->start(
         password => PASSWORD, records => $self->{records},
@@ -88,12 +88,35 @@ sub new {
 
 
 sub central  { $_[0]{central} }
-sub url      { $_[0]->central->url_of($_[0]{protocol}) }
+sub url      { $_[0]{url} // $_[0]->central->url_of($_[0]{protocol}) }
 sub database { "$_[0]{dir}/site.sqlite" }
-sub query    { my $self = shift; sqlite($self->database, @_) }
+
+# As Msync::Test::sqlite, without a process of its own for each.
+sub query {
+    my ($self, @statements) = @_;
+
+    my $db = DBI->connect('dbi:SQLite:dbname=' . $self->database, '', '',
+        { RaiseError => 1, PrintError => 0 });
+    my @rows;
+
+    $db->sqlite_busy_timeout(10_000);
+
+    for my $statement (@statements) {
+        my $sth = $db->prepare($statement);
+        $sth->execute;
+        push @rows, @{ $sth->fetchall_arrayref } if $sth->{NUM_OF_FIELDS};
+    }
+
+    $db->disconnect;
+
+    return join "\n", map { join '|', map { $_ // '' } @$_ } @rows;
+}
 
 # What both sides are compared by in the end.
 sub _comparison { my $self = shift; return Msync::Equal->new(@_) }
+
+# What happens between two looks, half of the steps taken.
+sub go_half_way { }
 
 # What faults of central are of.
 sub _apis { return qw(v5 v6 any) }
@@ -171,7 +194,7 @@ my @STEPS = (
     [20 => \&_edit_there], [8 => \&_insert_there], [8 => \&_delete_there],
     [12 => \&_merge_there], [14 => \&fault], [6 => \&refuse],
     [12 => \&_sync],
-    [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&_serve],
+    [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&serve],
     [2 => \&_anew], [16 => \&meddle], [3 => \&narrow], [3 => \&dies],
 );
 my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
@@ -515,11 +538,7 @@ sub _options {
             '--password-file', "$self->{dir}/password");
 }
 
-sub said {
-    open my $fh, '<', "$_[0]{dir}/out" or return '';
-    local $/;
-    return <$fh> // '';
-}
+sub said { slurp("$_[0]{dir}/out") }
 
 sub _sync {
     my ($self) = @_;
@@ -552,7 +571,7 @@ sub _disturbed_sync {
     my ($self) = @_;
 
     my $kind = $self->_deal(disturbed => @DISTURBED);
-    my $n = 1 + int rand($kind =~ /write/ ? 120 : 12);
+    my $n = 1 + int rand($kind =~ /kill-[bsa]/ ? 12 : 120);
 
     $self->_run(MSYNC_FAULT => "$kind $n",
                 MSYNC_FAULT_BATCH => _one(3, 10, 50));
@@ -581,53 +600,12 @@ sub _ended_sync {
 }
 
 
-# nginx's helper: it is paused, restarted or killed, still paused then, and
-# resumed; a trigger brings a run at all times.
-sub _serve {
-    my ($self) = @_;
-
-    return if !$self->{begun};
-
-    my $helper = $self->_helper;
-
-    $helper->pause or $self->_is_wrong('it does not pause');
-    $self->_took('paused');
-    $self->_edit_here for 1 .. rand 3;
-
-    my $signal = $self->_deal(restart => '', 'KILL');
-    $helper->trigger if rand 2 < 1;
-    sleep rand 0.2;
-    $helper->stop($signal);
-    $self->_took($signal ? 'helper killed' : 'helper restarted');
-
-    $helper = $self->_helper;
-    $helper->is_paused
-        or $self->_is_wrong('it is not paused any more after a restart');
-
-    # what is asked in the first two seconds of a helper whose forerunners
-    # died may be what killed them, and waits
-    sleep 2.2;
-
-    if ($self->_deal(served => 0, 1)) {
-        defined $helper->run
-            or $self->_is_wrong('a trigger while paused does not run');
-        $self->_took('synced while paused');
-    }
-
-    $helper->resume or $self->_is_wrong('it does not resume');
-    $self->_took('resumed');
-    defined $helper->run or $self->_is_wrong('a trigger does not run');
-    $helper->is_resumed
-        or $self->_is_wrong('it is paused after it was resumed');
-    $helper->stop;
-}
-
+# nginx's, which waits less between two tries.
 sub _helper {
     my ($self) = @_;
 
     delete $self->{known};
 
-    # it waits less between two tries
     return Msync::Helper->start(
         program => $ENV{TEST_NGINX_MSYNC_FAULTS},
         site => 'clinic', database => $self->database,
@@ -647,8 +625,7 @@ sub sync_until_quiet {
 
     my $still = 0;
 
-    $self->central->clear_faults;
-    $self->central->config(refuse => [], carries => 0);
+    $self->be_well;
     my $anew = delete $self->{anew};
     delete @{$self}{qw(known changed_here)};
 
@@ -677,6 +654,30 @@ sub sync_until_quiet {
     $self->run_command('check');
     return (splice(@{ $self->{wrong} }), $self->{equal}->leftovers,
             $self->{equal}->differences);
+}
+
+
+# What a fetch of a patient brings and nothing else: (table, id, patient); and
+# from now on all that ask.
+sub tell_who_asks {
+    my ($self) = @_;
+
+    my $t = $self->{table}{vaccination};
+    my $data = $self->_record($t, $self->_any_there($t) // return);
+    my $new = new_id($t);
+
+    $self->{told} = { tableName => $t->{table}, recordId => $new,
+        action => 'insert', recordData => { %$data, $t->{key} => $new } };
+    $self->central->change(%{ $self->{told} }, channel => 'patient');
+
+    return ($t, $new, $data->{patient_id});
+}
+
+sub tell_all {
+    my ($self) = @_;
+
+    $self->central->change(%{ delete $self->{told} });
+    delete $self->{known};
 }
 
 

@@ -12,6 +12,7 @@ use warnings;
 
 use parent 'Msync::Property';
 
+use Msync::Forms qw(new_id);
 use Msync::Mirror;
 use Msync::Test qw(encode_json read_catalogue);
 
@@ -71,6 +72,27 @@ sub sync_until_quiet {
 
     return $self->SUPER::sync_until_quiet;
 }
+
+# A patient whom no store of this site is joined to, and from the fetch on one
+# is.
+sub tell_who_asks {
+    my ($self) = @_;
+
+    my $t = $self->{table}{name};
+    my $names = $self->_known->{name};
+    my $like = Msync::Property::_one(grep {
+        ($names->{$_}{type} // '') eq 'PATIENT' } sort keys %$names) // return;
+    my $new = new_id($t);
+
+    $self->central->change(channel => 'v7', tableName => $t->{v7},
+        recordId => $new, action => 'upsert',
+        recordData => { %{ $names->{$like} }, id => $new });
+
+    return ($t, $new, $new);
+}
+
+sub tell_all { delete $_[0]{known} }
+
 
 # Patients whom nothing joins to a store go to no site.
 sub _send_once_more {

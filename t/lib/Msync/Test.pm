@@ -54,7 +54,7 @@ push @Test::Nginx::Socket::Watchers, sub {
 };
 
 our @EXPORT_OK = qw(
-    curl decode_json encode_json free_port http is_running memory_has
+    curl decode_json encode_json free_port give http is_running memory_has
     processes_of project_root read_catalogue set_defaults site_config
     site_path slurp sqlite stage_dir start_central start_nginx wait_reported
     wait_until worker_count worker_user write_file write_private

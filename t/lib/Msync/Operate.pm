@@ -1,0 +1,201 @@
+package Msync::Operate;
+
+# What people ask of a site of Msync::Property at its page, and the nginx in
+# front of it that is killed.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use Time::HiRes qw(sleep);
+
+use Msync::Forms qw(any_word quoted);
+use Msync::Life qw(KILLED);
+use Msync::Test qw(give site_config start_nginx wait_until);
+
+our @EXPORT_OK = qw(%OPERATE serve);
+
+our %OPERATE = (
+    'patient fetched'   => \&_fetch,
+    'dismissed'         => \&_dismiss,
+    'worker killed'     => \&_kill_worker,
+    'nginx killed'      => \&_kill_all,
+);
+
+
+# nginx's helper: it is paused, restarted or killed, still paused then, and
+# resumed; a trigger brings a run at all times.
+sub serve {
+    my ($self) = @_;
+
+    return if !$self->{begun};
+
+    my $helper = $self->_helper;
+
+    $helper->pause or $self->_is_wrong('it does not pause');
+    $self->_took('paused');
+    $self->_edit_here for 1 .. rand 3;
+
+    my $signal = $self->_deal(restart => '', 'KILL');
+    $helper->trigger if rand 2 < 1;
+    sleep rand 0.2;
+    $helper->stop($signal);
+    $self->_took($signal ? 'helper killed' : 'helper restarted');
+
+    $helper = $self->_helper;
+    $helper->is_paused
+        or $self->_is_wrong('it is not paused any more after a restart');
+
+    # what is asked in the first two seconds of a helper whose forerunners
+    # died may be what killed them, and waits
+    sleep 2.2;
+
+    if ($self->_deal(served => 0, 1)) {
+        defined $helper->run
+            or $self->_is_wrong('a trigger while paused does not run');
+        $self->_took('synced while paused');
+    }
+
+    $helper->resume or $self->_is_wrong('it does not resume');
+    $self->_took('resumed');
+    defined $helper->run or $self->_is_wrong('a trigger does not run');
+    $helper->is_resumed
+        or $self->_is_wrong('it is paused after it was resumed');
+    $helper->stop;
+}
+
+
+# Of a patient whom central tells only those that ask for it.
+sub _fetch {
+    my ($self) = @_;
+
+    $self->be_well;
+    $self->_sync;
+
+    my ($t, $id, $patient) = $self->tell_who_asks or return;
+    my $helper = $self->_helper;
+
+    $helper->run($patient) // $self->_is_wrong('a fetch does not end');
+    $helper->stop;
+    $self->_is_wrong("$t->{table} $id did not come with patient $patient")
+        if $self->query(qq{SELECT 1 FROM "$t->{table}" WHERE }
+                        . qq{"$t->{key}" = '$id'}) eq '';
+    $self->tell_all;
+}
+
+
+# A record that central refuses is dismissed, and goes out once it is edited.
+sub _dismiss {
+    my ($self) = @_;
+
+    my $t = $self->{pushed}[rand @{ $self->{pushed} }];
+    my $id = $self->_any_here($t);
+    my $refused = "SELECT count(*) FROM msync_refused WHERE record_id = '$id'";
+
+    return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
+    $self->be_well;
+    _edit($self, $t, $id);
+    $self->central->config(refuse => [$id], refuse_as => undef);
+    $self->_edit_here;
+    $self->_sync;
+    $self->central->config(refuse => []);
+    return if $self->query($refused) == 0;
+
+    my $helper = $self->_helper;
+    my $request = $helper->dismiss(0, tableName => $t->{table},
+                                   recordId => $id);
+    my $answer = wait_until { $helper->answer($request) };
+
+    $helper->stop;
+    $self->_is_wrong("$t->{table} $id is not dismissed")
+        if ($answer->[1]{dismissed} // 0) < 1
+            || $self->query("$refused AND NOT dismissed") > 0;
+
+    _edit($self, $t, $id);
+    $self->_sync;
+    $self->_is_wrong("$t->{table} $id was edited and does not go")
+        if $self->query($refused) > 0;
+}
+
+sub _edit {
+    my ($self, $t, $id) = @_;
+
+    my $word = $t->{words}[rand @{ $t->{words} }]{name};
+    my $value = quoted(any_word() . rand);
+
+    $self->query(qq{UPDATE "$t->{table}" SET "$word" = $value WHERE }
+                 . qq{"$t->{key}" = '$id'});
+}
+
+
+# A worker dies anywhere in a run; another one brings what was promised.
+sub _kill_worker {
+    my ($self) = @_;
+
+    my $nginx = _nginx($self);
+    my $before = $nginx->runs_ended('clinic');
+
+    _trigger($self, $nginx);
+    kill KILL => $nginx->workers;
+    wait_until { $nginx->runs_ended('clinic') > $before } 60
+        or $self->_is_wrong('what was accepted is not done');
+    $nginx->stop or $self->_is_wrong('nginx does not quit');
+    $self->_is_wrong($_) for $nginx->alarms(KILLED);
+    $self->central->config(page_delay_ms => 0);
+}
+
+
+# All of its processes at once, as a supervisor kills them.
+sub _kill_all {
+    my ($self) = @_;
+
+    my $nginx = _nginx($self);
+
+    _trigger($self, $nginx);
+    kill KILL => $nginx->pid, $nginx->workers;
+    wait_until { !$nginx->server->processes } 30
+        or $self->_is_wrong('nginx outlives kill -9');
+    $self->_is_wrong($_) for $nginx->alarms;
+    $self->central->config(page_delay_ms => 0);
+}
+
+
+sub _nginx {
+    my ($self) = @_;
+
+    $self->be_well;
+    delete $self->{known};
+
+    # the worker user has the site from now on, and root may write for it
+    give($self->{dir}, 0770);
+    give($_, 0660) for glob "$self->{dir}/site.sqlite*";
+    give("$self->{dir}/password", 0600);
+
+    my $nginx = start_nginx(
+        workers => 1,
+        http    => site_config('clinic', helper => $ENV{TEST_NGINX_MSYNC},
+            database => $self->database, url => $self->url,
+            username => '"Clinic 7"', interval => 0,
+            password_file => "$self->{dir}/password",
+            batch_size => 'push=10 remote_pull=10 central_pull=10'),
+        server  => 'location /api/ { msync clinic; }',
+    );
+
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' })
+        or $self->_is_wrong('no helper has reported');
+
+    return $nginx;
+}
+
+sub _trigger {
+    my ($self, $nginx) = @_;
+
+    $self->central->config(page_delay_ms => 15);
+    $self->_edit_here for 1 .. rand 4;
+    $nginx->post('/api/trigger')->{status} == 202
+        or $self->_is_wrong('a trigger is not accepted');
+    sleep rand 0.4;
+}
+
+
+1;
