@@ -9,6 +9,6 @@ use Msync::PropertyV7;
 use Msync::Walk qw(walk);
 use Test::More;
 
-walk('Msync::PropertyV7', 150);
+walk('Msync::PropertyV7', 50);
 
 done_testing();

@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use POSIX qw(ceil);
 use Test::More;
 
 our @EXPORT_OK = qw(walk);
@@ -25,6 +26,8 @@ sub walk {
 
     my $seed = $ENV{MSYNC_PROPERTY_SEED} // 1;
     my $steps = $ENV{MSYNC_PROPERTY_STEPS} // $default;
+
+    my $half = BLOCK * ceil($steps / 2 / BLOCK);
 
     diag("MSYNC_PROPERTY_SEED=$seed");
 
@@ -45,6 +48,7 @@ sub walk {
         is(join("\n", @wrong), '', 'the same after ' . ($done + BLOCK)
            . ' steps');
         last if @wrong;
+        $both->go_half_way if $done + BLOCK == $half;
     }
 
     my %taken = $both->taken;
