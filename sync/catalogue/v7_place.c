@@ -39,6 +39,7 @@ static void place_put_property(msync_v7_object_t *object,
     const msync_v7_place_t *place, const msync_value_t *value);
 static bool place_get(msync_row_t *row, const msync_v7_place_t *place,
     msync_value_t *value);
+static void place_get_flag(msync_value_t *value, bool negated);
 static void place_get_word(const msync_v7_place_t *place,
     msync_value_t *value);
 static void place_get_product(const msync_row_t *row,
@@ -434,7 +435,6 @@ static bool
 place_get(msync_row_t *row, const msync_v7_place_t *place,
     msync_value_t *value)
 {
-    int      flag;
     char    *text;
     double   number;
 
@@ -443,16 +443,15 @@ place_get(msync_row_t *row, const msync_v7_place_t *place,
     switch (place->kind) {
 
     case MSYNC_V7_WORDS:
+        if (row->table->fields[place->column].type == MSYNC_TYPE_BOOLEAN) {
+            place_get_flag(value, false);
+        }
+
         place_get_word(place, value);
         break;
 
     case MSYNC_V7_NEGATED:
-        flag = msync_encode_flag(value);
-
-        if (flag >= 0) {
-            value->kind = MSYNC_VALUE_INTEGER;
-            value->integer = !flag;
-        }
+        place_get_flag(value, true);
         break;
 
     case MSYNC_V7_PROPERTY:
@@ -504,6 +503,20 @@ place_get(msync_row_t *row, const msync_v7_place_t *place,
     }
 
     return value->kind != MSYNC_VALUE_NULL;
+}
+
+
+/* what an application has written in another form */
+
+static void
+place_get_flag(msync_value_t *value, bool negated)
+{
+    int  flag = msync_encode_flag(value);
+
+    if (flag >= 0) {
+        value->kind = MSYNC_VALUE_INTEGER;
+        value->integer = negated ? !flag : flag;
+    }
 }
 
 

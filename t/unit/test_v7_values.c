@@ -137,6 +137,32 @@ a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
 }
 
 
+/* no "gender" of an application: what v5 and v6 have says it, in any form */
+
+static void
+a_flag_that_is_a_word_there_goes_out_in_any_form(void **state)
+{
+    char     sql[256];
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  forms[][2] = {
+        { "1", "\"FEMALE\"" },   { "'f'", "\"MALE\"" },
+        { "'t'", "\"FEMALE\"" }, { "'0'", "\"MALE\"" },
+        { "'true'", "\"FEMALE\"" }
+    };
+
+    for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        (void) snprintf(sql, sizeof(sql), SITE_SENT "REPLACE INTO clinician "
+                        "(ID, code, last_name, initials, active, store_ID, "
+                        "female) VALUES ('C', 'c', 'L', 'L', 1, 'S', %s)",
+                        forms[i][0]);
+        site_sql(site, sql);
+        assert_sent("clinician", "C", "gender", forms[i][1]);
+    }
+}
+
+
 #define EACH(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
@@ -145,7 +171,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(a_day_and_its_time_go_out_together_in_any_form),
         EACH(a_customer_of_a_requisition_goes_out_under_either_name),
-        EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one)
+        EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one),
+        EACH(a_flag_that_is_a_word_there_goes_out_in_any_form)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
