@@ -21,6 +21,7 @@ one_server_out_of_reach_does_not_stop_the_other();
 the_legacy_server_out_of_reach_does_not_stop_the_other();
 a_full_disk_is_an_error_and_one_try_an_interval();
 a_first_sync_goes_on_when_the_disk_has_room();
+a_pause_holds_where_it_cannot_be_written();
 a_locked_database_is_said_and_can_be_left();
 a_database_that_is_locked_while_it_is_opened_is_said();
 a_log_that_grows_is_said();
@@ -268,6 +269,26 @@ sub a_first_sync_goes_on_when_the_disk_has_room {
     ok($helper->wait_status(sub {
         $_->{initialisationStatus} eq 'INITIALISED' }, 120),
        'goes on by itself when there is room');
+}
+
+
+sub a_pause_holds_where_it_cannot_be_written {
+    my $env = switch(0, 0);
+    my $helper = initialised('unwritten', interval => 2, env => $env);
+
+    switch(0, 1);
+    $helper->wait_status(sub { $_->{syncStatus}{error} });
+    $helper->ask_to_pause;
+    ok($helper->is_paused, 'a pause on a full disk holds');
+    is(scalar(grep { /pause/ } $helper->log), 1, 'one line in the log');
+
+    my $asked = $central->state(1)->{requestCount};
+    switch(0, 0);
+    ok($helper->pause, 'it is done when there is room');
+    $helper->stop('KILL');
+    $helper = start('unwritten', interval => 2, env => $env);
+    ok($helper->is_paused, 'and outlives the helper');
+    is($central->state(1)->{requestCount}, $asked, 'central is asked nothing');
 }
 
 

@@ -51,7 +51,6 @@ static void input_receive_request(msync_serve_t *serve,
     msync_received_t *frame);
 static void input_receive_command(msync_serve_t *serve,
     msync_received_t *frame);
-static void input_save_pause(msync_serve_t *serve);
 static int input_while_stopping(void *data, msync_err_t *err);
 
 
@@ -550,34 +549,6 @@ msync_serve_receive(msync_serve_t *serve)
 }
 
 
-/* what was said of pausing, into the database; the state may have been changed
- * by the run that is at work */
-
-static void
-input_save_pause(msync_serve_t *serve)
-{
-    bool          paused = serve->queue.paused;
-    msync_err_t   err;
-    msync_site_t  site;
-
-    if (msync_store_site_get(serve->store, &site, &err) != MSYNC_OK) {
-        msync_log_err(&err, "pause");
-
-    } else {
-        site.paused = paused;
-
-        if (msync_store_site_set(serve->store, &site, &err) != MSYNC_OK) {
-            msync_log_err(&err, "pause");
-        }
-    }
-
-    /* more may have been said while the database was locked */
-    if (serve->queue.paused == paused) {
-        msync_queue_pause_saved(&serve->queue);
-    }
-}
-
-
 void
 msync_serve_do_requests(msync_serve_t *serve)
 {
@@ -595,14 +566,16 @@ msync_serve_do_requests(msync_serve_t *serve)
         return;
     }
 
-    if (serve->queue.pause_known) {
+    if (serve->queue.pause_known
+        && msync_clock_monotonic() >= serve->pause_again)
+    {
         if (!serve->queue.paused && serve->status.site.begun <= 1) {
             serve->resent = 0;
         }
 
         msync_serve_event(serve, serve->queue.paused ? MSYNC_EVENT_PAUSE
                                                      : MSYNC_EVENT_RESUME);
-        input_save_pause(serve);
+        msync_serve_save_pause(serve);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
     }
@@ -683,7 +656,7 @@ msync_serve_save_undone(msync_serve_t *serve)
     msync_store_set_hook(serve->store, input_while_stopping, serve);
 
     if (serve->queue.pause_known) {
-        input_save_pause(serve);
+        msync_serve_save_pause(serve);
     }
 
     if (serve->queue.retry

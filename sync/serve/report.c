@@ -231,6 +231,10 @@ report_count(msync_serve_t *serve)
         msync_log_err(&err, "counting");
     }
 
+    if (serve->queue.pause_known) {
+        status->site.paused = serve->queue.paused;
+    }
+
     /* a new site has not found out what is said here */
     status->v7 |= serve->conf->protocol == MSYNC_PROTOCOL_V7;
 

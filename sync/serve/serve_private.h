@@ -58,6 +58,8 @@ typedef struct {
     int64_t             watched;
     int64_t             ended;     /* the latest run */
     int64_t             due;       /* the next scheduled run, 0: none */
+    int64_t             pause_again;   /* what was said of it could not be
+                                      written, 0: it could */
     int64_t             give_up;   /* the request at work, 0: none is */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
@@ -120,6 +122,10 @@ void msync_serve_save_undone(msync_serve_t *serve);
 
 /* what has happened to the site */
 void msync_serve_event(msync_serve_t *serve, msync_event_e event);
+/* what was said of pausing, into the database; the state may have been changed
+ * by the run that is at work.  Where it cannot be written it holds here, until
+ * it can */
+void msync_serve_save_pause(msync_serve_t *serve);
 /* the database is open: goes on from what it says; "interrupted": of a run */
 void msync_serve_resume(msync_serve_t *serve, bool interrupted);
 /* does what waits and what is due, one thing of it */

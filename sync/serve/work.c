@@ -66,6 +66,39 @@ msync_serve_event(msync_serve_t *serve, msync_event_e event)
 
 
 void
+msync_serve_save_pause(msync_serve_t *serve)
+{
+    int           rc;
+    bool          paused = serve->queue.paused;
+    msync_err_t   err;
+    msync_site_t  site;
+
+    rc = msync_store_site_get(serve->store, &site, &err);
+
+    if (rc == MSYNC_OK) {
+        site.paused = paused;
+        rc = msync_store_site_set(serve->store, &site, &err);
+    }
+
+    if (rc != MSYNC_OK) {
+        if (serve->pause_again == 0) {
+            msync_log_err(&err, "pause");
+        }
+
+        serve->pause_again = msync_clock_monotonic() + SERVE_WATCH_PAUSE;
+        return;
+    }
+
+    serve->pause_again = 0;
+
+    /* more may have been said while the database was locked */
+    if (serve->queue.paused == paused) {
+        msync_queue_pause_saved(&serve->queue);
+    }
+}
+
+
+void
 msync_serve_resume(msync_serve_t *serve, bool interrupted)
 {
     const msync_log_entry_t  *entry = &serve->status.entry;

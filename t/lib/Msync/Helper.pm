@@ -132,6 +132,9 @@ sub wait_status {
 # How many runs have ended, as it said last.
 sub runs { ($_[0]{status} // {})->{runs} }
 
+# Asks for a pause without waiting until it is done.
+sub ask_to_pause { $_[0]->_command(PAUSE) }
+
 # Each returns whether the helper did it.
 sub pause  { $_[0]->_done(PAUSE, $_[0]->_command(PAUSE)) }
 sub resume { $_[0]->_done(RESUME, $_[0]->_command(RESUME)) }
