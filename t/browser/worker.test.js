@@ -105,7 +105,7 @@ test('a redirect to a login leads there', async () => {
 
 /** A form in place of whatever is asked for below /sync/, but for the endpoints; with `how` it is led to. */
 async function askLogin(how) {
-  await site.configure((text) => text.replace(/location \/sync\/ .*/, `location /sync/ { ${how} }
+  await site.configure((text) => text.replace(/location \^~ \/sync\/ .*/, `location ^~ /sync/ { ${how} }
         location /login { default_type text/html; return 200 "please log in"; }`));
   await site.reload();
 }
