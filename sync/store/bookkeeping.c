@@ -12,13 +12,6 @@
 #include "store/store_private.h"
 #include "base/log.h"
 
-/* push cursors that pass what comes into the changelog next */
-#define BOOKKEEPING_BEYOND                                                    \
-    "id IN ('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "    \
-    "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND typeof(value_int) = 'integer' AND "  \
-    "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
-    "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
-
 /* sync_log, sync_buffer, changelog and key_value_store have Open mSupply's
  * names and columns */
 
@@ -300,7 +293,7 @@ msync_store_mend_cursors(msync_store_t *store, msync_err_t *err)
 
     stmt = msync_store_stmt(store, MSYNC_STMT_CURSOR_BEYOND,
                             "SELECT count(*) FROM key_value_store WHERE "
-                            BOOKKEEPING_BEYOND, err);
+                            MSYNC_SQL_BEYOND, err);
 
     if (msync_store_scalar(store, stmt, &beyond, "cursors", err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -315,7 +308,7 @@ msync_store_mend_cursors(msync_store_t *store, msync_err_t *err)
               "what it had before and was not sent is lost");
 
     return msync_store_exec(store, "UPDATE key_value_store SET value_int = 0 "
-                            "WHERE " BOOKKEEPING_BEYOND, err);
+                            "WHERE " MSYNC_SQL_BEYOND, err);
 }
 
 

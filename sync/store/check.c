@@ -447,14 +447,8 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         "(SELECT 1 FROM key_value_store WHERE id = '" MSYNC_KEY_FILLING "' "
         "AND value_int <> 0)",
 
-        /* a cursor beyond the changelog would skip what comes next */
         "SELECT 'cursor: ' || id || ' is ' || value_int || ', beyond the "
-        "end of the changelog' FROM key_value_store WHERE id IN "
-        "('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
-        "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND "
-        "typeof(value_int) = 'integer' AND "
-        "value_int > 1 + ifnull((SELECT seq FROM sqlite_sequence WHERE name "
-        "= 'changelog'), 0)",
+        "end of the changelog' FROM key_value_store WHERE " MSYNC_SQL_BEYOND,
 
         "SELECT 'cursor: ' || id || ' is ' || quote(value_int) || ', no whole "
         "number; the next run goes on from ' || ifnull(CAST(value_int AS "

@@ -47,6 +47,23 @@ a_cursor_that_is_no_whole_number_is_found(void **state)
 }
 
 
+/* the last change is what the numbers go on from */
+
+static void
+a_cursor_behind_the_last_change_is_good(void **state)
+{
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    site_sql(site, "INSERT INTO changelog (cursor, table_name, record_id, "
+             "row_action) VALUES (228, '', 'A', 'DELETE');"
+             "DELETE FROM sqlite_sequence WHERE name = 'changelog'");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 229,
+                                  &err));
+    assert_string_equal(site_check(site), "");
+}
+
+
 static void
 a_trigger_that_says_something_else_is_found(void **state)
 {
@@ -293,6 +310,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(a_check_finds_damage_and_nothing_else),
         T(a_cursor_that_is_no_whole_number_is_found),
+        T(a_cursor_behind_the_last_change_is_good),
         T(a_trigger_that_says_something_else_is_found),
         T(opening_makes_triggers_and_tables_good),
         T(every_object_of_msyncs_is_missed_and_made_again),
