@@ -189,33 +189,38 @@ const msync_own_table_t  msync_store_own_tables[] = {
     { NULL, NULL, NULL }
 };
 
+/* versions of before had these names without "msync_", which are an
+ * application's, too */
 static const struct {
     const char  *name;
     bool         unique;
     const char  *rest;             /* of the statement, after the name */
 } indexes[] = {
-    { "changelog_record", false,
+    { "msync_changelog_record", false,
       "\n  ON changelog (record_id, table_name, cursor)" },
     /* an upsert and the delete of one record replace each other; a merge is
      * another thing that may carry the same id, and so may two merges */
-    { "sync_buffer_key", true, MSYNC_STORE_BUFFER_KEY },
-    { "sync_buffer_pending", false,
+    { "msync_sync_buffer_key", true,
+      "\n  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ")" },
+    { "msync_sync_buffer_pending", false,
       "\n  ON sync_buffer (table_name, action, id)\n"
       "  WHERE integration_datetime IS NULL" },
-    { "sync_buffer_failed", false,
+    { "msync_sync_buffer_failed", false,
       "\n  ON sync_buffer (id) WHERE integration_datetime IS NULL\n"
       "  AND integration_error IS NOT NULL" },
-    { "sync_buffer_missing", false,
+    { "msync_sync_buffer_missing", false,
       "\n  ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" }
 };
 
 #define NINDEXES  (sizeof(indexes) / sizeof(*indexes))
+#define FORMER(i)  (indexes[i].name + sizeof("msync_") - 1)
 
 
 static void bookkeeping_add_index(sqlite3_str *sql, size_t i,
     const char *condition);
 static void bookkeeping_check_indexes(const msync_look_t *look);
-static void bookkeeping_check_guard(const msync_look_t *look, bool is_update);
+static void bookkeeping_check_guard(const msync_look_t *look,
+    msync_guard_e which);
 
 
 static void
@@ -348,6 +353,32 @@ msync_store_add_bookkeeping_columns(msync_store_t *store, msync_err_t *err)
 }
 
 
+int
+msync_store_drop_former_indexes(msync_store_t *store, msync_err_t *err)
+{
+    bool    there;
+    size_t  i;
+
+    for (i = 0; i < NINDEXES; i++) {
+        if (msync_store_found_own(store,
+                sqlite3_mprintf("SELECT 1 FROM sqlite_master WHERE type = "
+                                "'index' AND name = %Q COLLATE NOCASE AND "
+                                "tbl_name COLLATE NOCASE IN ('changelog', "
+                                "'sync_buffer')", FORMER(i)),
+                &there, err) != MSYNC_OK
+            || (there
+                && msync_store_exec_own(store,
+                       sqlite3_mprintf("DROP INDEX \"%w\"", FORMER(i)), err)
+                   != MSYNC_OK))
+        {
+            return MSYNC_ERROR;
+        }
+    }
+
+    return MSYNC_OK;
+}
+
+
 static void
 bookkeeping_check_indexes(const msync_look_t *look)
 {
@@ -368,17 +399,16 @@ bookkeeping_check_indexes(const msync_look_t *look)
 
 
 static void
-bookkeeping_check_guard(const msync_look_t *look, bool is_update)
+bookkeeping_check_guard(const msync_look_t *look, msync_guard_e which)
 {
     char         *expected;
     sqlite3_str  *sql = sqlite3_str_new(look->store->db);
 
-    msync_store_put_guard(sql, look->store->catalogue, is_update);
+    msync_store_put_guard(sql, look->store->catalogue, which);
     expected = msync_store_need(sqlite3_str_finish(sql));
 
-    msync_store_check_object(look, NULL, "trigger",
-                             is_update ? MSYNC_STORE_GUARD_UPDATE
-                                       : MSYNC_STORE_GUARD_DELETE, expected);
+    msync_store_check_object(look, NULL, "trigger", msync_store_guards[which],
+                             expected);
     sqlite3_free(expected);
 }
 
@@ -407,8 +437,10 @@ msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err)
     }
 
     bookkeeping_check_indexes(look);
-    bookkeeping_check_guard(look, false);
-    bookkeeping_check_guard(look, true);
+
+    for (i = 0; i < MSYNC_GUARD_MAX; i++) {
+        bookkeeping_check_guard(look, (msync_guard_e) i);
+    }
 
     return msync_store_check_strangers(look, err);
 }
@@ -420,7 +452,9 @@ msync_store_is_own_index(const char *name)
     size_t  i;
 
     for (i = 0; i < NINDEXES; i++) {
-        if (sqlite3_stricmp(name, indexes[i].name) == 0) {
+        if (sqlite3_stricmp(name, indexes[i].name) == 0
+            || sqlite3_stricmp(name, FORMER(i)) == 0)
+        {
             return true;
         }
     }

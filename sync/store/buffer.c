@@ -111,7 +111,7 @@ msync_store_buffer_pending(msync_store_t *store, int64_t *n,
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_PENDING,
                             "SELECT count(*) FROM sync_buffer INDEXED BY "
-                            "sync_buffer_pending WHERE " DUE, err);
+                            "msync_sync_buffer_pending WHERE " DUE, err);
     if (stmt != NULL) {
         sqlite3_bind_int64(stmt, 7, msync_clock_wall());
     }
@@ -143,7 +143,7 @@ msync_store_buffer_walk(msync_store_t *store, const char *table,
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_WALK,
         "SELECT " MSYNC_PENDING_COLUMNS " FROM sync_buffer "
-        "INDEXED BY sync_buffer_pending WHERE table_name = ?1 AND "
+        "INDEXED BY msync_sync_buffer_pending WHERE table_name = ?1 AND "
         "action = ?2 AND " DUE " AND id > ?3 ORDER BY id LIMIT ?4", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
@@ -348,7 +348,7 @@ msync_store_buffer_done(msync_store_t *store, const char *table,
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_DONE,
-        "DELETE FROM sync_buffer INDEXED BY sync_buffer_pending WHERE "
+        "DELETE FROM sync_buffer INDEXED BY msync_sync_buffer_pending WHERE "
         "table_name = ?1 AND action = ?2 AND " DUE " AND id > ?3 AND "
         "id <= ?4 AND last_tried IS NOT ?7", err);
     if (stmt == NULL) {
@@ -427,8 +427,9 @@ msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err)
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare(store, "SELECT DISTINCT table_name FROM "
-                               "sync_buffer INDEXED BY sync_buffer_pending "
-                               "WHERE integration_datetime IS NULL", err);
+                               "sync_buffer INDEXED BY "
+                               "msync_sync_buffer_pending WHERE "
+                               "integration_datetime IS NULL", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

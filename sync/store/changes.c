@@ -34,6 +34,10 @@ const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
 };
 
+const char *const  msync_store_guards[MSYNC_GUARD_MAX] = {
+    "msync_changelog_DELETE", "msync_changelog_UPDATE", "msync_changelog_NAME"
+};
+
 
 static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
@@ -272,18 +276,31 @@ changes_add_unsent(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 
 /*
  * A change that is the latest of its record comes back with another cursor.
- * Whoever updates the name of its table alone is not seen: so the triggers of a
- * REPLACE take one back, and each INSERT would be compiled with all of this.
+ * The name of its table does not change at all but where the triggers of a
+ * REPLACE take a change back: each INSERT is compiled with what guards it, and
+ * the other guards are long.
  */
 
 void
 msync_store_put_guard(sqlite3_str *sql, const msync_catalogue_t *catalogue,
-    bool is_update)
+    msync_guard_e which)
 {
+    bool  is_update = which == MSYNC_GUARD_UPDATE;
+
+    if (which == MSYNC_GUARD_NAME) {
+        sqlite3_str_appendf(sql, "CREATE TRIGGER %s BEFORE UPDATE OF "
+                            "table_name ON changelog\nWHEN "
+                            MSYNC_SQL_SPEAKING "\n  AND NEW.table_name <> "
+                            "OLD.table_name AND NOT EXISTS (SELECT 1 FROM "
+                            "msync_replaced WHERE cursor = OLD.cursor)\nBEGIN\n"
+                            "  SELECT RAISE(IGNORE);\nEND",
+                            msync_store_guards[which]);
+        return;
+    }
+
     sqlite3_str_appendf(sql, "CREATE TRIGGER %s AFTER %s ON changelog\nWHEN "
                         MSYNC_SQL_SPEAKING "\n  AND OLD.is_sync_update = 0\n",
-                        is_update ? MSYNC_STORE_GUARD_UPDATE
-                                  : MSYNC_STORE_GUARD_DELETE,
+                        msync_store_guards[which],
                         is_update ? "UPDATE OF cursor, record_id, row_action, "
                                     "store_id, parent_id, is_sync_update"
                                   : "DELETE");

@@ -14,12 +14,13 @@
 
 /* ?7 is the begin of the transaction, as in the buffer */
 #define JOINED_IDS                                                            \
-    "SELECT b.id FROM sync_buffer AS p INDEXED BY sync_buffer_pending CROSS " \
-    "JOIN temp.msync_joined AS j ON j.child = ?1 AND j.owner = p.record_id "  \
-    "CROSS JOIN sync_buffer AS b ON b.id = j.id WHERE p.table_name = ?2 AND " \
-    "p.action = 'UPSERT' AND p.integration_datetime IS NULL AND p.id > ?3 "   \
-    "AND p.id <= ?4 AND b.integration_datetime IS NULL AND b.action = "       \
-    "'UPSERT' AND (ifnull(b.retry_at, 0) <= ?7 OR b.last_tried > ?7)"
+    "SELECT b.id FROM sync_buffer AS p INDEXED BY msync_sync_buffer_pending " \
+    "CROSS JOIN temp.msync_joined AS j ON j.child = ?1 AND j.owner = "        \
+    "p.record_id CROSS JOIN sync_buffer AS b ON b.id = j.id WHERE "           \
+    "p.table_name = ?2 AND p.action = 'UPSERT' AND p.integration_datetime "   \
+    "IS NULL AND p.id > ?3 AND p.id <= ?4 AND b.integration_datetime IS "     \
+    "NULL AND b.action = 'UPSERT' AND (ifnull(b.retry_at, 0) <= ?7 OR "       \
+    "b.last_tried > ?7)"
 
 static sqlite3_stmt *joined_statement(msync_store_t *store,
     msync_stmt_e which, const char *sql, const msync_table_t *child,
@@ -51,9 +52,10 @@ msync_store_joined_find(msync_store_t *store, const msync_table_t *child,
     stmt = msync_store_prepare_own(store,
         sqlite3_mprintf("INSERT OR REPLACE INTO temp.msync_joined SELECT id, "
                         "table_name, json_extract(data, %Q) FROM sync_buffer "
-                        "INDEXED BY sync_buffer_pending WHERE table_name = "
-                        "%Q AND action = 'UPSERT' AND integration_datetime "
-                        "IS NULL AND json_valid(data)", path, child->name),
+                        "INDEXED BY msync_sync_buffer_pending WHERE "
+                        "table_name = %Q AND action = 'UPSERT' AND "
+                        "integration_datetime IS NULL AND json_valid(data)",
+                        path, child->name),
         err);
     sqlite3_free(path);
 

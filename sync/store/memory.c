@@ -41,10 +41,10 @@ memory_need_realloc(void *p, int size)
 }
 
 
-char *
-msync_store_need(char *text)
+void *
+msync_store_need(void *p)
 {
-    return memory_need(text);
+    return memory_need(p);
 }
 
 

@@ -369,6 +369,7 @@ migrate_bookkeeping(msync_store_t *store, msync_err_t *err)
     }
 
     if (msync_store_exec_str(store, sql, err) != MSYNC_OK
+        || msync_store_drop_former_indexes(store, err) != MSYNC_OK
         || msync_store_add_bookkeeping_columns(store, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

@@ -126,10 +126,8 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
 
 /*
  * Takes back what was queued behind a cursor and by v7 is a row of others, as
- * central's own messages to all sites: that these stay here is no fault.  The
- * triggers that guard the changelog would bring back what another update or a
- * DELETE takes out of it.  A row that cannot be read is told when it is to be
- * sent.
+ * central's own messages to all sites: that these stay here is no fault.  A row
+ * that cannot be read is told when it is to be sent.
  */
 
 static int
@@ -143,10 +141,12 @@ resend_take_back(msync_store_t *store, const msync_table_t *table,
 
     each = msync_store_prepare(store, "SELECT cursor, record_id FROM changelog "
                                "WHERE cursor > ?1 ORDER BY cursor", err);
-    back = msync_store_prepare(store, "UPDATE changelog SET table_name = '' "
-                               "WHERE cursor = ?1", err);
+    back = msync_store_prepare(store, "DELETE FROM changelog WHERE cursor = ?1",
+                               err);
 
-    if (each == NULL || back == NULL) {
+    if (each == NULL || back == NULL
+        || msync_store_silence(store, true, err) != MSYNC_OK)
+    {
         rc = MSYNC_ERROR;
         goto done;
     }
@@ -170,9 +170,8 @@ resend_take_back(msync_store_t *store, const msync_table_t *table,
         (*n)--;
     }
 
-    if (code != SQLITE_DONE) {
-        rc = msync_store_fault(store, table->name, err);
-    }
+    rc = code == SQLITE_DONE ? msync_store_silence(store, false, err)
+                             : msync_store_fault(store, table->name, err);
 
 done:
 

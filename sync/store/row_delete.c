@@ -82,13 +82,10 @@ msync_store_row_soft_delete(msync_store_t *store,
 
     msync_store_waiting_note(store, table);
 
-    value = table->soft_is_time
-            ? sqlite3_mprintf("%Q", msync_clock_format(msync_clock_wall(), now))
-            : sqlite3_mprintf("%d", table->soft_value);
-
-    if (value == NULL) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
-    }
+    value = msync_store_need(
+        table->soft_is_time
+        ? sqlite3_mprintf("%Q", msync_clock_format(msync_clock_wall(), now))
+        : sqlite3_mprintf("%d", table->soft_value));
 
     /* v6 datetimes carry no zone */
     if (table->soft_is_time && !table->soft_is_local) {

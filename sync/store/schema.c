@@ -251,13 +251,13 @@ msync_store_schema(const msync_catalogue_t *catalogue)
 
     sql = sqlite3_str_new(NULL);
     msync_store_put_bookkeeping(sql);
-    sqlite3_str_appendall(sql, "DROP TRIGGER IF EXISTS "
-                          MSYNC_STORE_GUARD_DELETE ";\nDROP TRIGGER IF EXISTS "
-                          MSYNC_STORE_GUARD_UPDATE ";\n");
-    msync_store_put_guard(sql, catalogue, false);
-    sqlite3_str_appendall(sql, ";\n");
-    msync_store_put_guard(sql, catalogue, true);
-    sqlite3_str_appendall(sql, ";\n");
+
+    for (i = 0; i < MSYNC_GUARD_MAX; i++) {
+        sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS %s;\n",
+                            msync_store_guards[i]);
+        msync_store_put_guard(sql, catalogue, (msync_guard_e) i);
+        sqlite3_str_appendall(sql, ";\n");
+    }
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];

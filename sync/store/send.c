@@ -270,12 +270,8 @@ send_slice(msync_store_t *store, const msync_table_t *table,
         rc = msync_store_fault(store, table->name, err);
 
     } else if (sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
-        *last = sqlite3_value_dup(sqlite3_column_value(stmt, 0));
-
-        if (*last == NULL) {
-            rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                               "out of memory");
-        }
+        *last = msync_store_need(
+                    sqlite3_value_dup(sqlite3_column_value(stmt, 0)));
     }
 
     sqlite3_finalize(stmt);

@@ -49,6 +49,7 @@ static const char *shape_missing_fault(const msync_own_table_t *table,
     uint64_t seen);
 static int shape_find_columns(msync_store_t *store,
     const msync_own_table_t *table, const char **fault, msync_err_t *err);
+static bool shape_is_guard(const char *name);
 static void shape_note(void *data, const msync_lost_t *lost);
 static bool shape_has(const msync_own_table_t *table, const char *column);
 static int shape_put_copy(msync_store_t *store, const msync_own_table_t *table,
@@ -355,6 +356,21 @@ msync_store_check_shape(const msync_look_t *look,
 }
 
 
+static bool
+shape_is_guard(const char *name)
+{
+    size_t  i;
+
+    for (i = 0; i < MSYNC_GUARD_MAX; i++) {
+        if (sqlite3_stricmp(name, msync_store_guards[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* triggers and unique indexes of the application's on such a table: they can
  * refuse what msync writes, and through it what the application does */
 
@@ -393,10 +409,7 @@ msync_store_check_strangers(const msync_look_t *look, msync_err_t *err)
         type = (const char *) sqlite3_column_text(stmt, 0);
         name = (const char *) sqlite3_column_text(stmt, 1);
 
-        if (msync_store_is_own_index(name)
-            || sqlite3_stricmp(name, MSYNC_STORE_GUARD_DELETE) == 0
-            || sqlite3_stricmp(name, MSYNC_STORE_GUARD_UPDATE) == 0)
-        {
+        if (msync_store_is_own_index(name) || shape_is_guard(name)) {
             continue;
         }
 

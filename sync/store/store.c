@@ -200,12 +200,7 @@ msync_store_prepare_own(msync_store_t *store, char *sql, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
-    if (sql == NULL) {
-        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "out of memory");
-        return NULL;
-    }
-
-    stmt = msync_store_prepare(store, sql, err);
+    stmt = msync_store_prepare(store, msync_store_need(sql), err);
     sqlite3_free(sql);
 
     return stmt;
@@ -274,21 +269,11 @@ int
 msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err)
 {
-    int    rc;
     bool   empty = sqlite3_str_errcode(sql) == SQLITE_OK
                    && sqlite3_str_length(sql) == 0;
     char  *text = sqlite3_str_finish(sql);
 
-    if (text == NULL) {
-        return empty ? MSYNC_OK
-                     : msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                                     "out of memory");
-    }
-
-    rc = msync_store_exec(store, text, err);
-    sqlite3_free(text);
-
-    return rc;
+    return empty ? MSYNC_OK : msync_store_exec_own(store, text, err);
 }
 
 

@@ -231,9 +231,9 @@ struct msync_store_s {
 /* before the first call of SQLite */
 void msync_store_set_up(void);
 
-/* a text that SQLite has made, of which none is that memory is lacking; it is
- * returned, sqlite3_free it */
-char *msync_store_need(char *text);
+/* what SQLite has made, of which none is that memory is lacking; it is
+ * returned, sqlite3_free it, or as that says */
+void *msync_store_need(void *p);
 
 /* an empty database, unless there is one */
 int msync_store_create_file(const char *path, msync_err_t *err);
@@ -304,8 +304,7 @@ sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
 sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
     msync_err_t *err);
 
-/* the same of a text that SQLite has made, which it takes over; NULL: memory
- * was lacking */
+/* the same of a text that SQLite has made, which it takes over */
 sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
     msync_err_t *err);
 
@@ -436,13 +435,6 @@ int msync_store_adopt_extra(msync_store_t *store, bool coalesce,
 /* a value of the text is borrowed until the statement is reset */
 void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 
-/* the index that makes a record replace itself */
-#define MSYNC_STORE_BUFFER_KEY                                                \
-    "\n  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ")"
-#define MSYNC_STORE_BUFFER_INDEX                                              \
-    "CREATE UNIQUE INDEX IF NOT EXISTS sync_buffer_key"                       \
-    MSYNC_STORE_BUFFER_KEY
-
 /* a table that is msync's alone */
 typedef struct {
     const char         *name;
@@ -468,6 +460,10 @@ void msync_store_put_bookkeeping(sqlite3_str *sql);
 /* … the columns that such a table lacks; inside a transaction */
 int msync_store_add_bookkeeping_columns(msync_store_t *store,
     msync_err_t *err);
+
+/* drops the indexes of such a table that have the name of an earlier version,
+ * which an application may give to what is its own; inside a transaction */
+int msync_store_drop_former_indexes(msync_store_t *store, msync_err_t *err);
 
 /* push cursors beyond the end of a changelog that begins anew go back */
 int msync_store_mend_cursors(msync_store_t *store, msync_err_t *err);
@@ -516,11 +512,17 @@ void msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table);
 
 /* SQL of the triggers that keep what waits to be sent in the changelog, whoever
  * else deletes or updates it */
-#define MSYNC_STORE_GUARD_DELETE  "msync_changelog_DELETE"
-#define MSYNC_STORE_GUARD_UPDATE  "msync_changelog_UPDATE"
+typedef enum {
+    MSYNC_GUARD_DELETE = 0,
+    MSYNC_GUARD_UPDATE,
+    MSYNC_GUARD_NAME,
+    MSYNC_GUARD_MAX
+} msync_guard_e;
+
+extern const char *const  msync_store_guards[MSYNC_GUARD_MAX];
 
 void msync_store_put_guard(sqlite3_str *sql,
-    const msync_catalogue_t *catalogue, bool is_update);
+    const msync_catalogue_t *catalogue, msync_guard_e which);
 
 /* makes the triggers that notice what REPLACE does, as the indexes of their
  * tables are now; inside a transaction */

@@ -152,6 +152,7 @@ transaction_put_tables(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 static sqlite3_stmt *
 transaction_foreign_triggers(msync_store_t *store, msync_err_t *err)
 {
+    size_t          i;
     sqlite3_str    *sql;
     sqlite3_stmt  **stmt = &store->stmts[MSYNC_STMT_TRIGGERS];
 
@@ -163,8 +164,14 @@ transaction_foreign_triggers(msync_store_t *store, msync_err_t *err)
     sqlite3_str_appendall(sql, "SELECT tbl_name COLLATE NOCASE IN ");
     transaction_put_tables(sql, store->catalogue, false);
     sqlite3_str_appendall(sql, ", name, tbl_name FROM sqlite_master "
-        "WHERE type = 'trigger' AND name COLLATE NOCASE NOT IN ('"
-        MSYNC_STORE_GUARD_DELETE "', '" MSYNC_STORE_GUARD_UPDATE "') AND "
+        "WHERE type = 'trigger' AND name COLLATE NOCASE NOT IN (");
+
+    for (i = 0; i < MSYNC_GUARD_MAX; i++) {
+        sqlite3_str_appendf(sql, "%s%Q", i == 0 ? "" : ", ",
+                            msync_store_guards[i]);
+    }
+
+    sqlite3_str_appendall(sql, ") AND "
         "(substr(name, 1, length(tbl_name) + 7) "
         "COLLATE NOCASE <> 'msync_' || tbl_name || '_' OR tbl_name COLLATE "
         "NOCASE NOT IN ");

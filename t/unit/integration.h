@@ -46,7 +46,7 @@ static inline const char *
 indexes(site_t *site)
 {
     return site_get(site, "SELECT count(*) FROM sqlite_master WHERE type = "
-                    "'index' AND name IN ('sync_buffer_key', "
+                    "'index' AND name IN ('msync_sync_buffer_key', "
                     "'msync_item_line_item_ID')");
 }
 

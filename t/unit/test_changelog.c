@@ -215,6 +215,12 @@ what_waits_stays_whoever_deletes_or_updates_it(void **state)
         "'UPSERT', 'DELETE')",
         "UPDATE OR REPLACE changelog SET record_id = 'D', cursor = 1",
         "UPDATE changelog SET table_name = 'x', record_id = 'D'",
+        "UPDATE changelog SET table_name = 'x'",
+        "UPDATE changelog SET table_name = ''",
+        "UPDATE changelog SET table_name = 'unit' WHERE record_id = 'B'",
+        "UPDATE OR REPLACE changelog SET table_name = 'x', cursor = 1",
+        "PRAGMA recursive_triggers = ON; UPDATE changelog SET table_name = "
+        "'x', row_action = 'UPSERT'",
         "UPDATE changelog SET source_site_id = 3"
     };
 

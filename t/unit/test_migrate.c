@@ -165,7 +165,7 @@ a_first_sync_of_version_4_goes_on(void **state)
     msync_integrated_t   result;
 
     msync_store_close(&site->store);
-    site_sql(site, "DROP INDEX sync_buffer_key; DROP INDEX "
+    site_sql(site, "DROP INDEX msync_sync_buffer_key; DROP INDEX "
              "msync_item_line_item_ID;"
              "INSERT INTO key_value_store (id, value_int) VALUES "
              "('MSYNC_LOOSE', 2);"
@@ -195,7 +195,7 @@ a_first_sync_of_version_4_goes_on(void **state)
     assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
                         "0");
     assert_string_equal(site_get(site, "SELECT count(*) FROM sqlite_master "
-                                 "WHERE name IN ('sync_buffer_key', "
+                                 "WHERE name IN ('msync_sync_buffer_key', "
                                  "'msync_item_line_item_ID')"), "2");
 }
 

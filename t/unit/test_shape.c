@@ -219,6 +219,33 @@ a_trigger_or_a_unique_index_on_such_a_table_is_told(void **state)
 }
 
 
+/* names without "msync_" are the application's */
+
+static void
+indexes_take_no_name_that_an_application_gives(void **state)
+{
+    site_t  *site = *state;
+
+    static const char  mine[] =
+        "CREATE TABLE changelog_record (id INTEGER PRIMARY KEY, note TEXT);"
+        "CREATE VIEW sync_buffer_key AS SELECT note FROM changelog_record;"
+        "CREATE INDEX sync_buffer_failed ON changelog_record (note);"
+        "INSERT INTO changelog_record (note) VALUES ('mine')";
+
+    site_sql(site, mine);
+    site_open_again(site);
+    assert_string_equal(site_check(site), "");
+
+    site_begin(site, mine);
+    site_open_again(site);
+    assert_string_equal(site_check(site), "");
+    assert_string_equal(site_get(site, "SELECT note || (SELECT tbl_name FROM "
+                                 "sqlite_master WHERE name = "
+                                 "'sync_buffer_failed') FROM "
+                                 "sync_buffer_key"), "minechangelog_record");
+}
+
+
 static void
 a_site_that_lost_its_settings_begins_anew(void **state)
 {
@@ -265,6 +292,7 @@ main(void)
         T(a_table_with_other_names_has_its_rows_and_numbers),
         T(what_does_no_harm_to_such_a_table_is_left),
         T(a_trigger_or_a_unique_index_on_such_a_table_is_told),
+        T(indexes_take_no_name_that_an_application_gives),
         T(a_site_that_lost_its_settings_begins_anew)
     };
 

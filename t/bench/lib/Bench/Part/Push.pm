@@ -32,12 +32,12 @@ sub _fill {
     my ($rows, $records) = (ROWS, RECORDS);
     say_now("    making a changelog of $rows rows");
 
-    my $index = sql($database, "SELECT sql FROM sqlite_master WHERE name = "
-                    . "'changelog_record'");
+    my ($name, $index) = split /\t/, sql($database, q{SELECT name || char(9) }
+        . q{|| sql FROM sqlite_master WHERE name LIKE '%changelog_record'});
     sql($database, <<"END");
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -200000;
-DROP INDEX changelog_record;
+DROP INDEX $name;
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
                         WHERE i < $rows)
 INSERT INTO changelog (table_name, record_id, row_action, store_id)
