@@ -31,10 +31,12 @@ my $nginx = start_nginx(
 );
 
 the_first_sync();
+the_page_saves_an_interval();
 another_name_is_the_same_database();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
 what_msync_knows_is_deleted();
+what_msync_knows_and_what_waits_are_dropped();
 what_waits_is_deleted();
 what_central_deleted_is_not_made_there_again();
 a_backup_is_copied_over_it();
@@ -71,6 +73,22 @@ sub initialised {
 sub the_first_sync {
     is($nginx->post('/api/trigger')->{status}, 202, 'a first sync');
     ok(initialised(), 'ends');
+}
+
+
+# nginx has another one
+sub the_page_saves_an_interval {
+    is($nginx->request(PUT => '/api/settings',
+                       content => { intervalSeconds => 86_399 })->{status},
+       200, 'the page saves an interval');
+}
+
+
+sub the_interval_is_kept {
+    ok(wait_until(sub {
+        sqlite($database, q{SELECT value_int FROM key_value_store WHERE id = }
+               . q{'SETTINGS_SYNC_INTERVAL_SECONDS'}) eq '86399'
+    }), 'what the page saved is saved again');
 }
 
 
@@ -138,6 +156,7 @@ sub what_msync_keeps_in_it_is_dropped {
     is(($nginx->status)->{error}, undef, 'without an error');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
+    the_interval_is_kept();
 }
 
 
@@ -148,6 +167,8 @@ sub what_msync_knows_is_deleted {
         . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
 
     ok(initialised(), 'it is done with it');
+    $nginx->post('/api/pause');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and paused');
     sqlite($database, "UPDATE item_line SET batch = 'forgotten' WHERE ID = "
            . "'$id'", 'DELETE FROM key_value_store');
     ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
@@ -156,11 +177,35 @@ sub what_msync_knows_is_deleted {
         sqlite($database, q{SELECT value_string FROM key_value_store WHERE }
                . q{id = 'MSYNC_SITE'}) eq 'anew'
     }), 'at once, for which all is to come anew');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'still paused');
+    the_interval_is_kept();
+    $nginx->post('/api/resume');
     $nginx->post('/api/trigger');
     ok(wait_until(sub {
         ($central->record('item_line', $id)->{batch} // '') eq 'forgotten'
     }), 'a sync sends what waited');
     ok(initialised(), 'and brings everything');
+    like((run($database, 'check'))[1], qr/nothing wrong/,
+         'there is nothing left to mend');
+}
+
+
+# Which rows are this site's is known only when central has said who it is.
+sub what_msync_knows_and_what_waits_are_dropped {
+    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
+        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+
+    ok(initialised(), 'it is done with it');
+    sqlite($database, "UPDATE item_line SET batch = 'both' WHERE ID = '$id'",
+           'DROP TABLE changelog', 'DROP TABLE key_value_store');
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub {
+        ($central->record('item_line', $id)->{batch} // '') eq 'both'
+    }), 'a sync sends what waited, with all that may have');
+    ok(initialised(), 'and brings everything');
+    is(($nginx->status)->{error}, undef, 'without an error');
+    ok((grep { /the changelog was dropped/ } $nginx->log_lines),
+       'the log says why');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
 }

@@ -59,6 +59,7 @@ typedef struct {
     msync_protocol_e  protocol;
     long       changelog_keep;        /* s that what both servers have taken
                                          stays in the changelog */
+    bool       saved;                 /* some are from the settings page */
     int        log_level;
     char      *ended;                 /* how the helper before this one did,
                                          NULL: it is not known */

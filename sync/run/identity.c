@@ -11,9 +11,11 @@
 
 #include "base/log.h"
 #include "run/run_private.h"
+#include "store/changelog.h"
 #include "store/kv.h"
 
 
+static int identity_find(msync_run_context_t *ctx, msync_err_t *err);
 static int identity_check(msync_run_context_t *ctx, msync_err_t *err);
 static int identity_save(msync_run_context_t *ctx, msync_err_t *err);
 static int identity_save_v6(msync_run_context_t *ctx, msync_err_t *err);
@@ -23,6 +25,14 @@ static int identity_recall(msync_run_context_t *ctx, msync_err_t *err);
 
 int
 msync_run_identify(msync_run_context_t *ctx, msync_err_t *err)
+{
+    return identity_find(ctx, err) == MSYNC_OK
+           ? msync_store_resend_due(ctx->run->store, err) : MSYNC_ERROR;
+}
+
+
+static int
+identity_find(msync_run_context_t *ctx, msync_err_t *err)
 {
     if (ctx->speaks_v7) {
         return msync_run_identify_v7(ctx, err);

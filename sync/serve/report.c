@@ -253,9 +253,22 @@ msync_serve_check_database(msync_serve_t *serve)
     msync_err_t  err;
 
     if (msync_store_check_file(serve->store, &err) == MSYNC_OK) {
-        if (msync_store_is_emptied(serve->store, &emptied, &err) != MSYNC_OK
-            || !emptied)
+
+        if (msync_store_is_emptied(serve->store, &emptied, &err)
+            != MSYNC_OK)
         {
+            return true;
+        }
+
+        if (!msync_store_in_transaction(serve->store)
+            && msync_store_keep_settings(serve->store, serve->conf,
+                                         serve->status.site.paused, &err)
+               != MSYNC_OK)
+        {
+            msync_log_err(&err, "settings");
+        }
+
+        if (!emptied) {
             return true;
         }
 

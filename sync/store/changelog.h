@@ -40,4 +40,10 @@ int msync_store_unsent(msync_store_t *store, const msync_table_t *table,
 int msync_store_unsent_any(msync_store_t *store, bool *unsent,
     msync_err_t *err);
 
+/*
+ * The changelog was dropped while nobody knew which rows are this site's:
+ * queues them as soon as that is known.
+ */
+int msync_store_resend_due(msync_store_t *store, msync_err_t *err);
+
 #endif /* MSYNC_STORE_CHANGELOG_H */

@@ -488,7 +488,8 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
     if (store->lost) {
         each(data, "key_value_store: what msync had there is gone. When the "
              "helper starts the next run brings everything anew; settings "
-             "that were saved on the page have to be saved again");
+             "that were saved on the page, and that no helper of nginx "
+             "remembers, have to be saved again");
     }
 
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 
 static int kv_find(msync_store_t *store, const char *id, sqlite3_stmt **stmt,
@@ -164,7 +165,7 @@ msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
 {
     int      rc = MSYNC_ERROR;
     char    *url = NULL, *username = NULL, *hash = NULL;
-    int64_t  interval = conf->interval;
+    int64_t  interval = -1;
 
     if (msync_store_get_string(store, MSYNC_KEY_URL, &url, err) != MSYNC_OK
         || msync_store_get_string(store, MSYNC_KEY_USERNAME, &username, err)
@@ -194,6 +195,8 @@ msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
     if (interval >= 0 && interval <= MSYNC_INTERVAL_MAX) {
         conf->interval = (long) interval;
     }
+
+    conf->saved = interval != -1;
 
     rc = MSYNC_OK;
 
@@ -227,6 +230,47 @@ msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
 
     return msync_store_set_int(store, MSYNC_KEY_INTERVAL_SECONDS,
                                conf->interval, err);
+}
+
+
+int
+msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
+    bool paused, msync_err_t *err)
+{
+    bool     emptied;
+    int64_t  interval = -1;
+
+    if (msync_store_is_emptied(store, &emptied, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_INTERVAL_SECONDS, &interval,
+                               err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    paused = paused && emptied;
+
+    if (interval != -1 || (!conf->saved && !paused)) {
+        return MSYNC_OK;
+    }
+
+    msync_log(MSYNC_LOG_NOTICE, "somebody has deleted what was saved on the "
+              "page in key_value_store; it is saved again");
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if ((conf->saved
+         && msync_store_save_settings(store, conf, err) != MSYNC_OK)
+        || (paused
+            && msync_store_set_int(store, MSYNC_KEY_PAUSED, 1, err)
+               != MSYNC_OK))
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
 }
 
 

@@ -41,6 +41,7 @@
                                           was asked to upgrade this site, with
                                           that cursor of v7's pull */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
+#define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
 #define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
@@ -54,7 +55,8 @@
 #define MSYNC_KEY_BATCH_PULL_V6         "MSYNC_BATCH_PULL_V6"
 #define MSYNC_KEY_BATCH_PULL_V7         "MSYNC_BATCH_PULL_V7"
 
-/* ids that only schemas up to version 4 have */
+/* ids that only schemas up to version 4 have, PAUSED also what is to become
+ * the next one */
 #define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
                                                              3: asked of a site
@@ -86,6 +88,11 @@ int msync_store_set_string(msync_store_t *store, const char *id,
     const char *value, msync_err_t *err);
 int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
+/* saves them again where somebody has deleted what the settings page saved,
+ * and in an emptied key_value_store also that the site is "paused" */
+int msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
+    bool paused, msync_err_t *err);
+
 /* whether somebody has emptied key_value_store since the database was opened:
  * opening it again makes of that what can be made */
 int msync_store_is_emptied(msync_store_t *store, bool *emptied,
@@ -99,7 +106,7 @@ int msync_store_is_emptied(msync_store_t *store, bool *emptied,
 int msync_store_speaks(msync_store_t *store, const char **version,
     const char **push_cursor, msync_err_t *err);
 
-/* what was saved by the settings page wins over conf */
+/* what was saved by the settings page wins over conf, which notes that */
 int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,
     msync_err_t *err);
 /* inside a transaction */

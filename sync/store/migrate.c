@@ -53,7 +53,6 @@ typedef struct {
                                       NULL: only looked for, nothing said */
     bool            any;
     bool            table;         /* one of the catalogue is not there */
-    bool            changelog;     /* is not there */
     bool            refused;       /* why is in err */
     msync_err_t    *err;           /* borrowed */
 } losses_t;
@@ -162,11 +161,6 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
     losses->table = losses->table
                     || (lost->table != NULL
                         && strcmp(lost->type, "table") == 0);
-    losses->changelog = losses->changelog
-                        || (lost->what == MSYNC_LOST_OBJECT
-                            && lost->table == NULL
-                            && strcmp(lost->type, "table") == 0
-                            && strcmp(lost->name, "changelog") == 0);
 
     if (lost->what == MSYNC_LOST_FIELD) {
         if (!losses->refused) {
@@ -339,7 +333,8 @@ migrate_own_tables(msync_store_t *store, msync_err_t *err)
     msync_log(MSYNC_LOG_WARN, "what msync had in key_value_store is gone, and "
               "with it where this site stood: the next run brings everything "
               "anew and sends again what the changelog has; settings that were "
-              "saved on the page have to be saved again");
+              "saved on the page, and that no helper of nginx remembers, have "
+              "to be saved again");
 
     sql = sqlite3_str_new(store->db);
     msync_store_put_own_table(sql, &msync_store_own_tables[0],
@@ -415,7 +410,16 @@ static int
 migrate_schema(msync_store_t *store, int64_t version, const char *schema,
     const char *hash, bool known, msync_err_t *err)
 {
+    bool    changes;
     size_t  i;
+
+    if (msync_store_found_own(store,
+            sqlite3_mprintf("SELECT 1 FROM sqlite_master WHERE type IN "
+                            "('table', 'view') AND name = 'changelog' COLLATE "
+                            "NOCASE"), &changes, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
 
     for (i = 0; i < sizeof(migrations) / sizeof(*migrations); i++) {
         if (version != 0 && version < migrations[i].version
@@ -432,6 +436,8 @@ migrate_schema(msync_store_t *store, int64_t version, const char *schema,
         || msync_store_site_adopt(store, err) != MSYNC_OK
         || migrate_tables(store, version, schema, known, err) != MSYNC_OK
         || migrate_note_tables_file(store, err) != MSYNC_OK
+        || (version != 0 && !changes
+            && msync_store_resend_all(store, err) != MSYNC_OK)
         || msync_store_set_int(store, MSYNC_KEY_SCHEMA_VERSION, SCHEMA_VERSION,
                                err) != MSYNC_OK)
     {
@@ -457,8 +463,7 @@ migrate_restore(msync_store_t *store, int64_t version, const char *schema,
     if (migrate_find_losses(store, &losses, err) == MSYNC_OK
         && migrate_schema(store, version, schema, hash, true, err) == MSYNC_OK)
     {
-        rc = msync_store_resend(store, losses.triggers, losses.changelog,
-                                err);
+        rc = msync_store_resend(store, losses.triggers, false, err);
     }
 
     msync_free(&losses.triggers);

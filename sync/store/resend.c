@@ -73,6 +73,57 @@ msync_store_resend(msync_store_t *store, const bool *triggers, bool changelog,
 }
 
 
+int
+msync_store_resend_all(msync_store_t *store, msync_err_t *err)
+{
+    int64_t       id = -1;
+    msync_site_t  site;
+
+    if (msync_store_site_get(store, &site, err) != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    /* whose rows are this site's */
+    if (id == -1) {
+        return msync_store_site_in_use(site.state)
+               ? msync_store_set_int(store, MSYNC_KEY_RESEND, 1, err)
+               : MSYNC_OK;
+    }
+
+    return msync_store_resend(store, NULL, true, err) == MSYNC_OK
+           ? msync_store_unset(store, MSYNC_KEY_RESEND, err) : MSYNC_ERROR;
+}
+
+
+int
+msync_store_resend_due(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  due = 0;
+
+    if (msync_store_get_int(store, MSYNC_KEY_RESEND, &due, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (due == 0) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_resend_all(store, err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_commit(store, err);
+}
+
+
 /* puts the rows of a table into the changelog; "n" is how many */
 
 static int

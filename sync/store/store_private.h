@@ -388,6 +388,9 @@ int64_t msync_store_newest_schema(void);
 int msync_store_resend(msync_store_t *store, const bool *triggers,
     bool changelog, msync_err_t *err);
 
+/* the latter, at once or by msync_store_resend_due; inside a transaction */
+int msync_store_resend_all(msync_store_t *store, msync_err_t *err);
+
 /* the type of a column, and of that which marks a soft delete with what
  * follows it; "strict": for a STRICT table */
 const char *msync_store_column_type(const msync_field_t *field, bool strict);
@@ -461,8 +464,8 @@ void msync_store_put_bookkeeping(sqlite3_str *sql);
 int msync_store_add_bookkeeping_columns(msync_store_t *store,
     msync_err_t *err);
 
-/* drops the indexes of such a table that have the name of an earlier version,
- * which an application may give to what is its own; inside a transaction */
+/* … drops their indexes that have the name of an earlier version, which is an
+ * application's; inside a transaction */
 int msync_store_drop_former_indexes(msync_store_t *store, msync_err_t *err);
 
 /* push cursors beyond the end of a changelog that begins anew go back */
@@ -513,9 +516,7 @@ void msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table);
 /* SQL of the triggers that keep what waits to be sent in the changelog, whoever
  * else deletes or updates it */
 typedef enum {
-    MSYNC_GUARD_DELETE = 0,
-    MSYNC_GUARD_UPDATE,
-    MSYNC_GUARD_NAME,
+    MSYNC_GUARD_DELETE = 0, MSYNC_GUARD_UPDATE, MSYNC_GUARD_NAME,
     MSYNC_GUARD_MAX
 } msync_guard_e;
 
