@@ -516,8 +516,10 @@ done:
 
     if (rc == MSYNC_OK) {
         store->schema = seen;
+        rc = msync_store_find_numbers(store, err);
+    }
 
-    } else {
+    if (rc != MSYNC_OK) {
         msync_err_context(err, "schema");
     }
 

@@ -173,6 +173,8 @@ typedef struct {
     struct timespec  changed;      /* the file of the database */
     off_t            size;
     char             header[MSYNC_STORE_HEADER];
+    int64_t          numbers;      /* a page that each run writes, 0: none */
+    uint64_t         sum;          /* … of its octets */
 } msync_wal_t;
 
 struct msync_store_s {
@@ -190,6 +192,7 @@ struct msync_store_s {
     bool                      has_wal;         /* … on a disk whose times
                                                   hold */
     bool                      overwritten;     /* while it was open */
+    int64_t                   numbers;         /* see there */
     int64_t                   triggers_seen;   /* version of the schema in
                                                   which they were looked for */
     int64_t                   schema;          /* its version when it was
@@ -287,8 +290,9 @@ int msync_store_fault_of_wal(msync_err_t *err);
 int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
 
 /* whether anything but a checkpoint wrote to the file of the database since the
- * first call, as somebody does who copies another one over it */
+ * first call, as who copies another one over it does; before: where to look */
 bool msync_store_is_overwritten(msync_store_t *store);
+int msync_store_find_numbers(msync_store_t *store, msync_err_t *err);
 
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
@@ -304,7 +308,7 @@ sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
 sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
     msync_err_t *err);
 
-/* the same of a text that SQLite has made, which it takes over */
+/* the same of a text that SQLite has made, which they take over */
 sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
     msync_err_t *err);
 
@@ -313,8 +317,7 @@ int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
     const char *what, msync_err_t *err);
 int msync_store_exec(msync_store_t *store, const char *sql,
     msync_err_t *err);
-/* the same of a text that SQLite has made, which they take over; an empty
- * sqlite3_str is nothing to do */
+/* the same of a text of SQLite's; an empty sqlite3_str is nothing to do */
 int msync_store_exec_own(msync_store_t *store, char *sql, msync_err_t *err);
 int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err);
@@ -331,8 +334,7 @@ int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
 int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
     const char *what, msync_err_t *err);
 
-/* the same of SQL that is asked once, "…_own" of a text that SQLite has made,
- * which they take over */
+/* the same of SQL that is asked once, "…_own" of a text of SQLite's */
 int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
     msync_err_t *err);
 int msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,
@@ -340,12 +342,11 @@ int msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,
 int msync_store_found_own(msync_store_t *store, char *sql, bool *found,
     msync_err_t *err);
 
-/* whether the triggers of the changelog are silent, until the end of this
- * transaction or the other word; msync_store_begin_integration does it, too */
+/* whether the changelog's triggers are silent until the transaction ends or the
+ * other word; msync_store_begin_integration does it, too */
 int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
 
-/* an error of the record where the statement before should have changed a row,
- * and has not: RAISE(IGNORE) is none to SQLite */
+/* an error of the record where RAISE(IGNORE) has kept a row as it was */
 int msync_store_ignored(msync_store_t *store, msync_err_t *err);
 int msync_store_fault_of_ignored(msync_err_t *err);
 
@@ -391,8 +392,7 @@ int msync_store_resend(msync_store_t *store, const bool *triggers,
 /* the latter, at once or by msync_store_resend_due; inside a transaction */
 int msync_store_resend_all(msync_store_t *store, msync_err_t *err);
 
-/* the type of a column, and of that which marks a soft delete with what
- * follows it; "strict": for a STRICT table */
+/* the type of a column, of a soft delete with what follows; of a STRICT one */
 const char *msync_store_column_type(const msync_field_t *field, bool strict);
 const char *msync_store_soft_type(const msync_table_t *table, bool strict);
 

@@ -27,6 +27,7 @@ static bool wal_lacks(msync_store_t *store, const msync_wal_t *wal);
 static sqlite3_file *wal_database_file(msync_store_t *store);
 static sqlite3_file *wal_log_file(msync_store_t *store);
 static bool wal_of_database(msync_store_t *store, msync_wal_t *wal);
+static void wal_sum(msync_store_t *store, msync_wal_t *wal);
 static bool wal_has_pages(msync_store_t *store, const msync_wal_t *wal);
 static bool wal_has_page(sqlite3_file *database, sqlite3_file *log,
     const msync_wal_t *wal, uint32_t frame, char *octets, char *seen);
@@ -216,7 +217,49 @@ wal_of_database(msync_store_t *store, msync_wal_t *wal)
 
     wal->changed = st.st_mtim;
     wal->size = st.st_size;
+    wal_sum(store, wal);
     return true;
+}
+
+
+/*
+ * An older copy may have the same header, in which SQLite counts no commit of
+ * this mode, and the log nothing to compare.  The page of the numbers that
+ * changelog and sync_log have come to is another one after any change that is
+ * sent and after each run.
+ */
+
+static void
+wal_sum(msync_store_t *store, msync_wal_t *wal)
+{
+    char      *octets;
+    uint32_t   i;
+
+    octets = msync_alloc(wal->page);
+
+    if (store->numbers > 0
+        && wal_read(wal_database_file(store), octets, (int) wal->page,
+                    (off_t) (store->numbers - 1) * wal->page))
+    {
+        wal->numbers = store->numbers;
+
+        for (i = 0; i < wal->page; i++) {
+            wal->sum = 31 * wal->sum + (unsigned char) octets[i];
+        }
+    }
+
+    msync_free(&octets);
+}
+
+
+/* in this schema: VACUUM puts it elsewhere */
+
+int
+msync_store_find_numbers(msync_store_t *store, msync_err_t *err)
+{
+    return msync_store_number(store, "SELECT rootpage FROM sqlite_master WHERE "
+                              "name = 'sqlite_sequence'", &store->numbers,
+                              err);
 }
 
 
@@ -312,6 +355,7 @@ msync_store_is_overwritten(msync_store_t *store)
         && seen->attempted == now.attempted
         && (seen->size != now.size
             || memcmp(seen->header, now.header, sizeof(now.header)) != 0
+            || (seen->numbers == now.numbers && seen->sum != now.sum)
             || !wal_has_pages(store, &now));
 
     *seen = now;
