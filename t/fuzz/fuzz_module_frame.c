@@ -67,6 +67,20 @@ ngx_http_msync_report_reason(ngx_http_msync_site_t *site, char *reason)
 
 
 void
+ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
+{
+    (void) site;
+}
+
+
+void
+ngx_http_msync_report_forget(ngx_http_msync_site_t *site)
+{
+    (void) site;
+}
+
+
+void
 ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
     ngx_uint_t status, u_char *data, size_t len)
 {
