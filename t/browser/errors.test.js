@@ -195,7 +195,7 @@ for (const lang of ['fr', 'ar']) {
     const word = 'unbreakable'.repeat(20);
 
     await site.document('errors', { total: 2, errors: [1, 2].map((i) => ({ ...one, tableName: `${word}${i}`,
-      recordId: `${word}${i}`, error: `${word} ${i}` })) });
+      recordId: `${word}${i}`, error: `${word} ${lang} ${i}` })) });    /* a document that is new */
     await site.report({ queue: 1234567, errors: 2, syncStatus: run() });
     await page.goto(`${site.url}/sync/?lang=${lang}`);
     const show = page.locator('[aria-expanded]');
