@@ -11,6 +11,7 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Exporter qw(import);
 use IO::Socket::INET ();
+use JSON::PP ();
 use Msync::Genuine;
 use Msync::Helper;
 use Msync::Legacy qw(as_stored);
@@ -243,15 +244,16 @@ sub said_to_central {
     return @new;
 }
 
-# the records that a site pushed to mSupply central, in their order
+# The records that a site pushed to mSupply central, in their order.  They are
+# passed on, and the reader of the other documents makes a text of -2^63.
 sub pushed {
     my ($site) = @_;
 
     open my $handle, '<', stage_dir() . '/legacy.log.pushed'
         or die "pushed: $!\n";
 
-    return map { $_->[1] } grep { $_->[0] eq $site } map { decode_json($_) }
-        <$handle>;
+    return map { $_->[1] } grep { $_->[0] eq $site }
+        map { JSON::PP::decode_json($_) } <$handle>;
 }
 
 # Records that were pushed wait at mSupply central for another site.
