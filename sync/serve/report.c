@@ -262,7 +262,8 @@ msync_serve_check_database(msync_serve_t *serve)
 
         if (!msync_store_in_transaction(serve->store)
             && msync_store_keep_settings(serve->store, serve->conf,
-                                         serve->status.site.paused, &err)
+                                         emptied && serve->status.site.paused,
+                                         &err)
                != MSYNC_OK)
         {
             msync_log_err(&err, "settings");

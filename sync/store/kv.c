@@ -237,17 +237,13 @@ int
 msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err)
 {
-    bool     emptied;
     int64_t  interval = -1;
 
-    if (msync_store_is_emptied(store, &emptied, err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_INTERVAL_SECONDS, &interval,
-                               err) != MSYNC_OK)
+    if (msync_store_get_int(store, MSYNC_KEY_INTERVAL_SECONDS, &interval, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
-
-    paused = paused && emptied;
 
     if (interval != -1 || (!conf->saved && !paused)) {
         return MSYNC_OK;

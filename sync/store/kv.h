@@ -89,7 +89,7 @@ int msync_store_set_string(msync_store_t *store, const char *id,
 int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
 /* saves them again where somebody has deleted what the settings page saved,
- * and in an emptied key_value_store also that the site is "paused" */
+ * and that the site is "paused", if that has gone with them */
 int msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err);
 
