@@ -22,6 +22,7 @@ the_address_of_before_leads_to_v7();
 a_database_of_before_is_recognised();
 what_the_configuration_demands_is_done_or_said();
 a_password_file_is_needed_no_more();
+what_one_server_alone_had_taken_goes_by_v7();
 
 done_testing();
 
@@ -245,4 +246,38 @@ sub what_the_configuration_demands_is_done_or_said {
     is(run_with(auto => $central->v7_url), 0, 'with "auto" it goes on');
     is($site->asked, 'site_status push pull', 'by v7');
     is_deeply($central->state->{violations}, [], 'all by the protocol');
+}
+
+
+# The question for v7 was lost, and then one of the two servers did not take
+# what the other one took.
+sub what_one_server_alone_had_taken_goes_by_v7 {
+    my %path = (v5 => 'queued_records', v6 => 'push');
+
+    for my $lacks (sort keys %path) {
+        $site->reset;
+        $central->config(sync_version => '', upgrade => 200);
+        $central->fault(kind => 'drop_after', api => 'v5',
+                        path => 'v7_url_and_upgrade', times => 99);
+        is(run(), 0, 'a first sync');
+        is(run(), 0, 'a run whose question for v7 is lost');
+
+        my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
+        my $asset = $site->query('SELECT id FROM asset LIMIT 1');
+
+        $site->query("UPDATE item_line SET batch = 'WAITS' WHERE ID = '$line'",
+                     "UPDATE asset SET notes = 'waits' WHERE id = '$asset'");
+        $central->fault(kind => 'status', value => 500, api => $lacks,
+                        path => $path{$lacks}, method => 'POST', times => 99);
+        is(run(), 1, "a push that $lacks does not take");
+        $central->clear_faults;
+        is($site->value('SETTINGS_SYNC_VERSION'), 'V5_V6', 'before v7');
+
+        is(run(), 0, 'the next run');
+        is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'is by v7');
+        is($central->rows('StockLine')->{$line}{batch}, 'WAITS',
+           'what v5 takes is there, whether or not it went by that');
+        is($central->rows('Asset')->{$asset}{notes}, 'waits',
+           '… and what v6 takes');
+    }
 }
