@@ -21,6 +21,7 @@ my $LOCATION = 'location /api/ { msync clinic; }';
 upgrade();
 upgrade_and_rollback();
 upgrade_with_triggers_that_wait();
+all_of_it_is_killed();
 a_rotated_log_is_closed();
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
@@ -130,8 +131,8 @@ sub upgrade_and_rollback {
 }
 
 
-# The zone of the new master knows nothing of them.
-sub upgrade_with_triggers_that_wait {
+# A site that has synced once, and how often a patient was asked for.
+sub synced {
     my $central = start_central(password => 'secret', records => 300);
     my $nginx = start_nginx(
         workers => 2,
@@ -144,21 +145,43 @@ sub upgrade_with_triggers_that_wait {
         ),
         server  => $LOCATION,
     );
-    my $pulls = sub {
-        return scalar grep { $_->{path} =~ /patient-pull/ }
-            @{ $central->state->{requests} };
-    };
 
     is_reported($nginx);
     $nginx->post('/api/trigger');
     $nginx->wait_status(sub { $_->{initialisationStatus} eq 'INITIALISED'
                                   && $_->{state} eq 'idle' });
 
+    return ($central, $nginx, sub {
+        return scalar grep { $_->{path} =~ /patient-pull/ }
+            @{ $central->state->{requests} };
+    });
+}
+
+# In the middle of a sync these, too, are asked for.
+sub ask_meanwhile {
+    my ($central, $nginx, @paths) = @_;
+
     $central->hold;
     is($nginx->post('/api/trigger')->{status}, 202, 'a sync that is held');
     $nginx->wait_status(sub { $_->{syncStatus}{isSyncing} });
-    is($nginx->post("/api/$_")->{status}, 202, "$_ meanwhile")
-        for qw(trigger?fetchPatientId=p1 pause trigger?fetchPatientId=p2);
+    is($nginx->post("/api/$_")->{status}, 202, "$_ meanwhile") for @paths;
+}
+
+# How many runs went well, and what still waits.
+sub done_and_waiting {
+    return sqlite(site_path('clinic.sqlite'),
+        'SELECT count(*) FROM sync_log WHERE finished_datetime IS NOT NULL '
+        . 'AND error_code IS NULL',
+        "SELECT count(*) FROM key_value_store WHERE id = 'MSYNC_WAITING'");
+}
+
+
+# The zone of the new master knows nothing of them.
+sub upgrade_with_triggers_that_wait {
+    my ($central, $nginx, $pulls) = synced();
+
+    ask_meanwhile($central, $nginx, qw(trigger?fetchPatientId=p1 pause
+                                       trigger?fetchPatientId=p2));
 
     my $old = change_masters($nginx);
     $central->go_on;
@@ -168,17 +191,42 @@ sub upgrade_with_triggers_that_wait {
     ok($nginx->wait_status(sub { $_->{state} eq 'paused' }),
        'then it pauses');
 
-    my $database = site_path('clinic.sqlite');
-    is(sqlite($database, 'SELECT count(*) FROM sync_log WHERE '
-              . 'finished_datetime IS NOT NULL AND error_code IS NULL'), 4,
-       'the sync that was interrupted is done, too');
-    is(sqlite($database, 'SELECT count(*) FROM key_value_store WHERE '
-              . "id = 'MSYNC_WAITING'"), 0, 'nothing waits any more');
+    is(done_and_waiting(), "4\n0",
+       'the sync that was interrupted is done, too, and nothing waits');
 
     $nginx->signal(QUIT => $old);
     wait_until(sub { !is_running($old) });
     ends_well($nginx);
-    unlink glob "$database*";
+    unlink glob site_path('clinic.sqlite') . '*';
+}
+
+
+# As those who end a whole service in a hurry do; the next one goes on.
+sub all_of_it_is_killed {
+    my ($central, $nginx, $pulls) = synced();
+
+    ask_meanwhile($central, $nginx, qw(pause trigger?fetchPatientId=p1));
+    is($nginx->request(PUT => '/api/settings',
+                       content => '{"intervalSeconds":7200}')->{status}, 200,
+       'settings meanwhile');
+
+    kill KILL => $nginx->pid, $nginx->workers;
+    ok(wait_until(sub { !helpers() && !$nginx->server->processes }),
+       'nothing of it is left');
+    $central->go_on;
+    $nginx->start;
+
+    my $stream = $nginx->open_stream('/api/events');
+    ok(wait_until(sub { $pulls->() == 1 }), 'the patient is fetched');
+    ok($stream->wait_for(qr/"state":"paused"/), 'a stream hears of the pause');
+    is($nginx->get('/api/settings')->{json}{intervalSeconds}, 7200,
+       'the settings are those that were saved');
+    ok(wait_until(sub { done_and_waiting() eq "3\n0" }),
+       'all is done, and nothing waits any more') or diag(done_and_waiting());
+
+    $stream->close;
+    ends_well($nginx);
+    unlink glob site_path('clinic.sqlite') . '*';
 }
 
 
