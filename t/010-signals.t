@@ -29,6 +29,7 @@ Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 logs_are_reopened();
 what_a_helper_says_is_one_line();
 what_nobody_will_answer_keeps_no_nginx();
+what_is_asked_of_a_worker_that_leaves_waits_for_nothing();
 shutdown_with_a_limit();
 the_master_is_killed();
 a_zone_of_another_size();
@@ -340,6 +341,35 @@ sub what_nobody_will_answer_keeps_no_nginx {
     $late->send('}');
     ok($late->wait_for($stopped), 'so is what comes now');
     ok(wait_until(sub { !is_running($master) }), 'and nginx ends');
+    helpers_are(0, 'no helper is left');
+    is(join('', $nginx->alarms), '', 'no alarm in the log');
+}
+
+
+# Begun before, and whole when the worker only ends what it has.
+sub what_is_asked_of_a_worker_that_leaves_waits_for_nothing {
+    my $nginx = nginx(workers => 1);
+
+    is_reported($nginx);
+
+    my $master = $nginx->pid;
+    my $generation = $nginx->status->{generation};
+    my @late = map { $nginx->open_request("GET $_ HTTP/1.0\r\n") }
+        '/api/events', "/api/status?since=$generation&wait=60";
+
+    # it accepts them in turn
+    $nginx->status;
+    $nginx->signal('QUIT');
+    wait_until(sub { grep { /gracefully shutting down/ } $nginx->log_lines });
+
+    for my $late (@late) {
+        $late->send("\r\n");
+        ok($late->wait_for(qr/"generation":$generation\b/),
+           'what there is is told');
+        ok(wait_until(sub { $late->ended }), 'and no more');
+    }
+
+    ok(wait_until(sub { !is_running($master) }), 'nginx ends');
     helpers_are(0, 'no helper is left');
     is(join('', $nginx->alarms), '', 'no alarm in the log');
 }
