@@ -411,7 +411,20 @@ Msync::Test::wait_reported(sub { $_->{state} eq 'error' });
 
 
 
-=== TEST 11: "gzip_types" knows them
+=== TEST 11: a run over which the clock was put back took no time
+--- init
+main::helper();
+Msync::Fake->connect(Msync::Test::site_path('clinic.sqlite'))->status(
+    queue => 5, last_success => 1_700_000_000, last_duration_ms => -2500);
+Msync::Test::wait_reported(sub { $_->{numberOfRecordsInPushQueue} == 5 });
+--- request
+GET /metrics
+--- response_body_like eval
+qr/^msync_last_duration_seconds\{site="clinic"\} 0\.000$/m
+
+
+
+=== TEST 12: "gzip_types" knows them
 --- config
     gzip on;
     gzip_types application/openmetrics-text;

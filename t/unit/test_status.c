@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/clock.h"
 #include "serve/status.h"
 
 
@@ -126,13 +127,25 @@ long_failures_are_counted_all_the_same(void **state)
 }
 
 
+static cJSON *
+document(const msync_status_t *status, bool stopped)
+{
+    char  *text, whole[4096];
+
+    text = msync_status_document(status, stopped);
+    snprintf(whole, sizeof(whole), "{%s", text);
+    free(text);
+
+    return cJSON_Parse(whole);
+}
+
+
 /* a run is at work, and what the page shows beside it is known */
 
 static cJSON *
 status_at_work(bool stopped)
 {
-    char            *text, whole[4096];
-    msync_status_t   status;
+    msync_status_t  status;
 
     memset(&status, 0, sizeof(status));
     status.running = true;
@@ -140,11 +153,7 @@ status_at_work(bool stopped)
     status.entry.started = status.next_sync = status.locked_since = 1000;
     status.log_octets = 256000000;
 
-    text = msync_status_document(&status, stopped);
-    snprintf(whole, sizeof(whole), "{%s", text);
-    free(text);
-
-    return cJSON_Parse(whole);
+    return document(&status, stopped);
 }
 
 
@@ -178,6 +187,34 @@ nothing_is_promised_that_a_stopped_helper_does_not_do(void **state)
 }
 
 
+/* one that has ended, and one that is at work */
+
+static void
+a_run_over_which_the_clock_was_put_back_took_no_time(void **state)
+{
+    int             at_work;
+    cJSON          *json, *summary;
+    msync_status_t  status;
+
+    (void) state;
+
+    for (at_work = 0; at_work <= 1; at_work++) {
+        memset(&status, 0, sizeof(status));
+        status.entry.id = 1;
+        status.running = at_work;
+        status.entry.started = msync_clock_wall() + 86400000;
+        status.entry.finished = at_work ? 0 : status.entry.started - 43200000;
+
+        json = document(&status, false);
+        summary = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "syncStatus"),
+                                      "summary");
+        assert_int_equal(cJSON_GetObjectItem(summary,
+                                             "durationInSeconds")->valueint, 0);
+        cJSON_Delete(json);
+    }
+}
+
+
 int
 main(void)
 {
@@ -185,7 +222,8 @@ main(void)
         T(fifty_runs_have_room),
         T(the_oldest_runs_with_long_errors_are_left_out),
         T(long_failures_are_counted_all_the_same),
-        cmocka_unit_test(nothing_is_promised_that_a_stopped_helper_does_not_do)
+        cmocka_unit_test(nothing_is_promised_that_a_stopped_helper_does_not_do),
+        cmocka_unit_test(a_run_over_which_the_clock_was_put_back_took_no_time)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
