@@ -464,9 +464,12 @@ absent_is_of_central(absent_t *absent, const char *id, bool *is,
 
     stmt = msync_store_stmt(store, MSYNC_STMT_ABSENT_WAITS,
                             "SELECT EXISTS (SELECT 1 FROM sync_buffer WHERE "
-                            "record_id = ?1 AND table_name = ?2) OR EXISTS "
-                            "(SELECT 1 FROM msync_never_sent WHERE record_id "
-                            "= ?1 AND table_name = ?2)", err);
+                            "record_id = ?1 AND table_name = ?2 AND action <> "
+                            "'MERGE') OR EXISTS (SELECT 1 FROM sync_buffer "
+                            "WHERE record_id = ?1 AND table_name = ?2 AND "
+                            "action = 'MERGE') OR EXISTS (SELECT 1 FROM "
+                            "msync_never_sent WHERE record_id = ?1 AND "
+                            "table_name = ?2)", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

@@ -197,19 +197,22 @@ static const struct {
     const char  *rest;             /* of the statement, after the name */
 } indexes[] = {
     { "msync_changelog_record", false,
-      "\n  ON changelog (record_id, table_name, cursor)" },
+      "ON changelog (record_id, table_name, cursor)" },
     /* an upsert and the delete of one record replace each other; a merge is
-     * another thing that may carry the same id, and so may two merges */
+     * another thing that may carry the same id, and so may two merges.
+     * Readers of schemas know no index of an expression */
     { "msync_sync_buffer_key", true,
-      "\n  ON sync_buffer (record_id, table_name, " MSYNC_SQL_MERGE ")" },
+      "ON sync_buffer (record_id, table_name) WHERE action <> 'MERGE'" },
+    { "msync_sync_buffer_merge", true,
+      "ON sync_buffer (record_id, table_name, data) WHERE action = 'MERGE'" },
     { "msync_sync_buffer_pending", false,
-      "\n  ON sync_buffer (table_name, action, id)\n"
-      "  WHERE integration_datetime IS NULL" },
+      "ON sync_buffer (table_name, action, id) WHERE integration_datetime IS "
+      "NULL" },
     { "msync_sync_buffer_failed", false,
-      "\n  ON sync_buffer (id) WHERE integration_datetime IS NULL\n"
-      "  AND integration_error IS NOT NULL" },
+      "ON sync_buffer (id) WHERE integration_datetime IS NULL AND "
+      "integration_error IS NOT NULL" },
     { "msync_sync_buffer_missing", false,
-      "\n  ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" }
+      "ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" }
 };
 
 #define NINDEXES  (sizeof(indexes) / sizeof(*indexes))
@@ -226,7 +229,7 @@ static void bookkeeping_check_guard(const msync_look_t *look,
 static void
 bookkeeping_add_index(sqlite3_str *sql, size_t i, const char *condition)
 {
-    sqlite3_str_appendf(sql, "CREATE%s INDEX %s%s%s",
+    sqlite3_str_appendf(sql, "CREATE%s INDEX %s%s %s",
                         indexes[i].unique ? " UNIQUE" : "", condition,
                         indexes[i].name, indexes[i].rest);
 }

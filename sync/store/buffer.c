@@ -17,6 +17,18 @@
 #define DUE  "integration_datetime IS NULL AND (ifnull(retry_at, 0) <= ?7 OR " \
              "last_tried > ?7)"
 
+/* a record that is there and comes again */
+#define ANEW                                                                  \
+    "DO UPDATE SET received_datetime = excluded.received_datetime, "          \
+    "action = excluded.action, data = excluded.data, source_site_id = "       \
+    "excluded.source_site_id, side = excluded.side, store_id = "              \
+    "excluded.store_id, transfer_store_id = excluded.transfer_store_id, "     \
+    "patient_id = excluded.patient_id, integration_datetime = NULL, "         \
+    "integration_error = NULL, error_field = NULL, first_failed_datetime = "  \
+    "NULL, last_tried = NULL, retry_at = NULL, missing_table = NULL, "        \
+    "missing_id = NULL, tries = 0, dismissed = dismissed AND action = "       \
+    "excluded.action AND data IS excluded.data"
+
 static const char  *const action_names[] = { "UPSERT", "DELETE", "MERGE" };
 
 
@@ -47,18 +59,9 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         "INSERT INTO sync_buffer (record_id, received_datetime, table_name, "
         "action, data, source_site_id, side, store_id, transfer_store_id, "
         "patient_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) "
-        "ON CONFLICT (record_id, table_name, " MSYNC_SQL_MERGE ") DO "
-        "UPDATE SET received_datetime = excluded.received_datetime, "
-        "action = excluded.action, data = excluded.data, "
-        "source_site_id = excluded.source_site_id, side = excluded.side, "
-        "store_id = excluded.store_id, transfer_store_id = "
-        "excluded.transfer_store_id, patient_id = excluded.patient_id, "
-        "integration_datetime = NULL, "
-        "integration_error = NULL, error_field = NULL, "
-        "first_failed_datetime = NULL, last_tried = NULL, retry_at = NULL, "
-        "missing_table = NULL, missing_id = NULL, tries = 0, "
-        "dismissed = dismissed AND action = excluded.action AND data IS "
-        "excluded.data", err);
+        "ON CONFLICT (record_id, table_name) WHERE action <> 'MERGE' " ANEW
+        " ON CONFLICT (record_id, table_name, data) WHERE action = 'MERGE' "
+        ANEW, err);
     if (stmt == NULL
         || msync_store_get_int(store, MSYNC_KEY_CENTRAL_SITE_ID, &site, err)
            != MSYNC_OK)
@@ -84,9 +87,14 @@ msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
         sqlite3_bind_text(stmt, 3, record->table, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 4, buffer_action_name(record->action), -1,
                           SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 5, record->data,
-                          record->data ? (int) record->data_length : -1,
-                          SQLITE_STATIC);
+
+        /* in an index a NULL is equal to no other */
+        sqlite3_bind_text(stmt, 5,
+                          record->data == NULL
+                          && record->action == MSYNC_ACTION_MERGE
+                          ? "" : record->data,
+                          (int) record->data_length, SQLITE_STATIC);
+
         sqlite3_bind_text(stmt, 8, record->store, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 9, record->transfer_store, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 10, record->patient, -1, SQLITE_STATIC);
@@ -297,7 +305,7 @@ msync_store_buffer_remove(msync_store_t *store, const char *table,
 
     stmt = msync_store_stmt(store, MSYNC_STMT_BUFFER_REMOVE,
         "DELETE FROM sync_buffer WHERE record_id = ?1 AND table_name = ?2 "
-        "AND " MSYNC_SQL_MERGE " = '' AND action <> 'MERGE'", err);
+        "AND action <> 'MERGE'", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }

@@ -115,14 +115,18 @@ bulk_set_cache(msync_store_t *store, int kib, msync_err_t *err)
 }
 
 
+/* what tells a merge from another one of the same record, "" if it is none */
+#define BULK_MERGE                                                            \
+    "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
+
 /* the last one of each record counts, as it would have replaced the others */
 
 static const char  bulk_deduplicate[] =
 "CREATE INDEX msync_duplicates ON sync_buffer"
-" (record_id, table_name, " MSYNC_SQL_MERGE ", id);"
+" (record_id, table_name, " BULK_MERGE ", id);"
 "DELETE FROM sync_buffer WHERE id NOT IN (SELECT max(id) FROM sync_buffer"
 " INDEXED BY msync_duplicates GROUP BY record_id, table_name, "
-MSYNC_SQL_MERGE ");"
+BULK_MERGE ");"
 "DROP INDEX msync_duplicates;";
 
 

@@ -29,10 +29,6 @@
 #include "store/site.h"
 #include "store/store.h"
 
-/* what tells a merge from another one of the same record, "" if it is none */
-#define MSYNC_SQL_MERGE                                                       \
-    "(CASE action WHEN 'MERGE' THEN ifnull(data, '') ELSE '' END)"
-
 /* a change after which none of the same record follows */
 #define MSYNC_SQL_LATEST                                                      \
     "NOT EXISTS (SELECT 1 FROM changelog AS l WHERE l.record_id = "           \

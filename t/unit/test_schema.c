@@ -1,5 +1,7 @@
 /* What frameworks that read the schema find. */
 
+#include "store/absent.h"
+#include "store/store_private.h"
 #include "site.h"
 
 
@@ -112,13 +114,68 @@ every_index_of_a_reference_is_one_that_sqlite_uses(void **state)
 }
 
 
+/* Doctrine, GORM, Sequelize and sqlacodegen ask for the names of an index's
+ * columns, and pwiz reads its first line */
+
+static void
+no_index_is_of_an_expression_or_of_two_lines(void **state)
+{
+    assert_string_equal(site_get(*state, "SELECT group_concat(m.name) FROM "
+                        "sqlite_master AS m WHERE m.type = 'index' AND (m.sql "
+                        "LIKE '%' || char(10) || '%' OR EXISTS (SELECT 1 FROM "
+                        "pragma_index_info(m.name) AS i WHERE i.name IS "
+                        "NULL))"), "");
+}
+
+
+/* what is pushed, and what central has no more, is looked for there */
+
+static void
+a_record_of_the_buffer_is_found_by_an_index(void **state)
+{
+    int              n = 0;
+    site_t          *site = *state;
+    msync_err_t      err;
+    msync_batch_t    batch = { 0 };
+    sqlite3_stmt    *stmt;
+    msync_absent_t   result;
+
+    site_sql(site, "INSERT INTO unit (ID, units) VALUES ('A', 'box')");
+    assert_ok(msync_store_absent_note(site->store, &err));
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
+    site_record(&batch, "unit", "U", MSYNC_ACTION_UPSERT, "{}");
+    assert_ok(msync_store_buffer_supersede(site->store, &batch, &err));
+    msync_batch_clear(&batch);
+    assert_ok(msync_store_absent_end(site->store, MSYNC_LEGACY, NULL, NULL,
+                                     &result, &err));
+    assert_int_equal(result.removed, 1);
+
+    stmt = sqlite3_next_stmt(site->store->db, NULL);
+
+    for ( ; stmt != NULL; stmt = sqlite3_next_stmt(site->store->db, stmt)) {
+        if (strstr(sqlite3_sql(stmt), "FROM sync_buffer WHERE record_id"))
+        {
+            assert_int_equal(sqlite3_stmt_status(stmt,
+                                 SQLITE_STMTSTATUS_FULLSCAN_STEP, 0), 0);
+            assert_int_equal(sqlite3_stmt_status(stmt,
+                                 SQLITE_STMTSTATUS_AUTOINDEX, 0), 0);
+            n++;
+        }
+    }
+
+    assert_int_equal(n, 2);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(dates_and_times_have_types_that_change_no_value),
         T(every_table_has_a_primary_key_that_is_not_null),
-        T(every_index_of_a_reference_is_one_that_sqlite_uses)
+        T(every_index_of_a_reference_is_one_that_sqlite_uses),
+        T(no_index_is_of_an_expression_or_of_two_lines),
+        T(a_record_of_the_buffer_is_found_by_an_index)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

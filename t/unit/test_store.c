@@ -491,6 +491,18 @@ an_upsert_and_a_merge_of_one_id_are_two_things(void **state)
 
 
 static void
+a_merge_without_data_is_stored_once_too(void **state)
+{
+    site_t  *site = *state;
+
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_MERGE, NULL);
+    site_pull(site, MSYNC_LEGACY, "item", "I", MSYNC_ACTION_MERGE, NULL);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM sync_buffer"),
+                        "1");
+}
+
+
+static void
 a_rollback_forgets_and_the_changelog_speaks_again(void **state)
 {
     site_t       *site = *state;
@@ -670,6 +682,7 @@ main(void)
         T(refused_records_come_back_on_request_and_go_when_taken),
         T(storing_a_record_twice_equals_storing_it_once),
         T(an_upsert_and_a_merge_of_one_id_are_two_things),
+        T(a_merge_without_data_is_stored_once_too),
         T(a_rollback_forgets_and_the_changelog_speaks_again),
         T(another_connection_is_noticed),
         T(a_log_entry_survives_as_it_was),
