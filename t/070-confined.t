@@ -97,6 +97,8 @@ with_helper('older', compile('landlock') . ":$preload", sub {
        'what an old Landlock lacks is told of');
 });
 with_helper('clinic', $preload, \&a_replaced_file_is_read_by_a_new_helper);
+$central = start_central(password => PASSWORD, records => 300);
+a_unit_that_ends_whoever_asks_for_landlock();
 
 done_testing();
 
@@ -122,6 +124,23 @@ sub with_helper {
     $more->();
 
     is_deeply([$nginx->alarms(qr/exited on signal/)], [], 'no alarms');
+    ok($nginx->stop, 'nginx quits');
+    return;
+}
+
+
+sub a_unit_that_ends_whoever_asks_for_landlock {
+    $site = 'hardened';
+    $nginx = start_nginx(
+        workers => 1,
+        http    => site(helper => wrapper(compile('filter'))),
+        server  => "location /api/ { msync $site; }",
+    );
+
+    a_sync_works();
+    ok((grep { /nginx's unit ends whoever asks for Landlock/ }
+        $nginx->log_lines), 'that it is not confined by it is told of');
+    is_deeply([$nginx->alarms(qr/was ended by/)], [], 'nothing ended it');
     ok($nginx->stop, 'nginx quits');
     return;
 }

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "confine/confine_private.h"
@@ -75,6 +76,7 @@ typedef struct {
 static confine_identity_t confine_identify(const char *path);
 static void confine_allow(int ruleset, const char *path, uint64_t access);
 static int confine_ruleset(void);
+static void confine_probe_files(pid_t parent);
 static void confine_files(void);
 
 
@@ -173,6 +175,34 @@ msync_confine_process(int first)
 }
 
 
+bool
+msync_confine_is_filtered(void)
+{
+    return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
+}
+
+
+bool
+msync_confine_probe(void (*calls)(pid_t parent))
+{
+    int    status = 0;
+    pid_t  child, self = getpid();
+
+    child = fork();
+
+    if (child == 0) {
+        calls(self);
+        _exit(0);
+    }
+
+    while (child != -1 && waitpid(child, &status, 0) == -1 && errno == EINTR) {
+        /* void */
+    }
+
+    return !WIFSIGNALED(status);
+}
+
+
 static void
 confine_allow(int ruleset, const char *path, uint64_t access)
 {
@@ -222,12 +252,33 @@ confine_ruleset(void)
 }
 
 
+/* each of the calls, without an effect */
+
+static void
+confine_probe_files(pid_t parent)
+{
+    (void) parent;
+    (void) syscall(SYS_RULESET, NULL, 0, RULESET_VERSION);
+    (void) syscall(SYS_ADD_RULE, -1, RULE_PATH_BENEATH, NULL, 0);
+    (void) syscall(SYS_RESTRICT, -1, 0);
+}
+
+
 static void
 confine_files(void)
 {
     int     ruleset;
     char    target[PATH_MAX];
     size_t  i;
+
+    if (msync_confine_is_filtered()
+        && !msync_confine_probe(confine_probe_files))
+    {
+        msync_log(MSYNC_LOG_NOTICE, "nginx's unit ends whoever asks for "
+                  "Landlock (SystemCallFilter=): the helper can open what "
+                  "its user can");
+        return;
+    }
 
     ruleset = confine_ruleset();
 

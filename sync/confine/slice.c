@@ -5,12 +5,9 @@
  * Promises: a kernel or a sandbox without this changes nothing else.
  */
 
-#include <errno.h>
 #include <sched.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "confine/confine_private.h"
@@ -43,30 +40,18 @@ static void slice_set(pid_t pid);
  * stays that of any process: one of a lower priority would keep the database
  * locked for as long as others keep it from the processor.
  *
- * A hardened unit may end whoever makes this call: where there is a filter, a
- * child makes it for its parent.
+ * Where there is a filter, a child makes the call for its parent.
  */
 
 void
 msync_confine_slice(void)
 {
-    pid_t  child, self = getpid();
-
-    if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0) {
-        slice_set(self);
+    if (!msync_confine_is_filtered()) {
+        slice_set(getpid());
         return;
     }
 
-    child = fork();
-
-    if (child == 0) {
-        slice_set(self);
-        _exit(0);
-    }
-
-    while (child != -1 && waitpid(child, NULL, 0) == -1 && errno == EINTR) {
-        /* void */
-    }
+    (void) msync_confine_probe(slice_set);
 }
 
 
