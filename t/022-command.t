@@ -330,6 +330,8 @@ sub who_waits_for_a_lock_can_be_stopped {
                     'status');
 
     ok(wait_until(sub { opened($pid, $database) }), 'it has the database');
+    ok(wait_until(sub { slurp($said) =~ /locked for [2-9] seconds; waiting/ }),
+       'and says soon what it waits for');
     kill TERM => $pid;
     waitpid $pid, 0;
 

@@ -101,6 +101,11 @@ sub another_name_is_the_same_database {
     is($status, 1, 'by a link it is refused, too');
     like($said, qr/process \d+ syncs this database/, 'because of the helper');
 
+    ($status, $said) = run($link, '--yes', 'reinitialise');
+    is($status, 1, 'reinitialise, too');
+    like($said, qr/most likely\); stop nginx first$/,
+         'which no endpoint does in its place');
+
     ok(!-e "$link.lock", 'no second lock is made');
 }
 

@@ -18,6 +18,9 @@
 #include "channel/control.h"
 #include "base/log.h"
 
+#define CLI_LOCKED_TIME  2000    /* ms that another program may keep the
+                                    database locked before it is said */
+
 
 static int cli_options(msync_cli_t *cli, int argc, char **argv);
 static int cli_value(msync_cli_t *cli, int option, const char *value);
@@ -389,6 +392,7 @@ msync_cli(int argc, char **argv)
     msync_log_set_level(MSYNC_LOG_WARN);
     msync_log_set_sink(msync_cli_log, &cli);
     msync_store_stop_readers(msync_cli_is_stopped);
+    msync_store_warn_locked(CLI_LOCKED_TIME);
 
     status = cli_options(&cli, argc, argv);
 

@@ -71,7 +71,8 @@ int msync_cli_show_status(msync_cli_t *cli);
 /* a run that a signal cancels, without hardware id and report */
 void msync_cli_prepare(msync_cli_t *cli, msync_run_t *run, msync_does_e does);
 
-/* takes the lock, or says who has it, and which endpoint does the same */
+/* takes the lock, or says who has it, and which endpoint does the same; NULL:
+ * none does */
 int msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err);
 
 /* says what is wrong with the command line, returns 2 */

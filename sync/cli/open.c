@@ -111,8 +111,14 @@ msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err)
 
     if (rc == MSYNC_AGAIN) {
         fprintf(stderr, "msync: process %ld syncs this database (nginx's "
-                "helper, most likely); use the page or POST to its \"%s\" "
-                "endpoint, or stop nginx first\n", holder, endpoint);
+                "helper, most likely); ", holder);
+
+        if (endpoint != NULL) {
+            fprintf(stderr, "use the page or POST to its \"%s\" endpoint, or ",
+                    endpoint);
+        }
+
+        fprintf(stderr, "stop nginx first\n");
         return MSYNC_ERROR;
     }
 

@@ -189,7 +189,7 @@ msync_cli_reinitialise(msync_cli_t *cli)
     int64_t      unsent;
     msync_err_t  err;
 
-    if (cli->yes && msync_cli_lock(cli, "trigger", &err) != MSYNC_OK) {
+    if (cli->yes && msync_cli_lock(cli, NULL, &err) != MSYNC_OK) {
         return 1;
     }
 

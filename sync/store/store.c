@@ -25,6 +25,7 @@
 static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
 static msync_hook_pt  opening_hook;         /* NULL: none */
 static void  *opening_data;
+static int64_t  warn_locked = MSYNC_BUSY_WAIT;     /* ms */
 
 
 static int store_reason(msync_store_t *store);
@@ -408,7 +409,7 @@ static int
 store_on_busy(void *data, int tries)
 {
     long             pause;
-    int64_t          now;
+    int64_t          now, waited;
     msync_store_t   *store = data;
     struct timespec  ts;
 
@@ -419,17 +420,17 @@ store_on_busy(void *data, int tries)
         store->busy_told = false;
     }
 
-    if (now - store->busy_since >= MSYNC_BUSY_WAIT) {
-        if (store->hook == NULL) {
-            return 0;
-        }
+    waited = now - store->busy_since;
 
-        if (!store->busy_told) {
-            store->busy_told = true;
-            msync_log(MSYNC_LOG_WARN, "another program has kept the database "
-                      "locked for %d seconds; waiting for it",
-                      MSYNC_BUSY_WAIT / 1000);
-        }
+    if (waited >= MSYNC_BUSY_WAIT && store->hook == NULL) {
+        return 0;
+    }
+
+    if (waited >= warn_locked && !store->busy_told) {
+        store->busy_told = true;
+        msync_log(MSYNC_LOG_WARN, "another program has kept the database "
+                  "locked for %d seconds; waiting for it",
+                  (int) (waited / 1000));
     }
 
     msync_err_clear(&store->busy_err);
@@ -481,6 +482,13 @@ void
 msync_store_stop_readers(bool (*stopped)(void))
 {
     readers_stopped = stopped;
+}
+
+
+void
+msync_store_warn_locked(int64_t after)
+{
+    warn_locked = after;
 }
 
 

@@ -70,6 +70,10 @@ void msync_store_hook_opening(msync_hook_pt hook, void *data);
 /* ms that the call at work has waited for the lock; for that hook */
 int64_t msync_store_locked_for(const msync_store_t *store);
 
+/* ms that another program keeps the database locked before the log says so;
+ * half a minute where nobody calls this */
+void msync_store_warn_locked(int64_t after);
+
 /*
  * Whoever only reads may be stopped in the middle of a statement: stores that
  * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as
