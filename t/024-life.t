@@ -9,12 +9,14 @@ use Digest::SHA qw(sha256_hex);
 use Msync::Helper qw(switch);
 use Msync::Test qw(site_path sqlite start_central wait_until);
 use Test::More;
+use Time::HiRes qw(time);
 use Time::Local qw(timegm);
 
 use constant HOUR => 3600 * 1000;          # in ms
 
 my $central = start_central(password => 'secret', records => 300);
 
+a_run_is_told_of_as_it_goes_on_and_not_by_each_record();
 the_clock_is_put_back();
 a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
@@ -57,6 +59,31 @@ sub start {
         url => $central->url, username => 'Clinic 7',
         password_sha256 => sha256_hex('secret'), interval => 0, %config,
     );
+}
+
+
+sub a_run_is_told_of_as_it_goes_on_and_not_by_each_record {
+    my $helper = start('told', central_pull => 10);
+    my %seen;
+
+    $helper->wait_status(sub { $_->{initialisationStatus} });
+    $central->config(page_delay_ms => 100);
+
+    my $before = $helper->statuses;
+    my $since = time;
+
+    $helper->trigger;
+    $helper->wait_status(sub {
+        $seen{ ($_->{syncStatus}{pullCentral} // {})->{done} // '' }++;
+        return $helper->runs;
+    });
+    $central->config(page_delay_ms => 0);
+
+    # a few more where a step begins or ends
+    cmp_ok(scalar(keys %seen), '>', 3, 'a step is told of as it goes on');
+    cmp_ok($helper->statuses - $before, '<', 30 + 10 * (time - $since),
+           'some ten times a second')
+        or diag(explain(\%seen));
 }
 
 

@@ -129,6 +129,9 @@ sub wait_status {
     } $seconds // 60;
 }
 
+# How many statuses it has sent.
+sub statuses { $_[0]{statuses} // 0 }
+
 # How many runs have ended, as it said last.
 sub runs { ($_[0]{status} // {})->{runs} }
 
@@ -263,6 +266,7 @@ sub _receive {
             if $type == REPLY;
         next if $type != STATUS;
 
+        $self->{statuses}++;
         my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q12Q2',
             $payload;
         my $length = unpack 'L', substr $payload, FRAME - 8, 4;
