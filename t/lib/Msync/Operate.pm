@@ -77,7 +77,9 @@ sub _fetch {
 
     $helper->run($patient) // $self->_is_wrong('a fetch does not end');
     $helper->stop;
-    $self->_is_wrong("$t->{table} $id did not come with patient $patient")
+    $self->_is_wrong("$t->{table} $id did not come with patient $patient: "
+        . $self->query('SELECT error_code, error_message FROM sync_log '
+                       . 'ORDER BY id DESC LIMIT 1'))
         if $self->query(qq{SELECT 1 FROM "$t->{table}" WHERE }
                         . qq{"$t->{key}" = '$id'}) eq '';
     $self->tell_all;

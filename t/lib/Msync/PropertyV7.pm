@@ -59,18 +59,17 @@ sub step {
 
 # The answer that brought a token may be lost: an administrator clears what
 # nobody has.
-sub sync_until_quiet {
+sub be_well {
     my ($self) = @_;
 
-    if (-e $self->database) {
-        my $here = $self->query('SELECT value_string FROM key_value_store '
-            . "WHERE id = 'SETTINGS_SYNC_V7_TOKEN'");
-        my $there = $self->central->state->{v7}{token} // '';
+    $self->SUPER::be_well;
+    return if !-e $self->database;
 
-        $self->central->config(v7_token => undef) if $here ne $there;
-    }
+    my $here = $self->query('SELECT value_string FROM key_value_store '
+        . "WHERE id = 'SETTINGS_SYNC_V7_TOKEN'");
+    my $there = $self->central->state->{v7}{token} // '';
 
-    return $self->SUPER::sync_until_quiet;
+    $self->central->config(v7_token => undef) if $here ne $there;
 }
 
 # A patient whom no store of this site is joined to, and from the fetch on one
