@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define DAY          86400
 #define SECONDS_MIN  1e7              /* below, it may be a year, a count of
@@ -25,6 +26,8 @@
 #define FIRST_DAWN   (10 * 3600)      /* UTC of midnight at UTC+14 */
 #define ZONE_STEP    (15 * 60)        /* offsets are multiples of it */
 #define YEAR_LAST    262142           /* of chrono */
+#define NAME         3                /* letters of a day's or month's */
+#define MONTHS       "janfebmaraprmayjunjulaugsepoctnovdec"
 
 
 typedef struct {
@@ -38,8 +41,11 @@ static bool moment_read(msync_moment_t *moment, const char *text,
     size_t length, int year_digits);
 static bool moment_date(msync_moment_t *moment, moment_text_t *text,
     int year_digits);
+static bool moment_named_date(msync_moment_t *moment, moment_text_t *text);
+static int moment_name(moment_text_t *text, const char *names);
 static bool moment_clock(msync_moment_t *moment, moment_text_t *text);
 static bool moment_zone(msync_moment_t *moment, moment_text_t *text);
+static bool moment_is_utc(const moment_text_t *text);
 static bool moment_offset(msync_moment_t *moment, moment_text_t *text);
 static void moment_zone_name(moment_text_t *text);
 static bool moment_digits(moment_text_t *text, int min, int max, int *n);
@@ -140,7 +146,9 @@ moment_read(msync_moment_t *moment, const char *text, size_t length,
         return moment_clock(moment, &at) && moment_zone(moment, &at);
     }
 
-    if (!moment_date(moment, &at, year_digits)) {
+    if (!moment_date(moment, &at, year_digits)
+        && !moment_named_date(moment, &at))
+    {
         return false;
     }
 
@@ -161,26 +169,85 @@ moment_read(msync_moment_t *moment, const char *text, size_t length,
 static bool
 moment_date(msync_moment_t *moment, moment_text_t *text, int year_digits)
 {
-    int   year, month, day;
-    char  between[2] = "";
+    int            year, month, day;
+    char           between[2] = "";
+    moment_text_t  at = *text;
 
-    if (!moment_digits(text, year_digits, 4, &year)
-        || text->pos == text->end)
-    {
+    if (!moment_digits(&at, year_digits, 4, &year) || at.pos == at.end) {
         return false;
     }
 
-    between[0] = *text->pos;
+    between[0] = *at.pos;
 
-    if (!moment_octet(text, "-/") || !moment_digits(text, 1, 2, &month)
-        || !moment_octet(text, between) || !moment_digits(text, 1, 2, &day)
+    if (!moment_octet(&at, "-/") || !moment_digits(&at, 1, 2, &month)
+        || !moment_octet(&at, between) || !moment_digits(&at, 1, 2, &day)
         || !moment_day(year, month, day, &moment->days))
     {
         return false;
     }
 
+    *text = at;
     moment->has_date = true;
+
     return true;
+}
+
+
+/* "Mon, 30 Nov 2026", as in mails and HTTP, and "Mon Nov 30 2026", as
+ * JavaScript has it; a name that is not the day's makes it doubtful */
+
+static bool
+moment_named_date(msync_moment_t *moment, moment_text_t *text)
+{
+    int  year, month, day, weekday;
+
+    weekday = moment_name(text, "thufrisatsunmontuewed");
+    (void) moment_octet(text, ",");
+    moment_spaces(text);
+    month = moment_name(text, MONTHS);
+    moment_spaces(text);
+
+    if (!moment_digits(text, 1, 2, &day)) {
+        return false;
+    }
+
+    if (month < 0) {
+        moment_spaces(text);
+        month = moment_name(text, MONTHS);
+    }
+
+    moment_spaces(text);
+
+    moment->has_date = moment_digits(text, 4, 4, &year)
+                       && moment_day(year, month + 1, day, &moment->days)
+                       && (weekday < 0
+                           || (moment->days - weekday) % 7 == 0);
+    return moment->has_date;
+}
+
+
+/* the number of a word in a list of those of three letters; -1: it is none */
+
+static int
+moment_name(moment_text_t *text, const char *names)
+{
+    int  i;
+
+    if (text->end - text->pos < NAME
+        || (text->end - text->pos > NAME
+            && isalnum((unsigned char) text->pos[NAME])))
+    {
+        return -1;
+    }
+
+    for (i = 0; names[i * NAME] != '\0'; i++) {
+        if (strncasecmp(text->pos, names + i * NAME, NAME) == 0) {
+            text->pos += NAME;
+            return i;
+        }
+    }
+
+    return -1;
 }
 
 
@@ -234,8 +301,8 @@ moment_clock(msync_moment_t *moment, moment_text_t *text)
 
 
 /*
- * What may follow a time: "Z", "UTC", "+02:00", and, as Go and Java add to
- * it, a name of the zone and what a monotonic clock said.
+ * What may follow a time: "Z", "UTC", "+02:00", "GMT+0200", and, as Go, Java
+ * and JavaScript add to it, a name of the zone and what a monotonic clock said.
  */
 
 static bool
@@ -248,6 +315,12 @@ moment_zone(msync_moment_t *moment, moment_text_t *text)
     }
 
     moment->has_zone = true;
+
+    if (text->end - text->pos > 3 && strchr("+-", text->pos[3]) != NULL
+        && moment_is_utc(text))
+    {
+        text->pos += 3;
+    }
 
     if (*text->pos == '+' || *text->pos == '-') {
         if (!moment_offset(moment, text)) {
@@ -262,9 +335,14 @@ moment_zone(msync_moment_t *moment, moment_text_t *text)
         return moment_octet(text, "Zz");
     }
 
-    return text->end - text->pos == 3
-           && (memcmp(text->pos, "UTC", 3) == 0
-               || memcmp(text->pos, "GMT", 3) == 0);
+    return text->end - text->pos == 3 && moment_is_utc(text);
+}
+
+
+static bool
+moment_is_utc(const moment_text_t *text)
+{
+    return memcmp(text->pos, "UTC", 3) == 0 || memcmp(text->pos, "GMT", 3) == 0;
 }
 
 
@@ -294,15 +372,15 @@ moment_offset(msync_moment_t *moment, moment_text_t *text)
 static void
 moment_zone_name(moment_text_t *text)
 {
-    const char  *close;
+    moment_spaces(text);
 
-    if (text->pos < text->end && *text->pos == '[') {
-        close = memchr(text->pos, ']', text->end - text->pos);
-        text->pos = close ? close + 1 : text->pos;
+    if (text->pos < text->end
+        && ((*text->pos == '[' && text->end[-1] == ']')
+            || (*text->pos == '(' && text->end[-1] == ')')))
+    {
+        text->pos = text->end;
         return;
     }
-
-    moment_spaces(text);
 
     while (text->pos < text->end
            && (isalnum((unsigned char) *text->pos) || *text->pos == '+'

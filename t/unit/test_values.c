@@ -68,6 +68,8 @@ a_datetime_goes_out_in_the_form_of_the_wire(void **state)
         { "'2026-05-01T08:00:00.1234567891234'",
           "\"2026-05-01T08:00:00.123456789\"" },
         { "'2026/5/1 8:05:00'",              "\"2026-05-01T08:05:00\"" },
+        { "'2026-05-01t08:00:00z'",          "\"2026-05-01T08:00:00\"" },
+        { "'2026-05-01T08:00:00,5Z'",        "\"2026-05-01T08:00:00.5\"" },
         /* seconds, milliseconds (Prisma), a Julian day, also where the column
          * made a text of them */
         { "1777622400",                      "\"2026-05-01T08:00:00\"" },
@@ -81,6 +83,10 @@ a_datetime_goes_out_in_the_form_of_the_wire(void **state)
         { "'01/05/2026 08:00'",              "refused" },
         { "'2026-02-29 08:00:00'",           "refused" },
         { "'2026-05-01 24:00:00'",           "refused" },
+        { "'2026-05-01 08:00:00 GMT+'",      "refused" },
+        { "'2026-05-01 08:00:00+02:00:30'",  "refused" },
+        { "'2026-05-01 08:00:60Z'",          "refused" },
+        { "'2026-W18-5'",                    "refused" },
         { "'2026-05-01 08:00:00 CEST'",      "refused" },
         { "'2026-05-01 08:00 PM'",           "refused" },
         { "'08:00:00'",                      "refused" },
@@ -93,6 +99,33 @@ a_datetime_goes_out_in_the_form_of_the_wire(void **state)
         { "NULL",                            "refused" },
         { "''",                              "refused" },
         { "'0000-00-00 00:00:00'",           "refused" },
+        { NULL, NULL }
+    };
+
+    all_are_sent(*state, "asset", "created_datetime", cases);
+}
+
+
+static void
+a_datetime_may_have_names_as_mails_and_http_have(void **state)
+{
+    static const value_case_t  cases[] = {
+        /* Python's email.utils, PHP's DATE_RFC2822, JavaScript's
+         * toUTCString(); its toString() */
+        { "'Fri, 01 May 2026 08:00:00 GMT'", "\"2026-05-01T08:00:00\"" },
+        { "'Fri, 1 May 2026 08:00:00 +0200'", "\"2026-05-01T06:00:00\"" },
+        { "'1 may 2026 08:00 -0000'",        "\"2026-05-01T08:00:00\"" },
+        { "'Fri May 01 2026 08:00:00 GMT+0200 (Central European Summer "
+          "Time)'", "\"2026-05-01T06:00:00\"" },
+        { "'Fri May 1 2026'",                "\"2026-05-01T00:00:00\"" },
+        /* a Friday; two digits of a year; a name of a zone */
+        { "'Sat, 01 May 2026 08:00:00 GMT'", "refused" },
+        { "'Fri, 01 May 26 08:00:00 GMT'",   "refused" },
+        { "'Fri, 01 May 2026 08:00:00 EST'", "refused" },
+        { "'Fri, 31 Apr 2026 08:00:00 GMT'", "refused" },
+        { "'May 2026'",                      "refused" },
+        { "'Fri, 01 Mai 2026'",              "refused" },
+        { "'Mayday 1 2026'",                 "refused" },
         { NULL, NULL }
     };
 
@@ -120,6 +153,10 @@ a_date_goes_out_in_the_form_of_the_wire(void **state)
         { "julianday('1985-03-09')",         "\"1985-03-09T00:00:00\"" },
         { "2446134",                         "\"1985-03-09T00:00:00\"" },
         { "'1985-03-09T18:00:00'",           "\"1985-03-09T00:00:00\"" },
+        { "'Sat, 09 Mar 1985 00:00:00 GMT'", "\"1985-03-09T00:00:00\"" },
+        { "'9 Mar 1985'",                    "\"1985-03-09T00:00:00\"" },
+        { "'Sat Mar 09 1985 00:00:00 GMT+0200 (EET)'",
+          "\"1985-03-09T00:00:00\"" },
         { "'1985-03-09T18:00:00+02:00'",     "\"1985-03-09T00:00:00\"" },
         /* midnight west of Greenwich; a moment that is no midnight */
         { "'1985-03-09T09:45:00Z'",          "\"1985-03-09T00:00:00\"" },
@@ -136,6 +173,7 @@ a_date_goes_out_in_the_form_of_the_wire(void **state)
         { "479253600",                       "refused" },
         { "479253600000",                    "refused" },
         { "'1985-03-09T10:00:00Z'",          "refused" },
+        { "'Sat, 09 Mar 1985 22:00:00 GMT'", "refused" },
         /* the 15th of January 1970 or the first of May 2008 */
         { "1209600000",                      "refused" },
         { "0",                               "refused" },
@@ -592,6 +630,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(a_datetime_goes_out_in_the_form_of_the_wire),
+        T(a_datetime_may_have_names_as_mails_and_http_have),
         T(a_date_goes_out_in_the_form_of_the_wire),
         T(a_time_goes_out_in_the_form_of_the_wire),
         T(a_flag_goes_out_as_true_or_false),
