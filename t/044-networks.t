@@ -608,6 +608,7 @@ SCRIPT
 sub a_name_that_only_a_local_service_knows_is_named {
     my $command = there('local.sqlite', 'http://central.local:PORT');
     my $other = there('other.sqlite', 'http://central.test:PORT');
+    my $undotted = there('undotted.sqlite', 'http://central:PORT');
 
     my $said = in_a_network(<<"SCRIPT");
 printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >/mnt/resolv
@@ -619,6 +620,9 @@ mount --bind /mnt/hosts /etc/hosts
 central ''
 $command || echo IT FAILED
 $other || echo SO DID THE OTHER
+printf 'hosts: files resolve [!UNAVAIL=return] dns\\n' >/mnt/nsswitch
+$other || echo AND AGAIN
+$undotted || echo AND THE THIRD
 printf '127.0.0.1 localhost central.local\\n' >/mnt/hosts
 $command && echo IT WENT WELL
 SCRIPT
@@ -627,6 +631,8 @@ SCRIPT
          'a name that only a local service knows is named') or diag($said);
     like($said, qr/IT FAILED.*its name server fails.*SO DID THE OTHER/s,
          'one that mdns does not look for is not put down to it');
+    like($said, qr/OTHER.*its name server fails.*AGAIN.*\("resolve".*THIRD/s,
+         'resolve is named for a name that it need not ask DNS for');
     like($said, qr{into /etc/hosts}, 'with what to do');
     like($said, qr/IT FAILED.*IT WENT WELL/s, 'and that does it');
     return;

@@ -17,7 +17,7 @@ static int connect_local_name(const char *where, const char *source,
 static int connect_no_thread(const char *whom, msync_err_t *err);
 static bool connect_has_local_names(const char *where, char *source,
     size_t size);
-static bool connect_is_local(const char *where);
+static bool connect_is_local(const char *where, bool undotted);
 static int connect_no_socket(int number, const char *whom, msync_err_t *err);
 static int connect_forbidden(int number, const char *whom, msync_err_t *err);
 
@@ -132,7 +132,8 @@ connect_has_local_names(const char *where, char *source, size_t size)
     FILE   *file;
 
     static const char *const  local[] = {
-        "mdns", "mymachines", "wins", "sss", "libvirt", "ldap", "nis"
+        "mdns", "resolve", "mymachines", "wins", "sss", "libvirt", "ldap",
+        "nis"
     };
 
     file = fopen("/etc/nsswitch.conf", "re");
@@ -153,7 +154,7 @@ connect_has_local_names(const char *where, char *source, size_t size)
         {
             for (i = 0; i < sizeof(local) / sizeof(*local); i++) {
                 if (strncmp(word, local[i], strlen(local[i])) == 0
-                    && (i > 0 || connect_is_local(where)))
+                    && (i > 1 || connect_is_local(where, i == 1)))
                 {
                     (void) snprintf(source, size, "%s", word);
                     found = true;
@@ -169,14 +170,19 @@ connect_has_local_names(const char *where, char *source, size_t size)
 }
 
 
-/* "host" or "host:port", of a name that mdns, the first of those, looks for */
+/* "host" or "host:port", of a name that mdns and resolve, the first of those,
+ * know by other ways than DNS; resolve also one without a dot */
 
 static bool
-connect_is_local(const char *where)
+connect_is_local(const char *where, bool undotted)
 {
     size_t  length = strcspn(where, ":");
 
     length -= length > 0 && where[length - 1] == '.';
+
+    if (undotted && memchr(where, '.', length) == NULL) {
+        return true;
+    }
 
     return length > 6 && strncasecmp(where + length - 6, ".local", 6) == 0;
 }
