@@ -14,7 +14,7 @@
 
 #include "store/store_private.h"
 
-#define SLICE  10000               /* rows of one transaction */
+#define SLICE  500                 /* rows of one transaction */
 
 
 static int send_begin(msync_store_t *store, bool *any, int64_t *site,
@@ -363,7 +363,8 @@ send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
             rc = send_queue(store, table, site, after, last, queued, err);
 
             if (rc == MSYNC_OK) {
-                rc = msync_store_commit(store, err);
+                rc = msync_store_commit(store, err) == MSYNC_OK
+                     ? msync_store_yield(store, err) : MSYNC_ERROR;
 
             } else {
                 msync_store_rollback(store);

@@ -5,6 +5,7 @@
 #include "store/changelog.h"
 #include "store/log.h"
 #include "store/send.h"
+#include "store/store_private.h"
 
 #define ROWS                                                                  \
     "CREATE TABLE Location (ID TEXT PRIMARY KEY, code TEXT, store_ID TEXT);"  \
@@ -183,6 +184,45 @@ a_row_is_queued_whatever_its_id_is(void **state)
 }
 
 
+static int
+count_commit(void *data)
+{
+    int  *commits = data;
+
+    (*commits)++;
+    return 0;
+}
+
+
+/* an application that writes meanwhile comes between two of them */
+
+static void
+many_are_queued_in_short_transactions(void **state)
+{
+    int          commits = 0;
+    int64_t      queued;
+    site_t      *site = *state;
+    const char  *unknown;
+    msync_err_t  err;
+
+    site_sql(site, "UPDATE msync_flag SET integrating = 1;"
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+             "WHERE i < 5000) INSERT INTO Location (ID, code, store_ID) SELECT "
+             "'M' || i, 'm', 'S1' FROM n;"
+             "UPDATE msync_flag SET integrating = 0;"
+             "INSERT INTO msync_never_sent (table_name, record_id) SELECT "
+             "'Location', ID FROM Location WHERE code = 'm'");
+    initialise(site);
+    sqlite3_commit_hook(site->store->db, count_commit, &commits);
+
+    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
+                               &err));
+    assert_int_equal(queued, 5004);
+    assert_true(commits >= 10);
+    sqlite3_commit_hook(site->store->db, NULL, NULL);
+}
+
+
 /* a database of a version that kept no list, but all that came and went */
 
 static void
@@ -240,6 +280,7 @@ main(void)
         EACH(what_central_sends_or_takes_is_known_to_it),
         EACH(they_are_queued_on_request_and_once),
         EACH(a_row_is_queued_whatever_its_id_is),
+        EACH(many_are_queued_in_short_transactions),
         EACH(a_database_of_version_4_tells_them_by_what_it_kept),
         EACH(a_table_that_was_rebuilt_was_not_there_before_msync)
     };
