@@ -8,8 +8,32 @@
 
 #include "store/store_private.h"
 
-static int dismiss_in(msync_store_t *store, const char *sql,
-    const msync_dismiss_t *which, int64_t *n, msync_err_t *err);
+#define SLICE  1000                /* records of one transaction */
+
+/* which of a table, with what it has for "failed", and in which column why */
+#define DISMISS_WHICH(failed, error)                                          \
+    " WHERE NOT dismissed AND " failed " AND (?1 IS NULL OR table_name = ?1) "\
+    "AND (?2 IS NULL OR record_id = ?2) AND (?3 IS NULL OR " error " = ?3) "  \
+    "AND rowid > ?4 "
+
+#define DISMISS_LAST(table, which)                                            \
+    "SELECT ifnull(max(rowid), ?4) FROM (SELECT rowid FROM " table which      \
+    "ORDER BY rowid LIMIT ?5)"
+
+#define DISMISS(table, which)                                                 \
+    "UPDATE " table " SET dismissed = 1" which "AND rowid <= ?5"
+
+#define CAME     DISMISS_WHICH(MSYNC_SQL_FAILED, "integration_error")
+#define REFUSED  DISMISS_WHICH("TRUE", "error")
+
+
+static int dismiss_all(msync_store_t *store, const char *sql,
+    const char *last_sql, const msync_dismiss_t *which, int64_t *n,
+    msync_err_t *err);
+static int dismiss_slice(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
+    msync_err_t *err);
+static sqlite3_stmt *dismiss_prepare(msync_store_t *store, const char *sql,
+    const msync_dismiss_t *which, msync_err_t *err);
 
 
 int
@@ -18,52 +42,86 @@ msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
 {
     *n = 0;
 
-    if (msync_store_begin(store, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
+    return dismiss_all(store, DISMISS("sync_buffer", CAME),
+                       DISMISS_LAST("sync_buffer", CAME), which, n, err)
+           == MSYNC_OK
+           ? dismiss_all(store, DISMISS("msync_refused", REFUSED),
+                         DISMISS_LAST("msync_refused", REFUSED), which, n, err)
+           : MSYNC_ERROR;
+}
+
+
+/* these may be many: the application has its turn between two slices */
+
+static int
+dismiss_all(msync_store_t *store, const char *sql, const char *last_sql,
+    const msync_dismiss_t *which, int64_t *n, msync_err_t *err)
+{
+    int            rc;
+    int64_t        after = 0, last;
+    sqlite3_stmt  *look, *stmt;
+
+    look = dismiss_prepare(store, last_sql, which, err);
+    stmt = look ? dismiss_prepare(store, sql, which, err) : NULL;
+    rc = stmt ? MSYNC_OK : MSYNC_ERROR;
+
+    while (rc == MSYNC_OK) {
+        sqlite3_bind_int64(look, 4, after);
+        sqlite3_bind_int(look, 5, SLICE);
+        rc = msync_store_scalar(store, look, &last, "dismissing records", err);
+
+        if (rc != MSYNC_OK || last == after) {
+            break;
+        }
+
+        sqlite3_bind_int64(stmt, 4, after);
+        sqlite3_bind_int64(stmt, 5, last);
+        rc = dismiss_slice(store, stmt, n, err);
+        after = last;
     }
 
-    if (dismiss_in(store,
-            "UPDATE sync_buffer SET dismissed = 1 WHERE NOT dismissed AND "
-            MSYNC_SQL_FAILED " AND (?1 IS NULL OR table_name = ?1) AND (?2 IS "
-            "NULL OR record_id = ?2) AND (?3 IS NULL OR integration_error = "
-            "?3)",
-            which, n, err) != MSYNC_OK
-        || dismiss_in(store,
-            "UPDATE msync_refused SET dismissed = 1 WHERE NOT dismissed AND "
-            "(?1 IS NULL OR table_name = ?1) AND (?2 IS NULL OR record_id = "
-            "?2) AND (?3 IS NULL OR error = ?3)",
-            which, n, err) != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
-    }
+    sqlite3_finalize(look);
+    sqlite3_finalize(stmt);
 
-    return msync_store_commit(store, err);
+    return rc;
 }
 
 
 static int
-dismiss_in(msync_store_t *store, const char *sql,
-    const msync_dismiss_t *which, int64_t *n, msync_err_t *err)
+dismiss_slice(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
+    msync_err_t *err)
 {
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = msync_store_prepare(store, sql, err);
-    if (stmt == NULL) {
+    if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, which->table, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, which->record_id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, which->error, -1, SQLITE_STATIC);
-
-    rc = msync_store_run(store, stmt, "dismissing records", err);
-    sqlite3_finalize(stmt);
+    if (msync_store_run(store, stmt, "dismissing records", err) != MSYNC_OK) {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
 
     *n += sqlite3_changes(store->db);
 
-    return rc;
+    return msync_store_commit(store, err) == MSYNC_OK
+           ? msync_store_yield(store, err) : MSYNC_ERROR;
+}
+
+
+static sqlite3_stmt *
+dismiss_prepare(msync_store_t *store, const char *sql,
+    const msync_dismiss_t *which, msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, sql, err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, which->table, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, which->record_id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, which->error, -1, SQLITE_STATIC);
+    }
+
+    return stmt;
 }
 
 

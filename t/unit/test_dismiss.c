@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/dismiss.h"
 #include "store/refused.h"
+#include "store/store_private.h"
 
 
 static int64_t
@@ -200,6 +201,42 @@ databases_of_before_learn_it(void **state)
 }
 
 
+static int
+count_commit(void *data)
+{
+    int  *commits = data;
+
+    (*commits)++;
+    return 0;
+}
+
+
+/* an application that writes meanwhile comes between two of them */
+
+static void
+many_are_dismissed_in_short_transactions(void **state)
+{
+    int      commits = 0;
+    site_t  *site = *state;
+
+    site_sql(site, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+             "FROM n WHERE i < 5000) INSERT INTO sync_buffer (record_id, "
+             "received_datetime, integration_error, table_name, action, side) "
+             "SELECT 'U' || i, '2024-01-01', 'why', 'unit', 'UPSERT', 1 FROM "
+             "n WHERE i <= 4000 OR i % 2");
+    sqlite3_commit_hook(site->store->db, count_commit, &commits);
+
+    assert_int_equal(dismiss(site, "unit", NULL, "why"), 4500);
+    assert_true(commits > 3);
+    assert_counts(site, 0, 4500);
+
+    commits = 0;
+    assert_int_equal(dismiss(site, NULL, NULL, NULL), 0);
+    assert_int_equal(commits, 0);
+    sqlite3_commit_hook(site->store->db, NULL, NULL);
+}
+
+
 int
 main(void)
 {
@@ -210,6 +247,7 @@ main(void)
         T(what_has_not_failed_is_not_dismissed),
         T(a_pulled_record_comes_back_when_it_changes),
         T(a_refused_record_comes_back_when_it_is_refused_again),
+        T(many_are_dismissed_in_short_transactions),
         T(databases_of_before_learn_it),
     };
 
