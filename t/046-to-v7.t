@@ -23,6 +23,7 @@ a_database_of_before_is_recognised();
 what_the_configuration_demands_is_done_or_said();
 a_password_file_is_needed_no_more();
 what_one_server_alone_had_taken_goes_by_v7();
+what_was_refused_is_offered_by_v7();
 
 done_testing();
 
@@ -280,4 +281,33 @@ sub what_one_server_alone_had_taken_goes_by_v7 {
         is($central->rows('Asset')->{$asset}{notes}, 'waits',
            '… and what v6 takes');
     }
+}
+
+
+# By either of the two servers.
+sub what_was_refused_is_offered_by_v7 {
+    $site->reset;
+    $central->config(sync_version => '', upgrade => 404);
+    is(run(), 0, 'a first sync');
+
+    my $line = $site->query('SELECT ID FROM item_line LIMIT 1');
+    my $asset = $site->query('SELECT id FROM asset LIMIT 1');
+
+    $site->query("UPDATE item_line SET batch = 'REFUSED'",
+                 "UPDATE asset SET notes = 'refused'");
+    $central->config(refuse => [$line, $asset]);
+    run();
+    is($site->query('SELECT count(*), count(DISTINCT side) FROM '
+                    . 'msync_refused'), '2|2', 'each server refuses a record');
+
+    $central->config(refuse => [], upgrade => 200);
+    is(run(), 0, 'a run that ends with the upgrade');
+    is($site->value('SETTINGS_SYNC_VERSION'), 'V7', 'by v7');
+    is(($site->run('retry'))[0], 0, 'a retry');
+    is(run(), 0, 'and the run behind it');
+    is($central->rows('StockLine')->{$line}{batch}, 'REFUSED',
+       'take one of them there');
+    is($central->rows('Asset')->{$asset}{notes}, 'refused', '… and the other');
+    is($site->query('SELECT count(*) FROM msync_refused'), 0,
+       'and no refusal is left');
 }
