@@ -5,7 +5,8 @@
 
 #define ROUNDS  400
 
-static unsigned  seed;
+static unsigned        seed;
+static msync_store_t  *other;
 
 
 static unsigned
@@ -17,19 +18,17 @@ chance(unsigned n)
 }
 
 
-/* by a connection that has counted nothing before */
+/* in a transaction, of which nothing is gone on from */
 
 static int64_t
-count_anew(site_t *site, const char *cursor)
+count_anew(const char *cursor)
 {
-    int64_t         n;
-    msync_err_t     err;
-    msync_store_t  *store;
+    int64_t      n;
+    msync_err_t  err;
 
-    store = msync_store_open(site->path, site->catalogue, 0, &err);
-    assert_non_null(store);
-    assert_ok(msync_store_queue(store, cursor, &n, &err));
-    msync_store_close(&store);
+    assert_ok(msync_store_begin(other, &err));
+    assert_ok(msync_store_queue(other, cursor, &n, &err));
+    msync_store_rollback(other);
 
     return n;
 }
@@ -48,21 +47,28 @@ assert_counted(site_t *site)
 
     for (i = 0; i < 2; i++) {
         assert_ok(msync_store_queue(site->store, cursors[i], &n, &err));
-        assert_int_equal(n, count_anew(site, cursors[i]));
+        assert_int_equal(n, count_anew(cursors[i]));
     }
 }
 
 
-/* two stores, of which one is active here */
+/* two stores, of which one is active here, and another connection */
 
 static int
 open_stores(void **state)
 {
+    site_t      *site;
+    msync_err_t  err;
+
     if (site_open(state) != 0) {
         return -1;
     }
 
-    site_sql(*state, "PRAGMA foreign_keys = OFF;"
+    site = *state;
+    other = msync_store_open(site->path, site->catalogue, 0, &err);
+    assert_non_null(other);
+
+    site_sql(site, "PRAGMA foreign_keys = OFF;"
              "INSERT INTO name (ID, name, code, type) VALUES ('N', 'n', 'c', "
              "'facility');"
              "INSERT INTO store (ID, name_ID, code, store_mode, "
@@ -70,6 +76,15 @@ open_stores(void **state)
              "('T', 'N', 'd', 'store', 8);"
              SITE_SENT);
     return 0;
+}
+
+
+static int
+close_stores(void **state)
+{
+    msync_store_close(&other);
+
+    return site_close(state);
 }
 
 
@@ -245,7 +260,7 @@ a_count_costs_by_what_is_new(void **state)
 
 
 #define EACH(name)                                                            \
-    cmocka_unit_test_setup_teardown(name, open_stores, site_close)
+    cmocka_unit_test_setup_teardown(name, open_stores, close_stores)
 
 int
 main(void)
