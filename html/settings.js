@@ -211,12 +211,12 @@ export class View {
     this.#busy = false;
     this.answer.replaceChildren();
     if (!answer.ok) {
-      this.#fail(answer);
+      this.#fail(answer, button);
     }
     return answer;
   }
 
-  #fail(answer) {
+  #fail(answer, button) {
     const { texts } = this.panel;
     const { error, fields = {} } = answer.data;
     const about = FIELD_OF[error?.variant];
@@ -231,6 +231,10 @@ export class View {
     const reasons = Object.entries(fields).map((field) => field.join(': ')).join('\n');
     this.answer.replaceChildren(reasons
       ? notice('bad', 'alert', texts.t('wrong'), '', this.panel.details(reasons)) : this.panel.answerNotice(answer));
+    /* only a run is tried again by itself */
+    if (answer.status === 422 && button === this.save) {
+      this.answer.append(h('p', {}, texts.t('unsaved')));
+    }
     this.form.querySelector('[aria-invalid]')?.focus();
   }
 

@@ -123,6 +123,10 @@ sub refuses {
     is($answer->{json}{error}{variant}, $variant, $variant);
     like($answer->{json}{error}{fullError}, qr/^\S+(?: \S+){3,}/,
          'it says what to do');
+    unlike($answer->{json}{error}{fullError}, qr/by itself/,
+           'and no run does it');
+    $endpoint eq 'test' or like($answer->{json}{error}{fullError},
+        qr/\S Nothing was saved\.$/, 'what became of it');
 }
 
 

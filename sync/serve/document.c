@@ -6,6 +6,9 @@
 
 #include "serve/document.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/base.h"
 
 
@@ -47,6 +50,41 @@ msync_document_error(const msync_err_t *err)
                              msync_err_full(err, text, sizeof(text)));
 
     return msync_document_print(json);
+}
+
+
+char *
+msync_document_refusal(const msync_err_t *err, const char *end)
+{
+    char         advice[1024] = "";
+    size_t       length;
+    const char  *p, *next;
+    msync_err_t  said = *err;
+
+    p = err->advice ? err->advice : msync_err_advice(err->variant);
+
+    for ( /* void */ ; *p != '\0'; p += length) {
+        next = strstr(p, ". ");
+        length = next ? (size_t) (next - p) + 2 : strlen(p);
+
+        if (memmem(p, length, "by itself", 9) == NULL) {
+            (void) snprintf(advice + strlen(advice),
+                            sizeof(advice) - strlen(advice), "%.*s%s",
+                            (int) length, p, next ? "" : " ");
+        }
+    }
+
+    (void) snprintf(advice + strlen(advice), sizeof(advice) - strlen(advice),
+                    "%s", end);
+    length = strlen(advice);
+
+    if (length > 0 && advice[length - 1] == ' ') {
+        advice[length - 1] = '\0';
+    }
+
+    said.advice = advice;
+
+    return msync_document_error(&said);
 }
 
 

@@ -75,7 +75,7 @@ msync_patients_answer(const msync_settings_t *settings, const char *body,
                                        reply);
 
     } else if (patients_ask(&patients, &wanted, reply, &err) != MSYNC_OK) {
-        *reply = msync_document_error(&err);
+        *reply = msync_document_refusal(&err, "");
         status = patients_status(&err);
     }
 

@@ -627,7 +627,9 @@ settings_answer_wish(wish_t *wish, char **reply)
     if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
         && settings_ask_central(wish, &site) != MSYNC_OK)
     {
-        *reply = msync_document_error(&wish->err);
+        *reply = msync_document_refusal(&wish->err,
+                                        wish->request == MSYNC_REQUEST_TEST
+                                        ? "" : "Nothing was saved.");
         msync_v5_site_clear(&site);
 
         /* a central server that says nothing has not refused */

@@ -106,6 +106,7 @@ test('a wrong site name is said beside its field, and nothing is saved', async (
   await field('Nombre del sitio').fill('Clinic 8');
   await field('Contraseña del sitio').fill(PASSWORD);
   await press('Guardar');
+  await page.getByText('No se guardó nada').waitFor();
   await error('Nombre del sitio').getByText('El servidor central no conoce este nombre de sitio.').waitFor();
   assert.equal((await settings()).username, 'Clinic 7');
   await close(page);
