@@ -13,8 +13,8 @@ use Mojo::Base -strict, -signatures;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 
-use Central::Control qw(add_control);
 use Central::Data;
+use Central::Listener qw(listen_at);
 use Central::State;
 use Central::V5;
 use Central::V6;
@@ -24,7 +24,6 @@ use JSON::XS   ();
 use Mojo::File qw(path);
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json);
-use Mojo::Server::Daemon;
 use Mojo::Util qw(decode);
 use Pod::Usage;
 
@@ -58,22 +57,6 @@ pod2usage("--protocol is v6 or v7\n")               if $opt{protocol} !~ /\Av[67
 # the terminal's octets; what comes over the wire is decoded too
 $_ = decode('UTF-8', $_) // $_ for @opt{qw(name password)};
 
-# one listener; returns the daemon
-sub listen_on ($app, $port) {
-    my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
-    my $query  = $opt{'tls-cert'} ? "?cert=$opt{'tls-cert'}&key=$opt{'tls-key'}" : '';
-
-    return Mojo::Server::Daemon->new(
-        app    => $app,
-        listen => ["$scheme://$opt{address}:$port$query"],
-        silent => 1,
-        # a client that keeps its connection must not lose it while it works
-        inactivity_timeout => 0,
-        keep_alive_timeout => 300,
-        max_requests       => 1_000_000_000,
-    )->start;
-}
-
 my $data = Central::Data->new(
     catalogue => JSON::XS::decode_json(path($opt{catalogue})->slurp),
     shapes    => JSON::XS::decode_json(path($opt{shapes})->slurp),
@@ -96,15 +79,19 @@ my $state = Central::State->new(
     start   => \%start,
 );
 
-my $v5 = Central::V5->new(state => $state);
-add_control($v5);
+my %server = (v5 => Central::V5->new(state => $state), v6 => Central::V6->new(state => $state));
+push @{$server{v6}->guests}, Central::V7->new(state => $state);
 
-my $v6 = Central::V6->new(state => $state);
-Central::V7->new(state => $state)->join_at($v6);
-
-my @daemons = (listen_on($v5, $opt{v5}), listen_on($v6, $opt{v6}));
-my %ports;
-@ports{qw(v5 v6)} = map { 0 + $_->ports->[0] } @daemons;
+my %ports = map {
+    my $server = $server{$_};
+    ($_ => 0 + listen_at(
+        address  => $opt{address},
+        port     => $opt{$_},
+        tls_cert => $opt{'tls-cert'},
+        tls_key  => $opt{'tls-key'},
+        handler  => sub ($x) { $server->handle($x) },
+    ));
+} qw(v5 v6);
 
 # each server tells the other's address; kept for resets too
 my $scheme = $opt{'tls-cert'} ? 'https' : 'http';

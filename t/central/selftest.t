@@ -748,10 +748,14 @@ subtest 'the queue hands out nothing older than what central_records brings' => 
 
 # one raw request; what comes until the end of the connection
 sub raw ($path, $wait = 5) {
-    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$central->{ports}{v5}", Timeout => 5) or die $!;
     my %h = (%{v5_headers()}, Host => 'central');
+    return octets("GET /sync/v5/$path HTTP/1.1\r\n" . join('', map { "$_: $h{$_}\r\n" } sort keys %h) . "\r\n", $wait);
+}
 
-    print $socket "GET /sync/v5/$path HTTP/1.1\r\n", (map { "$_: $h{$_}\r\n" } sort keys %h), "\r\n";
+sub octets ($text, $wait = 5) {
+    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$central->{ports}{v5}", Timeout => 5) or die $!;
+
+    print $socket $text;
 
     my $answer = '';
     my $end = time + $wait;
@@ -768,6 +772,32 @@ sub raw ($path, $wait = 5) {
 
     return ($answer, $closed);
 }
+
+subtest 'HTTP as clients and proxies have it' => sub {
+    my $count = sub ($answer) { scalar(() = $answer =~ m{HTTP/1\.1 200 OK\r\n}g) };
+    my $ask = 'GET /_test/digest HTTP/1';
+    my $fault = '{"kind":"busy","path":"chunks"}';
+    my ($answer, $closed) = octets("$ask.1\r\n\r\n$ask.1\r\nConnection: close\r\n\r\n");
+
+    is $count->($answer), 2, 'two requests at once have two answers';
+    is $closed, 'closed', 'and the last one the end of the connection, as it asked';
+    is_deeply [map { (octets("$ask.0\r\n$_\r\n", 0.3))[1] } '', "Connection: keep-alive\r\n"], ['closed', 0],
+      'HTTP/1.0 keeps none unless it is asked';
+
+    fresh();
+    my $chunks = join("\r\n", '9;a=b', substr($fault, 0, 9), sprintf('%x', length($fault) - 9), substr($fault, 9), 0)
+      . "\r\n\r\n";
+    ($answer) = octets("POST http://central/_test/fault HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+          . "$chunks$ask.1\r\n\r\n", 0.3);
+    is $count->($answer), 2, 'a body in chunks, and what comes behind it';
+    is report()->{faults}[0]{path}, 'chunks', 'is read';
+
+    ($answer, $closed) = octets("this is no HTTP\r\n\r\n");
+    like $answer, qr/\AHTTP\/1\.1 400 /, 'what is no HTTP is refused';
+    is $closed, 'closed', 'and ends';
+    is +(octets("HEAD /sync/v5/nothing HTTP/1.0\r\n\r\n"))[0] =~ s/.*\r\n\r\n//sr, '', 'HEAD has no body';
+    fresh();
+};
 
 subtest 'faults instead of an answer' => sub {
     fresh();

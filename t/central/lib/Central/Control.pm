@@ -10,73 +10,73 @@ use Exporter 'import';
 use JSON::XS   ();
 use Mojo::JSON qw(decode_json encode_json true);
 
-our @EXPORT_OK = qw(add_control);
+our @EXPORT_OK = qw(control);
 
 # what the tests are answered is long; Mojo::JSON takes many times as long for it
 my $WRITER = JSON::XS->new->utf8;
 
 my %CHANNELS = map { $_ => 1 } qw(central remote v6 patient v7);
 
-sub add_control ($server) {
-    my $state = $server->state;
-    my $r     = $server->routes->under('/_test');
+# "METHOD name" => sub ($state, $x)
+my %CALLS = (
+    'GET state'   => sub ($state, $x) { _answer($x, 200, $state->report(map { $x->param($_) } qw(brief quiet))) },
+    'GET digest'  => sub ($state, $x) { _answer($x, 200, {digest => digest($state)}) },
+    'GET records' => sub ($state, $x) { _answer_text($x, 200, $state->records) },
+    'GET rows'    => sub ($state, $x) { _rows($x, $state) },
+    'GET record'  => sub ($state, $x) { _record($x, $state) },
+    'GET left'    => sub ($state, $x) {
+        my $of = ($x->param('api') // '') eq 'v7' ? $state->rows : $state;
+        _answer($x, 200, {left => $of->left($x->param('cursor'))});
+    },
+    'POST reset'    => sub ($state, $x) { $state->reset; _done($x) },
+    'POST snapshot' => sub ($state, $x) { snapshot($state); _done($x) },
+    'POST restore'  => sub ($state, $x) {
+        return _posted($x, sub ($body) { restore($state) ? undef : 'there is no snapshot' });
+    },
+    'POST clear_faults' => sub ($state, $x) { $state->{faults} = []; _done($x) },
+    'POST change'    => sub ($state, $x) { _posted($x, sub ($body) { _change($state, $body) }) },
+    'POST meanwhile' => sub ($state, $x) { _posted($x, sub ($body) { _meanwhile($state, $body) }) },
+    'POST fault'     => sub ($state, $x) { _posted($x, sub ($body) { _fault($state, $body) }) },
+    'POST config'    => sub ($state, $x) { _posted($x, sub ($body) { _config($state, $body) }) },
+);
 
-    $r->get('/state' => sub ($c) {
-        _answer($c, 200, $state->report(map { $c->param($_) } qw(brief quiet)));
-    });
-    $r->get('/digest' => sub ($c) { _answer($c, 200, {digest => digest($state)}) });
-    $r->get('/records' => sub ($c) { _answer_text($c, 200, $state->records) });
-    $r->get('/rows' => sub ($c) { _rows($c, $state) });
-    $r->get('/record' => sub ($c) { _record($c, $state) });
-    $r->get('/left' => sub ($c) {
-        my $of = ($c->param('api') // '') eq 'v7' ? $state->rows : $state;
-        _answer($c, 200, {left => $of->left($c->param('cursor'))});
-    });
-    $r->post('/reset' => sub ($c) { $state->reset; _done($c) });
-    $r->post('/snapshot' => sub ($c) { snapshot($state); _done($c) });
-    $r->post('/restore' => sub ($c) {
-        return _posted($c, sub ($body) { restore($state) ? undef : 'there is no snapshot' });
-    });
-    $r->post('/clear_faults' => sub ($c) { $state->{faults} = []; _done($c) });
-    $r->post('/change' => sub ($c) { _posted($c, sub ($body) { _change($state, $body) }) });
-    $r->post('/meanwhile' => sub ($c) { _posted($c, sub ($body) { _meanwhile($state, $body) }) });
-    $r->post('/fault' => sub ($c) { _posted($c, sub ($body) { _fault($state, $body) }) });
-    $r->post('/config' => sub ($c) { _posted($c, sub ($body) { _config($state, $body) }) });
+# answers what the tests ask; false when it was something else
+sub control ($state, $x) {
+    my ($name) = $x->path =~ m{\A/_test/(\w+)\z} or return 0;
+    my $call = $CALLS{$x->method . " $name"} or return 0;
 
-    return;
+    $call->($state, $x);
+    return 1;
 }
 
-sub _answer ($c, $status, $value) { return _answer_text($c, $status, $WRITER->encode($value)) }
+sub _answer ($x, $status, $value) { return _answer_text($x, $status, $WRITER->encode($value)) }
 
-sub _answer_text ($c, $status, $text) {
-    $c->res->headers->content_type('application/json; charset=utf-8');
-    return $c->render(data => $text, status => $status);
-}
+sub _answer_text ($x, $status, $text) { return $x->answer($status, 'application/json; charset=utf-8', $text) }
 
-sub _done ($c) { return _answer($c, 200, {ok => true}) }
+sub _done ($x) { return _answer($x, 200, {ok => true}) }
 
 # $do returns a reason to refuse, or undef
-sub _posted ($c, $do) {
-    my $body   = eval { decode_json($c->req->body) };
+sub _posted ($x, $do) {
+    my $body   = eval { decode_json($x->body) };
     my $reason = $@ ? 'the body is not JSON' : $do->($body);
 
-    return $reason ? _answer($c, 400, {error => $reason}) : _done($c);
+    return $reason ? _answer($x, 400, {error => $reason}) : _done($x);
 }
 
-sub _record ($c, $state) {
-    my ($table, $id) = map { $c->param($_) // '' } qw(table id);
+sub _record ($x, $state) {
+    my ($table, $id) = map { $x->param($_) // '' } qw(table id);
     my $text = $state->record($table, $id);
 
-    return _answer($c, 404, {error => "no $table $id"}) if !defined $text;
-    return _answer_text($c, 200, $text);
+    return _answer($x, 404, {error => "no $table $id"}) if !defined $text;
+    return _answer_text($x, 200, $text);
 }
 
 # the rows of a table as API v7 has them, by id; of all tables, by table
-sub _rows ($c, $state) {
-    my $table = $c->param('table') // return _answer($c, 200, $state->rows->all_tables);
+sub _rows ($x, $state) {
+    my $table = $x->param('table') // return _answer($x, 200, $state->rows->all_tables);
 
-    return _answer($c, 404, {error => "no table $table"}) if !$state->rows->table($table);
-    return _answer($c, 200, $state->rows->all($table));
+    return _answer($x, 404, {error => "no table $table"}) if !$state->rows->table($table);
+    return _answer($x, 200, $state->rows->all($table));
 }
 
 # one change or a list of them

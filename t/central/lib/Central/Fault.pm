@@ -14,28 +14,27 @@ use Compress::Raw::Zlib qw(Z_OK Z_FINISH WANT_GZIP);
 use Exporter 'import';
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json);
-use Socket     qw(SOL_SOCKET SO_LINGER);
 
-our @EXPORT_OK = qw(answer serve fault_refused);
+our @EXPORT_OK = qw(serve fault_refused);
 
 use constant GZIP_MIN => 200;
 
 my $JSON = 'application/json; charset=utf-8';
 
-# sub ($c, $api, $value)
+# sub ($x, $api, $value)
 my %INSTEAD = (
     busy        => \&_busy,
     status      => \&_status,
     page        => \&_page,
-    json        => sub ($c, $api, $value) { _json($c, 200, $value) },
-    drop_before => sub ($c, $api, $value) { cut($c, $value) },
+    json        => sub ($x, $api, $value) { _json($x, 200, $value) },
+    drop_before => sub ($x, $api, $value) { $x->cut($value) },
     garbage     => \&_garbage,
     html        => \&_html,
-    empty       => sub ($c, $api, $value) { send_octets($c, 200, $JSON, '') },
+    empty       => sub ($x, $api, $value) { $x->answer(200, $JSON, '') },
     gzip_bomb   => \&_gzip_bomb,
     redirect    => \&_redirect,
     error_code  => \&_error_code,
-    hang        => sub ($c, $api, $value) { },
+    hang        => sub ($x, $api, $value) { },
 );
 
 my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after truncate slow delay hold);
@@ -55,14 +54,14 @@ sub fault_refused ($f) {
 }
 
 # the first fault that concerns this call and is due
-sub _due ($c, $state, $api, $call) {
-    my $method = $c->req->method;
+sub _due ($x, $state, $api, $call) {
+    my $method = $x->method;
 
     for my $f (@{$state->{faults}}) {
         next if ($f->{api} // 'any') ne 'any'  && $f->{api} ne $api;
         next if ($f->{path} // 'any') ne 'any' && $f->{path} ne $call;
         next if defined $f->{method}           && $f->{method} ne $method;
-        next if defined $f->{with} && index($c->req->body, $f->{with}) < 0;
+        next if defined $f->{with} && index($x->body, $f->{with}) < 0;
 
         if (($f->{after} // 0) > 0) {
             $f->{after}--;
@@ -80,30 +79,26 @@ sub _due ($c, $state, $api, $call) {
 }
 
 # Answers a call: $process returns (status, JSON text, ms to wait before).
-sub serve ($c, $state, $api, $call, $process) {
-    $c->render_later;
-
-    my $f = _due($c, $state, $api, $call);
+sub serve ($x, $state, $api, $call, $process) {
+    my $f = _due($x, $state, $api, $call);
     my $kind = $f ? $f->{kind} : '';
 
-    return $INSTEAD{$kind}->($c, $api, $f->{value}) if $INSTEAD{$kind};
+    return $INSTEAD{$kind}->($x, $api, $f->{value}) if $INSTEAD{$kind};
 
     my ($status, $text, $wait) = $process->();
     my $carries = $state->config->{carries};
 
-    return cut($c) if !$status;
-    return cut($c)
-      if $carries && (length $text > $carries || $c->req->body_size > $carries);
+    return $x->cut if !$status;
+    return $x->cut
+      if $carries && (length $text > $carries || $x->size > $carries);
 
-    return cut($c, $f->{value}) if $kind eq 'drop_working';
-    return send_octets($c, $f->{value} // 504, 'text/html', '<html>Gateway Time-out</html>')
+    return $x->cut($f->{value}) if $kind eq 'drop_working';
+    return $x->answer($f->{value} // 504, 'text/html', '<html>Gateway Time-out</html>')
       if $kind eq 'gateway';
 
     $wait = ($wait // 0) + ($f->{value} // 1000) if $kind eq 'delay';
 
-    # the transaction must outlive the wait
-    my $tx = $c->tx;
-    my $send = sub { $tx && !$tx->is_finished && _send($c, $state, $status, $text, $f) };
+    my $send = sub { $x->is_over || _send($x, $state, $status, $text, $f) };
 
     return _hold($state, $f, $send) if $kind eq 'hold';
     return $send->() if !$wait;
@@ -122,53 +117,41 @@ sub _hold ($state, $f, $send) {
     return;
 }
 
-sub _send ($c, $state, $status, $text, $f) {
+sub _send ($x, $state, $status, $text, $f) {
     my $kind = $f ? $f->{kind} : '';
 
-    return cut($c, $f->{value}) if $kind eq 'drop_after';
+    return $x->cut($f->{value}) if $kind eq 'drop_after';
 
     $text = substr $text, 0, length($text) / 2 if $kind eq 'truncate';
 
-    return answer($c, $state, $status, $text) if $kind ne 'drop_middle' && $kind ne 'slow';
+    my $octets = _packed($x, $state, $status, $text);
+    my $type   = $status == 204 ? undef : $JSON;
 
-    my $octets = _head($c, $state, $status, $text);
-    $c->res->headers->content_length(length $octets);
+    return $x->answer($status, $type, $octets) if $kind ne 'drop_middle' && $kind ne 'slow';
+
+    $x->begin($status, $type, length $octets);
 
     if ($kind eq 'drop_middle') {
-        # not from inside the write itself, which goes on using the stream
-        $c->write(substr($octets, 0, length($octets) / 2) => sub {
-            Mojo::IOLoop->next_tick(sub { cut($c, $f->{value}) });
-        });
+        $x->write(substr($octets, 0, length($octets) / 2));
+        $x->cut($f->{value});
 
     } else {
-        _dribble($c, $octets, $f->{value} // 1000);
+        _dribble($x, $octets, $f->{value} // 1000);
     }
 
     return;
 }
 
-# a sound answer
-sub answer ($c, $state, $status, $text) {
-    $c->res->body(_head($c, $state, $status, $text));
-    $c->rendered($status);
-
-    return;
-}
-
-# sets status and headers, returns the octets of the body
-sub _head ($c, $state, $status, $text) {
-    my $res   = $c->res;
+# the octets of the body, compressed for who takes that
+sub _packed ($x, $state, $status, $text) {
     my $level = $state->config->{gzip_level};
-
-    $res->code($status);
-    $res->headers->content_type($JSON) if $status != 204;
 
     return $text if !$level || length $text < GZIP_MIN;
 
-    $res->headers->append(Vary => 'Accept-Encoding');
-    return $text if ($c->req->headers->accept_encoding // '') !~ /gzip/i;
+    $x->set(Vary => 'Accept-Encoding');
+    return $text if ($x->header('accept-encoding') // '') !~ /gzip/i;
 
-    $res->headers->content_encoding('gzip');
+    $x->set('Content-Encoding' => 'gzip');
     return _gzip($level, $text);
 }
 
@@ -188,15 +171,14 @@ sub _gzip ($level, @parts) {
 }
 
 # $rate octets a second, in ten pieces a second
-sub _dribble ($c, $octets, $rate) {
+sub _dribble ($x, $octets, $rate) {
     my $piece = int($rate / 10) || 1;
     my $at    = 0;
-    my $tx    = $c->tx;
     my $next;
 
     $next = sub {
-        return undef($next) if $tx->is_finished || $at >= length $octets;
-        $c->write(substr $octets, $at, $piece);
+        return undef($next) if $x->is_over || $at >= length $octets;
+        $x->write(substr $octets, $at, $piece);
         $at += $piece;
         Mojo::IOLoop->timer(0.1 => $next);
     };
@@ -205,82 +187,61 @@ sub _dribble ($c, $octets, $rate) {
     return;
 }
 
-# Cuts the TCP connection: with a FIN, or with a RST when $how is "reset".
-sub cut ($c, $how = undef) {
-    my $stream = Mojo::IOLoop->stream($c->tx->connection) or return;
-
-    $c->stash('central.log')->{status} = 0;
-    setsockopt $stream->handle, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0) if ($how // '') eq 'reset';
-
-    # what was already handed over still leaves
-    $stream->close_gracefully;
-
-    return;
-}
-
-sub send_octets ($c, $status, $type, $octets) {
-    $c->res->headers->content_type($type);
-    $c->res->body($octets);
-    $c->rendered($status);
-
-    return;
-}
-
-sub _json ($c, $status, $value) {
-    return send_octets($c, $status, $JSON, encode_json($value));
+sub _json ($x, $status, $value) {
+    return $x->answer($status, $JSON, encode_json($value));
 }
 
 # with a value: what Retry-After says
-sub _busy ($c, $api, $value) {
-    return _json($c, 200, {error => 'integrationInProgress'}) if $api eq 'v6';
-    return _json($c, 200, {Err => {SiteLockError => 'IntegrationInProgress'}}) if $api eq 'v7';
+sub _busy ($x, $api, $value) {
+    return _json($x, 200, {error => 'integrationInProgress'}) if $api eq 'v6';
+    return _json($x, 200, {Err => {SiteLockError => 'IntegrationInProgress'}}) if $api eq 'v7';
 
     my %error = (code => 'sync_is_running', message => 'Sync is running', data => undef);
 
-    $c->res->headers->header('Retry-After' => $value) if defined $value;
-    return _json($c, 503, {error => \%error});
+    $x->set('Retry-After' => $value) if defined $value;
+    return _json($x, 503, {error => \%error});
 }
 
 # v5: a code, or {code, status, message}; v6 and v7: the enum's value as it is
-sub _error_code ($c, $api, $value) {
-    return _json($c, 200, {Err => $value // 'NotACentralServer'}) if $api eq 'v7';
-    return _json($c, 200, {error => $value // 'notACentralServer'}) if $api eq 'v6';
+sub _error_code ($x, $api, $value) {
+    return _json($x, 200, {Err => $value // 'NotACentralServer'}) if $api eq 'v7';
+    return _json($x, 200, {error => $value // 'notACentralServer'}) if $api eq 'v6';
 
     my %e = ref $value eq 'HASH' ? %$value : (code => $value // 'unexpected');
     my $status = delete $e{status} // 401;
 
-    return _json($c, $status, {error => {message => "Refused: $e{code}", data => undef, %e}});
+    return _json($x, $status, {error => {message => "Refused: $e{code}", data => undef, %e}});
 }
 
-sub _status ($c, $api, $value) {
-    return send_octets($c, $value // 500, 'text/plain', 'Something went wrong');
+sub _status ($x, $api, $value) {
+    return $x->answer($value // 500, 'text/plain', 'Something went wrong');
 }
 
-sub _garbage ($c, $api, $value) {
-    return send_octets($c, 200, $JSON, join '', map { chr($_ * 37 % 256) } 1 .. 400);
+sub _garbage ($x, $api, $value) {
+    return $x->answer(200, $JSON, join '', map { chr($_ * 37 % 256) } 1 .. 400);
 }
 
-sub _html ($c, $api, $value) {
-    return send_octets($c, 200, 'text/html', '<!DOCTYPE html><html><head><title>Welcome</title>'
+sub _html ($x, $api, $value) {
+    return $x->answer(200, 'text/html', '<!DOCTYPE html><html><head><title>Welcome</title>'
           . '</head><body>Please log in to the hotel network</body></html>');
 }
 
-sub _page ($c, $api, $value) {
-    return send_octets($c, $value // 403, 'text/html', '<html><head><title>Blocked</title>'
+sub _page ($x, $api, $value) {
+    return $x->answer($value // 403, 'text/html', '<html><head><title>Blocked</title>'
           . '</head><body>This request was blocked.</body></html>');
 }
 
-sub _redirect ($c, $api, $value) {
-    $c->res->headers->location($value // 'http://127.0.0.1:9/elsewhere');
-    return send_octets($c, 302, 'text/plain', 'Moved');
+sub _redirect ($x, $api, $value) {
+    $x->set(Location => $value // 'http://127.0.0.1:9/elsewhere');
+    return $x->answer(302, 'text/plain', 'Moved');
 }
 
 # that many megabytes of valid JSON in a few kilobytes
-sub _gzip_bomb ($c, $api, $value) {
+sub _gzip_bomb ($x, $api, $value) {
     my @blank = (' ' x 1_048_576) x ($value // 100);
 
-    $c->res->headers->content_encoding('gzip');
-    return send_octets($c, 200, $JSON, _gzip(9, '{"data":[', @blank, ']}'));
+    $x->set('Content-Encoding' => 'gzip');
+    return $x->answer(200, $JSON, _gzip(9, '{"data":[', @blank, ']}'));
 }
 
 1;

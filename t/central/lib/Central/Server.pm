@@ -3,90 +3,83 @@ package Central::Server;
 # What both servers share: every request is logged, its body read, its call
 # looked up, and the answer sent by Central::Fault.
 
-use Mojo::Base 'Mojolicious', -signatures;
+use Mojo::Base -base, -signatures;
 use Central::Fault qw(serve);
-use Mojo::JSON     qw(decode_json encode_json);
-use Mojo::Util     qw(gunzip);
-use Time::HiRes    qw(time);
+use JSON::XS   ();
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::Util qw(decode gunzip url_unescape);
+use Time::HiRes qw(time);
+
+our $READER = JSON::XS->new->utf8->allow_nonref;
 
 has 'state';
 has 'api';     # v5, v6 or v7
 has 'prefix';  # /sync/v5, /central/sync or /central/sync_v7
-has 'calls';   # "METHOD name" => sub ($server, $c, $body)
+has 'calls';   # "METHOD name" => sub ($server, $x, $body)
+has guests => sub { [] };  # that answer at the same address
 
-sub startup ($self) {
-    $self->mode('production');
-    $self->log->level('fatal');
-    $self->secrets(['not used: there are no cookies']);
-    $self->max_request_size(512 * 1024 * 1024);
+# what Central::Listener hands on
+sub handle ($self, $x) {
+    my $path = $x->path;
 
-    $self->hook(before_dispatch => sub ($c) { $self->_note($c) });
-    $self->routes->any($self->prefix . '/#call' => sub ($c) { $self->_call($c) });
+    for my $server ($self, @{$self->guests}) {
+        my $prefix = $server->prefix;
+        next if $path !~ m{\A\Q$prefix\E/([^/]+)/?\z};
 
-    return;
-}
-
-# answers at the address of another server too
-sub join_at ($self, $host) {
-    $host->routes->any($self->prefix . '/#call' => sub ($c) {
-        $c->stash('central.log')->{api} = $self->api;
-        $self->_call($c);
-    });
-
-    return $self;
-}
-
-sub _note ($self, $c) {
-    my $path = $c->req->url->path->to_string;
+        my $octets = url_unescape $1;
+        $self->_note($x, $server->api);
+        return $server->_call($x, decode('UTF-8', $octets) // $octets);
+    }
 
     # what the tests themselves ask is no traffic
-    return if $path =~ m{\A/_test/};
+    $self->_note($x, $self->api) if $path !~ m{\A/_test/};
 
-    my $tx    = $c->tx;
+    return $self->other($x);
+}
+
+# what is no call
+sub other ($self, $x) { return $x->answer(404, 'text/html', '<!DOCTYPE html><title>Page not found</title>') }
+
+sub _note ($self, $x, $api) {
     my $entry = {
-        api        => $self->api,
-        method     => $c->req->method,
-        path       => $path,
-        query      => $c->req->url->query->to_string,
+        api        => $api,
+        method     => $x->method,
+        path       => $x->path,
+        query      => $x->query,
         status     => undef,
         bytes      => 0,
-        received   => $c->req->body_size,
-        encoding   => $c->req->headers->content_encoding,
-        connection => $tx->connection,
+        received   => $x->size,
+        encoding   => $x->header('content-encoding'),
+        connection => $x->connection,
         time       => time,
     };
 
-    $c->stash('central.log' => $entry);
-    $self->state->log_request($entry);
+    $self->state->log_request($x->log($entry)->log);
 
-    # a cut connection has set its status already
-    $tx->on(finish => sub ($tx, @) {
-        $entry->{status} //= $tx->res->code // 0;
-        $entry->{bytes} = $entry->{status} ? $tx->res->body_size : 0;
+    return $x->done(sub ($x) {
+        $entry->{status} = $x->status // 0;
+        $entry->{bytes} = $entry->{status} ? $x->length : 0;
         $entry->{took}  = time - $entry->{time};
     });
-
-    return;
 }
 
-sub _call ($self, $c) {
-    my ($name, $method) = ($c->stash('call'), $c->req->method);
+sub _call ($self, $x, $name) {
+    my $method = $x->method;
 
-    $c->res->headers->header('Accept-Encoding' => 'gzip')
-      if $self->state->config->{accept_gzip};
+    $x->set('Accept-Encoding' => 'gzip') if $self->state->config->{accept_gzip};
 
-    serve($c, $self->state, $self->api, $name, sub {
-        my @elsewhere = $self->elsewhere($c, $name);
+    serve($x, $self->state, $self->api, $name, sub {
+        my @elsewhere = $self->elsewhere($x, $name);
         return @elsewhere if @elsewhere;
 
-        my $refused = $self->_unpack($c);
-        my $large = $self->too_large($c);
+        my $refused = $self->_unpack($x);
+        my $large = $self->too_large($x);
         return 413, $large if $large;
         return $self->error(415, 'unsupported', $refused) if $refused;
 
         my $call = $self->calls->{"$method $name"};
 
-        return $call->($self, $c) if $call;
+        return $call->($self, $x) if $call;
 
         my ($other) = grep { / \Q$name\E\z/ } sort keys %{$self->calls};
         return $self->wrong($name, 405, "$method is not a method of $name") if $other;
@@ -97,40 +90,43 @@ sub _call ($self, $c) {
 }
 
 # what the server says of a body of that size, "" when it takes it
-sub too_large ($self, $c) { return '' }
+sub too_large ($self, $x) { return '' }
 
 # whether it reads compressed requests though it never said so
 sub takes_gzip ($self) { return $self->state->config->{accept_gzip} }
 
 # (status, text) where no such server is here
-sub elsewhere ($self, $c, $name) { return }
+sub elsewhere ($self, $x, $name) { return }
 
 # a compressed request becomes a plain one; a reason to refuse it, or undef
-sub _unpack ($self, $c) {
-    my $encoding = $c->req->headers->content_encoding // return undef;
+sub _unpack ($self, $x) {
+    my $encoding = $x->header('content-encoding') // return undef;
 
     return "$encoding is not taken here"
       if $encoding ne 'gzip' || !$self->takes_gzip;
 
-    my $octets = gunzip($c->req->body) // return 'this is not gzip';
+    my $octets = gunzip($x->body) // return 'this is not gzip';
 
-    $c->req->headers->remove('Content-Encoding');
-    $c->req->body($octets);
+    delete $x->headers->{'content-encoding'};
+    $x->body($octets);
     return undef;
 }
 
 # the JSON body; undef and a reason when there is none
-sub body ($self, $c) {
-    my $type = $c->req->headers->content_type // '';
-    my $body = eval { decode_json($c->req->body) };
+sub body ($self, $x) {
+    my $type = $x->header('content-type') // '';
+    my $body = eval { read_json($x->body) };
 
     return (undef, 'the body is not JSON') if $@;
-    my $odd = _odd_json($c->req->body);
+    my $odd = _odd_json($x->body);
     return (undef, $odd) if $odd;
     return (undef, "Content-Type is not application/json: $type")
       if $type ne '' && $type !~ m{\Aapplication/json\b}i;
     return ($body);
 }
+
+# Mojo::JSON takes many times as long, and reads a number of any length.
+sub read_json ($octets) { return $octets =~ /[0-9]{18}/ ? decode_json($octets) : $READER->decode($octets) }
 
 # what some readers of JSON take and Open mSupply's does not
 sub _odd_json ($text) {

@@ -4,6 +4,7 @@ package Central::V5;
 
 use Mojo::Base 'Central::Server', -signatures;
 use Exporter 'import';
+use Central::Control qw(control);
 use Central::Check qw(check_keys check_record missing_references is_integer is_string);
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json false true);
@@ -26,31 +27,33 @@ has calls  => sub {
     };
 };
 
+# and what the tests ask
+sub other ($self, $x) { return control($self->state, $x) || $self->SUPER::other($x) }
+
 # what a batch may be asked to hold
 use constant LIMIT_MAX => 100_000;
 
 my @HEADERS = qw(msupply-site-uuid app-name app-version version);
 
 # (status, text) of the refusal, or nothing
-sub _refuse ($self, $c, $call) {
+sub _refuse ($self, $x, $call) {
     my $s = $self->state;
-    my $h = $c->req->headers;
-    my ($name, $hash) = _basic($h->authorization // '');
+    my ($name, $hash) = _basic($x->header('authorization') // '');
 
     return $self->wrong($call, 401, 'no Basic authorization') if !defined $hash;
     return $self->error(401, 'site_name_not_found', 'Site name not found') if $name ne $s->name;
     return $self->error(401, 'site_incorrect_password', 'Incorrect password')
       if $hash ne $s->password_hash;
 
-    my @missing = grep { ($h->header($_) // '') eq '' } @HEADERS;
+    my @missing = grep { ($x->header($_) // '') eq '' } @HEADERS;
     return $self->wrong($call, 400, map { "no header $_" } @missing) if @missing;
 
     my $version = $s->config->{version};
     return $self->error(409, 'api_version_incompatible', "Version $version is spoken here")
-      if $h->header('version') ne $version;
+      if $x->header('version') ne $version;
 
     # the first machine that comes is the site's
-    my $uuid = $h->header('msupply-site-uuid');
+    my $uuid = $x->header('msupply-site-uuid');
     $s->config->{hardware_id} //= $uuid;
 
     return $self->error(401, 'site_incorrect_hardware_id', 'Hardware ID does not match the site')
@@ -66,8 +69,8 @@ sub _basic ($header) {
 }
 
 # Query parameters: each name once, each a whole number in its range.
-sub _query ($self, $c, %want) {
-    my $query = $c->req->url->query->to_hash;
+sub _query ($self, $x, %want) {
+    my $query = $x->params;
     my @bad   = map { "unknown parameter $_" } grep { !$want{$_} } sort keys %$query;
 
     for my $name (sort keys %want) {
@@ -82,8 +85,8 @@ sub _query ($self, $c, %want) {
     return ($query, @bad);
 }
 
-sub _site ($self, $c) {
-    my @refusal = $self->_refuse($c, 'site');
+sub _site ($self, $x) {
+    my @refusal = $self->_refuse($x, 'site');
     return @refusal if @refusal;
 
     my ($s, $config) = ($self->state, $self->state->config);
@@ -102,8 +105,8 @@ sub _site ($self, $c) {
 }
 
 # only a server that says syncVersion knows this call
-sub _upgrade ($self, $c) {
-    my @refusal = $self->_refuse($c, 'v7_url_and_upgrade');
+sub _upgrade ($self, $x) {
+    my @refusal = $self->_refuse($x, 'v7_url_and_upgrade');
     return @refusal if @refusal;
 
     my $s = $self->state;
@@ -130,8 +133,8 @@ sub upgrade ($state) {
     return 200, encode_json({v7Url => $c->{v7_url} // $c->{v6_url}});
 }
 
-sub _site_status ($self, $c) {
-    my @refusal = $self->_refuse($c, 'site_status');
+sub _site_status ($self, $x) {
+    my @refusal = $self->_refuse($x, 'site_status');
     return @refusal if @refusal;
 
     my $s    = $self->state;
@@ -143,11 +146,11 @@ sub _site_status ($self, $c) {
 
 # The queue is there when the answer goes out; a lost connection does not
 # stop the work.
-sub _initialise ($self, $c) {
-    my @refusal = $self->_refuse($c, 'initialise');
+sub _initialise ($self, $x) {
+    my @refusal = $self->_refuse($x, 'initialise');
     return @refusal if @refusal;
 
-    my ($body, $reason) = $self->body($c);
+    my ($body, $reason) = $self->body($x);
     return $self->wrong('initialise', 400, $reason) if $reason;
     return $self->wrong('initialise', 400, 'the body is not {}') if ref $body ne 'HASH' || %$body;
 
@@ -173,11 +176,11 @@ sub _busy ($self) {
     return;
 }
 
-sub _central_records ($self, $c) {
-    my @refusal = $self->_refuse($c, 'central_records');
+sub _central_records ($self, $x) {
+    my @refusal = $self->_refuse($x, 'central_records');
     return @refusal if @refusal;
 
-    my ($query, @bad) = $self->_query($c, cursor => [0, 9e15], limit => [1, LIMIT_MAX]);
+    my ($query, @bad) = $self->_query($x, cursor => [0, 9e15], limit => [1, LIMIT_MAX]);
     return $self->wrong('central_records', 400, @bad) if @bad;
 
     my @busy = $self->_busy;
@@ -187,11 +190,11 @@ sub _central_records ($self, $c) {
     return 200, $s->central_batch($query->{cursor}, $query->{limit}), $s->config->{page_delay_ms};
 }
 
-sub _queued_records ($self, $c) {
-    my @refusal = $self->_refuse($c, 'queued_records');
+sub _queued_records ($self, $x) {
+    my @refusal = $self->_refuse($x, 'queued_records');
     return @refusal if @refusal;
 
-    my ($query, @bad) = $self->_query($c, limit => [1, LIMIT_MAX]);
+    my ($query, @bad) = $self->_query($x, limit => [1, LIMIT_MAX]);
     return $self->wrong('queued_records', 400, @bad) if @bad;
 
     my @busy = $self->_busy;
@@ -201,12 +204,12 @@ sub _queued_records ($self, $c) {
     return 200, $s->queue_batch($query->{limit}), $s->config->{page_delay_ms};
 }
 
-sub _acknowledged_records ($self, $c) {
+sub _acknowledged_records ($self, $x) {
     my $call    = 'acknowledged_records';
-    my @refusal = $self->_refuse($c, $call);
+    my @refusal = $self->_refuse($x, $call);
     return @refusal if @refusal;
 
-    my ($body, $reason) = $self->body($c);
+    my ($body, $reason) = $self->body($x);
     my @bad = $reason // check_keys($body, {syncIDs => sub ($v) { ref $v eq 'ARRAY' }}, 'the body');
     return $self->wrong($call, 400, @bad) if @bad;
 
@@ -226,12 +229,12 @@ my %RECORD = (
     '?recordData' => sub ($v) { !defined $v || ref $v eq 'HASH' },
 );
 
-sub _push ($self, $c) {
+sub _push ($self, $x) {
     my $call    = 'queued_records';
-    my @refusal = $self->_refuse($c, $call);
+    my @refusal = $self->_refuse($x, $call);
     return @refusal if @refusal;
 
-    my ($body, $reason) = $self->body($c);
+    my ($body, $reason) = $self->body($x);
     my @bad = $reason // check_keys($body, \%PUSH, 'the body');
     return $self->wrong($call, 400, @bad) if @bad;
 

@@ -27,19 +27,15 @@ my %COMMON = (syncV5Settings => sub ($v) { ref $v eq 'HASH' }, syncV6Version => 
 # the genuine one reads no more than ten mebibytes, after decompression
 use constant BODY_MAX => 10 * 1024 * 1024;
 
-sub too_large ($self, $c) {
-    return length $c->req->body > BODY_MAX ? 'A payload reached size limit.' : '';
+sub too_large ($self, $x) {
+    return length $x->body > BODY_MAX ? 'A payload reached size limit.' : '';
 }
 
 # the pages of its application, whatever is asked for
-sub startup ($self) {
-    $self->SUPER::startup;
-    $self->routes->get('/*page' => {page => ''} => sub ($c) {
-        return $c->render(data => '', status => 404) if $c->stash('page') =~ m{\Acentral/};
-        $c->render(data => '<!doctype html><title>Open mSupply</title>', format => 'html');
-    });
-
-    return;
+sub other ($self, $x) {
+    return $self->SUPER::other($x) if $x->method !~ /\A(?:GET|HEAD)\z/;
+    return $x->answer(404, undef, '') if $x->path =~ m{\A/central/};
+    return $x->answer(200, 'text/html;charset=UTF-8', '<!doctype html><title>Open mSupply</title>');
 }
 
 sub error ($self, $status, $code, $message) { return _error({otherServerError => $message}) }
@@ -49,8 +45,8 @@ sub _error ($value) { return 200, encode_json({error => $value}) }
 sub _ok ($text) { return 200, qq({"data":$text}) }
 
 # (body) when the request may go on, else (undef, status, text)
-sub _open ($self, $c, $call, %keys) {
-    my ($body, $reason) = $self->body($c);
+sub _open ($self, $x, $call, %keys) {
+    my ($body, $reason) = $self->body($x);
     my @bad = $reason // check_keys($body, {%COMMON, %keys}, 'the body');
 
     # with another version the rest of the shape means nothing
@@ -103,20 +99,20 @@ my %PULL = (
     batchSize => sub ($v) { is_integer($v) && $v > 0 && $v <= 100_000 },
 );
 
-sub _pull ($self, $c) {
-    my ($body, @refusal) = $self->_open($c, 'pull', %PULL, isInitialised => \&is_bool);
+sub _pull ($self, $x) {
+    my ($body, @refusal) = $self->_open($x, 'pull', %PULL, isInitialised => \&is_bool);
     return @refusal if !$body;
 
     my $s = $self->state;
     return _error('integrationInProgress') if $s->integrating('v6');
 
-    $c->stash('central.log')->{isInitialised} = $body->{isInitialised} ? 1 : 0;
+    $x->log->{isInitialised} = $body->{isInitialised} ? 1 : 0;
     my $batch = $s->v6_batch(@{$body}{qw(cursor batchSize isInitialised)});
     return _ok($batch), $s->config->{page_delay_ms};
 }
 
-sub _patient_pull ($self, $c) {
-    my ($body, @refusal) = $self->_open($c, 'patient-pull', %PULL, fetchPatientId => \&is_string);
+sub _patient_pull ($self, $x) {
+    my ($body, @refusal) = $self->_open($x, 'patient-pull', %PULL, fetchPatientId => \&is_string);
     return @refusal if !$body;
 
     my $s = $self->state;
@@ -138,8 +134,8 @@ my %RECORD = (
     '?recordData' => sub ($v) { !defined $v || ref $v eq 'HASH' },
 );
 
-sub _push ($self, $c) {
-    my ($body, @refusal) = $self->_open($c, 'push', batch => sub ($v) { ref $v eq 'HASH' });
+sub _push ($self, $x) {
+    my ($body, @refusal) = $self->_open($x, 'push', batch => sub ($v) { ref $v eq 'HASH' });
     return @refusal if !$body;
 
     my ($s, $batch) = ($self->state, $body->{batch});
@@ -183,8 +179,8 @@ sub _unparsable ($self, @bad) {
     return _error({parsingSyncRecordError => join '; ', @bad[0 .. ($#bad < 4 ? $#bad : 4)]});
 }
 
-sub _site_status ($self, $c) {
-    my ($body, @refusal) = $self->_open($c, 'site_status');
+sub _site_status ($self, $x) {
+    my ($body, @refusal) = $self->_open($x, 'site_status');
     return @refusal if !$body;
 
     my $busy = $self->state->integrating('v6', 1) ? 'true' : 'false';

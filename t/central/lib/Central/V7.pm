@@ -23,8 +23,8 @@ has calls  => sub {
 
 use constant BODY_MAX => 10_485_760;
 
-sub too_large ($self, $c) {
-    my $n = length $c->req->body;
+sub too_large ($self, $x) {
+    my $n = length $x->body;
     return 0 if $n <= BODY_MAX;
 
     return 'JSON payload (' . $n . ' bytes) is larger than allowed (limit: ' . BODY_MAX . ' bytes).';
@@ -33,7 +33,7 @@ sub too_large ($self, $c) {
 sub takes_gzip ($self) { return 1 }
 
 # a server that is not central says so, one of 2.x knows nothing of all this
-sub elsewhere ($self, $c, $name) {
+sub elsewhere ($self, $x, $name) {
     my $config = $self->state->config;
 
     return 404, '' if $config->{central_version} < 3;
@@ -52,11 +52,11 @@ sub _err ($value) { return 200, encode_json({Err => $value}) }
 sub _ok ($text) { return 200, qq({"Ok":$text}) }
 
 # (body) when it can be read, else (undef, status, text)
-sub _read ($self, $c, $call, %want) {
+sub _read ($self, $x, $call, %want) {
     return undef, $self->wrong($call, 400, 'Content type error')
-      if ($c->req->headers->content_type // '') !~ m{\Aapplication/json\b}i;
+      if ($x->header('content-type') // '') !~ m{\Aapplication/json\b}i;
 
-    my $body   = eval { decode_json($c->req->body) };
+    my $body   = eval { Central::Server::read_json($x->body) };
     my $reason = $@ ? 'expected value' : misread($body, \%want);
 
     return undef, $self->wrong($call, 400, "Json deserialize error: $reason at line 1 column 1") if $reason;
@@ -87,11 +87,11 @@ sub _too_new ($self, $theirs) {
 }
 
 # the refusal of a call that needs a token, or nothing
-sub _refuse ($self, $c, $call) {
-    my ($s, $h) = ($self->state, $c->req->headers);
+sub _refuse ($self, $x, $call) {
+    my $s = $self->state;
     my $config = $s->config;
-    my ($token) = ($h->authorization // '') =~ /\ABearer (\S+)\z/i;
-    my ($hardware, $version) = map { $h->header($_) } qw(hardware-id app-version);
+    my ($token) = ($x->header('authorization') // '') =~ /\ABearer (\S+)\z/i;
+    my ($hardware, $version) = map { $x->header($_) } qw(hardware-id app-version);
 
     my $missing = !defined $token ? 'missing or incorrect Authorization header'
       : !defined $hardware ? 'missing hardware-id header'
@@ -133,8 +133,8 @@ sub _ask_legacy ($self) {
 
 my %TOKEN = (version => 'object', name => 'string', passwordSha256 => 'string', hardwareId => 'string');
 
-sub _get_token ($self, $c) {
-    my ($body, @refusal) = $self->_read($c, 'get_token', %TOKEN);
+sub _get_token ($self, $x) {
+    my ($body, @refusal) = $self->_read($x, 'get_token', %TOKEN);
     return @refusal if !$body;
 
     my $reason = misread($body->{version},
@@ -171,19 +171,19 @@ sub _ids ($self) {
 # ---- the calls ----------------------------------------------------------
 
 # the body is not read
-sub _site_status ($self, $c) {
-    my @refusal = $self->_refuse($c, 'site_status');
+sub _site_status ($self, $x) {
+    my @refusal = $self->_refuse($x, 'site_status');
     return @refusal ? @refusal : _ok(encode_json({$self->_ids}));
 }
 
-sub _pull ($self, $c) {
-    my ($body, @refusal) = $self->_read($c, 'pull', cursor => 'i64', batchSize => 'i64', isInitialising => 'bool');
+sub _pull ($self, $x) {
+    my ($body, @refusal) = $self->_read($x, 'pull', cursor => 'i64', batchSize => 'i64', isInitialising => 'bool');
     return @refusal if !$body;
-    @refusal = $self->_refuse($c, 'pull');
+    @refusal = $self->_refuse($x, 'pull');
     return @refusal if @refusal;
 
     my $s = $self->state;
-    $c->stash('central.log')->{isInitialising} = $body->{isInitialising} ? 1 : 0;
+    $x->log->{isInitialising} = $body->{isInitialising} ? 1 : 0;
     my $batch = $s->rows->batch(@{$body}{qw(cursor batchSize isInitialising)});
 
     return _err({DatabaseError => {DBError => {msg => 'DIESEL_DESERIALIZATION_ERROR', extra => 'UnexpectedNullError'}}})
@@ -213,15 +213,15 @@ sub _misread_record ($self, $r) {
     return undef;
 }
 
-sub _push ($self, $c) {
-    my ($body, @refusal) = $self->_read($c, 'push', %BATCH);
+sub _push ($self, $x) {
+    my ($body, @refusal) = $self->_read($x, 'push', %BATCH);
     return @refusal if !$body;
 
     my $records = $body->{records};
     my ($bad) = grep { defined } map { $self->_misread_record($_) } @$records;
     return $self->wrong(push => 400, "Json deserialize error: $bad at line 1 column 1") if $bad;
 
-    @refusal = $self->_refuse($c, 'push');
+    @refusal = $self->_refuse($x, 'push');
     return @refusal if @refusal;
 
     my $s = $self->state;
@@ -239,11 +239,11 @@ sub _push ($self, $c) {
     return _ok(scalar @$records);
 }
 
-sub _patient_data ($self, $c) {
-    my ($body, @refusal) = $self->_read($c, 'patient_data_for_site',
+sub _patient_data ($self, $x) {
+    my ($body, @refusal) = $self->_read($x, 'patient_data_for_site',
         map { $_ => 'string' } qw(patientId storeId nameStoreJoinId));
     return @refusal if !$body;
-    @refusal = $self->_refuse($c, 'patient_data_for_site');
+    @refusal = $self->_refuse($x, 'patient_data_for_site');
     return @refusal if @refusal;
 
     my $batch = $self->state->rows->patient(@{$body}{qw(patientId storeId nameStoreJoinId)});
@@ -252,10 +252,10 @@ sub _patient_data ($self, $c) {
     return _err({DatabaseError => {ForeignKeyViolation => 'FOREIGN KEY constraint failed      0'}});
 }
 
-sub _patient_search ($self, $c) {
-    my ($body, @refusal) = $self->_read($c, 'patient_search');
+sub _patient_search ($self, $x) {
+    my ($body, @refusal) = $self->_read($x, 'patient_search');
     return @refusal if !$body;
-    @refusal = $self->_refuse($c, 'patient_search');
+    @refusal = $self->_refuse($x, 'patient_search');
     return @refusal if @refusal;
 
     return _ok(encode_json($self->state->rows->search($body)));

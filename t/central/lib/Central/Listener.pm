@@ -1,0 +1,133 @@
+package Central::Listener;
+
+# Speaks HTTP/1.1 at an address: one request after the other on each connection
+# becomes a Central::Exchange, which is handed on and answered at any time.
+
+use Mojo::Base -strict, -signatures;
+use Central::Exchange;
+use Exporter 'import';
+use Mojo::IOLoop;
+
+our @EXPORT_OK = qw(listen_at);
+
+# Returns the port.  Options: address, port (0: any), tls_cert, tls_key,
+# handler (what is given each exchange).
+sub listen_at (%opt) {
+    my %tls = $opt{tls_cert}
+      ? (tls => 1, tls_cert => {'' => $opt{tls_cert}}, tls_key => {'' => $opt{tls_key}}) : ();
+
+    my $id = Mojo::IOLoop->server({%opt{'address'}, port => $opt{port} || undef, %tls} => sub ($loop, $stream, $id) {
+        my $c = {id => $id, stream => $stream, handler => $opt{handler}, buffer => ''};
+
+        # a client that keeps its connection must not lose it while it works
+        $stream->timeout(0);
+        $stream->on(read => sub ($stream, $octets) { $c->{buffer} .= $octets; _go_on($c) });
+        $stream->on(error => sub ($stream, $error) { });
+        $stream->on(close => sub ($stream) {
+            my $exchange = delete $c->{exchange};
+            $exchange->finish if $exchange;
+            delete $c->{stream};
+        });
+    });
+
+    return Mojo::IOLoop->acceptor($id)->port;
+}
+
+# the next request, when it is there and the one before is answered
+sub _go_on ($c) {
+    return if $c->{exchange};
+
+    $c->{request} //= _head($c) // return;
+    return _refuse($c) if !%{$c->{request}};
+
+    my $body = _body($c) // return;
+    my $x = $c->{exchange} = Central::Exchange->new(
+        %{delete $c->{request}}, body => $body, size => length $body, connection => $c->{id}, stream => $c->{stream},
+        then => sub ($x) { _answered($c, $x) },
+    );
+
+    return if eval { $c->{handler}->($x); 1 };
+
+    warn $@;
+    $x->answer(500, 'text/plain', 'The emulator is wrong');
+
+    return;
+}
+
+sub _answered ($c, $x) {
+    return if !delete $c->{exchange};
+    return $c->{stream}->close_gracefully if !$x->keep;
+
+    # not from inside of an answer, which may not have been the last word of its handler
+    Mojo::IOLoop->next_tick(sub { _go_on($c) }) if $c->{buffer} ne '';
+
+    return;
+}
+
+# {method, path, query, headers, keep}; {} when it is no HTTP, undef when it is
+# not whole
+sub _head ($c) {
+    my $end = index $c->{buffer}, "\r\n\r\n";
+    return undef if $end < 0;
+
+    my ($line, @lines) = split /\r\n/, substr $c->{buffer}, 0, $end + 4, '';
+    my ($method, $path, $query, $version) = ($line // '')
+      =~ m{\A([A-Z-]+) (?:https?://[^/?]*)?([^? ]*)(?:\?(\S*))? HTTP/1\.([01])\z} or return {};
+    my %headers;
+
+    for (@lines) {
+        my ($name, $value) = /\A([^:\s]+):[ \t]*(.*?)[ \t]*\z/ or return {};
+        $name = lc $name;
+        $headers{$name} = exists $headers{$name} ? "$headers{$name}, $value" : $value;
+    }
+
+    my $connection = $headers{connection} // '';
+
+    return {
+        method  => $method,
+        path    => $path,
+        query   => $query // '',
+        headers => \%headers,
+        keep    => scalar($version ? $connection !~ /\bclose\b/i : $connection =~ /\bkeep-alive\b/i),
+    };
+}
+
+# undef when it is not whole
+sub _body ($c) {
+    my $headers = $c->{request}{headers};
+    return _chunks($c) if ($headers->{'transfer-encoding'} // '') =~ /\bchunked\b/i;
+
+    my $n = $headers->{'content-length'} // 0;
+    return length $c->{buffer} < $n ? undef : substr $c->{buffer}, 0, $n, '';
+}
+
+sub _chunks ($c) {
+    my ($at, $body) = (0, '');
+
+    while (substr($c->{buffer}, $at) =~ /\A([0-9a-fA-F]+)[^\r\n]*\r\n/) {
+        my $n = hex $1;
+        $at += length $&;
+
+        if ($n == 0) {
+            my $end = index $c->{buffer}, "\r\n", $at;
+            return undef if $end < 0;
+            substr $c->{buffer}, 0, $end + 2, '';
+            return $body;
+        }
+
+        $body .= substr $c->{buffer}, $at, $n;
+        $at += $n + 2;
+        return undef if $at > length $c->{buffer};
+    }
+
+    return undef;
+}
+
+sub _refuse ($c) {
+    $c->{stream}->write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    $c->{stream}->close_gracefully;
+
+    return;
+}
+
+1;
