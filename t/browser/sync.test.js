@@ -252,7 +252,9 @@ test('errors of the central servers, as they happen', async () => {
   await picture(page, 'unreachable');
 
   await central.restart();
+  await central.config({ initialisation_status: 'completed' });    /* it has not lost what it knew of the site */
   await page.getByRole('button', NOW).click();
+  await site.wait('a run has gone well', ({ syncStatus }) => !syncStatus.isSyncing && syncStatus.error === null);
   await page.locator('.notice.bad').waitFor({ state: 'detached' });
   await close(page);
 });
