@@ -191,12 +191,16 @@ export class Site {
     await this.configure((text) => text);
   }
 
-  /** Writes nginx.conf, changed by `edit`. */
+  /**
+   * Writes nginx.conf, changed by `edit`.  A worker that is to end waits for
+   * connections that the browser made ahead and asks nothing with: not a minute.
+   */
   async configure(edit) {
     const values = { DIR: this.dir, PORT: this.port, HELPER: this.#helper, SETTINGS: this.#settings,
       USER: WORKER ? `user ${WORKER.name};` : '' };
     const text = await readFile(`${ROOT}t/demo/nginx.conf`, 'utf8');
-    await writeFile(`${this.dir}/nginx.conf`, edit(text.replace(/@([A-Z]+)@/g, (all, name) => values[name])));
+    await writeFile(`${this.dir}/nginx.conf`, edit(text.replace(/@([A-Z]+)@/g, (all, name) => values[name])
+      .replace('http {', '$&\n    client_header_timeout 5s;')));
   }
 
   async startNginx() {
