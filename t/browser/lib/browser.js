@@ -22,24 +22,54 @@ if (process.env.MSYNC_PICTURES) {
   mkdirSync(PICTURES, { recursive: true });
 }
 
-let browser = null;
+/** Contexts at most that wait for the next page with their options. */
+const KEPT = 8;
 
-after(() => browser?.close());
+let browser = null;
+let kept = [];
+/** To each page that is open its context. */
+const pages = new WeakMap();
+
+after(() => browser?.then((one) => one.close(), () => {}));    /* what could not be started has failed already */
+
+/** A context of `options`: one of before, whose renderer has compiled the page's scripts and axe-core, or a new one. */
+async function contextOf(options) {
+  const key = JSON.stringify(options);
+  const found = kept.find((one) => one.key === key);
+
+  if (found) {
+    kept = kept.filter((one) => one !== found);
+    return found;
+  }
+  browser ??= chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium-headless-shell',
+    args: ['--renderer-process-limit=1'] });    /* to start one for each test takes longer than most of them */
+  return { key, context: await (await browser).newContext({ locale: 'es', viewport: { width: 1000, height: 760 },
+    reducedMotion: 'reduce', serviceWorkers: 'block', timezoneId: 'UTC', ...options }) };
+}
 
 /**
- * A page in a context of its own.  `options` are Playwright's; `complaints`
- * collects what the console and the Content-Security-Policy have to say.
+ * A page in a context that no other has at the time; what a test may do to it
+ * is forgotten before the next: cookies, setOffline, what the page stores, and
+ * with a clock all of it.  `options` are Playwright's; `complaints` collects
+ * what the console and the Content-Security-Policy have to say.
  */
 export async function open(url, options = {}) {
-  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium-headless-shell',
-    args: ['--renderer-process-limit=1'] });    /* to start one for each test takes longer than most of them */
-
-  const context = await browser.newContext({ locale: 'es', viewport: { width: 1000, height: 760 },
-    reducedMotion: 'reduce', serviceWorkers: 'block', timezoneId: 'UTC', ...options });
+  const mine = await contextOf(options);
+  const { context } = mine;
   const page = await context.newPage();
+
+  mine.spoiled = options.serviceWorkers === 'allow';
+  mine.origins = new Set();
+  pages.set(page, mine);
+  const { clock } = page;
+  Object.defineProperty(page, 'clock', { get: () => {
+    mine.spoiled = true;    /* it cannot be taken away from a context */
+    return clock;
+  } });
 
   page.complaints = [];
   page.setDefaultTimeout(PATIENCE);
+  page.on('framenavigated', (frame) => mine.origins.add(new URL(frame.url()).origin));
   page.on('pageerror', (error) => page.complaints.push(error.stack || String(error)));
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()) && !EXPECTED.test(message.text())) {
@@ -56,9 +86,34 @@ export async function open(url, options = {}) {
 
 /** Ends the page, which may not have complained. */
 export async function close(page) {
-  const { complaints } = page;
-  await page.context().close();
-  assert.deepEqual(complaints, []);
+  const mine = pages.get(page);
+  const { context } = mine;
+  const others = context.pages().filter((one) => ![page, mine.blank].includes(one));
+
+  if (mine.spoiled || others.length || !context.browser().isConnected()) {
+    await context.close();
+  } else {
+    await forget(page, mine);
+    kept.push(mine);
+    if (kept.length > KEPT) {
+      await kept.shift().context.close();
+    }
+  }
+  assert.deepEqual(page.complaints, []);
+}
+
+/** Leaves the context as new, but for its renderer, which ends with its last page. */
+async function forget(page, mine) {
+  const { context, origins } = mine;
+
+  if (!mine.blank) {
+    mine.blank = await context.newPage();
+    mine.inside = await context.newCDPSession(mine.blank);
+  }
+  await page.close();
+  await Promise.all([context.setOffline(false), context.clearCookies(), mine.inside.send('Network.clearBrowserCache'),
+    ...[...origins].filter((origin) => origin !== 'null').map((origin) => (
+      mine.inside.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })))]);
 }
 
 /** A picture for people to look at, where they want it; hiding the caret would need an inline style. */
