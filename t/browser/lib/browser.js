@@ -22,6 +22,10 @@ if (process.env.MSYNC_PICTURES) {
   mkdirSync(PICTURES, { recursive: true });
 }
 
+/** As few processes and threads as it can do with; the first feature is Playwright's, whose list this one replaces. */
+const ARGUMENTS = ['--renderer-process-limit=1', '--in-process-gpu', '--js-flags=--single-threaded',
+  '--enable-features=CDPScreenshotNewSurface,NetworkServiceInProcess2'];
+
 /** Contexts at most that wait for the next page with their options. */
 const KEPT = 8;
 
@@ -42,7 +46,7 @@ async function contextOf(options) {
     return found;
   }
   browser ??= chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium-headless-shell',
-    args: ['--renderer-process-limit=1'] });    /* to start one for each test takes longer than most of them */
+    args: ARGUMENTS });    /* to start one for each test takes longer than most of them */
   return { key, context: await (await browser).newContext({ locale: 'es', viewport: { width: 1000, height: 760 },
     reducedMotion: 'reduce', serviceWorkers: 'block', timezoneId: 'UTC', ...options }) };
 }
