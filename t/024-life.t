@@ -22,6 +22,7 @@ a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
 the_legacy_server_out_of_reach_does_not_stop_the_other();
 a_full_disk_is_an_error_and_one_try_an_interval();
+what_became_of_a_run_is_written_when_the_disk_has_room();
 a_first_sync_goes_on_when_the_disk_has_room();
 a_pause_holds_where_it_cannot_be_written();
 a_locked_database_is_said_and_can_be_left();
@@ -282,6 +283,29 @@ sub a_full_disk_is_an_error_and_one_try_an_interval {
     ok($helper->wait_status(sub { $_->{syncStatus}
                                   && !$_->{syncStatus}{error} }),
        'when there is room it goes on by itself');
+}
+
+
+sub what_became_of_a_run_is_written_when_the_disk_has_room {
+    my $helper = initialised('unwritten', env => switch(0, 0));
+    my $runs = $helper->runs;
+    my $log = sub {
+        return sqlite(database('unwritten'), 'SELECT finished_datetime IS '
+            . 'NULL, error_code FROM sync_log ORDER BY id LIMIT 1, 9');
+    };
+
+    $central->hold;
+    $helper->trigger;
+    $helper->wait_status(sub { $_->{syncStatus}{isSyncing} });
+    switch(0, 1);
+    $central->go_on;
+    ok($helper->wait_status(sub { $helper->runs > $runs }),
+       'a run in which the disk fills ends');
+    is($log->(), '1|', 'which the log has no room for');
+
+    switch(0, 0);
+    is(run($helper)->{syncStatus}{error}, undef, 'the next one goes well');
+    is($log->(), "0|DISK_FULL\n0|", 'and the log has both');
 }
 
 
@@ -648,9 +672,12 @@ sub a_pause_holds_over_a_run_that_was_killed {
 
     my $asked = $central->state(1)->{requestCount};
     $helper = start('paused', interval => 300);
+    my $again = $helper->trigger;  # nginx sends again what was not done
     ok($helper->is_paused, 'but not of a site that is paused');
     ok($helper->pause, 'it has had time to');
     is($central->state(1)->{requestCount}, $asked, 'central is asked nothing');
+    ok($helper->resume && $helper->is_done($again),
+       'what was asked for is done when somebody resumes');
 }
 
 
