@@ -7,10 +7,11 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use HTTP::Tiny ();
 use IO::Handle ();
 use IO::Select ();
 
-use Msync::Test qw(decode_json free_port http project_root);
+use Msync::Test qw(decode_json encode_json free_port project_root);
 use Test::Nginx::Socket::Server qw(wait_until);
 
 use constant START_SECONDS => 60;
@@ -116,10 +117,9 @@ sub digest { $_[0]->_call(GET => 'digest')->{digest} }
 sub record {
     my ($self, $table, $id) = @_;
 
-    my $answer = http(GET => $self->url
-                      . "/_test/record?table=$table&id=$id", timeout => 30);
+    my $answer = $self->_ask(GET => "record?table=$table&id=$id");
 
-    return $answer->{status} == 200 ? $answer->{json} : undef;
+    return $answer->{status} == 200 ? decode_json($answer->{content}) : undef;
 }
 
 
@@ -170,14 +170,24 @@ sub clear_faults { $_[0]->_call(POST => 'clear_faults') }
 sub _call {
     my ($self, $method, $path, $body) = @_;
 
-    my $answer = http($method, $self->url . "/_test/$path",
-                      content => $body // ($method eq 'POST' ? {} : undef),
-                      timeout => 30);
+    my $answer = $self->_ask($method, $path,
+                             $body // ($method eq 'POST' ? {} : undef));
 
     croak "the emulator says $answer->{status} to $path: $answer->{content}"
         if $answer->{status} != 200;
 
-    return $answer->{json};
+    return decode_json($answer->{content});
+}
+
+
+# On a connection that is kept, for it is asked some thousand times.
+sub _ask {
+    my ($self, $method, $path, $body) = @_;
+
+    $self->{agent} //= HTTP::Tiny->new(timeout => 30);
+
+    return $self->{agent}->request($method, $self->url . "/_test/$path",
+        { defined $body ? (content => encode_json($body)) : () });
 }
 
 

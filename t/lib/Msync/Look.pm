@@ -50,6 +50,18 @@ sub take {
 
     my $image = $self->{image};
 
+    $self->{taken} = 1;
+
+    return;
+}
+
+
+# Puts what was taken where statements find it.
+sub _show {
+    my ($self) = @_;
+
+    my $image = $self->{image};
+
     # What has been read is read again when the counter is another one; to be
     # read without a log, it says that it has none.
     if (length $image >= PAGE) {
@@ -58,7 +70,8 @@ sub take {
         substr $image, $_, 4, $changes for COUNTER, VALID;
     }
 
-    put($path, $image);
+    put($self->{path}, $image);
+    $self->{taken} = 0;
 
     my $schema = $self->_rows('SELECT * FROM sqlite_master');
 
@@ -91,6 +104,8 @@ sub digest {
 # What a statement finds, a row a line, as sqlite3 prints it.
 sub lines {
     my ($self, @statements) = @_;
+
+    $self->_show if $self->{taken};
 
     return join '', map { $self->_rows($_) } @statements;
 }

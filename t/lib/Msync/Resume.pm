@@ -388,15 +388,28 @@ sub _refer {
 }
 
 
-# What PRAGMA integrity_check and foreign_key_check find, in a copy: the
-# next run is to find the files as they were left.  While a first sync fills
-# the tables, parents may still be on their way.
+# What is wrong with the database, by a copy: the next run is to find the files
+# as they were left.  Of the same octets it is the same.
 sub _damage {
     my ($self) = @_;
 
     my $look = $self->{look};
+
+    eval { $look->take($self->database); 1 }
+        or return "the database is damaged: $@";
+
+    return @{ $self->{damage}{ $look->digest($self->{kept}) }
+              //= [$self->_damage_found] };
+}
+
+
+# What PRAGMA integrity_check and foreign_key_check find.  While a first sync
+# fills the tables, parents may still be on their way.
+sub _damage_found {
+    my ($self) = @_;
+
+    my $look = $self->{look};
     my $found = eval {
-        $look->take($self->database);
         $look->lines('PRAGMA integrity_check', 'PRAGMA foreign_key_check');
     } // $@;
 
@@ -503,9 +516,14 @@ sub _differences {
 
     $self->{look}->take($self->database);
 
+    my $central = $self->central->digest;
+
+    # the same octets here and the same state there differ in the same
+    my $here = $self->{here}{ $self->{look}->digest($self->{kept}) . $central }
+        //= [map { $self->_differences_of($_) } 0 .. $#{ $self->{dump_sql} }];
+
     return grep { !$how{excuses} || !/$how{excuses}/ }
-        map({ $self->_differences_of($_) } 0 .. $#{ $self->{dump_sql} }),
-        $self->_differences_at_central;
+        @$here, $self->_differences_at_central($central);
 }
 
 
@@ -526,9 +544,9 @@ sub _differences_of {
 
 
 sub _differences_at_central {
-    my ($self) = @_;
+    my ($self, $digest) = @_;
 
-    return if $self->central->digest eq $self->{digest};
+    return if $digest eq $self->{digest};
 
     my $central = $self->central->outcome;
     my $state = $self->_state($central);
