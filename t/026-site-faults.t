@@ -67,6 +67,7 @@ for my $what (sort keys %faults) {
 no_certificates($_) for 'nowhere', 'pipe', 'folder';
 a_password_file_that_is_mended();
 a_database_that_comes_into_reach();
+a_password_file_that_is_replaced();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
@@ -171,6 +172,56 @@ sub a_password_file_that_is_mended {
        'it is read as soon as it is there');
     is($nginx->post('/api/trigger')->{status}, 202, 'the first sync');
     ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'goes well');
+
+    ok($nginx->stop, 'quit');
+}
+
+
+# As Kubernetes does with a secret that has a new value: another folder behind a
+# link.  The one in force stays where there is no file any more.
+sub a_password_file_that_is_replaced {
+    my $replace = sub {
+        my ($folder, $password) = @_;
+        my $at = "$dir/secret";
+
+        mkdir $_ for $at, "$at/$folder";
+        write_private("$folder.text", "$password\n");
+        rename site_path("$folder.text"), "$at/$folder/password"
+            or die "$at/$folder/password: $!\n";
+        symlink $folder, "$at/data.new" or die "$at/data.new: $!\n";
+        rename "$at/data.new", "$at/data" or die "$at/data: $!\n";
+    };
+
+    $replace->(first => 'of before');
+    symlink 'data/password', "$dir/secret/password" or die "$!\n";
+
+    my $nginx = nginx(password_file => "$dir/secret/password",
+                      database => site_path('replaced.sqlite'),
+                      interval => '1h');
+    my $wait = sub {
+        my ($variant) = @_;
+
+        return $nginx->wait_status(sub {
+            $_->{state} eq ($variant ? 'error' : 'idle')
+                && ($_->{syncStatus}{error}{variant} // q()) eq $variant;
+        });
+    };
+
+    $nginx->post('/api/trigger');
+    ok($wait->('INCORRECT_PASSWORD'), 'a password of before is wrong');
+
+    $replace->(second => PASSWORD);
+    ok($wait->(q()), 'the file with the new one is read, and tried at once')
+        or diag(join "\n", $nginx->log_lines);
+
+    unlink "$dir/secret/second/password";
+    sleep 3;
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub { sqlite(site_path('replaced.sqlite'),
+        'SELECT count(*) FROM sync_log WHERE finished_datetime IS NOT NULL '
+        . 'AND error_code IS NULL') == 2 }), 'it goes on without a file');
+    is(scalar(grep { /the password file has changed/ } $nginx->log_lines), 1,
+       'and the log says it once');
 
     ok($nginx->stop, 'quit');
 }

@@ -94,7 +94,11 @@ input_identify_password(const char *path, struct stat *st)
 }
 
 
-/* somebody has done something about the file that could not be used */
+/*
+ * Somebody has done something about the file that could not be used, or has
+ * put another one in place of that whose password is in force.  One that is
+ * gone is no reason to forget what was in it.
+ */
 
 bool
 msync_serve_password_changed(const msync_serve_t *serve)
@@ -102,11 +106,18 @@ msync_serve_password_changed(const msync_serve_t *serve)
     struct stat         st;
     const struct stat  *then = &serve->password_file;
 
-    if (serve->password_err.variant == MSYNC_ERR_NONE) {
+    if (serve->password_err.variant == MSYNC_ERR_NONE
+        && (serve->password[0] == '\0'
+            || strcmp(serve->conf->password_sha256, serve->password) != 0))
+    {
         return false;
     }
 
     input_identify_password(serve->conf->password_file, &st);
+
+    if (st.st_ino == 0 && serve->password_err.variant == MSYNC_ERR_NONE) {
+        return false;
+    }
 
     return st.st_ino != then->st_ino || st.st_dev != then->st_dev
            || st.st_ctim.tv_sec != then->st_ctim.tv_sec

@@ -298,7 +298,7 @@ msync_serve_watch(msync_serve_t *serve)
         return;
     }
 
-    if (msync_serve_password_changed(serve)) {
+    if (!serve->status.running && msync_serve_password_changed(serve)) {
         msync_log(MSYNC_LOG_NOTICE, "the password file has changed: a new "
                   "helper reads it");
         serve->closed = true;

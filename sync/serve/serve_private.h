@@ -95,7 +95,8 @@ void msync_serve_send_lists(msync_serve_t *serve);
 
 /* the settings in force: the CONFIG frame and what the database says */
 int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
-/* whether the password file that could not be used is another one now */
+/* whether the password file, which could not be used or is in use, is another
+ * one now */
 bool msync_serve_password_changed(const msync_serve_t *serve);
 /* takes all frames that are there, sets "closed" at the end of the channel */
 void msync_serve_receive(msync_serve_t *serve);
