@@ -41,8 +41,8 @@ identify_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
     {
         switch (sqlite3_errcode(store->db) & 0xff) {
         case SQLITE_NOTADB:
-            msync_err_context(err, "this file is no database, it was left "
-                                   "as it is");
+            msync_err_context(err, "this file is no database, or one that is "
+                                   "encrypted, it was left as it is");
             break;
         case SQLITE_CORRUPT:
             msync_err_context(err, "this database is damaged, it was left "

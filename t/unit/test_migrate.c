@@ -291,7 +291,7 @@ a_file_that_is_no_database_is_refused(void **state)
     site_begin(site, "SELECT 1");
     memset(text, 'x', sizeof(text));
     put(site->path, text, sizeof(text));
-    assert_refused(site, "this file is no database");
+    assert_refused(site, "this file is no database, or one that is encrypted");
 }
 
 
