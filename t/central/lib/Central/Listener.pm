@@ -6,6 +6,7 @@ package Central::Listener;
 use Mojo::Base -strict, -signatures;
 use Central::Exchange;
 use Exporter 'import';
+use HTTP::Parser::XS qw(parse_http_request);
 use Mojo::IOLoop;
 
 our @EXPORT_OK = qw(listen_at);
@@ -67,28 +68,22 @@ sub _answered ($c, $x) {
 # {method, path, query, headers, keep}; {} when it is no HTTP, undef when it is
 # not whole
 sub _head ($c) {
-    my $end = index $c->{buffer}, "\r\n\r\n";
-    return undef if $end < 0;
+    my $n = parse_http_request($c->{buffer}, \my %env);
+    return $n == -2 ? undef : {} if $n < 0;
 
-    my ($line, @lines) = split /\r\n/, substr $c->{buffer}, 0, $end + 4, '';
-    my ($method, $path, $query, $version) = ($line // '')
-      =~ m{\A([A-Z-]+) (?:https?://[^/?]*)?([^? ]*)(?:\?(\S*))? HTTP/1\.([01])\z} or return {};
-    my %headers;
+    substr $c->{buffer}, 0, $n, '';
 
-    for (@lines) {
-        my ($name, $value) = /\A([^:\s]+):[ \t]*(.*?)[ \t]*\z/ or return {};
-        $name = lc $name;
-        $headers{$name} = exists $headers{$name} ? "$headers{$name}, $value" : $value;
-    }
-
+    my ($path, $query) = $env{REQUEST_URI} =~ m{\A(?:https?://[^/?]*)?([^?]*)\??(.*)};
+    my %headers = map { (lc(s/\AHTTP_//r =~ tr/_/-/r)) => $env{$_} } grep { /\A(?:HTTP|CONTENT)_/ } keys %env;
     my $connection = $headers{connection} // '';
 
     return {
-        method  => $method,
+        method  => $env{REQUEST_METHOD},
         path    => $path,
-        query   => $query // '',
+        query   => $query,
         headers => \%headers,
-        keep    => scalar($version ? $connection !~ /\bclose\b/i : $connection =~ /\bkeep-alive\b/i),
+        keep    => scalar($env{SERVER_PROTOCOL} eq 'HTTP/1.0'
+            ? $connection =~ /\bkeep-alive\b/i : $connection !~ /\bclose\b/i),
     };
 }
 
