@@ -61,7 +61,8 @@ sub query { return sqlite(site_path('clinic.sqlite'), @_) }
 sub nginx_with_site {
     my ($name, %parameters) = @_;
 
-    write_private('password', PASSWORD . "\n");
+    # one that is written anew has a new helper
+    write_private('password', PASSWORD . "\n") if !-e site_path('password');
 
     return start_nginx(
         workers => 2,

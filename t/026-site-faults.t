@@ -214,8 +214,10 @@ sub a_password_file_that_is_replaced {
     ok($wait->(q()), 'the file with the new one is read, and tried at once')
         or diag(join "\n", $nginx->log_lines);
 
+    chmod 0400, "$dir/secret/second/password";
+    sleep 2;
     unlink "$dir/secret/second/password";
-    sleep 3;
+    sleep 2;
     $nginx->post('/api/trigger');
     ok(wait_until(sub { sqlite(site_path('replaced.sqlite'),
         'SELECT count(*) FROM sync_log WHERE finished_datetime IS NOT NULL '

@@ -103,25 +103,31 @@ input_identify_password(const char *path, struct stat *st)
 bool
 msync_serve_password_changed(const msync_serve_t *serve)
 {
-    struct stat         st;
-    const struct stat  *then = &serve->password_file;
+    bool                    used;
+    struct stat             st;
+    const struct stat      *then = &serve->password_file;
+    const struct timespec  *at, *at_then;
 
-    if (serve->password_err.variant == MSYNC_ERR_NONE
-        && (serve->password[0] == '\0'
-            || strcmp(serve->conf->password_sha256, serve->password) != 0))
+    used = serve->password_err.variant == MSYNC_ERR_NONE;
+
+    if (used && (serve->password[0] == '\0'
+                 || strcmp(serve->conf->password_sha256, serve->password) != 0))
     {
         return false;
     }
 
     input_identify_password(serve->conf->password_file, &st);
 
-    if (st.st_ino == 0 && serve->password_err.variant == MSYNC_ERR_NONE) {
+    if (used && st.st_ino == 0) {
         return false;
     }
 
+    /* other rights may be all that a file needs; what is in use they leave */
+    at = used ? &st.st_mtim : &st.st_ctim;
+    at_then = used ? &then->st_mtim : &then->st_ctim;
+
     return st.st_ino != then->st_ino || st.st_dev != then->st_dev
-           || st.st_ctim.tv_sec != then->st_ctim.tv_sec
-           || st.st_ctim.tv_nsec != then->st_ctim.tv_nsec;
+           || at->tv_sec != at_then->tv_sec || at->tv_nsec != at_then->tv_nsec;
 }
 
 
