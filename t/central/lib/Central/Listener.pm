@@ -8,6 +8,7 @@ use Central::Exchange;
 use Exporter 'import';
 use HTTP::Parser::XS qw(parse_http_request);
 use Mojo::IOLoop;
+use Socket qw(IPPROTO_TCP TCP_QUICKACK);
 
 our @EXPORT_OK = qw(listen_at);
 
@@ -41,7 +42,11 @@ sub _go_on ($c) {
     $c->{request} //= _head($c) // return;
     return _refuse($c) if !%{$c->{request}};
 
-    my $body = _body($c) // return;
+    my $body = _body($c);
+
+    # a client that writes it apart waits for the head to be acknowledged
+    return setsockopt $c->{stream}->handle, IPPROTO_TCP, TCP_QUICKACK, 1 if !defined $body;
+
     my $x = $c->{exchange} = Central::Exchange->new(
         %{delete $c->{request}}, body => $body, size => length $body, connection => $c->{id}, stream => $c->{stream},
         then => sub ($x) { _answered($c, $x) },
@@ -60,7 +65,7 @@ sub _answered ($c, $x) {
     return $c->{stream}->close_gracefully if !$x->keep;
 
     # not from inside of an answer, which may not have been the last word of its handler
-    Mojo::IOLoop->next_tick(sub { _go_on($c) }) if $c->{buffer} ne '';
+    Mojo::IOLoop->next_tick(sub { _go_on($c) if $c->{stream} }) if $c->{buffer} ne '';
 
     return;
 }
