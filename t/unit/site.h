@@ -438,4 +438,16 @@ site_pull_v7(site_t *site, const char *table, const char *id,
     msync_batch_clear(&batch);
 }
 
+
+/* for sqlite3_commit_hook: "data" is an int that each commit adds one to */
+
+static inline int
+site_count_commit(void *data)
+{
+    int  *commits = data;
+
+    (*commits)++;
+    return 0;
+}
+
 #endif /* MSYNC_TEST_SITE_H */

@@ -201,16 +201,6 @@ databases_of_before_learn_it(void **state)
 }
 
 
-static int
-count_commit(void *data)
-{
-    int  *commits = data;
-
-    (*commits)++;
-    return 0;
-}
-
-
 /* an application that writes meanwhile comes between two of them */
 
 static void
@@ -224,7 +214,7 @@ many_are_dismissed_in_short_transactions(void **state)
              "received_datetime, integration_error, table_name, action, side) "
              "SELECT 'U' || i, '2024-01-01', 'why', 'unit', 'UPSERT', 1 FROM "
              "n WHERE i <= 4000 OR i % 2");
-    sqlite3_commit_hook(site->store->db, count_commit, &commits);
+    sqlite3_commit_hook(site->store->db, site_count_commit, &commits);
 
     assert_int_equal(dismiss(site, "unit", NULL, "why"), 4500);
     assert_true(commits > 3);

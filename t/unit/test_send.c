@@ -184,16 +184,6 @@ a_row_is_queued_whatever_its_id_is(void **state)
 }
 
 
-static int
-count_commit(void *data)
-{
-    int  *commits = data;
-
-    (*commits)++;
-    return 0;
-}
-
-
 /* an application that writes meanwhile comes between two of them */
 
 static void
@@ -213,7 +203,7 @@ many_are_queued_in_short_transactions(void **state)
              "INSERT INTO msync_never_sent (table_name, record_id) SELECT "
              "'Location', ID FROM Location WHERE code = 'm'");
     initialise(site);
-    sqlite3_commit_hook(site->store->db, count_commit, &commits);
+    sqlite3_commit_hook(site->store->db, site_count_commit, &commits);
 
     assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
                                &err));
