@@ -168,10 +168,10 @@ __DATA__
 
 
 === TEST 8: a proxy may take the dot behind a full name off one of them
---- raw_request eval
-[map { "POST /api/trigger HTTP/1.1\r\nHost: $_->[0]\r\n"
-       . "Origin: $_->[1]\r\nConnection: close\r\n"
-       . "Content-Length: 0\r\n\r\n" }
+--- request eval
+[("POST /api/trigger") x 10]
+--- more_headers eval
+[map { "Host: $_->[0]\nOrigin: $_->[1]" }
  ['localhost.', 'http://localhost'], ['localhost', 'http://localhost.'],
  ['localhost.:8080', 'http://localhost:8080'],
  ['localhost:80', 'http://localhost.'], ['localhost.', 'https://localhost.:443'],

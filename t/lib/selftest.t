@@ -13,7 +13,7 @@ use POSIX ();
 use Test::More;
 
 use Msync::Look;
-use Test::Nginx::Socket::Client qw(build_request parse_responses);
+use Test::Nginx::Socket::Client qw(build_request exchange parse_responses);
 use Test::Nginx::Socket::Server qw(free_port is_running wait_until);
 
 my $lib = abs_path(dirname(__FILE__));
@@ -30,6 +30,7 @@ a_port_is_given_once();
 other_processes_are_left_alone();
 requests_as_bytes();
 answers_from_bytes();
+a_server_may_close_first();
 databases_are_looked_into();
 
 passing_blocks($run{pass});
@@ -348,4 +349,31 @@ sub answers_from_bytes {
          qr/^ab\|chunked body without/, 'no last chunk');
     like($parse->(GET => "Transfer-Encoding: chunked\r\n\r\n5\r\nab"),
          qr/^ab\|a chunk is cut/, 'half a chunk');
+}
+
+
+# The packet behind the one that finds no reader would raise SIGPIPE.
+sub a_server_may_close_first {
+    my $server = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp',
+    ) or die $!;
+    my $pid = fork() // die $!;
+
+    if ($pid == 0) {
+        my $client = $server->accept;
+        sysread $client, my $request, 100;
+        syswrite $client, 'answer';
+        close $client;
+        POSIX::_exit(0);
+    }
+
+    my $result = exchange(
+        [map { { value => $_ } } 'one', 'two', 'three', 'four'],
+        address => '127.0.0.1', port => $server->sockport, timeout => 10,
+        delay => 0.1,
+    );
+    waitpid $pid, 0;
+
+    is_deeply($result, { bytes => 'answer' },
+              'an answer counts although the server has closed');
 }

@@ -134,7 +134,10 @@ sub _indexed {
 
     my $value = $block->$section;
 
-    return $value->[$index] if ref $value eq 'ARRAY';
+    if (ref $value eq 'ARRAY') {
+        die "$count requests, but more in $section\n" if @$value > $count;
+        return $value->[$index];
+    }
 
     die "$count requests, but $section is no array\n"
         if defined $value && $count > 1;
