@@ -282,11 +282,12 @@ class Panel {
     return box;
   }
 
-  /** An error of a run or of a request, with its advice and its details. */
-  #errorNotice(error) {
+  /** An error of a run or of a request, with its advice, of which what is in brackets is of runs, and its details. */
+  #errorNotice(error, ofRun) {
     const [sentence, advice] = this.texts.explain(error);
     const calm = error.variant === 'CANCELLED';
-    const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence, advice);
+    const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence,
+      advice.replace(/\[(.*)\]/, ofRun ? '$1' : '').trim());
 
     if (error.fullError) {
       box.append(this.details(error.fullError));
@@ -424,7 +425,7 @@ class Panel {
       this.slot('action', '');
     }
     const shown = error && texts.explains(() => this.update());
-    this.slot('error', shown ? JSON.stringify(error) : '', () => this.#errorNotice(error));
+    this.slot('error', shown ? JSON.stringify(error) : '', () => this.#errorNotice(error, true));
     this.sign = error && error.variant !== 'CANCELLED' || doc?.integrationErrors ? '⚠ ' : '';
   }
 

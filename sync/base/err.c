@@ -11,6 +11,8 @@
 #include <string.h>
 
 
+#define ERR_OF_RUNS  '|'           /* before a sentence of the advice */
+
 typedef struct {
     const char      *name;
     msync_scope_e    scope;
@@ -19,13 +21,19 @@ typedef struct {
 } err_words_t;
 
 
+static char *err_compose(const msync_err_t *err, const char *instead,
+    char *buf, size_t size);
+static void err_add_sentence(char full[2 * MSYNC_ERR_TEXT_MAX],
+    const char *sentence, const char *end);
+
+
 static const err_words_t  err_words[MSYNC_ERR_MAX] = {
     [MSYNC_ERR_NONE] = { "", MSYNC_SCOPE_RECORD, MSYNC_REMEDY_WAIT, "" },
 
     [MSYNC_ERR_CONNECTION_ERROR] = {
         "CONNECTION_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "Check that this machine is online and that the address in the "
-        "settings is right. Synchronisation is tried again by itself." },
+        "settings is right. |Synchronisation is tried again by itself." },
 
     [MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED] = {
         "SITE_UUID_IS_BEING_CHANGED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
@@ -60,12 +68,12 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_INTEGRATION_TIMEOUT_REACHED] = {
         "INTEGRATION_TIMEOUT_REACHED", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
-        "The records have arrived there and nothing is lost; the next "
+        "|The records have arrived there and nothing is lost; the next "
         "synchronisation goes on from here by itself." },
 
     [MSYNC_ERR_INTEGRATION_ERROR] = {
         "INTEGRATION_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
-        "Nothing is lost and it is tried again by itself. If it lasts, ask "
+        "|Nothing is lost and it is tried again by itself. If it lasts, ask "
         "the administrator of the central server to look at its log." },
 
     [MSYNC_ERR_INVALID_URL] = {
@@ -114,8 +122,8 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
         "TOKEN_ALREADY_ALLOCATED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
         "Make sure that no other machine runs this site. Then an "
         "administrator of Open mSupply central has to clear the site's token "
-        "there (clearSiteToken of its GraphQL interface does it), and this "
-        "site goes on by itself." },
+        "there (clearSiteToken of its GraphQL interface does it). |This site "
+        "then goes on by itself." },
 
     [MSYNC_ERR_TOKEN_NOT_FOUND] = {
         "TOKEN_NOT_FOUND", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
@@ -131,8 +139,8 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_SITE_LOCK_ERROR] = {
         "SITE_LOCK_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
-        "Nothing is lost: it was given time and is asked again with the "
-        "next synchronisation, which begins by itself." },
+        "Wait some minutes. |Nothing is lost: it was given time and is asked "
+        "again with the next synchronisation, which begins by itself." },
 
     [MSYNC_ERR_SITE_ID_NOT_SET] = {
         "SITE_ID_NOT_SET", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
@@ -153,31 +161,31 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
     [MSYNC_ERR_SITE_IS_NOT_V7] = {
         "SITE_IS_NOT_V7", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
         "Ask the administrator whether this site is to be upgraded; until "
-        "it is, set \"protocol v6\" and the address of mSupply central. It is "
-        "tried again by itself." },
+        "it is, set \"protocol v6\" and the address of mSupply central. |It "
+        "is tried again by itself." },
 
     [MSYNC_ERR_REQUEST_SITE_AUTH_ERROR] = {
         "REQUEST_SITE_AUTH_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "Open mSupply central asks mSupply central about a site that is new "
-        "to it. It is tried again by itself; if it lasts, show this text to "
+        "to it. |It is tried again by itself. If it lasts, show this text to "
         "the administrator of both." },
 
     [MSYNC_ERR_CENTRAL_DATABASE_ERROR] = {
         "CENTRAL_DATABASE_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "One of the central server's own records cannot be read there; show "
-        "this text to its administrator. Sending goes on, and fetching as "
+        "this text to its administrator. |Sending goes on, and fetching as "
         "soon as it is mended." },
 
     [MSYNC_ERR_SYNC_RECORD_SERIALIZE_ERROR] = {
         "SYNC_RECORD_SERIALIZE_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "One of the central server's own records cannot be sent by it; show "
-        "this text to its administrator. Sending goes on, and fetching as "
+        "this text to its administrator. |Sending goes on, and fetching as "
         "soon as it is mended." },
 
     [MSYNC_ERR_RECORD_NOT_FOUND] = {
         "RECORD_NOT_FOUND", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "The central server misses one of its own records; show this text "
-        "to its administrator. It is tried again by itself." },
+        "to its administrator. |It is tried again by itself." },
 
     [MSYNC_ERR_SITE_ALREADY_UPGRADED] = {
         "SITE_ALREADY_UPGRADED", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
@@ -188,7 +196,7 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_TIMEOUT] = {
         "TIMEOUT", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
-        "The line or the server is slow. Synchronisation goes on from here "
+        "The line or the server is slow. |Synchronisation goes on from here "
         "by itself; smaller batches or a longer read_timeout help on a very "
         "slow line." },
 
@@ -201,13 +209,13 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
     [MSYNC_ERR_HTTP_ERROR] = {
         "HTTP_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "Check the address in the settings and whether the central server "
-        "and the proxies in between are running. It is tried again by "
+        "and the proxies in between are running. |It is tried again by "
         "itself." },
 
     [MSYNC_ERR_INVALID_RESPONSE] = {
         "INVALID_RESPONSE", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
         "Check that the address in the settings is that of a central server "
-        "and that no sign-in page of the network stands in between. It is "
+        "and that no sign-in page of the network stands in between. |It is "
         "tried again by itself." },
 
     [MSYNC_ERR_RESPONSE_TOO_LARGE] = {
@@ -217,7 +225,7 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_CENTRAL_ERROR] = {
         "CENTRAL_ERROR", MSYNC_SCOPE_STEP, MSYNC_REMEDY_WAIT,
-        "It is tried again by itself. If it lasts, show this text to the "
+        "|It is tried again by itself. If it lasts, show this text to the "
         "administrator of the central server." },
 
     [MSYNC_ERR_CENTRAL_RESTORED] = {
@@ -233,7 +241,7 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_DISK_FULL] = {
         "DISK_FULL", MSYNC_SCOPE_RUN, MSYNC_REMEDY_FINAL,
-        "Free some space on the disk of the database. Nothing is lost; "
+        "Free some space on the disk of the database. |Nothing is lost; "
         "synchronisation then goes on by itself." },
 
     [MSYNC_ERR_CANCELLED] = {
@@ -246,7 +254,7 @@ static const err_words_t  err_words[MSYNC_ERR_MAX] = {
 
     [MSYNC_ERR_UNKNOWN] = {
         "UNKNOWN", MSYNC_SCOPE_RUN, MSYNC_REMEDY_WAIT,
-        "Look at nginx's error log for what came before; it is tried again "
+        "Look at nginx's error log for what came before. |It is tried again "
         "by itself." }
 };
 
@@ -351,19 +359,46 @@ msync_err_advice(msync_variant_e variant)
 char *
 msync_err_full(const msync_err_t *err, char *buf, size_t size)
 {
+    return err_compose(err, NULL, buf, size);
+}
+
+
+char *
+msync_err_refusal(const msync_err_t *err, const char *end, char *buf,
+    size_t size)
+{
+    return err_compose(err, end, buf, size);
+}
+
+
+/* "instead": for the sentences of the advice that are of runs; NULL: these */
+
+static char *
+err_compose(const msync_err_t *err, const char *instead, char *buf,
+    size_t size)
+{
     size_t       length;
-    const char  *advice, *stop;
+    const char  *p, *end;
     char         full[2 * MSYNC_ERR_TEXT_MAX];
 
-    advice = err->advice ? err->advice : msync_err_advice(err->variant);
-    length = strlen(err->text);
-    stop = (length && strchr(".!?", err->text[length - 1])) ? " " : ". ";
+    (void) snprintf(full, sizeof(full), "%s", err->text);
+    p = err->advice ? err->advice : msync_err_advice(err->variant);
 
-    if (length == 0 || *advice == '\0') {
-        stop = "";
+    for ( /* void */ ; *p != '\0'; p = *end == ' ' ? end + 1 : end) {
+        end = strstr(p, ". ");
+        end = end ? end + 1 : p + strlen(p);
+
+        if (*p != ERR_OF_RUNS) {
+            err_add_sentence(full, p, end);
+
+        } else if (instead == NULL) {
+            err_add_sentence(full, p + 1, end);
+        }
     }
 
-    (void) snprintf(full, sizeof(full), "%s%s%s", err->text, stop, advice);
+    if (instead != NULL) {
+        err_add_sentence(full, instead, instead + strlen(instead));
+    }
 
     if (size != 0) {
         length = msync_text_cut(full, size - 1);
@@ -372,4 +407,22 @@ msync_err_full(const msync_err_t *err, char *buf, size_t size)
     }
 
     return buf;
+}
+
+
+static void
+err_add_sentence(char full[2 * MSYNC_ERR_TEXT_MAX], const char *sentence,
+    const char *end)
+{
+    size_t       length = strlen(full);
+    const char  *stop;
+
+    if (sentence == end) {
+        return;
+    }
+
+    stop = length == 0 ? "" : strchr(".!?", full[length - 1]) ? " " : ". ";
+
+    (void) snprintf(full + length, 2 * MSYNC_ERR_TEXT_MAX - length, "%s%.*s",
+                    stop, (int) (end - sentence), sentence);
 }

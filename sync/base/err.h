@@ -89,7 +89,8 @@ typedef struct {
     bool             note;            /* of a record that is not used: nobody
                                          has to mend anything */
     const char      *advice;          /* static, better than the variant's
-                                         own here; NULL: that */
+                                         own here; NULL: that.  A sentence
+                                         behind a "|" is of runs alone */
     char             text[MSYNC_ERR_TEXT_MAX];  /* what happened, one line,
                                                    never a secret */
 } msync_err_t;
@@ -115,7 +116,8 @@ msync_variant_e msync_err_by_name(const char *name);
 /* whether it may pass by itself: the variant's usual remedy is not FINAL */
 bool msync_err_may_pass(msync_variant_e variant);
 
-/* a sentence that says what a person can do about it; static storage */
+/* sentences that say what a person can do about it, as "advice" in msync_err_t;
+ * static storage */
 const char *msync_err_advice(msync_variant_e variant);
 
 /*
@@ -124,5 +126,10 @@ const char *msync_err_advice(msync_variant_e variant);
  * Returns buf.
  */
 char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
+
+/* the same of what somebody asked for and no run tries again: with "end", which
+ * may be empty, for the sentences of the advice that are of runs */
+char *msync_err_refusal(const msync_err_t *err, const char *end, char *buf,
+    size_t size);
 
 #endif /* MSYNC_ERR_H */

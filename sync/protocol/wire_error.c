@@ -14,7 +14,7 @@
 
 #define WIRE_EXCERPT    200                   /* octets of an odd answer */
 #define WIRE_CUT_OFF_ADVICE                                                   \
-    "Nothing is lost and it is tried again by itself; smaller batches may "   \
+    "|Nothing is lost and it is tried again by itself; smaller batches may "   \
     "pass. If it lasts, show this text to the administrator of the central "  \
     "server."
 #define WIRE_BEGINNING  60                    /* of what is no answer */

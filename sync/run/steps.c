@@ -225,7 +225,7 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
         err->advice = "Where everything else passes, something on the way (a "
                       "proxy, a firewall) cuts what is larger than it allows, "
                       "or the server fails over that record: show this text "
-                      "to their administrators. Nothing is lost and it is "
+                      "to their administrators. |Nothing is lost and it is "
                       "tried again by itself.";
     }
 

@@ -6,10 +6,12 @@
 
 #include "serve/document.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/base.h"
+
+#define DOCUMENT_TEXT_MAX  (MSYNC_ERR_TEXT_MAX + 512)
+
+
+static char *document_of_error(const msync_err_t *err, const char *text);
 
 
 char *
@@ -42,49 +44,31 @@ msync_document_add_error(cJSON *json, const char *variant, const char *text)
 char *
 msync_document_error(const msync_err_t *err)
 {
-    char    text[MSYNC_ERR_TEXT_MAX + 512];
-    cJSON  *json;
+    char  text[DOCUMENT_TEXT_MAX];
 
-    json = cJSON_CreateObject();
-    msync_document_add_error(json, msync_err_variant(err->variant),
-                             msync_err_full(err, text, sizeof(text)));
-
-    return msync_document_print(json);
+    return document_of_error(err, msync_err_full(err, text, sizeof(text)));
 }
 
 
 char *
 msync_document_refusal(const msync_err_t *err, const char *end)
 {
-    char         advice[1024] = "";
-    size_t       length;
-    const char  *p, *next;
-    msync_err_t  said = *err;
+    char  text[DOCUMENT_TEXT_MAX];
 
-    p = err->advice ? err->advice : msync_err_advice(err->variant);
+    return document_of_error(err, msync_err_refusal(err, end, text,
+                                                    sizeof(text)));
+}
 
-    for ( /* void */ ; *p != '\0'; p += length) {
-        next = strstr(p, ". ");
-        length = next ? (size_t) (next - p) + 2 : strlen(p);
 
-        if (memmem(p, length, "by itself", 9) == NULL) {
-            (void) snprintf(advice + strlen(advice),
-                            sizeof(advice) - strlen(advice), "%.*s%s",
-                            (int) length, p, next ? "" : " ");
-        }
-    }
+static char *
+document_of_error(const msync_err_t *err, const char *text)
+{
+    cJSON  *json;
 
-    (void) snprintf(advice + strlen(advice), sizeof(advice) - strlen(advice),
-                    "%s", end);
-    length = strlen(advice);
+    json = cJSON_CreateObject();
+    msync_document_add_error(json, msync_err_variant(err->variant), text);
 
-    if (length > 0 && advice[length - 1] == ' ') {
-        advice[length - 1] = '\0';
-    }
-
-    said.advice = advice;
-
-    return msync_document_error(&said);
+    return msync_document_print(json);
 }
 
 

@@ -297,12 +297,12 @@ msync_store_full_advice(const char *path, int reason)
     if (reason == EDQUOT) {
         return "The quota of the user or group that the database belongs to is "
                "used up: remove files of theirs there, or let it be raised. "
-               "Nothing is lost; synchronisation then goes on by itself.";
+               "|Nothing is lost; synchronisation then goes on by itself.";
     }
 
     if (msync_store_room(path) == MSYNC_ROOM_NO_FILES) {
         return "The disk of the database has room, but can take no more files "
-               "(\"df -i\"): remove many small ones there. Nothing is lost; "
+               "(\"df -i\"): remove many small ones there. |Nothing is lost; "
                "synchronisation then goes on by itself.";
     }
 
@@ -328,7 +328,7 @@ msync_store_disk_advice(int reason)
     case EFBIG:
         return "The file has reached the size that is allowed: LimitFSIZE= of "
                "nginx's unit or ulimit -f, or what its file system can hold, "
-               "as FAT 4 GB. Nothing is lost; synchronisation goes on by "
+               "as FAT 4 GB. |Nothing is lost; synchronisation goes on by "
                "itself when there is room.";
 
     case ENOENT:

@@ -178,7 +178,7 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
         err->advice = "If small exchanges with this server pass and large ones "
                       "never do, lower the MTU of this machine's network "
                       "interface (to 1400, or 1280), or let the firewall on "
-                      "the way pass ICMP. It is tried again by itself, in "
+                      "the way pass ICMP. |It is tried again by itself, in "
                       "smaller pieces.";
         err->scope = MSYNC_SCOPE_RECORD;
         return MSYNC_ERROR;
@@ -219,7 +219,7 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
         err->advice = "If other encrypted sites work from this machine, the "
                       "trouble is with this server or its firewall; if none "
                       "does, lower the MTU of this machine's network "
-                      "interface (to 1400, or 1280). It is tried again by "
+                      "interface (to 1400, or 1280). |It is tried again by "
                       "itself.";
         return MSYNC_ERROR;
     }

@@ -53,7 +53,7 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
                              "not answer", whom);
         err->advice = "Check the network of this machine and the name server "
                       "in /etc/resolv.conf; where other names are found, the "
-                      "name server of this one's domain fails. It is tried "
+                      "name server of this one's domain fails. |It is tried "
                       "again by itself.";
         return MSYNC_ERROR;
     }
@@ -65,7 +65,7 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
                              whom);
         err->advice = "Check the name; if it is right, the administrator of "
                       "its domain has to give it an address, of IPv4 where "
-                      "this machine has no IPv6. It is tried again by itself.";
+                      "this machine has no IPv6. |It is tried again by itself.";
         return MSYNC_ERROR;
     }
 
@@ -82,7 +82,7 @@ msync_transfer_error_name(const msync_transfer_attempt_t *t,
                              "such name", where);
         err->advice = "Check how it is written in the settings, and whether "
                       "it is known in this network, or only in another (VPN). "
-                      "It is tried again by itself.";
+                      "|It is tried again by itself.";
         return MSYNC_ERROR;
     }
 
@@ -103,7 +103,7 @@ connect_local_name(const char *where, const char *source, msync_err_t *err)
                          "ask", where, source);
     err->advice = "If other programs of this machine find the name, write it "
                   "with its address into /etc/hosts; otherwise check the "
-                  "network and the name. It is tried again by itself.";
+                  "network and the name. |It is tried again by itself.";
     return MSYNC_ERROR;
 }
 
@@ -116,7 +116,7 @@ connect_no_thread(const char *whom, msync_err_t *err)
                          "thread, which looks up the name of %s", whom);
     err->advice = "Allow its user, or the unit of nginx, more processes "
                   "(TasksMax=, LimitNPROC=, ulimit -u), or end what has "
-                  "used them up. It is tried again by itself.";
+                  "used them up. |It is tried again by itself.";
     return MSYNC_ERROR;
 }
 
@@ -263,7 +263,7 @@ connect_no_socket(int number, const char *whom, msync_err_t *err)
                              "connection to %s: %s", whom, strerror(number));
         err->advice = "Allow more open files: LimitNOFILE= of nginx's unit, "
                       "or ulimit -n, for this program; fs.file-max for the "
-                      "machine. It is tried again by itself.";
+                      "machine. |It is tried again by itself.";
         return MSYNC_ERROR;
 
     case EAFNOSUPPORT:
@@ -274,7 +274,7 @@ connect_no_socket(int number, const char *whom, msync_err_t *err)
         err->advice = "Let RestrictAddressFamilies= of nginx's unit have "
                       "AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK. Where IPv6 "
                       "is switched off, the server needs an address of IPv4. "
-                      "It is tried again by itself.";
+                      "|It is tried again by itself.";
         return MSYNC_ERROR;
 
     case EADDRNOTAVAIL:
@@ -289,7 +289,7 @@ connect_no_socket(int number, const char *whom, msync_err_t *err)
                              "This machine cannot open a connection to %s: "
                              "%s", whom, strerror(number));
         err->advice = "This machine lacks memory or other resources for "
-                      "connections; see its log (dmesg). It is tried again by "
+                      "connections; see its log (dmesg). |It is tried again by "
                       "itself.";
         return MSYNC_ERROR;
     }
@@ -309,7 +309,7 @@ connect_forbidden(int number, const char *whom, msync_err_t *err)
     err->advice = "With SELinux run \"setsebool -P "
                   "httpd_can_network_connect on\" as root; otherwise allow "
                   "outgoing connections in the firewall of this machine, and "
-                  "in nginx's unit (IPAddressDeny=, SystemCallFilter=). It is "
+                  "in nginx's unit (IPAddressDeny=, SystemCallFilter=). |It is "
                   "tried again by itself.";
     return MSYNC_ERROR;
 }

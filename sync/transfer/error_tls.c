@@ -62,7 +62,7 @@ static const tls_failure_t  tls_failures[] = {
       "wants a certificate of this machine (client certificate), which "
       "this program does not have",
       "Ask the administrator of the server to let this site in without one; "
-      "it is known by its name and password. Nothing is lost and it is tried "
+      "it is known by its name and password. |Nothing is lost and it is tried "
       "again by itself." },
 
     { { "unrecognized name" }, MSYNC_ERR_TLS_ERROR,

@@ -15,11 +15,11 @@
 #define PROXY_CANNOT                                                    \
     "The central server, its name or the way from the proxy to it may be at " \
     "fault: check the address in the settings, and ask the administrator of " \
-    "the proxy. It is tried again by itself."
+    "the proxy. |It is tried again by itself."
 
 #define PROXY_REFUSES                                                   \
     "Ask the administrator of the proxy to let this machine through to the "  \
-    "address and the port of the central server. It is tried again by itself."
+    "address and the port of the central server. |It is tried again by itself."
 
 
 static int proxy_sign_in(const msync_transfer_attempt_t *t,
@@ -191,7 +191,7 @@ proxy_sign_in(const msync_transfer_attempt_t *t, const char *status,
                              "password of the proxy setting%s", status);
         err->advice = "Correct them there; in http://USER:PASSWORD@HOST:PORT "
                       "a character of theirs such as @, :, / or % is written "
-                      "as %40, %3A, %2F or %25. It is tried again by itself.";
+                      "as %40, %3A, %2F or %25. |It is tried again by itself.";
 
     } else {
         (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
@@ -237,7 +237,7 @@ proxy_status(const msync_transfer_attempt_t *t, long status, msync_err_t *err)
                              "status %ld)", status);
         err->advice = "Sign in with a browser of this machine, or ask the "
                       "administrator of the proxy to let this machine "
-                      "through. It is tried again by itself.";
+                      "through. |It is tried again by itself.";
 
     } else if (status >= 500) {
         (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
@@ -322,7 +322,7 @@ proxy_closed(msync_err_t *err)
     err->advice = "Check the proxy setting: its port must be that of a "
                   "proxy, and it begins with the scheme that the proxy speaks "
                   "(http://, https:// or socks5h://). The proxy may also "
-                  "refuse without a word. It is tried again by itself.";
+                  "refuse without a word. |It is tried again by itself.";
     return MSYNC_ERROR;
 }
 
@@ -352,7 +352,7 @@ msync_transfer_error_environment(const msync_transfer_attempt_t *t,
             err->advice = "The environment of this program names a proxy, "
                           "which is not used here: if the way to the central "
                           "server leads through it, write it into the proxy "
-                          "setting. It is tried again by itself.";
+                          "setting. |It is tried again by itself.";
             return;
         }
     }

@@ -91,7 +91,10 @@ test('the connection is tested without saving', async () => {
   await press('Probar conexión');
   await page.getByText('La conexión funciona. Sitio: Clinic 7 (n.º 7)').waitFor();
 
+  await field('Contraseña del sitio').fill('wrong ');
+  await page.getByText('Empieza o termina con un espacio.').waitFor();
   await field('Contraseña del sitio').fill('wrong');
+  await page.getByText('Empieza o termina con un espacio.').waitFor({ state: 'detached' });
   await press('Probar conexión');
   await error('Contraseña del sitio').getByText('La contraseña del sitio no es correcta.').waitFor();
   assert.equal(await field('Contraseña del sitio').getAttribute('aria-invalid'), 'true');
@@ -109,6 +112,17 @@ test('a wrong site name is said beside its field, and nothing is saved', async (
   await page.getByText('No se guardó nada').waitFor();
   await error('Nombre del sitio').getByText('El servidor central no conoce este nombre de sitio.').waitFor();
   assert.equal((await settings()).username, 'Clinic 7');
+  await close(page);
+});
+
+test('of a test nothing is said that is of runs', async () => {
+  const error = { variant: 'SITE_IS_NOT_V7', fullError: 'not yet' };
+
+  await page.route('**/api/test', (route) => route.fulfill({ status: 422, json: { error } }));
+  await press('Probar conexión');
+  await page.getByText('si este sitio debe actualizarse.').waitFor();
+  assert.equal(await page.getByText('Se intenta de nuevo').count(), 0);
+  await page.unroute('**/api/test');
   await close(page);
 });
 

@@ -102,6 +102,15 @@ test('every error has a sentence and what to do, and no other has', () => {
   }
 });
 
+test('what of an advice is of runs is known in every language', () => {
+  const marked = (table) => keys.filter((key) => key.startsWith('error.') && /\[[^[\]]+\]/.test(table[key][1]));
+
+  assert.ok(marked(tables.es).includes('error.TOKEN_ALREADY_ALLOCATED'));
+  for (const [name, table] of Object.entries(tables)) {
+    assert.deepEqual(marked(table), marked(tables.es), name);
+  }
+});
+
 test('the placeholders are the same in every language', () => {
   for (const [name, table] of Object.entries(tables)) {
     for (const key of keys) {

@@ -167,6 +167,46 @@ test_full_text(void **state)
 
 
 static void
+test_refusal_speaks_of_no_run(void **state)
+{
+    int          i;
+    char         buf[2048];
+    msync_err_t  err;
+
+    (void) state;
+
+    for (i = MSYNC_ERR_NONE + 1; i < MSYNC_ERR_MAX; i++) {
+        msync_err_set(&err, (msync_variant_e) i, "It");
+        assert_null(strchr(msync_err_full(&err, buf, sizeof(buf)), '|'));
+        msync_err_refusal(&err, "", buf, sizeof(buf));
+        assert_null(strchr(buf, '|'));
+
+        if (i != MSYNC_ERR_HELPER_STOPPED) {
+            assert_null(strstr(buf, "by itself"));
+        }
+    }
+
+    /* what there is to do is said all the same */
+    msync_err_set(&err, MSYNC_ERR_TOKEN_ALREADY_ALLOCATED, "No");
+    msync_err_refusal(&err, "Nothing was saved.", buf, sizeof(buf));
+    assert_non_null(strstr(buf, "has to clear the site's token there "));
+    assert_string_equal(strrchr(buf, '('), "(clearSiteToken of its GraphQL "
+                        "interface does it). Nothing was saved.");
+
+    msync_err_set(&err, MSYNC_ERR_REQUEST_SITE_AUTH_ERROR, "No");
+    assert_non_null(strstr(msync_err_refusal(&err, "", buf, sizeof(buf)),
+                           "it. If it lasts, show this text"));
+
+    err.advice = "|It is tried again by itself.";
+    assert_string_equal(msync_err_refusal(&err, "", buf, sizeof(buf)), "No");
+    assert_string_equal(msync_err_refusal(&err, "Nothing.", buf, sizeof(buf)),
+                        "No. Nothing.");
+    assert_string_equal(msync_err_full(&err, buf, sizeof(buf)),
+                        "No. It is tried again by itself.");
+}
+
+
+static void
 test_log(void **state)
 {
     msync_err_t  err;
@@ -224,6 +264,7 @@ main(void)
         cmocka_unit_test_setup(test_long_text_ends_with_a_whole_character,
                                setup),
         cmocka_unit_test_setup(test_full_text, setup),
+        cmocka_unit_test_setup(test_refusal_speaks_of_no_run, setup),
         cmocka_unit_test_setup(test_log, setup),
         cmocka_unit_test_setup(test_memory, setup),
     };
