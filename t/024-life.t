@@ -368,6 +368,7 @@ sub a_locked_database_is_said_and_can_be_left {
     my $runs = $helper->runs;
     $helper->trigger;
     my $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
+    my $since = seconds($status->{databaseLockedSince});
     ok($status, 'a locked database is said');
     ok($status->{syncStatus}{isSyncing}, 'while a run waits for it');
 
@@ -381,6 +382,13 @@ sub a_locked_database_is_said_and_can_be_left {
        'the next one is planned');
     is($helper->runs, $runs + 1, 'and does not begin at once');
 
+    $helper->trigger;
+    $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
+    cmp_ok(seconds($status->{databaseLockedSince}) - $since, '<', 2,
+           'the next one waits for the same lock');
+
+    $helper->cancel;
+    $helper->wait_status(sub { $helper->runs > $runs + 1 });
     close $lock;
     is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
 }

@@ -225,6 +225,7 @@ report_count(msync_serve_t *serve)
 
     msync_err_clear(&err);
 
+    serve->dirty |= status->locked_since != 0;
     status->locked_since = 0;
 
     if (msync_status_read(serve->store, status, &err) != MSYNC_OK) {
@@ -304,6 +305,8 @@ msync_serve_watch(msync_serve_t *serve)
         serve->closed = true;
         return;
     }
+
+    msync_store_look_at_lock(serve->store);
 
     /* the next run says it */
     (void) msync_store_watch_disk(serve->store, &err);

@@ -416,13 +416,19 @@ store_on_busy(void *data, int tries)
     now = msync_clock_monotonic();
 
     if (tries == 0) {
-        store->busy_since = now;
+        store->busy_began = now;
         store->busy_told = false;
+
+        if (!store->busy_left) {
+            store->busy_since = now;
+        }
     }
 
-    waited = now - store->busy_since;
+    store->busy_left = false;       /* as it is when this call gets it */
+    waited = now - store->busy_began;
 
     if (waited >= MSYNC_BUSY_WAIT && store->hook == NULL) {
+        store->busy_left = true;
         return 0;
     }
 
@@ -430,18 +436,16 @@ store_on_busy(void *data, int tries)
         store->busy_told = true;
         msync_log(MSYNC_LOG_WARN, "another program has kept the database "
                   "locked for %d seconds; waiting for it",
-                  (int) (waited / 1000));
+                  (int) (msync_store_locked_for(store) / 1000));
     }
 
     msync_err_clear(&store->busy_err);
 
-    if (store_is_stopped(store)) {
-        return 0;
-    }
-
-    if (store->hook != NULL
-        && store->hook(store->hook_data, &store->busy_err) != MSYNC_OK)
+    if (store_is_stopped(store)
+        || (store->hook != NULL
+            && store->hook(store->hook_data, &store->busy_err) != MSYNC_OK))
     {
+        store->busy_left = true;
         return 0;
     }
 
@@ -475,6 +479,26 @@ int64_t
 msync_store_locked_for(const msync_store_t *store)
 {
     return msync_clock_monotonic() - store->busy_since;
+}
+
+
+void
+msync_store_look_at_lock(msync_store_t *store)
+{
+    if (!store->busy_left || msync_store_in_transaction(store)) {
+        return;
+    }
+
+    sqlite3_busy_handler(store->db, NULL, NULL);
+
+    if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL)
+        == SQLITE_OK)
+    {
+        (void) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+        store->busy_left = false;
+    }
+
+    sqlite3_busy_handler(store->db, store_on_busy, store);
 }
 
 

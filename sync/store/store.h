@@ -50,7 +50,7 @@ int msync_store_renew(msync_store_t *store, msync_err_t *err);
 
 /* what to do about that lock */
 #define MSYNC_STORE_LOCKED_ADVICE                                             \
-    "It goes on by itself when that program has ended its transaction. An "   \
+    "|It goes on by itself when that program has ended its transaction. An "   \
     "application must not hold a transaction open while nobody writes, nor "  \
     "keep the database to itself (PRAGMA locking_mode = EXCLUSIVE); if it "   \
     "lasts, close that program."
@@ -67,8 +67,13 @@ void msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
  * data is borrowed */
 void msync_store_hook_opening(msync_hook_pt hook, void *data);
 
-/* ms that the call at work has waited for the lock; for that hook */
+/* ms for which the lock that the call at work waits for has been seen held,
+ * also by earlier calls that were ended in their wait; for that hook */
 int64_t msync_store_locked_for(const msync_store_t *store);
+
+/* whether the lock that such a call has left is free by now, without a wait;
+ * the next one that is met counts anew then */
+void msync_store_look_at_lock(msync_store_t *store);
 
 /* ms that another program keeps the database locked before the log says so;
  * half a minute where nobody calls this */

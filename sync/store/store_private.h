@@ -206,7 +206,8 @@ struct msync_store_s {
     msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *hook_data;
     bool                    (*stopped)(void);  /* NULL: nobody stops it */
-    int64_t                   busy_since;      /* monotonic ms */
+    int64_t                   busy_began;      /* this wait; monotonic ms */
+    int64_t                   busy_since;      /* the lock, as it was seen */
     msync_err_t               busy_err;        /* why waiting was ended */
     int                       log_pages;       /* of the log, when it was
                                                   written to last */
@@ -223,6 +224,8 @@ struct msync_store_s {
     bool                      unsynced;        /* synchronous is NORMAL */
     bool                      filling;         /* see fill.h */
     bool                      busy_told;
+    bool                      busy_left;       /* the wait was ended, it may
+                                                  be held still */
     bool                      lost;            /* what key_value_store had; it
                                                   is made again */
 };

@@ -59,6 +59,7 @@ transaction_begin(msync_store_t *store, msync_err_t *err)
                                           "BEGIN IMMEDIATE", err),
                          "beginning a transaction", err);
     store->began = msync_clock_monotonic_us();
+    store->busy_left &= rc != MSYNC_OK;
 
     return rc;
 }

@@ -1,4 +1,5 @@
-/* The store among processes: its lock, and the memory of its own one. */
+/* The store among processes: its lock and SQLite's, and the memory of its own
+ * one. */
 
 #include "site.h"
 
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "store/lock.h"
 
 static int  lock_fails;            /* errno of every flock(2), 0: of none */
@@ -70,6 +72,109 @@ a_file_system_without_locks_is_told_of(void **state)
     assert_int_equal(fd, -1);
     assert_ok(msync_store_lock(site->path, &fd, &holder, &err));
     close(fd);
+}
+
+
+typedef struct {
+    site_t  *site;
+    int      calls;
+    bool     cancel;
+    int64_t  since;                /* the lock, at the latest */
+} locked_t;
+
+
+static int
+while_locked(void *data, msync_err_t *err)
+{
+    int64_t    waited;
+    locked_t  *locked = data;
+
+    waited = msync_store_locked_for(locked->site->store);
+    locked->since = msync_clock_monotonic() - waited;
+
+    if (++locked->calls < 10) {
+        return MSYNC_OK;
+    }
+
+    if (locked->cancel) {
+        return msync_err_set(err, MSYNC_ERR_CANCELLED, "enough");
+    }
+
+    site_sql(locked->site, "COMMIT");
+    return MSYNC_OK;
+}
+
+
+static void
+a_locked_database_is_waited_for(void **state)
+{
+    site_t       *site = *state;
+    locked_t      locked = { site, 0, false, 0 };
+    msync_err_t   err;
+
+    msync_store_set_hook(site->store, while_locked, &locked);
+
+    site_sql(site, "BEGIN IMMEDIATE");
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_int_equal(locked.calls, 10);
+
+    /* a cancel ends it, in its own words */
+    locked.calls = 0;
+    locked.cancel = true;
+    site_sql(site, "BEGIN IMMEDIATE");
+    assert_int_equal(msync_store_begin(site->store, &err), MSYNC_ERROR);
+    assert_int_equal(err.variant, MSYNC_ERR_CANCELLED);
+    site_sql(site, "COMMIT");
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+}
+
+
+/* ms at which a lock that nobody waits for to the end was seen first */
+
+static int64_t
+locked_since(site_t *site, locked_t *locked)
+{
+    msync_err_t  err;
+
+    locked->calls = 0;
+    assert_int_equal(msync_store_begin(site->store, &err), MSYNC_ERROR);
+
+    return locked->since;
+}
+
+
+static void
+a_lock_is_as_old_as_it_was_seen(void **state)
+{
+    site_t       *site = *state;
+    int64_t       since, left;
+    locked_t      locked = { site, 0, true, 0 };
+    msync_err_t   err;
+
+    msync_store_set_hook(site->store, while_locked, &locked);
+
+    site_sql(site, "BEGIN IMMEDIATE");
+    (void) locked_since(site, &locked);
+    left = msync_clock_monotonic();
+    msync_store_look_at_lock(site->store);
+    since = locked_since(site, &locked);
+    assert_true(since < left);
+
+    /* whoever sees that it is free begins anew: with a look, or a write */
+    site_sql(site, "COMMIT");
+    msync_store_look_at_lock(site->store);
+    site_sql(site, "BEGIN IMMEDIATE");
+    assert_true(locked_since(site, &locked) >= left);
+    left = msync_clock_monotonic();
+
+    site_sql(site, "COMMIT");
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    site_sql(site, "BEGIN IMMEDIATE");
+    assert_true(locked_since(site, &locked) >= left);
+    site_sql(site, "COMMIT");
 }
 
 
@@ -141,6 +246,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(the_lock_is_for_one_process),
         T(a_file_system_without_locks_is_told_of),
+        T(a_locked_database_is_waited_for),
+        T(a_lock_is_as_old_as_it_was_seen),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         T(nobody_goes_on_without_memory),
 #endif

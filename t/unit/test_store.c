@@ -388,57 +388,6 @@ a_refused_record_comes_back_as_what_it_is_by_then(void **state)
 }
 
 
-typedef struct {
-    site_t  *site;
-    int      calls;
-    bool     cancel;
-} locked_t;
-
-
-static int
-while_locked(void *data, msync_err_t *err)
-{
-    locked_t  *locked = data;
-
-    if (++locked->calls < 10) {
-        return MSYNC_OK;
-    }
-
-    if (locked->cancel) {
-        return msync_err_set(err, MSYNC_ERR_CANCELLED, "enough");
-    }
-
-    site_sql(locked->site, "COMMIT");
-    return MSYNC_OK;
-}
-
-
-static void
-a_locked_database_is_waited_for(void **state)
-{
-    site_t       *site = *state;
-    locked_t      locked = { site, 0, false };
-    msync_err_t   err;
-
-    msync_store_set_hook(site->store, while_locked, &locked);
-
-    site_sql(site, "BEGIN IMMEDIATE");
-    assert_ok(msync_store_begin(site->store, &err));
-    assert_ok(msync_store_commit(site->store, &err));
-    assert_int_equal(locked.calls, 10);
-
-    /* a cancel ends it, in its own words */
-    locked.calls = 0;
-    locked.cancel = true;
-    site_sql(site, "BEGIN IMMEDIATE");
-    assert_int_equal(msync_store_begin(site->store, &err), MSYNC_ERROR);
-    assert_int_equal(err.variant, MSYNC_ERR_CANCELLED);
-    site_sql(site, "COMMIT");
-    assert_ok(msync_store_begin(site->store, &err));
-    assert_ok(msync_store_commit(site->store, &err));
-}
-
-
 static void
 what_was_pushed_is_newer_than_what_waits_in_the_buffer(void **state)
 {
@@ -677,7 +626,6 @@ main(void)
         T(a_refused_record_is_sent_again_when_the_clock_was_wrong),
         T(a_refused_row_that_is_gone_is_no_failure_any_more),
         T(a_refused_record_comes_back_as_what_it_is_by_then),
-        T(a_locked_database_is_waited_for),
         T(what_was_pushed_is_newer_than_what_waits_in_the_buffer),
         T(refused_records_come_back_on_request_and_go_when_taken),
         T(storing_a_record_twice_equals_storing_it_once),
