@@ -165,10 +165,12 @@ export class View {
 
   #hint() {
     const { texts } = this.panel;
-    const { hint } = this.#fields.password;
+    const { input: { value }, hint } = this.#fields.password;
     const moved = this.#saved.passwordSet && this.#needsPassword(this.#values());
 
-    say(hint, !this.#saved.passwordSet ? '' : texts.t(moved ? 'password.moved' : 'password.kept'));
+    /* it may have one, but mostly that was copied with it */
+    say(hint, value !== value.trim() ? texts.t('password.blank')
+      : !this.#saved.passwordSet ? '' : texts.t(moved ? 'password.moved' : 'password.kept'));
   }
 
   #mark(name, text) {

@@ -127,6 +127,8 @@ sub refuses {
            'and no run does it');
     $endpoint eq 'test' or like($answer->{json}{error}{fullError},
         qr/\S Nothing was saved\.$/, 'what became of it');
+
+    return $answer->{json}{error}{fullError};
 }
 
 
@@ -210,6 +212,15 @@ sub a_test_saves_nothing {
             'INCORRECT_PASSWORD');
     refuses(POST => 'initialise', { whole(password => WRONG) },
             'INCORRECT_PASSWORD');
+    like(refuses(POST => 'test', { whole(password => PASSWORD . ' ') },
+                 'INCORRECT_PASSWORD'),
+         qr/ The password that was given begins or ends with a blank/,
+         'a blank that was copied with it is told of');
+    like(refuses(POST => 'test', { whole(password => PASSWORD,
+                                         username => "\x{a0}Clinic 7") },
+                 'SITE_NAME_NOT_FOUND'),
+         qr/ The site name that was given begins or ends with a blank/,
+         '… and one of the name');
     refuses(POST => 'test', { whole(password => PASSWORD,
                                     username => 'Nobody') },
             'SITE_NAME_NOT_FOUND');

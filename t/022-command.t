@@ -209,7 +209,13 @@ sub a_renamed_table_goes_on_to_be_synchronised {
         '[{"table": "Location", "rename": "place", "fields": '
         . '[{"name": "shelves", "type": "integer", "nullable": true}]}]');
 
-    my ($code, $out, $err) = run(@command, 'sync');
+    my ($code, $out, $err) = run(@command, '--password-file',
+        write_private('blank', "secret \n"), 'sync');
+    is($code, 1, 'a password with a blank is another one');
+    like($err, qr/The password that was given begins or ends with a blank/,
+         '… and it is said that it has one');
+
+    ($code, $out, $err) = run(@command, 'sync');
     is($code, 0, 'a first sync') or diag($err);
     is((-s "$database-wal") // 0, 0, 'leaves nothing in the log');
 

@@ -42,6 +42,8 @@ typedef struct {
     char      *username;
     char      *password_file;
     char       password_sha256[MSYNC_SHA256_HEX + 1];  /* "": not set */
+    bool       password_blank;        /* it is known to begin or end with a
+                                         blank */
     long       interval;              /* s, 0: no schedule */
     unsigned   push;                  /* records of a batch */
     unsigned   remote_pull;
@@ -109,6 +111,14 @@ bool msync_conf_same_origin(const char *url, const char *other);
 /* lower-case hex SHA-256 of a password, as the protocol wants it */
 void msync_conf_hash_password(const char *password, size_t length,
     char hex[MSYNC_SHA256_HEX + 1]);
+
+/* whether a text begins or ends with a blank, which is easily copied with a
+ * password and seldom part of it */
+bool msync_conf_has_blank(const char *text, size_t length);
+
+/* where central does not know the site or its password and either has such a
+ * blank, the error's advice says so */
+void msync_conf_advise(const msync_conf_t *conf, msync_err_t *err);
 
 /* 64 lower-case hex digits */
 bool msync_conf_is_sha256(const char *hex);

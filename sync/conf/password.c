@@ -6,6 +6,7 @@
 
 #include "conf/conf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -41,6 +42,46 @@ msync_conf_hash_password(const char *password, size_t length,
     }
 
     explicit_bzero(digest, sizeof(digest));
+}
+
+
+/* of ASCII, or U+00A0, which pages have */
+
+bool
+msync_conf_has_blank(const char *text, size_t length)
+{
+    return length > 0
+           && (isspace((unsigned char) text[0])
+               || isspace((unsigned char) text[length - 1])
+               || (length > 1
+                   && (memcmp(text, "\xc2\xa0", 2) == 0
+                       || memcmp(text + length - 2, "\xc2\xa0", 2) == 0)));
+}
+
+
+void
+msync_conf_advise(const msync_conf_t *conf, msync_err_t *err)
+{
+    bool  name, password;
+
+    password = conf->password_blank
+               && (err->variant == MSYNC_ERR_INCORRECT_PASSWORD
+                   || err->variant == MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD);
+    name = conf->username != NULL
+           && msync_conf_has_blank(conf->username, strlen(conf->username))
+           && (err->variant == MSYNC_ERR_SITE_NAME_NOT_FOUND
+               || err->variant == MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD);
+
+    if (name) {
+        err->advice = "The site name that was given begins or ends with a "
+                      "blank: enter it without, unless it has one on the "
+                      "central server.";
+
+    } else if (password) {
+        err->advice = "The password that was given begins or ends with a "
+                      "blank, which may have been copied with it: enter it "
+                      "without, unless it has one on the central server.";
+    }
 }
 
 
@@ -188,6 +229,7 @@ password_take(msync_conf_t *conf, char *text, size_t length,
     }
 
     msync_conf_hash_password(text, length, conf->password_sha256);
+    conf->password_blank = msync_conf_has_blank(text, length);
 
     return MSYNC_OK;
 }

@@ -112,6 +112,7 @@ msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
         rc = run_steps(&ctx, err);
     }
 
+    msync_conf_advise(run->conf, err);
     run_close(&ctx);
     rc = run_end(&ctx, rc, err);
 
@@ -444,7 +445,7 @@ run_advise(msync_err_t *err)
         err->advice = "Check that Open mSupply central and the proxies in "
                       "between are running and that no sign-in page of the "
                       "network stands before them; its address comes from "
-                      "mSupply central and is corrected there. It is tried "
+                      "mSupply central and is corrected there. |It is tried "
                       "again by itself.";
     }
 }

@@ -205,6 +205,7 @@ settings_take_password(wish_t *wish, const msync_json_slice_t *value)
 
     } else {
         msync_conf_hash_password(text, length, wish->conf->password_sha256);
+        wish->conf->password_blank = msync_conf_has_blank(text, length);
         wish->password = true;
         wish->changed = true;
     }
@@ -321,6 +322,7 @@ settings_copy_conf(const msync_conf_t *from)
     conf->url = msync_strdup(from->url);
     conf->username = msync_strdup(from->username);
     strcpy(conf->password_sha256, from->password_sha256);
+    conf->password_blank = from->password_blank;
     conf->interval = from->interval;
     conf->ssl_verify = from->ssl_verify;
     conf->ssl_trusted_certificate
@@ -627,6 +629,7 @@ settings_answer_wish(wish_t *wish, char **reply)
     if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
         && settings_ask_central(wish, &site) != MSYNC_OK)
     {
+        msync_conf_advise(wish->conf, &wish->err);
         *reply = msync_document_refusal(&wish->err,
                                         wish->request == MSYNC_REQUEST_TEST
                                         ? "" : "Nothing was saved.");

@@ -282,6 +282,16 @@ test_origins(void **state)
 }
 
 
+static const char *
+advised(test_t *t, msync_variant_e variant)
+{
+    (void) msync_err_set(&t->err, variant, "It failed");
+    msync_conf_advise(t->conf, &t->err);
+
+    return t->err.advice;
+}
+
+
 static void
 test_password_is_hashed(void **state)
 {
@@ -303,6 +313,17 @@ test_password_is_hashed(void **state)
     put(t, "p", "\xef\xbb\xbfpassword\r\n", 13, 0640);
     assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
     assert_string_equal(t->conf->password_sha256, HASH);
+    assert_false(t->conf->password_blank);
+    assert_null(advised(t, MSYNC_ERR_INCORRECT_PASSWORD));
+
+    /* what may be meant is taken, and told of where central does not know it */
+    put(t, "p", "password\xc2\xa0\n", 11, 0640);
+    assert_int_equal(msync_conf_read_password(t->conf, &t->err), MSYNC_OK);
+    assert_string_not_equal(t->conf->password_sha256, HASH);
+    assert_non_null(strstr(advised(t, MSYNC_ERR_INCORRECT_PASSWORD),
+                           "password that was given begins or ends"));
+    assert_null(advised(t, MSYNC_ERR_SITE_NAME_NOT_FOUND));
+    assert_null(advised(t, MSYNC_ERR_TIMEOUT));
 }
 
 
