@@ -189,12 +189,18 @@ $(B)/faults/msync: $(FAULTS) $(wildcard t/faults/*.h) $(OBJ) $(B)/sync/main.o
 
 $(B)/unit/test_owner: http/ngx_http_msync_owner.c http/ngx_http_msync_owner.h
 
+# a test is linked with what it needs, each with all would take twice as long
+
+$(B)/libsync.a: $(OBJ)
+	@rm -f $@
+	$$($(CC) -print-prog-name=ar) rcs $@ $^
+
 # the tests themselves are not worth the time that optimizing them takes
 
-$(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(OBJ)
+$(B)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(B)/libsync.a
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(CFLAGS) -O0 $(SAN) -Wall -Wextra -pthread -iquote sync -o $@ $< $(OBJ) \
-	    $(LIBS) -lcmocka -lssl -lcrypto
+	$(CC) $(CSTD) $(CFLAGS) -O0 $(SAN) -Wall -Wextra -pthread -iquote sync \
+	    -o $@ $< $(B)/libsync.a $(LIBS) -lcmocka -lssl -lcrypto
 
 
 # PARTS names parts instead of all: status streams idle push traffic narrow
@@ -218,12 +224,16 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 	    t/bench/peer.c $(OBJ) $(LIBS)
 
 
-# the helper's objects under two sanitizers, its room "transfer" replaced
+# the helper's objects under two sanitizers, its room "transfer" replaced; what
+# no input gets to is that of the helper, which is compiled already
 
-FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
+FUZZ_FLAGS := -O1 -gline-tables-only -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_OBJ   := $(patsubst sync/%.c,$(B)/fuzz/%.o,$(filter-out \
-                sync/transfer/%,$(SRC))) $(B)/fuzz/transfer_fuzz.o
+FUZZ_SRC   := $(filter-out $(addprefix sync/,transfer/% cli/% confine/% run/%), \
+                $(SRC)) sync/run/queue.c sync/run/site.c
+FUZZ_OBJ   := $(FUZZ_SRC:sync/%.c=$(B)/fuzz/%.o) $(B)/fuzz/transfer_fuzz.o
+FUZZ_REST  := $(patsubst sync/%.c,$(B)/sync/%.o,$(filter-out sync/transfer/% \
+                $(FUZZ_SRC),$(SRC)))
 FUZZ_BIN   := $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 NGX_INC    := $(addprefix -isystem $(B)/nginx/,objs src/core src/event \
                 src/event/modules src/os/unix src/http src/http/modules \
@@ -252,7 +262,7 @@ $(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*) \
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
 
-$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ) $(DATA)
+$(B)/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_REST) $(DATA)
 	clang $(CSTD) $(FUZZ_FLAGS) -Wall -Wextra -iquote sync -iquote t/fuzz \
 	    -o $@ $^ $(LIBS)
 

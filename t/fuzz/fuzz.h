@@ -1,6 +1,6 @@
 /*
  * What the fuzz targets share: the answer that the stubbed session
- * (t/fuzz/http.c) gives to every request.
+ * (t/fuzz/transfer.c) gives to every request.
  */
 
 #ifndef MSYNC_T_FUZZ_H
