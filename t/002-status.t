@@ -270,9 +270,9 @@ sub a_change_reaches_every_worker {
 
 sub generations_outlive_a_restart {
     my $nginx = nginx_with_site();
-    my $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
-
     $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+
+    my $fake = Msync::Fake->connect(site_path('clinic.sqlite'));
     publish($nginx, $fake, queue => $_) for 1 .. 20;
     my $last = $nginx->status->{generation};
 

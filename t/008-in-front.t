@@ -61,6 +61,9 @@ END
 END_OF_CONFIG
     );
 
+    # the helper of the blocks may be there until this one reports
+    $nginx->wait_status(sub { $_->{state} ne 'stopped' });
+
     my @fakes = map { Msync::Fake->connect(site_path("$_.sqlite")) }
         qw(clinic second);
 
