@@ -13,11 +13,13 @@ use Time::HiRes qw(time);
 use Time::Local qw(timegm);
 
 use constant HOUR => 3600 * 1000;          # in ms
+use constant YEAR => 365 * 24 * HOUR;
 
 my $central = start_central(password => 'secret', records => 300);
 
 a_run_is_told_of_as_it_goes_on_and_not_by_each_record();
 the_clock_is_put_back();
+what_was_sent_is_kept_by_days_whatever_the_clock_says();
 a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
 the_legacy_server_out_of_reach_does_not_stop_the_other();
@@ -106,6 +108,30 @@ sub the_clock_is_put_back {
     $helper = start('clock', interval => 2, env => $env);
     ok($helper->wait_status(sub { $helper->runs > 1 }),
        'neither by a helper that finds a run of tomorrow');
+}
+
+
+# For a central that is restored one day.
+sub what_was_sent_is_kept_by_days_whatever_the_clock_says {
+    my $env = switch(-50 * YEAR, 0);
+    my $helper = start('days', env => $env);
+    my $kept = sub { sqlite(database('days'), 'SELECT count(*) FROM changelog')
+                     > 0 };
+
+    is($helper->run, 0, 'a first sync, while the clock has no date yet');
+    sqlite(database('days'), q{UPDATE Location SET code = code || '-'});
+    is($helper->run, 0, 'a change is sent');
+
+    # it trims nothing while others write
+    $helper->stop;
+    $helper = start('days', env => $env);
+    is($helper->run, 0, 'a run with nothing to do');
+    switch(0, 0);
+    is($helper->run, 0, 'a run when the clock is set');
+    ok($kept->(), 'the change is no older than it is');
+    switch(2 * YEAR, 0);
+    is($helper->run, 0, 'a run when it is set wrong');
+    ok($kept->(), 'nor then');
 }
 
 

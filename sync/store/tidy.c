@@ -4,6 +4,8 @@
  * A change has no time of its own, for the application's triggers write it and
  * a column more would cost each of their statements.  msync_changelog_mark
  * says instead how far the changelog was on a day, in UTC, when a run ended.
+ * The clock may have been wrong on it, so what lies between two marks counts
+ * for a week at most.
  *
  * Promises: a change that one of the servers has not taken stays, and so does
  * the deletion of a row whose children's changes wait, for it says which store
@@ -20,6 +22,7 @@
 #define WAITING_MAX  10000         /* a changelog of which so much waits is left
                                       as it is: sending comes first */
 #define DAY          86400000      /* ms */
+#define WEEK         7             /* days */
 
 /* a change up to ?1 that is before both push cursors, ?2; and of these the
  * deletions that have nothing to say any more */
@@ -34,6 +37,8 @@
 
 static int tidy_limit(msync_store_t *store, long keep, int64_t *until,
     int64_t *before, bool *marked, msync_err_t *err);
+static int tidy_until(msync_store_t *store, long keep, int64_t *until,
+    msync_err_t *err);
 static int tidy_look(msync_store_t *store, int64_t until, int64_t before,
     int64_t *changes, int64_t *records, msync_err_t *err);
 static int tidy_write(msync_store_t *store, int64_t until, int64_t before,
@@ -106,10 +111,7 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
                     "SELECT EXISTS (SELECT 1 FROM msync_changelog_mark WHERE "
                     "day = ?1 OR cursor = ?2)", msync_clock_wall() / DAY,
                     last, &today, err) != MSYNC_OK
-        || tidy_ask(store, MSYNC_STMT_TIDY_UNTIL,
-                    "SELECT max(cursor) FROM msync_changelog_mark WHERE day "
-                    "< ?1", (msync_clock_wall() - keep * INT64_C(1000)) / DAY,
-                    0, until, err) != MSYNC_OK)
+        || tidy_until(store, keep, until, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -126,6 +128,47 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
     }
 
     return MSYNC_OK;
+}
+
+
+/* the latest mark that is older than "keep" */
+
+static int
+tidy_until(msync_store_t *store, long keep, int64_t *until, msync_err_t *err)
+{
+    int            code;
+    int64_t        day, next, passed, now = msync_clock_wall();
+    int64_t        age = 0, limit;
+    sqlite3_stmt  *stmt;
+
+    next = now / DAY;
+    limit = next - (now - keep * INT64_C(1000)) / DAY;
+    *until = 0;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_TIDY_UNTIL,
+                            "SELECT day, cursor FROM msync_changelog_mark "
+                            "ORDER BY cursor DESC, day DESC", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        day = sqlite3_column_int64(stmt, 0);
+        passed = next - day;
+        age += passed < 0 ? 0 : passed > WEEK ? WEEK : passed;
+        next = day;
+
+        if (age > limit) {
+            *until = sqlite3_column_int64(stmt, 1);
+            code = SQLITE_DONE;
+            break;
+        }
+    }
+
+    sqlite3_reset(stmt);
+
+    return code == SQLITE_DONE ? MSYNC_OK
+           : msync_store_fault(store, "looking what is old", err);
 }
 
 

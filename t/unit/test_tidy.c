@@ -54,16 +54,30 @@ have_changes(site_t *site, int n, int cursor)
 }
 
 
-/* as if the last mark had been made so many days ago */
-
 static void
-let_days_pass(site_t *site, int days)
+shift_marks(site_t *site, int days)
 {
     char  sql[128];
 
     snprintf(sql, sizeof(sql), "UPDATE msync_changelog_mark SET day = day - "
              "%d", days);
     site_sql(site, sql);
+}
+
+
+/* so many days with a run every week */
+
+static void
+let_days_pass(site_t *site, int days)
+{
+    for (; days > 7; days -= 7) {
+        shift_marks(site, 7);
+        site_sql(site, "INSERT INTO msync_changelog_mark (day, cursor) SELECT "
+                 "strftime('%s', 'now') / 86400, seq FROM sqlite_sequence "
+                 "WHERE name = 'changelog'");
+    }
+
+    shift_marks(site, days);
 }
 
 
@@ -99,6 +113,26 @@ a_change_that_both_have_taken_goes_when_it_is_old(void **state)
     assert_int_equal(tidy(site, KEEP), 0);
     assert_string_equal(site_get(site, "SELECT group_concat(cursor) FROM "
                                  "msync_changelog_mark"), "1201");
+}
+
+
+/* in 1970, as without a battery, or years ahead; or the machine was off, which
+ * nothing can tell from that */
+
+static void
+a_clock_that_is_wrong_makes_nothing_old(void **state)
+{
+    site_t  *site = *state;
+
+    have_changes(site, 10, 11);
+    assert_int_equal(tidy(site, KEEP), 0);
+    shift_marks(site, 400);
+    assert_int_equal(tidy(site, KEEP), 0);
+    site_sql(site, "UPDATE msync_changelog_mark SET day = 0");
+    assert_int_equal(tidy(site, KEEP), 0);
+    site_sql(site, "UPDATE msync_changelog_mark SET day = 40000");
+    assert_int_equal(tidy(site, KEEP), 0);
+    assert_string_equal(changes(site), "1 10");
 }
 
 
@@ -202,6 +236,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(a_change_that_both_have_taken_goes_when_it_is_old),
+        T(a_clock_that_is_wrong_makes_nothing_old),
         T(what_one_server_has_not_taken_stays),
         T(much_that_waits_is_sent_before_anything_is_removed),
         T(the_deletion_of_a_parent_whose_children_wait_stays),
