@@ -171,8 +171,9 @@ typedef struct {
     msync_status_frame_t      heard;         /* its last status, … */
     ngx_str_t                 heard_tail;    /* … while it is said to be silent;
                                                 NULL: it is not */
-    ngx_str_t                 ended_by;      /* why the last one has ended, of
-                                                this worker; NULL: none has */
+    ngx_str_t                 ended_by;      /* what ended the one of before;
+                                                NULL: it ended by itself, or
+                                                with its nginx */
     u_char                    ended_text[NGX_HTTP_MSYNC_REASON_MAX];
 } ngx_http_msync_helper_t;
 

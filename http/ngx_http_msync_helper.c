@@ -44,6 +44,8 @@ static void ngx_http_msync_helper_silent(ngx_event_t *ev);
 static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
     ngx_uint_t level, char *reason);
+static void ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h,
+    char *reason);
 static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
 static void ngx_http_msync_helper_stops(ngx_event_t *ev);
 static void ngx_http_msync_helper_kill(ngx_http_msync_helper_t *h);
@@ -55,6 +57,7 @@ static void ngx_http_msync_helper_event(ngx_event_t *ev,
 void
 ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
 {
+    ngx_uint_t                effects;
     ngx_http_msync_helper_t  *h;
 
     h = &site->helper;
@@ -67,7 +70,14 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
 
     /* the helper of before may have a long batch to end, as its status says */
 
-    h->follows = ngx_http_msync_zone_begin(site);
+    effects = ngx_http_msync_zone_begin(site);
+
+    h->follows = (effects & NGX_HTTP_MSYNC_OWNER_FOLLOWS) ? 1 : 0;
+
+    if (effects & NGX_HTTP_MSYNC_OWNER_CRASHED) {
+        ngx_http_msync_helper_replaces(h, "nginx's worker process has crashed, "
+                                          "or was killed");
+    }
 
     ngx_add_timer(&h->timer, delay);
     ngx_add_timer(&h->stale, h->follows ? NGX_HTTP_MSYNC_BATCH
@@ -421,11 +431,7 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
     ngx_http_msync_report_reason(site, reason);
     ngx_http_msync_ring();
 
-    /* the next one tells it of the run that was cut short */
-
-    h->ended_by.data = h->ended_text;
-    h->ended_by.len = ngx_cpystrn(h->ended_text, (u_char *) reason,
-                                  sizeof(h->ended_text)) - h->ended_text;
+    ngx_http_msync_helper_replaces(h, reason);
 
     ngx_add_timer(&h->timer, delay);
 
@@ -433,6 +439,26 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
         h->follows = 0;
         ngx_add_timer(&h->stale, NGX_HTTP_MSYNC_STALE);
     }
+}
+
+
+/*
+ * The next one tells it of the run that was cut short, and takes over how
+ * seldom a wrong password is tried.  One that went by itself is no fault: it
+ * has left something new for the next one to read.
+ */
+
+static void
+ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h, char *reason)
+{
+    if (h->exited && h->status == 0) {
+        ngx_str_null(&h->ended_by);
+        return;
+    }
+
+    h->ended_by.data = h->ended_text;
+    h->ended_by.len = ngx_cpystrn(h->ended_text, (u_char *) reason,
+                                  sizeof(h->ended_text)) - h->ended_text;
 }
 
 

@@ -21,6 +21,7 @@
 #define FOLLOWS   NGX_HTTP_MSYNC_OWNER_FOLLOWS
 #define HELPER    NGX_HTTP_MSYNC_OWNER_HELPER
 #define RESUMED   NGX_HTTP_MSYNC_OWNER_RESUMED
+#define CRASHED   NGX_HTTP_MSYNC_OWNER_CRASHED
 
 
 /* what cannot be, as the end of a worker 0 that never began, changes nothing */
@@ -54,7 +55,7 @@ ngx_http_msync_owner_table[NGX_HTTP_MSYNC_OWNER_STATES]
     /* OWNED */
     {
         { RELOADED, 0 },
-        { OWNED,    TERM|HELPER },                      /* it had crashed */
+        { OWNED,    TERM|HELPER|CRASHED },
         { OVER,     0 },
         { OWNED,    0 },
         { MOVED,    0 },

@@ -50,6 +50,9 @@ typedef enum {
 /* another zone was served meanwhile, so the generation has to go on from it */
 #define NGX_HTTP_MSYNC_OWNER_RESUMED  0x08
 
+/* the worker 0 of before has crashed */
+#define NGX_HTTP_MSYNC_OWNER_CRASHED  0x10
+
 
 typedef struct {
     unsigned  next;                    /* ngx_http_msync_owner_state_e */

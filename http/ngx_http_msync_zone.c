@@ -322,7 +322,7 @@ ngx_http_msync_zone_begin(ngx_http_msync_site_t *site)
                                       sh->status.len - sh->status_tail);
     }
 
-    return (effects & NGX_HTTP_MSYNC_OWNER_FOLLOWS) ? 1 : 0;
+    return effects;
 }
 
 

@@ -68,6 +68,7 @@ no_certificates($_) for 'nowhere', 'pipe', 'folder';
 a_password_file_that_is_mended();
 a_database_that_comes_into_reach();
 a_password_file_that_is_replaced();
+a_wrong_password_is_not_tried_with_each_crash();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
@@ -225,6 +226,42 @@ sub a_password_file_that_is_replaced {
     is(scalar(grep { /the password file has changed/ } $nginx->log_lines), 1,
        'and the log says it once');
 
+    ok($nginx->stop, 'quit');
+}
+
+
+# Of the helper, or of the worker that has it, for another module's fault say:
+# central would lock the site out.
+sub a_wrong_password_is_not_tried_with_each_crash {
+    my $database = site_path('crashes.sqlite');
+    my $nginx = nginx(database => $database, interval => '1h',
+                      password_file => write_private('wrong', 'of before'));
+    my $tries = sub { return sqlite($database,
+        q{SELECT ifnull(sum(repeated), 0) FROM sync_log}) };
+    my $failed = sub {
+        $nginx->wait_status(sub { $_->{state} eq 'error' && $_->{nextSync} });
+    };
+    my $helper = sub { slurp("$database.lock") =~ /(\d+)/ ? $1 : 0 };
+    my $crash = sub {
+        my ($pid) = @_;
+        my $before = $helper->();
+
+        kill SEGV => $pid;
+        wait_until { my $now = $helper->(); $now && $now != $before };
+        is($nginx->post('/api/resume')->{status}, 202, 'the next one');
+        $failed->();
+    };
+
+    $nginx->post('/api/trigger');
+    $failed->();
+    is($tries->(), 1, 'a wrong password is tried');
+
+    $crash->($helper->());
+    $crash->(($nginx->workers)[0]);
+    is($tries->(), 1, 'and not again when helper and worker have crashed');
+
+    $nginx->reload;
+    ok(wait_until(sub { $tries->() == 2 }), 'a reload tries it at once');
     ok($nginx->stop, 'quit');
 }
 

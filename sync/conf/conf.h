@@ -63,8 +63,8 @@ typedef struct {
                                          stays in the changelog */
     bool       saved;                 /* some are from the settings page */
     int        log_level;
-    char      *ended;                 /* how the helper before this one did,
-                                         NULL: it is not known */
+    char      *ended;                 /* what ended the helper before this one,
+                                         NULL: nothing did, it was to go */
 } msync_conf_t;
 
 

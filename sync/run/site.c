@@ -24,7 +24,10 @@ typedef enum {
 typedef enum {
     PLANNED = 0,                   /* as the latest run has ended */
     AT_ONCE,                       /* but on a new or paused site */
-    RETRIED_AT_ONCE,               /* if the latest run failed for good */
+    ASKED_AT_ONCE,                 /* if there was no run since it was asked
+                                      for */
+    RETRIED_AT_ONCE,               /* so, or if the latest run failed for
+                                      good */
     LATER                          /* a pause after the latest run */
 } moment_e;
 
@@ -112,6 +115,8 @@ static const rule_t  rules[MSYNC_EVENT_MAX] = {
         { { NOTHING }, PLANNED, to_anew },
     [MSYNC_EVENT_STARTED] =
         { { NOTHING }, RETRIED_AT_ONCE, NULL },
+    [MSYNC_EVENT_REPLACED] =
+        { { NOTHING }, ASKED_AT_ONCE, NULL },
     [MSYNC_EVENT_CUT_SHORT] =
         { { NOTHING }, AT_ONCE, NULL },
     [MSYNC_EVENT_KILLED_AGAIN] =
@@ -223,8 +228,7 @@ site_due(const msync_site_t *site, moment_e moment, msync_event_e latest)
         return phase == PHASE_FIRST ? MSYNC_DUE_NEVER : MSYNC_DUE_INTERVAL;
 
     default:
-        /* asked for, and no run yet */
-        return moment == RETRIED_AT_ONCE && site->state == REQUESTED
+        return moment != PLANNED && site->state == REQUESTED
                && latest == MSYNC_EVENT_DONE
                ? MSYNC_DUE_NOW : MSYNC_DUE_INTERVAL;
     }

@@ -28,6 +28,8 @@ typedef enum {
 
     /* a process begins to work on the site; the run before … */
     MSYNC_EVENT_STARTED,           /* had ended */
+    MSYNC_EVENT_REPLACED,          /* so it had, but the process of before has
+                                      crashed */
     MSYNC_EVENT_CUT_SHORT,         /* had not: its process went, or was killed
                                       for the first time */
     MSYNC_EVENT_KILLED_AGAIN,      /* nor had the one before that */

@@ -109,7 +109,9 @@ msync_serve_resume(msync_serve_t *serve, bool interrupted)
 
     /* the process that closed the row need not have gone on with it */
     if (!interrupted && serve->latest != MSYNC_EVENT_STOPPED) {
-        msync_serve_event(serve, MSYNC_EVENT_STARTED);
+        serve->failures = serve->conf->ended ? (unsigned) entry->repeated : 0;
+        msync_serve_event(serve, serve->conf->ended ? MSYNC_EVENT_REPLACED
+                                                    : MSYNC_EVENT_STARTED);
 
     } else {
         msync_serve_event(serve, serve->status.site.begun > 1

@@ -41,7 +41,7 @@ static const char *const  expected[STATES][EVENTS] = {
     { "AWAITED", "OWNED t", "NEW", "NEW", "MOVED", "NEW", "NEW" },
     { "AWAITED", "OWNED t", "AWAITED", "AWAITED", "MOVED", "AWAITED",
       "AWAITED" },
-    { "RELOADED", "OWNED th", "OVER", "OWNED", "MOVED", "OWNED", "OWNED" },
+    { "RELOADED", "OWNED thc", "OVER", "OWNED", "MOVED", "OWNED", "OWNED" },
     { "RELOADED", "OWNED th", "BETWEEN", "RELOADED", "MOVED", "RELOADED",
       "RELOADED" },
     { "BETWEEN", "OWNED tf", "BETWEEN", "BETWEEN", "MOVED", "BETWEEN",
@@ -76,12 +76,13 @@ every_cell_is_as_written(void **state)
         effects = ngx_http_msync_owner_event(&o, j);
 
         /* "h" is not what is so, but when FOLLOWS is */
-        snprintf(cell, sizeof(cell), "%s%s%s%s%s%s", states[o.state][0],
+        snprintf(cell, sizeof(cell), "%s%s%s%s%s%s%s", states[o.state][0],
                  effects ? " " : "", effects & TERM ? "t" : "",
                  strchr(expected[i / 2 / EVENTS][j], 'h') ? "h"
                  : effects & FOLLOWS ? "f" : "",
                  effects & RESUMED ? "r" : "",
-                 effects & HELPER ? "?" : "");
+                 effects & HELPER ? "?" : "",
+                 effects & CRASHED ? "c" : "");
         assert_string_equal(cell, expected[i / 2 / EVENTS][j]);
 
         if (strchr(cell, 'h')) {
@@ -278,7 +279,7 @@ document(void)
 
         for (j = 0; j < EVENTS; j++) {
             cell = &ngx_http_msync_owner_table[i][j];
-            fprintf(out, " %s%s%s%s%s |",
+            fprintf(out, " %s%s%s%s%s%s |",
                     cell->next == i && cell->effects == 0
                     ? "–" : states[cell->next][0],
                     cell->effects & TERM ? ", a new term" : "",
@@ -287,7 +288,9 @@ document(void)
                     cell->effects & HELPER
                     ? ", the helper that there is may still run" : "",
                     cell->effects & RESUMED
-                    ? ", the generation goes on from the clock" : "");
+                    ? ", the generation goes on from the clock" : "",
+                    cell->effects & CRASHED
+                    ? ", the helper is told that its worker crashed" : "");
         }
     }
 

@@ -22,6 +22,7 @@ static const char *const  events[MSYNC_EVENT_MAX] = {
     [MSYNC_EVENT_SAVED] = "settings are saved",
     [MSYNC_EVENT_REINITIALISE] = "`reinitialise`",
     [MSYNC_EVENT_STARTED] = "a helper starts; the latest run had ended",
+    [MSYNC_EVENT_REPLACED] = "… and the helper of before has crashed",
     [MSYNC_EVENT_CUT_SHORT] = "a helper starts; the run was cut short, by a "
                               "reload or its first death",
     [MSYNC_EVENT_KILLED_AGAIN] = "a helper starts; two runs in a row have "
@@ -99,7 +100,8 @@ static const char  middle[] =
 "at most; \"later, smaller\" is the interval, or five minutes without one,\n"
 "with a quarter of the batches. While a site is paused no run is ever due by\n"
 "itself, and everything else is the same. What somebody has to mend is tried\n"
-"at once when settings are saved or a helper starts.\n"
+"at once when settings are saved or a helper starts, but for one that takes\n"
+"the place of another that has crashed.\n"
 "\n";
 
 
@@ -400,7 +402,8 @@ what_somebody_has_to_mend_slows_the_schedule_down(void **state)
     } cases[] = {
         { MSYNC_EVENT_RESUME, MSYNC_DUE_LONGER },
         { MSYNC_EVENT_SAVED, MSYNC_DUE_NOW },
-        { MSYNC_EVENT_STARTED, MSYNC_DUE_NOW }
+        { MSYNC_EVENT_STARTED, MSYNC_DUE_NOW },
+        { MSYNC_EVENT_REPLACED, MSYNC_DUE_LONGER }
     };
 
     (void) state;
