@@ -22,6 +22,7 @@ the_midnight_of_another_zone_waits_here();
 null_is_left_out_where_central_refuses_it();
 json_that_some_servers_refuse_waits_here_and_the_others_go();
 a_part_without_its_whole_waits_here();
+an_id_that_is_no_text_waits_here_and_the_others_go();
 a_record_with_a_space_in_its_dates_becomes_a_row();
 a_year_with_a_sign_comes_and_goes_back();
 a_word_of_a_newer_server_goes_back_when_something_else_is_edited();
@@ -206,6 +207,52 @@ sub a_part_without_its_whole_waits_here {
     is(run('sync'), 0, 'without it all goes on');
     run('errors');
     unlike($said, qr/no-name/, 'and nothing is listed any more');
+}
+
+
+# a UUID in 16 octets, as some drivers keep it
+sub an_id_that_is_no_text_waits_here_and_the_others_go {
+    my %why = (q{X'550E8400E29B41D4A716446655440000'} =>
+                   'its id holds octets that are no text',
+               q{X'41'} => 'its id holds octets that are no text',
+               q{X'C328'} => 'its id holds octets that are no text',
+               '' => 'its id is empty');
+
+    query('INSERT INTO Location (ID, store_ID, code) SELECT column1, ID, '
+          . "'nameless' FROM store, (VALUES ("
+          . join('), (', map { $_ eq '' ? q('') : /C328/ ? "CAST($_ AS TEXT)"
+                               : $_ } sort keys %why)
+          . "), ('a-neighbour')) WHERE sync_id_remote_site = 7");
+    is(run('sync'), 0, 'the run ends well');
+    ok(there(Location => 'a-neighbour'), 'the others go');
+
+    # "retry" on the page, and a change of the row
+    for my $again ('', q{UPDATE Location SET Description = 'x' WHERE code = }
+                   . q{'nameless'}) {
+        query($again || 'UPDATE msync_refused SET last_tried = 0');
+        is(run('sync'), 0, 'the run ends well');
+        run('errors', '--json');
+
+        my %listed = map { ($_->{recordId} => $_->{error}) }
+            @{ decode_json($said)->{errors} };
+
+        is_deeply([sort keys %listed], [sort keys %why],
+                  'they are listed as long as they are there');
+        like($listed{$_}, qr/^$why{$_}; give it/, 'with the reason')
+            for sort keys %why;
+    }
+
+    run('dismiss', 'Location', q{X'C328'});
+    run('errors', '--json');
+    is(decode_json($said)->{total}, 3, 'one is dismissed by its name');
+    query("DELETE FROM Location WHERE code = 'nameless'");
+    is(run('sync'), 0, 'they are deleted');
+    run('errors', '--json');
+    is(decode_json($said)->{total}, 0, 'and no failures any more');
+    is_deeply([map { $_->{recordId} } grep { $_->{action} =~ /delete/i
+                   && $_->{tableName} eq 'Location' }
+                   @{ $central->state->{received}{v5} }], ['a-neighbour'],
+              'central is told of the one that it has');
 }
 
 

@@ -139,6 +139,24 @@ msync_utf8_char(const char *p, size_t left)
 }
 
 
+bool
+msync_utf8_is_valid(const char *p, size_t length)
+{
+    size_t       n;
+    const char  *end = p + length;
+
+    for ( /* void */ ; p < end; p += n) {
+        n = msync_utf8_char(p, (size_t) (end - p));
+
+        if (n == 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 size_t
 msync_text_clean(char *text)
 {

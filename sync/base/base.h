@@ -28,6 +28,9 @@
  */
 size_t msync_utf8_char(const char *p, size_t left);
 
+/* whether all of these octets are UTF-8 */
+bool msync_utf8_is_valid(const char *p, size_t length);
+
 /* malloc and friends that end the process when a small allocation fails:
  * nginx starts the helper again (never for a size that a remote chooses) */
 void *msync_alloc(size_t size);

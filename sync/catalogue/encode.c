@@ -280,8 +280,14 @@ msync_encode_object(encode_t *encode, const msync_field_t *field,
         return ENCODE_UNCLEAR;
     }
 
+    /* SQLite's JSONB of 123 has the octets of 3123 */
+    if (value->kind == MSYNC_VALUE_BLOB && slice.type == MSYNC_JSON_NUMBER) {
+        return ENCODE_UNCLEAR;
+    }
+
+    /* without a byte order mark */
     if (field->encoding & MSYNC_ENC_PUSH_AS_STRING) {
-        msync_json_put_string(&encode->out, value->text);
+        msync_json_put_string(&encode->out, slice.data);
         return ENCODE_DONE;
     }
 
@@ -438,8 +444,6 @@ encode_as_it_stands(const msync_field_t *field,
 static const char *
 encode_unfit(const msync_field_t *field, const msync_value_t *value)
 {
-    size_t  n, at;
-
     if (value->kind == MSYNC_VALUE_REAL && !isfinite(value->real)) {
         return "an infinite number";
     }
@@ -458,15 +462,8 @@ encode_unfit(const msync_field_t *field, const msync_value_t *value)
         return "text with a NUL character in it";
     }
 
-    for (at = 0; at < value->length; at += n) {
-        n = msync_utf8_char(value->text + at, value->length - at);
-
-        if (n == 0) {
-            return "text that is not UTF-8";
-        }
-    }
-
-    return NULL;
+    return msync_utf8_is_valid(value->text, value->length)
+           ? NULL : "text that is not UTF-8";
 }
 
 

@@ -12,12 +12,15 @@
 #include <string.h>
 #include <strings.h>
 
+#define HOUR         3600
 #define DAY          86400
 #define SECONDS_MIN  1e7              /* below, it may be a year, a count of
                                          days … */
 #define YEAR_1900    -2208988800.0    /* seconds since 1970 */
 #define YEAR_1980    315532800.0
 #define YEAR_2100    4102444800.0
+#define YEAR_9999    253370764800.0
+#define YEAR_10000   253402300800.0
 #define JULIAN_1900  2415020.5
 #define JULIAN_1970  2440587.5
 #define JULIAN_2100  2488069.5
@@ -440,7 +443,10 @@ moment_spaces(moment_text_t *text)
 /*
  * Seconds of 1900 to 2100 are, read as milliseconds, days around the first of
  * January 1970: for a datetime that is no choice, for nothing was written
- * then; a date of birth it may be, and then it is not clear.
+ * then; a date of birth it may be, and then it is not clear.  Those of 9999,
+ * which say "never", are an afternoon of 1978.
+ *
+ * A time below an hour may be what SQLite makes of 08.00 or 0800.
  */
 
 bool
@@ -461,14 +467,19 @@ msync_moment_read_number(msync_moment_t *moment, double number,
     midnight = whole % DAY == 0 && number == (double) whole;
 
     if (wanted == MSYNC_MOMENT_TIME) {
-        /* below a second it is a part of a day, or of an hour */
-        moment->has_time = number == 0 || (number >= 1 && number < DAY);
+        moment->has_time = number == 0 || (number >= HOUR && number < DAY);
         moment->seconds = moment->has_time ? (int) number : 0;
         return moment->has_time;
     }
 
     /* a Julian day is a day, and begins at noon */
     moment->has_zone = number < JULIAN_1900 || number >= JULIAN_2100;
+
+    if (wanted == MSYNC_MOMENT_DATE && number >= YEAR_9999
+        && number <= YEAR_10000)
+    {
+        return false;
+    }
 
     if (number >= first * 1000 && number < YEAR_2100 * 1000
         && (number < YEAR_1900 || number >= YEAR_2100))

@@ -20,6 +20,8 @@
 static int backup_refuse_path(const char *path, msync_err_t *err);
 static int backup_create_copy(msync_store_t *store, const char *path,
     msync_err_t *err);
+static int backup_copy_pages(msync_store_t *store, const char *path,
+    msync_err_t *err);
 static int backup_give_name(const char *part, const char *path,
     msync_err_t *err);
 
@@ -63,6 +65,40 @@ backup_create_copy(msync_store_t *store, const char *path, msync_err_t *err)
     close(fd);
 
     return MSYNC_OK;
+}
+
+
+/* without making a row or an index anew, which may need what only the
+ * application has */
+
+static int
+backup_copy_pages(msync_store_t *store, const char *path, msync_err_t *err)
+{
+    int              code;
+    sqlite3         *copy = NULL;
+    sqlite3_backup  *backup = NULL;
+
+    code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, NULL);
+
+    if (code == SQLITE_OK) {
+        backup = sqlite3_backup_init(copy, "main", store->db, "main");
+    }
+
+    if (backup != NULL) {
+        (void) sqlite3_backup_step(backup, -1);
+        (void) sqlite3_backup_finish(backup);
+    }
+
+    code = sqlite3_errcode(copy);
+
+    if (code != SQLITE_OK) {
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", path,
+                      sqlite3_errmsg(copy));
+    }
+
+    (void) sqlite3_close(copy);
+
+    return code == SQLITE_OK ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -112,6 +148,10 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
         sqlite3_bind_text(stmt, 1, part, -1, SQLITE_STATIC);
         rc = msync_store_run(store, stmt, path, err);
         sqlite3_finalize(stmt);
+    }
+
+    if (rc != MSYNC_OK && msync_store_is_unknown(store)) {
+        rc = backup_copy_pages(store, part, err);
     }
 
     if (rc == MSYNC_OK) {

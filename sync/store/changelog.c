@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store_private.h"
+#include "store/nameless_private.h"
 #include "base/log.h"
 
 /* the next changes, from the cursor on */
@@ -35,10 +35,12 @@ static sqlite3_stmt *changelog_prepare_unsent(msync_store_t *store,
 static int changelog_bind_unsent(msync_store_t *store, sqlite3_stmt *stmt,
     unsigned push, msync_err_t *err);
 static msync_record_t *changelog_add_record(msync_batch_t *batch,
-    sqlite3_stmt *changes, msync_action_e action);
-static bool changelog_is_odd_id(sqlite3_stmt *changes);
+    sqlite3_stmt *changes, const char *id, msync_action_e action);
 static void changelog_skip_row(reading_t *reading, sqlite3_stmt *changes,
-    const char *why);
+    const char *id, const char *why);
+static int changelog_add_unsendable(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_action_e action,
+    sqlite3_stmt *changes, reading_t *reading, msync_err_t *err);
 static int changelog_check_whole(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
 static int changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
@@ -218,15 +220,14 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
 
 static msync_record_t *
 changelog_add_record(msync_batch_t *batch, sqlite3_stmt *changes,
-    msync_action_e action)
+    const char *id, msync_action_e action)
 {
     msync_record_t  *record;
 
     record = msync_batch_add(batch);
     record->table = msync_strdup(
                         (const char *) sqlite3_column_text(changes, 1));
-    record->id = msync_strdup(
-                     (const char *) sqlite3_column_text(changes, 2));
+    record->id = msync_strdup(id);
     record->action = action;
     record->cursor = sqlite3_column_int64(changes, 0);
 
@@ -234,26 +235,42 @@ changelog_add_record(msync_batch_t *batch, sqlite3_stmt *changes,
 }
 
 
-/*
- * An id that an application made of other octets than text: cut short it
- * would name another record.  Its row was never sent, so that a DELETE has
- * nobody to be told to.
- */
-
-static bool
-changelog_is_odd_id(sqlite3_stmt *changes)
+static void
+changelog_skip_row(reading_t *reading, sqlite3_stmt *changes, const char *id,
+    const char *why)
 {
-    return sqlite3_column_type(changes, 2) != SQLITE_TEXT
-           || strlen((const char *) sqlite3_column_text(changes, 2))
-              != (size_t) sqlite3_column_bytes(changes, 2);
+    changelog_add_record(&reading->unfit, changes, id, MSYNC_ACTION_UPSERT)
+        ->data = msync_strdup(why);
 }
 
 
-static void
-changelog_skip_row(reading_t *reading, sqlite3_stmt *changes, const char *why)
+/* a row that is not there any more, or one whose id central cannot have */
+
+static int
+changelog_add_unsendable(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_action_e action, sqlite3_stmt *changes,
+    reading_t *reading, msync_err_t *err)
 {
-    changelog_add_record(&reading->unfit, changes, MSYNC_ACTION_UPSERT)->data
-        = msync_strdup(why);
+    bool  there = false;
+
+    if (action == MSYNC_ACTION_UPSERT
+        && msync_store_nameless_exists(store, table, id, &there, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (there) {
+        changelog_skip_row(reading, changes, id, *id == '\0'
+                           ? "its id is empty; give it one in the application"
+                           : "its id holds octets that are no text; give it "
+                             "another one in the application");
+
+    } else {
+        changelog_add_record(&reading->deleted, changes, id, action);
+    }
+
+    return MSYNC_OK;
 }
 
 
@@ -297,15 +314,13 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err)
 {
     int                   rc;
+    char                 *nameless;
     const char           *name, *id;
     msync_action_e        action;
     msync_record_t       *record, read = { 0 };
     const msync_table_t  *table;
 
-    bool  odd = changelog_is_odd_id(changes);
-
     name = (const char *) sqlite3_column_text(changes, 1);
-    id = (const char *) sqlite3_column_text(changes, 2);
     table = msync_catalogue_find(store->catalogue, name);
     action = sqlite3_column_text(changes, 3)[0] == 'D'
              ? MSYNC_ACTION_DELETE : MSYNC_ACTION_UPSERT;
@@ -317,17 +332,19 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
         return MSYNC_OK;
     }
 
-    if (odd) {
-        if (action == MSYNC_ACTION_UPSERT) {
-            changelog_skip_row(reading, changes, "its id holds octets that "
-                               "are no text; give it another one in the "
-                               "application");
-        }
-        return MSYNC_OK;
+    nameless = msync_store_nameless(changes, 2);
+
+    if (nameless != NULL) {
+        rc = changelog_add_unsendable(store, table, nameless, action, changes,
+                                      reading, err);
+        msync_free(&nameless);
+        return rc;
     }
 
+    id = (const char *) sqlite3_column_text(changes, 2);
+
     if (action == MSYNC_ACTION_DELETE) {
-        record = changelog_add_record(reading->batch, changes, action);
+        record = changelog_add_record(reading->batch, changes, id, action);
         return reading->side == MSYNC_V7
                ? msync_store_deleted_envelope(store, table,
                      (const char *) sqlite3_column_text(changes, 4),
@@ -347,12 +364,12 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     }
 
     if (rc == MSYNC_DONE) {
-        changelog_add_record(&reading->deleted, changes, action);
-        return MSYNC_OK;
+        return changelog_add_unsendable(store, table, id, action, changes,
+                                        reading, err);
     }
 
     if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
-        changelog_skip_row(reading, changes, err->text);
+        changelog_skip_row(reading, changes, id, err->text);
         return MSYNC_OK;
     }
 
@@ -360,7 +377,7 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
         return MSYNC_ERROR;
     }
 
-    record = changelog_add_record(reading->batch, changes, action);
+    record = changelog_add_record(reading->batch, changes, id, action);
     record->data = read.data;
     record->data_length = read.data_length;
     record->store = read.store;

@@ -18,12 +18,14 @@ typedef struct {
     void             *data;
     bool              unsound;     /* a table of msync's own is not as it
                                       should be, and says nothing */
+    bool              unknown;     /* a look needed what only the application
+                                      has */
 } report_t;
 
 
-static int check_fault(msync_store_t *store, const report_t *report,
+static int check_fault(msync_store_t *store, report_t *report,
     msync_err_t *err);
-static int check_report_rows(msync_store_t *store, const report_t *report,
+static int check_report_rows(msync_store_t *store, report_t *report,
     const char *sql, msync_err_t *err);
 static char *check_text(sqlite3_stmt *stmt, int column);
 static int check_compare(const void *one, const void *two);
@@ -39,19 +41,29 @@ static void check_indexes(const msync_look_t *look,
 static int check_table(const msync_look_t *look, const msync_table_t *table,
     msync_err_t *err);
 static void check_report_lost(void *data, const msync_lost_t *lost);
+static int check_file(msync_store_t *store, report_t *report,
+    msync_err_t *err);
 static int check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err);
 
 
-/* a schema that is wrong keeps no other look from being taken */
+/* a schema that is wrong, or needs what is not here, keeps no other look from
+ * being taken */
 
 static int
-check_fault(msync_store_t *store, const report_t *report, msync_err_t *err)
+check_fault(msync_store_t *store, report_t *report, msync_err_t *err)
 {
     char  text[512];
 
     if ((sqlite3_errcode(store->db) & 0xff) != SQLITE_ERROR) {
         return msync_store_fault(store, "checking", err);
+    }
+
+    if (msync_store_is_unknown(store)) {
+        report->unknown = true;
+        msync_err_clear(err);
+
+        return MSYNC_OK;
     }
 
     snprintf(text, sizeof(text), "the schema: %.400s",
@@ -66,7 +78,7 @@ check_fault(msync_store_t *store, const report_t *report, msync_err_t *err)
 /* reports each row of a query whose first column is a sentence */
 
 static int
-check_report_rows(msync_store_t *store, const report_t *report, const char *sql,
+check_report_rows(msync_store_t *store, report_t *report, const char *sql,
     msync_err_t *err)
 {
     int            code, n = 0, rc = MSYNC_OK;
@@ -402,7 +414,7 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
     int           rc = MSYNC_OK;
     char         *sql;
     size_t        i;
-    report_t      report = { each, data, false };
+    report_t      report = { each, data, false, false };
 
     const msync_table_t  *table;
 
@@ -429,18 +441,55 @@ msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
 }
 
 
+#define CHECK_FILE(which)                                                     \
+    "SELECT 'file: ' || integrity_check FROM pragma_integrity_check" which    \
+    " WHERE integrity_check <> 'ok'"
+
+/* all of it, or each table that needs nothing which only the application has:
+ * of those that are msync's it is told that they do */
+
+static int
+check_file(msync_store_t *store, report_t *report, msync_err_t *err)
+{
+    int            rc;
+    char          *sql;
+    sqlite3_stmt  *tables;
+
+    rc = check_report_rows(store, report, CHECK_FILE(""), err);
+
+    if (rc != MSYNC_OK || !report->unknown) {
+        return rc;
+    }
+
+    tables = msync_store_prepare(store, "SELECT name FROM sqlite_master WHERE "
+                                 "type = 'table' AND rootpage > 0", err);
+    if (tables == NULL) {
+        return check_fault(store, report, err);
+    }
+
+    while (rc == MSYNC_OK && sqlite3_step(tables) == SQLITE_ROW) {
+        sql = msync_store_need(sqlite3_mprintf(CHECK_FILE("(%Q)"),
+                                   (const char *)
+                                   sqlite3_column_text(tables, 0)));
+        rc = check_report_rows(store, report, sql, err);
+        sqlite3_free(sql);
+    }
+
+    sqlite3_finalize(tables);
+
+    return rc;
+}
+
+
 static int
 check_all(msync_store_t *store, msync_finding_pt each, void *data,
     msync_err_t *err)
 {
     bool      set_up;
     size_t    i;
-    report_t  report = { each, data, false };
+    report_t  report = { each, data, false, false };
 
     static const char *const  queries[] = {
-        "SELECT 'file: ' || integrity_check FROM pragma_integrity_check "
-        "WHERE integrity_check <> 'ok'",
-
         "SELECT 'foreign key: a row of \"' || \"table\" || '\" (rowid ' || "
         "ifnull(rowid, '?') || ') refers to a row of \"' || parent || '\" "
         "that is not there' FROM pragma_foreign_key_check WHERE NOT EXISTS "
@@ -490,6 +539,10 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
              "helper starts the next run brings everything anew; settings "
              "that were saved on the page, and that no helper of nginx "
              "remembers, have to be saved again");
+    }
+
+    if (check_file(store, &report, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {

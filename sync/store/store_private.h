@@ -314,8 +314,7 @@ sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
 /* steps a statement that returns no row, resets it */
 int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
     const char *what, msync_err_t *err);
-int msync_store_exec(msync_store_t *store, const char *sql,
-    msync_err_t *err);
+int msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err);
 /* the same of a text of SQLite's; an empty sqlite3_str is nothing to do */
 int msync_store_exec_own(msync_store_t *store, char *sql, msync_err_t *err);
 int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
@@ -332,6 +331,9 @@ int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
     const char *what, msync_err_t *err);
 int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
     const char *what, msync_err_t *err);
+
+/* whether what failed lacks a function or a collation of the application's */
+bool msync_store_is_unknown(msync_store_t *store);
 
 /* the same of SQL that is asked once, "…_own" of a text of SQLite's */
 int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
@@ -630,8 +632,7 @@ void msync_store_check_object(const msync_look_t *look,
     const char *expected);
 void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
-int msync_store_check_bookkeeping(const msync_look_t *look,
-    msync_err_t *err);
+int msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err);
 /* whether one of these tables is there, and "sound" */
 int msync_store_check_shape(const msync_look_t *look,
     const msync_own_table_t *table, bool *sound, msync_err_t *err);

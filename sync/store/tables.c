@@ -35,10 +35,35 @@ static int tables_take(msync_store_t *store, const msync_table_t *table,
     bool known, msync_err_t *err);
 
 
+/* a generated column, a CHECK or an index may need one: Django's CHECKs a
+ * REGEXP */
+
+bool
+msync_store_is_unknown(msync_store_t *store)
+{
+    size_t       i;
+    const char  *text = sqlite3_errmsg(store->db);
+
+    static const char *const  words[] = {
+        "unknown function: *", "no such function: *",
+        "no such collation sequence: *"
+    };
+
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        if (sqlite3_strglob(words[i], text) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /*
  * What stands under the name of a table has to serve as that: rows are
  * written by their key, and other tables refer to it.  SQLite decides that as
- * it will when a row comes.
+ * it will when a row comes.  Where it cannot be decided here, each row that
+ * comes is refused with the reason: MSYNC_DONE.
  */
 
 static int
@@ -77,7 +102,17 @@ tables_check_table(msync_store_t *store, const msync_table_t *table,
 
     stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
 
-    if (stmt == NULL) {
+    if (stmt == NULL && msync_store_is_unknown(store)) {
+        rc = MSYNC_DONE;
+
+        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": a "
+                      "generated column, a CHECK or an index of the "
+                      "application's needs what only the application has "
+                      "(%s); what central sends of this table is kept, and "
+                      "becomes rows when that is gone", table->sql,
+                      sqlite3_errmsg(store->db));
+
+    } else if (stmt == NULL) {
         rc = MSYNC_ERROR;
 
         if (sqlite3_errcode(store->db) == SQLITE_ERROR) {
@@ -135,6 +170,12 @@ tables_check(msync_store_t *store, msync_err_t *err)
         if (rc == MSYNC_OK && there) {
             rc = tables_check_table(store, &store->catalogue->tables[i], err);
         }
+
+        if (rc == MSYNC_DONE) {
+            msync_log(MSYNC_LOG_WARN, "%s", err->text);
+            msync_err_clear(err);
+            rc = MSYNC_OK;
+        }
     }
 
     tables_switch_others(store, 1);
@@ -167,8 +208,9 @@ msync_store_check_tables(msync_store_t *store, msync_finding_pt each,
 
         rc = tables_check_table(store, table, err);
 
-        if (rc != MSYNC_OK
-            && (sqlite3_errcode(store->db) & 0xff) == SQLITE_ERROR)
+        if (rc == MSYNC_DONE
+            || (rc == MSYNC_ERROR
+                && (sqlite3_errcode(store->db) & 0xff) == SQLITE_ERROR))
         {
             each(data, err->text);
             msync_err_clear(err);

@@ -103,6 +103,27 @@ site_open_application(site_t *site)
 }
 
 
+static inline void
+site_true(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void) n;
+    (void) values;
+    sqlite3_result_int(context, 1);
+}
+
+
+/* a function that the application has and msync has not */
+
+static inline void
+site_add_function(site_t *site, const char *name)
+{
+    assert_int_equal(sqlite3_create_function(site->app, name, -1, SQLITE_UTF8
+                                             |SQLITE_DETERMINISTIC, NULL,
+                                             site_true, NULL, NULL),
+                     SQLITE_OK);
+}
+
+
 static inline char *site_contents(const char *path, size_t *length);
 static inline mode_t site_mode(const char *path);
 

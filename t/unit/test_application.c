@@ -348,6 +348,43 @@ what_a_later_trigger_lacks_costs_its_table(void **state)
 }
 
 
+/* Django makes such a CHECK, and has the function itself */
+
+static void
+what_a_check_lacks_costs_its_table(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_add_function(site, "regexp");
+    site_add_function(site, "mine");
+    site_sql(site, "CREATE TABLE n (ID TEXT PRIMARY KEY NOT NULL, units TEXT, "
+             "comment TEXT, order_number INTEGER, msync_extra TEXT, "
+             "CHECK (units REGEXP '^b')); DROP TABLE unit;"
+             "ALTER TABLE n RENAME TO unit;"
+             "CREATE TABLE own (a, CHECK (mine(a)))");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "unit", "U", MSYNC_ACTION_UPSERT,
+              UNIT("box"));
+    site_pull(site, MSYNC_LEGACY, "abbreviation", "A", MSYNC_ACTION_UPSERT,
+              ABBREVIATION("a"));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_failed(site, "U unknown function: REGEXP()");
+    assert_string_equal(site_check(site), "table \"unit\": a generated "
+        "column, a CHECK or an index of the application's needs what only the "
+        "application has (unknown function: REGEXP()); what central sends of "
+        "this table is kept, and becomes rows when that is gone;"
+        "buffer: 1 records failed to integrate, see \"msync errors\";");
+
+    site_sql(site, "ALTER TABLE unit RENAME TO n; CREATE TABLE unit AS SELECT "
+             "* FROM n; DROP TABLE n; CREATE UNIQUE INDEX k ON unit (ID)");
+    site_open_again(site);
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_check(site), "");
+}
+
+
 /* which SQLite takes for done */
 
 static void
@@ -513,6 +550,7 @@ main(void)
         T(many_that_are_rolled_back_cost_themselves),
         T(what_a_trigger_lacks_costs_its_table),
         T(what_a_later_trigger_lacks_costs_its_table),
+        T(what_a_check_lacks_costs_its_table),
         T(what_a_trigger_ignores_costs_its_record),
         T(a_mark_that_a_trigger_ignores_costs_its_delete),
         T(a_part_of_a_merge_that_a_trigger_ignores_costs_the_merge),

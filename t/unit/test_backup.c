@@ -33,8 +33,24 @@ a_backup_is_a_database(void **state)
     assert_int_equal(sqlite3_open(copy_path(site), &copy), SQLITE_OK);
     sqlite3_close(site->app);
     site->app = copy;
+    site_add_function(site, "regexp");
     assert_string_equal(site_get(site, "SELECT ID FROM name"), "N1");
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
+}
+
+
+/* which VACUUM cannot copy without it */
+
+static void
+what_needs_a_function_of_the_applications_is_copied(void **state)
+{
+    site_t  *site = *state;
+
+    site_add_function(site, "regexp");
+    site_sql(site, "CREATE TABLE mine (a, CHECK (a REGEXP 'x'))");
+    assert_int_equal(chmod(site->path, 0640), 0);
+    a_backup_is_a_database(state);
+    assert_int_equal(site_mode(copy_path(site)), 0640);
 }
 
 
@@ -117,6 +133,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(a_backup_is_a_database),
+        T(what_needs_a_function_of_the_applications_is_copied),
         T(a_backup_has_the_mode_of_its_database),
         T(a_file_that_is_there_is_left_as_it_is),
         T(a_backup_that_fails_leaves_no_file)

@@ -176,6 +176,10 @@ a_date_goes_out_in_the_form_of_the_wire(void **state)
         { "'Sat, 09 Mar 1985 22:00:00 GMT'", "refused" },
         /* the 15th of January 1970 or the first of May 2008 */
         { "1209600000",                      "refused" },
+        /* the last day of 9999, or one of 1978 */
+        { "253402214400",                    "refused" },
+        { "253402300799",                    "refused" },
+        { "'9999-12-31'",                    "\"9999-12-31T00:00:00\"" },
         { "0",                               "refused" },
         { "'09.03.1985'",                    "refused" },
         { "'09/03/85'",                      "refused" },
@@ -223,6 +227,11 @@ a_time_goes_out_in_the_form_of_the_wire(void **state)
         { "86400",                           "refused" },
         { "-1",                              "refused" },
         { "0.5",                             "refused" },
+        /* in its column 08.00 is a number, and so is 0800 */
+        { "8",                               "refused" },
+        { "8.3",                             "refused" },
+        { "800",                             "refused" },
+        { "3600",                            "\"01:00:00\"" },
         { NULL, NULL }
     };
 
@@ -356,12 +365,20 @@ json_goes_out_as_it_stands_but_for_what_central_cannot_read(void **state)
     static const value_case_t  any[] = {
         { "'[1, 2]'", "[1,2]" },   { "'\"\"'", "\"\"" },  { "5", "5" },
         { "'text'", "refused" },   { "NULL", "refused" },
+        /* 123 as SQLite's JSONB */
+        { "x'33313233'", "refused" },
+        { "CAST('[1]' AS BLOB)", "[1]" },
+        { NULL, NULL }
+    };
+    static const value_case_t  as_text[] = {
+        { "char(65279) || '{\"a\": 1} '", "\"{\\\"a\\\": 1} \"" },
         { NULL, NULL }
     };
 
     all_are_sent(*state, "trans_line", "oms_fields", object);
     all_are_sent(*state, "purchase_order", "oms_fields", order);
     all_are_sent(*state, "message", "body", any);
+    all_are_sent(*state, "om_document", "data", as_text);
 }
 
 
