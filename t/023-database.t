@@ -33,6 +33,7 @@ my $nginx = start_nginx(
 the_first_sync();
 the_page_saves_an_interval();
 another_name_is_the_same_database();
+the_lock_is_removed();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
 what_msync_knows_is_deleted();
@@ -107,6 +108,22 @@ sub another_name_is_the_same_database {
          'which no endpoint does in its place');
 
     ok(!-e "$link.lock", 'no second lock is made');
+}
+
+
+# As by whoever takes it for one that somebody has forgotten: there would be two
+# at work.
+sub the_lock_is_removed {
+    my ($helper) = helpers();
+
+    unlink "$database.lock";
+    ok(wait_until(sub {
+        my @now = helpers();
+        return @now && "@now" ne $helper && -s "$database.lock";
+    }), 'another helper takes a new one');
+    is((run($database, 'retry'))[0], 1, 'which keeps others out');
+    ok((grep { /\[warn\].*\Q$database\E\.lock was removed while/ }
+        $nginx->log_lines), 'the log says why');
 }
 
 

@@ -253,7 +253,10 @@ msync_serve_check_database(msync_serve_t *serve)
     bool         emptied;
     msync_err_t  err;
 
-    if (msync_store_check_file(serve->store, &err) == MSYNC_OK) {
+    if (msync_store_check_file(serve->store, &err) == MSYNC_OK
+        && msync_store_check_lock(serve->conf->database, serve->lock, &err)
+           == MSYNC_OK)
+    {
 
         if (msync_store_is_emptied(serve->store, &emptied, &err)
             != MSYNC_OK)

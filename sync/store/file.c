@@ -18,10 +18,13 @@
 #include "base/log.h"
 #include "store/store_private.h"
 
+#define LOCK_NAME  4096
+
 
 static mode_t file_mode_of_new(const char *path);
 static int file_open_lock(const char *database, const char *name,
     msync_err_t *err);
+static bool file_name_lock(const char *path, char name[LOCK_NAME]);
 static bool file_has_moved(msync_store_t *store);
 
 
@@ -137,19 +140,30 @@ file_open_lock(const char *database, const char *name, msync_err_t *err)
 }
 
 
+/* one lock, whatever the database is called; false: it does not fit */
+
+static bool
+file_name_lock(const char *path, char name[LOCK_NAME])
+{
+    int    n;
+    char  *real;
+
+    real = realpath(path, NULL);
+    n = snprintf(name, LOCK_NAME, "%s.lock", real ? real : path);
+    free(real);
+
+    return n < LOCK_NAME;
+}
+
+
 int
 msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
 {
     int      rc;
-    char     name[4096], pid[32] = "", *real;
+    char     name[LOCK_NAME], pid[32] = "";
     ssize_t  n;
 
-    /* one lock, whatever the database is called */
-    real = realpath(path, NULL);
-    n = snprintf(name, sizeof(name), "%s.lock", real ? real : path);
-    free(real);
-
-    if (n >= (ssize_t) sizeof(name)) {
+    if (!file_name_lock(path, name)) {
         return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                              "the database's path is too long");
     }
@@ -188,6 +202,25 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     *fd = -1;
 
     return rc;
+}
+
+
+int
+msync_store_check_lock(const char *path, int fd, msync_err_t *err)
+{
+    char         name[LOCK_NAME];
+    struct stat  held, there;
+
+    if (!file_name_lock(path, name) || fstat(fd, &held) == -1
+        || (stat(name, &there) == -1 ? errno != ENOENT
+            : there.st_ino == held.st_ino && there.st_dev == held.st_dev))
+    {
+        return MSYNC_OK;
+    }
+
+    return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed while "
+                         "it was in use; without it two processes can work on "
+                         "the database", name);
 }
 
 

@@ -18,6 +18,10 @@
 int msync_store_lock(const char *path, int *fd, long *holder,
     msync_err_t *err);
 
+/* MSYNC_ERROR when the lock that "fd" holds is not the one of its name any
+ * more, so that another process could take that one */
+int msync_store_check_lock(const char *path, int fd, msync_err_t *err);
+
 /*
  * MSYNC_ERROR when the file that is open is not the one of its name any more:
  * removed, or another one put in its place.  Whatever is written is lost then.
