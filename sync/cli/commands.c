@@ -114,8 +114,7 @@ commands_show_run(void *data, const msync_log_entry_t *entry)
 
     printf("%6lld  %s  %6llds  %s\n", (long long) entry->id,
            msync_clock_format(entry->started, time),
-           (long long) (entry->finished
-                        ? (entry->finished - entry->started) / 1000 : 0),
+           (long long) msync_store_log_seconds(entry),
            entry->variant ? msync_err_variant(entry->variant)
                           : entry->finished ? "ok" : "running");
 }

@@ -400,8 +400,7 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
     }
 
     if (entry->finished != 0) {
-        sqlite3_bind_int64(stmt, 5,
-                           (entry->finished - entry->started) / 1000);
+        sqlite3_bind_int64(stmt, 5, msync_store_log_seconds(entry));
     }
 
     sqlite3_bind_text(stmt, 6, entry->v7 ? MSYNC_SYNC_V7 : MSYNC_SYNC_V5_V6,
@@ -492,6 +491,14 @@ log_shift(int64_t *time, int64_t step, const msync_log_entry_t *entry)
     if (*time != 0 && (*time < entry->started || *time > entry->finished)) {
         *time += step;
     }
+}
+
+
+int64_t
+msync_store_log_seconds(const msync_log_entry_t *entry)
+{
+    return entry->finished > entry->started
+           ? (entry->finished - entry->started) / 1000 : 0;
 }
 
 

@@ -53,6 +53,10 @@ int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 int msync_store_log_update(msync_store_t *store,
     const msync_log_entry_t *entry, msync_err_t *err);
 
+/* how long it took, 0 while it runs and where the clock has gone back a little
+ * meanwhile, or while no helper was there */
+int64_t msync_store_log_seconds(const msync_log_entry_t *entry);
+
 /* sets finished; where the wall clock was set meanwhile, all earlier times are
  * those of the clock as it is now */
 void msync_store_log_finish(msync_log_entry_t *entry);

@@ -144,13 +144,34 @@ the_last_success_is_not_pushed_out(void **state)
 }
 
 
+/* the clock has gone back by less than makes the times new ones */
+
+static void
+no_run_takes_less_than_nothing(void **state)
+{
+    site_t             *site = *state;
+    msync_err_t         err;
+    msync_log_entry_t   entry;
+
+    assert_ok(msync_store_log_begin(site->store, &entry, &err));
+    entry.finished = entry.started - 1500;
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_log_end(site->store, &entry, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+
+    assert_string_equal(site_get(site, "SELECT duration_in_seconds "
+                                 "FROM sync_log"), "0");
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(failures_that_take_turns_are_a_line_each),
         T(what_differs_in_a_measure_is_the_same_failure),
-        T(the_last_success_is_not_pushed_out)
+        T(the_last_success_is_not_pushed_out),
+        T(no_run_takes_less_than_nothing)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
