@@ -128,9 +128,16 @@ ngx_http_msync_child_reason(ngx_http_msync_helper_t *h, char *reason)
                     "allows too little (LimitAS=, ulimit -v)%Z");
 
     } else {
+        /* of the dynamic linker */
+
+        why = (WEXITSTATUS(h->status) == 127 && !h->greeted)
+              ? ": a library of it cannot be loaded, as nginx's error log "
+                "says, or the unit allows too little memory (LimitAS=)"
+              : "";
+
         ngx_sprintf((u_char *) reason,
-                    "the helper has ended with status %d%s%Z",
-                    WEXITSTATUS(h->status), when);
+                    "the helper has ended with status %d%s%s%Z",
+                    WEXITSTATUS(h->status), when, why);
     }
 }
 

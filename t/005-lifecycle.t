@@ -26,6 +26,7 @@ a_killed_helper_is_replaced();
 a_helper_that_hangs_is_replaced();
 a_helper_that_hangs_does_not_outlive_its_nginx();
 a_helper_that_dies_by_itself();
+a_helper_that_cannot_be_loaded();
 a_helper_that_gets_no_memory();
 a_helper_that_fails_is_started_ever_later();
 a_worker_is_killed();
@@ -276,6 +277,25 @@ sub a_helper_that_dies_by_itself {
             /ended by signal 31 \(Bad system call\) before it said a word/;
     }), 'the status says which signal, and when');
     ends_well($nginx, KILLED);
+}
+
+
+# As the dynamic linker ends a program that it cannot load.
+sub a_helper_that_cannot_be_loaded {
+    my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
+    my $path = "$dir/unloadable";
+
+    open my $handle, '>', $path or die "$path: $!\n";
+    print {$handle} "#!/bin/sh\nexit 127\n";
+    close $handle or die "$path: $!\n";
+    chmod 0755, $path or die "$path: $!\n";
+
+    my $nginx = nginx(http => site_config('clinic', helper => $path));
+
+    ok($nginx->wait_status(sub {
+        ($_->{error}{fullError} // q()) =~ /status 127.* cannot be loaded/;
+    }), 'the status says what is at fault');
+    ends_well($nginx);
 }
 
 

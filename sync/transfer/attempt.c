@@ -67,6 +67,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->moved = 0;
     t->packed = false;
     t->heavy = req->heavy;
+    t->lacked = msync_transfer_lacked();
 
     curl_easy_reset(http->easy);
     headers = attempt_headers(http, req);

@@ -13,12 +13,20 @@
 
 #define HTTP_WHERE  (MSYNC_HOST_MAX + 16)
 
+#define ERROR_NO_MEMORY                                                       \
+    "This machine has none left, or nginx's unit or container allows too "    \
+    "little (LimitAS=, MemoryMax=, ulimit -v): allow more, or make the "      \
+    "batches smaller (batch_size)."
+
 
 static int error_asks_certificate(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 static int error_timeout(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 static int error_lost(const msync_transfer_attempt_t *t, CURLcode code,
+    const char *where, msync_err_t *err);
+static int error_no_memory(const char *where, msync_err_t *err);
+static int error_out_of_memory(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 static int error_body(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
@@ -297,6 +305,42 @@ error_chunked(const char *where, msync_err_t *err)
 }
 
 
+static int
+error_no_memory(const char *where, msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_RESPONSE_TOO_LARGE,
+                         "There is not enough memory for the answer of %s",
+                         where);
+    err->advice = ERROR_NO_MEMORY;
+
+    return MSYNC_ERROR;
+}
+
+
+static int
+error_out_of_memory(const msync_transfer_attempt_t *t, const char *where,
+    msync_err_t *err)
+{
+    long  status = 0;
+
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    if (status == 0) {
+        (void) msync_err_set(err, MSYNC_ERR_UNKNOWN,
+                             "There is not enough memory for a request");
+        err->advice = ERROR_NO_MEMORY;
+        return MSYNC_ERROR;
+    }
+
+    /* libcurl says the same of a header beyond what it holds */
+    return t->lacked != msync_transfer_lacked()
+           ? error_no_memory(where, err)
+           : msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                           "The answer of %s has a header that is too long",
+                           where);
+}
+
+
 /* an answer came that cannot be used, and what is left */
 
 static int
@@ -312,10 +356,12 @@ error_body(const msync_transfer_attempt_t *t, CURLcode code,
                              (long long) t->http->max_response);
     }
 
-    if (t->no_memory) {
-        return msync_err_set(err, MSYNC_ERR_RESPONSE_TOO_LARGE,
-                             "There is not enough memory for the answer of "
-                             "%s", where);
+    /* libcurl takes zlib's want of memory for damage */
+    if (t->no_memory || (t->lacked != msync_transfer_lacked()
+                         && (code == CURLE_BAD_CONTENT_ENCODING
+                             || code == CURLE_WRITE_ERROR)))
+    {
+        return error_no_memory(where, err);
     }
 
     switch (code) {
@@ -353,19 +399,7 @@ error_body(const msync_transfer_attempt_t *t, CURLcode code,
                              : "; check the port of the address");
 
     case CURLE_OUT_OF_MEMORY:
-        (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE,
-                                 &status);
-
-        /* libcurl says the same of a header beyond what it holds */
-        if (status != 0) {
-            return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
-                                 "The answer of %s has a header that is too "
-                                 "long, or there is no memory for it",
-                                 where);
-        }
-
-        return msync_err_set(err, MSYNC_ERR_UNKNOWN,
-                             "There is not enough memory for a request");
+        return error_out_of_memory(t, where, err);
 
     default:
         if (strstr(t->error, "chunk")) {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,14 @@
                                       hash */
 
 
+static atomic_uint  transfer_refused;      /* by threads that resolve, too */
+
+
+static void *transfer_given(void *memory);
+static void *transfer_malloc(size_t size);
+static void *transfer_calloc(size_t n, size_t size);
+static void *transfer_realloc(void *memory, size_t size);
+static char *transfer_strdup(const char *text);
 static int transfer_check_certificate(const char *path, msync_err_t *err);
 static int transfer_request(msync_transfer_t *http,
     const msync_transfer_request_t *req, msync_transfer_response_t *res,
@@ -35,6 +44,52 @@ static int transfer_check(const msync_transfer_request_t *req,
 static void transfer_blank(const char *secret,
     msync_transfer_response_t *res);
 static bool transfer_is_redirect(int status);
+
+
+static void *
+transfer_given(void *memory)
+{
+    if (memory == NULL) {
+        transfer_refused++;
+    }
+
+    return memory;
+}
+
+
+static void *
+transfer_malloc(size_t size)
+{
+    return transfer_given(malloc(size));
+}
+
+
+static void *
+transfer_calloc(size_t n, size_t size)
+{
+    return transfer_given(calloc(n, size));
+}
+
+
+static void *
+transfer_realloc(void *memory, size_t size)
+{
+    return transfer_given(realloc(memory, size));
+}
+
+
+static char *
+transfer_strdup(const char *text)
+{
+    return transfer_given(strdup(text));
+}
+
+
+unsigned
+msync_transfer_lacked(void)
+{
+    return transfer_refused;
+}
 
 
 /* a pipe would be waited for until somebody writes into it */
@@ -93,7 +148,11 @@ msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
 
     http->proxy = msync_strdup(conf->proxy ? conf->proxy : "");
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, transfer_malloc, free,
+                             transfer_realloc, transfer_strdup,
+                             transfer_calloc)
+        == CURLE_OK)
+    {
         http->multi = curl_multi_init();
         http->easy = curl_easy_init();
     }

@@ -89,6 +89,7 @@ typedef struct {
                                            them */
     bool                    too_large;
     bool                    no_memory;
+    unsigned                lacked;     /* msync_transfer_lacked() before */
     bool                    hooked;     /* the hook ended it */
     char                    error[CURL_ERROR_SIZE];
 } msync_transfer_attempt_t;
@@ -109,6 +110,9 @@ typedef struct {
     int64_t                 started;    /* monotonic ms */
 } msync_transfer_retry_t;
 
+
+/* how often libcurl has asked for memory that could not be had */
+unsigned msync_transfer_lacked(void);
 
 /* waits for an octet, the hook's descriptor or ms milliseconds */
 int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);

@@ -5,7 +5,11 @@
 
 #include "central.h"
 
+#include <dlfcn.h>
 #include <time.h>
+#include <zlib.h>
+
+static bool  memory_lacks;
 
 
 static const unsigned char  packed[] = {
@@ -160,6 +164,41 @@ test_compressed_answer_is_unpacked(void **state)
     assert_int_equal(res.length, 2013);
     assert_memory_equal(res.body, "{\"packed\":\"xxx", 14);
     msync_transfer_response_clear(&res);
+}
+
+
+/* between libcurl and zlib: as where memory lacks, zlib asks for more than
+ * there is and gives up */
+
+int
+inflate(z_streamp stream, int flush)
+{
+    int  (*next)(z_streamp, int);
+
+    if (memory_lacks) {
+        return stream->zalloc(stream->opaque, 1U << 31, 1U << 31) != NULL
+               ? Z_BUF_ERROR : Z_MEM_ERROR;
+    }
+
+    *(void **) &next = dlsym(RTLD_NEXT, "inflate");
+
+    return next(stream, flush);
+}
+
+
+static void
+test_want_of_memory_is_no_damage(void **state)
+{
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    memory_lacks = true;
+    say_packed(c);
+    assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+                  "There is not enough memory for the answer of ");
+    assert_non_null(strstr(err.advice, "LimitAS="));
+    memory_lacks = false;
 }
 
 
@@ -627,6 +666,7 @@ main(void)
         EACH(test_v5_headers_only_with_auth),
         EACH(test_connection_is_reused_and_counted),
         EACH(test_compressed_answer_is_unpacked),
+        EACH(test_want_of_memory_is_no_damage),
         EACH(test_limit_holds_after_decompression),
         EACH(test_limit_by_content_length),
         EACH(test_answer_of_exactly_the_limit),
