@@ -2,23 +2,28 @@ package Msync::Look;
 
 # Looks into a database, again and again as it changes, and leaves its files as
 # they are.  To read the schema takes SQLite longer than all rows of a small
-# database: one connection keeps it, to a file that each copy is written into.
+# database: connections keep it, to a file that each copy is written into.
 
 use strict;
 use warnings;
 
 use Carp qw(croak);
 use DBI ();
-use Digest::SHA qw(sha1);
+use Digest::MD5 ();
 
 use constant {
-    PAGE => 4096,
+    PAGE   => 8192,
+    PAGES  => 256 * 1024,      # compared at once, most are equal
 
-    # of the first page: two octets for WAL or not, the counter of changes, the
-    # one that the size of the file goes with
+    # of the first page: two octets for WAL or not, the counter of changes, that
+    # of the schema, the one of changes that the size of the file goes with
+    HEADER  => 100,
     FORMAT  => 18,
     COUNTER => 24,
+    SCHEMA  => 40,
     VALID   => 92,
+
+    CONNECTIONS => 12,
 };
 
 
@@ -26,7 +31,7 @@ use constant {
 sub new {
     my ($class, $path) = @_;
 
-    return bless { path => $path, changes => 0, schema => '' }, $class;
+    return bless { path => $path, changes => 0, image => '', by => {} }, $class;
 }
 
 
@@ -36,21 +41,22 @@ sub take {
 
     my $path = $self->{path};
 
-    $self->{image} = -e $database ? octets($database) : '';
-
-    if (my @beside = grep { -e "$database$_" } '-wal', '-journal') {
-        put($path, $self->{image});
-        put("$path$_", octets("$database$_")) for @beside;
-
-        # the last that closes it writes the log into the database
-        _connect($path)->do('PRAGMA user_version');
-        unlink map { "$path$_" } '-wal', '-journal', '-shm';
-        $self->{image} = octets($path);
-    }
-
-    my $image = $self->{image};
-
     $self->{taken} = 1;
+    $self->{there} = 0;
+    $self->{image} = '';
+    _read($database, $self->{image}) if -e $database;
+
+    # one that is empty says nothing
+    my @beside = grep { -s "$database$_" } '-wal', '-journal' or return;
+
+    put($path, $self->{image});
+    put("$path$_", octets("$database$_")) for @beside;
+
+    # the last that closes it writes the log into the database
+    _connect($path)->do('PRAGMA user_version');
+    unlink map { "$path$_" } '-wal', '-journal', '-shm';
+    _read($path, $self->{image});
+    $self->{there} = 1;
 
     return;
 }
@@ -60,27 +66,50 @@ sub take {
 sub _show {
     my ($self) = @_;
 
-    my $image = $self->{image};
+    my $header = substr $self->{image}, 0, HEADER;
+    my $schema = '';
+
+    put($self->{path}, $self->{image}) if !$self->{there};
 
     # What has been read is read again when the counter is another one; to be
     # read without a log, it says that it has none.
-    if (length $image >= PAGE) {
+    if (length $header == HEADER) {
         my $changes = pack 'N', ++$self->{changes};
-        substr $image, FORMAT, 2, "\1\1";
-        substr $image, $_, 4, $changes for COUNTER, VALID;
+        substr $header, FORMAT, 2, "\1\1";
+        substr $header, $_, 4, $changes for COUNTER, VALID;
+        $schema = substr $header, SCHEMA, 4;
+
+        open my $fh, '+<:raw', $self->{path} or croak "$self->{path}: $!";
+        syswrite $fh, $header;
+        close $fh or croak "$self->{path}: $!";
     }
 
-    put($self->{path}, $image);
     $self->{taken} = 0;
-
-    my $schema = $self->_rows('SELECT * FROM sqlite_master');
-
-    if ($schema ne $self->{schema}) {
-        delete @{$self}{qw(db statements)};
-        $self->{schema} = $schema;
-    }
+    $self->_choose($schema);
 
     return;
+}
+
+
+# The connection that has read this schema.  Two with the same number may differ
+# here, where what one has is no later state of the other.
+sub _choose {
+    my ($self, $number) = @_;
+
+    my $by = $self->{by};
+
+    for my $try (1, 2) {
+        %$by = () if keys %$by >= CONNECTIONS && !$by->{$number};
+        $self->{now} = $by->{$number} //= { db => _connect($self->{path}) };
+
+        my $schema = $self->_rows('SELECT * FROM sqlite_master');
+        $self->{now}{schema} //= $schema;
+
+        return if $schema eq $self->{now}{schema};
+        delete $by->{$number};
+    }
+
+    croak "$self->{path}: its schema changes";
 }
 
 
@@ -89,15 +118,24 @@ sub _show {
 sub digest {
     my ($self, $base) = @_;
 
-    my $image = $self->{image};
-    my @pages = grep {
-        my $at = $_ * PAGE;
-        $at >= length $base || substr($image, $at, PAGE)
-            ne substr($base, $at, PAGE);
-    } 0 .. (length($image) - 1) / PAGE;
+    my $image = \$self->{image};
+    my $md5 = Digest::MD5->new->add(length $$image);
 
-    return sha1(join '', length $image,
-                map { ("/$_/", substr $image, $_ * PAGE, PAGE) } @pages);
+    for (my $from = 0; $from < length $$image; $from += PAGES) {
+        next if $from < length $base
+            && substr($$image, $from, PAGES) eq substr $base, $from, PAGES;
+
+        my @pages = grep { $_ < length $$image }
+            map { $from + $_ * PAGE } 0 .. PAGES / PAGE - 1;
+
+        for my $at (@pages) {
+            my $page = substr $$image, $at, PAGE;
+            $md5->add("/$at/", $page) if $at >= length $base
+                || $page ne substr $base, $at, PAGE;
+        }
+    }
+
+    return $md5->digest;
 }
 
 
@@ -114,11 +152,11 @@ sub lines {
 sub _rows {
     my ($self, $sql) = @_;
 
-    my $db = $self->{db} //= _connect($self->{path});
-    my $statement = $self->{statements}{$sql} //= $db->prepare($sql);
+    my $now = $self->{now};
+    my $statement = $now->{statements}{$sql} //= $now->{db}->prepare($sql);
 
     return join '', map { join('|', map { $_ // '' } @$_) . "\n" }
-        @{ $db->selectall_arrayref($statement) };
+        @{ $now->{db}->selectall_arrayref($statement) };
 }
 
 
@@ -133,20 +171,30 @@ sub _connect {
 sub octets {
     my ($path) = @_;
 
-    open my $fh, '<:raw', $path or croak "$path: $!";
-    sysread $fh, my $octets, -s $fh;
+    _read($path, my $octets);
 
     return $octets;
+}
+
+# into the second argument, whose memory is used again
+sub _read {
+    my ($path) = @_;
+
+    open my $fh, '<:raw', $path or croak "$path: $!";
+    sysread $fh, $_[1], -s $fh;
+    close $fh;
+
+    return;
 }
 
 
 # into the file that is there, which somebody may have open
 sub put {
-    my ($path, $octets) = @_;
+    my ($path) = @_;
 
     open my $fh, -e $path ? '+<:raw' : '>:raw', $path or croak "$path: $!";
-    syswrite $fh, $octets;
-    truncate $fh, length $octets or croak "$path: $!";
+    syswrite $fh, $_[1];
+    truncate $fh, length $_[1] or croak "$path: $!";
     close $fh or croak "$path: $!";
 
     return;
