@@ -26,12 +26,15 @@ int __real_main(int argc, char **argv);
 int __wrap_main(int argc, char **argv);
 msync_catalogue_t *__real_msync_catalogue_builtin(msync_err_t *err);
 msync_catalogue_t *__wrap_msync_catalogue_builtin(msync_err_t *err);
+void __real_msync_catalogue_free(msync_catalogue_t **catalogue);
+void __wrap_msync_catalogue_free(msync_catalogue_t **catalogue);
 
 static int server_run(char *line);
 static void server_begin(int argc, char **argv);
 
 
-static msync_catalogue_t  *ready;          /* owned; NULL: a run has it */
+static msync_catalogue_t  *ready;          /* owned by the server */
+static bool                lent;           /* a run has it */
 
 
 int
@@ -129,9 +132,25 @@ server_begin(int argc, char **argv)
 msync_catalogue_t *
 __wrap_msync_catalogue_builtin(msync_err_t *err)
 {
-    msync_catalogue_t  *catalogue = ready;
+    if (ready == NULL || lent) {
+        return __real_msync_catalogue_builtin(err);
+    }
 
-    ready = NULL;
+    lent = true;
 
-    return catalogue ? catalogue : __real_msync_catalogue_builtin(err);
+    return ready;
+}
+
+
+/* pages that the child writes to are copied, only to go with it */
+
+void
+__wrap_msync_catalogue_free(msync_catalogue_t **catalogue)
+{
+    if (lent && *catalogue == ready) {
+        *catalogue = NULL;
+        return;
+    }
+
+    __real_msync_catalogue_free(catalogue);
 }
