@@ -11,6 +11,8 @@
 #include "catalogue/decode_private.h"
 #include "catalogue/moment.h"
 
+#define DAY  86400                 /* seconds */
+
 /* 2^53, what JSON can carry */
 #define DECODE_INTEGER_MAX  9007199254740992
 
@@ -192,15 +194,16 @@ decode_time(msync_row_t *row, msync_value_t *value,
     const msync_json_slice_t *slice)
 {
     char             put[MSYNC_MOMENT_MAX];
+    double           seconds;
     size_t           length;
     const char      *text;
     msync_moment_t   moment = { 0 };
 
     if (slice->type == MSYNC_JSON_NUMBER) {
-        if (!msync_moment_read_number(&moment, msync_json_real(slice),
-                                      MSYNC_MOMENT_TIME))
-        {
-            moment.seconds = 0;
+        seconds = msync_json_real(slice);
+
+        if (seconds >= 0 && seconds < DAY) {
+            moment.seconds = (int) seconds;
         }
 
     } else if (slice->type == MSYNC_JSON_STRING) {

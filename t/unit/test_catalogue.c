@@ -397,6 +397,7 @@ times_come_as_seconds_and_go_as_text(void **state)
 
     static const struct { const char *in; const char *out; } cases[] = {
         { "3661",           "\"01:01:01\"" },
+        { "947",            "\"00:15:47\"" },
         { "0",              "\"00:00:00\"" },
         { "-5",             "\"00:00:00\"" },
         { "999999",         "\"00:00:00\"" },
