@@ -89,6 +89,7 @@ msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
         field = &row->table->fields[i];
 
         if ((field->words == NULL && field->properties == NULL)
+            || slices[i].type == MSYNC_JSON_NONE
             || came_is_known(field, &row->values[i]))
         {
             continue;

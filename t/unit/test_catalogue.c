@@ -575,10 +575,46 @@ documents_outlast_the_catalogues_that_are_read_after_them(void **state)
 }
 
 
+/* a key that is only beside the record */
+
+static void
+a_word_that_did_not_come_is_not_kept(void **state)
+{
+    msync_row_t         row;
+    msync_err_t         err;
+    msync_catalogue_t  *one;
+
+    static const char  text[] =
+        "[{\"table\":\"unit\",\"depends_on\":[],\"pull_from\":[\"legacy\"],"
+        "\"push_to\":[],\"class\":\"central\",\"sync_style\":null,"
+        "\"changelog\":null,\"legacy_channel\":\"central_records\","
+        "\"key\":\"ID\",\"has_store\":null,\"delete\":\"soft\","
+        "\"push_delete\":false,\"merge\":false,\"fields\":[{\"name\":\"ID\","
+        "\"type\":\"string\",\"nullable\":false,\"required\":true,"
+        "\"enum\":[\"a\",\"b\"]}]}]";
+
+    (void) state;
+    one = msync_catalogue_parse(text, strlen(text), &err);
+    assert_non_null(one);
+    assert_ok(msync_row_decode(&row, &one->tables[0], MSYNC_LEGACY, "c", "{}",
+                               NULL, &err));
+    assert_null(row.extra);
+    msync_row_clear(&row);
+
+    assert_ok(msync_row_decode(&row, &one->tables[0], MSYNC_LEGACY, "c",
+                               "{\"ID\":\"c\"}", NULL, &err));
+    assert_string_equal(row.extra, "{\"msync_came\":{\"ID\":\"c\"}}");
+    msync_row_clear(&row);
+
+    msync_catalogue_free(&one);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(a_word_that_did_not_come_is_not_kept),
         cmocka_unit_test(
             a_word_of_a_newer_server_goes_back_until_it_is_another_one),
         cmocka_unit_test(parents_stand_before_children),
