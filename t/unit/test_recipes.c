@@ -5,7 +5,7 @@
  */
 
 #include "site.h"
-#include "store/schema.h"
+#include "store/store_private.h"
 
 #define FOREIGN_KEYS  1
 #define TRANSACTION   2
@@ -150,6 +150,7 @@ set_up(void **state)
     kitchen_t    *kitchen = calloc(1, sizeof(kitchen_t));
     msync_err_t   err;
 
+    msync_store_set_up();
     kitchen->catalogue = msync_catalogue_builtin(&err);
     assert_non_null(kitchen->catalogue);
 
