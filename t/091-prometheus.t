@@ -158,15 +158,15 @@ sub promtool_takes_the_metrics {
 
 
 sub promtool_takes_the_rules {
-    for my $command (['check', 'rules', $rules],
-                     ['test', 'rules', "$root/t/prometheus/rules.test.yml"])
-    {
+    my @tests = glob "$root/t/prometheus/*.test.yml";
+
+    for my $command (['check', 'rules', $rules], ['test', 'rules', @tests]) {
         my ($status, $said) = run('promtool', @$command);
         is($status, 0, "promtool @$command[0, 1]") or diag($said);
     }
 
     my %tested = map { $_ => 1 }
-        slurp("$root/t/prometheus/rules.test.yml") =~ /alertname: (\w+)\n/g;
+        map { slurp($_) =~ /alertname: (\w+)\n/g } @tests;
     my @alerts = slurp($rules) =~ /- alert: (\w+)/g;
     is_deeply([sort keys %tested], [sort @alerts], 'each alert is tried');
     return;
