@@ -116,9 +116,9 @@ test('a wrong site name is said beside its field, and nothing is saved', async (
 });
 
 test('of a test nothing is said that is of runs', async () => {
-  const error = { variant: 'SITE_IS_NOT_V7', fullError: 'not yet' };
+  const refusal = { variant: 'SITE_IS_NOT_V7', fullError: 'not yet' };
 
-  await page.route('**/api/test', (route) => route.fulfill({ status: 422, json: { error } }));
+  await page.route('**/api/test', (route) => route.fulfill({ status: 422, json: { error: refusal } }));
   await press('Probar conexión');
   await page.getByText('si este sitio debe actualizarse.').waitFor();
   assert.equal(await page.getByText('Se intenta de nuevo').count(), 0);
