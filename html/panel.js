@@ -222,7 +222,7 @@ class Panel {
       });
   }
 
-  /** A part of the page is not to be had: for a login, or for want of a server. */
+  /** A part of the page is not to be had, for want of a login or a server. */
   async #lost(name, file) {
     const answer = await ask(this.api, 'status', 'state');
 
@@ -282,7 +282,7 @@ class Panel {
     return box;
   }
 
-  /** An error of a run or of a request, with its advice, of which what is in brackets is of runs, and its details. */
+  /** An error with its details and its advice, of which what is in brackets is of runs. */
   #errorNotice(error, ofRun) {
     const [sentence, advice] = this.texts.explain(error);
     const calm = error.variant === 'CANCELLED';
@@ -304,7 +304,7 @@ class Panel {
           fullError: ['HTTP', status, typeof error === 'string' && error].filter(Boolean).join(' ') });
   }
 
-  /** Asks for a login by the page's own address: whatever keeps it shows its form there, and leads back. */
+  /** Asks for a login by the page's own address, to which it leads back. */
   #loginNotice() {
     const { texts } = this;
     const link = h('a', { href: location.href, target: '_top', click: (event) => {
@@ -380,7 +380,7 @@ class Panel {
   /** Follows the status document; called at each change and each second. */
   update() {
     const { doc, reachable } = this.live;
-    /* whether a run goes on is not known where the server is out of reach */
+    /* of a server out of reach that is not known */
     const status = doc?.syncStatus && { ...doc.syncStatus, isSyncing: doc.syncStatus.isSyncing && reachable !== false };
     const first = (doc?.state === 'pre_initialisation' || doc?.state === 'stopped' && !status && !this.welcome.hidden)
       && Date.now() - this.#pending > PENDING;
