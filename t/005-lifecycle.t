@@ -261,14 +261,24 @@ sub a_helper_that_hangs_does_not_outlive_its_nginx {
 }
 
 
-sub a_helper_that_dies_by_itself {
+# A program of one line of the shell's in the place of the helper.
+sub helper_script {
+    my ($name, $line) = @_;
+
     my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
-    my $path = "$dir/dies";
+    my $path = "$dir/$name";
 
     open my $handle, '>', $path or die "$path: $!\n";
-    print {$handle} "#!/bin/sh\nkill -SYS \$\$\n";
+    print {$handle} "#!/bin/sh\n$line\n";
     close $handle or die "$path: $!\n";
     chmod 0755, $path or die "$path: $!\n";
+
+    return $path;
+}
+
+
+sub a_helper_that_dies_by_itself {
+    my $path = helper_script('dies', 'kill -SYS $$');
 
     my $nginx = nginx(http => site_config('clinic', helper => $path));
 
@@ -282,13 +292,7 @@ sub a_helper_that_dies_by_itself {
 
 # As the dynamic linker ends a program that it cannot load.
 sub a_helper_that_cannot_be_loaded {
-    my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
-    my $path = "$dir/unloadable";
-
-    open my $handle, '>', $path or die "$path: $!\n";
-    print {$handle} "#!/bin/sh\nexit 127\n";
-    close $handle or die "$path: $!\n";
-    chmod 0755, $path or die "$path: $!\n";
+    my $path = helper_script('unloadable', 'exit 127');
 
     my $nginx = nginx(http => site_config('clinic', helper => $path));
 
@@ -300,14 +304,8 @@ sub a_helper_that_cannot_be_loaded {
 
 
 sub a_helper_that_gets_no_memory {
-    my ($dir) = $ENV{TEST_NGINX_FAKE_HELPER} =~ m{^(.*)/};
-    my $path = "$dir/starves";
-
-    open my $handle, '>', $path or die "$path: $!\n";
-    print {$handle} "#!/bin/sh\nMSYNC_FAULT='no-memory-on 1000' "
-        . "exec $ENV{TEST_NGINX_MSYNC_FAULTS} \"\$@\"\n";
-    close $handle or die "$path: $!\n";
-    chmod 0755, $path or die "$path: $!\n";
+    my $path = helper_script('starves', "MSYNC_FAULT='no-memory-on 1000' "
+        . "exec $ENV{TEST_NGINX_MSYNC_FAULTS} \"\$@\"");
 
     my $nginx = nginx(http => site_config('clinic', helper => $path));
 
