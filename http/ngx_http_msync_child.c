@@ -170,51 +170,26 @@ ngx_http_msync_child_cause(int signo)
 
 
 /*
- * The processor time that it has used, in ticks, to tell one that is busy from
- * one that hangs; 0 when nobody knows.
+ * The processor time that it has used, to tell one that is busy from one that
+ * hangs; 0 when nobody knows.  It is counted in hundredths of a second, for one
+ * that waits for a disk may wake up for a moment again and again.  Its /proc
+ * can be hidden from a worker (hidepid=2, ProtectProc=invisible), its clock
+ * cannot.
  */
 
 uint64_t
 ngx_http_msync_child_used(ngx_pid_t pid)
 {
-    int                  fd;
-    char                *p, path[64], text[1024];
-    ssize_t              n;
-    ngx_uint_t           i;
-    unsigned long long   user, system;
+    clockid_t        clock;
+    struct timespec  ts;
 
-    ngx_sprintf((u_char *) path, "/proc/%P/stat%Z", pid);
-
-    fd = open(path, O_RDONLY|O_CLOEXEC);
-    if (fd == -1) {
+    if (clock_getcpuclockid(pid, &clock) != 0
+        || clock_gettime(clock, &ts) == -1)
+    {
         return 0;
     }
 
-    n = read(fd, text, sizeof(text) - 1);
-    (void) close(fd);
-
-    if (n <= 0) {
-        return 0;
-    }
-
-    text[n] = '\0';
-
-    /* the name of the program may have spaces and brackets */
-
-    p = strrchr(text, ')');
-
-    for (i = 0; p && i < 12; i++) {
-        p = strchr(p + 1, ' ');
-    }
-
-    if (p == NULL) {
-        return 0;
-    }
-
-    user = strtoull(p, &p, 10);
-    system = strtoull(p, NULL, 10);
-
-    return user + system;
+    return 1 + (uint64_t) ts.tv_sec * 100 + ts.tv_nsec / 10000000;
 }
 
 

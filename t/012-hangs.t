@@ -17,9 +17,24 @@ use constant { PTRACE => 101, SEIZE => 0x4206, DETACH => 17, AT_EXIT => 0x40 };
 
 use constant SILENT => qr/process (\d+)\) neither answers nor works/;
 
-Msync::Fake->start_with(status => { state => 'syncing', queue => 4 });
+# as in a unit with ProtectProc=: the worker sees nothing of its helper in /proc
+if ($> == 0 && !$ENV{TEST_MSYNC_MOUNTS}) {
+    my $hide = 'mount -t proc -o hidepid=2 none /proc';
+
+    if (system("unshare -m $hide 2>/dev/null") == 0) {
+        $ENV{TEST_MSYNC_MOUNTS} = 1;
+        exec 'unshare', '-m', 'sh', '-c', "$hide && exec \"\$@\"", 'sh',
+            $^X, (map { "-I$_" } @INC), $0 or die "unshare: $!\n";
+    }
+}
+
+Msync::Fake->start_with(closed => 1,
+                        status => { state => 'syncing', queue => 4 });
 
 one_that_is_silent_is_said_until_it_is_heard_of();
+
+# there the next helper cannot know that a kill is pending
+system 'mount -o remount,hidepid=0 /proc' if $ENV{TEST_MSYNC_MOUNTS};
 nginx_quits_before_one_that_no_kill_ends();
 
 done_testing();
