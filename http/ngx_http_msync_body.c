@@ -28,8 +28,8 @@ static void ngx_http_msync_body_wipe_now(void *data);
 #endif
 static u_char *ngx_http_msync_body_argument(ngx_http_request_t *r,
     char *name, u_char *p, u_char *last);
-static void ngx_http_msync_answer_timeout(ngx_event_t *ev);
-static ngx_int_t ngx_http_msync_send_answer(ngx_http_request_t *r,
+static void ngx_http_msync_body_answer_timeout(ngx_event_t *ev);
+static ngx_int_t ngx_http_msync_body_send_answer(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *answer);
 
 
@@ -384,7 +384,7 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     /* a worker that shuts down stays for this */
 
     waiter->timer.cancelable = 0;
-    waiter->timer.handler = ngx_http_msync_answer_timeout;
+    waiter->timer.handler = ngx_http_msync_body_answer_timeout;
 
     ngx_http_msync_wait(waiter, &site->answers);
     ngx_add_timer(&waiter->timer, NGX_HTTP_MSYNC_REPLY_WAIT);
@@ -475,7 +475,7 @@ ngx_http_msync_body_argument(ngx_http_request_t *r, char *name, u_char *p,
 
 
 static void
-ngx_http_msync_answer_timeout(ngx_event_t *ev)
+ngx_http_msync_body_answer_timeout(ngx_event_t *ev)
 {
     ngx_int_t                 rc;
     ngx_http_request_t       *r;
@@ -531,7 +531,7 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
         ngx_http_msync_unwait(waiter);
 
         if (rc == NGX_OK && answer.len) {
-            rc = ngx_http_msync_send_answer(r, status, &answer);
+            rc = ngx_http_msync_body_send_answer(r, status, &answer);
 
         } else if (rc == NGX_ABORT) {
             rc = ngx_http_msync_send_no_helper(r);
@@ -551,7 +551,7 @@ ngx_http_msync_answers_wake(ngx_http_msync_site_t *site)
 /* 503 is what a client may ask again, and it is told when */
 
 static ngx_int_t
-ngx_http_msync_send_answer(ngx_http_request_t *r, ngx_uint_t status,
+ngx_http_msync_body_send_answer(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *answer)
 {
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE

@@ -9,35 +9,35 @@
 #define NGX_HTTP_MSYNC_ZONE          (256 * 1024)
 
 
-static char *ngx_http_msync_check_path(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_conf_path(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_file(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_conf_file(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_password(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_conf_password(ngx_conf_t *cf, void *post,
     void *data);
-static ngx_int_t ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path,
+static ngx_int_t ngx_http_msync_conf_file_info(ngx_conf_t *cf, ngx_str_t *path,
     ngx_file_info_t *fi);
-static ngx_uint_t ngx_http_msync_is_closed(ngx_str_t *path);
-static void ngx_http_msync_check_program(ngx_conf_t *cf,
+static ngx_uint_t ngx_http_msync_conf_is_closed(ngx_str_t *path);
+static void ngx_http_msync_conf_program(ngx_conf_t *cf,
     ngx_http_msync_site_t *site);
-static void ngx_http_msync_check_directory(ngx_conf_t *cf,
+static void ngx_http_msync_conf_directory(ngx_conf_t *cf,
     ngx_http_msync_site_t *site);
-static ngx_uint_t ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one,
+static ngx_uint_t ngx_http_msync_conf_same_file(ngx_conf_t *cf, ngx_str_t *one,
     ngx_str_t *two);
-static ngx_uint_t ngx_http_msync_is_known(ngx_conf_t *cf,
+static ngx_uint_t ngx_http_msync_conf_is_known(ngx_conf_t *cf,
     ngx_str_t *database);
 
 
-ngx_conf_post_t  ngx_http_msync_path_post = { ngx_http_msync_check_path };
-ngx_conf_post_t  ngx_http_msync_file_post = { ngx_http_msync_check_file };
+ngx_conf_post_t  ngx_http_msync_path_post = { ngx_http_msync_conf_path };
+ngx_conf_post_t  ngx_http_msync_file_post = { ngx_http_msync_conf_file };
 ngx_conf_post_t  ngx_http_msync_password_post =
-    { ngx_http_msync_check_password };
+    { ngx_http_msync_conf_password };
 
 
 /* what the helper is told is one line of UTF-8 */
 
 static char *
-ngx_http_msync_check_path(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_conf_path(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
@@ -59,26 +59,26 @@ ngx_http_msync_check_path(ngx_conf_t *cf, void *post, void *data)
  */
 
 static char *
-ngx_http_msync_check_file(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_conf_file(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
     char             *rv;
     ngx_file_info_t   fi;
 
-    rv = ngx_http_msync_check_path(cf, NULL, path);
+    rv = ngx_http_msync_conf_path(cf, NULL, path);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    (void) ngx_http_msync_file_info(cf, path, &fi);
+    (void) ngx_http_msync_conf_file_info(cf, path, &fi);
 
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_msync_check_password(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_conf_password(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *path = data;
 
@@ -86,16 +86,16 @@ ngx_http_msync_check_password(ngx_conf_t *cf, void *post, void *data)
     ngx_str_t        *value;
     ngx_file_info_t   fi;
 
-    rv = ngx_http_msync_check_path(cf, NULL, path);
+    rv = ngx_http_msync_conf_path(cf, NULL, path);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
     value = cf->args->elts;
 
-    if (ngx_http_msync_file_info(cf, path, &fi) == NGX_OK
+    if (ngx_http_msync_conf_file_info(cf, path, &fi) == NGX_OK
         && (ngx_file_access(&fi) & S_IRWXO)
-        && !ngx_http_msync_is_closed(path))
+        && !ngx_http_msync_conf_is_closed(path))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" file \"%V\" is open to others, its mode "
@@ -107,7 +107,8 @@ ngx_http_msync_check_password(ngx_conf_t *cf, void *post, void *data)
 
 
 static ngx_int_t
-ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path, ngx_file_info_t *fi)
+ngx_http_msync_conf_file_info(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_file_info_t *fi)
 {
     ngx_str_t  *value;
 
@@ -134,7 +135,7 @@ ngx_http_msync_file_info(ngx_conf_t *cf, ngx_str_t *path, ngx_file_info_t *fi)
 /* whether nobody comes as far as this file, or it is where secrets are put */
 
 static ngx_uint_t
-ngx_http_msync_is_closed(ngx_str_t *path)
+ngx_http_msync_conf_is_closed(ngx_str_t *path)
 {
     char             *slash;
     char              name[PATH_MAX];
@@ -242,8 +243,8 @@ ngx_http_msync_check_site(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
     other = mcf->sites.elts;
 
     for (i = 0; i < mcf->sites.nelts; i++) {
-        if (ngx_http_msync_same_file(cf, &other[i]->database,
-                                     &site->database))
+        if (ngx_http_msync_conf_same_file(cf, &other[i]->database,
+                                          &site->database))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"database\" \"%V\" of site \"%V\" is the one "
@@ -261,15 +262,15 @@ ngx_http_msync_check_site(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
         ngx_str_set(&site->helper_path, MSYNC_HELPER_PATH);
     }
 
-    ngx_http_msync_check_program(cf, site);
-    ngx_http_msync_check_directory(cf, site);
+    ngx_http_msync_conf_program(cf, site);
+    ngx_http_msync_conf_directory(cf, site);
 
     return NGX_CONF_OK;
 }
 
 
 static void
-ngx_http_msync_check_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
+ngx_http_msync_conf_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 {
     if (access((char *) site->helper_path.data, X_OK) == -1) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
@@ -280,7 +281,7 @@ ngx_http_msync_check_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
 
 static void
-ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
+ngx_http_msync_conf_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 {
     u_char           *p;
     ngx_str_t         path;
@@ -288,7 +289,7 @@ ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
     path = site->database;
 
-    if (ngx_http_msync_is_known(cf, &path)) {
+    if (ngx_http_msync_conf_is_known(cf, &path)) {
         return;
     }
 
@@ -311,7 +312,7 @@ ngx_http_msync_check_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
 
 static ngx_uint_t
-ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one, ngx_str_t *two)
+ngx_http_msync_conf_same_file(ngx_conf_t *cf, ngx_str_t *one, ngx_str_t *two)
 {
     ngx_file_info_t  a, b;
 
@@ -321,7 +322,9 @@ ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one, ngx_str_t *two)
         return 1;
     }
 
-    if (ngx_http_msync_is_known(cf, one) && ngx_http_msync_is_known(cf, two)) {
+    if (ngx_http_msync_conf_is_known(cf, one)
+        && ngx_http_msync_conf_is_known(cf, two))
+    {
         return 0;
     }
 
@@ -344,7 +347,7 @@ ngx_http_msync_same_file(ngx_conf_t *cf, ngx_str_t *one, ngx_str_t *two)
  */
 
 static ngx_uint_t
-ngx_http_msync_is_known(ngx_conf_t *cf, ngx_str_t *database)
+ngx_http_msync_conf_is_known(ngx_conf_t *cf, ngx_str_t *database)
 {
     ngx_uint_t                   i;
     ngx_cycle_t                 *old;

@@ -20,10 +20,10 @@
 
 static void ngx_http_msync_doorbell_close(void *data);
 static void ngx_http_msync_doorbell_handler(ngx_event_t *ev);
-static void ngx_http_msync_tick_handler(ngx_event_t *ev);
-static void ngx_http_msync_tick(ngx_http_msync_main_conf_t *mcf);
-static void ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf);
-static void ngx_http_msync_shut_down(ngx_http_msync_main_conf_t *mcf);
+static void ngx_http_msync_doorbell_tick_handler(ngx_event_t *ev);
+static void ngx_http_msync_doorbell_tick(ngx_http_msync_main_conf_t *mcf);
+static void ngx_http_msync_doorbell_look(ngx_http_msync_main_conf_t *mcf);
+static void ngx_http_msync_doorbell_shut_down(ngx_http_msync_main_conf_t *mcf);
 
 
 /* of the current cycle of this process */
@@ -107,7 +107,7 @@ ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
     rev->channel = 1;
     c->write->channel = 1;
 
-    mcf->tick.handler = ngx_http_msync_tick_handler;
+    mcf->tick.handler = ngx_http_msync_doorbell_tick_handler;
     mcf->tick.data = mcf;
     mcf->tick.log = cycle->log;
     mcf->tick.cancelable = 1;
@@ -116,7 +116,7 @@ ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
         return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
     }
 
-    ngx_http_msync_tick(mcf);
+    ngx_http_msync_doorbell_tick(mcf);
 
     return NGX_OK;
 }
@@ -148,7 +148,7 @@ ngx_http_msync_doorbell_handler(ngx_event_t *ev)
         c->close = 0;
         c->idle = 0;
 
-        ngx_http_msync_shut_down(c->data);
+        ngx_http_msync_doorbell_shut_down(c->data);
         return;
     }
 
@@ -157,23 +157,23 @@ ngx_http_msync_doorbell_handler(ngx_event_t *ev)
     mcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                               ngx_http_msync_module);
     if (mcf) {
-        ngx_http_msync_look(mcf);
+        ngx_http_msync_doorbell_look(mcf);
     }
 }
 
 
 static void
-ngx_http_msync_tick_handler(ngx_event_t *ev)
+ngx_http_msync_doorbell_tick_handler(ngx_event_t *ev)
 {
-    ngx_http_msync_look(ev->data);
-    ngx_http_msync_tick(ev->data);
+    ngx_http_msync_doorbell_look(ev->data);
+    ngx_http_msync_doorbell_tick(ev->data);
 }
 
 
 /* only where there is no doorbell, and only while somebody waits for it */
 
 static void
-ngx_http_msync_tick(ngx_http_msync_main_conf_t *mcf)
+ngx_http_msync_doorbell_tick(ngx_http_msync_main_conf_t *mcf)
 {
     if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) || ngx_terminate) {
         return;
@@ -189,7 +189,7 @@ ngx_http_msync_tick(ngx_http_msync_main_conf_t *mcf)
 
 
 static void
-ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf)
+ngx_http_msync_doorbell_look(ngx_http_msync_main_conf_t *mcf)
 {
     ngx_uint_t                i;
     ngx_atomic_uint_t         version;
@@ -234,7 +234,7 @@ ngx_http_msync_look(ngx_http_msync_main_conf_t *mcf)
  */
 
 static void
-ngx_http_msync_shut_down(ngx_http_msync_main_conf_t *mcf)
+ngx_http_msync_doorbell_shut_down(ngx_http_msync_main_conf_t *mcf)
 {
     ngx_uint_t               i;
     ngx_http_msync_site_t  **site;
@@ -292,7 +292,7 @@ ngx_http_msync_enqueue(ngx_http_request_t *r, ngx_queue_t *link,
     mcf = ngx_http_get_module_main_conf(r, ngx_http_msync_module);
 
     if (mcf->waiters++ == 0) {
-        ngx_http_msync_tick(mcf);
+        ngx_http_msync_doorbell_tick(mcf);
     }
 }
 

@@ -28,18 +28,18 @@ typedef struct {
 } ngx_http_msync_stream_t;
 
 
-static ngx_int_t ngx_http_msync_stream_header(ngx_http_request_t *r);
-static ngx_http_msync_stream_t *ngx_http_msync_stream_create(
+static ngx_int_t ngx_http_msync_events_header(ngx_http_request_t *r);
+static ngx_http_msync_stream_t *ngx_http_msync_events_create(
     ngx_http_request_t *r, ngx_http_msync_site_t *site);
-static void ngx_http_msync_stream_cleanup(void *data);
-static uint64_t ngx_http_msync_stream_known(ngx_http_request_t *r);
-static ngx_int_t ngx_http_msync_stream_update(ngx_http_msync_stream_t *s);
-static ngx_int_t ngx_http_msync_stream_send(ngx_http_msync_stream_t *s,
+static void ngx_http_msync_events_cleanup(void *data);
+static uint64_t ngx_http_msync_events_known(ngx_http_request_t *r);
+static ngx_int_t ngx_http_msync_events_update(ngx_http_msync_stream_t *s);
+static ngx_int_t ngx_http_msync_events_send(ngx_http_msync_stream_t *s,
     ngx_str_t *text);
-static ngx_int_t ngx_http_msync_stream_flush(ngx_http_msync_stream_t *s,
+static ngx_int_t ngx_http_msync_events_flush(ngx_http_msync_stream_t *s,
     ngx_chain_t *out);
-static void ngx_http_msync_stream_write(ngx_http_request_t *r);
-static void ngx_http_msync_stream_fail(ngx_http_msync_stream_t *s);
+static void ngx_http_msync_events_write(ngx_http_request_t *r);
+static void ngx_http_msync_events_fail(ngx_http_msync_stream_t *s);
 static void ngx_http_msync_events_tell(ngx_event_t *ev);
 static void ngx_http_msync_events_beat(ngx_event_t *ev);
 
@@ -69,25 +69,25 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return rc;
     }
 
-    rc = ngx_http_msync_stream_header(r);
+    rc = ngx_http_msync_events_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
 
-    s = ngx_http_msync_stream_create(r, site);
+    s = ngx_http_msync_events_create(r, site);
     if (s == NULL) {
         return NGX_ERROR;
     }
 
     r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_msync_stream_write;
+    r->write_event_handler = ngx_http_msync_events_write;
 
-    if (ngx_http_msync_stream_send(s, &ngx_http_msync_hello) != NGX_OK) {
+    if (ngx_http_msync_events_send(s, &ngx_http_msync_hello) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (!s->pending && ngx_http_msync_stream_update(s) != NGX_OK) {
+    if (!s->pending && ngx_http_msync_events_update(s) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -107,7 +107,7 @@ ngx_http_msync_get_events(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
 
 static ngx_int_t
-ngx_http_msync_stream_header(ngx_http_request_t *r)
+ngx_http_msync_events_header(ngx_http_request_t *r)
 {
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = -1;
@@ -136,7 +136,7 @@ ngx_http_msync_stream_header(ngx_http_request_t *r)
 
 
 static ngx_http_msync_stream_t *
-ngx_http_msync_stream_create(ngx_http_request_t *r,
+ngx_http_msync_events_create(ngx_http_request_t *r,
     ngx_http_msync_site_t *site)
 {
     ngx_pool_cleanup_t          *cln;
@@ -155,13 +155,13 @@ ngx_http_msync_stream_create(ngx_http_request_t *r,
     s->request = r;
     s->site = site;
     s->link.buf = &s->buf;
-    s->generation = ngx_http_msync_stream_known(r);
+    s->generation = ngx_http_msync_events_known(r);
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "msync %V: stream, generation %uL is known",
                    &site->name, s->generation);
 
-    cln->handler = ngx_http_msync_stream_cleanup;
+    cln->handler = ngx_http_msync_events_cleanup;
 
     ngx_http_set_ctx(r, s, ngx_http_msync_module);
 
@@ -183,7 +183,7 @@ ngx_http_msync_stream_create(ngx_http_request_t *r,
 
 
 static void
-ngx_http_msync_stream_cleanup(void *data)
+ngx_http_msync_events_cleanup(void *data)
 {
     ngx_http_msync_stream_t *s = data;
 
@@ -203,7 +203,7 @@ ngx_http_msync_stream_cleanup(void *data)
 /* the generation that a browser which comes back has seen already */
 
 static uint64_t
-ngx_http_msync_stream_known(ngx_http_request_t *r)
+ngx_http_msync_events_known(ngx_http_request_t *r)
 {
     off_t        id;
     ngx_str_t   *value;
@@ -222,7 +222,7 @@ ngx_http_msync_stream_known(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_msync_stream_update(ngx_http_msync_stream_t *s)
+ngx_http_msync_events_update(ngx_http_msync_stream_t *s)
 {
     ngx_http_msync_doc_t  *doc;
 
@@ -241,12 +241,12 @@ ngx_http_msync_stream_update(ngx_http_msync_stream_t *s)
                    "msync %V: stream event, generation %uL, %uz bytes",
                    &s->site->name, s->generation, doc->event.len);
 
-    return ngx_http_msync_stream_send(s, &doc->event);
+    return ngx_http_msync_events_send(s, &doc->event);
 }
 
 
 static ngx_int_t
-ngx_http_msync_stream_send(ngx_http_msync_stream_t *s, ngx_str_t *text)
+ngx_http_msync_events_send(ngx_http_msync_stream_t *s, ngx_str_t *text)
 {
     ngx_buf_t  *b;
 
@@ -264,12 +264,12 @@ ngx_http_msync_stream_send(ngx_http_msync_stream_t *s, ngx_str_t *text)
 
     s->link.next = NULL;
 
-    return ngx_http_msync_stream_flush(s, &s->link);
+    return ngx_http_msync_events_flush(s, &s->link);
 }
 
 
 static ngx_int_t
-ngx_http_msync_stream_flush(ngx_http_msync_stream_t *s, ngx_chain_t *out)
+ngx_http_msync_events_flush(ngx_http_msync_stream_t *s, ngx_chain_t *out)
 {
     ngx_event_t               *wev;
     ngx_connection_t          *c;
@@ -310,7 +310,7 @@ ngx_http_msync_stream_flush(ngx_http_msync_stream_t *s, ngx_chain_t *out)
 
 
 static void
-ngx_http_msync_stream_write(ngx_http_request_t *r)
+ngx_http_msync_events_write(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
     ngx_event_t              *wev;
@@ -336,11 +336,11 @@ ngx_http_msync_stream_write(ngx_http_request_t *r)
     rc = c->error ? NGX_ERROR : NGX_OK;
 
     if (rc == NGX_OK && s->pending) {
-        rc = ngx_http_msync_stream_flush(s, NULL);
+        rc = ngx_http_msync_events_flush(s, NULL);
     }
 
     if (rc == NGX_OK && !s->pending) {
-        rc = ngx_http_msync_stream_update(s);
+        rc = ngx_http_msync_events_update(s);
     }
 
     if (rc != NGX_OK) {
@@ -355,7 +355,7 @@ ngx_http_msync_stream_write(ngx_http_request_t *r)
  */
 
 static void
-ngx_http_msync_stream_fail(ngx_http_msync_stream_t *s)
+ngx_http_msync_events_fail(ngx_http_msync_stream_t *s)
 {
     ngx_connection_t  *c;
 
@@ -410,8 +410,8 @@ ngx_http_msync_events_tell(ngx_event_t *ev)
     {
         s = ngx_queue_data(q, ngx_http_msync_stream_t, queue);
 
-        if (!s->pending && ngx_http_msync_stream_update(s) != NGX_OK) {
-            ngx_http_msync_stream_fail(s);
+        if (!s->pending && ngx_http_msync_events_update(s) != NGX_OK) {
+            ngx_http_msync_events_fail(s);
         }
     }
 }
@@ -441,10 +441,10 @@ ngx_http_msync_events_beat(ngx_event_t *ev)
             n++;
 
             if (!s->pending
-                && ngx_http_msync_stream_send(s, &ngx_http_msync_comment)
+                && ngx_http_msync_events_send(s, &ngx_http_msync_comment)
                    != NGX_OK)
             {
-                ngx_http_msync_stream_fail(s);
+                ngx_http_msync_events_fail(s);
             }
         }
     }

@@ -35,7 +35,7 @@ typedef struct {
 } ngx_http_msync_family_t;
 
 
-static void ngx_http_msync_sample(ngx_http_msync_site_t *site,
+static void ngx_http_msync_metrics_sample(ngx_http_msync_site_t *site,
     ngx_http_msync_sample_t *s);
 static ngx_uint_t ngx_http_msync_metrics_plain(ngx_http_request_t *r);
 static ngx_int_t ngx_http_msync_metrics_header(ngx_http_request_t *r,
@@ -201,7 +201,7 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     for (i = 0; i < n; i++) {
-        ngx_http_msync_sample(sites[i], &samples[i]);
+        ngx_http_msync_metrics_sample(sites[i], &samples[i]);
     }
 
     len = (n + 1) * NGX_HTTP_MSYNC_LINE
@@ -275,7 +275,8 @@ ngx_http_msync_metrics_header(ngx_http_request_t *r, ngx_uint_t plain)
 
 
 static void
-ngx_http_msync_sample(ngx_http_msync_site_t *site, ngx_http_msync_sample_t *s)
+ngx_http_msync_metrics_sample(ngx_http_msync_site_t *site,
+    ngx_http_msync_sample_t *s)
 {
     ngx_http_msync_shctx_t  *sh;
 

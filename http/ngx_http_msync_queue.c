@@ -17,15 +17,15 @@
 
 static ngx_int_t ngx_http_msync_queue_patient(ngx_http_msync_shctx_t *sh,
     ngx_str_t *patient);
-static ngx_http_msync_slot_t *ngx_http_msync_slot_find(
+static ngx_http_msync_slot_t *ngx_http_msync_queue_slot_find(
     ngx_http_msync_site_t *site, uint64_t id);
-static ngx_http_msync_slot_t *ngx_http_msync_slot_free(
+static ngx_http_msync_slot_t *ngx_http_msync_queue_slot_free(
     ngx_http_msync_site_t *site);
-static ngx_uint_t ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot);
-static ngx_uint_t ngx_http_msync_worker_died(ngx_pid_t pid);
-static void ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
+static ngx_uint_t ngx_http_msync_queue_slot_left(ngx_http_msync_slot_t *slot);
+static ngx_uint_t ngx_http_msync_queue_worker_died(ngx_pid_t pid);
+static void ngx_http_msync_queue_slot_clear(ngx_http_msync_site_t *site,
     ngx_http_msync_slot_t *slot);
-static void ngx_http_msync_slot_forget(ngx_http_msync_site_t *site,
+static void ngx_http_msync_queue_slot_forget(ngx_http_msync_site_t *site,
     ngx_str_t *secret);
 
 
@@ -210,7 +210,7 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
     }
 
     rc = NGX_BUSY;
-    slot = ngx_http_msync_slot_free(site);
+    slot = ngx_http_msync_queue_slot_free(site);
 
     if (slot) {
         slot->body.data = ngx_slab_alloc_locked(site->shpool, body->len);
@@ -254,7 +254,7 @@ ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
  */
 
 static ngx_http_msync_slot_t *
-ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
+ngx_http_msync_queue_slot_free(ngx_http_msync_site_t *site)
 {
     ngx_uint_t              i;
     ngx_http_msync_slot_t  *slot, *found;
@@ -265,9 +265,9 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
         slot = &site->sh->slots[i];
 
         if (slot->state != NGX_HTTP_MSYNC_SLOT_FREE
-            && ngx_http_msync_slot_left(slot))
+            && ngx_http_msync_queue_slot_left(slot))
         {
-            ngx_http_msync_slot_clear(site, slot);
+            ngx_http_msync_queue_slot_clear(site, slot);
         }
 
         if (found == NULL && slot->state == NGX_HTTP_MSYNC_SLOT_FREE) {
@@ -282,16 +282,16 @@ ngx_http_msync_slot_free(ngx_http_msync_site_t *site)
 /* nobody waits for its answer */
 
 static ngx_uint_t
-ngx_http_msync_slot_left(ngx_http_msync_slot_t *slot)
+ngx_http_msync_queue_slot_left(ngx_http_msync_slot_t *slot)
 {
     return (ngx_msec_int_t) (ngx_current_msec - slot->opened)
                > 2 * NGX_HTTP_MSYNC_REPLY_WAIT
-           || ngx_http_msync_worker_died(slot->pid);
+           || ngx_http_msync_queue_worker_died(slot->pid);
 }
 
 
 static ngx_uint_t
-ngx_http_msync_worker_died(ngx_pid_t pid)
+ngx_http_msync_queue_worker_died(ngx_pid_t pid)
 {
     return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
@@ -324,7 +324,7 @@ ngx_http_msync_slot_next(ngx_http_msync_site_t *site,
         if ((slot->state == NGX_HTTP_MSYNC_SLOT_QUEUED
              || (slot->state == NGX_HTTP_MSYNC_SLOT_SENT
                  && slot->helper < site->helper.id
-                 && ngx_http_msync_worker_died(slot->sender)))
+                 && ngx_http_msync_queue_worker_died(slot->sender)))
             && slot->tries < NGX_HTTP_MSYNC_ATTEMPTS)
         {
             slot->tries++;
@@ -403,11 +403,11 @@ ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    slot = ngx_http_msync_slot_find(site, id);
+    slot = ngx_http_msync_queue_slot_find(site, id);
 
     if (slot && slot->state != NGX_HTTP_MSYNC_SLOT_ANSWERED) {
 
-        ngx_http_msync_slot_forget(site, &slot->body);
+        ngx_http_msync_queue_slot_forget(site, &slot->body);
 
         slot->state = NGX_HTTP_MSYNC_SLOT_ANSWERED;
         slot->status = status;
@@ -439,7 +439,7 @@ ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    slot = ngx_http_msync_slot_find(site, id);
+    slot = ngx_http_msync_queue_slot_find(site, id);
 
     if (slot == NULL) {
         rc = NGX_ERROR;
@@ -464,7 +464,7 @@ ngx_http_msync_slot_read(ngx_http_msync_site_t *site, uint64_t id,
         rc = NGX_ERROR;
     }
 
-    ngx_http_msync_slot_clear(site, slot);
+    ngx_http_msync_queue_slot_clear(site, slot);
 
 done:
 
@@ -483,10 +483,10 @@ ngx_http_msync_slot_close(ngx_http_msync_site_t *site, uint64_t id)
 
     ngx_shmtx_lock(&site->shpool->mutex);
 
-    slot = ngx_http_msync_slot_find(site, id);
+    slot = ngx_http_msync_queue_slot_find(site, id);
 
     if (slot) {
-        ngx_http_msync_slot_clear(site, slot);
+        ngx_http_msync_queue_slot_clear(site, slot);
     }
 
     ngx_shmtx_unlock(&site->shpool->mutex);
@@ -494,7 +494,7 @@ ngx_http_msync_slot_close(ngx_http_msync_site_t *site, uint64_t id)
 
 
 static ngx_http_msync_slot_t *
-ngx_http_msync_slot_find(ngx_http_msync_site_t *site, uint64_t id)
+ngx_http_msync_queue_slot_find(ngx_http_msync_site_t *site, uint64_t id)
 {
     ngx_uint_t              i;
     ngx_http_msync_slot_t  *slot;
@@ -512,18 +512,18 @@ ngx_http_msync_slot_find(ngx_http_msync_site_t *site, uint64_t id)
 
 
 static void
-ngx_http_msync_slot_clear(ngx_http_msync_site_t *site,
+ngx_http_msync_queue_slot_clear(ngx_http_msync_site_t *site,
     ngx_http_msync_slot_t *slot)
 {
-    ngx_http_msync_slot_forget(site, &slot->body);
-    ngx_http_msync_slot_forget(site, &slot->answer);
+    ngx_http_msync_queue_slot_forget(site, &slot->body);
+    ngx_http_msync_queue_slot_forget(site, &slot->answer);
 
     ngx_memzero(slot, sizeof(ngx_http_msync_slot_t));
 }
 
 
 static void
-ngx_http_msync_slot_forget(ngx_http_msync_site_t *site, ngx_str_t *secret)
+ngx_http_msync_queue_slot_forget(ngx_http_msync_site_t *site, ngx_str_t *secret)
 {
     if (secret->data) {
         ngx_explicit_memzero(secret->data, secret->len);

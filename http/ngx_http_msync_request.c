@@ -18,29 +18,31 @@ typedef struct {
 } ngx_http_msync_method_t;
 
 
-static ngx_int_t ngx_http_msync_dispatch(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_dispatch(ngx_http_request_t *r,
     ngx_str_t *name);
-static ngx_int_t ngx_http_msync_not_allowed(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_not_allowed(ngx_http_request_t *r,
     char *allow);
-static void ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name);
-static ngx_http_msync_site_t *ngx_http_msync_site(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_msync_cross_site(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_msync_same_origin(ngx_http_request_t *r,
+static void ngx_http_msync_request_endpoint(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_http_msync_site_t *ngx_http_msync_request_site(
+    ngx_http_request_t *r);
+static ngx_uint_t ngx_http_msync_request_cross_site(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_msync_request_same_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
-static void ngx_http_msync_split(ngx_str_t *host, ngx_str_t *port);
-static ngx_int_t ngx_http_msync_command(ngx_http_request_t *r,
+static void ngx_http_msync_request_split(ngx_str_t *host, ngx_str_t *port);
+static ngx_int_t ngx_http_msync_request_command(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
-static ngx_int_t ngx_http_msync_want(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_want(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
-static ngx_int_t ngx_http_msync_patient(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_patient(ngx_http_request_t *r,
     ngx_str_t *patient);
-static ngx_int_t ngx_http_msync_request(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_ask(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t request);
-static ngx_int_t ngx_http_msync_patients(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_patients(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t request);
-static ngx_int_t ngx_http_msync_get_errors(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_errors(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t data);
-static ngx_int_t ngx_http_msync_refuse(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_request_refuse(ngx_http_request_t *r,
     ngx_http_msync_site_t *site);
 
 
@@ -53,48 +55,48 @@ static ngx_http_msync_method_t  ngx_http_msync_methods[] = {
       ngx_http_msync_get_events, 0, "GET, HEAD" },
 
     { ngx_string("trigger"), NGX_HTTP_POST,
-      ngx_http_msync_command, MSYNC_COMMAND_TRIGGER, "POST" },
+      ngx_http_msync_request_command, MSYNC_COMMAND_TRIGGER, "POST" },
 
     { ngx_string("cancel"), NGX_HTTP_POST,
-      ngx_http_msync_command, MSYNC_COMMAND_CANCEL, "POST" },
+      ngx_http_msync_request_command, MSYNC_COMMAND_CANCEL, "POST" },
 
     { ngx_string("pause"), NGX_HTTP_POST,
-      ngx_http_msync_command, MSYNC_COMMAND_PAUSE, "POST" },
+      ngx_http_msync_request_command, MSYNC_COMMAND_PAUSE, "POST" },
 
     { ngx_string("resume"), NGX_HTTP_POST,
-      ngx_http_msync_command, MSYNC_COMMAND_RESUME, "POST" },
+      ngx_http_msync_request_command, MSYNC_COMMAND_RESUME, "POST" },
 
     { ngx_string("retry"), NGX_HTTP_POST,
-      ngx_http_msync_command, MSYNC_COMMAND_RETRY, "POST" },
+      ngx_http_msync_request_command, MSYNC_COMMAND_RETRY, "POST" },
 
     { ngx_string("settings"), NGX_HTTP_MSYNC_READ,
       ngx_http_msync_get_document, MSYNC_DOCUMENT_SETTINGS,
       "GET, HEAD, PUT" },
 
     { ngx_string("settings"), NGX_HTTP_PUT,
-      ngx_http_msync_request, MSYNC_REQUEST_SETTINGS,
+      ngx_http_msync_request_ask, MSYNC_REQUEST_SETTINGS,
       "GET, HEAD, PUT" },
 
     { ngx_string("test"), NGX_HTTP_POST,
-      ngx_http_msync_request, MSYNC_REQUEST_TEST, "POST" },
+      ngx_http_msync_request_ask, MSYNC_REQUEST_TEST, "POST" },
 
     { ngx_string("initialise"), NGX_HTTP_POST,
-      ngx_http_msync_request, MSYNC_REQUEST_INITIALISE, "POST" },
+      ngx_http_msync_request_ask, MSYNC_REQUEST_INITIALISE, "POST" },
 
     { ngx_string("history"), NGX_HTTP_MSYNC_READ,
       ngx_http_msync_get_document, MSYNC_DOCUMENT_HISTORY, "GET, HEAD" },
 
     { ngx_string("errors"), NGX_HTTP_MSYNC_READ,
-      ngx_http_msync_get_errors, 0, "GET, HEAD" },
+      ngx_http_msync_request_errors, 0, "GET, HEAD" },
 
     { ngx_string("errors/dismiss"), NGX_HTTP_POST,
-      ngx_http_msync_request, MSYNC_REQUEST_DISMISS, "POST" },
+      ngx_http_msync_request_ask, MSYNC_REQUEST_DISMISS, "POST" },
 
     { ngx_string("send"), NGX_HTTP_POST,
-      ngx_http_msync_request, MSYNC_REQUEST_SEND, "POST" },
+      ngx_http_msync_request_ask, MSYNC_REQUEST_SEND, "POST" },
 
     { ngx_string("patients"), NGX_HTTP_MSYNC_READ,
-      ngx_http_msync_patients, MSYNC_REQUEST_PATIENTS, "GET, HEAD" },
+      ngx_http_msync_request_patients, MSYNC_REQUEST_PATIENTS, "GET, HEAD" },
 
     { ngx_string("metrics"), NGX_HTTP_MSYNC_READ,
       ngx_http_msync_get_metrics, 0, "GET, HEAD" },
@@ -111,9 +113,9 @@ ngx_http_msync_api_handler(ngx_http_request_t *r)
 {
     ngx_str_t  name;
 
-    ngx_http_msync_endpoint(r, &name);
+    ngx_http_msync_request_endpoint(r, &name);
 
-    return ngx_http_msync_dispatch(r, &name);
+    return ngx_http_msync_request_dispatch(r, &name);
 }
 
 
@@ -122,7 +124,7 @@ ngx_http_msync_status_handler(ngx_http_request_t *r)
 {
     static ngx_str_t  name = ngx_string("status");
 
-    return ngx_http_msync_dispatch(r, &name);
+    return ngx_http_msync_request_dispatch(r, &name);
 }
 
 
@@ -131,7 +133,7 @@ ngx_http_msync_trigger_handler(ngx_http_request_t *r)
 {
     static ngx_str_t  name = ngx_string("trigger");
 
-    return ngx_http_msync_dispatch(r, &name);
+    return ngx_http_msync_request_dispatch(r, &name);
 }
 
 
@@ -140,7 +142,7 @@ ngx_http_msync_events_handler(ngx_http_request_t *r)
 {
     static ngx_str_t  name = ngx_string("events");
 
-    return ngx_http_msync_dispatch(r, &name);
+    return ngx_http_msync_request_dispatch(r, &name);
 }
 
 
@@ -149,12 +151,12 @@ ngx_http_msync_metrics_handler(ngx_http_request_t *r)
 {
     static ngx_str_t  name = ngx_string("metrics");
 
-    return ngx_http_msync_dispatch(r, &name);
+    return ngx_http_msync_request_dispatch(r, &name);
 }
 
 
 static ngx_int_t
-ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_msync_request_dispatch(ngx_http_request_t *r, ngx_str_t *name)
 {
     ngx_http_msync_method_t  *m, *found;
 
@@ -184,10 +186,12 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
     }
 
     if (m->name.len == 0) {
-        return ngx_http_msync_not_allowed(r, found->allow);
+        return ngx_http_msync_request_not_allowed(r, found->allow);
     }
 
-    if (!(r->method & NGX_HTTP_MSYNC_READ) && ngx_http_msync_cross_site(r)) {
+    if (!(r->method & NGX_HTTP_MSYNC_READ)
+        && ngx_http_msync_request_cross_site(r))
+    {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "msync refused a request from another site");
 
@@ -205,12 +209,12 @@ ngx_http_msync_dispatch(ngx_http_request_t *r, ngx_str_t *name)
         r->disable_not_modified = 1;
     }
 
-    return m->handler(r, ngx_http_msync_site(r), m->data);
+    return m->handler(r, ngx_http_msync_request_site(r), m->data);
 }
 
 
 static ngx_int_t
-ngx_http_msync_not_allowed(ngx_http_request_t *r, char *allow)
+ngx_http_msync_request_not_allowed(ngx_http_request_t *r, char *allow)
 {
     char    *text;
     size_t   len;
@@ -239,7 +243,7 @@ ngx_http_msync_not_allowed(ngx_http_request_t *r, char *allow)
  */
 
 static void
-ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name)
+ngx_http_msync_request_endpoint(ngx_http_request_t *r, ngx_str_t *name)
 {
     u_char                    *p, *last;
     ngx_http_core_loc_conf_t  *clcf;
@@ -278,7 +282,7 @@ ngx_http_msync_endpoint(ngx_http_request_t *r, ngx_str_t *name)
 
 
 static ngx_http_msync_site_t *
-ngx_http_msync_site(ngx_http_request_t *r)
+ngx_http_msync_request_site(ngx_http_request_t *r)
 {
     ngx_http_msync_loc_conf_t  *mlcf;
 
@@ -294,7 +298,7 @@ ngx_http_msync_site(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_http_msync_cross_site(ngx_http_request_t *r)
+ngx_http_msync_request_cross_site(ngx_http_request_t *r)
 {
     ngx_str_t   *value;
     ngx_uint_t   n;
@@ -311,14 +315,14 @@ ngx_http_msync_cross_site(ngx_http_request_t *r)
 
     value = ngx_http_msync_find_header(r, "Origin", &n);
 
-    return value && (n > 1 || !ngx_http_msync_same_origin(r, value));
+    return value && (n > 1 || !ngx_http_msync_request_same_origin(r, value));
 }
 
 
 /* is scheme://host:port of Origin that of Host, default ports left out? */
 
 static ngx_uint_t
-ngx_http_msync_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
+ngx_http_msync_request_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
 {
     size_t      len;
     ngx_str_t   host, from, port, from_port;
@@ -354,8 +358,8 @@ ngx_http_msync_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
 
     from_port = port;
 
-    ngx_http_msync_split(&from, &from_port);
-    ngx_http_msync_split(&host, &port);
+    ngx_http_msync_request_split(&from, &from_port);
+    ngx_http_msync_request_split(&host, &port);
 
     return host.len && host.len == from.len
            && ngx_strncasecmp(host.data, from.data, host.len) == 0
@@ -370,7 +374,7 @@ ngx_http_msync_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
  */
 
 static void
-ngx_http_msync_split(ngx_str_t *host, ngx_str_t *port)
+ngx_http_msync_request_split(ngx_str_t *host, ngx_str_t *port)
 {
     u_char  *p, *last;
 
@@ -395,8 +399,8 @@ ngx_http_msync_split(ngx_str_t *host, ngx_str_t *port)
 /* a body is not needed, but what is too long is refused all the same */
 
 static ngx_int_t
-ngx_http_msync_command(ngx_http_request_t *r, ngx_http_msync_site_t *site,
-    ngx_uint_t command)
+ngx_http_msync_request_command(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t command)
 {
     if (r->headers_in.content_length_n > NGX_HTTP_MSYNC_BODY_MAX) {
         return ngx_http_msync_send_too_large(r);
@@ -406,15 +410,16 @@ ngx_http_msync_command(ngx_http_request_t *r, ngx_http_msync_site_t *site,
      * its end */
 
     if (r->headers_in.chunked) {
-        return ngx_http_msync_read_body(r, site, ngx_http_msync_want, command);
+        return ngx_http_msync_read_body(r, site, ngx_http_msync_request_want,
+                                        command);
     }
 
-    return ngx_http_msync_want(r, site, command);
+    return ngx_http_msync_request_want(r, site, command);
 }
 
 
 static ngx_int_t
-ngx_http_msync_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+ngx_http_msync_request_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t command)
 {
     u_char      id[MSYNC_PATIENT_MAX];
@@ -435,14 +440,14 @@ ngx_http_msync_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
                                              "The site has no settings yet.");
         }
 
-        if (ngx_http_msync_patient(r, &patient) != NGX_OK) {
+        if (ngx_http_msync_request_patient(r, &patient) != NGX_OK) {
             return ngx_http_msync_send_error(r, NGX_HTTP_BAD_REQUEST,
                                              "INVALID_REQUEST",
                                              "This is no id of a patient.");
         }
     }
 
-    rc = ngx_http_msync_refuse(r, site);
+    rc = ngx_http_msync_request_refuse(r, site);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -475,7 +480,7 @@ ngx_http_msync_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 /* the id asked for, into patient->data; its length is 0 without one */
 
 static ngx_int_t
-ngx_http_msync_patient(ngx_http_request_t *r, ngx_str_t *patient)
+ngx_http_msync_request_patient(ngx_http_request_t *r, ngx_str_t *patient)
 {
     u_char     *p, *dst, *src;
     ngx_str_t   value;
@@ -522,7 +527,8 @@ ngx_http_msync_patient(ngx_http_request_t *r, ngx_str_t *patient)
 /* NGX_DECLINED: there is no reason to refuse */
 
 static ngx_int_t
-ngx_http_msync_refuse(ngx_http_request_t *r, ngx_http_msync_site_t *site)
+ngx_http_msync_request_refuse(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site)
 {
     if (ngx_http_msync_zone_stopped(site)) {
         return ngx_http_msync_send_unavailable(r, "HELPER_STOPPED",
@@ -534,7 +540,7 @@ ngx_http_msync_refuse(ngx_http_request_t *r, ngx_http_msync_site_t *site)
 
 
 static ngx_int_t
-ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+ngx_http_msync_request_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_uint_t request)
 {
     ngx_int_t  rc;
@@ -543,7 +549,7 @@ ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         return ngx_http_msync_send_too_large(r);
     }
 
-    rc = ngx_http_msync_refuse(r, site);
+    rc = ngx_http_msync_request_refuse(r, site);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -556,12 +562,12 @@ ngx_http_msync_request(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 /* the arguments become the body, for this is asked of central */
 
 static ngx_int_t
-ngx_http_msync_patients(ngx_http_request_t *r, ngx_http_msync_site_t *site,
-    ngx_uint_t request)
+ngx_http_msync_request_patients(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t request)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_msync_refuse(r, site);
+    rc = ngx_http_msync_request_refuse(r, site);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -575,8 +581,8 @@ ngx_http_msync_patients(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 /* those that failed, or with "?dismissed=1" those that nobody counts */
 
 static ngx_int_t
-ngx_http_msync_get_errors(ngx_http_request_t *r, ngx_http_msync_site_t *site,
-    ngx_uint_t data)
+ngx_http_msync_request_errors(ngx_http_request_t *r,
+    ngx_http_msync_site_t *site, ngx_uint_t data)
 {
     ngx_str_t   value;
     ngx_uint_t  document;

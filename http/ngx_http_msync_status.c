@@ -10,17 +10,17 @@
 #include "ngx_http_msync.h"
 
 
-static ngx_http_msync_doc_t *ngx_http_msync_doc_create(
+static ngx_http_msync_doc_t *ngx_http_msync_status_doc_create(
     ngx_http_msync_site_t *site);
-static ngx_int_t ngx_http_msync_doc_hold(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_status_doc_hold(ngx_http_request_t *r,
     ngx_http_msync_doc_t *doc);
-static ngx_int_t ngx_http_msync_doc_send(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_status_doc_send(ngx_http_request_t *r,
     ngx_http_msync_doc_t *doc);
-static time_t ngx_http_msync_wait_max(ngx_http_request_t *r);
-static ngx_int_t ngx_http_msync_poll(ngx_http_request_t *r,
+static time_t ngx_http_msync_status_wait_max(ngx_http_request_t *r);
+static ngx_int_t ngx_http_msync_status_poll(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, uint64_t since, ngx_msec_t wait);
-static void ngx_http_msync_poll_timeout(ngx_event_t *ev);
-static void ngx_http_msync_poll_answer(ngx_http_msync_waiter_t *waiter);
+static void ngx_http_msync_status_poll_timeout(ngx_event_t *ev);
+static void ngx_http_msync_status_poll_answer(ngx_http_msync_waiter_t *waiter);
 
 
 /* borrowed until the next call; NULL: no memory */
@@ -34,7 +34,7 @@ ngx_http_msync_status(ngx_http_msync_site_t *site)
         return site->doc;
     }
 
-    doc = ngx_http_msync_doc_create(site);
+    doc = ngx_http_msync_status_doc_create(site);
 
     if (doc) {
         if (site->doc) {
@@ -49,7 +49,7 @@ ngx_http_msync_status(ngx_http_msync_site_t *site)
 
 
 static ngx_http_msync_doc_t *
-ngx_http_msync_doc_create(ngx_http_msync_site_t *site)
+ngx_http_msync_status_doc_create(ngx_http_msync_site_t *site)
 {
     u_char                  *p;
     size_t                   len;
@@ -99,7 +99,7 @@ ngx_http_msync_doc_create(ngx_http_msync_site_t *site)
 /* until the request is freed */
 
 static ngx_int_t
-ngx_http_msync_doc_hold(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
+ngx_http_msync_status_doc_hold(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
 {
     ngx_pool_cleanup_t  *cln;
 
@@ -129,7 +129,7 @@ ngx_http_msync_doc_release(void *data)
 
 
 static ngx_int_t
-ngx_http_msync_doc_send(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
+ngx_http_msync_status_doc_send(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
 {
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "msync status: generation %uL, %uz bytes",
@@ -139,7 +139,7 @@ ngx_http_msync_doc_send(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
 
     ngx_http_msync_set_json(r);
 
-    if (ngx_http_msync_doc_hold(r, doc) != NGX_OK
+    if (ngx_http_msync_status_doc_hold(r, doc) != NGX_OK
         || ngx_http_msync_set_etag(r, &doc->etag) != NGX_OK
         || ngx_http_msync_set_cache_control(r) != NGX_OK)
     {
@@ -165,7 +165,7 @@ ngx_http_msync_get_status(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     }
 
     if (ngx_http_arg(r, (u_char *) "since", 5, &value) != NGX_OK) {
-        return ngx_http_msync_doc_send(r, doc);
+        return ngx_http_msync_status_doc_send(r, doc);
     }
 
     /* who asks for changes is told the status, whatever he has cached */
@@ -173,22 +173,22 @@ ngx_http_msync_get_status(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     r->disable_not_modified = 1;
 
     since = ngx_atoof(value.data, value.len);
-    wait = ngx_http_msync_wait_max(r);
+    wait = ngx_http_msync_status_wait_max(r);
 
     if (since < 0 || (uint64_t) since != doc->generation || wait == 0
         || ngx_exiting)
     {
-        return ngx_http_msync_doc_send(r, doc);
+        return ngx_http_msync_status_doc_send(r, doc);
     }
 
-    return ngx_http_msync_poll(r, site, since, wait * 1000);
+    return ngx_http_msync_status_poll(r, site, since, wait * 1000);
 }
 
 
 /* seconds; any number is one, however long, and anything else is 0 */
 
 static time_t
-ngx_http_msync_wait_max(ngx_http_request_t *r)
+ngx_http_msync_status_wait_max(ngx_http_request_t *r)
 {
     size_t     i;
     time_t     wait;
@@ -215,7 +215,7 @@ ngx_http_msync_wait_max(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_msync_poll(ngx_http_request_t *r, ngx_http_msync_site_t *site,
+ngx_http_msync_status_poll(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     uint64_t since, ngx_msec_t wait)
 {
     ngx_int_t                 rc;
@@ -237,7 +237,7 @@ ngx_http_msync_poll(ngx_http_request_t *r, ngx_http_msync_site_t *site,
                    wait, since);
 
     waiter->since = since;
-    waiter->timer.handler = ngx_http_msync_poll_timeout;
+    waiter->timer.handler = ngx_http_msync_status_poll_timeout;
 
     ngx_http_msync_wait(waiter, &site->polls);
     ngx_add_timer(&waiter->timer, wait);
@@ -252,14 +252,14 @@ ngx_http_msync_poll(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
 
 static void
-ngx_http_msync_poll_timeout(ngx_event_t *ev)
+ngx_http_msync_status_poll_timeout(ngx_event_t *ev)
 {
-    ngx_http_msync_poll_answer(ev->data);
+    ngx_http_msync_status_poll_answer(ev->data);
 }
 
 
 static void
-ngx_http_msync_poll_answer(ngx_http_msync_waiter_t *waiter)
+ngx_http_msync_status_poll_answer(ngx_http_msync_waiter_t *waiter)
 {
     ngx_int_t              rc;
     ngx_http_request_t    *r;
@@ -273,7 +273,7 @@ ngx_http_msync_poll_answer(ngx_http_msync_waiter_t *waiter)
 
     doc = ngx_http_msync_status(waiter->site);
 
-    rc = doc ? ngx_http_msync_doc_send(r, doc)
+    rc = doc ? ngx_http_msync_status_doc_send(r, doc)
              : NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     ngx_http_msync_finalize(r, rc);
@@ -306,7 +306,7 @@ ngx_http_msync_polls_wake(ngx_http_msync_site_t *site, ngx_uint_t all)
         /* this answer may end others, which leave the queue as well: the walk
          * begins anew */
 
-        ngx_http_msync_poll_answer(waiter);
+        ngx_http_msync_status_poll_answer(waiter);
 
         q = ngx_queue_head(&site->polls);
     }

@@ -7,50 +7,50 @@
 #include "ngx_http_msync.h"
 
 
-static char *ngx_http_msync_check_zone(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_zone(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_interval(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_interval(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_timeout(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_timeout(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_response(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_response(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_rate(ngx_conf_t *cf, void *post, void *data);
-static char *ngx_http_msync_check_changelog_keep(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_rate(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_http_msync_value_changelog_keep(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_hardware_id(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_hardware_id(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_url(ngx_conf_t *cf, void *post, void *data);
-static char *ngx_http_msync_check_proxy(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_url(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_http_msync_value_proxy(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_username(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_username(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_msync_check_sha256(ngx_conf_t *cf, void *post,
+static char *ngx_http_msync_value_sha256(ngx_conf_t *cf, void *post,
     void *data);
-static ngx_int_t ngx_http_msync_parse_authority(u_char *p, u_char *last);
+static ngx_int_t ngx_http_msync_value_authority(u_char *p, u_char *last);
 
 
-ngx_conf_post_t  ngx_http_msync_zone_post = { ngx_http_msync_check_zone };
+ngx_conf_post_t  ngx_http_msync_zone_post = { ngx_http_msync_value_zone };
 ngx_conf_post_t  ngx_http_msync_interval_post =
-    { ngx_http_msync_check_interval };
+    { ngx_http_msync_value_interval };
 ngx_conf_post_t  ngx_http_msync_timeout_post =
-    { ngx_http_msync_check_timeout };
+    { ngx_http_msync_value_timeout };
 ngx_conf_post_t  ngx_http_msync_response_post =
-    { ngx_http_msync_check_response };
-ngx_conf_post_t  ngx_http_msync_rate_post = { ngx_http_msync_check_rate };
+    { ngx_http_msync_value_response };
+ngx_conf_post_t  ngx_http_msync_rate_post = { ngx_http_msync_value_rate };
 ngx_conf_post_t  ngx_http_msync_changelog_keep_post =
-    { ngx_http_msync_check_changelog_keep };
+    { ngx_http_msync_value_changelog_keep };
 ngx_conf_post_t  ngx_http_msync_hardware_id_post =
-    { ngx_http_msync_check_hardware_id };
-ngx_conf_post_t  ngx_http_msync_url_post = { ngx_http_msync_check_url };
-ngx_conf_post_t  ngx_http_msync_proxy_post = { ngx_http_msync_check_proxy };
+    { ngx_http_msync_value_hardware_id };
+ngx_conf_post_t  ngx_http_msync_url_post = { ngx_http_msync_value_url };
+ngx_conf_post_t  ngx_http_msync_proxy_post = { ngx_http_msync_value_proxy };
 ngx_conf_post_t  ngx_http_msync_username_post =
-    { ngx_http_msync_check_username };
-ngx_conf_post_t  ngx_http_msync_sha256_post = { ngx_http_msync_check_sha256 };
+    { ngx_http_msync_value_username };
+ngx_conf_post_t  ngx_http_msync_sha256_post = { ngx_http_msync_value_sha256 };
 
 
 static char *
-ngx_http_msync_check_zone(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_zone(ngx_conf_t *cf, void *post, void *data)
 {
     size_t  *size = data;
 
@@ -66,7 +66,7 @@ ngx_http_msync_check_zone(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_interval(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_interval(ngx_conf_t *cf, void *post, void *data)
 {
     time_t  *interval = data;
 
@@ -79,7 +79,7 @@ ngx_http_msync_check_interval(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_timeout(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_timeout(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_msec_t  *timeout = data;
 
@@ -92,7 +92,7 @@ ngx_http_msync_check_timeout(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_response(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_response(ngx_conf_t *cf, void *post, void *data)
 {
     off_t  *size = data;
 
@@ -105,7 +105,7 @@ ngx_http_msync_check_response(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_rate(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_rate(ngx_conf_t *cf, void *post, void *data)
 {
     off_t  *rate = data;
 
@@ -118,7 +118,7 @@ ngx_http_msync_check_rate(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_changelog_keep(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_changelog_keep(ngx_conf_t *cf, void *post, void *data)
 {
     time_t  *keep = data;
 
@@ -193,7 +193,7 @@ invalid:
 
 
 static char *
-ngx_http_msync_check_url(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_url(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *url = data;
 
@@ -218,7 +218,7 @@ ngx_http_msync_check_url(ngx_conf_t *cf, void *post, void *data)
 
     slash = ngx_strlchr(p, last, '/');
 
-    if (ngx_http_msync_parse_authority(p, slash ? slash : last) != NGX_OK) {
+    if (ngx_http_msync_value_authority(p, slash ? slash : last) != NGX_OK) {
         return "has an invalid host or port";
     }
 
@@ -233,7 +233,7 @@ ngx_http_msync_check_url(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_proxy(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_proxy(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *proxy = data;
 
@@ -273,7 +273,7 @@ ngx_http_msync_check_proxy(ngx_conf_t *cf, void *post, void *data)
             last--;
         }
 
-        if (ngx_http_msync_parse_authority(p, last) != NGX_OK) {
+        if (ngx_http_msync_value_authority(p, last) != NGX_OK) {
             return "has an invalid host or port";
         }
 
@@ -287,7 +287,7 @@ ngx_http_msync_check_proxy(ngx_conf_t *cf, void *post, void *data)
 /* host, host:port or [address]:port, as both url and proxy have it */
 
 static ngx_int_t
-ngx_http_msync_parse_authority(u_char *p, u_char *last)
+ngx_http_msync_value_authority(u_char *p, u_char *last)
 {
     u_char     *end;
     ngx_int_t   port;
@@ -331,7 +331,7 @@ ngx_http_msync_parse_authority(u_char *p, u_char *last)
 
 
 static char *
-ngx_http_msync_check_username(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_username(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *name = data;
 
@@ -386,7 +386,7 @@ ngx_http_msync_check_text(ngx_str_t *text, size_t max)
 
 
 static char *
-ngx_http_msync_check_sha256(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_sha256(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *hex = data;
 
@@ -411,7 +411,7 @@ ngx_http_msync_check_sha256(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_msync_check_hardware_id(ngx_conf_t *cf, void *post, void *data)
+ngx_http_msync_value_hardware_id(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t  *id = data;
 

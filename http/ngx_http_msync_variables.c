@@ -6,19 +6,19 @@
 #include "ngx_http_msync.h"
 
 
-static ngx_int_t ngx_http_msync_state_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_variable_state(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_msync_queue_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_variable_queue(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_msync_age_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_variable_age(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_http_msync_error_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_http_msync_variable_error(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static msync_status_frame_t *ngx_http_msync_fields(ngx_http_request_t *r,
-    uintptr_t data, size_t prefix);
-static ngx_int_t ngx_http_msync_number_variable(ngx_http_request_t *r,
+static msync_status_frame_t *ngx_http_msync_variable_fields(
+    ngx_http_request_t *r, uintptr_t data, size_t prefix);
+static ngx_int_t ngx_http_msync_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number);
-static void ngx_http_msync_text_variable(ngx_http_variable_value_t *v,
+static void ngx_http_msync_variable_text(ngx_http_variable_value_t *v,
     char *text);
 
 
@@ -26,16 +26,16 @@ static void ngx_http_msync_text_variable(ngx_http_variable_value_t *v,
 
 static ngx_http_variable_t  ngx_http_msync_variables[] = {
 
-    { ngx_string("msync_state_"), NULL, ngx_http_msync_state_variable, 0,
+    { ngx_string("msync_state_"), NULL, ngx_http_msync_variable_state, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
-    { ngx_string("msync_queue_"), NULL, ngx_http_msync_queue_variable, 0,
+    { ngx_string("msync_queue_"), NULL, ngx_http_msync_variable_queue, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
-    { ngx_string("msync_age_"), NULL, ngx_http_msync_age_variable, 0,
+    { ngx_string("msync_age_"), NULL, ngx_http_msync_variable_age, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
-    { ngx_string("msync_error_"), NULL, ngx_http_msync_error_variable, 0,
+    { ngx_string("msync_error_"), NULL, ngx_http_msync_variable_error, 0,
       NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_PREFIX, 0 },
 
       ngx_http_null_variable
@@ -129,62 +129,62 @@ ngx_http_msync_find_site(ngx_http_msync_main_conf_t *mcf, ngx_str_t *name)
 
 
 static ngx_int_t
-ngx_http_msync_state_variable(ngx_http_request_t *r,
+ngx_http_msync_variable_state(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     msync_status_frame_t  *f;
 
-    f = ngx_http_msync_fields(r, data, sizeof("msync_state_") - 1);
+    f = ngx_http_msync_variable_fields(r, data, sizeof("msync_state_") - 1);
 
-    ngx_http_msync_text_variable(v, f ? ngx_http_msync_states[f->state] : NULL);
+    ngx_http_msync_variable_text(v, f ? ngx_http_msync_states[f->state] : NULL);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_msync_queue_variable(ngx_http_request_t *r,
+ngx_http_msync_variable_queue(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     msync_status_frame_t  *f;
 
-    f = ngx_http_msync_fields(r, data, sizeof("msync_queue_") - 1);
+    f = ngx_http_msync_variable_fields(r, data, sizeof("msync_queue_") - 1);
 
     if (f == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    return ngx_http_msync_number_variable(r, v, f->queue);
+    return ngx_http_msync_variable_number(r, v, f->queue);
 }
 
 
 static ngx_int_t
-ngx_http_msync_age_variable(ngx_http_request_t *r,
+ngx_http_msync_variable_age(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     msync_status_frame_t  *f;
 
-    f = ngx_http_msync_fields(r, data, sizeof("msync_age_") - 1);
+    f = ngx_http_msync_variable_fields(r, data, sizeof("msync_age_") - 1);
 
     if (f == NULL || f->last_success == 0) {
-        ngx_http_msync_text_variable(v, f ? "" : NULL);
+        ngx_http_msync_variable_text(v, f ? "" : NULL);
         return NGX_OK;
     }
 
-    return ngx_http_msync_number_variable(r, v,
+    return ngx_http_msync_variable_number(r, v,
                                  ngx_max(ngx_time() - f->last_success, 0));
 }
 
 
 static ngx_int_t
-ngx_http_msync_error_variable(ngx_http_request_t *r,
+ngx_http_msync_variable_error(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     char                  *error;
     msync_status_frame_t  *f;
 
-    f = ngx_http_msync_fields(r, data, sizeof("msync_error_") - 1);
+    f = ngx_http_msync_variable_fields(r, data, sizeof("msync_error_") - 1);
 
     if (f == NULL) {
         v->not_found = 1;
@@ -199,14 +199,15 @@ ngx_http_msync_error_variable(ngx_http_request_t *r,
     }
 
     ngx_cpystrn((u_char *) error, (u_char *) f->error, MSYNC_VARIANT_MAX);
-    ngx_http_msync_text_variable(v, error);
+    ngx_http_msync_variable_text(v, error);
 
     return NGX_OK;
 }
 
 
 static msync_status_frame_t *
-ngx_http_msync_fields(ngx_http_request_t *r, uintptr_t data, size_t prefix)
+ngx_http_msync_variable_fields(ngx_http_request_t *r, uintptr_t data,
+    size_t prefix)
 {
     ngx_str_t                   *full, name;
     ngx_http_msync_site_t       *site;
@@ -230,7 +231,7 @@ ngx_http_msync_fields(ngx_http_request_t *r, uintptr_t data, size_t prefix)
 
 
 static ngx_int_t
-ngx_http_msync_number_variable(ngx_http_request_t *r,
+ngx_http_msync_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, int64_t number)
 {
     v->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
@@ -248,7 +249,7 @@ ngx_http_msync_number_variable(ngx_http_request_t *r,
 
 
 static void
-ngx_http_msync_text_variable(ngx_http_variable_value_t *v, char *text)
+ngx_http_msync_variable_text(ngx_http_variable_value_t *v, char *text)
 {
     if (text == NULL) {
         v->not_found = 1;

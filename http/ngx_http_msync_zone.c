@@ -20,7 +20,7 @@
 #define NGX_HTTP_MSYNC_ZONE_LAYOUT  6
 
 
-static ngx_int_t ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone,
+static ngx_int_t ngx_http_msync_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_uint_t ngx_http_msync_zone_fits(ngx_http_msync_shctx_t *sh);
 static ngx_int_t ngx_http_msync_zone_create(ngx_http_msync_site_t *site);
@@ -55,7 +55,7 @@ ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site)
         return NGX_CONF_ERROR;
     }
 
-    site->shm_zone->init = ngx_http_msync_init_zone;
+    site->shm_zone->init = ngx_http_msync_zone_init;
     site->shm_zone->data = site;
 
     return NGX_CONF_OK;
@@ -63,7 +63,7 @@ ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 
 
 static ngx_int_t
-ngx_http_msync_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+ngx_http_msync_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_msync_site_t *osite = data;
 
