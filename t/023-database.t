@@ -41,6 +41,7 @@ what_msync_knows_and_what_waits_are_dropped();
 what_waits_is_deleted();
 what_central_deleted_is_not_made_there_again();
 a_backup_is_copied_over_it();
+a_site_without_settings_takes_over_a_backup();
 it_is_removed();
 ends_well($nginx);
 the_lock_is_for_whoever_may_write_the_database();
@@ -312,6 +313,61 @@ sub a_backup_is_copied_over_it {
                                  && !$_->{syncStatus}{error} }),
        'and it goes on with the copy');
     is(sqlite($database, 'PRAGMA integrity_check'), 'ok', 'which is whole');
+}
+
+
+# New hardware: nginx runs before somebody puts the backup back, and its
+# configuration has no settings, which were saved on the page.
+sub a_site_without_settings_takes_over_a_backup {
+    my $new = site_path('new.sqlite');
+    my $copy = site_path('for-new.sqlite');
+    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
+        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+
+    ok(initialised(), 'it is done with it');
+    $nginx->post('/api/pause');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and paused');
+    sqlite($database, "UPDATE item_line SET batch = 'restored' WHERE ID = "
+           . "'$id'");
+    is((run($database, 'backup', $copy))[0], 0, 'a backup with a change');
+
+    my $other = start_nginx(
+        workers => 1,
+        http    => site_config('new', helper => $ENV{TEST_NGINX_MSYNC}),
+        server  => 'location /api/ { msync new; }',
+    );
+    my $is_new = sub { $_->{state} eq 'pre_initialisation' };
+    ok($other->wait_status($is_new), 'a site that knows nothing');
+
+    system("cp \Q$copy\E \Q$new\E");
+    my $status = $other->wait_status(sub { $_->{syncStatus}{error} });
+    like($status->{syncStatus}{error}{fullError}, qr/was copied over .*remove/,
+         'a copy over its file is told of, though no run is due');
+
+    my $answer = $other->request(POST => '/api/initialise', content => {
+        url => $central->url, username => 'Clinic 7', password => PASSWORD });
+    is($answer->{status}, 503, 'nothing is saved in it');
+    like($answer->{json}{error}{fullError}, qr/was copied over/, 'and why');
+
+    # as it says, but with an empty one
+    $other->stop;
+    unlink map { "$new$_" } '', '-wal', '-shm';
+    $other->start;
+    ok($other->wait_status($is_new), 'a new file knows nothing');
+
+    sqlite($new, ".restore \Q$copy\E");
+    ok($other->wait_status(sub { $_->{state} eq 'paused' }),
+       'what SQLite restores is taken over');
+    is($other->get('/api/settings')->{json}{url}, $central->url,
+       'with its settings');
+    is($other->post('/api/trigger')->{status}, 202, 'a sync');
+    ok(wait_until(sub {
+        ($central->record('item_line', $id)->{batch} // '') eq 'restored'
+    }), 'sends what waited');
+    ok((grep { /\[warn\].*settings in key_value_store/ } $other->log_lines),
+       'the log says why there is a new helper');
+    ok($other->stop, 'quit');
+    $nginx->post('/api/resume');
 }
 
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/buffer.h"
+#include "store/disk.h"
 #include "store/kv.h"
 
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
@@ -569,6 +570,8 @@ msync_serve_receive(msync_serve_t *serve)
 void
 msync_serve_do_requests(msync_serve_t *serve)
 {
+    msync_err_t  err;
+
     if (serve->store == NULL) {
         return;
     }
@@ -595,6 +598,12 @@ msync_serve_do_requests(msync_serve_t *serve)
         msync_serve_save_pause(serve);
         msync_serve_refresh(serve);
         msync_serve_report(serve, true);
+    }
+
+    if (serve->nrequests > 0
+        && msync_store_watch_disk(serve->store, &err) != MSYNC_OK)
+    {
+        msync_serve_refuse(serve, &err);
     }
 
     input_answer_next(serve);

@@ -32,6 +32,7 @@ static bool report_is_date_off(const msync_serve_t *serve);
 static bool report_is_disk_other(const msync_serve_t *serve);
 static void report_measure_disk(msync_serve_t *serve);
 static void report_count(msync_serve_t *serve);
+static void report_damage(msync_serve_t *serve, msync_err_t *err);
 
 
 static void
@@ -245,12 +246,13 @@ report_count(msync_serve_t *serve)
 }
 
 
-/* a table that is gone is no fault: it is made again where it was */
+/* a table that is gone is no fault: it is made again where it was.  A run may
+ * have changed the settings that it was not begun with */
 
 bool
 msync_serve_check_database(msync_serve_t *serve)
 {
-    bool         emptied;
+    bool         emptied, other;
     msync_err_t  err;
 
     if (msync_store_check_file(serve->store, &err) == MSYNC_OK
@@ -258,8 +260,9 @@ msync_serve_check_database(msync_serve_t *serve)
            == MSYNC_OK)
     {
 
-        if (msync_store_is_emptied(serve->store, &emptied, &err)
-            != MSYNC_OK)
+        if (msync_store_is_emptied(serve->store, &emptied, &err) != MSYNC_OK
+            || msync_store_has_other_settings(serve->store, serve->conf, &other,
+                                              &err) != MSYNC_OK)
         {
             return true;
         }
@@ -273,18 +276,35 @@ msync_serve_check_database(msync_serve_t *serve)
             msync_log_err(&err, "settings");
         }
 
-        if (!emptied) {
+        if (!emptied && (!other || serve->status.running)) {
             return true;
         }
 
-        (void) msync_err_set(&err, MSYNC_ERR_DATABASE_ERROR, "somebody has "
-                             "emptied key_value_store");
+        (void) msync_err_set(&err, MSYNC_ERR_DATABASE_ERROR, emptied
+                             ? "somebody has emptied key_value_store"
+                             : "somebody has changed the settings in "
+                               "key_value_store, or restored a backup");
     }
 
     msync_log_err(&err, "a new helper opens it");
     serve->closed = true;
 
     return false;
+}
+
+
+/* where there are settings the next run says it */
+
+static void
+report_damage(msync_serve_t *serve, msync_err_t *err)
+{
+    msync_log_entry_t  before = serve->status.entry;
+
+    if (!serve->status.configured
+        && (before.id != -1 || before.variant != err->variant))
+    {
+        msync_serve_show_failure(serve, &before, err);
+    }
 }
 
 
@@ -311,8 +331,9 @@ msync_serve_watch(msync_serve_t *serve)
 
     msync_store_look_at_lock(serve->store);
 
-    /* the next run says it */
-    (void) msync_store_watch_disk(serve->store, &err);
+    if (msync_store_watch_disk(serve->store, &err) != MSYNC_OK) {
+        report_damage(serve, &err);
+    }
 
     if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
         msync_log_err(&err, "watching the database");

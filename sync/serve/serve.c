@@ -31,8 +31,6 @@ static volatile sig_atomic_t  stop;
 
 static void serve_log_to_nginx(void *data, int level, const char *line);
 static int serve_load_catalogue(msync_serve_t *serve, msync_err_t *err);
-static void serve_show_failure(msync_serve_t *serve,
-    const msync_log_entry_t *before, msync_err_t *err);
 static int serve_while_opening(void *data, msync_err_t *err);
 static bool serve_is_killed(long pid);
 static void serve_say_who_works(msync_serve_t *serve, long holder);
@@ -86,9 +84,9 @@ serve_load_catalogue(msync_serve_t *serve, msync_err_t *err)
 
 /* no run of the log: id -1 shows the error all the same */
 
-static void
-serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
-    msync_err_t *err)
+void
+msync_serve_show_failure(msync_serve_t *serve,
+    const msync_log_entry_t *before, msync_err_t *err)
 {
     msync_log_entry_t  *entry = &serve->status.entry;
 
@@ -105,7 +103,8 @@ serve_show_failure(msync_serve_t *serve, const msync_log_entry_t *before,
         *entry = *before;
 
     } else {
-        msync_log_err(err, "opening the site");
+        msync_log_err(err, serve->store != NULL ? "the site"
+                                                : "opening the site");
     }
 
     msync_serve_report(serve, true);
@@ -140,7 +139,7 @@ serve_while_opening(void *data, msync_err_t *err)
 
     if (waited >= SERVE_LOCKED_TIME && serve->status.locked_since == 0) {
         serve->status.locked_since = msync_clock_wall() - waited;
-        serve_show_failure(serve, &before, &fault);
+        msync_serve_show_failure(serve, &before, &fault);
     }
 
     if (waited < OPEN_WAIT) {
@@ -298,7 +297,7 @@ serve_open(msync_serve_t *serve)
         msync_serve_send_lists(serve);
 
         if (serve->password_err.variant != MSYNC_ERR_NONE) {
-            serve_show_failure(serve, &before, &serve->password_err);
+            msync_serve_show_failure(serve, &before, &serve->password_err);
 
         } else {
             msync_serve_report(serve, true);
@@ -315,7 +314,7 @@ serve_open(msync_serve_t *serve)
 
     serve->open_at = msync_clock_monotonic() + OPEN_PAUSE;
 
-    serve_show_failure(serve, &before, &err);
+    msync_serve_show_failure(serve, &before, &err);
     msync_serve_refuse(serve, &err);
 }
 

@@ -103,7 +103,7 @@ void msync_serve_receive(msync_serve_t *serve);
 /* does what a page asks for beside runs: pause, resume, settings; nothing
  * while a transaction is open, for these write, too */
 void msync_serve_do_requests(msync_serve_t *serve);
-/* the database cannot be opened: answers all requests with the error or,
+/* the database cannot be used: answers all requests with the error or,
  * without one, those that have waited too long for its lock */
 void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
 /* answers those of MSYNC_SETTINGS_LATE with the error: what is at work waits
@@ -139,6 +139,10 @@ int msync_serve_while_locked(void *data, msync_err_t *err);
 
 /* serve.c */
 bool msync_serve_is_stopped(void);
+/* in the place of a run; "before" is what was shown until now, of which the log
+ * is not told again */
+void msync_serve_show_failure(msync_serve_t *serve,
+    const msync_log_entry_t *before, msync_err_t *err);
 
 /*
  * Before each use of the network: false, and this helper ends, where a file

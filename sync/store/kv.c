@@ -234,6 +234,32 @@ msync_store_save_settings(msync_store_t *store, const msync_conf_t *conf,
 
 
 int
+msync_store_has_other_settings(msync_store_t *store, const msync_conf_t *conf,
+    bool *other, msync_err_t *err)
+{
+    int            rc;
+    msync_conf_t  *saved = msync_conf_create();
+
+    rc = msync_store_load_settings(store, saved, err);
+
+    *other = rc == MSYNC_OK
+             && ((saved->url != NULL
+                  && (conf->url == NULL || strcmp(saved->url, conf->url) != 0))
+                 || (saved->username != NULL
+                     && (conf->username == NULL
+                         || strcmp(saved->username, conf->username) != 0))
+                 || (saved->password_sha256[0] != '\0'
+                     && strcmp(saved->password_sha256, conf->password_sha256)
+                        != 0)
+                 || (saved->saved && saved->interval != conf->interval));
+
+    msync_conf_free(&saved);
+
+    return rc;
+}
+
+
+int
 msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err)
 {

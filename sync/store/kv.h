@@ -93,6 +93,11 @@ int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 int msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err);
 
+/* whether the database has others than "conf" since somebody has changed them
+ * there, or restored a backup into it */
+int msync_store_has_other_settings(msync_store_t *store,
+    const msync_conf_t *conf, bool *other, msync_err_t *err);
+
 /* whether somebody has emptied key_value_store since the database was opened:
  * opening it again makes of that what can be made */
 int msync_store_is_emptied(msync_store_t *store, bool *emptied,
