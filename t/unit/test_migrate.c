@@ -4,6 +4,7 @@
 
 #include "run/integrate.h"
 #include "store/fill.h"
+#include "store/upgrade.h"
 #include "site.h"
 #include "base/log.h"
 
@@ -464,6 +465,47 @@ who_has_only_read_may_write_then(void **state)
 }
 
 
+/* what neither server has taken is behind the earlier of both cursors */
+
+static void
+the_upgrade_to_v7_moves_the_cursors(void **state)
+{
+    size_t       i;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    static const char  are[] =
+        "SELECT group_concat(id || ' ' || coalesce(value_string, value_int), "
+        "', ') FROM (SELECT * FROM key_value_store WHERE id IN ('"
+        MSYNC_KEY_PUSH_V7_CURSOR "', '" MSYNC_KEY_PULL_V7_CURSOR "', '"
+        MSYNC_KEY_PULL_V7_MAX "', '" MSYNC_KEY_VERSION "') ORDER BY id)";
+
+    static const struct {
+        int64_t      legacy, omsupply, pull;
+        const char  *become;
+    } cases[] = {
+        { 7, 9, 0, MSYNC_KEY_VERSION " " MSYNC_SYNC_V7 ", "
+          MSYNC_KEY_PULL_V7_CURSOR " 0, " MSYNC_KEY_PUSH_V7_CURSOR " 7" },
+        { 9, 4, 12, MSYNC_KEY_VERSION " " MSYNC_SYNC_V7 ", "
+          MSYNC_KEY_PULL_V7_CURSOR " 12, " MSYNC_KEY_PUSH_V7_CURSOR " 4" },
+        { 5, 5, 3, MSYNC_KEY_VERSION " " MSYNC_SYNC_V7 ", "
+          MSYNC_KEY_PULL_V7_CURSOR " 3, " MSYNC_KEY_PUSH_V7_CURSOR " 5" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR,
+                                      cases[i].legacy, &err));
+        assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR,
+                                      cases[i].omsupply, &err));
+        assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PULL_V7_MAX, 99,
+                                      &err));
+        assert_ok(msync_store_upgrade(site->store, NULL, NULL, cases[i].pull,
+                                      &err));
+        assert_string_equal(site_get(site, are), cases[i].become);
+    }
+}
+
+
 int
 main(void)
 {
@@ -482,7 +524,8 @@ main(void)
         T(a_table_of_the_application_that_can_serve_is_taken),
         T(a_row_without_a_key_is_the_applications_alone),
         T(a_parent_that_is_gone_is_made_again),
-        T(who_has_only_read_may_write_then)
+        T(who_has_only_read_may_write_then),
+        T(the_upgrade_to_v7_moves_the_cursors)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
