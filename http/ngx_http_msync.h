@@ -30,6 +30,9 @@
 #define NGX_HTTP_MSYNC_SLOTS          8
 #define NGX_HTTP_MSYNC_REASON_MAX     256
 
+/* why a site is stopped until its first helper has said a word of it */
+#define NGX_HTTP_MSYNC_UNREPORTED     "the helper has not reported yet"
+
 #define NGX_HTTP_MSYNC_BODY_MAX       65536
 #define NGX_HTTP_MSYNC_WAIT_MAX       60             /* s, of a long poll */
 #define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms */
@@ -168,6 +171,8 @@ typedef struct {
     unsigned                  useless:1;     /* of another version */
     unsigned                  follows:1;     /* another one may not be over */
     unsigned                  killed:1;      /* and has not ended yet */
+    unsigned                  unheard:1;     /* said to be silent before it has
+                                                reported */
     msync_status_frame_t      heard;         /* its last status, … */
     ngx_str_t                 heard_tail;    /* … while it is said to be silent;
                                                 NULL: it is not */

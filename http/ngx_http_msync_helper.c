@@ -121,6 +121,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
     h->executes = 0;
     h->silent = 0;
     h->killed = 0;
+    h->unheard = 0;
     h->answered = 1;
     h->used = 0;
     h->waits = 0;
@@ -406,7 +407,7 @@ ngx_http_msync_helper_stale(ngx_event_t *ev)
 
     site = ev->data;
 
-    ngx_http_msync_report_stopped(site, "the helper has not reported yet");
+    ngx_http_msync_report_stopped(site, NGX_HTTP_MSYNC_UNREPORTED);
     ngx_http_msync_ring();
 }
 

@@ -56,6 +56,8 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     sh->reported = 1;
     sh->reason_len = 0;
 
+    site->helper.unheard = 0;
+
     news = (another
             || ngx_memcmp(&sh->fields, fields, sizeof(msync_status_frame_t))
                != 0);
@@ -171,7 +173,8 @@ ngx_http_msync_report_stopped(ngx_http_msync_site_t *site, char *reason)
 
 
 /* a helper is there and does nothing: until it is heard of again, the site is
- * shown as one without, and then as before */
+ * shown as one without, and then as before; one that has not reported yet has
+ * another reason meanwhile */
 
 void
 ngx_http_msync_report_silent(ngx_http_msync_site_t *site, char *reason)
@@ -203,6 +206,11 @@ ngx_http_msync_report_silent(ngx_http_msync_site_t *site, char *reason)
 
         ngx_http_msync_report_reason(site, reason);
         ngx_http_msync_report_stopped(site, NULL);
+
+    } else {
+        site->helper.unheard = 1;
+
+        ngx_http_msync_report_reason(site, reason);
     }
 }
 
@@ -215,6 +223,12 @@ ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
 
     sh = site->sh;
     h = &site->helper;
+
+    if (h->unheard) {
+        h->unheard = 0;
+        ngx_http_msync_report_reason(site, NGX_HTTP_MSYNC_UNREPORTED);
+        return;
+    }
 
     if (h->heard_tail.data == NULL) {
         return;

@@ -28,9 +28,6 @@ if ($> == 0 && !$ENV{TEST_MSYNC_MOUNTS}) {
     }
 }
 
-Msync::Fake->start_with(closed => 1,
-                        status => { state => 'syncing', queue => 4 });
-
 one_that_is_silent_is_said_until_it_is_heard_of();
 
 # there the next helper cannot know that a kill is pending
@@ -50,31 +47,39 @@ sub metric {
 }
 
 
-# In the middle of a run, beside one that works as long without a word.
+# In the middle of a run, beside one that works as long without a word and one
+# that has not reported yet.
 sub one_that_is_silent_is_said_until_it_is_heard_of {
-    my ($nginx, $other) = map {
-        start_nginx(http => site_config($_),
-                    server => "location /api/ { msync $_; }"
-                        . "location = /state { return 200 \$msync_state_$_; }");
-    } qw(clinic other);
+    my (%nginx, %helper);
 
-    is_reported($_) for $nginx, $other;
+    for my $site (qw(fresh clinic other)) {
+        Msync::Fake->start_with(
+            closed => 1,
+            $site eq 'fresh' ? ()
+                : (status => { state => 'syncing', queue => 4 }),
+        );
 
-    my ($silent, $busy) = map {
-        Msync::Fake->connect(site_path("$_.sqlite"))
-    } qw(clinic other);
+        $nginx{$site} = start_nginx(
+            http   => site_config($site),
+            server => "location /api/ { msync $site; }"
+                . "location = /state { return 200 \$msync_state_$site; }",
+        );
+
+        $helper{$site} = Msync::Fake->connect(site_path("$site.sqlite"));
+        is_reported($nginx{$site}) if $site ne 'fresh';
+    }
+
+    my ($fresh, $silent, $busy) = @helper{qw(fresh clinic other)};
+    my ($nginx, $other) = @nginx{qw(clinic other)};
 
     my $before = $nginx->status;
     my $same = $other->status->{generation};
 
     $busy->work(45);
-    kill STOP => $silent->pid;
+    kill STOP => $silent->pid, $fresh->pid;
 
-    my $said;
-    ok($nginx->wait_status(sub { ($said) = ($_->{error}{fullError} // '')
-                                     =~ SILENT }), 'one that is silent is said')
-        or diag(explain($nginx->status));
-    is($said, $silent->pid, 'and which process it is');
+    is(silent_process($nginx), $silent->pid,
+       'one that is silent is said, and which process it is');
     my $status = $nginx->status;
     is($status->{state}, 'stopped', 'the site is said to be stopped');
     is($status->{error}{variant}, 'HELPER_STOPPED', '… in an error');
@@ -82,6 +87,8 @@ sub one_that_is_silent_is_said_until_it_is_heard_of {
     is($nginx->get('/state')->{content}, 'stopped', 'the variable says so');
     is(metric($nginx, 'msync_state', 'stopped'), 1, '… and the metric');
     is($nginx->post('/api/trigger')->{status}, 202, 'a trigger is taken');
+
+    is_said_before_it_has_reported($nginx{fresh}, $fresh->pid);
 
     kill CONT => $silent->pid;
     my $after = $nginx->wait_status(sub { $_->{state} eq 'syncing' });
@@ -99,8 +106,35 @@ sub one_that_is_silent_is_said_until_it_is_heard_of {
     $busy->received(0);
     is_deeply([grep { $_ =~ SILENT } $other->log_lines], [], '… nor was');
 
-    $_->stop for $nginx, $other;
+    $_->stop for values %nginx;
     helpers_are(0, 'no helper is left');
+}
+
+
+sub is_said_before_it_has_reported {
+    my ($nginx, $pid) = @_;
+
+    is(silent_process($nginx), $pid,
+       'one that has not reported yet is said as well');
+
+    kill CONT => $pid;
+    ok($nginx->wait_status(sub {
+        $_->{error}{fullError} =~ /has not reported yet/;
+    }), '… and that it has not, once it is heard of')
+        or diag(explain($nginx->status));
+}
+
+
+# the one that is said, once one is
+sub silent_process {
+    my ($nginx) = @_;
+
+    my $said;
+    $nginx->wait_status(sub {
+        ($said) = ($_->{error}{fullError} // '') =~ SILENT;
+    }) or diag(explain($nginx->status));
+
+    return $said;
 }
 
 
