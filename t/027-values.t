@@ -7,6 +7,7 @@ use warnings;
 
 use JSON::XS qw(decode_json);
 use Msync::Site;
+use Msync::Test qw(write_file);
 use Test::More;
 
 my $site = Msync::Site->new(records => 3000);
@@ -28,6 +29,8 @@ a_year_with_a_sign_comes_and_goes_back();
 a_word_of_a_newer_server_goes_back_when_something_else_is_edited();
 a_record_that_lacks_fields_becomes_a_row_and_changes_one();
 deletes_and_tables_of_later_servers_are_notes();
+what_a_file_of_commas_leaves_empty_is_nothing();
+half_of_a_character_waits_here();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint');
 
@@ -347,4 +350,58 @@ sub deletes_and_tables_of_later_servers_are_notes {
        'two are kept');
     isnt(query("SELECT ID FROM periodSchedule WHERE ID = '$schedule'"), '',
          'what others refer to stays');
+}
+
+
+# the sqlite3 shell imports no NULL
+sub what_a_file_of_commas_leaves_empty_is_nothing {
+    my @columns = split /\n/, query('SELECT name FROM '
+        . q{pragma_table_info('Location')});
+    my $store = query('SELECT min(ID) FROM store WHERE sync_id_remote_site = '
+        . '7');
+    my %row = (store_ID => $store, code => 'comma', hold => 0, Volume => 1.5);
+    my $file = write_file('Location.csv', join '',
+        map { my %has = (%row, %$_); join(',', map { $has{$_} // '' } @columns)
+              . "\n" }
+        { ID => 'of-a-file' }, { ID => 'without', Volume => '' });
+
+    query(".import --csv $file Location");
+    is(run('sync'), 0, 'the run ends well');
+
+    my $there = there(Location => 'of-a-file');
+    is($there->{code}, 'comma', 'a row of a file arrives');
+    is($there->{location_type_ID}, undef, 'a reference that is empty is none');
+    ok(!there(Location => 'without'), 'one whose number is empty waits');
+    run('errors');
+    like($said, qr/"Volume" holds what is not clearly a number/, 'and why');
+    query(q{DELETE FROM Location WHERE ID = 'without'});
+}
+
+
+# of which UTF-8 has none: SQLite would make another character of it
+sub half_of_a_character_waits_here {
+    for my $order (qw(le be)) {
+        my $half = $order eq 'le' ? '00D86100' : 'D8000061';
+        my $whole = $order eq 'le' ? '3DD800DE' : 'D83DDE00';
+
+        $site->new_database;
+        query("PRAGMA encoding = 'UTF-16$order'", 'CREATE TABLE own (a)');
+        is(run('sync'), 0, "a database of UTF-16$order");
+        query('INSERT INTO Location (ID, store_ID, code, Description) SELECT '
+              . "'half-$order', min(ID), CAST(X'$half' AS TEXT), 'n' FROM "
+              . 'store WHERE sync_id_remote_site = 7',
+              'INSERT INTO Location (ID, store_ID, code) SELECT '
+              . "'whole-$order', min(ID), CAST(X'$whole' AS TEXT) FROM store "
+              . 'WHERE sync_id_remote_site = 7');
+        is(run('sync'), 0, 'the run ends well');
+        is(there(Location => "whole-$order")->{code}, "\x{1f600}",
+           'a character of two halves arrives');
+        ok(!there(Location => "half-$order"), 'one half waits');
+        run('errors');
+        like($said, qr/"code" holds text that is not UTF-8/, 'and why');
+
+        query("UPDATE Location SET code = 'a' WHERE ID = 'half-$order'");
+        is(run('sync'), 0, 'it is corrected');
+        is(there(Location => "half-$order")->{code}, 'a', 'and goes');
+    }
 }

@@ -5,7 +5,7 @@
  * version is told of and left as it is, its log too.
  */
 
-#include "store/store_private.h"
+#include "store/column_private.h"
 
 #define IDENTIFY_TABLES  3         /* of msync's own a database has at least,
                                       also where somebody has dropped some */
@@ -110,7 +110,7 @@ msync_store_identify(msync_store_t *store, int64_t *version,
     if (identify_read_version(store, version, err) == MSYNC_OK) {
 
         if (*version <= msync_store_newest_schema()) {
-            return MSYNC_OK;
+            return msync_store_know_encoding(store, err);
         }
 
         (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "catalogue/v7.h"
-#include "store/store_private.h"
+#include "store/column_private.h"
 #include "store/stores.h"
 
 /* while a row is written as a record of v7 */
@@ -25,8 +25,6 @@ static void outgoing_add_columns(sqlite3_str *sql,
     const msync_table_t *table);
 static sqlite3_stmt *outgoing_select(msync_store_t *store,
     const msync_table_t *table, msync_err_t *err);
-static void outgoing_read_column(msync_value_t *value, sqlite3_stmt *stmt,
-    int i);
 static int outgoing_encode(msync_store_t *store, msync_row_t *row, bool send,
     msync_record_t *record, msync_err_t *err);
 static bool outgoing_look_up(msync_row_t *row, const msync_table_t *table,
@@ -99,43 +97,6 @@ outgoing_select(msync_store_t *store, const msync_table_t *table,
 }
 
 
-static void
-outgoing_read_column(msync_value_t *value, sqlite3_stmt *stmt, int i)
-{
-    switch (sqlite3_column_type(stmt, i)) {
-
-    case SQLITE_INTEGER:
-        value->kind = MSYNC_VALUE_INTEGER;
-        value->integer = sqlite3_column_int64(stmt, i);
-        break;
-
-    case SQLITE_FLOAT:
-        value->kind = MSYNC_VALUE_REAL;
-        value->real = sqlite3_column_double(stmt, i);
-        break;
-
-    case SQLITE_NULL:
-        value->kind = MSYNC_VALUE_NULL;
-        break;
-
-    case SQLITE_BLOB:
-        value->kind = MSYNC_VALUE_BLOB;
-        value->text = sqlite3_column_blob(stmt, i);
-        value->length = sqlite3_column_bytes(stmt, i);
-
-        /* of no octets there are none */
-        value->text = value->text ? value->text : "";
-        break;
-
-    default:
-        value->kind = MSYNC_VALUE_TEXT;
-        value->text = (const char *) sqlite3_column_text(stmt, i);
-        value->length = sqlite3_column_bytes(stmt, i);
-        break;
-    }
-}
-
-
 /*
  * Whether central has deleted the row, and only a mark of ours, which that
  * side's wire has no field for, says so: sent, the row would be made there
@@ -160,7 +121,6 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
 {
     int            code, rc = MSYNC_DONE;
     size_t         i;
-    const char    *extra;
     msync_row_t    row;
     sqlite3_stmt  *stmt;
 
@@ -181,11 +141,11 @@ msync_store_row_read(msync_store_t *store, const msync_table_t *table,
         row.side = side;
 
         for (i = 0; i < table->n; i++) {
-            outgoing_read_column(&row.values[i], stmt, (int) i);
+            msync_store_read_column(store, &row.values[i], stmt, (int) i);
         }
 
-        extra = (const char *) sqlite3_column_text(stmt, table->n);
-        row.extra = msync_strdup(extra);
+        row.extra = msync_strdup(msync_store_read_extra(store, stmt,
+                                                        (int) table->n));
 
         rc = outgoing_encode(store, &row, send, record, err);
         msync_row_clear(&row);
@@ -303,7 +263,7 @@ outgoing_look_up(msync_row_t *row, const msync_table_t *table,
     code = sqlite3_step(stmt);
 
     if (code == SQLITE_ROW) {
-        outgoing_read_column(value, stmt, 0);
+        msync_store_read_column(outgoing->store, value, stmt, 0);
 
         if (value->kind == MSYNC_VALUE_TEXT
             || value->kind == MSYNC_VALUE_BLOB)
@@ -397,7 +357,7 @@ outgoing_read_row(msync_store_t *store, const msync_table_t *table,
 
     for (i = 0; code == SQLITE_ROW && i < table->n; i++) {
         value = &row->values[i];
-        outgoing_read_column(value, stmt, (int) i);
+        msync_store_read_column(store, value, stmt, (int) i);
 
         if (value->kind == MSYNC_VALUE_TEXT
             || value->kind == MSYNC_VALUE_BLOB)

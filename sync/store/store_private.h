@@ -226,8 +226,8 @@ struct msync_store_s {
     bool                      busy_told;
     bool                      busy_left;       /* the wait was ended, it may
                                                   be held still */
-    bool                      lost;            /* what key_value_store had; it
-                                                  is made again */
+    bool                      lost;            /* what key_value_store had */
+    int64_t                   utf16;           /* 1: texts are, 0: UTF-8 */
 };
 
 /* before the first call of SQLite */
