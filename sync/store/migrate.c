@@ -463,7 +463,7 @@ migrate_restore(msync_store_t *store, int64_t version, const char *schema,
     if (migrate_find_losses(store, &losses, err) == MSYNC_OK
         && migrate_schema(store, version, schema, hash, true, err) == MSYNC_OK)
     {
-        rc = msync_store_resend(store, losses.triggers, false, err);
+        rc = msync_store_resend(store, losses.triggers, err);
     }
 
     msync_free(&losses.triggers);

@@ -11,90 +11,112 @@
 #include "base/log.h"
 
 
+static int resend_site(msync_store_t *store, int64_t *id, bool *in_use,
+    msync_err_t *err);
 static int resend_take_back(msync_store_t *store, const msync_table_t *table,
     int64_t after, int64_t *n, msync_err_t *err);
 static int resend_table(msync_store_t *store, const msync_table_t *table,
     int64_t site, int64_t *n, msync_err_t *err);
 
 
-/* a site that has not come to its first success has nothing to send yet */
+/* "in_use": a site that has not come to its first success has nothing to send
+ * yet; "id" is that of the site, -1: central has not said it */
 
-int
-msync_store_resend(msync_store_t *store, const bool *triggers, bool changelog,
-    msync_err_t *err)
+static int
+resend_site(msync_store_t *store, int64_t *id, bool *in_use, msync_err_t *err)
 {
-    int                   rc = MSYNC_OK;
-    size_t                i;
-    int64_t               id = -1, n, all = 0;
-    msync_site_t          site;
-    const msync_table_t  *table;
+    msync_site_t  site;
+
+    *id = -1;
 
     if (msync_store_site_get(store, &site, err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
-           != MSYNC_OK)
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, id, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (!msync_store_site_in_use(site.state)) {
-        return MSYNC_OK;
+    *in_use = msync_store_site_in_use(site.state);
+
+    return MSYNC_OK;
+}
+
+
+int
+msync_store_resend(msync_store_t *store, const bool *triggers,
+    msync_err_t *err)
+{
+    bool                  in_use;
+    size_t                i;
+    int64_t               id, n;
+    const msync_table_t  *table;
+
+    if (resend_site(store, &id, &in_use, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
-    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+    for (i = 0; in_use && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
 
-        /* central would refuse a second time what it takes only once */
-        if (changelog ? table->push == 0 || msync_table_is_once(table)
-                      : !triggers[i])
-        {
+        if (!triggers[i]) {
             continue;
         }
 
-        rc = resend_table(store, table, id, &n, err);
-        all += n;
-
-        if (rc == MSYNC_OK && !changelog) {
-            msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone "
-                      "or changed, so nobody knows what was changed "
-                      "meanwhile. All its rows that this site may send, "
-                      "%lld, are sent again; rows that were deleted "
-                      "meanwhile stay at central", table->sql, (long long) n);
+        if (resend_table(store, table, id, &n, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
         }
+
+        msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
+                  "changed, so nobody knows what was changed meanwhile. All "
+                  "its rows that this site may send, %lld, are sent again; "
+                  "rows that were deleted meanwhile stay at central",
+                  table->sql, (long long) n);
     }
 
-    if (rc == MSYNC_OK && changelog) {
-        msync_log(MSYNC_LOG_WARN, "the changelog was dropped, and with it "
-                  "which rows wait to be sent: all that this site may send, "
-                  "%lld, are sent again; deletes that were not sent are lost",
-                  (long long) all);
-    }
-
-    return rc;
+    return MSYNC_OK;
 }
 
 
 int
 msync_store_resend_all(msync_store_t *store, msync_err_t *err)
 {
-    int64_t       id = -1;
-    msync_site_t  site;
+    bool                  in_use;
+    size_t                i;
+    int64_t               id, n, all = 0;
+    const msync_table_t  *table;
 
-    if (msync_store_site_get(store, &site, err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &id, err)
-           != MSYNC_OK)
-    {
+    if (resend_site(store, &id, &in_use, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     /* whose rows are this site's */
     if (id == -1) {
-        return msync_store_site_in_use(site.state)
-               ? msync_store_set_int(store, MSYNC_KEY_RESEND, 1, err)
-               : MSYNC_OK;
+        return in_use ? msync_store_set_int(store, MSYNC_KEY_RESEND, 1, err)
+                      : MSYNC_OK;
     }
 
-    return msync_store_resend(store, NULL, true, err) == MSYNC_OK
-           ? msync_store_unset(store, MSYNC_KEY_RESEND, err) : MSYNC_ERROR;
+    for (i = 0; in_use && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        /* central would refuse a second time what it takes only once */
+        if (table->push == 0 || msync_table_is_once(table)) {
+            continue;
+        }
+
+        if (resend_table(store, table, id, &n, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        all += n;
+    }
+
+    if (in_use) {
+        msync_log(MSYNC_LOG_WARN, "the changelog was dropped, and with it "
+                  "which rows wait to be sent: all that this site may send, "
+                  "%lld, are sent again; deletes that were not sent are lost",
+                  (long long) all);
+    }
+
+    return msync_store_unset(store, MSYNC_KEY_RESEND, err);
 }
 
 

@@ -383,14 +383,13 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
 int64_t msync_store_newest_schema(void);
 
-/*
- * Inside a migration, behind the schema: queues the rows of the tables of the
- * catalogue whose "triggers" were lost, or of all where the changelog was.
- */
+/* inside a migration, behind the schema: queues the rows of the tables of the
+ * catalogue whose "triggers" were lost */
 int msync_store_resend(msync_store_t *store, const bool *triggers,
-    bool changelog, msync_err_t *err);
+    msync_err_t *err);
 
-/* the latter, at once or by msync_store_resend_due; inside a transaction */
+/* the changelog was lost: queues the rows of all tables, at once or by
+ * msync_store_resend_due; inside a transaction */
 int msync_store_resend_all(msync_store_t *store, msync_err_t *err);
 
 /* the type of a column, of a soft delete with what follows; of a STRICT one */
