@@ -1,7 +1,10 @@
 /*
  * What the process gives up before it reads a word from the network.
  *
- * Of the file system it keeps what name service and TLS read, and what it
+ * The room owns the filters of the kernel, Landlock and seccomp, and the limits
+ * of the process.  It promises that what a helper which was taken over can
+ * reach is its database and the network, as far as the kernel allows.  Of the
+ * file system it keeps what name service and TLS read, and what it
  * has open: the database with its log and lock.  It can change no
  * attribute of a file by its name, start no program, look into no process,
  * signal none, and open no sockets but those of the internet.  A kernel

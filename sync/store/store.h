@@ -1,7 +1,12 @@
 /*
- * The site database: opening and closing it, transactions.  The other headers
- * of this room have one duty each; only this room sees SQLite, so that
- * another engine can stand behind them.
+ * The site database.
+ *
+ * The room owns the file with its lock, schema and triggers, the transactions
+ * (here), and the tables that are msync's own; each other header has one duty.
+ * It promises that a transaction is there as a whole or not at all, that the
+ * application has its turn between two, and that nothing is written to a
+ * database which is not msync's.  Only this room sees SQLite, so that another
+ * engine can stand behind its headers.
  *
  * The application behind nginx reads and writes the same file at any time.
  * Every call returns MSYNC_OK or MSYNC_ERROR with DATABASE_ERROR or
