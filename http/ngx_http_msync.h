@@ -3,7 +3,7 @@
  *
  * A site is one msync_site block: its parameters, its zone, and what this
  * process keeps of it.  Nothing here blocks: documents are copied out of the
- * zone, wishes are put into it, and worker 0 exchanges frames with the
+ * zone, commands are put into it, and worker 0 exchanges frames with the
  * helper.
  */
 

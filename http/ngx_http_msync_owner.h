@@ -87,7 +87,7 @@ void ngx_http_msync_owner_inherit(ngx_http_msync_owner_t *owner,
 /* the worker 0 of that term shuts down */
 void ngx_http_msync_owner_quit(ngx_http_msync_owner_t *owner, uint64_t term);
 
-/* whether something that is wished for would be done */
+/* whether a command or a request that is put into the zone would be done */
 unsigned ngx_http_msync_owner_takes(const ngx_http_msync_owner_t *owner);
 
 /* the n-th helper of a worker */

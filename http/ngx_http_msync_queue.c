@@ -2,7 +2,7 @@
  * What is wanted of the helper.
  *
  * Commands are numbers: the latest one wanted and the latest one done of each
- * kind, so any count of triggers is one wish.  They stay in the zone until a
+ * kind, so any count of triggers is one command.  They stay in the zone until a
  * helper says that they are done; a new helper is told them again.
  *
  * Requests that have an answer take one of a few slots.  Their bodies hold

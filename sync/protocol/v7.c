@@ -243,13 +243,13 @@ v7_renew(msync_v7_t *v7, msync_err_t *err)
 static int
 v7_get_token(msync_v7_t *v7, msync_err_t *err)
 {
-    int                         rc;
-    msync_json_out_t            body;
-    const msync_v7_keeper_t    *keeper = &v7->setup.keeper;
-    msync_transfer_request_t    request;
-    msync_transfer_response_t   res;
+    int                          rc;
+    msync_json_out_t             body;
+    msync_transfer_request_t     request;
+    msync_transfer_response_t    res;
+    const msync_v7_callbacks_t  *callbacks = &v7->setup.callbacks;
 
-    if (keeper->asking(keeper->data, err) != MSYNC_OK) {
+    if (callbacks->asking(callbacks->data, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -277,7 +277,7 @@ v7_get_token(msync_v7_t *v7, msync_err_t *err)
         rc = v7_take_token(v7, &res, err);
 
     } else if (res.status < 500) {
-        keeper->refused(keeper->data, err);
+        callbacks->refused(callbacks->data, err);
     }
 
     explicit_bzero(res.body, res.length);
@@ -326,8 +326,8 @@ v7_take_token(msync_v7_t *v7, const msync_transfer_response_t *res,
     }
 
     if (rc == MSYNC_OK) {
-        rc = v7->setup.keeper.given(v7->setup.keeper.data, answer.token,
-                                    &answer.site, err);
+        rc = v7->setup.callbacks.given(v7->setup.callbacks.data, answer.token,
+                                       &answer.site, err);
     }
 
     if (rc != MSYNC_OK) {

@@ -35,7 +35,7 @@ typedef struct {
              msync_err_t *err);
     /* it gives none, *err says why: words may be added */
     void (*refused)(void *data, msync_err_t *err);
-} msync_v7_keeper_t;
+} msync_v7_callbacks_t;
 
 /* all pointers borrowed for as long as the v7 lives, but for the token */
 typedef struct {
@@ -45,7 +45,7 @@ typedef struct {
     const msync_catalogue_t  *catalogue;
     const char               *hardware_id;
     const char               *token;        /* NULL: there is none yet */
-    msync_v7_keeper_t         keeper;
+    msync_v7_callbacks_t      callbacks;
     bool                      initialised;  /* else all is asked for, also
                                                what this site has made */
 } msync_v7_setup_t;

@@ -30,7 +30,7 @@ static int v7_given(void *data, const char *token,
     const msync_v7_site_t *site, msync_err_t *err);
 static int v7_store_token(msync_run_context_t *ctx, const char *token,
     const msync_v7_site_t *site, msync_err_t *err);
-static int v7_store_kept(msync_run_context_t *ctx, msync_err_t *err);
+static int v7_store_given(msync_run_context_t *ctx, msync_err_t *err);
 static void v7_refused(void *data, msync_err_t *err);
 static int v7_check(const msync_run_context_t *ctx,
     const msync_v7_site_t *site, msync_err_t *err);
@@ -145,7 +145,7 @@ v7_open(msync_run_context_t *ctx, msync_err_t *err)
     msync_run_t       *run = ctx->run;
     msync_v7_setup_t   setup;
 
-    if (v7_store_kept(ctx, err) != MSYNC_OK
+    if (v7_store_given(ctx, err) != MSYNC_OK
         || msync_store_get_string(run->store, MSYNC_KEY_TOKEN, &token, err)
            != MSYNC_OK
         || msync_store_get_int(run->store, MSYNC_KEY_TOKEN_ASKED, &asked, err)
@@ -166,10 +166,10 @@ v7_open(msync_run_context_t *ctx, msync_err_t *err)
     setup.hardware_id = run->hardware_id;
     setup.token = token;
     setup.initialised = ctx->plan.initialised;
-    setup.keeper.data = ctx;
-    setup.keeper.asking = v7_asking;
-    setup.keeper.given = v7_given;
-    setup.keeper.refused = v7_refused;
+    setup.callbacks.data = ctx;
+    setup.callbacks.asking = v7_asking;
+    setup.callbacks.given = v7_given;
+    setup.callbacks.refused = v7_refused;
 
     ctx->v7 = msync_v7_create(&setup);
     msync_v7_peer(ctx->v7, &ctx->central_v7);
@@ -208,10 +208,10 @@ v7_given(void *data, const char *token, const msync_v7_site_t *site,
 {
     long                  pause;
     msync_err_t           stopped;
-    msync_run_given_t    *kept;
+    msync_run_given_t    *given;
     msync_run_context_t  *ctx = data;
 
-    kept = ctx->run->given;
+    given = ctx->run->given;
 
     for (pause = V7_TOKEN_PAUSE;
          v7_store_token(ctx, token, site, err) != MSYNC_OK;
@@ -224,9 +224,9 @@ v7_given(void *data, const char *token, const msync_v7_site_t *site,
         if (pause > V7_TOKEN_PAUSE_LAST
             || msync_transfer_pause(ctx->http, pause, &stopped) != MSYNC_OK)
         {
-            if (kept != NULL) {
-                snprintf(kept->token, sizeof(kept->token), "%s", token);
-                kept->site = *site;
+            if (given != NULL) {
+                snprintf(given->token, sizeof(given->token), "%s", token);
+                given->site = *site;
             }
 
             return MSYNC_ERROR;
@@ -266,13 +266,13 @@ v7_store_token(msync_run_context_t *ctx, const char *token,
 /* only the database that has asked for it waits for it */
 
 static int
-v7_store_kept(msync_run_context_t *ctx, msync_err_t *err)
+v7_store_given(msync_run_context_t *ctx, msync_err_t *err)
 {
     int                 rc;
     int64_t             asked = 0;
-    msync_run_given_t  *kept = ctx->run->given;
+    msync_run_given_t  *given = ctx->run->given;
 
-    if (kept == NULL || kept->token[0] == '\0') {
+    if (given == NULL || given->token[0] == '\0') {
         return MSYNC_OK;
     }
 
@@ -280,11 +280,11 @@ v7_store_kept(msync_run_context_t *ctx, msync_err_t *err)
                              err);
 
     if (rc == MSYNC_OK && asked != 0) {
-        rc = v7_store_token(ctx, kept->token, &kept->site, err);
+        rc = v7_store_token(ctx, given->token, &given->site, err);
     }
 
     if (rc == MSYNC_OK || !msync_run_is_local(err)) {
-        explicit_bzero(kept, sizeof(*kept));
+        explicit_bzero(given, sizeof(*given));
     }
 
     return rc;

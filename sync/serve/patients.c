@@ -135,8 +135,8 @@ patients_ask(patients_t *patients, const msync_v7_wanted_t *wanted,
         setup.conf = settings->conf;
         setup.hardware_id = settings->hardware_id;
         setup.token = token;
-        setup.keeper.data = patients;
-        setup.keeper.asking = patients_no_token;
+        setup.callbacks.data = patients;
+        setup.callbacks.asking = patients_no_token;
         rc = patients_search(patients, &setup, wanted, reply, err);
     }
 

@@ -268,9 +268,9 @@ msync_serve_check_database(msync_serve_t *serve)
         }
 
         if (!msync_store_in_transaction(serve->store)
-            && msync_store_keep_settings(serve->store, serve->conf,
-                                         emptied && serve->status.site.paused,
-                                         &err)
+            && msync_store_resave_settings(serve->store, serve->conf,
+                                           emptied
+                                           && serve->status.site.paused, &err)
                != MSYNC_OK)
         {
             msync_log_err(&err, "settings");

@@ -26,7 +26,7 @@
 typedef struct {
     const msync_settings_t  *settings;
     msync_request_e          request;
-    msync_conf_t            *conf;         /* owned, the wished ones */
+    msync_conf_t            *conf;         /* owned, those asked for */
     cJSON                   *fields;       /* owned, name: reason */
     bool                     more;         /* … than have room */
     bool                     password;     /* it was given */
@@ -34,51 +34,52 @@ typedef struct {
     int64_t                  asked;        /* when central was, monotonic
                                               ms */
     msync_err_t              err;
-} wish_t;
+} request_t;
 
 
-static void settings_blame(wish_t *wish, const char *field, const char *reason);
+static void settings_blame(request_t *req, const char *field,
+    const char *reason);
 static void settings_free_text(char **text);
 static char *settings_text_of(const msync_json_slice_t *value);
-static void settings_take_url(wish_t *wish, const msync_json_slice_t *value);
+static void settings_take_url(request_t *req, const msync_json_slice_t *value);
 static bool settings_is_user_id(const char *text);
-static void settings_take_username(wish_t *wish,
+static void settings_take_username(request_t *req,
     const msync_json_slice_t *value);
-static void settings_take_password(wish_t *wish,
+static void settings_take_password(request_t *req,
     const msync_json_slice_t *value);
-static void settings_take_interval(wish_t *wish,
+static void settings_take_interval(request_t *req,
     const msync_json_slice_t *value);
 static bool settings_is_object(const char *body, size_t length);
-static void settings_take_members(wish_t *wish, const char *body,
+static void settings_take_members(request_t *req, const char *body,
     size_t length);
-static void settings_check_complete(wish_t *wish);
+static void settings_check_complete(request_t *req);
 static msync_conf_t *settings_copy_conf(const msync_conf_t *from);
 static bool settings_is_past(int64_t since, int64_t most);
 static int settings_while_asking(void *data, msync_err_t *err);
-static int settings_ask_central(wish_t *wish, msync_v5_site_t *site);
-static int settings_ask_site(wish_t *wish, msync_transfer_t *http,
+static int settings_ask_central(request_t *req, msync_v5_site_t *site);
+static int settings_ask_site(request_t *req, msync_transfer_t *http,
     msync_v5_site_t *site);
-static int settings_ask_v7(wish_t *wish, msync_transfer_t *http,
+static int settings_ask_v7(request_t *req, msync_transfer_t *http,
     msync_v5_site_t *site);
 static int settings_answer_test(const msync_v5_site_t *site, char **reply);
-static int settings_save_all(wish_t *wish, const msync_v5_site_t *site);
-static int settings_save(wish_t *wish, const msync_v5_site_t *site,
+static int settings_save_all(request_t *req, const msync_v5_site_t *site);
+static int settings_save(request_t *req, const msync_v5_site_t *site,
     char **reply);
-static int settings_refuse_fields(const wish_t *wish, char **reply);
-static int settings_answer_wish(wish_t *wish, char **reply);
+static int settings_refuse_fields(const request_t *req, char **reply);
+static int settings_answer_request(request_t *req, char **reply);
 
 
 static void
-settings_blame(wish_t *wish, const char *field, const char *reason)
+settings_blame(request_t *req, const char *field, const char *reason)
 {
-    cJSON_DeleteItemFromObject(wish->fields, field);
+    cJSON_DeleteItemFromObject(req->fields, field);
 
-    if (cJSON_GetArraySize(wish->fields) == FIELDS_MAX) {
-        wish->more = true;
+    if (cJSON_GetArraySize(req->fields) == FIELDS_MAX) {
+        req->more = true;
         return;
     }
 
-    cJSON_AddStringToObject(wish->fields, field, reason);
+    cJSON_AddStringToObject(req->fields, field, reason);
 }
 
 
@@ -124,22 +125,22 @@ settings_text_of(const msync_json_slice_t *value)
 
 
 static void
-settings_take_url(wish_t *wish, const msync_json_slice_t *value)
+settings_take_url(request_t *req, const msync_json_slice_t *value)
 {
     char        *text;
     msync_err_t  err;
-    const char  *old = wish->settings->conf->url;
+    const char  *old = req->settings->conf->url;
 
     text = settings_text_of(value);
 
     if (text == NULL
-        || msync_conf_set_url(wish->conf, text, &err) != MSYNC_OK)
+        || msync_conf_set_url(req->conf, text, &err) != MSYNC_OK)
     {
-        settings_blame(wish, "url",
+        settings_blame(req, "url",
                        text != NULL ? err.text : "must be an address");
 
-    } else if (old == NULL || strcmp(old, wish->conf->url) != 0) {
-        wish->changed = true;
+    } else if (old == NULL || strcmp(old, req->conf->url) != 0) {
+        req->changed = true;
     }
 
     settings_free_text(&text);
@@ -164,31 +165,31 @@ settings_is_user_id(const char *text)
 
 
 static void
-settings_take_username(wish_t *wish, const msync_json_slice_t *value)
+settings_take_username(request_t *req, const msync_json_slice_t *value)
 {
     char        *text;
-    const char  *old = wish->settings->conf->username;
+    const char  *old = req->settings->conf->username;
 
     text = settings_text_of(value);
 
     if (text == NULL || !settings_is_user_id(text)) {
-        settings_blame(wish, "username", "must be the site name, without a "
+        settings_blame(req, "username", "must be the site name, without a "
                        "colon and control characters");
         settings_free_text(&text);
         return;
     }
 
     if (old == NULL || strcmp(old, text) != 0) {
-        wish->changed = true;
+        req->changed = true;
     }
 
-    free(wish->conf->username);
-    wish->conf->username = text;
+    free(req->conf->username);
+    req->conf->username = text;
 }
 
 
 static void
-settings_take_password(wish_t *wish, const msync_json_slice_t *value)
+settings_take_password(request_t *req, const msync_json_slice_t *value)
 {
     char    *text;
     size_t   length;
@@ -201,13 +202,13 @@ settings_take_password(wish_t *wish, const msync_json_slice_t *value)
     length = text != NULL ? strlen(text) : 0;
 
     if (length == 0 || length > MSYNC_PASSWORD_MAX) {
-        settings_blame(wish, "password", "must be the site's password");
+        settings_blame(req, "password", "must be the site's password");
 
     } else {
-        msync_conf_hash_password(text, length, wish->conf->password_sha256);
-        wish->conf->password_blank = msync_conf_has_blank(text, length);
-        wish->password = true;
-        wish->changed = true;
+        msync_conf_hash_password(text, length, req->conf->password_sha256);
+        req->conf->password_blank = msync_conf_has_blank(text, length);
+        req->password = true;
+        req->changed = true;
     }
 
     settings_free_text(&text);
@@ -215,7 +216,7 @@ settings_take_password(wish_t *wish, const msync_json_slice_t *value)
 
 
 static void
-settings_take_interval(wish_t *wish, const msync_json_slice_t *value)
+settings_take_interval(request_t *req, const msync_json_slice_t *value)
 {
     double  seconds;
 
@@ -224,12 +225,12 @@ settings_take_interval(wish_t *wish, const msync_json_slice_t *value)
     if (seconds < 0 || seconds > MSYNC_INTERVAL_MAX
         || seconds != floor(seconds))
     {
-        settings_blame(wish, "intervalSeconds", "must be a whole number of "
+        settings_blame(req, "intervalSeconds", "must be a whole number of "
                        "seconds up to 366 days, 0 for no schedule");
         return;
     }
 
-    wish->conf->interval = (long) seconds;
+    req->conf->interval = (long) seconds;
 }
 
 
@@ -249,7 +250,7 @@ settings_is_object(const char *body, size_t length)
 
 
 static void
-settings_take_members(wish_t *wish, const char *body, size_t length)
+settings_take_members(request_t *req, const char *body, size_t length)
 {
     char                key[MSYNC_JSON_KEY_MAX];
     msync_json_t        json;
@@ -260,53 +261,53 @@ settings_take_members(wish_t *wish, const char *body, size_t length)
 
     while (msync_json_member(&json, key) && msync_json_skip(&json, &value)) {
         if (strcmp(key, "url") == 0) {
-            settings_take_url(wish, &value);
+            settings_take_url(req, &value);
 
         } else if (strcmp(key, "username") == 0) {
-            settings_take_username(wish, &value);
+            settings_take_username(req, &value);
 
         } else if (strcmp(key, "password") == 0) {
-            settings_take_password(wish, &value);
+            settings_take_password(req, &value);
 
         } else if (strcmp(key, "intervalSeconds") == 0) {
-            settings_take_interval(wish, &value);
+            settings_take_interval(req, &value);
 
         } else {
-            settings_blame(wish, key, "is not a setting");
+            settings_blame(req, key, "is not a setting");
         }
     }
 }
 
 
 static void
-settings_check_complete(wish_t *wish)
+settings_check_complete(request_t *req)
 {
-    const msync_conf_t  *old = wish->settings->conf;
+    const msync_conf_t  *old = req->settings->conf;
 
     /* the hash never goes to a new host by itself */
-    if (old->url != NULL && wish->conf->url != NULL && !wish->password
-        && !msync_conf_same_origin(old->url, wish->conf->url))
+    if (old->url != NULL && req->conf->url != NULL && !req->password
+        && !msync_conf_same_origin(old->url, req->conf->url))
     {
-        settings_blame(wish, "password", "is needed again, because the "
+        settings_blame(req, "password", "is needed again, because the "
                        "server's address changes");
     }
 
-    if (!wish->changed && wish->request == MSYNC_REQUEST_SETTINGS) {
+    if (!req->changed && req->request == MSYNC_REQUEST_SETTINGS) {
         return;
     }
 
-    if (wish->conf->url == NULL) {
-        settings_blame(wish, "url", "is needed");
+    if (req->conf->url == NULL) {
+        settings_blame(req, "url", "is needed");
     }
 
-    if (wish->conf->username == NULL) {
-        settings_blame(wish, "username", "is needed");
+    if (req->conf->username == NULL) {
+        settings_blame(req, "username", "is needed");
     }
 
-    if (wish->conf->password_sha256[0] == '\0'
-        && cJSON_GetObjectItem(wish->fields, "password") == NULL)
+    if (req->conf->password_sha256[0] == '\0'
+        && cJSON_GetObjectItem(req->fields, "password") == NULL)
     {
-        settings_blame(wish, "password", "is needed");
+        settings_blame(req, "password", "is needed");
     }
 }
 
@@ -347,10 +348,10 @@ settings_is_past(int64_t since, int64_t most)
 static int
 settings_while_asking(void *data, msync_err_t *err)
 {
-    wish_t                  *wish = data;
-    const msync_settings_t  *settings = wish->settings;
+    request_t               *req = data;
+    const msync_settings_t  *settings = req->settings;
 
-    if (settings_is_past(wish->asked, MSYNC_SETTINGS_WAIT)
+    if (settings_is_past(req->asked, MSYNC_SETTINGS_WAIT)
         || settings_is_past(settings->came, MSYNC_SETTINGS_LATE))
     {
         return msync_err_set(err, MSYNC_ERR_TIMEOUT,
@@ -366,37 +367,37 @@ settings_while_asking(void *data, msync_err_t *err)
 /* asks central whether these settings are right */
 
 static int
-settings_ask_central(wish_t *wish, msync_v5_site_t *site)
+settings_ask_central(request_t *req, msync_v5_site_t *site)
 {
-    int            rc = MSYNC_ERROR;
-    char          *uuid = NULL;
+    int                rc = MSYNC_ERROR;
+    char              *uuid = NULL;
     msync_transfer_t  *http;
 
-    http = msync_transfer_create(wish->conf, wish->settings->hardware_id,
-                             wish->settings->fd, settings_while_asking, wish,
-                             &wish->err);
+    http = msync_transfer_create(req->conf, req->settings->hardware_id,
+                                 req->settings->fd, settings_while_asking, req,
+                                 &req->err);
     if (http == NULL) {
         return MSYNC_ERROR;
     }
 
     /* somebody waits, and can ask again */
     msync_transfer_set_busy(http, 0);
-    wish->asked = msync_clock_monotonic();
+    req->asked = msync_clock_monotonic();
 
-    rc = settings_ask_site(wish, http, site);
+    rc = settings_ask_site(req, http, site);
 
     if (rc != MSYNC_OK
-        || msync_store_get_string(wish->settings->store, MSYNC_KEY_SITE_UUID,
-                                  &uuid, &wish->err) != MSYNC_OK)
+        || msync_store_get_string(req->settings->store, MSYNC_KEY_SITE_UUID,
+                                  &uuid, &req->err) != MSYNC_OK)
     {
         rc = MSYNC_ERROR;
 
     } else if (uuid != NULL && site->uuid != NULL
                && strcmp(uuid, site->uuid) != 0)
     {
-        rc = msync_err_set(&wish->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
+        rc = msync_err_set(&req->err, MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED,
                            "This database belongs to the site %s, and \"%s\" "
-                           "is another site", uuid, wish->conf->username);
+                           "is another site", uuid, req->conf->username);
     }
 
     msync_free(&uuid);
@@ -409,36 +410,36 @@ settings_ask_central(wish_t *wish, msync_v5_site_t *site)
 /* by v5, or by v7 where that is what the site, or the server, speaks */
 
 static int
-settings_ask_site(wish_t *wish, msync_transfer_t *http, msync_v5_site_t *site)
+settings_ask_site(request_t *req, msync_transfer_t *http, msync_v5_site_t *site)
 {
     int          rc;
     bool         v7, unknown;
     const char  *version, *cursor;
     msync_v5_t  *v5;
 
-    if (msync_store_speaks(wish->settings->store, &version, &cursor,
-                           &wish->err) != MSYNC_OK)
+    if (msync_store_speaks(req->settings->store, &version, &cursor,
+                           &req->err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    unknown = version == NULL && !wish->settings->initialised;
+    unknown = version == NULL && !req->settings->initialised;
     v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
 
-    if (wish->settings->conf->protocol == MSYNC_PROTOCOL_V7
-        || (wish->settings->conf->protocol == MSYNC_PROTOCOL_AUTO && v7))
+    if (req->settings->conf->protocol == MSYNC_PROTOCOL_V7
+        || (req->settings->conf->protocol == MSYNC_PROTOCOL_AUTO && v7))
     {
-        return settings_ask_v7(wish, http, site);
+        return settings_ask_v7(req, http, site);
     }
 
-    v5 = msync_v5_create(http, wish->conf->url);
-    rc = msync_v5_site(v5, site, &wish->err);
+    v5 = msync_v5_create(http, req->conf->url);
+    rc = msync_v5_site(v5, site, &req->err);
     msync_v5_free(&v5);
 
     return rc != MSYNC_OK && unknown
-           && wish->settings->conf->protocol == MSYNC_PROTOCOL_AUTO
-           && msync_v7_may_be_spoken(&wish->err)
-           ? settings_ask_v7(wish, http, site) : rc;
+           && req->settings->conf->protocol == MSYNC_PROTOCOL_AUTO
+           && msync_v7_may_be_spoken(&req->err)
+           ? settings_ask_v7(req, http, site) : rc;
 }
 
 
@@ -449,28 +450,28 @@ settings_ask_site(wish_t *wish, msync_transfer_t *http, msync_v5_site_t *site)
  */
 
 static int
-settings_ask_v7(wish_t *wish, msync_transfer_t *http, msync_v5_site_t *site)
+settings_ask_v7(request_t *req, msync_transfer_t *http, msync_v5_site_t *site)
 {
     bool         spoken;
     msync_err_t  fault;
 
-    if (msync_v7_is_spoken(http, wish->conf->url, &spoken, &fault)
+    if (msync_v7_is_spoken(http, req->conf->url, &spoken, &fault)
         != MSYNC_OK || !spoken)
     {
-        if (wish->err.variant == MSYNC_ERR_NONE) {
-            wish->err = fault;
+        if (req->err.variant == MSYNC_ERR_NONE) {
+            req->err = fault;
         }
 
         return MSYNC_ERROR;
     }
 
-    msync_err_clear(&wish->err);
+    msync_err_clear(&req->err);
     site->site_id = -1;
-    site->name = msync_strdup(wish->conf->username);
+    site->name = msync_strdup(req->conf->username);
 
     /* known from an earlier run, if there was one */
-    return msync_store_get_int(wish->settings->store, MSYNC_KEY_SITE_ID,
-                               &site->site_id, &wish->err);
+    return msync_store_get_int(req->settings->store, MSYNC_KEY_SITE_ID,
+                               &site->site_id, &req->err);
 }
 
 
@@ -506,14 +507,14 @@ settings_answer_test(const msync_v5_site_t *site, char **reply)
  * nobody waits for any more */
 
 static int
-settings_save_all(wish_t *wish, const msync_v5_site_t *site)
+settings_save_all(request_t *req, const msync_v5_site_t *site)
 {
-    msync_err_t     *err = &wish->err;
+    msync_err_t     *err = &req->err;
     msync_site_t     self;
     msync_effect_t   effect;
-    msync_store_t   *store = wish->settings->store;
+    msync_store_t   *store = req->settings->store;
 
-    if (msync_store_save_settings(store, wish->conf, err) != MSYNC_OK
+    if (msync_store_save_settings(store, req->conf, err) != MSYNC_OK
         || (site->name != NULL
             && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
                                       err) != MSYNC_OK)
@@ -522,7 +523,7 @@ settings_save_all(wish_t *wish, const msync_v5_site_t *site)
         return MSYNC_ERROR;
     }
 
-    if (wish->request == MSYNC_REQUEST_INITIALISE) {
+    if (req->request == MSYNC_REQUEST_INITIALISE) {
         msync_site_event(&self, MSYNC_EVENT_TRIGGER, MSYNC_EVENT_DONE,
                          &effect);
 
@@ -531,7 +532,7 @@ settings_save_all(wish_t *wish, const msync_v5_site_t *site)
         }
     }
 
-    if (settings_is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+    if (settings_is_past(req->settings->came, MSYNC_SETTINGS_LATE)) {
         return msync_err_set(err, MSYNC_ERR_TIMEOUT, "the settings could not "
                              "be saved in time");
     }
@@ -541,38 +542,38 @@ settings_save_all(wish_t *wish, const msync_v5_site_t *site)
 
 
 static int
-settings_save(wish_t *wish, const msync_v5_site_t *site, char **reply)
+settings_save(request_t *req, const msync_v5_site_t *site, char **reply)
 {
     int             rc;
-    msync_store_t  *store = wish->settings->store;
+    msync_store_t  *store = req->settings->store;
 
-    rc = msync_store_begin(store, &wish->err);
+    rc = msync_store_begin(store, &req->err);
 
     if (rc == MSYNC_OK) {
-        rc = settings_save_all(wish, site);
+        rc = settings_save_all(req, site);
 
         if (rc != MSYNC_OK) {
             msync_store_rollback(store);
 
         } else {
-            rc = msync_store_commit(store, &wish->err);
+            rc = msync_store_commit(store, &req->err);
         }
     }
 
     if (rc != MSYNC_OK) {
-        *reply = msync_document_error(&wish->err);
-        return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
+        *reply = msync_document_error(&req->err);
+        return req->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
     }
 
-    if (wish->request == MSYNC_REQUEST_INITIALISE) {
+    if (req->request == MSYNC_REQUEST_INITIALISE) {
         *reply = msync_strdup("{\"triggered\": true}");
         return 202;
     }
 
-    *reply = msync_status_settings(store, wish->conf,
-                                   wish->settings->hardware_id, &wish->err);
+    *reply = msync_status_settings(store, req->conf,
+                                   req->settings->hardware_id, &req->err);
     if (*reply == NULL) {
-        *reply = msync_document_error(&wish->err);
+        *reply = msync_document_error(&req->err);
         return 500;
     }
 
@@ -583,17 +584,17 @@ settings_save(wish_t *wish, const msync_v5_site_t *site, char **reply)
 /* the "fields" tell what is not right with each */
 
 static int
-settings_refuse_fields(const wish_t *wish, char **reply)
+settings_refuse_fields(const request_t *req, char **reply)
 {
     cJSON  *json;
 
     json = cJSON_CreateObject();
-    msync_document_add_error(json, "INVALID_REQUEST", wish->more
+    msync_document_add_error(json, "INVALID_REQUEST", req->more
                              ? "Some settings are not right, more than are "
                                "named here; nothing was saved."
                              : "Some settings are not right; nothing was "
                                "saved.");
-    cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(wish->fields, true));
+    cJSON_AddItemToObject(json, "fields", cJSON_Duplicate(req->fields, true));
     *reply = msync_document_print(json);
 
     return 400;
@@ -601,47 +602,47 @@ settings_refuse_fields(const wish_t *wish, char **reply)
 
 
 static int
-settings_answer_wish(wish_t *wish, char **reply)
+settings_answer_request(request_t *req, char **reply)
 {
     int              status;
     msync_v5_site_t  site;
 
-    if (settings_is_past(wish->settings->came, MSYNC_SETTINGS_LATE)) {
+    if (settings_is_past(req->settings->came, MSYNC_SETTINGS_LATE)) {
         return msync_document_refuse(504, "TIMEOUT", "The settings could not "
                                      "be checked in time and nothing was "
                                      "saved; try again in a moment.", reply);
     }
 
-    if (wish->request == MSYNC_REQUEST_INITIALISE
-        && wish->settings->initialised)
+    if (req->request == MSYNC_REQUEST_INITIALISE
+        && req->settings->initialised)
     {
         return msync_document_refuse(409, "ALREADY_INITIALISED", "This site is "
                                      "initialised already; change its settings "
                                      "instead.", reply);
     }
 
-    if (cJSON_GetArraySize(wish->fields) > 0) {
-        return settings_refuse_fields(wish, reply);
+    if (cJSON_GetArraySize(req->fields) > 0) {
+        return settings_refuse_fields(req, reply);
     }
 
     memset(&site, 0, sizeof(site));
 
-    if ((wish->changed || wish->request != MSYNC_REQUEST_SETTINGS)
-        && settings_ask_central(wish, &site) != MSYNC_OK)
+    if ((req->changed || req->request != MSYNC_REQUEST_SETTINGS)
+        && settings_ask_central(req, &site) != MSYNC_OK)
     {
-        msync_conf_advise(wish->conf, &wish->err);
-        *reply = msync_document_refusal(&wish->err,
-                                        wish->request == MSYNC_REQUEST_TEST
+        msync_conf_advise(req->conf, &req->err);
+        *reply = msync_document_refusal(&req->err,
+                                        req->request == MSYNC_REQUEST_TEST
                                         ? "" : "Nothing was saved.");
         msync_v5_site_clear(&site);
 
         /* a central server that says nothing has not refused */
-        return wish->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 422;
+        return req->err.variant == MSYNC_ERR_TIMEOUT ? 504 : 422;
     }
 
-    status = wish->request == MSYNC_REQUEST_TEST
+    status = req->request == MSYNC_REQUEST_TEST
              ? settings_answer_test(&site, reply)
-             : settings_save(wish, &site, reply);
+             : settings_save(req, &site, reply);
     msync_v5_site_clear(&site);
 
     return status;
@@ -652,32 +653,32 @@ int
 msync_settings_answer(const msync_settings_t *settings,
     msync_request_e request, char *body, size_t length, char **reply)
 {
-    int     status;
-    bool    object;
-    wish_t  wish;
+    int        status;
+    bool       object;
+    request_t  req;
 
-    memset(&wish, 0, sizeof(wish));
-    wish.settings = settings;
-    wish.request = request;
-    wish.conf = settings_copy_conf(settings->conf);
-    wish.fields = cJSON_CreateObject();
+    memset(&req, 0, sizeof(req));
+    req.settings = settings;
+    req.request = request;
+    req.conf = settings_copy_conf(settings->conf);
+    req.fields = cJSON_CreateObject();
 
     object = settings_is_object(body, length);
 
     if (object) {
-        settings_take_members(&wish, body, length);
-        settings_check_complete(&wish);
+        settings_take_members(&req, body, length);
+        settings_check_complete(&req);
     }
 
     explicit_bzero(body, length);
 
     status = object
-             ? settings_answer_wish(&wish, reply)
+             ? settings_answer_request(&req, reply)
              : msync_document_refuse(400, "INVALID_REQUEST", "The body is not "
                                      "a JSON object in UTF-8.", reply);
 
-    msync_conf_free(&wish.conf);
-    cJSON_Delete(wish.fields);
+    msync_conf_free(&req.conf);
+    cJSON_Delete(req.fields);
 
     return status;
 }

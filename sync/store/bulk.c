@@ -135,13 +135,14 @@ msync_store_adopt_buffer(msync_store_t *store, msync_err_t *err)
 {
     int64_t  marked = 0;
 
-    if (msync_store_get_int(store, MSYNC_KEY_LOOSE, &marked, err) != MSYNC_OK)
+    if (msync_store_get_int(store, MSYNC_KEY_FIRST_SYNC, &marked, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     if (marked == 0) {
-        return msync_store_unset(store, MSYNC_KEY_LOOSE, err);
+        return msync_store_unset(store, MSYNC_KEY_FIRST_SYNC, err);
     }
 
     return msync_store_exec(store, "DROP INDEX IF EXISTS sync_buffer_ahead;"
@@ -149,5 +150,5 @@ msync_store_adopt_buffer(msync_store_t *store, msync_err_t *err)
                             "NULL WHERE integration_datetime IS NOT NULL",
                             err) == MSYNC_OK
            && msync_store_exec(store, bulk_deduplicate, err) == MSYNC_OK
-           ? msync_store_unset(store, MSYNC_KEY_LOOSE, err) : MSYNC_ERROR;
+           ? msync_store_unset(store, MSYNC_KEY_FIRST_SYNC, err) : MSYNC_ERROR;
 }

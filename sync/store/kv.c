@@ -260,7 +260,7 @@ msync_store_has_other_settings(msync_store_t *store, const msync_conf_t *conf,
 
 
 int
-msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
+msync_store_resave_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err)
 {
     int64_t  interval = -1;

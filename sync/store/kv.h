@@ -57,7 +57,8 @@
 
 /* ids that only schemas up to version 4 have, PAUSED also what is to become
  * the next one */
-#define MSYNC_KEY_LOOSE                 "MSYNC_LOOSE"
+#define MSYNC_KEY_FIRST_SYNC            "MSYNC_LOOSE"     /* one is at work, its
+                                                             indexes are away */
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
                                                              3: asked of a site
                                                              prepared before */
@@ -90,7 +91,7 @@ int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
 /* saves them again where somebody has deleted what the settings page saved,
  * and that the site is "paused", if that has gone with them */
-int msync_store_keep_settings(msync_store_t *store, const msync_conf_t *conf,
+int msync_store_resave_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err);
 
 /* whether the database has others than "conf" since somebody has changed them

@@ -73,9 +73,9 @@ create(msync_conf_t **conf, bool token)
     setup.catalogue = catalogue;
     setup.hardware_id = "01234567-89ab-4cde-8f01-23456789abcd";
     setup.token = token ? "01a00000-0000-7000-8000-000000000001" : NULL;
-    setup.keeper.asking = asking;
-    setup.keeper.given = given;
-    setup.keeper.refused = refused;
+    setup.callbacks.asking = asking;
+    setup.callbacks.given = given;
+    setup.callbacks.refused = refused;
     setup.initialised = true;
 
     return msync_v7_create(&setup);

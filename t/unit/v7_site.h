@@ -87,10 +87,10 @@ reopen(test_t *t, const char *token, bool initialised)
     setup.hardware_id = HWID;
     setup.token = token;
     setup.initialised = initialised;
-    setup.keeper.data = t;
-    setup.keeper.asking = asking;
-    setup.keeper.given = given;
-    setup.keeper.refused = refused;
+    setup.callbacks.data = t;
+    setup.callbacks.asking = asking;
+    setup.callbacks.given = given;
+    setup.callbacks.refused = refused;
     t->v7 = msync_v7_create(&setup);
     msync_v7_peer(t->v7, &t->peer);
 }
