@@ -97,8 +97,8 @@ msync_free(void *p)
 size_t
 msync_utf8_char(const char *p, size_t left)
 {
-    size_t               i, n;
-    uint32_t             code;
+    size_t                i, n;
+    uint32_t              code;
     const unsigned char  *u;
 
     u = (const unsigned char *) p;

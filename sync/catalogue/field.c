@@ -72,8 +72,7 @@ msync_field_read(msync_field_t *field, const cJSON *json, const char *table,
 
     field->name = msync_strdup(name);
     field->type = type;
-    field->encoding = field_encoding(msync_catalogue_string(json,
-                                                            "encoding"));
+    field->encoding = field_encoding(msync_catalogue_string(json, "encoding"));
     field->nullable = msync_catalogue_bool(json, "nullable");
     field->required = msync_catalogue_bool(json, "required");
     field->local_only = msync_catalogue_bool(json, "local_only");
@@ -91,12 +90,10 @@ msync_field_read(msync_field_t *field, const cJSON *json, const char *table,
     }
 
     field_read_words(field, msync_catalogue_get(json, "enum"));
-    field_read_fallback(field, msync_catalogue_get(json,
-                                                                "default"));
+    field_read_fallback(field, msync_catalogue_get(json, "default"));
 
     return field_read_properties(field,
-                                 msync_catalogue_get(json,
-                                                                  "properties"),
+                                 msync_catalogue_get(json, "properties"),
                                  table, err);
 }
 

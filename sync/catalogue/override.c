@@ -129,9 +129,7 @@ override_merge_fields(cJSON *base, const cJSON *over)
 
     fields = msync_catalogue_get(base, "fields");
 
-    cJSON_ArrayForEach(field,
-                       msync_catalogue_get(over, "fields"))
-    {
+    cJSON_ArrayForEach(field, msync_catalogue_get(over, "fields")) {
         name = msync_catalogue_string(field, "name");
         known = override_find_by(fields, "name", name);
 
@@ -186,9 +184,7 @@ override_drop_references(cJSON *tables)
     const char  *references;
 
     cJSON_ArrayForEach(table, tables) {
-        cJSON_ArrayForEach(field,
-                           msync_catalogue_get(table, "fields"))
-        {
+        cJSON_ArrayForEach(field, msync_catalogue_get(table, "fields")) {
             references = msync_catalogue_string(field, "references");
 
             if (references != NULL

@@ -19,7 +19,7 @@ static char *v7_text_member(const char *data, const char *name, size_t max);
 void
 msync_v7_sort_names(msync_catalogue_t *catalogue)
 {
-    size_t           i, j, n = 0;
+    size_t            i, j, n = 0;
     msync_v7_name_t  *names;
 
     for (i = 0; i < catalogue->n; i++) {

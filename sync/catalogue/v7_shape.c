@@ -528,8 +528,8 @@ static int
 shape_read_blanks(const shape_reader_t *reader, const cJSON *list,
     msync_v7_shape_t *shape)
 {
-    const cJSON       *item, *name, *columns;
-    msync_v7_blank_t  *blank;
+    const cJSON          *item, *name, *columns;
+    msync_v7_blank_t     *blank;
     const msync_field_t  *field;
 
     shape->blanks = msync_calloc(cJSON_GetArraySize(list) + 1,

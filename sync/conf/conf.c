@@ -19,7 +19,7 @@ typedef struct conf_member_s  conf_member_t;
 struct conf_member_s {
     const char  *name;
     int        (*set)(msync_conf_t *conf, const conf_member_t *member,
-                     const msync_json_slice_t *value, msync_err_t *err);
+                      const msync_json_slice_t *value, msync_err_t *err);
     size_t       offset;
     size_t       size;
     int64_t      min;                         /* of a number */

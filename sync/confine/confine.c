@@ -122,8 +122,8 @@ static bool        confine_done;
 static confine_identity_t
 confine_identify(const char *path)
 {
-    confine_identity_t   identity = { 0, 0 };
-    struct stat  st;
+    confine_identity_t  identity = { 0, 0 };
+    struct stat         st;
 
     if (path != NULL && stat(path, &st) == 0) {
         identity.dev = st.st_dev;
@@ -224,7 +224,7 @@ confine_allow(int ruleset, const char *path, uint64_t access)
 static int
 confine_ruleset(void)
 {
-    long       version;
+    long               version;
     confine_ruleset_t  set;
 
     version = syscall(SYS_RULESET, NULL, 0, RULESET_VERSION);
@@ -349,7 +349,7 @@ msync_confine(const char *certificate)
 bool
 msync_confine_is_stale(void)
 {
-    size_t      i;
+    size_t              i;
     confine_identity_t  now;
 
     for (i = 0; confine_done && i < NFILES; i++) {

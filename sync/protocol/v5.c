@@ -63,7 +63,7 @@ msync_v5_free(msync_v5_t **v5)
 int
 msync_v5_site(msync_v5_t *v5, msync_v5_site_t *site, msync_err_t *err)
 {
-    int                    rc;
+    int                        rc;
     msync_transfer_response_t  res;
 
     memset(site, 0, sizeof(*site));
@@ -105,7 +105,7 @@ msync_v5_site_clear(msync_v5_site_t *site)
 int
 msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length, msync_err_t *err)
 {
-    int                    rc;
+    int                        rc;
     msync_transfer_request_t   request;
     msync_transfer_response_t  res;
 
@@ -234,8 +234,8 @@ int
 msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     const char *path, msync_transfer_response_t *res, msync_err_t *err)
 {
-    int                   rc;
-    char                  url[MSYNC_URL_MAX + V5_PATH_MAX];
+    int                       rc;
+    char                      url[MSYNC_URL_MAX + V5_PATH_MAX];
     msync_transfer_request_t  full;
 
     (void) snprintf(url, sizeof(url), "%s/sync/v5/%s", v5->url, path);

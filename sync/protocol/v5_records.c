@@ -252,11 +252,11 @@ static int
 v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
     msync_err_t *err)
 {
-    int                     rc;
-    size_t                  i, n;
-    msync_v5_t             *v5;
-    msync_json_out_t        out;
-    msync_transfer_response_t   res;
+    int                        rc;
+    size_t                     i, n;
+    msync_v5_t                *v5;
+    msync_json_out_t           out;
+    msync_transfer_response_t  res;
 
     v5 = peer->data;
     memset(&out, 0, sizeof(out));
@@ -332,13 +332,13 @@ static int
 v5_post(msync_v5_t *v5, const msync_batch_t *batch, bool *started,
     msync_err_t *err)
 {
-    int                     rc;
-    size_t                  i;
-    int64_t                 n;
-    v5_started_t            answer;
-    msync_json_out_t        out;
-    msync_transfer_request_t    request;
-    msync_transfer_response_t   res;
+    int                        rc;
+    size_t                     i;
+    int64_t                    n;
+    v5_started_t               answer;
+    msync_json_out_t           out;
+    msync_transfer_request_t   request;
+    msync_transfer_response_t  res;
 
     n = (int64_t) batch->n;
     memset(&out, 0, sizeof(out));
@@ -406,7 +406,7 @@ static int
 v5_records(msync_v5_t *v5, const char *path, v5_answer_t *answer,
     msync_err_t *err)
 {
-    int                    rc;
+    int                        rc;
     msync_transfer_response_t  res;
 
     if (msync_v5_call(v5, "GET", path, NULL, &res, err) != MSYNC_OK) {

@@ -120,11 +120,11 @@ int
 msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
     msync_json_out_t *body, msync_transfer_response_t *res, msync_err_t *err)
 {
-    int                    rc;
-    char                   url[MSYNC_URL_MAX + V6_CALL_MAX];
-    const char            *why;
-    msync_conf_origin_t    origin;
-    msync_transfer_request_t   request;
+    int                       rc;
+    char                      url[MSYNC_URL_MAX + V6_CALL_MAX];
+    const char               *why;
+    msync_conf_origin_t       origin;
+    msync_transfer_request_t  request;
 
     msync_json_put(body, v6->settings.data, v6->settings.length);
     msync_json_put_text(body, ",\"syncV6Version\":");
@@ -240,9 +240,9 @@ v6_put_batch(msync_json_out_t *out, const msync_batch_t *batch)
 static int
 v6_busy(msync_peer_t *peer, bool *busy, msync_err_t *err)
 {
-    int                     rc, state;
-    msync_json_out_t        body;
-    msync_transfer_response_t   res;
+    int                        rc, state;
+    msync_json_out_t           body;
+    msync_transfer_response_t  res;
 
     memset(&body, 0, sizeof(body));
     msync_json_put_text(&body, "{");

@@ -61,8 +61,8 @@ msync_v6_error(const msync_transfer_response_t *res, msync_err_t *err)
 msync_transfer_verdict_e
 msync_v6_judge(const msync_transfer_response_t *res)
 {
-    v6_error_t             error;
-    msync_transfer_verdict_e   verdict;
+    v6_error_t                error;
+    msync_transfer_verdict_e  verdict;
 
     verdict = MSYNC_TRANSFER_USUAL;
 

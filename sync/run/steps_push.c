@@ -176,14 +176,14 @@ push_one_batch(msync_push_t *push, msync_err_t *err)
      * last one does: it starts integration over there */
     if (batch.n > 0 || (batch.last && push->open)) {
         if (msync_push_records(push, batch.records, batch.n, push->remaining,
-                         batch.last, err) != MSYNC_OK)
+                               batch.last, err) != MSYNC_OK)
         {
             goto done;
         }
 
         push->sent = true;
         push->size = msync_step_next_size(push->size, push->limit, batch.n,
-                               msync_clock_monotonic() - began);
+                                          msync_clock_monotonic() - began);
 
     } else {
         push->passed = true;

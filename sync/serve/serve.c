@@ -441,7 +441,7 @@ serve_end(msync_serve_t *serve)
 int
 msync_serve(int fd)
 {
-    int       rc;
+    int             rc;
     msync_serve_t  *serve;
 
     serve = msync_calloc(1, sizeof(msync_serve_t));

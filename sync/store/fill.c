@@ -358,9 +358,9 @@ static int
 fill_check_references(msync_store_t *store, msync_hook_pt hook, void *data,
     int64_t *moved, msync_err_t *err)
 {
-    int        rc;
-    size_t     i;
-    int64_t    before, passes = 0;
+    int             rc;
+    size_t          i;
+    int64_t         before, passes = 0;
     fill_orphans_t  orphans = { 0 };
 
     do {

@@ -340,9 +340,9 @@ static int
 outgoing_read_row(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_row_t *row, msync_err_t *err)
 {
-    int            code;
-    size_t         i;
-    sqlite3_stmt  *stmt;
+    int             code;
+    size_t          i;
+    sqlite3_stmt   *stmt;
     msync_value_t  *value;
 
     msync_row_init(row, table);

@@ -204,7 +204,7 @@ ways_read_index(msync_store_t *store, const msync_table_t *table,
         } else {
             sqlite3_str_appendall(sql, between);
             ways_add_column(sql, table, name, collation,
-                               (const char *) sqlite3_column_text(stmt, 2));
+                            (const char *) sqlite3_column_text(stmt, 2));
             between = " AND ";
         }
     }
@@ -310,8 +310,8 @@ msync_store_ways_read(msync_store_t *store, const msync_table_t *table,
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = ways_read_index(store, table,
-                                (const char *) sqlite3_column_text(stmt, 0),
-                                sqlite3_column_int(stmt, 1) != 0, ways, err);
+                             (const char *) sqlite3_column_text(stmt, 0),
+                             sqlite3_column_int(stmt, 1) != 0, ways, err);
     }
 
     if (rc == MSYNC_OK && code != SQLITE_DONE) {

@@ -139,7 +139,7 @@ msync_transfer_error_plain(const msync_transfer_attempt_t *t, msync_err_t *err)
                                  "address must begin with https://, not "
                                  "http://",
                                  msync_transfer_where(t->url, where,
-                                                  sizeof(where)));
+                                                      sizeof(where)));
         }
     }
 

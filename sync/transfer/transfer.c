@@ -170,7 +170,7 @@ msync_transfer_create(const msync_conf_t *conf, const char *hardware_id, int fd,
 void
 msync_transfer_free(msync_transfer_t **http)
 {
-    size_t         i;
+    size_t             i;
     msync_transfer_t  *h;
 
     h = *http;
@@ -206,10 +206,10 @@ msync_transfer_request(msync_transfer_t *http,
     const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err)
 {
-    int                    rc;
-    bool                   gzip;
-    char                  *body;
-    msync_transfer_request_t   packed;
+    int                       rc;
+    bool                      gzip;
+    char                     *body;
+    msync_transfer_request_t  packed;
 
     memset(res, 0, sizeof(*res));
 
