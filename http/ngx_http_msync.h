@@ -170,6 +170,8 @@ typedef struct {
     unsigned                  configured:1;  /* CONFIG was sent */
     unsigned                  useless:1;     /* of another version */
     unsigned                  follows:1;     /* another one may not be over */
+    unsigned                  reloaded:1;    /* nginx was, and this is the
+                                                first one since */
     unsigned                  killed:1;      /* and has not ended yet */
     unsigned                  unheard:1;     /* said to be silent before it has
                                                 reported */

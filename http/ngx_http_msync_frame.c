@@ -640,6 +640,7 @@ ngx_http_msync_frame_parameters(ngx_http_msync_site_t *s, u_char *p,
                                     s->changelog_keep);
     p = ngx_http_msync_frame_number(p, last, "log_level", level);
     p = ngx_http_msync_frame_string(p, last, "ended", &s->helper.ended_by);
+    p = ngx_http_msync_frame_number(p, last, "reloaded", s->helper.reloaded);
 
     if (p) {
         p[-1] = '}';

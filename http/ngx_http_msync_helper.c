@@ -73,6 +73,7 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
     effects = ngx_http_msync_zone_begin(site);
 
     h->follows = (effects & NGX_HTTP_MSYNC_OWNER_FOLLOWS) ? 1 : 0;
+    h->reloaded = (effects & NGX_HTTP_MSYNC_OWNER_RELOAD) ? 1 : 0;
 
     if (effects & NGX_HTTP_MSYNC_OWNER_CRASHED) {
         ngx_http_msync_helper_replaces(h, "nginx's worker process has crashed, "
@@ -452,6 +453,8 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
 static void
 ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h, char *reason)
 {
+    h->reloaded = 0;
+
     if (h->exited && h->status == 0) {
         ngx_str_null(&h->ended_by);
         return;

@@ -22,6 +22,7 @@
 #define HELPER    NGX_HTTP_MSYNC_OWNER_HELPER
 #define RESUMED   NGX_HTTP_MSYNC_OWNER_RESUMED
 #define CRASHED   NGX_HTTP_MSYNC_OWNER_CRASHED
+#define RELOAD    NGX_HTTP_MSYNC_OWNER_RELOAD
 
 
 /* what cannot be, as the end of a worker 0 that never began, changes nothing */
@@ -66,7 +67,7 @@ ngx_http_msync_owner_table[NGX_HTTP_MSYNC_OWNER_STATES]
     /* RELOADED */
     {
         { RELOADED, 0 },
-        { OWNED,    TERM|HELPER },
+        { OWNED,    TERM|HELPER|RELOAD },
         { BETWEEN,  0 },
         { RELOADED, 0 },
         { MOVED,    0 },
@@ -77,7 +78,7 @@ ngx_http_msync_owner_table[NGX_HTTP_MSYNC_OWNER_STATES]
     /* BETWEEN */
     {
         { BETWEEN,  0 },
-        { OWNED,    TERM|FOLLOWS },
+        { OWNED,    TERM|FOLLOWS|RELOAD },
         { BETWEEN,  0 },
         { BETWEEN,  0 },
         { MOVED,    0 },

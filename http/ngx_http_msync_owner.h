@@ -53,6 +53,9 @@ typedef enum {
 /* the worker 0 of before has crashed */
 #define NGX_HTTP_MSYNC_OWNER_CRASHED  0x10
 
+/* somebody has reloaded nginx */
+#define NGX_HTTP_MSYNC_OWNER_RELOAD   0x20
+
 
 typedef struct {
     unsigned  next;                    /* ngx_http_msync_owner_state_e */

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    site_config site_path slurp sqlite stage_dir start_central
+    is_running site_config site_path slurp sqlite stage_dir start_central
     start_nginx wait_until write_private
 );
 use Fcntl qw(LOCK_EX);
@@ -69,6 +69,7 @@ a_password_file_that_is_mended();
 a_database_that_comes_into_reach();
 a_password_file_that_is_replaced();
 a_wrong_password_is_not_tried_with_each_crash();
+a_wrong_password_is_not_tried_with_each_start();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
@@ -263,6 +264,79 @@ sub a_wrong_password_is_not_tried_with_each_crash {
     $nginx->reload;
     ok(wait_until(sub { $tries->() == 2 }), 'a reload tries it at once');
     ok($nginx->stop, 'quit');
+}
+
+
+# As of a service manager that starts nginx again whenever it has ended.
+sub a_wrong_password_is_not_tried_with_each_start {
+    my $database = site_path('starts.sqlite');
+    my $file = write_private('starts', 'of before');
+    my $nginx = nginx(database => $database, interval => '1h',
+                      password_file => $file);
+    my $before = tries_at_central();
+    my $tries = sub { tries_at_central() - $before };
+    my $rests = sub {
+        $nginx->wait_status(sub { $_->{state} eq 'error' && $_->{nextSync} });
+    };
+    my $password = sub {
+        write_private('new', $_[0]);
+        rename site_path('new'), $file or die "$file: $!\n";
+    };
+
+    $nginx->post('/api/trigger');
+    $rests->();
+    is($tries->(), 1, 'a wrong password is tried');
+
+    for (1 .. 10) {
+        killed($nginx);
+        $nginx->start;
+        $rests->();
+    }
+    is($tries->(), 1, 'and not again when all of nginx was killed ten times');
+    is($nginx->status->{syncStatus}{error}{variant}, 'INCORRECT_PASSWORD',
+       '… which is still what the page says');
+
+    utime undef, undef, $file or die "$file: $!\n";
+    sleep 2;
+    $rests->();
+    is($tries->(), 1, 'nor when its file was written anew');
+
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub { $tries->() == 2 }), 'a press tries it at once');
+    $rests->();
+    $nginx->reload;
+    ok(wait_until(sub { $tries->() == 3 }), 'so does a reload');
+    $rests->();
+
+    killed($nginx);
+    $password->('another one');
+    $nginx->start;
+    ok(wait_until(sub { $tries->() == 4 }), 'another one is tried at once');
+    $rests->();
+
+    ok($nginx->stop, 'quit');
+    $password->(PASSWORD);
+    $nginx->start;
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }),
+       'and so is the right one');
+    is(sqlite($database, q{SELECT count(*) FROM key_value_store WHERE }
+              . q{id = 'MSYNC_REFUSED'}), 0, 'which leaves no mark');
+    ok($nginx->stop, 'quit');
+}
+
+# how often central has refused to say who the site is
+sub tries_at_central {
+    return scalar grep { $_->{path} =~ /site\z/ && $_->{status} == 401 }
+        @{ $central->state->{requests} };
+}
+
+# all of it at once, as a machine does that has no memory left
+sub killed {
+    my ($nginx) = @_;
+    my @all = ($nginx->pid, $nginx->workers);
+
+    kill KILL => @all;
+    wait_until { !grep { is_running($_) } @all } or die "@all: still there\n";
 }
 
 

@@ -85,6 +85,7 @@ static const conf_member_t  conf_members[] = {
     CONF_NUMBER(changelog_keep, 0, MSYNC_CHANGELOG_KEEP_MAX),
     CONF_NUMBER(log_level, MSYNC_LOG_ERR, MSYNC_LOG_DEBUG),
     CONF_TEXT(ended, MSYNC_ENDED_MAX),
+    CONF_NUMBER(reloaded, 0, 1),
 };
 
 #define CONF_MEMBERS  (sizeof(conf_members) / sizeof(conf_members[0]))

@@ -63,6 +63,8 @@ typedef struct {
                                          stays in the changelog */
     bool       saved;                 /* some are from the settings page */
     int        log_level;
+    long       reloaded;              /* 1: nginx was, and this is the first
+                                         helper since */
     char      *ended;                 /* what ended the helper before this one,
                                          NULL: nothing did, it was to go */
 } msync_conf_t;

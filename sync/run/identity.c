@@ -184,32 +184,6 @@ identity_open_v6(msync_run_context_t *ctx, const char *url)
 }
 
 
-bool
-msync_run_is_about_site(const msync_err_t *err)
-{
-    switch (err->variant) {
-
-    case MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED:
-    case MSYNC_ERR_SITE_NAME_NOT_FOUND:
-    case MSYNC_ERR_INCORRECT_PASSWORD:
-    case MSYNC_ERR_HARDWARE_ID_MISMATCH:
-    case MSYNC_ERR_SITE_HAS_NO_STORE:
-    case MSYNC_ERR_SITE_AUTH_TIMEOUT:
-    case MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD:
-    case MSYNC_ERR_TOKEN_ALREADY_ALLOCATED:
-    case MSYNC_ERR_TOKEN_NOT_FOUND:
-    case MSYNC_ERR_AUTHENTICATION:
-    case MSYNC_ERR_SITE_ID_MISMATCH:
-    case MSYNC_ERR_SITE_IS_NOT_V7:
-    case MSYNC_ERR_SYNC_VERSION_MISMATCH:
-        return true;
-
-    default:
-        return false;
-    }
-}
-
-
 /* MSYNC_ERROR: nobody knows where the other server is, nothing can go on */
 
 static int

@@ -54,7 +54,7 @@ static int run_integrate(msync_run_context_t *ctx, msync_err_t *err);
 static void run_close(msync_run_context_t *ctx);
 static int run_end(msync_run_context_t *ctx, int rc, msync_err_t *err);
 static int run_write_end(msync_run_context_t *ctx, msync_event_e event,
-    msync_err_t *err);
+    const msync_err_t *failure, msync_err_t *err);
 static void run_set_error(msync_log_entry_t *entry, const msync_err_t *err);
 static void run_report(msync_run_context_t *ctx);
 static void run_log_end(const msync_run_t *run,
@@ -486,23 +486,6 @@ run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
 }
 
 
-bool
-msync_run_is_local(const msync_err_t *err)
-{
-    switch (err->variant) {
-
-    case MSYNC_ERR_DATABASE_ERROR:
-    case MSYNC_ERR_DISK_FULL:
-    case MSYNC_ERR_CANCELLED:
-    case MSYNC_ERR_HELPER_STOPPED:
-        return true;
-
-    default:
-        return false;
-    }
-}
-
-
 static int
 run_push_v6(msync_run_context_t *ctx, msync_err_t *err)
 {
@@ -626,7 +609,9 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
 
     msync_err_clear(&fault);
 
-    if (run_write_end(ctx, event, &fault) != MSYNC_OK) {
+    if (run_write_end(ctx, event, rc != MSYNC_OK ? err : NULL, &fault)
+        != MSYNC_OK)
+    {
         msync_log_err(&fault, "writing the sync log");
         entry->unwritten = true;
 
@@ -646,7 +631,8 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
 
 
 static int
-run_write_end(msync_run_context_t *ctx, msync_event_e event, msync_err_t *err)
+run_write_end(msync_run_context_t *ctx, msync_event_e event,
+    const msync_err_t *failure, msync_err_t *err)
 {
     msync_store_t  *store = ctx->run->store;
 
@@ -656,7 +642,8 @@ run_write_end(msync_run_context_t *ctx, msync_event_e event, msync_err_t *err)
 
     if (msync_run_event(ctx, event, err) != MSYNC_OK
         || (event != MSYNC_EVENT_STOPPED
-            && msync_store_log_end(store, ctx->entry, err) != MSYNC_OK)
+            && (msync_store_log_end(store, ctx->entry, err) != MSYNC_OK
+                || msync_run_keep_refusal(ctx, failure, err) != MSYNC_OK))
         || msync_store_log_trim(store, LOG_RUNS, err) != MSYNC_OK)
     {
         msync_store_rollback(store);

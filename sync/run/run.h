@@ -57,6 +57,16 @@ typedef struct {
  */
 int msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err);
 
+/* what the latest run has found out of credentials */
+typedef enum {
+    MSYNC_REFUSED_NOTHING = 0,
+    MSYNC_REFUSED_THESE,
+    MSYNC_REFUSED_OTHERS           /* than the site has now */
+} msync_refused_e;
+
+int msync_run_refusal(msync_store_t *store, const msync_conf_t *conf,
+    const char *hardware_id, msync_refused_e *refused, msync_err_t *err);
+
 /*
  * Makes the next runs bring everything anew, what waits is sent before.  With
  * "discard" that is forgotten.  Not while a run is at work.

@@ -224,8 +224,9 @@ serve_say_who_works(msync_serve_t *serve, long holder)
 static int
 serve_open_store(msync_serve_t *serve, msync_err_t *err)
 {
-    int   rc, interrupted;
-    long  holder;
+    int              rc, interrupted;
+    long             holder;
+    msync_refused_e  refused;
 
     if (serve_load_catalogue(serve, err) != MSYNC_OK
         || (serve->hardware_id[0] == '\0'
@@ -259,6 +260,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
                                         err) != MSYNC_OK
         || msync_store_site_get(serve->store, &serve->status.site, err)
            != MSYNC_OK
+        || msync_run_refusal(serve->store, serve->conf, serve->hardware_id,
+                             &refused, err) != MSYNC_OK
         || msync_serve_load_queue(serve, err) != MSYNC_OK)
     {
         msync_store_close(&serve->store);
@@ -269,7 +272,7 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
     msync_confine(serve->conf->ssl_trusted_certificate);
 
     msync_store_set_hook(serve->store, msync_serve_while_locked, serve);
-    msync_serve_resume(serve, interrupted > 0);
+    msync_serve_resume(serve, interrupted > 0, refused);
 
     return MSYNC_OK;
 }

@@ -128,7 +128,8 @@ void msync_serve_event(msync_serve_t *serve, msync_event_e event);
  * it can */
 void msync_serve_save_pause(msync_serve_t *serve);
 /* the database is open: goes on from what it says; "interrupted": of a run */
-void msync_serve_resume(msync_serve_t *serve, bool interrupted);
+void msync_serve_resume(msync_serve_t *serve, bool interrupted,
+    msync_refused_e refused);
 /* does what waits and what is due, one thing of it */
 void msync_serve_work(msync_serve_t *serve);
 /* whether something waits that can be done by now */

@@ -99,19 +99,32 @@ msync_serve_save_pause(msync_serve_t *serve)
 
 
 void
-msync_serve_resume(msync_serve_t *serve, bool interrupted)
+msync_serve_resume(msync_serve_t *serve, bool interrupted,
+    msync_refused_e refused)
 {
+    bool                      again;
     const msync_log_entry_t  *entry = &serve->status.entry;
 
     serve->latest = msync_site_end(entry->variant);
+
+    if (refused != MSYNC_REFUSED_NOTHING
+        && serve->latest != MSYNC_EVENT_STOPPED)
+    {
+        serve->latest = MSYNC_EVENT_FAILED_FOR_GOOD;
+    }
+
     serve->ended = msync_sched_ended(entry->finished, msync_clock_wall(),
                                      msync_clock_monotonic());
 
+    /* whoever has changed or reloaded something wants to see what it did */
+    again = refused == MSYNC_REFUSED_NOTHING ? serve->conf->ended != NULL
+            : refused == MSYNC_REFUSED_THESE && !serve->conf->reloaded;
+
     /* the process that closed the row need not have gone on with it */
     if (!interrupted && serve->latest != MSYNC_EVENT_STOPPED) {
-        serve->failures = serve->conf->ended ? (unsigned) entry->repeated : 0;
-        msync_serve_event(serve, serve->conf->ended ? MSYNC_EVENT_REPLACED
-                                                    : MSYNC_EVENT_STARTED);
+        serve->failures = again ? (unsigned) entry->repeated : 0;
+        msync_serve_event(serve, again ? MSYNC_EVENT_REPLACED
+                                       : MSYNC_EVENT_STARTED);
 
     } else {
         msync_serve_event(serve, serve->status.site.begun > 1

@@ -40,6 +40,9 @@
 #define MSYNC_KEY_UPGRADE               "MSYNC_UPGRADE"      /* mSupply central
                                           was asked to upgrade this site, with
                                           that cursor of v7's pull */
+#define MSYNC_KEY_REFUSED               "MSYNC_REFUSED"      /* a mark of the
+                                          credentials that were refused when
+                                          the latest run asked */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"

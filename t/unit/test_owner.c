@@ -42,9 +42,9 @@ static const char *const  expected[STATES][EVENTS] = {
     { "AWAITED", "OWNED t", "AWAITED", "AWAITED", "MOVED", "AWAITED",
       "AWAITED" },
     { "RELOADED", "OWNED thc", "OVER", "OWNED", "MOVED", "OWNED", "OWNED" },
-    { "RELOADED", "OWNED th", "BETWEEN", "RELOADED", "MOVED", "RELOADED",
+    { "RELOADED", "OWNED thl", "BETWEEN", "RELOADED", "MOVED", "RELOADED",
       "RELOADED" },
-    { "BETWEEN", "OWNED tf", "BETWEEN", "BETWEEN", "MOVED", "BETWEEN",
+    { "BETWEEN", "OWNED tfl", "BETWEEN", "BETWEEN", "MOVED", "BETWEEN",
       "BETWEEN" },
     { "BETWEEN r", "OWNED tfr", "OVER", "OVER", "MOVED", "OVER", "OVER" },
     { "MOVED", "MOVED th", "MOVED", "MOVED", "MOVED", "MOVED", "MOVED" }
@@ -76,13 +76,14 @@ every_cell_is_as_written(void **state)
         effects = ngx_http_msync_owner_event(&o, j);
 
         /* "h" is not what is so, but when FOLLOWS is */
-        snprintf(cell, sizeof(cell), "%s%s%s%s%s%s%s", states[o.state][0],
+        snprintf(cell, sizeof(cell), "%s%s%s%s%s%s%s%s", states[o.state][0],
                  effects ? " " : "", effects & TERM ? "t" : "",
                  strchr(expected[i / 2 / EVENTS][j], 'h') ? "h"
                  : effects & FOLLOWS ? "f" : "",
                  effects & RESUMED ? "r" : "",
                  effects & HELPER ? "?" : "",
-                 effects & CRASHED ? "c" : "");
+                 effects & CRASHED ? "c" : "",
+                 effects & RELOAD ? "l" : "");
         assert_string_equal(cell, expected[i / 2 / EVENTS][j]);
 
         if (strchr(cell, 'h')) {
@@ -127,7 +128,7 @@ a_day_of_reloads(void **state)
     /* the next one begins before the old one shuts down … */
     ngx_http_msync_owner_event(&o, EVENT(ACCEPT));
     assert_int_equal(ngx_http_msync_owner_event(&o, EVENT(BEGIN)),
-                     TERM|FOLLOWS);
+                     TERM|FOLLOWS|RELOAD);
     ngx_http_msync_owner_quit(&o, 1);
     assert_int_equal(o.state, EVENT(OWNED));
 
@@ -137,7 +138,7 @@ a_day_of_reloads(void **state)
     assert_int_equal(o.state, EVENT(BETWEEN));
     assert_true(ngx_http_msync_owner_takes(&o));
     assert_int_equal(ngx_http_msync_owner_event(&o, EVENT(BEGIN)),
-                     TERM|FOLLOWS);
+                     TERM|FOLLOWS|RELOAD);
 
     ngx_http_msync_owner_quit(&o, 3);
     assert_int_equal(o.state, EVENT(OVER));
@@ -180,7 +181,7 @@ a_zone_of_another_size_knows_of_the_helper_before(void **state)
         assert_int_equal(o.reporter, 7);
         assert_true(ngx_http_msync_owner_takes(&o));
         assert_int_equal(ngx_http_msync_owner_event(&o, EVENT(BEGIN)),
-                         follows ? TERM|FOLLOWS : TERM);
+                         follows ? TERM|FOLLOWS|RELOAD : TERM);
         assert_int_equal(o.state, EVENT(OWNED));
         assert_int_equal(o.term, 4);
     }
@@ -279,7 +280,7 @@ document(void)
 
         for (j = 0; j < EVENTS; j++) {
             cell = &ngx_http_msync_owner_table[i][j];
-            fprintf(out, " %s%s%s%s%s%s |",
+            fprintf(out, " %s%s%s%s%s%s%s |",
                     cell->next == i && cell->effects == 0
                     ? "–" : states[cell->next][0],
                     cell->effects & TERM ? ", a new term" : "",
@@ -290,7 +291,9 @@ document(void)
                     cell->effects & RESUMED
                     ? ", the generation goes on from the clock" : "",
                     cell->effects & CRASHED
-                    ? ", the helper is told that its worker crashed" : "");
+                    ? ", the helper is told that its worker crashed" : "",
+                    cell->effects & RELOAD
+                    ? ", the first helper is told of the reload" : "");
         }
     }
 

@@ -22,7 +22,8 @@ static const char *const  events[MSYNC_EVENT_MAX] = {
     [MSYNC_EVENT_SAVED] = "settings are saved",
     [MSYNC_EVENT_REINITIALISE] = "`reinitialise`",
     [MSYNC_EVENT_STARTED] = "a helper starts; the latest run had ended",
-    [MSYNC_EVENT_REPLACED] = "… and the helper of before has crashed",
+    [MSYNC_EVENT_REPLACED] = "… with credentials that were refused, or in "
+                             "the place of one that has crashed",
     [MSYNC_EVENT_CUT_SHORT] = "a helper starts; the run was cut short, by a "
                               "reload or its first death",
     [MSYNC_EVENT_KILLED_AGAIN] = "a helper starts; two runs in a row have "
@@ -101,7 +102,9 @@ static const char  middle[] =
 "with a quarter of the batches. While a site is paused no run is ever due by\n"
 "itself, and everything else is the same. What somebody has to mend is tried\n"
 "at once when settings are saved or a helper starts, but for one that takes\n"
-"the place of another that has crashed.\n"
+"the place of another that has crashed. Of credentials that were refused\n"
+"`MSYNC_REFUSED` has a mark, by which a start knows them again: the same ones\n"
+"wait as if nothing had started, unless nginx was reloaded.\n"
 "\n";
 
 

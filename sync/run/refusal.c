@@ -1,0 +1,130 @@
+/*
+ * Whom an error of a run concerns, and which credentials were refused.
+ *
+ * Promises: credentials that a server or a proxy has refused are known again,
+ * whatever has ended the process since, for who tries them with each start is
+ * locked out; what the database has of them is too little to guess them by.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run_private.h"
+#include "store/kv.h"
+
+#define REFUSAL_DIGITS  4          /* of a digest: one password in 65,536 has
+                                      the same, so that a list of them cannot
+                                      be tried on the database */
+
+
+static bool refusal_is_one(const msync_err_t *err);
+static int64_t refusal_mark(const msync_conf_t *conf, const char *hardware_id);
+
+
+bool
+msync_run_is_local(const msync_err_t *err)
+{
+    switch (err->variant) {
+
+    case MSYNC_ERR_DATABASE_ERROR:
+    case MSYNC_ERR_DISK_FULL:
+    case MSYNC_ERR_CANCELLED:
+    case MSYNC_ERR_HELPER_STOPPED:
+        return true;
+
+    default:
+        return false;
+    }
+}
+
+
+bool
+msync_run_is_about_site(const msync_err_t *err)
+{
+    switch (err->variant) {
+
+    case MSYNC_ERR_SITE_UUID_IS_BEING_CHANGED:
+    case MSYNC_ERR_SITE_NAME_NOT_FOUND:
+    case MSYNC_ERR_INCORRECT_PASSWORD:
+    case MSYNC_ERR_HARDWARE_ID_MISMATCH:
+    case MSYNC_ERR_SITE_HAS_NO_STORE:
+    case MSYNC_ERR_SITE_AUTH_TIMEOUT:
+    case MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD:
+    case MSYNC_ERR_TOKEN_ALREADY_ALLOCATED:
+    case MSYNC_ERR_TOKEN_NOT_FOUND:
+    case MSYNC_ERR_AUTHENTICATION:
+    case MSYNC_ERR_SITE_ID_MISMATCH:
+    case MSYNC_ERR_SITE_IS_NOT_V7:
+    case MSYNC_ERR_SYNC_VERSION_MISMATCH:
+        return true;
+
+    default:
+        return false;
+    }
+}
+
+
+int
+msync_run_keep_refusal(const msync_run_context_t *ctx,
+    const msync_err_t *failure, msync_err_t *err)
+{
+    const msync_run_t  *run = ctx->run;
+
+    return failure != NULL && refusal_is_one(failure)
+           ? msync_store_set_int(run->store, MSYNC_KEY_REFUSED,
+                                 refusal_mark(run->conf, run->hardware_id),
+                                 err)
+           : msync_store_unset(run->store, MSYNC_KEY_REFUSED, err);
+}
+
+
+int
+msync_run_refusal(msync_store_t *store, const msync_conf_t *conf,
+    const char *hardware_id, msync_refused_e *refused, msync_err_t *err)
+{
+    int64_t  mark = -1;
+
+    if (msync_store_get_int(store, MSYNC_KEY_REFUSED, &mark, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *refused = mark == -1 ? MSYNC_REFUSED_NOTHING
+               : mark == refusal_mark(conf, hardware_id)
+               ? MSYNC_REFUSED_THESE : MSYNC_REFUSED_OTHERS;
+    return MSYNC_OK;
+}
+
+
+/* by central, or by a proxy, whose users are locked out as well */
+
+static bool
+refusal_is_one(const msync_err_t *err)
+{
+    return msync_site_failure(err) == MSYNC_EVENT_FAILED_FOR_GOOD
+           && (msync_run_is_about_site(err) || err->http_status == 401
+               || err->http_status == 403 || err->http_status == 407);
+}
+
+
+/* of all by which this site makes itself known */
+
+static int64_t
+refusal_mark(const msync_conf_t *conf, const char *hardware_id)
+{
+    char    text[2 * MSYNC_URL_MAX + MSYNC_USERNAME_MAX + MSYNC_SHA256_HEX
+                 + MSYNC_HARDWARE_ID_MAX + 8];
+    char    hex[MSYNC_SHA256_HEX + 1];
+    int     length;
+
+    length = snprintf(text, sizeof(text), "%s\n%s\n%s\n%s\n%s",
+                      conf->url ? conf->url : "",
+                      conf->username ? conf->username : "",
+                      conf->password_sha256, hardware_id,
+                      conf->proxy ? conf->proxy : "");
+    msync_conf_hash_password(text, (size_t) length, hex);
+    explicit_bzero(text, sizeof(text));
+    hex[REFUSAL_DIGITS] = '\0';
+
+    return (int64_t) strtol(hex, NULL, 16);
+}
