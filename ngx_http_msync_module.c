@@ -294,7 +294,23 @@ ngx_http_msync_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_msync_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                    i;
+    ngx_http_msync_site_t       **site;
+    ngx_http_msync_main_conf_t   *mcf;
+
     ngx_http_msync_child_exit();
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_msync_module);
+
+    if (mcf == NULL) {
+        return;
+    }
+
+    site = mcf->sites.elts;
+
+    for (i = 0; i < mcf->sites.nelts; i++) {
+        ngx_http_msync_status_exit(site[i]);
+    }
 }
 
 

@@ -436,6 +436,7 @@ void ngx_http_msync_finalize(ngx_http_request_t *r, ngx_int_t rc);
 /* ngx_http_msync_status.c: documents */
 
 ngx_http_msync_doc_t *ngx_http_msync_status(ngx_http_msync_site_t *site);
+void ngx_http_msync_status_exit(ngx_http_msync_site_t *site);
 void ngx_http_msync_doc_release(void *data);
 ngx_int_t ngx_http_msync_get_status(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t data);

@@ -48,6 +48,18 @@ ngx_http_msync_status(ngx_http_msync_site_t *site)
 }
 
 
+/* of a process that ends */
+
+void
+ngx_http_msync_status_exit(ngx_http_msync_site_t *site)
+{
+    if (site->doc) {
+        ngx_http_msync_doc_release(site->doc);
+        site->doc = NULL;
+    }
+}
+
+
 static ngx_http_msync_doc_t *
 ngx_http_msync_status_doc_create(ngx_http_msync_site_t *site)
 {
