@@ -53,6 +53,7 @@ static bool settings_is_object(const char *body, size_t length);
 static void settings_take_members(request_t *req, const char *body,
     size_t length);
 static void settings_check_complete(request_t *req);
+static void settings_need(request_t *req, const char *field, bool there);
 static msync_conf_t *settings_copy_conf(const msync_conf_t *from);
 static bool settings_is_past(int64_t since, int64_t most);
 static int settings_while_asking(void *data, msync_err_t *err);
@@ -296,18 +297,21 @@ settings_check_complete(request_t *req)
         return;
     }
 
-    if (req->conf->url == NULL) {
-        settings_blame(req, "url", "is needed");
-    }
+    settings_need(req, "url", req->conf->url != NULL);
+    settings_need(req, "username", req->conf->username != NULL);
+    settings_need(req, "password", req->conf->password_sha256[0] != '\0');
+}
 
-    if (req->conf->username == NULL) {
-        settings_blame(req, "username", "is needed");
-    }
 
-    if (req->conf->password_sha256[0] == '\0'
-        && cJSON_GetObjectItem(req->fields, "password") == NULL)
+/* what was blamed already is not missing, but wrong */
+
+static void
+settings_need(request_t *req, const char *field, bool there)
+{
+    if (!there
+        && cJSON_GetObjectItemCaseSensitive(req->fields, field) == NULL)
     {
-        settings_blame(req, "password", "is needed");
+        settings_blame(req, field, "is needed");
     }
 }
 

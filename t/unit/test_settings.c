@@ -317,6 +317,23 @@ a_text_is_what_was_meant_or_blamed(void **state)
 }
 
 
+/* "is needed" would say nothing to whoever has entered it */
+
+static void
+what_is_wrong_of_a_first_setting_is_said(void **state)
+{
+    test_t  *t = *state;
+
+    static const char  body[] =
+        "{\"url\":\"ftp://a\",\"username\":\"a:b\",\"password\":\"c\"}";
+
+    assert_int_equal(ask_octets(t, body, sizeof(body) - 1), 400);
+    assert_non_null(strstr(t->reply, "\"url\":\"The address of the central "
+                                     "server must begin"));
+    assert_non_null(strstr(t->reply, "\"username\":\"must be the site name"));
+}
+
+
 static void
 many_wrong_fields_are_blamed_briefly(void **state)
 {
@@ -354,6 +371,7 @@ main(void)
         EACH(nothing_is_saved_once_nobody_waits),
         EACH(a_body_is_json_to_its_end),
         EACH(a_text_is_what_was_meant_or_blamed),
+        EACH(what_is_wrong_of_a_first_setting_is_said),
         EACH(many_wrong_fields_are_blamed_briefly)
     };
 
