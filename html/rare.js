@@ -104,7 +104,7 @@ export class View {
 
     if (answer) {
       const text = panel.texts.t('queued', { n: answer.queued });
-      this.queued.replaceChildren(notice('good', 'check', text));
+      this.queued.replaceChildren(notice('good', 'check', text, answer.goesOn && panel.texts.t('goes.on')));
       panel.tell(text);
     }
   }

@@ -488,8 +488,15 @@ ngx_http_msync_body_answer_timeout(ngx_event_t *ev)
 
     ngx_http_msync_unwait(waiter);
 
-    rc = ngx_http_msync_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT, "TIMEOUT",
-                                   "No answer came within 60 seconds.");
+    /* one that has begun cannot be taken back */
+
+    rc = ngx_http_msync_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT,
+                                "HELPER_STOPPED",
+                                "The helper has not answered within 60 "
+                                "seconds: it is busy, or its disk does not "
+                                "answer. Whether this was done, or will be, "
+                                "nobody knows yet: look at the status and the "
+                                "settings before you ask again.");
 
     ngx_http_msync_finalize(r, rc);
 }

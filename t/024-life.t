@@ -32,6 +32,7 @@ a_database_that_is_locked_while_it_is_opened_is_said();
 a_log_that_grows_is_said();
 what_nobody_waits_for_is_not_done();
 what_a_locked_database_keeps_out_is_not_done_later();
+what_takes_long_is_answered_and_goes_on();
 what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
@@ -524,6 +525,47 @@ sub what_a_locked_database_keeps_out_is_not_done_later {
     is(run($helper)->{syncStatus}{error}, undef, 'then it goes on');
     is(sqlite(database('kept'), 'SELECT dismissed FROM sync_buffer WHERE '
               . q{record_id = 'R'}), 0, 'and nothing of these was done');
+}
+
+
+# Half a minute of its client's time has passed when it begins.
+sub what_takes_long_is_answered_and_goes_on {
+    my $helper = initialised('long');
+    my $store = sqlite(database('long'),
+                       'SELECT min(store_ID) FROM item_line');
+
+    # as before msync came
+    sqlite(database('long'), 'UPDATE msync_flag SET integrating = 1',
+        'INSERT INTO Location (ID, code, store_ID) SELECT value, 1, '
+        . "'$store' FROM generate_series(1, 5000)",
+        'UPDATE msync_flag SET integrating = 0',
+        'INSERT INTO msync_never_sent (table_name, record_id) SELECT '
+        . q{'Location', ID FROM Location WHERE code = '1'},
+        'INSERT INTO sync_buffer (record_id, side, received_datetime, '
+        . 'table_name, action, data, integration_error) SELECT value, 1, '
+        . q{'2026-01-01T00:00:00', 'of nobody', 'UPSERT', '{}', 'unknown' }
+        . 'FROM generate_series(1, 5000)');
+
+    my ($send, $behind) = ($helper->send_rows(30_000, all => \1),
+                           $helper->save(55_000, intervalSeconds => 60));
+    ok(wait_until(sub { $helper->answer($send) }), 'it is answered');
+    my ($status, $body) = @{ $helper->answer($send) };
+    is($status, 202, 'while somebody waits');
+    ok($body->{goesOn}, 'that it goes on');
+    cmp_ok($body->{queued}, '<', 5000, 'with what is done so far')
+        or diag(explain($body));
+    ok(wait_until(sub { $helper->answer($behind) }), 'what waits behind it');
+    is($helper->answer($behind)->[0], 504, 'is told that it was not done');
+    ok($helper->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 5000
+                                  && $_->{recordsNeverSent} == 0 }),
+       'and all are queued in the end');
+
+    my $dismiss = $helper->dismiss(30_000, all => \1);
+    ok(wait_until(sub { $helper->answer($dismiss) }), 'another one');
+    is_deeply([map { $helper->answer($dismiss)->[1]{$_} } 'goesOn'],
+              [\1], 'that dismisses goes on, too');
+    ok($helper->wait_status(sub { $_->{integrationErrors} == 0 }),
+       'until all are');
 }
 
 

@@ -109,7 +109,9 @@ msync_cli_dismiss(msync_cli_t *cli)
         return 1;
     }
 
-    if (msync_store_dismiss(cli->store, &which, &n, &err) != MSYNC_OK) {
+    if (msync_store_dismiss(cli->store, &which, msync_cli_interrupted, NULL,
+                            &n, &err) != MSYNC_OK)
+    {
         return msync_cli_fail(&err);
     }
 
@@ -140,8 +142,9 @@ msync_cli_send(msync_cli_t *cli)
         return 1;
     }
 
-    if (msync_store_send(cli->store, cli->arguments, cli->narguments, &queued,
-                         &unknown, &err) != MSYNC_OK)
+    if (msync_store_send(cli->store, cli->arguments, cli->narguments,
+                         msync_cli_interrupted, NULL, &queued, &unknown, &err)
+        != MSYNC_OK)
     {
         return msync_cli_fail(&err);
     }

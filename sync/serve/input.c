@@ -33,16 +33,12 @@ static void input_identify_password(const char *path, struct stat *st);
 static void input_read_password(msync_serve_t *serve, msync_conf_t *conf);
 static int input_send_reply(msync_serve_t *serve, uint64_t id, int status,
     const char *body);
-static void input_reply(msync_serve_t *serve, uint64_t id, int status,
-    const char *body);
 static int input_while_asking(void *data, msync_err_t *err);
 static int input_answer_settings(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static void input_set_up(msync_serve_t *serve,
     const msync_serve_request_t *request, msync_settings_t *settings);
 static int input_answer_patients(msync_serve_t *serve,
-    msync_serve_request_t *request, char **body);
-static int input_answer_records(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static void input_answer(msync_serve_t *serve, msync_serve_request_t *request);
 static void input_forget(msync_serve_request_t *request);
@@ -190,8 +186,9 @@ input_send_reply(msync_serve_t *serve, uint64_t id, int status,
 
 /* somebody waits: what is too long for a frame is answered all the same */
 
-static void
-input_reply(msync_serve_t *serve, uint64_t id, int status, const char *body)
+void
+msync_serve_reply(msync_serve_t *serve, uint64_t id, int status,
+    const char *body)
 {
     char  *too_long;
 
@@ -292,35 +289,12 @@ input_answer_patients(msync_serve_t *serve, msync_serve_request_t *request,
 }
 
 
-/* dismiss, send */
-
-static int
-input_answer_records(msync_serve_t *serve, msync_serve_request_t *request,
-    char **body)
-{
-    int  status;
-
-    serve->give_up = request->came + MSYNC_SETTINGS_LATE;
-    status = msync_requests_answer(serve->store, request->request,
-                                   request->body, request->length, body);
-    serve->give_up = 0;
-
-    if (status < 300) {
-        msync_serve_refresh(serve);
-        msync_serve_send_lists(serve);
-        msync_serve_report(serve, true);
-    }
-
-    return status;
-}
-
-
 static void
 input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 {
     int    status;
     bool   asks;
-    char  *body;
+    char  *body = NULL;
 
     asks = request->request <= MSYNC_REQUEST_INITIALISE
            || request->request == MSYNC_REQUEST_PATIENTS;
@@ -334,13 +308,13 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
              ? input_answer_settings(serve, request, &body)
              : request->request == MSYNC_REQUEST_PATIENTS
              ? input_answer_patients(serve, request, &body)
-             : input_answer_records(serve, request, &body);
+             : msync_requests_answer(serve, request, &body);
 
     /* which may have been replaced while it was asked */
-    if (!serve->closed
+    if (!serve->closed && status != 0
         && (!asks || status < 300 || msync_serve_may_connect(serve)))
     {
-        input_reply(serve, request->id, status, body);
+        msync_serve_reply(serve, request->id, status, body);
     }
 
     msync_free(&body);
@@ -416,7 +390,7 @@ msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
             body = msync_document_error(err);
         }
 
-        input_reply(serve, serve->requests[i].id, 503, body);
+        msync_serve_reply(serve, serve->requests[i].id, 503, body);
         input_forget(&serve->requests[i]);
         msync_free(&body);
     }
@@ -440,7 +414,7 @@ msync_serve_refuse_late(msync_serve_t *serve, const msync_err_t *err)
         }
 
         body = msync_document_error(err);
-        input_reply(serve, serve->requests[i].id, 504, body);
+        msync_serve_reply(serve, serve->requests[i].id, 504, body);
         input_forget(&serve->requests[i]);
         msync_free(&body);
     }
@@ -482,7 +456,7 @@ input_receive_request(msync_serve_t *serve, msync_received_t *frame)
     if (serve->nrequests == SERVE_REQUESTS_MAX) {
         (void) msync_document_refuse(503, "TOO_MANY_REQUESTS", "Too many "
                                      "settings are being checked.", &busy);
-        input_reply(serve, frame->id, 503, busy);
+        msync_serve_reply(serve, frame->id, 503, busy);
         msync_free(&busy);
         return;
     }

@@ -2,14 +2,18 @@
  * Requests that are about records: dismiss, send.
  *
  * Promises: a body is taken as it was meant or not at all; nothing of it, and
- * no error of the database, is repeated but names of tables.
+ * no error of the database, is repeated but names of tables.  One that takes
+ * long is answered all the same, while somebody waits, and then goes on.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "serve/document.h"
 #include "serve/requests.h"
+#include "serve/settings.h"
 #include "store/dismiss.h"
 #include "store/send.h"
 
@@ -19,62 +23,90 @@
 #define REQUESTS_SEND_FORM                                                    \
     "The body has to be {\"tables\": [NAME, ...]} or {\"all\": true}."
 
+struct msync_records_s {
+    const msync_serve_request_t  *request;
+    const char                   *name;    /* what is counted */
+    int64_t                       n;       /* so far */
+    bool                          answered;
+};
 
-static int requests_dismiss(msync_store_t *store, const cJSON *body,
+
+static int requests_do(msync_serve_t *serve, const cJSON *body,
+    char **reply);
+static int requests_dismiss(msync_serve_t *serve, const cJSON *body,
     char **reply);
 static bool requests_which(const cJSON *body, msync_dismiss_t *which);
-static int requests_send(msync_store_t *store, const cJSON *body,
+static int requests_send(msync_serve_t *serve, const cJSON *body,
     char **reply);
 static bool requests_tables(const cJSON *body, const char ***tables,
     size_t *n);
-static int requests_failed(const msync_err_t *err);
-static int requests_count(int status, const char *name, int64_t n,
-    char **reply);
+static int requests_between(void *data, msync_err_t *err);
+static void requests_tell(msync_serve_t *serve, bool lists);
+static int requests_failed(const msync_records_t *records,
+    const msync_err_t *err);
+static char *requests_count(const msync_records_t *records, bool goes_on);
 
 
 int
-msync_requests_answer(msync_store_t *store, msync_request_e request,
-    const char *body, size_t length, char **reply)
+msync_requests_answer(msync_serve_t *serve,
+    const msync_serve_request_t *request, char **reply)
 {
-    int     status;
-    cJSON  *json;
+    int               status;
+    cJSON            *json;
+    msync_records_t   records = { .request = request };
 
-    json = cJSON_ParseWithLength(body, length);
+    json = cJSON_ParseWithLength(request->body, request->length);
+    serve->records = &records;
+    serve->give_up = request->came + MSYNC_SETTINGS_LATE;
 
-    if (!cJSON_IsObject(json)) {
-        status = msync_document_refuse(400, "INVALID_REQUEST", "The body is "
-                                       "not a JSON object.", reply);
+    status = cJSON_IsObject(json) ? requests_do(serve, json, reply)
+             : msync_document_refuse(400, "INVALID_REQUEST", "The body is not "
+                                     "a JSON object.", reply);
 
-    } else {
-        status = request == MSYNC_REQUEST_SEND
-                 ? requests_send(store, json, reply)
-                 : requests_dismiss(store, json, reply);
-    }
-
+    serve->give_up = 0;
+    serve->records = NULL;
     cJSON_Delete(json);
 
-    return status;
+    if (status < 300 || records.answered) {
+        requests_tell(serve, true);
+    }
+
+    return records.answered ? 0 : status;
 }
 
 
 static int
-requests_dismiss(msync_store_t *store, const cJSON *body, char **reply)
+requests_do(msync_serve_t *serve, const cJSON *body, char **reply)
 {
-    int64_t          n;
-    msync_err_t      err;
-    msync_dismiss_t  which;
+    return serve->records->request->request == MSYNC_REQUEST_SEND
+           ? requests_send(serve, body, reply)
+           : requests_dismiss(serve, body, reply);
+}
+
+
+static int
+requests_dismiss(msync_serve_t *serve, const cJSON *body, char **reply)
+{
+    msync_err_t       err;
+    msync_dismiss_t   which;
+    msync_records_t  *records = serve->records;
 
     if (!requests_which(body, &which)) {
         return msync_document_refuse(400, "INVALID_REQUEST",
                                      REQUESTS_DISMISS_FORM, reply);
     }
 
-    if (msync_store_dismiss(store, &which, &n, &err) != MSYNC_OK) {
+    records->name = "dismissed";
+
+    if (msync_store_dismiss(serve->store, &which, requests_between, serve,
+                            &records->n, &err) != MSYNC_OK)
+    {
         *reply = msync_document_error(&err);
-        return requests_failed(&err);
+        return requests_failed(records, &err);
     }
 
-    return requests_count(200, "dismissed", n, reply);
+    *reply = requests_count(records, false);
+    return 200;
 }
 
 
@@ -116,26 +148,29 @@ requests_which(const cJSON *body, msync_dismiss_t *which)
 
 
 static int
-requests_send(msync_store_t *store, const cJSON *body, char **reply)
+requests_send(msync_serve_t *serve, const cJSON *body, char **reply)
 {
-    int            status;
-    char           text[MSYNC_ERR_TEXT_MAX];
-    size_t         n;
-    int64_t        queued;
-    const char    *unknown, **tables;
-    msync_err_t    err;
+    int               status;
+    char              text[MSYNC_ERR_TEXT_MAX];
+    size_t            n;
+    const char       *unknown, **tables;
+    msync_err_t       err;
+    msync_records_t  *records = serve->records;
 
     if (!requests_tables(body, &tables, &n)) {
         return msync_document_refuse(400, "INVALID_REQUEST",
                                      REQUESTS_SEND_FORM, reply);
     }
 
+    records->name = "queued";
     unknown = NULL;
 
-    if (msync_store_send(store, tables, n, &queued, &unknown, &err)
+    if (msync_store_send(serve->store, tables, n, requests_between, serve,
+                         &records->n, &unknown, &err)
         == MSYNC_OK)
     {
-        status = requests_count(202, "queued", queued, reply);
+        status = 202;
+        *reply = requests_count(records, false);
 
     } else if (unknown != NULL) {
         status = msync_document_refuse(400, "INVALID_REQUEST",
@@ -143,7 +178,7 @@ requests_send(msync_store_t *store, const cJSON *body, char **reply)
                                        reply);
 
     } else {
-        status = requests_failed(&err);
+        status = requests_failed(records, &err);
         *reply = msync_document_error(&err);
     }
 
@@ -192,23 +227,104 @@ requests_tables(const cJSON *body, const char ***tables, size_t *n)
 }
 
 
+/*
+ * Between two transactions: pings are answered, and whoever waits for this, or
+ * behind it, is told before nginx gives up.
+ */
+
+static int
+requests_between(void *data, msync_err_t *err)
+{
+    int64_t         now = msync_clock_monotonic();
+    msync_err_t     busy;
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (now - serve->records->request->came >= MSYNC_SETTINGS_WAIT
+        && !serve->records->answered && msync_requests_goes_on(serve))
+    {
+        requests_tell(serve, true);
+
+    } else if (now - serve->reported >= SERVE_WATCH_PAUSE) {
+        requests_tell(serve, false);
+    }
+
+    (void) msync_err_set(&busy, MSYNC_ERR_TIMEOUT, "records are being queued "
+                         "or dismissed, so nothing else could be done in time");
+    busy.advice = "Nothing was changed; try again in some minutes.";
+    msync_serve_refuse_late(serve, &busy);
+
+    return MSYNC_OK;
+}
+
+
+bool
+msync_requests_goes_on(msync_serve_t *serve)
+{
+    char             *body;
+    msync_records_t  *records = serve->records;
+
+    if (records == NULL || (records->n == 0 && !records->answered)) {
+        return false;
+    }
+
+    if (!records->answered) {
+        records->answered = true;
+        body = requests_count(records, true);
+        msync_serve_reply(serve, records->request->id, 202, body);
+        msync_free(&body);
+    }
+
+    serve->give_up = 0;
+    return true;
+}
+
+
+/* "lists": what is left of them, too, which takes longer to count */
+
+static void
+requests_tell(msync_serve_t *serve, bool lists)
+{
+    msync_serve_refresh(serve);
+
+    if (lists) {
+        msync_serve_send_lists(serve);
+    }
+
+    msync_serve_report(serve, true);
+}
+
+
 /* the database was locked until nobody waited any more, or does not work */
 
 static int
-requests_failed(const msync_err_t *err)
+requests_failed(const msync_records_t *records, const msync_err_t *err)
 {
+    if (records->answered && err->variant != MSYNC_ERR_HELPER_STOPPED) {
+        msync_log_err(err, "queueing or dismissing the rest");
+    }
+
     return err->variant == MSYNC_ERR_TIMEOUT ? 504 : 500;
 }
 
 
-static int
-requests_count(int status, const char *name, int64_t n, char **reply)
+static char *
+requests_count(const msync_records_t *records, bool goes_on)
 {
     cJSON  *json;
 
     json = cJSON_CreateObject();
-    cJSON_AddNumberToObject(json, name, n);
-    *reply = msync_document_print(json);
+    cJSON_AddNumberToObject(json, records->name, records->n);
 
-    return status;
+    if (goes_on) {
+        cJSON_AddTrueToObject(json, "goesOn");
+    }
+
+    return msync_document_print(json);
 }

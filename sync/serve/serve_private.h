@@ -27,6 +27,9 @@ typedef struct {
     size_t           length;
 } msync_serve_request_t;
 
+/* a DISMISS or SEND that is at work, see requests.c */
+typedef struct msync_records_s  msync_records_t;
+
 typedef struct {
     msync_channel_t    *channel;
     char               *config;    /* owned, the CONFIG frame's JSON */
@@ -61,6 +64,7 @@ typedef struct {
     int64_t             pause_again;   /* what was said of it could not be
                                       written, 0: it could */
     int64_t             give_up;   /* the request at work, 0: none is */
+    msync_records_t    *records;   /* borrowed, NULL: none is */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
@@ -106,6 +110,9 @@ void msync_serve_do_requests(msync_serve_t *serve);
 /* the database cannot be used: answers all requests with the error or,
  * without one, those that have waited too long for its lock */
 void msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err);
+/* answers one of them, and is done with it */
+void msync_serve_reply(msync_serve_t *serve, uint64_t id, int status,
+    const char *body);
 /* answers those of MSYNC_SETTINGS_LATE with the error: what is at work waits
  * for the database longer than their clients do */
 void msync_serve_refuse_late(msync_serve_t *serve, const msync_err_t *err);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "confine/confine.h"
+#include "serve/requests.h"
 #include "serve/serve_private.h"
 #include "store/buffer.h"
 #include "store/lock.h"
@@ -416,7 +417,9 @@ msync_serve_while_locked(void *data, msync_err_t *err)
 
     work_set_locked(&locked);
 
-    if (serve->give_up != 0 && msync_clock_monotonic() >= serve->give_up) {
+    if (serve->give_up != 0 && msync_clock_monotonic() >= serve->give_up
+        && !msync_requests_goes_on(serve))
+    {
         *err = locked;
         return MSYNC_ERROR;
     }

@@ -27,26 +27,34 @@
 #define REFUSED  DISMISS_WHICH("TRUE", "error")
 
 
-static int dismiss_all(msync_store_t *store, const char *sql,
-    const char *last_sql, const msync_dismiss_t *which, int64_t *n,
-    msync_err_t *err);
-static int dismiss_slice(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
-    msync_err_t *err);
+typedef struct {
+    const msync_dismiss_t  *which;
+    msync_hook_pt           hook;
+    void                   *data;
+    int64_t                *n;
+} dismiss_t;
+
+
+static int dismiss_all(msync_store_t *store, const dismiss_t *what,
+    const char *sql, const char *last_sql, msync_err_t *err);
+static int dismiss_slice(msync_store_t *store, const dismiss_t *what,
+    sqlite3_stmt *stmt, msync_err_t *err);
 static sqlite3_stmt *dismiss_prepare(msync_store_t *store, const char *sql,
     const msync_dismiss_t *which, msync_err_t *err);
 
 
 int
 msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
-    int64_t *n, msync_err_t *err)
+    msync_hook_pt hook, void *data, int64_t *n, msync_err_t *err)
 {
+    const dismiss_t  what = { which, hook, data, n };
+
     *n = 0;
 
-    return dismiss_all(store, DISMISS("sync_buffer", CAME),
-                       DISMISS_LAST("sync_buffer", CAME), which, n, err)
-           == MSYNC_OK
-           ? dismiss_all(store, DISMISS("msync_refused", REFUSED),
-                         DISMISS_LAST("msync_refused", REFUSED), which, n, err)
+    return dismiss_all(store, &what, DISMISS("sync_buffer", CAME),
+                       DISMISS_LAST("sync_buffer", CAME), err) == MSYNC_OK
+           ? dismiss_all(store, &what, DISMISS("msync_refused", REFUSED),
+                         DISMISS_LAST("msync_refused", REFUSED), err)
            : MSYNC_ERROR;
 }
 
@@ -54,15 +62,15 @@ msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
 /* these may be many: the application has its turn between two slices */
 
 static int
-dismiss_all(msync_store_t *store, const char *sql, const char *last_sql,
-    const msync_dismiss_t *which, int64_t *n, msync_err_t *err)
+dismiss_all(msync_store_t *store, const dismiss_t *what, const char *sql,
+    const char *last_sql, msync_err_t *err)
 {
     int            rc;
     int64_t        after = 0, last;
     sqlite3_stmt  *look, *stmt;
 
-    look = dismiss_prepare(store, last_sql, which, err);
-    stmt = look ? dismiss_prepare(store, sql, which, err) : NULL;
+    look = dismiss_prepare(store, last_sql, what->which, err);
+    stmt = look ? dismiss_prepare(store, sql, what->which, err) : NULL;
     rc = stmt ? MSYNC_OK : MSYNC_ERROR;
 
     while (rc == MSYNC_OK) {
@@ -76,7 +84,7 @@ dismiss_all(msync_store_t *store, const char *sql, const char *last_sql,
 
         sqlite3_bind_int64(stmt, 4, after);
         sqlite3_bind_int64(stmt, 5, last);
-        rc = dismiss_slice(store, stmt, n, err);
+        rc = dismiss_slice(store, what, stmt, err);
         after = last;
     }
 
@@ -88,7 +96,7 @@ dismiss_all(msync_store_t *store, const char *sql, const char *last_sql,
 
 
 static int
-dismiss_slice(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
+dismiss_slice(msync_store_t *store, const dismiss_t *what, sqlite3_stmt *stmt,
     msync_err_t *err)
 {
     if (msync_store_begin(store, err) != MSYNC_OK) {
@@ -100,10 +108,11 @@ dismiss_slice(msync_store_t *store, sqlite3_stmt *stmt, int64_t *n,
         return MSYNC_ERROR;
     }
 
-    *n += sqlite3_changes(store->db);
+    *what->n += sqlite3_changes(store->db);
 
     return msync_store_commit(store, err) == MSYNC_OK
-           ? msync_store_yield(store, err) : MSYNC_ERROR;
+           ? msync_store_turn(store, what->hook, what->data, err)
+           : MSYNC_ERROR;
 }
 
 

@@ -18,9 +18,10 @@ typedef struct {
     const char  *error;
 } msync_dismiss_t;
 
-/* *n is how many were not dismissed before, in both directions */
+/* *n is how many were not dismissed before, in both directions, so far: the
+ * hook is called between transactions of many; those before an error stay */
 int msync_store_dismiss(msync_store_t *store, const msync_dismiss_t *which,
-    int64_t *n, msync_err_t *err);
+    msync_hook_pt hook, void *data, int64_t *n, msync_err_t *err);
 
 /* records that failed in either direction: those that were not dismissed, and
  * those that were */

@@ -30,7 +30,8 @@ static int send_queue(msync_store_t *store, const msync_table_t *table,
     int64_t site, const sqlite3_value *after, const sqlite3_value *last,
     int64_t *queued, msync_err_t *err);
 static int send_table(msync_store_t *store, const msync_table_t *table,
-    int64_t site, int64_t *queued, msync_err_t *err);
+    int64_t site, msync_hook_pt hook, void *data, int64_t *queued,
+    msync_err_t *err);
 static bool send_is(const msync_table_t *table, const char *name);
 static bool send_is_named(const msync_table_t *table, const char *const *tables,
     size_t n);
@@ -345,7 +346,7 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
 
 static int
 send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
-    int64_t *queued, msync_err_t *err)
+    msync_hook_pt hook, void *data, int64_t *queued, msync_err_t *err)
 {
     int             rc;
     sqlite3_value  *after = NULL, *last;
@@ -364,7 +365,7 @@ send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
 
             if (rc == MSYNC_OK) {
                 rc = msync_store_commit(store, err) == MSYNC_OK
-                     ? msync_store_yield(store, err) : MSYNC_ERROR;
+                     ? msync_store_turn(store, hook, data, err) : MSYNC_ERROR;
 
             } else {
                 msync_store_rollback(store);
@@ -435,7 +436,8 @@ send_known(const msync_catalogue_t *catalogue, const char *const *tables,
 
 int
 msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
-    int64_t *queued, const char **unknown, msync_err_t *err)
+    msync_hook_pt hook, void *data, int64_t *queued, const char **unknown,
+    msync_err_t *err)
 {
     int      rc;
     bool     any;
@@ -461,8 +463,8 @@ msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
         if (store->catalogue->tables[i].push != 0
             && send_is_named(&store->catalogue->tables[i], tables, n))
         {
-            rc = send_table(store, &store->catalogue->tables[i], site, queued,
-                            err);
+            rc = send_table(store, &store->catalogue->tables[i], site, hook,
+                            data, queued, err);
         }
     }
 

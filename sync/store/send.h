@@ -20,14 +20,16 @@ int msync_store_never_sent(msync_store_t *store, int64_t *n,
 
 /*
  * Puts these rows of the tables, named as on the wire or in the database, n =
- * 0: of all, into the changelog: *queued is their number, 0 until the first
- * sync is over.  In transactions of its own, so that the application may write
- * between them; what was queued before an error stays queued.  A name that is
- * no table which this site pushes is an error before anything is queued:
- * *unknown, otherwise NULL, points at it in "tables".
+ * 0: of all, into the changelog: *queued is their number so far, 0 until the
+ * first sync is over.  In transactions of its own, so that the application may
+ * write between them, where the hook is called, too; what was queued before an
+ * error stays queued.  A name that is no table which this site pushes is an
+ * error before anything is queued: *unknown, otherwise NULL, points at it in
+ * "tables".
  */
 int msync_store_send(msync_store_t *store, const char *const *tables,
-    size_t n, int64_t *queued, const char **unknown, msync_err_t *err);
+    size_t n, msync_hook_pt hook, void *data, int64_t *queued,
+    const char **unknown, msync_err_t *err);
 
 /* central took these records: they were never sent no more.  Inside the
  * transaction that moves the push cursor */

@@ -123,6 +123,9 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_yield(msync_store_t *store, msync_err_t *err);
+/* … and then calls the hook, behind a commit */
+int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err);
 /* ms that a transaction of many rows may take: a few while others write, which
  * msync_store_yield has looked for */
 int64_t msync_store_hold(const msync_store_t *store);

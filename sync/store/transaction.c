@@ -499,6 +499,16 @@ msync_store_yield(msync_store_t *store, msync_err_t *err)
 }
 
 
+int
+msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err)
+{
+    return msync_store_yield(store, err) == MSYNC_OK
+           && (hook == NULL || hook(data, err) == MSYNC_OK)
+           ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
 void
 msync_store_rollback(msync_store_t *store)
 {

@@ -125,8 +125,15 @@ test('records that were never at the centre are sent after somebody was asked ba
 
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
-  await notice(page, '1234 registros se enviarán en la próxima sincronización.').waitFor();
+  const queued = notice(page, '1234 registros se enviarán en la próxima sincronización.');
+  await queued.waitFor();
+  assert.equal(await queued.getByText('El resto').count(), 0);
   assert.deepEqual(await requests('send'), [{ all: true }]);
+  await site.report({ never_sent: 1235, syncStatus: run() });
+  await site.answer(202, { queued: 1000, goesOn: true });
+  await notice(page, '1235 registros').getByRole('button', { name: 'Enviarlos' }).click();
+  await page.keyboard.press('Enter');
+  await notice(page, '1000 registros se enviarán').getByText('El resto sigue por sí solo.').waitFor();
   await site.report({ queue: 1234, syncStatus: run() });
   await offer.waitFor({ state: 'detached' });
   await picture(page, 'queued');

@@ -17,7 +17,8 @@ dismiss(site_t *site, const char *table, const char *id, const char *error)
     msync_err_t      err;
     msync_dismiss_t  which = { table, id, error };
 
-    assert_ok(msync_store_dismiss(site->store, &which, &n, &err));
+    assert_ok(msync_store_dismiss(site->store, &which, NULL, NULL, &n,
+                                  &err));
     return n;
 }
 

@@ -124,28 +124,28 @@ they_are_queued_on_request_and_once(void **state)
 
     static const char *const  names[] = { "Location", "unit" };
 
-    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
-                               &err));
+    assert_ok(msync_store_send(site->store, NULL, 0, NULL, NULL, &queued,
+                               &unknown, &err));
     assert_int_equal(queued, 0);
 
     initialise(site);
     msync_err_clear(&err);
-    assert_int_equal(msync_store_send(site->store, names, 2, &queued,
-                                      &unknown, &err), MSYNC_ERROR);
+    assert_int_equal(msync_store_send(site->store, names, 2, NULL, NULL,
+                                      &queued, &unknown, &err), MSYNC_ERROR);
     assert_string_equal(unknown, "unit");
     assert_non_null(strstr(err.text, "\"unit\" is no table that this site "
                            "sends"));
     assert_int_equal(waiting(site), 0);
 
-    assert_ok(msync_store_send(site->store, names, 1, &queued, &unknown,
-                               &err));
+    assert_ok(msync_store_send(site->store, names, 1, NULL, NULL, &queued,
+                               &unknown, &err));
     assert_null(unknown);
     assert_int_equal(queued, 3);
     assert_int_equal(waiting(site), 3);
     assert_int_equal(never_sent(site), 1);
 
-    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
-                               &err));
+    assert_ok(msync_store_send(site->store, NULL, 0, NULL, NULL, &queued,
+                               &unknown, &err));
     assert_int_equal(queued, 1);
     assert_int_equal(waiting(site), 4);
     assert_int_equal(never_sent(site), 0);
@@ -176,8 +176,8 @@ a_row_is_queued_whatever_its_id_is(void **state)
     initialise(site);
     assert_int_equal(never_sent(site), 7);
 
-    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
-                               &err));
+    assert_ok(msync_store_send(site->store, NULL, 0, NULL, NULL, &queued,
+                               &unknown, &err));
     assert_int_equal(queued, 7);
     assert_int_equal(waiting(site), 7);
     assert_int_equal(never_sent(site), 0);
@@ -186,10 +186,20 @@ a_row_is_queued_whatever_its_id_is(void **state)
 
 /* an application that writes meanwhile comes between two of them */
 
+static int
+stop_at_the_third(void *data, msync_err_t *err)
+{
+    int  *calls = data;
+
+    return ++*calls < 3 ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_CANCELLED, "enough");
+}
+
+
 static void
 many_are_queued_in_short_transactions(void **state)
 {
-    int          commits = 0;
+    int          calls = 0, commits = 0;
     int64_t      queued;
     site_t      *site = *state;
     const char  *unknown;
@@ -205,9 +215,16 @@ many_are_queued_in_short_transactions(void **state)
     initialise(site);
     sqlite3_commit_hook(site->store->db, site_count_commit, &commits);
 
-    assert_ok(msync_store_send(site->store, NULL, 0, &queued, &unknown,
-                               &err));
-    assert_int_equal(queued, 5004);
+    assert_int_equal(msync_store_send(site->store, NULL, 0, stop_at_the_third,
+                                      &calls, &queued, &unknown, &err),
+                     MSYNC_ERROR);
+    assert_int_equal(err.variant, MSYNC_ERR_CANCELLED);
+    assert_int_equal(queued, 1001);
+    assert_int_equal(waiting(site), 1001);
+
+    assert_ok(msync_store_send(site->store, NULL, 0, NULL, NULL, &queued,
+                               &unknown, &err));
+    assert_int_equal(queued, 4003);
     assert_true(commits >= 10);
     sqlite3_commit_hook(site->store->db, NULL, NULL);
 }

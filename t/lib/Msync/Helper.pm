@@ -32,6 +32,7 @@ use constant {
 
     SETTINGS   => 0,
     DISMISS    => 3,
+    SEND       => 4,
 
     TRIGGER    => 0,
     PAUSE      => 2,
@@ -148,8 +149,10 @@ sub retry  { $_[0]->_done(RETRY, $_[0]->_command(RETRY)) }
 # returns the number of the request.
 sub save { return shift->_request(SETTINGS, @_) }
 
-# The same for failed records that are to be dismissed.
+# The same for failed records that are to be dismissed, and for rows that were
+# never at the centre.
 sub dismiss { return shift->_request(DISMISS, @_) }
+sub send_rows { return shift->_request(SEND, @_) }
 
 sub _request {
     my ($self, $request, $waited, %body) = @_;
