@@ -70,5 +70,5 @@ main(int argc, char **argv)
     }
 
     msync_confine_process(-1);
-    return msync_cli(argc, argv);
+    return msync_cli_watched(argc, argv);
 }

@@ -349,10 +349,14 @@ sub who_waits_for_a_lock_can_be_stopped {
 }
 
 
+# It or the process that works for it.
 sub opened {
     my ($pid, $path) = @_;
 
-    return grep { (readlink // '') eq $path } glob "/proc/$pid/fd/*";
+    my @workers = split ' ', slurp("/proc/$pid/task/$pid/children");
+
+    return grep { (readlink // '') eq $path }
+        map { glob "/proc/$_/fd/*" } $pid, @workers;
 }
 
 

@@ -7,8 +7,9 @@ use warnings;
 
 use Msync::Test qw(
     processes_of site_config site_path slurp sqlite stage_dir start_central
-    start_nginx wait_until worker_user write_private
+    start_nginx wait_until worker_user write_file write_private
 );
+use POSIX qw(WNOHANG);
 use Test::More;
 
 use constant {
@@ -52,7 +53,10 @@ my $central = start_central(password => PASSWORD, records => 100);
 write_private('password', PASSWORD . "\n");
 
 my @mounted = grep { is_mounted($_) } sort keys %disk;
-END { system('umount', '-l', at($_)) for @mounted }
+END {
+    system('fsfreeze -u ' . at('frozen') . ' 2>/dev/null');
+    system('umount', '-l', at($_)) for @mounted;
+}
 
 my $nginx = start_nginx(
     workers => 1,
@@ -86,7 +90,7 @@ SKIP: {
 }
 
 SKIP: {
-    skip 'no ext4', 5 if !is_here('frozen');
+    skip 'no ext4', 8 if !is_here('frozen');
     a_disk_that_does_not_answer();
 }
 
@@ -228,10 +232,12 @@ sub a_disk_that_does_not_answer {
 
     arrives('after the thaw');
     system('fsfreeze', '-f', at('frozen')) == 0
-        or skip 'this machine freezes no ext4', 5;
+        or skip 'this machine freezes no ext4', 8;
     $nginx->post('/frozen/trigger');
     ok(wait_until(sub { slurp("/proc/$helper/stat") =~ /\) D / }),
        'the helper waits for a disk that does not answer');
+
+    a_command_says_that_and_can_be_left();
 
     kill KILL => $helper;
     ok($nginx->reload, 'it is killed, and nginx reloaded');
@@ -246,6 +252,26 @@ sub a_disk_that_does_not_answer {
     is(sqlite(database('frozen'),
               q{SELECT count(*) FROM unit WHERE ID = 'after the thaw'}), 1,
        'with the run that had begun');
+}
+
+
+sub a_command_says_that_and_can_be_left {
+    my $said = write_file(said => '');
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDERR, '>', $said or die "$said: $!\n";
+        open STDOUT, '>', '/dev/null' or die "stdout: $!\n";
+        exec $ENV{TEST_NGINX_MSYNC}, '--database', database('frozen'), 'status';
+    }
+
+    ok(wait_until(sub { slurp($said) =~ /disk has not answered for 5 sec/ }),
+       'a command says so');
+    kill INT => $pid;
+    ok(wait_until(sub { waitpid($pid, WNOHANG) == $pid }),
+       'and can be interrupted');
+    like(slurp($said), qr/interrupted; process \d+ waits for the disk/,
+         'which says what stays behind');
 }
 
 

@@ -14,6 +14,10 @@
  * reason on stderr, 2 usage */
 int msync_cli(int argc, char **argv);
 
+/* the same by a process of its own, so that a disk which does not answer is
+ * said to be that, and a signal ends the wait for it */
+int msync_cli_watched(int argc, char **argv);
+
 /* asks a running sync to end; for signal handlers */
 void msync_cli_stop(void);
 

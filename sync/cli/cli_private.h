@@ -48,6 +48,9 @@ int msync_cli_backup(msync_cli_t *cli);
 const char *msync_cli_dismiss_lacks(const msync_cli_t *cli);
 const char *msync_cli_send_lacks(const msync_cli_t *cli);
 
+/* whoever kills what the terminal waits for ends this process, too */
+void msync_cli_end_together(void);
+
 /* opens the database, where msync_cli_load_catalogue has not yet, or lets it
  * be written; to write, also with the settings and a wait that a signal ends */
 int msync_cli_open(msync_cli_t *cli, unsigned flags, msync_err_t *err);

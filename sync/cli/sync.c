@@ -50,6 +50,7 @@ sync_hardware_id(const msync_cli_t *cli, char id[MSYNC_HARDWARE_ID_MAX + 1],
                              "cannot be taken back: %s", strerror(errno));
     }
 
+    msync_cli_end_together();
     return rc;
 }
 
