@@ -12,9 +12,11 @@
 #include "base/log.h"
 
 #define ADVICE_TABLE                                                          \
-    "Let msync's table have another name, by [{\"table\": \"its name\", "     \
-    "\"rename\": \"another name\"}] in the file of the directive \"tables\"; " \
-    "or change the application's. Nothing was changed."
+    "Where it is mSupply's table, made anew without its key, give it one: "   \
+    "CREATE UNIQUE INDEX name ON table (column). Where it is another table, " \
+    "let msync's have another name, by [{\"table\": \"its name\", "           \
+    "\"rename\": \"another name\"}] in the file of the directive \"tables\". " \
+    "Nothing was changed."
 
 
 static int tables_check_table(msync_store_t *store, const msync_table_t *table,

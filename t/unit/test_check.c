@@ -187,6 +187,11 @@ a_table_that_cannot_serve_is_found(void **state)
     assert_non_null(strstr(found, "column \"ID\" of table \"ship_method\""));
     assert_non_null(strstr(found, "foreign key mismatch"));
     assert_non_null(strstr(found, "silenced"));
+
+    site_sql(site, "CREATE UNIQUE INDEX own ON Location (ID)");
+    found = site_check(site);
+    assert_null(strstr(found, "table \"Location\": what the application"));
+    assert_null(strstr(found, "foreign key mismatch - \"sensor\""));
 }
 
 
