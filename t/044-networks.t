@@ -7,6 +7,7 @@ use warnings;
 
 use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
+use IO::Select ();
 use IO::Socket::INET ();
 use Msync::Test qw(
     free_port project_root site_path slurp sqlite stage_dir
@@ -34,6 +35,7 @@ what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
+a_server_that_keeps_no_connection_costs_nothing();
 
 SKIP: {
     my $may = system('unshare -n -m true 2>/dev/null') == 0
@@ -146,6 +148,76 @@ SERVER
     is_deeply([grep { !m{^HTTP/2\.0 20} } @kinds], [], '… each went well');
     is_deeply($central->state->{violations}, [], 'central has no complaint');
     ok($nginx->stop, 'the proxy quits');
+    return;
+}
+
+
+# What stands before this address and closes each connection as soon as a second
+# request comes by it, of which nothing has warned.
+sub keeps_nothing {
+    my ($to) = @_;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Listen => 20) // die "listen: $!\n";
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        local $SIG{CHLD} = 'IGNORE';
+        while (my $socket = $listen->accept) {
+            next if fork();
+            pass_one($socket, IO::Socket::INET->new($to));
+            POSIX::_exit(0);
+        }
+    }
+
+    push @servers, $pid;
+
+    return 'http://127.0.0.1:' . $listen->sockport;
+}
+
+sub pass_one {
+    my ($here, $there) = @_;
+
+    my $answered = 0;
+    my $both = IO::Select->new($here, $there);
+
+    while (my @ready = $both->can_read) {
+        for my $from (@ready) {
+            return if $from == $here && $answered;
+            sysread $from, my $octets, 65536 or return;
+            $answered ||= $from == $there;
+            syswrite $from == $here ? $there : $here, $octets;
+        }
+    }
+    return;
+}
+
+sub a_server_that_keeps_no_connection_costs_nothing {
+    for my $protocol (qw(v6 v7)) {
+        my $central = start_central(password => PASSWORD, records => 100,
+                                    protocol => $protocol);
+        my %url = (v5 => $central->url, v6 => $central->v7_url);
+        my %to = map { $_ => keeps_nothing($url{$_} =~ s{.*/}{}r) } keys %url;
+        my $name = "keeps-nothing-$protocol.sqlite";
+        my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
+            . 'sync_id_remote_site = 7)';
+
+        $central->config(map { ("${_}_url" => $to{$_}) } keys %to);
+
+        for my $run (1 .. 3) {
+            my ($code, $said) = run($name, $to{$protocol eq 'v7' ? 'v6' : 'v5'},
+                                    protocol => $protocol);
+
+            is($code, 0, "run $run by $protocol, a connection for each request")
+                or diag($said);
+            sqlite(site_path($name), "UPDATE item_line SET batch = 'closes' || "
+                   . "batch $mine") if $run < 3;
+        }
+
+        is(sqlite(site_path($name), 'SELECT count(*) FROM msync_refused'), 0,
+           'and no record is said to be at fault');
+        is_deeply($central->state->{violations}, [], 'nor is central');
+    }
     return;
 }
 

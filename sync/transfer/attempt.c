@@ -31,7 +31,7 @@ static CURLcode attempt_options(msync_transfer_attempt_t *t,
 static long attempt_buffer(const msync_transfer_t *http);
 static CURLcode attempt_options_session(CURL *easy,
     const msync_transfer_t *http);
-static CURLcode attempt_options_request(CURL *easy,
+static CURLcode attempt_options_request(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
 static struct curl_slist *attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
@@ -177,7 +177,7 @@ attempt_options(msync_transfer_attempt_t *t,
     rc = attempt_options_session(easy, http);
 
     if (rc == CURLE_OK) {
-        rc = attempt_options_request(easy, req);
+        rc = attempt_options_request(http, req);
     }
 
     http_set(rc, easy, CURLOPT_URL, t->url);
@@ -279,11 +279,11 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
 
 
 static CURLcode
-attempt_options_request(CURL *easy, const msync_transfer_request_t *req)
+attempt_options_request(const msync_transfer_t *http,
+    const msync_transfer_request_t *req)
 {
-    CURLcode  rc;
-
-    rc = CURLE_OK;
+    CURL      *easy = http->easy;
+    CURLcode   rc = CURLE_OK;
 
     if (strcmp(req->method, "GET") == 0) {
         http_set(rc, easy, CURLOPT_HTTPGET, 1L);
@@ -299,10 +299,8 @@ attempt_options_request(CURL *easy, const msync_transfer_request_t *req)
         }
     }
 
-    if (req->once) {
-
-        /* libcurl sends again by itself when a kept connection is dead */
-
+    /* libcurl sends again by itself when a kept connection is dead */
+    if (req->once || (req->heavy && http->closes)) {
         http_set(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
     }
 
@@ -618,7 +616,7 @@ attempt_on_ready(void *arg, char *to, char *from, int port, int local)
     /* libcurl would send it again by itself where a kept connection broke */
 
     if (t->sent && t->heavy) {
-        t->torn = true;
+        t->torn = t->http->closes = true;
         return CURL_PREREQFUNC_ABORT;
     }
 

@@ -12,6 +12,9 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#define RETRY_CHEAP  65536         /* octets of a body that cost little to send
+                                      once more */
+
 
 static bool retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
@@ -156,6 +159,11 @@ retry_failed(const msync_transfer_retry_t *retry,
             && err->variant != MSYNC_ERR_TIMEOUT))
     {
         return false;
+    }
+
+    /* a server that says that it keeps connections, and closes them */
+    if (t->torn && req->body_length <= RETRY_CHEAP) {
+        return retry->attempts == 1;
     }
 
     if (!t->sent) {

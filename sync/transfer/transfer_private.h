@@ -49,6 +49,9 @@ struct msync_transfer_s {
     bool                    clocks_told;
     bool                    proxy_digest;   /* it takes no Basic */
     bool                    http1;      /* HTTP/2 may not work on this line */
+    bool                    closes;     /* a connection that was kept broke
+                                           under a large request: others get
+                                           one of their own */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
                                            has made; some may be closed */
     unsigned                next_socket;
