@@ -5,6 +5,8 @@
  * process keeps of it.  Nothing here blocks: documents are copied out of the
  * zone, commands are put into it, and worker 0 exchanges frames with the
  * helper.
+ *
+ * What a function takes, returns and promises stands above it in its file.
  */
 
 #ifndef NGX_HTTP_MSYNC_H

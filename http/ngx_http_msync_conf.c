@@ -170,6 +170,8 @@ ngx_http_msync_conf_is_closed(ngx_str_t *path)
 }
 
 
+/* a name that variables can have, and no other site has */
+
 char *
 ngx_http_msync_check_name(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
     ngx_http_msync_site_t *site)

@@ -31,6 +31,8 @@ static void ngx_http_msync_doorbell_shut_down(ngx_http_msync_main_conf_t *mcf);
 static ngx_socket_t  ngx_http_msync_doorbell = (ngx_socket_t) -1;
 
 
+/* in the master, for the workers of a configuration that was accepted */
+
 ngx_int_t
 ngx_http_msync_doorbell_create(ngx_cycle_t *cycle)
 {
@@ -83,6 +85,8 @@ ngx_http_msync_doorbell_close(void *data)
 }
 
 
+/* in a worker that begins */
+
 ngx_int_t
 ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
     ngx_http_msync_main_conf_t *mcf)
@@ -121,6 +125,9 @@ ngx_http_msync_doorbell_listen(ngx_cycle_t *cycle,
     return NGX_OK;
 }
 
+
+/* the zone of a site was changed: wakes every worker, this one too; it never
+ * waits */
 
 void
 ngx_http_msync_ring(void)

@@ -6,6 +6,11 @@
 #include "ngx_http_msync.h"
 
 
+/*
+ * These return what a content handler returns, NGX_HTTP_INTERNAL_SERVER_ERROR
+ * where memory is lacking; a body has to live as long as the request.
+ */
+
 ngx_int_t
 ngx_http_msync_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
@@ -173,6 +178,9 @@ ngx_http_msync_set_json(ngx_http_request_t *r)
     ngx_str_set(&r->headers_out.charset, "utf-8");
 }
 
+
+/* name and value have to live as long as the request; NGX_ERROR: no memory,
+ * as of the others */
 
 ngx_int_t
 ngx_http_msync_set_header(ngx_http_request_t *r, char *name, char *value)

@@ -32,6 +32,9 @@ static char  *ngx_http_msync_documents[] = { "history", "errors",
                                              "dismissed errors", "settings" };
 
 
+/* what the helper of this process has said, with the two pieces of JSON of
+ * control.h */
+
 void
 ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     msync_status_frame_t *fields, u_char *doc, u_char *stopped)
@@ -81,6 +84,8 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     ngx_http_msync_report_compose(site, fields->state, doc, fields->doc_length);
 }
 
+
+/* the same of a msync_document_e */
 
 void
 ngx_http_msync_report_document(ngx_http_msync_site_t *site,
@@ -215,6 +220,8 @@ ngx_http_msync_report_silent(ngx_http_msync_site_t *site, char *reason)
 }
 
 
+/* the one that was silent is heard of again; nothing where none was */
+
 void
 ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
 {
@@ -252,6 +259,8 @@ ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
     ngx_http_msync_report_forget(site);
 }
 
+
+/* frees what was kept of a helper while it was silent */
 
 void
 ngx_http_msync_report_forget(ngx_http_msync_site_t *site)

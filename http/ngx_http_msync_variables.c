@@ -42,6 +42,8 @@ static ngx_http_variable_t  ngx_http_msync_variables[] = {
 };
 
 
+/* before the configuration is read: which sites there will be is not known */
+
 ngx_int_t
 ngx_http_msync_add_variables(ngx_conf_t *cf)
 {

@@ -35,6 +35,8 @@ static void ngx_http_msync_zone_clear(ngx_http_msync_site_t *site,
 static uint64_t ngx_http_msync_zone_now(void);
 
 
+/* asks for the zone of a site, which nginx makes when all is read */
+
 char *
 ngx_http_msync_add_zone(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 {
@@ -274,8 +276,8 @@ ngx_http_msync_zone_accept(ngx_http_msync_site_t *site)
 
 
 /*
- * This worker 0 owns the site, an older one is on its way out.  Returns whether
- * that one's helper may not be over.
+ * This worker 0 owns the site, an older one is on its way out.  Returns the
+ * effects of the event BEGIN, see ngx_http_msync_owner.h.
  */
 
 ngx_uint_t

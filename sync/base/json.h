@@ -1,6 +1,10 @@
 /*
  * A strict reader of JSON text (RFC 8259) that builds no tree, and a writer.
  *
+ * Records are read by it, because there are many of them, and what may hold a
+ * password, because it leaves no copy behind; every other document is read and
+ * written by cJSON.
+ *
  * The reader walks over the text once.  The caller enters the objects and
  * arrays that it knows and skips every other value; a skipped value is
  * checked completely and yields a slice of the text, so numbers of any size

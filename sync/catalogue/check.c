@@ -252,6 +252,8 @@ check_table(const cJSON *table, int number, msync_err_t *err)
 }
 
 
+/* cJSON says only that a text is wrong, and of some wrong ones not even that */
+
 static int
 check_text(const char *text, size_t length, msync_err_t *err)
 {
