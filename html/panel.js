@@ -336,7 +336,7 @@ class Panel {
     return answer.ok ? answer.data : null;
   }
 
-  /** Says so, where it is not said already that the server is out of reach. */
+  /** Says so, where it is not said that the server is out of reach. */
   async refused(path, answer) {
     if (answer.status) {
       await Promise.race([this.texts.errors(), pause(3 * SECOND)]);
@@ -377,7 +377,7 @@ class Panel {
 
   /* what changes */
 
-  /** Follows the status document; called at each change and each second. */
+  /** Follows the status document, at each change and each second. */
   update() {
     const { doc, reachable } = this.live;
     /* of a server out of reach that is not known */
@@ -460,7 +460,7 @@ class Panel {
     }
 
     this.lastBox.className = late;
-    say(this.last, last ? texts.fromNow(-live.age()) : status ? texts.t('never') : '–');
+    say(this.last, last ? texts.fromNow(Math.min(0, -live.age())) : status ? texts.t('never') : '–');
     say(this.lastMore, last ? [late && texts.t('late'), texts.date(last.finished),
       texts.took(last.durationInSeconds)].filter(Boolean).join('\n') : '');
 
@@ -517,7 +517,7 @@ class Panel {
       : total ? texts.t('pushNote', { n: total }) : '');
   }
 
-  /** What is said of a run that is on, once that is loaded. */
+  /** What is said of a run, once that is loaded. */
   #follow(status) {
     this.#progress ??= Promise.all([load('./progress.js'), this.texts.more()]).then(([{ Progress }]) => {
       this.#progress = new Progress(this);

@@ -20,6 +20,7 @@ my $central = start_central(password => 'secret', records => 300);
 a_run_is_told_of_as_it_goes_on_and_not_by_each_record();
 the_clock_is_put_back();
 what_was_sent_is_kept_by_days_whatever_the_clock_says();
+a_success_of_a_later_year_is_none_of_the_future();
 a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
 the_legacy_server_out_of_reach_does_not_stop_the_other();
@@ -200,6 +201,43 @@ sub out {
 }
 
 sub ended { return defined $_[0]{syncStatus}{$_[1]}{finished} }
+
+
+# Or nobody would be told that nothing is synchronised before that year.
+sub a_success_of_a_later_year_is_none_of_the_future {
+    my $env = switch(2 * YEAR, 0);
+    my $helper = initialised('later', env => $env);
+    my $success = sub {
+        return seconds($_->{syncStatus}{lastSuccessfulSync}{finished});
+    };
+    my $fails = sub { $_->{syncStatus}{error} };
+    my $ahead = 2 * YEAR / 1000;
+
+    ok($helper->wait_status(sub { $success->() > time + $ahead - 300 }),
+       'a success by a clock that is wrong');
+    out('v5');
+    run($helper);
+    switch(0, 0);
+    my $status = $helper->wait_status(sub { $success->() <= time }, 20);
+    ok($status, 'is of now when the clock is right');
+    cmp_ok(seconds($status->{syncStatus}{lastSuccessfulSync}{started}), '>',
+           time - 300, '… from its beginning on');
+    ok($helper->wait_status($fails), 'the failure behind it is still shown');
+    is(scalar(grep { /last success is dated .* clock .* was wrong/ }
+              $helper->log), 1, 'the log says so once');
+    ok(wait_until(sub {
+        sqlite(database('later'), 'SELECT finished_datetime FROM sync_log '
+               . 'WHERE error_code IS NULL') lt '2028' }), 'and keeps it');
+    $central->clear_faults;
+    $helper->stop;
+
+    switch(-50 * YEAR, 0);
+    $helper = start('later', env => $env);
+    ok($helper->wait_status(sub { $success->() > time - 300 }),
+       'a clock that is not set yet makes it no other one');
+    ok($helper->pause && $helper->resume, 'though there was time for that');
+    ok($helper->wait_status(sub { $success->() > time - 300 }, 5), 'nor then');
+}
 
 
 # As by a time service that comes later than the run.

@@ -32,6 +32,7 @@ static bool report_is_date_off(const msync_serve_t *serve);
 static bool report_is_disk_other(const msync_serve_t *serve);
 static void report_measure_disk(msync_serve_t *serve);
 static void report_count(msync_serve_t *serve);
+static void report_set_success(msync_serve_t *serve);
 static void report_damage(msync_serve_t *serve, msync_err_t *err);
 
 
@@ -331,6 +332,12 @@ msync_serve_watch(msync_serve_t *serve)
 
     msync_store_look_at_lock(serve->store);
 
+    if (!serve->status.running
+        && msync_store_log_is_ahead(&serve->status.success))
+    {
+        report_set_success(serve);
+    }
+
     if (msync_store_watch_disk(serve->store, &err) != MSYNC_OK) {
         report_damage(serve, &err);
     }
@@ -366,3 +373,32 @@ msync_serve_watch(msync_serve_t *serve)
 }
 
 
+/* or nobody would notice for years that nothing is synchronised any more */
+
+static void
+report_set_success(msync_serve_t *serve)
+{
+    bool             latest;
+    char             text[32];
+    msync_err_t      err;
+    msync_status_t  *status = &serve->status;
+
+    latest = status->entry.id == status->success.id;
+
+    msync_log(MSYNC_LOG_WARN, "the last success is dated %s, so the clock of "
+              "this machine was wrong: it is dated now instead",
+              msync_clock_format(status->success.finished, text));
+
+    if (msync_store_log_set_back(serve->store, &status->success, &err)
+        != MSYNC_OK)
+    {
+        msync_log_err(&err, "dating the last success");
+    }
+
+    if (latest) {
+        status->entry = status->success;
+    }
+
+    msync_serve_send_lists(serve);
+    msync_serve_report(serve, true);
+}

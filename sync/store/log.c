@@ -50,6 +50,10 @@ static const struct {
 
 #define LOG_CLOCK_SET  2000        /* ms that the wall clock has gone on more or
                                       less than the other: somebody set it */
+#define LOG_CLOCK_YEAR  INT64_C(1767225600000)     /* 2026: a clock that is
+                                      behind has not been set */
+#define LOG_CLOCK_LATE  86400000   /* ms that one may be behind at first, where
+                                      it went on when the machine was off */
 #define LOG_LOOK_BACK  32          /* failures that are compared with a new one,
                                       also after a month without success */
 
@@ -521,6 +525,34 @@ msync_store_log_finish(msync_log_entry_t *entry)
         log_shift(&entry->steps[i].started, step, entry);
         log_shift(&entry->steps[i].finished, step, entry);
     }
+}
+
+
+bool
+msync_store_log_is_ahead(const msync_log_entry_t *entry)
+{
+    int64_t  now = msync_clock_wall();
+
+    return now >= LOG_CLOCK_YEAR && entry->finished - now > LOG_CLOCK_LATE;
+}
+
+
+int
+msync_store_log_set_back(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err)
+{
+    int      i;
+    int64_t  back = entry->finished - msync_clock_wall();
+
+    entry->started -= back;
+    entry->finished -= back;
+
+    for (i = 0; i < MSYNC_STEP_MAX; i++) {
+        entry->steps[i].started -= entry->steps[i].started ? back : 0;
+        entry->steps[i].finished -= entry->steps[i].finished ? back : 0;
+    }
+
+    return msync_store_log_update(store, entry, err);
 }
 
 

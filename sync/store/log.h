@@ -81,6 +81,15 @@ int msync_store_log_last(msync_store_t *store, msync_log_entry_t *entry,
 int msync_store_log_last_success(msync_store_t *store,
     msync_log_entry_t *entry, msync_err_t *err);
 
+/*
+ * Whether a run has ended in the future: the clock was wrong then, and right
+ * by now; not while it may not be set yet, as on a machine without a clock of
+ * its own.  It is given another date, that of now, for it was no later.
+ */
+bool msync_store_log_is_ahead(const msync_log_entry_t *entry);
+int msync_store_log_set_back(msync_store_t *store, msync_log_entry_t *entry,
+    msync_err_t *err);
+
 typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
 
 /* the last "limit" runs, newest first; the last success is among them */

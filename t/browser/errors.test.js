@@ -233,6 +233,14 @@ test('what failed a day ago and more has its date, what failed since how long ag
   await close(page);
 });
 
+test('a success by a clock that has been put back a little since is of now, not of later', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await site.report({ syncStatus: run({}, -1800) });
+  await page.locator('dd strong').getByText('ahora', { exact: true }).waitFor();
+  await close(page);
+});
+
 test('a failed record, a cause, all of them can be dismissed, and are shown on demand', async () => {
   const { total, errors: all } = errors();
   const dismissed = { total: 1, errors: [{ ...all[9], dismissed: true }] };
