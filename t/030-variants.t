@@ -372,6 +372,10 @@ sub answers {
          INVALID_RESPONSE => qr/web page .* \(captive portal\)/,
          calls => { any => sub { answer($_[0], 200, 'text/html',
              '<html><body>Welcome to the hotel</body></html>') } });
+    case('old', 'An answer that a cache has kept', INVALID_RESPONSE =>
+         qr/is 86400 seconds old: a cache/,
+         calls => { central_records => body('{"maxCursor":0}',
+                                            'Age: 86400') });
     case('empty', 'An empty answer', INVALID_RESPONSE =>
          qr/answered with nothing/, calls => { any => body('') });
     case('truncated', 'Half of the JSON', INVALID_RESPONSE =>

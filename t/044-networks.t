@@ -11,7 +11,7 @@ use IO::Select ();
 use IO::Socket::INET ();
 use Msync::Test qw(
     free_port project_root site_path slurp sqlite stage_dir
-    start_central start_nginx write_private
+    start_central start_nginx wait_until write_private
 );
 use POSIX ();
 use Test::More;
@@ -36,6 +36,7 @@ a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
 a_server_that_keeps_no_connection_costs_nothing();
+a_cache_that_listens_is_told_to_let_pass();
 
 SKIP: {
     my $may = system('unshare -n -m true 2>/dev/null') == 0
@@ -217,6 +218,62 @@ sub a_server_that_keeps_no_connection_costs_nothing {
         is(sqlite(site_path($name), 'SELECT count(*) FROM msync_refused'), 0,
            'and no record is said to be at fault');
         is_deeply($central->state->{violations}, [], 'nor is central');
+    }
+    return;
+}
+
+
+# What keeps each answer to a GET, though it was asked for with a password, and
+# gives it out again but to who will not have it.
+sub cache_before {
+    my ($to) = @_;
+
+    my $port = free_port();
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        require Msync::Relay;
+        my %kept;
+
+        Msync::Relay::relay($port, sub {
+            my ($c) = @_;
+            my $req = $c->req;
+            my $key = $req->url->path_query;
+            my $fresh = $req->method ne 'GET'
+                || ($req->headers->cache_control // '') =~ /no-cache/;
+            my $give = sub { $c->render(data => $_[0], format => 'json') };
+
+            return $give->($kept{$key}) if !$fresh && defined $kept{$key};
+            $c->render_later;
+            Msync::Relay::ask($req, "$to$key")->then(sub {
+                $give->($kept{$key} = $_[0]->res->body) });
+        });
+        POSIX::_exit(0);
+    }
+
+    push @servers, $pid;
+    wait_until { IO::Socket::INET->new("127.0.0.1:$port") }
+        or die "no cache\n";
+
+    return "http://127.0.0.1:$port";
+}
+
+sub a_cache_that_listens_is_told_to_let_pass {
+    my $central = start_central(password => PASSWORD, records => 60);
+    my $url = cache_before($central->url);
+
+    $central->config(v5_url => $url);
+
+    for my $n (1 .. 3) {
+        my ($code, $said) = run('cache.sqlite', $url);
+
+        is($code, 0, "run $n through a cache") or diag($said);
+        is(sqlite(site_path('cache.sqlite'), 'SELECT count(*) FROM unit WHERE '
+                  . q{ID LIKE 'NEW%'}), $n - 1, 'and what is new has come');
+        $central->change(tableName => 'unit', recordId => "NEW$n",
+            action => 'insert', recordData => { ID => "NEW$n", units => 'x',
+                                                comment => '',
+                                                order_number => 1 });
     }
     return;
 }

@@ -312,13 +312,14 @@ static struct curl_slist *
 attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req)
 {
-    char                lines[10][HTTP_LINE_MAX];
+    char                lines[11][HTTP_LINE_MAX];
     size_t              i, n;
     struct curl_slist  *headers, *grown;
 
     n = 0;
 
     (void) strcpy(lines[n++], "Accept: application/json");
+    (void) strcpy(lines[n++], "Cache-Control: no-cache");
     (void) strcpy(lines[n++], "Expect:");
 
     if (req->body) {

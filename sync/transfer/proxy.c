@@ -22,6 +22,7 @@
     "address and the port of the central server. |It is tried again by itself."
 
 
+static int proxy_kept(const msync_transfer_attempt_t *t, msync_err_t *err);
 static int proxy_sign_in(const msync_transfer_attempt_t *t,
     const char *status, msync_err_t *err);
 static int proxy_status(const msync_transfer_attempt_t *t, long status,
@@ -117,6 +118,10 @@ msync_transfer_proxy_header(msync_transfer_attempt_t *t, const char *line)
 
     if (strncasecmp(line, "HTTP/", 5) == 0) {
         t->by_proxy = false;
+        t->age = 0;
+
+    } else if (strncasecmp(line, "Age:", 4) == 0) {
+        t->age = strtol(line + 4, NULL, 10);
 
     } else if (strncasecmp(line, "X-Squid-Error:", 14) == 0
                || (strncasecmp(line, "Proxy-Status:", 13) == 0
@@ -142,6 +147,10 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
 {
     int  status = t->res->status;
 
+    if (t->age > 0) {
+        return proxy_kept(t, err);
+    }
+
     if (status != 407
         && (!t->by_proxy || !msync_transfer_is_proxied(t)
             || (status != 403 && status < 500)))
@@ -152,6 +161,29 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     msync_transfer_response_clear(t->res);
 
     return proxy_status(t, status, err);
+}
+
+
+/* each question is about what is new: an answer of before would say that
+ * nothing is, for as long as it is kept */
+
+static int
+proxy_kept(const msync_transfer_attempt_t *t, msync_err_t *err)
+{
+    char  where[MSYNC_HOST_MAX + 16];
+
+    msync_transfer_response_clear(t->res);
+
+    (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                         "An answer of %s came that is %ld seconds old: a "
+                         "cache in between keeps answers and gives them out "
+                         "again", msync_transfer_where(t->url, where,
+                                                       sizeof(where)),
+                         t->age);
+    err->advice = "Ask whoever runs the proxy or the network to let requests "
+                  "to the central servers pass without a cache. |It is tried "
+                  "again by itself.";
+    return MSYNC_ERROR;
 }
 
 

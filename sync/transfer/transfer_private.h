@@ -73,6 +73,7 @@ typedef struct {
     curl_off_t              moved;      /* octets both ways until then */
     unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
     char                    proxy_scheme[32];   /* the first of these */
+    long                    age;        /* of an answer that a cache kept, s */
     bool                    by_proxy;   /* that the answer is the proxy's own
                                            can be seen by its headers */
     int                     no_socket;  /* errno of the last one that could
@@ -181,9 +182,10 @@ bool msync_transfer_proxy_digest(const msync_transfer_attempt_t *t);
 /* whether the request itself goes to a proxy, which answers it */
 bool msync_transfer_is_proxied(const msync_transfer_attempt_t *t);
 
-/* what a proxy itself answers is an error, frees the answer: its 407, and
- * where it can be told from a server's, that it does not let the request
- * through or cannot reach the server; MSYNC_OK otherwise */
+/* what a proxy itself answers is an error, frees the answer: its 407, what it
+ * has kept from an earlier one, and where it can be told from a server's, that
+ * it does not let the request through or cannot reach the server; MSYNC_OK
+ * otherwise */
 int msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
