@@ -26,7 +26,7 @@
 static atomic_uint  transfer_refused;      /* by threads that resolve, too */
 
 
-static void *transfer_given(void *memory);
+static void *transfer_given(void *memory, size_t size);
 static void *transfer_malloc(size_t size);
 static void *transfer_calloc(size_t n, size_t size);
 static void *transfer_realloc(void *memory, size_t size);
@@ -46,10 +46,13 @@ static void transfer_blank(const char *secret,
 static bool transfer_is_redirect(int status);
 
 
+/* counts what libcurl was refused: whoever asks for no octets, as realloc() may
+ * to free them, was refused nothing */
+
 static void *
-transfer_given(void *memory)
+transfer_given(void *memory, size_t size)
 {
-    if (memory == NULL) {
+    if (memory == NULL && size > 0) {
         transfer_refused++;
     }
 
@@ -60,28 +63,28 @@ transfer_given(void *memory)
 static void *
 transfer_malloc(size_t size)
 {
-    return transfer_given(malloc(size));
+    return transfer_given(malloc(size), size);
 }
 
 
 static void *
 transfer_calloc(size_t n, size_t size)
 {
-    return transfer_given(calloc(n, size));
+    return transfer_given(calloc(n, size), n && size);
 }
 
 
 static void *
 transfer_realloc(void *memory, size_t size)
 {
-    return transfer_given(realloc(memory, size));
+    return transfer_given(realloc(memory, size), size);
 }
 
 
 static char *
 transfer_strdup(const char *text)
 {
-    return transfer_given(strdup(text));
+    return transfer_given(strdup(text), 1);
 }
 
 
