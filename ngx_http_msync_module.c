@@ -11,7 +11,7 @@
 /*
  * The parameters of a msync_site block are ordinary commands that are valid
  * nowhere else; the bit is one that no type of nginx uses.  NGX_MAIN_CONF
- * beside it allows "include" and nothing more in the block.
+ * beside it allows `include` and nothing more in the block.
  */
 
 #define NGX_HTTP_MSYNC_CONF  0x00800000
@@ -402,12 +402,12 @@ ngx_http_msync_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    /* "if" and "limit_except" blocks are nameless parts of their location */
+    /* `if` and `limit_except` blocks are nameless parts of their location */
 
     if (clcf->noname && conf->endpoint == NULL) {
         conf->endpoint = prev->endpoint;
 
-        /* nginx hands the content handler on to "if" alone */
+        /* nginx hands the content handler on to `if` alone */
 
         if (clcf->lmt_excpt && clcf->handler == NULL && conf->endpoint) {
             clcf->handler = conf->endpoint->handler;

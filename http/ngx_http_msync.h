@@ -159,7 +159,7 @@ typedef struct {
     ngx_event_t               stale;         /* ends the last document */
     ngx_event_t               ended;         /* waits for how it ended */
     ngx_event_t               ping;          /* asks whether it is there */
-    ngx_uint_t                waits;         /* of "ended" so far */
+    ngx_uint_t                waits;         /* of `ended` so far */
     ngx_uint_t                silent;        /* pings in a row that it neither
                                                 answered nor worked at */
     uint64_t                  pings;
@@ -296,7 +296,7 @@ extern ngx_conf_post_t  ngx_http_msync_rate_post;
 extern ngx_conf_post_t  ngx_http_msync_changelog_keep_post;
 extern ngx_conf_post_t  ngx_http_msync_hardware_id_post;
 
-/* a name or a path of 1 to "max" octets, as the helper takes it: NGX_CONF_OK or
+/* a name or a path of 1 to `max` octets, as the helper takes it: NGX_CONF_OK or
  * what is wrong */
 char *ngx_http_msync_check_text(ngx_str_t *text, size_t max);
 char *ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -34,7 +34,7 @@ static ngx_int_t ngx_http_msync_body_send_answer(ngx_http_request_t *r,
 
 
 /*
- * Reads the body, NGX_HTTP_MSYNC_BODY_MAX octets at most, then calls "handler",
+ * Reads the body, NGX_HTTP_MSYNC_BODY_MAX octets at most, then calls `handler`,
  * which finds it in its waiter.  Returns what a content handler returns.
  */
 

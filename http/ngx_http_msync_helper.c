@@ -54,7 +54,7 @@ static void ngx_http_msync_helper_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
 
 
-/* this worker 0 begins to own the site, whose helper starts after "delay" ms */
+/* this worker 0 begins to own the site, whose helper starts after `delay` ms */
 
 void
 ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)

@@ -249,7 +249,7 @@ ngx_http_msync_metrics_header(ngx_http_request_t *r, ngx_uint_t plain)
     r->headers_out.status = NGX_HTTP_OK;
     r->disable_not_modified = 1;
 
-    /* "gzip_types" has types without parameters */
+    /* `gzip_types` has types without parameters */
 
     if (plain) {
         ngx_str_set(&r->headers_out.content_type,

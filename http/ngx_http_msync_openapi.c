@@ -7,7 +7,7 @@
 
 
 /*
- * MSYNC_OPENAPI_PATH is defined by the file "config".  The symbols are hidden:
+ * MSYNC_OPENAPI_PATH is defined by the file `config`.  The symbols are hidden:
  * during an upgrade two versions of the module may be in one process.
  */
 

@@ -136,7 +136,7 @@ ngx_http_msync_queue_done(ngx_http_msync_site_t *site, uint64_t *done)
 
 
 /*
- * The first command behind "after" that is not done; *sequence is 0 when
+ * The first command behind `after` that is not done; *sequence is 0 when
  * there is none.  The patient's id is copied to where patient->data points,
  * MSYNC_PATIENT_MAX octets.
  */

@@ -212,7 +212,7 @@ ngx_http_msync_set_retry_after(ngx_http_request_t *r)
 }
 
 
-/* where "expires" and "add_header" of the location find it */
+/* where `expires` and `add_header` of the location find it */
 
 ngx_int_t
 ngx_http_msync_set_cache_control(ngx_http_request_t *r)

@@ -130,7 +130,7 @@ ngx_http_msync_value_changelog_keep(ngx_conf_t *cf, void *post, void *data)
 }
 
 
-/* "batch_size" and "protocol", as handlers of their directives */
+/* `batch_size` and `protocol`, as handlers of their directives */
 
 char *
 ngx_http_msync_batch_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

@@ -23,7 +23,7 @@
 
 
 /*
- * Octets of the UTF-8 character at p, of which "left" octets can be read;
+ * Octets of the UTF-8 character at p, of which `left` octets can be read;
  * 0 when it is not valid or not whole.
  */
 size_t msync_utf8_char(const char *p, size_t left);

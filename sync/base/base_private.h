@@ -13,7 +13,7 @@
  */
 size_t msync_text_clean(char *text);
 
-/* the longest part of at most "length" octets with no torn character at its
+/* the longest part of at most `length` octets with no torn character at its
  * end */
 size_t msync_text_cut(const char *text, size_t length);
 

@@ -371,7 +371,7 @@ msync_err_refusal(const msync_err_t *err, const char *end, char *buf,
 }
 
 
-/* "instead": for the sentences of the advice that are of runs; NULL: these */
+/* `instead`: for the sentences of the advice that are of runs; NULL: these */
 
 static char *
 err_compose(const msync_err_t *err, const char *instead, char *buf,

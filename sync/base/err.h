@@ -116,7 +116,7 @@ msync_variant_e msync_err_by_name(const char *name);
 /* whether it may pass by itself: the variant's usual remedy is not FINAL */
 bool msync_err_may_pass(msync_variant_e variant);
 
-/* sentences that say what a person can do about it, as "advice" in msync_err_t;
+/* sentences that say what a person can do about it, as `advice` in msync_err_t;
  * static storage */
 const char *msync_err_advice(msync_variant_e variant);
 
@@ -127,7 +127,7 @@ const char *msync_err_advice(msync_variant_e variant);
  */
 char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
 
-/* the same of what somebody asked for and no run tries again: with "end", which
+/* the same of what somebody asked for and no run tries again: with `end`, which
  * may be empty, for the sentences of the advice that are of runs */
 char *msync_err_refusal(const msync_err_t *err, const char *end, char *buf,
     size_t size);

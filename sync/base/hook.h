@@ -6,7 +6,7 @@
  * second where it can, so that commands are heard meanwhile.  MSYNC_OK goes
  * on; anything else ends what is at work with the error that the hook has
  * filled (CANCELLED, HELPER_STOPPED).  A header that takes a hook says what
- * the hook may not use meanwhile.  NULL: none; "data" is borrowed and passed
+ * the hook may not use meanwhile.  NULL: none; `data` is borrowed and passed
  * through.
  */
 

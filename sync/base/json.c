@@ -432,7 +432,7 @@ json_key(msync_json_t *json, bool *garbled)
 }
 
 
-/* "type" is what stands there */
+/* `type` is what stands there */
 
 static bool
 json_scalar(msync_json_t *json, msync_json_type_e type, bool *garbled)

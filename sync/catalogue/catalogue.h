@@ -90,7 +90,7 @@ struct msync_table_s {
     bool             merge;
     /*
      * The store that a change belongs to: a field of the row, or a field of
-     * the parent row that "store_via" points at; both NULL: no store.
+     * the parent row that `store_via` points at; both NULL: no store.
      */
     const msync_field_t  *store_field;
     const msync_field_t  *store_via;
@@ -133,11 +133,11 @@ msync_catalogue_t *msync_catalogue_parse(const char *json, size_t length,
 msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
 
 /*
- * The built-in one with the additions and overrides of a "tables" file, a
- * JSON array of objects with the members of catalogue.json.  "table" names
+ * The built-in one with the additions and overrides of a `tables` file, a
+ * JSON array of objects with the members of catalogue.json.  `table` names
  * one: members given replace those of the built-in table, fields given
- * replace or join its fields by "name"; an unknown name adds a table.
- * "leave_out": true takes a table away, "rename": "x" gives it the name x in
+ * replace or join its fields by `name`; an unknown name adds a table.
+ * `leave_out`: true takes a table away, `rename`: "x" gives it the name x in
  * the database.  A member that catalogue.json does not have is an error, and
  * errors name file, table and field, or line and column.
  */
@@ -189,13 +189,13 @@ typedef struct {
 
 /*
  * A row: one value a field of its table, in the catalogue's order.  Fields
- * that the catalogue does not know are kept in "extra", a JSON object, and
+ * that the catalogue does not know are kept in `extra`, a JSON object, and
  * go out again when the row is pushed.  A column wins over a copy there.
  */
 typedef struct msync_row_s  msync_row_t;
 
 /*
- * Finds the value of "take" in the row of "table" whose "by" is "id"; false:
+ * Finds the value of `take` in the row of `table` whose `by` is `id`; false:
  * there is none.  Its text lives as long as the row, msync_row_text.
  */
 typedef bool (*msync_row_lookup_pt)(msync_row_t *row,
@@ -224,11 +224,11 @@ struct msync_row_s {
 };
 
 /*
- * Reads recordData of "side" into a row.  The record's id fills the key when
+ * Reads recordData of `side` into a row.  The record's id fills the key when
  * recordData lacks it.  A field that did not come is null or neutral (0,
- * false, "") and not "present".  MSYNC_DONE: Open mSupply drops this record
+ * false, "") and not `present`.  MSYNC_DONE: Open mSupply drops this record
  * by rule, and so do we; it counts as integrated.  INTEGRATION_ERROR names
- * field and reason, "field" (if not NULL) is set to the field at fault.  Free
+ * field and reason, `field` (if not NULL) is set to the field at fault.  Free
  * with msync_row_clear, also after an error.
  */
 int msync_row_decode(msync_row_t *row, const msync_table_t *table,
@@ -237,7 +237,7 @@ int msync_row_decode(msync_row_t *row, const msync_table_t *table,
 
 /*
  * What the catalogue has learnt since a row was kept: reads the fields of
- * the table that stand in its "extra" into a row, "present" tells which; the
+ * the table that stand in its `extra` into a row, `present` tells which; the
  * row's own extra is what is left.  A value that its field refuses stays
  * there, too; returns the last such field, NULL if there is none.  Free with
  * msync_row_clear.
@@ -249,7 +249,7 @@ const msync_field_t *msync_row_adopt(msync_row_t *row,
  * Writes a row as recordData in the wire's forms.  What an application wrote
  * in another form is put into the wire's where it is clear what it means
  * (docs/values.md); null where the wire does not take it is left out or
- * neutral.  Which wire, the row's "side" says.  The caller frees the text
+ * neutral.  Which wire, the row's `side` says.  The caller frees the text
  * with msync_free.  NULL, and err with the field and the reason, when a value
  * cannot be sent.
  */

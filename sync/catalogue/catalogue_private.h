@@ -33,7 +33,7 @@ cJSON *msync_catalogue_read_tables(const char *text, size_t length,
 /* the catalogue of these tables, which are in the arena, and of what v7 has */
 msync_catalogue_t *msync_catalogue_of(cJSON *tables, msync_err_t *err);
 
-/* true where Open mSupply drops a record by rule; "slices" are its members by
+/* true where Open mSupply drops a record by rule; `slices` are its members by
  * the fields of the table */
 bool msync_row_is_dropped(const msync_table_t *table, unsigned side,
     const msync_json_slice_t *slices);
@@ -59,7 +59,7 @@ bool msync_field_takes_empty(const msync_field_t *field);
 const char *msync_field_word(const msync_field_t *field, const char *word);
 
 /* adds to the members of msync_extra what the row could not be sent back with;
- * "slices" are the members of the record by the fields of the table */
+ * `slices` are the members of the record by the fields of the table */
 void msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
     const msync_json_slice_t *slices);
 /* whether the value is still such a one, and how it came */

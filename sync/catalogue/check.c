@@ -1,5 +1,5 @@
 /*
- * What may stand in a "tables" file.
+ * What may stand in a `tables` file.
  *
  * Promises: a member that catalogue.json does not have, or a value of another
  * kind, is refused with the names of table, field and member; JSON that

@@ -176,7 +176,7 @@ decode_field_at(const msync_table_t *table, const char *name, size_t hint)
 
 /*
  * The members of an object by the fields of the table, the last of equal
- * ones, as Open mSupply reads it; "unknown" when there are others.  False
+ * ones, as Open mSupply reads it; `unknown` when there are others.  False
  * where it is no object.
  */
 
@@ -259,7 +259,7 @@ decode_end_extra(msync_row_t *row, msync_json_out_t *out)
 }
 
 
-/* a row whose texts have room, and the members; false where "data" is no
+/* a row whose texts have room, and the members; false where `data` is no
  * object.  Free the slices. */
 
 static bool

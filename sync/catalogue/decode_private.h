@@ -23,7 +23,7 @@ char *msync_decode_text_of(msync_row_t *row, const msync_json_slice_t *slice,
     size_t *length);
 
 /*
- * What a column holds of which nothing came, or null ("came"): null, or what
+ * What a column holds of which nothing came, or null (`came`): null, or what
  * is neutral.  Where nothing is, the row lacks it, or null is an error.
  */
 int msync_decode_nothing(msync_row_t *row, size_t i, bool came,

@@ -408,7 +408,7 @@ encode_member(encode_t *encode, const msync_field_t *field,
 }
 
 
-/* "text" is that of a string */
+/* `text` is that of a string */
 
 static bool
 encode_as_it_stands(const msync_field_t *field,

@@ -33,7 +33,7 @@ encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
 
 /*
  * Puts a member's name; its value, or null or what says the same.  A fault
- * names the column "name".  MSYNC_DONE: nothing was put, for central refuses
+ * names the column `name`.  MSYNC_DONE: nothing was put, for central refuses
  * null and not its absence.
  */
 void msync_encode_key(encode_t *encode, const char *name);

@@ -71,7 +71,7 @@ bool msync_moment_read_number(msync_moment_t *moment, double number,
  */
 bool msync_moment_may_be_next_day(const msync_moment_t *moment);
 
-/* these write into "out" and return the length; a date is the day as it was
+/* these write into `out` and return the length; a date is the day as it was
  * written, a datetime is in UTC, empty where that leaves the years 1 to 9999
  */
 size_t msync_moment_put_date(const msync_moment_t *moment,

@@ -1,5 +1,5 @@
 /*
- * A "tables" file laid over the built-in catalogue.
+ * A `tables` file laid over the built-in catalogue.
  *
  * Promises: what results went through the same checks as the built-in one; a
  * file that is wrong changes nothing.
@@ -81,7 +81,7 @@ override_read_file(const char *path, size_t *length, msync_err_t *err)
 }
 
 
-/* the item of an array whose member "name" is "value", NULL if none */
+/* the item of an array whose member `name` is `value`, NULL if none */
 
 static cJSON *
 override_find_by(cJSON *array, const char *name, const char *value)
@@ -101,7 +101,7 @@ override_find_by(cJSON *array, const char *name, const char *value)
 }
 
 
-/* lets the members of "over" replace those of "base" */
+/* lets the members of `over` replace those of `base` */
 
 static void
 override_merge_members(cJSON *base, const cJSON *over, const char *except)

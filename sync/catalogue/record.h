@@ -47,12 +47,12 @@ typedef struct {
     int64_t          had;        /* the cursor that is written down with the
                                     batch: nothing up to it is wanted again */
     int64_t          remaining;  /* records left, this batch included; where
-                                    "passed" is set, a distance */
+                                    `passed` is set, a distance */
     int64_t          passed;     /* what of it this batch is, in cursors; 0:
                                     its records count */
     int64_t          max;        /* the server's highest cursor, -1: not
                                     said */
-    bool             short_of;   /* "max" is below one that the server had
+    bool             short_of;   /* `max` is below one that the server had
                                     before, so it was restored */
     bool             last;       /* nothing follows */
 } msync_batch_t;

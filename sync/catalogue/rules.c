@@ -108,7 +108,7 @@ msync_row_check(const msync_row_t *row, msync_err_t *err)
 {
     size_t  i;
 
-    /* where "given" is, or always, one of two has to be */
+    /* where `given` is, or always, one of two has to be */
     static const struct {
         const char  *table;
         const char  *given;

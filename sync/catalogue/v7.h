@@ -38,7 +38,7 @@ const msync_table_t *msync_v7_find(const msync_catalogue_t *catalogue,
 
 /*
  * A table's name on v7's wire, NULL: it is not there.  Where two tables of
- * v7's are one here, "data" of the record tells which.
+ * v7's are one here, `data` of the record tells which.
  */
 const char *msync_v7_name(const msync_table_t *table, const char *data);
 
@@ -77,8 +77,8 @@ bool msync_v7_takes(const msync_table_t *table,
     const msync_v7_envelope_t *envelope);
 
 /*
- * Gives columns that v7 does not have what the row's "lookup" finds for
- * them, and takes them out of "lacking".
+ * Gives columns that v7 does not have what the row's `lookup` finds for
+ * them, and takes them out of `lacking`.
  */
 void msync_v7_complete(msync_row_t *row);
 

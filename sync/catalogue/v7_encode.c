@@ -311,7 +311,7 @@ encode_v7_value(msync_row_t *row, const msync_v7_field_t *field,
 
 /*
  * A column that v7 alone has may be one that the application does not know:
- * what is looked up is newer, unless "was", what was looked up by when the
+ * what is looked up is newer, unless `was`, what was looked up by when the
  * record came, is what is looked up by now.
  */
 

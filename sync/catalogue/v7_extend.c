@@ -102,7 +102,7 @@ extend_table(cJSON *tables, const cJSON *shape)
 }
 
 
-/* a field that is "new" has a column of its own, which is null where nothing
+/* a field that is `new` has a column of its own, which is null where nothing
  * has been said of it; a whole table is as v7 has it */
 
 static void

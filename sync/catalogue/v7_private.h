@@ -19,7 +19,7 @@ typedef enum {
     MSYNC_V7_PROPERTY,           /* a member of an object */
     MSYNC_V7_DATE,               /* the day of a moment */
     MSYNC_V7_MOMENT,             /* two columns, a day and a time */
-    MSYNC_V7_FLAGGED,            /* "second" tells whether there is any */
+    MSYNC_V7_FLAGGED,            /* `second` tells whether there is any */
     MSYNC_V7_ABSENT,             /* true where there is none */
     MSYNC_V7_FACTOR,             /* a multiple */
     MSYNC_V7_BEFORE,             /* the text before another one */
@@ -27,8 +27,8 @@ typedef enum {
     MSYNC_V7_UNIX                /* seconds since 1970 */
 } msync_v7_kind_e;
 
-/* a value of another row: the field "take" of the row of "table" whose field
- * "by" equals the column "of" of this row */
+/* a value of another row: the field `take` of the row of `table` whose field
+ * `by` equals the column `of` of this row */
 typedef struct {
     const msync_table_t  *table;     /* NULL: nothing is looked up */
     const msync_field_t  *by;
@@ -168,7 +168,7 @@ const msync_v7_place_t *msync_v7_get(msync_row_t *row,
     const msync_v7_field_t *field, msync_value_t *value);
 
 /*
- * Makes of the day that a place has, "value", the moment that it has together
+ * Makes of the day that a place has, `value`, the moment that it has together
  * with the time beside it, in central's form.  What is not clear becomes a
  * text that is no moment, and is refused with the column's name when it is
  * encoded.
@@ -180,7 +180,7 @@ void msync_v7_moment(msync_row_t *row, const msync_v7_place_t *place,
 bool msync_v7_holds(const msync_row_t *row, const msync_v7_when_t *when,
     size_t n);
 
-/* what the row's "lookup" finds; false: nothing */
+/* what the row's `lookup` finds; false: nothing */
 bool msync_v7_look_up(const msync_row_t *row, const msync_v7_lookup_t *lookup,
     msync_value_t *value);
 

@@ -7,13 +7,13 @@
  *
  * The channel is a socketpair(AF_UNIX, SOCK_SEQPACKET), the helper's end is
  * descriptor MSYNC_CONTROL_FD.  One frame is one packet: a msync_frame_t and
- * "length" octets of payload, MSYNC_FRAME_MAX octets in all at most.  The
+ * `length` octets of payload, MSYNC_FRAME_MAX octets in all at most.  The
  * channel is the lifeline as well: each side sees end of file when the other
  * one dies.
  *
  * Order: the helper sends HELLO first, worker 0 sends CONFIG first; after
  * that each side sends what it has.  Commands carry a sequence number in
- * "id"; the helper acknowledges by "done" of its status, and worker 0 sends
+ * `id`; the helper acknowledges by `done` of its status, and worker 0 sends
  * again to a new helper whatever was not acknowledged, so a command that was
  * answered 202 outlives any helper.  Requests carry the id of a reply slot
  * and are answered once by a REPLY with the same id.
@@ -84,7 +84,7 @@ typedef enum {
     MSYNC_STATE_MAX
 } msync_state_e;
 
-/* the words of "state" in docs/openapi.yaml, in the order of msync_state_e */
+/* the words of `state` in docs/openapi.yaml, in the order of msync_state_e */
 #define MSYNC_STATE_NAMES                                                     \
     { "stopped", "pre_initialisation", "initialising", "idle", "syncing",    \
       "error", "paused" }

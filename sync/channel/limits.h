@@ -54,7 +54,7 @@
 #define MSYNC_SECRETS                                                         \
     { "/run/secrets/", "/var/run/secrets/", "/run/credentials/" }
 
-/* the words of "protocol", in the order of msync_protocol_e of conf.h */
+/* the words of `protocol`, in the order of msync_protocol_e of conf.h */
 #define MSYNC_PROTOCOLS             { "auto", "v6", "v7" }
 
 #endif /* MSYNC_LIMITS_H */

@@ -82,16 +82,16 @@ int msync_cli_lock(msync_cli_t *cli, const char *endpoint, msync_err_t *err);
 int msync_cli_misused(const char *what);
 
 /* the catalogue of --tables, else the one that the database goes by; where
- * that cannot be had the built-in one, or an error if that is "strict" */
+ * that cannot be had the built-in one, or an error if that is `strict` */
 int msync_cli_load_catalogue(msync_cli_t *cli, bool strict,
     msync_err_t *err);
 
-/* cli_progress.c: shows what a run does, "data" is the command's; ends the
+/* cli_progress.c: shows what a run does, `data` is the command's; ends the
  * line that it is in the middle of, for whoever has something else to say */
 void msync_cli_progress(void *data, const msync_log_entry_t *entry,
     bool step);
 void msync_cli_end_line(msync_cli_t *cli);
-/* a sink of the log that does so; "data" is the command's, too */
+/* a sink of the log that does so; `data` is the command's, too */
 void msync_cli_log(void *data, int level, const char *line);
 
 /* says the error on stderr, returns 1 */

@@ -136,7 +136,7 @@ watch_is_over(watch_t *watch)
 {
     int64_t  waits;
 
-    /* a terminal interrupts both, "kill" this one */
+    /* a terminal interrupts both, `kill` this one */
     if (msync_cli_is_stopped() && !watch->stopped) {
         watch->stopped = true;
         (void) kill(watch->pid, SIGTERM);

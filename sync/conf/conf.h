@@ -9,13 +9,13 @@
  * command line; what an administrator has saved in the database wins over
  * url, username, password and interval (msync_store_load_settings).
  *
- * The CONFIG object's members, all optional but "database": "site",
- * "database", "url", "username", "password_file", "password_sha256",
- * "interval" (s), "push", "remote_pull", "central_pull" (records),
- * "tables" (file), "connect_timeout", "read_timeout" (ms), "ssl_verify"
- * (bool), "ssl_trusted_certificate" (file), "proxy", "max_response"
- * (octets), "limit_rate" (octets/s), "hardware_id", "hardware_id_file",
- * "protocol" ("auto", "v6", "v7"), "changelog_keep" (s), "log_level" (4..8).
+ * The CONFIG object's members, all optional but `database`: `site`,
+ * `database`, `url`, `username`, `password_file`, `password_sha256`,
+ * `interval` (s), `push`, `remote_pull`, `central_pull` (records),
+ * `tables` (file), `connect_timeout`, `read_timeout` (ms), `ssl_verify`
+ * (bool), `ssl_trusted_certificate` (file), `proxy`, `max_response`
+ * (octets), `limit_rate` (octets/s), `hardware_id`, `hardware_id_file`,
+ * `protocol` ("auto", "v6", "v7"), `changelog_keep` (s), `log_level` (4..8).
  * Their limits are those of channel/limits.h.
  */
 
@@ -25,7 +25,7 @@
 #include "base/err.h"
 #include "channel/limits.h"
 
-/* what the server at "url" speaks: v6 is v5 and v6; with MSYNC_PROTOCOL_AUTO
+/* what the server at `url` speaks: v6 is v5 and v6; with MSYNC_PROTOCOL_AUTO
  * it is asked, and a site of v6 becomes one of v7 when mSupply central says
  * so */
 typedef enum {
@@ -77,7 +77,7 @@ void msync_conf_free(msync_conf_t **conf);
 /*
  * Reads a CONFIG object over the defaults; errors name the member.  A member
  * that is null keeps its default, an unknown one is logged and ignored (a
- * newer nginx module may speak to an older helper).  "password_file" is not
+ * newer nginx module may speak to an older helper).  `password_file` is not
  * opened here.
  */
 int msync_conf_parse(msync_conf_t *conf, const char *json, size_t length,
@@ -136,7 +136,7 @@ bool msync_conf_complete(const msync_conf_t *conf);
 
 /*
  * The hardware id: names this machine, stable over restarts.  It is what
- * "hardware_id" says, or the first line of "hardware_id_file", which is made
+ * `hardware_id` says, or the first line of `hardware_id_file`, which is made
  * with a random UUID (mode 0600) where it is missing; else a UUID in lower
  * case derived from /etc/machine-id (hashed, as machine-id(5) asks), from
  * the firmware's UUID, from the serial number of the board or from the first

@@ -22,7 +22,7 @@
 /*
  * At the start: no new privileges, no core dump, nothing for debuggers,
  * few descriptors, and the processor for whoever else wakes.  Closes
- * descriptors from "first" on; -1: none.
+ * descriptors from `first` on; -1: none.
  */
 void msync_confine_process(int first);
 

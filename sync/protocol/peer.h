@@ -31,7 +31,7 @@ struct msync_peer_s {
     const char  *pull_cursor;
     const char  *pull_max;       /* … of the highest cursor seen there */
     const char  *pull_mark;      /* … of a mark: the pull cursor is of the
-                                    present kind, see "adopt" */
+                                    present kind, see `adopt` */
     const char  *push_open;      /* … of whether what it was given may wait
                                     there for a last batch; NULL: it never
                                     does */
@@ -43,7 +43,7 @@ struct msync_peer_s {
     void        *data;           /* borrowed, the protocol's own */
 
     /*
-     * Sends a batch (its "remaining" counts this batch too; "last" ends the
+     * Sends a batch (its `remaining` counts this batch too; `last` ends the
      * push and starts integration over there).  An empty last batch is
      * allowed.  What a failure says of the records is told by its variant and
      * http_status; a CENTRAL_ERROR of the scope MSYNC_SCOPE_RUN: the server is
@@ -53,11 +53,11 @@ struct msync_peer_s {
              msync_err_t *err);
 
     /*
-     * Brings at most "limit" records from "cursor" on into an empty batch,
-     * which the caller frees; it is empty again after MSYNC_ERROR.  "had" is
+     * Brings at most `limit` records from `cursor` on into an empty batch,
+     * which the caller frees; it is empty again after MSYNC_ERROR.  `had` is
      * the cursor that is kept, of the last record that came, 0: none did;
-     * "cursor" lies behind it where an empty answer led on.
-     * "next", "had" and "last" are always set; when "last", n may still be
+     * `cursor` lies behind it where an empty answer led on.
+     * `next`, `had` and `last` are always set; when `last`, n may still be
      * > 0.
      */
     int  (*pull)(msync_peer_t *peer, int64_t cursor, int64_t had,

@@ -287,7 +287,7 @@ v5_check(msync_transfer_response_t *res, msync_err_t *err)
 /*
  * What central has answered itself, with an error of the protocol, stands:
  * the request is sent again only where central was busy, or where it failed
- * at it, which statuses from "failed" on say.
+ * at it, which statuses from `failed` on say.
  */
 
 static msync_transfer_verdict_e

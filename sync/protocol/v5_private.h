@@ -21,7 +21,7 @@ struct msync_v5_s {
 
 
 /*
- * One call; "path" follows /sync/v5/.  MSYNC_OK: a 2xx answer without an
+ * One call; `path` follows /sync/v5/.  MSYNC_OK: a 2xx answer without an
  * error in it, which the caller clears.
  */
 int msync_v5_call(msync_v5_t *v5, const char *method, const char *path,

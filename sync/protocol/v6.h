@@ -18,9 +18,9 @@ typedef struct msync_v6_s  msync_v6_t;
  * The first call after this may fail with INVALID_URL when the address that
  * mSupply central gave is none.
  *
- * "url" is omSupplyCentralServerUrl, copied; conf (url, username, hash) and
- * hardware_id are copied too, http is borrowed.  "initialised" says whether
- * this site has finished a sync; "patient" (NULL: none) turns pull into
+ * `url` is omSupplyCentralServerUrl, copied; conf (url, username, hash) and
+ * hardware_id are copied too, http is borrowed.  `initialised` says whether
+ * this site has finished a sync; `patient` (NULL: none) turns pull into
  * patient-pull for that patient, whose cursor is not kept.
  */
 msync_v6_t *msync_v6_create(msync_transfer_t *http, const char *url,

@@ -31,14 +31,14 @@ int msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
 int msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
 
 /*
- * One call, "heavy" as in transfer.h; completes the body and frees it.
+ * One call, `heavy` as in transfer.h; completes the body and frees it.
  * MSYNC_OK: a 2xx answer without an error in it, which the caller clears.
  */
 int msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
     msync_json_out_t *body, msync_transfer_response_t *res,
     msync_err_t *err);
 
-/* the members of "data"; other members are skipped */
+/* the members of `data`; other members are skipped */
 bool msync_v6_data(void *data, msync_json_t *json, const char *key,
     msync_wire_member_pt member);
 

@@ -117,7 +117,7 @@ msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had, unsigned limit,
 }
 
 
-/* "batch" and "had" are the caller's; the batch is empty after an error */
+/* `batch` and `had` are the caller's; the batch is empty after an error */
 
 static int
 v6_ask(msync_v6_t *v6, int64_t cursor, unsigned limit, v6_answer_t *answer,

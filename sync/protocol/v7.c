@@ -513,7 +513,7 @@ v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
 }
 
 
-/* only whether "remaining" is 0 counts there: that begins to integrate */
+/* only whether `remaining` is 0 counts there: that begins to integrate */
 
 static void
 v7_put_batch(const msync_v7_t *v7, msync_json_out_t *out,

@@ -65,7 +65,7 @@ int msync_v7_is_spoken(msync_transfer_t *http, const char *url, bool *spoken,
     msync_err_t *err);
 
 /* what central has said of the site since it was created; ids are -1 before
- * that, which the peer's "busy" asks */
+ * that, which the peer's `busy` asks */
 const msync_v7_site_t *msync_v7_site(const msync_v7_t *v7);
 
 /* push, and pull of all that this site is to have */
@@ -73,7 +73,7 @@ void msync_v7_peer(msync_v7_t *v7, msync_peer_t *peer);
 
 /*
  * Pulls the records of one patient, in one batch; no cursor is kept.  Central
- * joins the patient to the store of this site under "join".  The ids are
+ * joins the patient to the store of this site under `join`.  The ids are
  * borrowed for as long as the peer is used.
  */
 typedef struct {
@@ -106,7 +106,7 @@ typedef struct {
 
 /*
  * Patients by parts of their names, their code and their date of birth, each
- * NULL or "" where it does not matter, one at least does.  "found" has room
+ * NULL or "" where it does not matter, one at least does.  `found` has room
  * for MSYNC_V7_FOUND_MAX, *n of which are to be cleared; *more: there were
  * more.
  */

@@ -12,7 +12,7 @@
 
 
 struct msync_v7_s {
-    msync_v7_setup_t   setup;      /* "token" is the field below */
+    msync_v7_setup_t   setup;      /* `token` is the field below */
     char              *token;      /* owned, a secret; NULL: none */
     msync_v7_site_t    site;       /* -1: central has not said */
     bool               renewed;    /* get_token was asked in this session */
@@ -20,7 +20,7 @@ struct msync_v7_s {
 
 
 /*
- * One call, "heavy" as in transfer.h; "patient": the call itself waits while
+ * One call, `heavy` as in transfer.h; `patient`: the call itself waits while
  * central integrates what this site has sent.  Gets a token where there is
  * none, and where central does not know this one or the site as one of v7,
  * once.  MSYNC_OK: an answer without an error, which the caller clears.
@@ -35,7 +35,7 @@ typedef struct {
 int msync_v7_call(msync_v7_t *v7, const msync_v7_call_t *call,
     msync_transfer_response_t *res, msync_err_t *err);
 
-/* reads {"Ok": {…}}, "member" as in msync_wire_object */
+/* reads {"Ok": {…}}, `member` as in msync_wire_object */
 int msync_v7_object(const msync_transfer_response_t *res,
     msync_wire_member_pt member, void *data, msync_err_t *err);
 
@@ -43,7 +43,7 @@ int msync_v7_object(const msync_transfer_response_t *res,
 int msync_v7_error(const msync_transfer_response_t *res, msync_err_t *err);
 
 /* takes errors as final but for those that may pass at mSupply central;
- * "patient": also while central integrates what this site has sent */
+ * `patient`: also while central integrates what this site has sent */
 msync_transfer_verdict_e msync_v7_judge(const msync_transfer_response_t *res);
 msync_transfer_verdict_e msync_v7_judge_patient(
     const msync_transfer_response_t *res);

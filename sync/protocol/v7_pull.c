@@ -149,7 +149,7 @@ v7_ask(msync_v7_t *v7, const char *path, msync_json_out_t *body,
 
 
 /*
- * Central reads its end before the records: nothing up to "lastCursorInBatch"
+ * Central reads its end before the records: nothing up to `lastCursorInBatch`
  * comes any more.  What it says of what is left is a distance of cursors.
  */
 

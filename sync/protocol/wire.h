@@ -26,7 +26,7 @@
 
 
 /*
- * Reads a whole object: "member" is called before each value and must go
+ * Reads a whole object: `member` is called before each value and must go
  * behind it.  INVALID_RESPONSE or HTTP_ERROR when that is not possible.
  */
 typedef bool (*msync_wire_member_pt)(void *data, msync_json_t *json,
@@ -59,7 +59,7 @@ bool msync_wire_record_member(msync_record_t *record, msync_json_t *json,
 char *msync_wire_id(const msync_json_slice_t *value);
 
 /*
- * Reads one record: "member" is called before each value of its object.
+ * Reads one record: `member` is called before each value of its object.
  * Whatever else stands in its place becomes a record of no table.
  */
 bool msync_wire_record(msync_record_t *record, msync_json_t *json,
@@ -77,7 +77,7 @@ typedef struct {
 } msync_wire_records_t;
 
 /*
- * "read" fills a record that was added to the batch, of no known action and
+ * `read` fills a record that was added to the batch, of no known action and
  * with the cursor -1, and goes behind it.  It may drop it and add others.
  */
 typedef bool (*msync_wire_record_pt)(void *data, msync_record_t *record,
@@ -115,8 +115,8 @@ typedef struct {
 } msync_wire_enum_t;
 
 /*
- * Looks for an error in the member "key" of the whole answer; null is none.
- * Of an object "carried" is called with the error before the value, and must
+ * Looks for an error in the member `key` of the whole answer; null is none.
+ * Of an object `carried` is called with the error before the value, and must
  * go behind it; it may set the text.  Clear the error in any case.
  */
 bool msync_wire_enum_read(const msync_transfer_response_t *res,
@@ -167,7 +167,7 @@ int msync_wire_out_of_reach(const char *text, msync_err_t *err);
 
 /*
  * Words for an answer that has no error of the protocol: its status, a web
- * page, nothing at all.  "why" is the JSON reader's fault at octet "offset",
+ * page, nothing at all.  `why` is the JSON reader's fault at octet `offset`,
  * NULL: it was not read.  Returns MSYNC_ERROR.
  */
 int msync_wire_unusable(const msync_transfer_response_t *res, const char *who,

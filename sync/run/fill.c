@@ -51,7 +51,7 @@ struct msync_fill_s {
     size_t                    written;     /* … the last time */
     int64_t                   held;        /* us of the transactions that were
                                               committed meanwhile */
-    msync_batch_t             rest[SIDES]; /* of a side / 2; "cursor" is
+    msync_batch_t             rest[SIDES]; /* of a side / 2; `cursor` is
                                               the sequence */
     size_t                    rest_octets;
     uint32_t                  sequence;
@@ -273,7 +273,7 @@ fill_pack_octets(msync_fill_t *fill, const void *from, size_t n)
 }
 
 
-/* into an empty row of the table; texts stay in the arena, but for "extra" */
+/* into an empty row of the table; texts stay in the arena, but for `extra` */
 
 static void
 fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,

@@ -34,7 +34,7 @@ bool msync_fill_is_slow(const msync_fill_t *fill);
  * Begins a transaction and writes what was taken; the caller adds what belongs
  * to it and commits.  While another program writes, it becomes several short
  * ones, of which the last is the caller's; a row of the others may come again,
- * and is the same then.  "rows" is how many became rows.  What was taken is
+ * and is the same then.  `rows` is how many became rows.  What was taken is
  * forgotten whatever becomes of it, and has to come again where the
  * transaction is not committed.  MSYNC_AGAIN, with no transaction open: the
  * application's schema undoes it; the way by sync_buffer is open.

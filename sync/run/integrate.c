@@ -334,7 +334,7 @@ integrate_is_parent(const integration_t *in, const msync_table_t *table)
 }
 
 
-/* the children of the parents behind "after" up to "last" */
+/* the children of the parents behind `after` up to `last` */
 
 static int
 integrate_joined(integration_t *in, const msync_table_t *parent,

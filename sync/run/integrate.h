@@ -21,7 +21,7 @@ typedef struct {
  * enough for the application to wait for, which what an ordinary run brings
  * is.  Of more, and where the application's own triggers undo it again and
  * again, it makes several, but an invoice and its lines appear together.
- * "in_use": an initialised site, whose own records central does not change.
+ * `in_use`: an initialised site, whose own records central does not change.
  *
  * A record that cannot be integrated is marked with field and reason, and
  * is no error here, even where the application's schema lets it undo the

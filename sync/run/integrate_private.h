@@ -20,18 +20,18 @@ typedef struct {
     bool                  careful;     /* each row has to meet its deferred
                                           keys at once */
     const msync_table_t  *missing;     /* what the last one waits for */
-    char                 *missing_id;  /* owned, as long as "missing" is set */
+    char                 *missing_id;  /* owned, as long as `missing` is set */
 } msync_rows_t;
 
 /* begins a transaction and looks what this site has to send by now, for the
- * application may have written before it; "unsynced": see store.h */
+ * application may have written before it; `unsynced`: see store.h */
 int msync_rows_begin(msync_rows_t *rows, bool unsynced, msync_err_t *err);
 /* … commits the one at hand before, and lets others have their turn */
 int msync_rows_begin_next(msync_rows_t *rows, msync_err_t *err);
 
 /*
- * An upsert of central, and what the envelope of "from" says of it.  Errors are
- * those of msync_store_row_upsert; "field" is set to the one at fault.
+ * An upsert of central, and what the envelope of `from` says of it.  Errors are
+ * those of msync_store_row_upsert; `field` is set to the one at fault.
  */
 int msync_rows_put(msync_rows_t *rows, msync_row_t *row,
     const msync_pending_t *from, const msync_field_t **field,

@@ -22,7 +22,7 @@ typedef struct {
     unsigned        limit;         /* its upper limit */
     unsigned        losses;        /* of batches that the line did not carry */
     size_t          broke;         /* records of the last one of these */
-    msync_batch_t   refused;       /* since one was taken, "data" says why */
+    msync_batch_t   refused;       /* since one was taken, `data` says why */
     msync_batch_t   listed;        /* refused before one was taken: these go
                                       into msync_refused with the cursor */
     bool            looked;        /* central takes something, it was seen
@@ -45,7 +45,7 @@ int msync_push_save(msync_push_t *push, msync_err_t *err);
 
 /*
  * Sends records and halves what is refused until the one record is found.
- * "remaining" counts these and all that follow.
+ * `remaining` counts these and all that follow.
  */
 int msync_push_records(msync_push_t *push, msync_record_t *records,
     size_t n, int64_t remaining, bool last, msync_err_t *err);

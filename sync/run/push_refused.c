@@ -604,7 +604,7 @@ push_get_breaks(msync_push_t *push, const char *place, int64_t *breaks,
 }
 
 
-/* the same with this one; what was recorded before ("had") has had its
+/* the same with this one; what was recorded before (`had`) has had its
  * chances */
 
 static int

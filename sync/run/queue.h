@@ -33,7 +33,7 @@ typedef struct {
     uint64_t         done[MSYNC_COMMAND_MAX];    /* highest done */
     bool             cancel;                     /* what waits to be done */
     bool             retry;
-    bool             pause_known;                /* "paused" was said */
+    bool             pause_known;                /* `paused` was said */
     bool             paused;
 } msync_queue_t;
 
@@ -43,7 +43,7 @@ void msync_queue_put(msync_queue_t *queue, uint64_t sequence,
 
 /*
  * Whether one waits, and takes it out.  One for a patient counts only with
- * "patients", and none whose sequence is below "from".
+ * `patients`, and none whose sequence is below `from`.
  */
 bool msync_queue_has(const msync_queue_t *queue, bool patients,
     uint64_t from);
@@ -69,7 +69,7 @@ void msync_queue_done(msync_queue_t *queue, const msync_trigger_t *trigger);
 /* what was said of pausing is in the database and outlives this helper */
 void msync_queue_pause_saved(msync_queue_t *queue);
 
-/* takes a retry out, and says that the one that "taken" stands for is done */
+/* takes a retry out, and says that the one that `taken` stands for is done */
 bool msync_queue_retry(msync_queue_t *queue, uint64_t *taken);
 void msync_queue_retry_done(msync_queue_t *queue, uint64_t taken);
 

@@ -38,7 +38,7 @@ typedef struct {
     int                       fd;
     msync_hook_pt             hook;
     void                     *hook_data;
-    /* told when the entry changed; "step": a step began or ended */
+    /* told when the entry changed; `step`: a step began or ended */
     void                    (*report)(void *data,
                                   const msync_log_entry_t *entry, bool step);
     void                     *report_data;
@@ -53,7 +53,7 @@ typedef struct {
  * Runs once and writes the log entry, whose variant and text tell how it
  * ended.  MSYNC_ERROR when the run failed; err says why.  A run that cannot
  * be written to the log has the id -1; one whose end cannot be is marked as
- * unwritten, and the next run, which has it as "before", writes it.
+ * unwritten, and the next run, which has it as `before`, writes it.
  */
 int msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err);
 
@@ -69,7 +69,7 @@ int msync_run_refusal(msync_store_t *store, const msync_conf_t *conf,
 
 /*
  * Makes the next runs bring everything anew, what waits is sent before.  With
- * "discard" that is forgotten.  Not while a run is at work.
+ * `discard` that is forgotten.  Not while a run is at work.
  */
 int msync_run_reinitialise(msync_store_t *store, bool discard,
     msync_err_t *err);

@@ -39,8 +39,8 @@ typedef struct {
 int64_t msync_sched_next(const msync_sched_t *sched);
 
 /*
- * When a run ended whose end only the wall clock knows: "wall" is its time,
- * "wall_now" and "now" are the same moment by both clocks.  A date that lies
+ * When a run ended whose end only the wall clock knows: `wall` is its time,
+ * `wall_now` and `now` are the same moment by both clocks.  A date that lies
  * in the future, for the clock was set back since, is taken for now.
  */
 int64_t msync_sched_ended(int64_t wall, int64_t wall_now, int64_t now);

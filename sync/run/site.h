@@ -70,7 +70,7 @@ typedef struct {
 } msync_effect_t;
 
 /*
- * "latest" is the event with which the latest run ended, DONE if there was
+ * `latest` is the event with which the latest run ended, DONE if there was
  * none: a failure that somebody has to mend makes the schedule slower, and a
  * first sync that was cancelled goes on only when somebody asks for it.
  */
@@ -96,12 +96,12 @@ typedef struct {
     unsigned  smaller;             /* batches are halved so many times */
 } msync_plan_t;
 
-/* of a run: "does" is SYNC, PATIENT or RETRY; "v7": it speaks that in place of
+/* of a run: `does` is SYNC, PATIENT or RETRY; `v7`: it speaks that in place of
  * v5 and v6 */
 void msync_site_plan(const msync_site_t *site, msync_does_e does, bool v7,
     msync_plan_t *plan);
 
-/* "INITIALISED" …, and the word of the page; "failed": the latest run did */
+/* "INITIALISED" …, and the word of the page; `failed`: the latest run did */
 const char *msync_site_initialisation(const msync_site_t *site);
 msync_state_e msync_site_shows(const msync_site_t *site, bool running,
     bool failed);

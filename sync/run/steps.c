@@ -56,7 +56,7 @@ typedef struct {
                                       has together with the records */
     int64_t            max;        /* the server's, to be saved; -1: it has not
                                       grown */
-    bool               resized;    /* "size" is to be saved */
+    bool               resized;    /* `size` is to be saved */
     msync_step_log_t   written;    /* the step, as it was saved last */
     int64_t            came;       /* records of the step, and those of them
                                       that are saved */

@@ -62,7 +62,7 @@ int msync_step_push(msync_steps_t *steps, msync_step_e which,
 int msync_push_wait(msync_steps_t *steps, msync_peer_t *peer,
     msync_err_t *err);
 
-/* brings what the peer has, "limit" records at a time, into the buffer */
+/* brings what the peer has, `limit` records at a time, into the buffer */
 int msync_step_pull(msync_steps_t *steps, msync_step_e which,
     msync_peer_t *peer, unsigned limit, msync_err_t *err);
 

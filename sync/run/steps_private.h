@@ -9,7 +9,7 @@
 
 #define MSYNC_STEP_BATCH_MIN  10   /* records, however slow the line */
 
-/* "remaining" records were left before "n" of them were dealt with */
+/* `remaining` records were left before `n` of them were dealt with */
 void msync_step_count(msync_step_log_t *step, int64_t remaining, int64_t n);
 
 /*
@@ -31,7 +31,7 @@ int msync_step_save_size(msync_steps_t *steps, msync_step_e which,
 bool msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     unsigned *size, unsigned *losses, msync_err_t *err);
 
-/* the size of the next batch, from the time in ms that "n" records took */
+/* the size of the next batch, from the time in ms that `n` records took */
 unsigned msync_step_next_size(unsigned size, unsigned limit, size_t n,
     int64_t took);
 

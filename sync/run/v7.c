@@ -80,7 +80,7 @@ msync_run_choose(msync_run_context_t *ctx, msync_err_t *err)
 
 
 /*
- * "err" is what came of the question to mSupply central, and stays, where it
+ * `err` is what came of the question to mSupply central, and stays, where it
  * is not v7 that is spoken.
  */
 

@@ -20,7 +20,7 @@ void msync_document_add_error(cJSON *json, const char *variant,
 char *msync_document_error(const msync_err_t *err);
 
 /* the same of what somebody asked for and no run tries again: without what the
- * advice says of that, and with "end", which may be empty, behind it */
+ * advice says of that, and with `end`, which may be empty, behind it */
 char *msync_document_refusal(const msync_err_t *err, const char *end);
 
 /* The same as the answer of a request, in words of the caller's; returns

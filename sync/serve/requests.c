@@ -286,7 +286,7 @@ msync_requests_goes_on(msync_serve_t *serve)
 }
 
 
-/* "lists": what is left of them, too, which takes longer to count */
+/* `lists`: what is left of them, too, which takes longer to count */
 
 static void
 requests_tell(msync_serve_t *serve, bool lists)

@@ -87,7 +87,7 @@ void msync_serve_refresh(msync_serve_t *serve);
 void msync_serve_watch(msync_serve_t *serve);
 /* false, and this helper ends, where the database has to be opened again */
 bool msync_serve_check_database(msync_serve_t *serve);
-/* sends the status, "now" or when SERVE_REPORT_PAUSE has passed */
+/* sends the status, `now` or when SERVE_REPORT_PAUSE has passed */
 void msync_serve_report(msync_serve_t *serve, bool now);
 void msync_serve_send_status(msync_serve_t *serve);
 void msync_serve_send_settings(msync_serve_t *serve);
@@ -102,7 +102,7 @@ int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
 /* whether the password file, which could not be used or is in use, is another
  * one now */
 bool msync_serve_password_changed(const msync_serve_t *serve);
-/* takes all frames that are there, sets "closed" at the end of the channel */
+/* takes all frames that are there, sets `closed` at the end of the channel */
 void msync_serve_receive(msync_serve_t *serve);
 /* does what a page asks for beside runs: pause, resume, settings; nothing
  * while a transaction is open, for these write, too */
@@ -134,7 +134,7 @@ void msync_serve_event(msync_serve_t *serve, msync_event_e event);
  * by the run that is at work.  Where it cannot be written it holds here, until
  * it can */
 void msync_serve_save_pause(msync_serve_t *serve);
-/* the database is open: goes on from what it says; "interrupted": of a run */
+/* the database is open: goes on from what it says; `interrupted`: of a run */
 void msync_serve_resume(msync_serve_t *serve, bool interrupted,
     msync_refused_e refused);
 /* does what waits and what is due, one thing of it */
@@ -147,7 +147,7 @@ int msync_serve_while_locked(void *data, msync_err_t *err);
 
 /* serve.c */
 bool msync_serve_is_stopped(void);
-/* in the place of a run; "before" is what was shown until now, of which the log
+/* in the place of a run; `before` is what was shown until now, of which the log
  * is not told again */
 void msync_serve_show_failure(msync_serve_t *serve,
     const msync_log_entry_t *before, msync_err_t *err);

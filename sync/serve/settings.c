@@ -585,7 +585,7 @@ settings_save(request_t *req, const msync_v5_site_t *site, char **reply)
 }
 
 
-/* the "fields" tell what is not right with each */
+/* the `fields` tell what is not right with each */
 
 static int
 settings_refuse_fields(const request_t *req, char **reply)

@@ -38,14 +38,14 @@ typedef struct {
     long               interval;
 } msync_status_t;
 
-/* reads the members from "site" to "dismissed" */
+/* reads the members from `site` to `dismissed` */
 int msync_status_read(msync_store_t *store, msync_status_t *status,
     msync_err_t *err);
 
 msync_state_e msync_status_state(const msync_status_t *status);
 
 /*
- * The tail of the status document, see control.h; "stopped": as it reads when
+ * The tail of the status document, see control.h; `stopped`: as it reads when
  * this helper has ended.  msync_free it.
  */
 char *msync_status_document(const msync_status_t *status, bool stopped);

@@ -345,7 +345,7 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
 }
 
 
-/* "failure": why the run failed, NULL: it went well */
+/* `failure`: why the run failed, NULL: it went well */
 
 static void
 work_end(msync_serve_t *serve, msync_does_e does,

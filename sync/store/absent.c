@@ -36,7 +36,7 @@ msync_store_absent_note(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* the last id of the next rows behind "after", NULL: there is none; owned */
+/* the last id of the next rows behind `after`, NULL: there is none; owned */
 
 static int
 absent_next(msync_store_t *store, sqlite3_stmt *stmt, const char *after,

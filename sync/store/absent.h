@@ -11,7 +11,7 @@
 
 typedef struct {
     uint64_t  removed;
-    uint64_t  listed;              /* "check" lists them */
+    uint64_t  listed;              /* `check` lists them */
 } msync_absent_t;
 
 /*
@@ -22,7 +22,7 @@ typedef struct {
 int msync_store_absent_note(msync_store_t *store, msync_err_t *err);
 
 /*
- * All of "sides" (MSYNC_LEGACY, MSYNC_OMSUPPLY) has come anew, and what came
+ * All of `sides` (MSYNC_LEGACY, MSYNC_OMSUPPLY) has come anew, and what came
  * was integrated: a row that is still on the list, has nothing to be sent and
  * was not changed here is removed where nothing refers to it; a copy of one
  * that this site sends stays in msync_absent.  Others stay, with a reason; of

@@ -1,7 +1,7 @@
 /*
  * What becomes of the rows that central did not send when all came anew.
  *
- * One that is left on the list gets a reason why it stays, or "data": it was
+ * One that is left on the list gets a reason why it stays, or `data`: it was
  * removed, and looked like this.
  *
  * Whether a row to which only others of the list refer stays, follows from

@@ -31,7 +31,7 @@ typedef struct {
 } msync_referrers_t;
 
 
-/* for rows of one table; "staying": what is undecided counts for nothing.  It
+/* for rows of one table; `staying`: what is undecided counts for nothing.  It
  * is to be closed after an error, too */
 int msync_store_referrers_open(msync_store_t *store,
     const msync_table_t *table, bool staying, msync_referrers_t *referrers,

@@ -25,7 +25,7 @@ static const char *const  key_value_store[] = {
     NULL
 };
 
-/* "parent_id": of a table whose rows have no store of their own, the row that
+/* `parent_id`: of a table whose rows have no store of their own, the row that
  * has it; it is looked up when the changelog is read */
 static const char *const  changelog[] = {
     "cursor INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",
@@ -138,7 +138,7 @@ static const char *const  never_sent[] = {
     NULL
 };
 
-/* see absent.h; "reason": why it stays, "data": what it was */
+/* see absent.h; `reason`: why it stays, `data`: what it was */
 static const char *const  absent[] = {
     "table_name TEXT NOT NULL",
     "record_id TEXT NOT NULL",
@@ -148,7 +148,7 @@ static const char *const  absent[] = {
     NULL
 };
 
-/* see replace.c; columns are those of a change in the changelog, "cursor" its
+/* see replace.c; columns are those of a change in the changelog, `cursor` its
  * number there where it may have to be taken back */
 static const char *const  replaced[] = {
     "id INTEGER PRIMARY KEY NOT NULL",

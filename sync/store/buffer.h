@@ -41,7 +41,7 @@ typedef struct {
 
 /*
  * Walks over the pending records of one table and action, in the order of
- * their arrival, beginning behind rowid "after".  "each" returns MSYNC_OK,
+ * their arrival, beginning behind rowid `after`.  `each` returns MSYNC_OK,
  * or MSYNC_ERROR which ends the walk.  *last is the last rowid seen.
  */
 typedef int (*msync_pending_pt)(void *data, const msync_pending_t *pending,
@@ -54,7 +54,7 @@ int msync_store_buffer_walk(msync_store_t *store, const char *table,
 /*
  * Marks as failed, with the reason.  It stays in the buffer and is due again
  * after a pause that doubles with every try, or as soon as the row that it
- * refers to ("missing_id" of "missing", NULL: none) is integrated.
+ * refers to (`missing_id` of `missing`, NULL: none) is integrated.
  */
 int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     const char *field, const char *reason, const msync_table_t *missing,
@@ -92,7 +92,7 @@ int msync_store_buffer_supersede(msync_store_t *store,
 /* all records that wait are due */
 int msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err);
 
-/* removes what is due and stands behind "after" up to "last", but for the
+/* removes what is due and stands behind `after` up to `last`, but for the
  * records that were marked as failed since the transaction began */
 int msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err);
@@ -102,7 +102,7 @@ int msync_store_buffer_done(msync_store_t *store, const char *table,
  * servers have need nobody */
 int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
 
-/* calls each with the first "limit" records that failed in either direction
+/* calls each with the first `limit` records that failed in either direction
  * and were dismissed, or were not: those that central refused (action
  * "PUSH"), which are this site's own work and few, before those that did not
  * become rows, oldest first */

@@ -23,7 +23,7 @@ typedef struct {
     int64_t         taken;         /* before this it took what it takes only
                                       once */
     msync_batch_t  *batch;         /* borrowed */
-    msync_batch_t   unfit;         /* cannot be sent, "data" says why */
+    msync_batch_t   unfit;         /* cannot be sent, `data` says why */
     msync_batch_t   deleted;       /* rows that are not there any more */
 } reading_t;
 

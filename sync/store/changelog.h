@@ -20,10 +20,10 @@ int msync_store_queue(msync_store_t *store, const char *cursor_id,
     int64_t *n, msync_err_t *err);
 
 /*
- * Reads at most "limit" of them, and not many more than "octets" of JSON,
- * from "cursor" on into a batch: those whose table belongs on "side" as
- * records, the others only move the cursor.  "processed" is the number of
- * changes read, 0 when nothing waits; batch's "next" is the cursor behind
+ * Reads at most `limit` of them, and not many more than `octets` of JSON,
+ * from `cursor` on into a batch: those whose table belongs on `side` as
+ * records, the others only move the cursor.  `processed` is the number of
+ * changes read, 0 when nothing waits; batch's `next` is the cursor behind
  * them.  A row that cannot be put into the wire's form is recorded as refused
  * (refused.h).
  */

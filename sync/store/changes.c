@@ -57,7 +57,7 @@ static void changes_add_store(sqlite3_str *sql,
     const msync_catalogue_t *catalogue);
 
 
-/* the expressions of a change of "row", in the order of MSYNC_SQL_CHANGE */
+/* the expressions of a change of `row`, in the order of MSYNC_SQL_CHANGE */
 
 void
 msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,

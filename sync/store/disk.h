@@ -27,7 +27,7 @@ void msync_store_disk_space(msync_store_t *store, int64_t *unused,
  * is still there, and the database is what SQLite wrote */
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
 
-/* calls "each" with a sentence for what is wrong with the disk or the log */
+/* calls `each` with a sentence for what is wrong with the disk or the log */
 void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data);
 

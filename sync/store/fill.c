@@ -244,7 +244,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* "used" is looked for only where it is missing */
+/* `used` is looked for only where it is missing */
 
 static int
 fill_look_at_index(msync_store_t *store, const msync_table_t *table,

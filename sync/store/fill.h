@@ -40,7 +40,7 @@ int msync_store_fill_indexes(msync_store_t *store,
 
 /*
  * Ends the filling, which may take long: the hook is called meanwhile and may
- * read the store.  "moved" is how many rows went back into sync_buffer.
+ * read the store.  `moved` is how many rows went back into sync_buffer.
  * Nothing where the database is not being filled.  Not inside a transaction.
  */
 int msync_store_fill_end(msync_store_t *store, msync_hook_pt hook, void *data,

@@ -12,15 +12,15 @@
 int msync_store_joined_open(msync_store_t *store, msync_err_t *err);
 
 /*
- * Looks whose the pending upserts of a table are: "via" is its field that
+ * Looks whose the pending upserts of a table are: `via` is its field that
  * refers to the parent.  *any: there are some.
  */
 int msync_store_joined_find(msync_store_t *store, const msync_table_t *child,
     const msync_field_t *via, bool *any, msync_err_t *err);
 
 /*
- * Walks over those whose parents are pending upserts that stand behind "after"
- * up to "last", as msync_store_buffer_walk.
+ * Walks over those whose parents are pending upserts that stand behind `after`
+ * up to `last`, as msync_store_buffer_walk.
  */
 int msync_store_joined_walk(msync_store_t *store, const msync_table_t *child,
     const msync_table_t *parent, int64_t after, int64_t last,

@@ -93,11 +93,11 @@ int msync_store_set_string(msync_store_t *store, const char *id,
 int msync_store_unset(msync_store_t *store, const char *id, msync_err_t *err);
 
 /* saves them again where somebody has deleted what the settings page saved,
- * and that the site is "paused", if that has gone with them */
+ * and that the site is `paused`, if that has gone with them */
 int msync_store_resave_settings(msync_store_t *store, const msync_conf_t *conf,
     bool paused, msync_err_t *err);
 
-/* whether the database has others than "conf" since somebody has changed them
+/* whether the database has others than `conf` since somebody has changed them
  * there, or restored a backup into it */
 int msync_store_has_other_settings(msync_store_t *store,
     const msync_conf_t *conf, bool *other, msync_err_t *err);

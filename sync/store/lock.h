@@ -11,14 +11,14 @@
 /*
  * Only one process at a time may sync a database, by whatever links it is
  * named: takes the lock beside it.
- * MSYNC_AGAIN while another process holds it ("holder" becomes its pid, 0 if
+ * MSYNC_AGAIN while another process holds it (`holder` becomes its pid, 0 if
  * unknown).  The descriptor lives as long as the process, *fd is -1 until
  * it is held.
  */
 int msync_store_lock(const char *path, int *fd, long *holder,
     msync_err_t *err);
 
-/* MSYNC_ERROR when the lock that "fd" holds is not the one of its name any
+/* MSYNC_ERROR when the lock that `fd` holds is not the one of its name any
  * more, so that another process could take that one */
 int msync_store_check_lock(const char *path, int fd, msync_err_t *err);
 

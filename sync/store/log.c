@@ -224,7 +224,7 @@ log_knows_v7(msync_store_t *store)
 }
 
 
-/* reads rows that "tail" selects; each may be NULL, entry the last one */
+/* reads rows that `tail` selects; each may be NULL, entry the last one */
 
 static int
 log_read_entries(msync_store_t *store, const char *tail, unsigned limit,

@@ -70,7 +70,7 @@ int msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 
 /* ends the rows of runs that nobody ended, as HELPER_STOPPED; *n of them;
- * "cause": why their process did, in words, NULL where nobody knows */
+ * `cause`: why their process did, in words, NULL where nobody knows */
 int msync_store_log_close_interrupted(msync_store_t *store, const char *cause,
     int *n, msync_err_t *err);
 
@@ -92,11 +92,11 @@ int msync_store_log_set_back(msync_store_t *store, msync_log_entry_t *entry,
 
 typedef void (*msync_log_pt)(void *data, const msync_log_entry_t *entry);
 
-/* the last "limit" runs, newest first; the last success is among them */
+/* the last `limit` runs, newest first; the last success is among them */
 int msync_store_log_history(msync_store_t *store, unsigned limit,
     msync_log_pt each, void *data, msync_err_t *err);
 
-/* forgets runs beyond the newest "most", but never the last success */
+/* forgets runs beyond the newest `most`, but never the last success */
 int msync_store_log_trim(msync_store_t *store, unsigned most,
     msync_err_t *err);
 

@@ -44,8 +44,8 @@ static const struct {
 
 
 /*
- * A statement of ?1 and ?2, "from" and "to", about the rows "l" of a table of
- * which "where" is true, and of none then, unless a trigger of the
+ * A statement of ?1 and ?2, `from` and `to`, about the rows `l` of a table of
+ * which `where` is true, and of none then, unless a trigger of the
  * application's ignores some.  Takes both texts over.
  */
 
@@ -290,7 +290,7 @@ merge_explain(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* whether this key of "keys" is the one, which err says then */
+/* whether this key of `keys` is the one, which err says then */
 
 static bool
 merge_refers(msync_store_t *store, const msync_table_t *table,

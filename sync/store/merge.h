@@ -8,8 +8,8 @@
 #include "store/store.h"
 
 /*
- * Lets every reference to "lose" in the whole catalogue lead to "keep" and
- * marks "lose" as deleted, or removes it; a join that both have stays once.
+ * Lets every reference to `lose` in the whole catalogue lead to `keep` and
+ * marks `lose` as deleted, or removes it; a join that both have stays once.
  * All of it or nothing.
  */
 int msync_store_row_merge(msync_store_t *store, const msync_table_t *table,

@@ -377,7 +377,7 @@ migrate_bookkeeping(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* makes the tables of the catalogue; "known": msync has had all of them */
+/* makes the tables of the catalogue; `known`: msync has had all of them */
 
 static int
 migrate_tables(msync_store_t *store, int64_t version, const char *schema,

@@ -374,7 +374,7 @@ outgoing_read_row(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* whose a row is; "ours": a store of this site is among it */
+/* whose a row is; `ours`: a store of this site is among it */
 
 static int
 outgoing_parties(msync_store_t *store, msync_row_t *row,

@@ -120,7 +120,7 @@ referrers_put_catalogue(msync_referrers_t *referrers, sqlite3_str *sql[3],
 }
 
 
-/* "t" is a row of the other table */
+/* `t` is a row of the other table */
 
 static void
 referrers_put_stays(const msync_referrers_t *referrers, sqlite3_str *sql,

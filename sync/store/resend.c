@@ -19,8 +19,8 @@ static int resend_table(msync_store_t *store, const msync_table_t *table,
     int64_t site, int64_t *n, msync_err_t *err);
 
 
-/* "in_use": a site that has not come to its first success has nothing to send
- * yet; "id" is that of the site, -1: central has not said it */
+/* `in_use`: a site that has not come to its first success has nothing to send
+ * yet; `id` is that of the site, -1: central has not said it */
 
 static int
 resend_site(msync_store_t *store, int64_t *id, bool *in_use, msync_err_t *err)
@@ -146,7 +146,7 @@ msync_store_resend_due(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* puts the rows of a table into the changelog; "n" is how many */
+/* puts the rows of a table into the changelog; `n` is how many */
 
 static int
 resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,

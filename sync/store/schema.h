@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-/* the SQL that makes the schema, for the "schema" command; msync_free it */
+/* the SQL that makes the schema, for the `schema` command; msync_free it */
 char *msync_store_schema(const msync_catalogue_t *catalogue);
 
 /*

@@ -244,7 +244,7 @@ send_bind(sqlite3_stmt *stmt, int at, const sqlite3_value *id)
 #define BEHIND(after)  ((after) == NULL ? ">=" : ">")
 
 
-/* the last id of the next slice behind "after", NULL: there is none; owned */
+/* the last id of the next slice behind `after`, NULL: there is none; owned */
 
 static int
 send_slice(msync_store_t *store, const msync_table_t *table,
@@ -306,7 +306,7 @@ send_run(msync_store_t *store, char *text, int64_t site,
     "table_name = %Q AND record_id %s ?2 AND record_id <= ?3"
 
 
-/* queues what lies behind "after" up to "last", and takes that off the list */
+/* queues what lies behind `after` up to `last`, and takes that off the list */
 
 static int
 send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,

@@ -25,7 +25,7 @@ int msync_store_never_sent(msync_store_t *store, int64_t *n,
  * write between them, where the hook is called, too; what was queued before an
  * error stays queued.  A name that is no table which this site pushes is an
  * error before anything is queued: *unknown, otherwise NULL, points at it in
- * "tables".
+ * `tables`.
  */
 int msync_store_send(msync_store_t *store, const char *const *tables,
     size_t n, msync_hook_pt hook, void *data, int64_t *queued,

@@ -19,7 +19,7 @@ typedef enum {
     MSYNC_SITE_FIRST,              /* it has: the site pulls all */
     MSYNC_SITE_INITIALISED,        /* all was brought once */
     MSYNC_SITE_ANEW,               /* all is to come anew into a site that is
-                                      in use: "reinitialise" */
+                                      in use: `reinitialise` */
     MSYNC_SITE_ANEW_PREPARING,     /* as PREPARING and FIRST, in use */
     MSYNC_SITE_ANEW_PULLING,
     MSYNC_SITE_STATES
@@ -30,7 +30,7 @@ typedef struct {
     bool                paused;    /* somebody wants no run by itself */
     unsigned            restored;  /* servers that were found restored from a
                                       backup, MSYNC_LEGACY and _OMSUPPLY;
-                                      only "reinitialise" forgets it */
+                                      only `reinitialise` forgets it */
     int64_t             begun;     /* runs that began since one came to an end
                                       of its own: more than one in a row
                                       killed their process */

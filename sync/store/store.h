@@ -87,7 +87,7 @@ void msync_store_warn_locked(int64_t after);
 /*
  * Whoever only reads may be stopped in the middle of a statement: stores that
  * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as
- * "stopped" says so.
+ * `stopped` says so.
  */
 void msync_store_stop_readers(bool (*stopped)(void));
 

@@ -274,7 +274,7 @@ typedef enum {
 msync_room_e msync_store_room(const char *path);
 const char *msync_store_full_advice(const char *path, int reason);
 
-/* "another": a file of its name is there */
+/* `another`: a file of its name is there */
 bool msync_store_log_is_lost(msync_store_t *store, bool *another);
 
 /* whether the log is in use, once the database was read; an error where it is
@@ -284,7 +284,7 @@ int msync_store_open_wal(msync_store_t *store, msync_err_t *err);
 /* that error; always MSYNC_ERROR */
 int msync_store_fault_of_wal(msync_err_t *err);
 
-/* octets of the log, which has "size" of them as a file, whose pages are not in
+/* octets of the log, which has `size` of them as a file, whose pages are not in
  * the database yet */
 int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
 
@@ -301,7 +301,7 @@ void msync_store_give_rights(int fd, const struct stat *database);
 int msync_store_fault(msync_store_t *store, const char *what,
     msync_err_t *err);
 
-/* the prepared statement "which", made from sql when it is first used */
+/* the prepared statement `which`, made from sql when it is first used */
 sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
     const char *sql, msync_err_t *err);
 sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
@@ -384,7 +384,7 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
 int64_t msync_store_newest_schema(void);
 
 /* inside a migration, behind the schema: queues the rows of the tables of the
- * catalogue whose "triggers" were lost */
+ * catalogue whose `triggers` were lost */
 int msync_store_resend(msync_store_t *store, const bool *triggers,
     msync_err_t *err);
 
@@ -403,7 +403,7 @@ void msync_store_put_is_marked(sqlite3_str *sql, const msync_table_t *table,
 /*
  * Refuses tables of the application that cannot be the catalogue's, then adds
  * the columns that are missing.  The rows of a table that msync has not had
- * before were never sent; "known": it has had all of them.  Inside a
+ * before were never sent; `known`: it has had all of them.  Inside a
  * transaction, which has to be rolled back after an error.
  */
 int msync_store_take_tables(msync_store_t *store, bool known,
@@ -411,7 +411,7 @@ int msync_store_take_tables(msync_store_t *store, bool known,
 
 /*
  * Tables that are called something else than the catalogue says get that
- * name; "note" writes down what they are called.  Inside a transaction.
+ * name; `note` writes down what they are called.  Inside a transaction.
  */
 int msync_store_rename_tables(msync_store_t *store, msync_err_t *err);
 int msync_store_note_names(msync_store_t *store, msync_err_t *err);
@@ -429,7 +429,7 @@ int msync_store_ease_constraints(msync_store_t *store, msync_err_t *err);
 
 /*
  * Moves what the catalogue has learnt out of msync_extra into its columns;
- * inside a transaction, without a word in the changelog.  With "coalesce" a
+ * inside a transaction, without a word in the changelog.  With `coalesce` a
  * column that has a value keeps it.
  */
 int msync_store_adopt_extra(msync_store_t *store, bool coalesce,
@@ -489,7 +489,7 @@ extern const char *const  msync_store_events[MSYNC_STORE_EVENTS];
 void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
     const char *event);
 
-/* the columns of a change, and SQL expressions of that of "row" in their
+/* the columns of a change, and SQL expressions of that of `row` in their
  * order; and the condition that the helper is not at work */
 #define MSYNC_SQL_CHANGE                                                      \
     "table_name, record_id, row_action, store_id, parent_id"
@@ -538,7 +538,7 @@ int msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err);
 
 /* SQL that puts every row of a table that this site (?1 is its id) may send
- * into the changelog; "filter" is that of msync_store_changes_filter, and
+ * into the changelog; `filter` is that of msync_store_changes_filter, and
  * what may follow it */
 void msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
@@ -548,8 +548,8 @@ void msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
 /*
- * Puts the rows of a table on that list, but for those that "except" (a
- * condition on the row t that begins with AND, NULL: none) leaves out; "find"
+ * Puts the rows of a table on that list, but for those that `except` (a
+ * condition on the row t that begins with AND, NULL: none) leaves out; `find`
  * does so for a database of a version that had no list.  Inside a transaction.
  */
 int msync_store_note_never_sent(msync_store_t *store,
@@ -602,7 +602,7 @@ typedef void (*msync_lost_pt)(void *data, const msync_lost_t *lost);
     "it, add it with ALTER TABLE ... ADD COLUMN and fetch its values with "   \
     "\"msync reinitialise\"."
 
-/* "set_up": by this catalogue, so that every field had its column once */
+/* `set_up`: by this catalogue, so that every field had its column once */
 int msync_store_check_schema(msync_store_t *store, bool set_up,
     msync_lost_pt each, void *data, msync_err_t *err);
 
@@ -624,7 +624,7 @@ typedef struct {
     void           *data;
 } msync_look_t;
 
-/* "expected": its SQL as sqlite_master has it, NULL: whatever it is, "": it is
+/* `expected`: its SQL as sqlite_master has it, NULL: whatever it is, "": it is
  * not to be there */
 void msync_store_check_object(const msync_look_t *look,
     const msync_table_t *table, const char *type, const char *name,
@@ -632,7 +632,7 @@ void msync_store_check_object(const msync_look_t *look,
 void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
 int msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err);
-/* whether one of these tables is there, and "sound" */
+/* whether one of these tables is there, and `sound` */
 int msync_store_check_shape(const msync_look_t *look,
     const msync_own_table_t *table, bool *sound, msync_err_t *err);
 int msync_store_check_strangers(const msync_look_t *look, msync_err_t *err);
@@ -663,7 +663,7 @@ int msync_store_side_of(msync_store_t *store, const msync_table_t *table,
     unsigned *side, msync_err_t *err);
 
 /* puts a row as that side's record into one that is empty: its data, and what
- * its envelope says; "send": what central would not take from this site is an
+ * its envelope says; `send`: what central would not take from this site is an
  * error, and a row that central has deleted is none where nothing of that
  * side's wire says so.  MSYNC_DONE: there is none.  Errors have the scope
  * RECORD or RUN */
@@ -688,7 +688,7 @@ int msync_store_deleted_envelope(msync_store_t *store,
     msync_record_t *record, msync_err_t *err);
 
 /* sync itself changes a row of a table, which may say what store another row
- * is of; "set_up" finds out of which tables it does */
+ * is of; `set_up` finds out of which tables it does */
 void msync_store_waiting_note(msync_store_t *store,
     const msync_table_t *table);
 void msync_store_waiting_set_up(msync_store_t *store);

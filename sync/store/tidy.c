@@ -87,7 +87,7 @@ msync_store_tidy(msync_store_t *store, long keep, bool *more,
 }
 
 
-/* "until" is the last change that is old enough, "before" the first one that
+/* `until` is the last change that is old enough, `before` the first one that
  * waits */
 
 static int
@@ -131,7 +131,7 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
 }
 
 
-/* the latest mark that is older than "keep" */
+/* the latest mark that is older than `keep` */
 
 static int
 tidy_until(msync_store_t *store, long keep, int64_t *until, msync_err_t *err)

@@ -9,7 +9,7 @@
 
 /*
  * One short transaction at most, which removes changes that both servers took
- * more than "keep" seconds ago (a central server that is restored from a
+ * more than `keep` seconds ago (a central server that is restored from a
  * backup needs them again), and records that an earlier version left in
  * sync_buffer when they had become rows.  *more: there is more to remove.  Not
  * inside a transaction.

@@ -24,7 +24,7 @@
 
 typedef struct {
     char        name[MSYNC_HOST_MAX + 1];
-    int         answer;                       /* EAI_*, behind "done" */
+    int         answer;                       /* EAI_*, behind `done` */
     atomic_int  done;
     atomic_int  users;
 } name_question_t;

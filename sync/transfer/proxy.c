@@ -187,7 +187,7 @@ proxy_kept(const msync_transfer_attempt_t *t, msync_err_t *err)
 }
 
 
-/* "status": how it said so, for the text */
+/* `status`: how it said so, for the text */
 
 static int
 proxy_sign_in(const msync_transfer_attempt_t *t, const char *status,

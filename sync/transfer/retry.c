@@ -236,7 +236,7 @@ retry_asked(const msync_transfer_attempt_t *t)
 }
 
 
-/* "first" doubled n times, "most" at most, scaled by the base */
+/* `first` doubled n times, `most` at most, scaled by the base */
 
 static long
 retry_pause(const msync_transfer_t *http, long first, long most,

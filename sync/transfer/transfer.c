@@ -452,8 +452,8 @@ msync_transfer_where(const char *url, char *buf, size_t size)
 
 
 /*
- * Waits until the octets since "before" are no more than limit_rate allows
- * for the time since "began".
+ * Waits until the octets since `before` are no more than limit_rate allows
+ * for the time since `began`.
  */
 
 static int

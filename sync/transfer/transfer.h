@@ -115,8 +115,8 @@ typedef struct {
 } msync_transfer_counters_t;
 
 /*
- * The credentials are copied out of conf (zeroed on free).  "hook" is called
- * when "fd" is readable (-1: none), and at least every second, while a
+ * The credentials are copied out of conf (zeroed on free).  `hook` is called
+ * when `fd` is readable (-1: none), and at least every second, while a
  * transfer or a pause waits.  NULL and err when libcurl refuses the settings.
  */
 msync_transfer_t *msync_transfer_create(const msync_conf_t *conf,

@@ -137,7 +137,7 @@ void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
 int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
 
-/* the same where the name of "where" was not found, or no connection came */
+/* the same where the name of `where` was not found, or no connection came */
 int msync_transfer_error_name(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 int msync_transfer_error_connect(const msync_transfer_attempt_t *t,
@@ -150,12 +150,12 @@ int msync_transfer_error_tls(const msync_transfer_attempt_t *t,
 int msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 
-/* an error where "detail", words of libcurl or of a server, has one of those
+/* an error where `detail`, words of libcurl or of a server, has one of those
  * that end a negotiation of TLS; MSYNC_OK otherwise */
 int msync_transfer_error_alert(const char *whom, const char *detail,
     msync_err_t *err);
 
-/* the same where a proxy makes no connection; "code" tells whether it said so
+/* the same where a proxy makes no connection; `code` tells whether it said so
  * or closed the line */
 int msync_transfer_error_proxy(const msync_transfer_attempt_t *t,
     CURLcode code, msync_err_t *err);
@@ -232,7 +232,7 @@ bool msync_transfer_is_known(const msync_transfer_t *http, const char *url);
 const char *msync_transfer_where(const char *url, char *buf, size_t size);
 
 /*
- * Whether the request is sent again, "rc" and "err" or "res" being what
+ * Whether the request is sent again, `rc` and `err` or `res` being what
  * came of it, and after how many ms.
  */
 bool msync_transfer_again(msync_transfer_retry_t *retry,
@@ -244,7 +244,7 @@ void msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
     size_t n);
 
 /*
- * The same request with a compressed body, "*body" being the caller's to
+ * The same request with a compressed body, `*body` being the caller's to
  * free; false and an uncompressed copy where the server does not take that,
  * or where nothing is won.
  */

@@ -219,7 +219,7 @@ is_filler(const cJSON *field)
 }
 
 
-/* what is beside "envelope" octets of the record */
+/* what is beside `envelope` octets of the record */
 
 static void
 put_data(char *text, const table_t *table, uint64_t i, size_t envelope)

@@ -66,7 +66,7 @@ void fetch(CURL *curl, const char *url, buffer_t *to);
 /* reads a file whole */
 bool read_whole(const char *path, buffer_t *to);
 
-/* calls "each" with every record of an answer; returns their number */
+/* calls `each` with every record of an answer; returns their number */
 size_t each_record(const buffer_t *answer,
     void (*each)(void *data, const record_t *record), void *data);
 

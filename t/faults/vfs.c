@@ -181,7 +181,7 @@ on_shm_map(sqlite3_file *file, int page, int size, int extend,
 {
     int  rc;
 
-    /* "extend" asks for a page that most times is there already */
+    /* `extend` asks for a page that most times is there already */
 
     if (extend) {
         rc = REAL(file)->pMethods->xShmMap(REAL(file), page, size, 0, map);

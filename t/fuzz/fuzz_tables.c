@@ -1,5 +1,5 @@
 /*
- * A "tables" file: read, laid over the built-in catalogue, made a catalogue.
+ * A `tables` file: read, laid over the built-in catalogue, made a catalogue.
  */
 
 #include <stdio.h>

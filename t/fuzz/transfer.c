@@ -1,5 +1,5 @@
 /*
- * The room "http" without a network: each request is answered with what the
+ * The room `http` without a network: each request is answered with what the
  * target has put into fuzz_answer.  Everything behind it is the helper's own.
  */
 

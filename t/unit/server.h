@@ -71,7 +71,7 @@ server_say(server_t *s, const void *data, size_t length, int flags)
 }
 
 
-/* "head" follows the status and ends each of its lines with CR LF */
+/* `head` follows the status and ends each of its lines with CR LF */
 
 static inline void
 server_answer(server_t *s, int status, const char *head, const char *body,

@@ -211,7 +211,7 @@ site_close(void **state)
 }
 
 
-/* what is in a file, with a NUL behind it, owned by the caller; "length" may be
+/* what is in a file, with a NUL behind it, owned by the caller; `length` may be
  * NULL */
 
 static inline char *
@@ -460,7 +460,7 @@ site_pull_v7(site_t *site, const char *table, const char *id,
 }
 
 
-/* for sqlite3_commit_hook: "data" is an int that each commit adds one to */
+/* for sqlite3_commit_hook: `data` is an int that each commit adds one to */
 
 static inline int
 site_count_commit(void *data)

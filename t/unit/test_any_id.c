@@ -7,7 +7,7 @@
 
 
 /* a record of this table with a value for each field that has no neutral one,
- * "value" for the one at "at" */
+ * `value` for the one at `at` */
 
 static const char *
 record_with(const msync_table_t *table, size_t at, const char *value)

@@ -77,7 +77,7 @@ expect(cJSON *json, const char *name, const char *printed)
 }
 
 
-/* "field" must be at fault */
+/* `field` must be at fault */
 
 static void
 refused(const char *name, const char *data, const char *field)
@@ -135,7 +135,7 @@ what_is_not_known_goes_out_as_it_came(void **state)
 }
 
 
-/* the row as it came, with "text" in one of its fields; NULL: it waits here,
+/* the row as it came, with `text` in one of its fields; NULL: it waits here,
  * for this field */
 
 static cJSON *

@@ -1,4 +1,4 @@
-/* What "check" finds, and what opening makes good. */
+/* What `check` finds, and what opening makes good. */
 
 #include "site.h"
 #include "store/changelog.h"

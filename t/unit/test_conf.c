@@ -536,7 +536,7 @@ test_a_given_hardware_id(void **state)
 }
 
 
-/* begins when nobody has the other end of "go" any more */
+/* begins when nobody has the other end of `go` any more */
 
 static void
 start_site(test_t *t, const int go[2], int said)

@@ -86,7 +86,7 @@ connect_fails(central_t *c, const char *text, const char *advice)
 }
 
 
-/* "number" is the errno of the call that fails */
+/* `number` is the errno of the call that fails */
 
 static void
 connects_fail(central_t *c, int *number, const refused_t *cases, size_t n)

@@ -183,7 +183,7 @@ note_failed(void *data, const msync_failed_t *failed)
 }
 
 
-/* "site" of a later server has passwords of others */
+/* `site` of a later server has passwords of others */
 
 static void
 nothing_that_a_note_holds_is_shown(void **state)

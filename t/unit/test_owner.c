@@ -75,7 +75,7 @@ every_cell_is_as_written(void **state)
         o = owner(i / 2 / EVENTS, 3, running ? 7 : 0);
         effects = ngx_http_msync_owner_event(&o, j);
 
-        /* "h" is not what is so, but when FOLLOWS is */
+        /* `h` is not what is so, but when FOLLOWS is */
         snprintf(cell, sizeof(cell), "%s%s%s%s%s%s%s%s", states[o.state][0],
                  effects ? " " : "", effects & TERM ? "t" : "",
                  strchr(expected[i / 2 / EVENTS][j], 'h') ? "h"

@@ -66,7 +66,7 @@ teardown(void **state)
 }
 
 
-/* the HTTP status of the answer; "members" follow the server's address */
+/* the HTTP status of the answer; `members` follow the server's address */
 
 static int
 ask(test_t *t, msync_request_e request, const char *members)

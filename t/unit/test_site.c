@@ -559,7 +559,7 @@ static const earlier_t  earlier[] = {
     /* a patient was fetched before the first sync was over */
     { "('MSYNC_PREPARED', 2), ('CENTRAL_SYNC_PULL_CURSOR', 5)",
       RUN(YES, GOOD, YES), MSYNC_SITE_ANEW_PULLING },
-    /* "reinitialise", and how far the runs since came */
+    /* `reinitialise`, and how far the runs since came */
     { "('x', 0)", RUN(YES, GOOD, YES), MSYNC_SITE_ANEW },
     { "('MSYNC_PREPARED', 3)", RUN(YES, GOOD, YES) RUN(NO, BAD, NO),
       MSYNC_SITE_ANEW },

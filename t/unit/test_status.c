@@ -36,7 +36,7 @@ add_run(site_t *site, const char *error)
 }
 
 
-/* how many the list has; "newest" and "total" where they are asked for */
+/* how many the list has; `newest` and `total` where they are asked for */
 
 static int
 count(char *text, const char *name, int *newest, int *total)

@@ -1,4 +1,4 @@
-/* The "tables" file: what it changes, and how it is refused. */
+/* The `tables` file: what it changes, and how it is refused. */
 
 #include "site.h"
 

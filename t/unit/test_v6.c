@@ -124,7 +124,7 @@ test_pull(void **state)
 }
 
 
-/* "cursor" is asked with where "had" is the last one that came */
+/* `cursor` is asked with where `had` is the last one that came */
 
 static int
 pull_behind(test_t *t, int64_t cursor, int64_t had, const char *answer)
