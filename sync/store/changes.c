@@ -276,6 +276,8 @@ changes_add_unsent(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 
 /*
  * A change that is the latest of its record comes back with another cursor.
+ * What the triggers call is older than the SQLite of any application; iif()
+ * is not.
  * The name of its table does not change at all but where the triggers of a
  * REPLACE take a change back: each INSERT is compiled with what guards it, and
  * the other guards are long.
@@ -310,14 +312,15 @@ msync_store_put_guard(sqlite3_str *sql, const msync_catalogue_t *catalogue,
                               "NOT (" CHANGES_GUARDED("NEW") ")\n");
     }
 
-    sqlite3_str_appendall(sql, "  AND iif(" MSYNC_SQL_SPEAKS_V7 ",\n  ");
+    sqlite3_str_appendall(sql, "  AND CASE WHEN " MSYNC_SQL_SPEAKS_V7
+                          " THEN\n  ");
     changes_add_unsent(sql, catalogue, MSYNC_V7, MSYNC_KEY_PUSH_V7_CURSOR);
-    sqlite3_str_appendall(sql, ",\n  ");
+    sqlite3_str_appendall(sql, "\n  ELSE ");
     changes_add_unsent(sql, catalogue, MSYNC_LEGACY, MSYNC_KEY_PUSH_CURSOR);
     sqlite3_str_appendall(sql, "\n  OR ");
     changes_add_unsent(sql, catalogue, MSYNC_OMSUPPLY,
                        MSYNC_KEY_PUSH_V6_CURSOR);
-    sqlite3_str_appendall(sql, ")\nBEGIN\n"
+    sqlite3_str_appendall(sql, " END\nBEGIN\n"
         "  INSERT INTO changelog (table_name, record_id, row_action, "
         "store_id, parent_id)\n"
         "  SELECT OLD.table_name, OLD.record_id, OLD.row_action, "

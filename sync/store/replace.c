@@ -99,8 +99,8 @@ void
 msync_store_put_deleted(sqlite3_str *sql, const msync_table_t *table)
 {
     sqlite3_str_appendall(sql, "  UPDATE msync_replaced SET cursor = "
-                          "iif(changes() > 0, last_insert_rowid(), NULL) "
-                          "WHERE ");
+                          "CASE WHEN changes() > 0 THEN last_insert_rowid() "
+                          "END WHERE ");
     replace_add_equal_is(sql, table, "OLD");
     sqlite3_str_appendall(sql, ";\n");
 }

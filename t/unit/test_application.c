@@ -24,6 +24,41 @@ assert_failed(site_t *site, const char *expected)
 
 
 static void
+application_lacks(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    (void) n;
+    (void) values;
+    sqlite3_result_error(context, "no such function", -1);
+}
+
+
+/* what the triggers call that came later than SQLite 3.22 */
+
+static void
+an_application_may_have_an_older_sqlite(void **state)
+{
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  newer[] = { "iif", "format", "unixepoch" };
+
+    for (i = 0; i < sizeof(newer) / sizeof(*newer); i++) {
+        assert_int_equal(sqlite3_create_function(site->app, newer[i], -1,
+                             SQLITE_UTF8, NULL, application_lacks, NULL,
+                             NULL), SQLITE_OK);
+    }
+
+    site_sql(site, "INSERT INTO Location (ID, store_ID) VALUES ('L', 'S');"
+             "UPDATE Location SET code = 'c';"
+             "REPLACE INTO Location (ID, store_ID) VALUES ('L', 'S');"
+             "DELETE FROM Location; UPDATE changelog SET store_id = 'T';"
+             "DELETE FROM changelog");
+    assert_string_equal(site_get(site, "SELECT row_action FROM changelog"),
+                        "DELETE");
+}
+
+
+static void
 a_deferred_key_keeps_its_record(void **state)
 {
     site_t              *site = *state;
@@ -539,6 +574,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        T(an_application_may_have_an_older_sqlite),
         T(a_deferred_key_keeps_its_record),
         T(an_immediate_key_keeps_its_record),
         T(a_deferred_key_that_is_met_in_the_end_keeps_nothing),
