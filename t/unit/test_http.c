@@ -67,7 +67,8 @@ test_get_on_the_wire(void **state)
     assert_has(server_request(c->server, 0), "\r\nAccept-Encoding: ");
     assert_has(server_request(c->server, 0), "gzip");
     assert_has(server_request(c->server, 0),
-               "\r\nAccept: application/json\r\n\r\n");
+               "\r\nAccept: application/json\r\nCache-Control: no-cache\r\n"
+               "\r\n");
     assert_lacks(server_request(c->server, 0), "Authorization");
     assert_lacks(server_request(c->server, 0), "Cookie");
 }
