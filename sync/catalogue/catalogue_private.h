@@ -14,7 +14,7 @@
 #define MSYNC_V7_EXTRA  "v7"
 
 /* … and what came by v5 or v6 and the catalogue knows otherwise, by fields */
-#define MSYNC_CAME_EXTRA  "msync_came"
+#define MSYNC_UNKNOWN_EXTRA  "msync_came"
 
 /* what cJSON makes between these two lies in the arena and goes with the
  * second, without cJSON_Delete; they do not nest, and no other thread may use
@@ -60,10 +60,10 @@ const char *msync_field_word(const msync_field_t *field, const char *word);
 
 /* adds to the members of msync_extra what the row could not be sent back with;
  * `slices` are the members of the record by the fields of the table */
-void msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
+void msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,
     const msync_json_slice_t *slices);
 /* whether the value is still such a one, and how it came */
-bool msync_came_as_it_is(const msync_row_t *row, const msync_field_t *field,
+bool msync_unknown_as_it_is(const msync_row_t *row, const msync_field_t *field,
     const msync_value_t *value, msync_json_slice_t *slice);
 
 /* a number or a flag */

@@ -359,7 +359,7 @@ decode_row(msync_row_t *row, const char *id, const char *data,
     }
 
     if (rc == MSYNC_OK) {
-        msync_came_put(&extra, row, slices);
+        msync_unknown_put(&extra, row, slices);
         decode_end_extra(row, &extra);
     }
 

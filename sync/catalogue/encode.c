@@ -131,7 +131,7 @@ encode_field(encode_t *encode, const msync_row_t *row, size_t i)
 
     msync_encode_key(encode, field->name);
 
-    if (msync_came_as_it_is(row, field, &row->values[i], &slice)) {
+    if (msync_unknown_as_it_is(row, field, &row->values[i], &slice)) {
         msync_json_put_slice(&encode->out, &slice);
         return MSYNC_OK;
     }
@@ -476,7 +476,7 @@ encode_is_extra(const msync_table_t *table, const char *key)
 
     return (field == NULL || field->v7_only)
            && strcmp(key, MSYNC_V7_EXTRA) != 0
-           && strcmp(key, MSYNC_CAME_EXTRA) != 0;
+           && strcmp(key, MSYNC_UNKNOWN_EXTRA) != 0;
 }
 
 

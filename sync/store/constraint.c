@@ -326,7 +326,7 @@ constraint_drop_indexes(msync_store_t *store, const msync_table_t *table,
 
 
 int
-msync_store_ease_constraints(msync_store_t *store, msync_err_t *err)
+msync_store_drop_constraints(msync_store_t *store, msync_err_t *err)
 {
     int     rc = MSYNC_OK;
     size_t  i;

@@ -385,7 +385,7 @@ migrate_tables(msync_store_t *store, int64_t version, const char *schema,
 {
     if (version != 0
         && (msync_store_rename_tables(store, err) != MSYNC_OK
-            || msync_store_ease_constraints(store, err) != MSYNC_OK
+            || msync_store_drop_constraints(store, err) != MSYNC_OK
             || (version <= VERSION_NO_LIST
                 && msync_store_find_never_sent(store, err) != MSYNC_OK)))
     {

@@ -25,7 +25,7 @@
 
 #include <string.h>
 
-#include "store/ways_private.h"
+#include "store/conflict_private.h"
 
 typedef enum {
     REPLACE_BEFORE_INSERT = 0,
@@ -51,28 +51,31 @@ static const struct {
 };
 
 
-static bool replace_is_needed(const msync_ways_t *ways, replace_e which);
+static bool replace_is_needed(const msync_conflicts_t *conflicts,
+    replace_e which);
 static void replace_add_equal_is(sqlite3_str *sql, const msync_table_t *table,
     const char *row);
 static void replace_add_equal(sqlite3_str *sql, const msync_table_t *table);
 static void replace_add_note(sqlite3_str *sql, const msync_table_t *table,
     const char *own, const char *way, const char *row);
 static void replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
-    const msync_ways_t *ways, const char *row);
+    const msync_conflicts_t *conflicts, const char *row);
 static void replace_add_deletes(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool rest);
-static char *replace_sql(const msync_table_t *table, const msync_ways_t *ways,
-    replace_e which);
+static char *replace_sql(const msync_table_t *table,
+    const msync_conflicts_t *conflicts, replace_e which);
 static void replace_check_trigger(const msync_look_t *look,
-    const msync_table_t *table, const msync_ways_t *ways, replace_e which);
+    const msync_table_t *table, const msync_conflicts_t *conflicts,
+    replace_e which);
 static int replace_mend(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err);
 
 
 static bool
-replace_is_needed(const msync_ways_t *ways, replace_e which)
+replace_is_needed(const msync_conflicts_t *conflicts, replace_e which)
 {
-    return which == REPLACE_BEFORE_INSERT || ways->n > 0 || ways->to_itself;
+    return which == REPLACE_BEFORE_INSERT || conflicts->n > 0
+           || conflicts->to_itself;
 }
 
 
@@ -171,7 +174,7 @@ replace_add_note(sqlite3_str *sql, const msync_table_t *table, const char *own,
 
 static void
 replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
-    const msync_ways_t *ways, const char *row)
+    const msync_conflicts_t *conflicts, const char *row)
 {
     char        *own, *way;
     size_t       i;
@@ -181,8 +184,8 @@ replace_add_notes(sqlite3_str *sql, const msync_table_t *table,
     way = msync_store_need(sqlite3_mprintf("%s.\"%w\" = NEW.\"%w\"", own,
                                            key, key));
 
-    for (i = 0; i < ways->n; i++) {
-        replace_add_note(sql, table, own, ways->texts[i], row);
+    for (i = 0; i < conflicts->n; i++) {
+        replace_add_note(sql, table, own, conflicts->texts[i], row);
     }
 
     /* an INSERT always ends with the row of its key */
@@ -236,7 +239,7 @@ replace_add_deletes(sqlite3_str *sql, const msync_table_t *table,
 /* SQL that makes the trigger, as sqlite_master keeps it; the caller frees */
 
 static char *
-replace_sql(const msync_table_t *table, const msync_ways_t *ways,
+replace_sql(const msync_table_t *table, const msync_conflicts_t *conflicts,
     replace_e which)
 {
     char         *text;
@@ -257,7 +260,7 @@ replace_sql(const msync_table_t *table, const msync_ways_t *ways,
     }
 
     if (replace_triggers[which].before) {
-        replace_add_notes(sql, table, ways, row);
+        replace_add_notes(sql, table, conflicts, row);
 
     } else {
         replace_add_deletes(sql, table, row, which == REPLACE_AFTER_DELETE);
@@ -272,7 +275,7 @@ replace_sql(const msync_table_t *table, const msync_ways_t *ways,
 
 static void
 replace_check_trigger(const msync_look_t *look, const msync_table_t *table,
-    const msync_ways_t *ways, replace_e which)
+    const msync_conflicts_t *conflicts, replace_e which)
 {
     char  *name, *sql = NULL;
 
@@ -280,8 +283,8 @@ replace_check_trigger(const msync_look_t *look, const msync_table_t *table,
                sqlite3_mprintf("msync_%s_%s", table->sql,
                                replace_triggers[which].name));
 
-    if (replace_is_needed(ways, which)) {
-        sql = replace_sql(table, ways, which);
+    if (replace_is_needed(conflicts, which)) {
+        sql = replace_sql(table, conflicts, which);
     }
 
     msync_store_check_object(look, NULL, "trigger", name, sql ? sql : "");
@@ -296,17 +299,17 @@ msync_store_check_replace(const msync_look_t *look,
 {
     int           rc = MSYNC_OK;
     unsigned      which;
-    msync_ways_t  ways = { 0 };
+    msync_conflicts_t  conflicts = { 0 };
 
     if (msync_store_has_column(look->store, table->sql, NULL)) {
-        rc = msync_store_ways_read(look->store, table, &ways, err);
+        rc = msync_store_conflicts_read(look->store, table, &conflicts, err);
     }
 
     for (which = 0; rc == MSYNC_OK && which < REPLACE_MAX; which++) {
-        replace_check_trigger(look, table, &ways, which);
+        replace_check_trigger(look, table, &conflicts, which);
     }
 
-    msync_store_ways_clear(&ways);
+    msync_store_conflicts_clear(&conflicts);
     return rc;
 }
 
@@ -318,10 +321,10 @@ replace_mend(msync_store_t *store, const msync_table_t *table,
     char          *text;
     unsigned       which;
     sqlite3_str   *sql;
-    msync_ways_t   ways;
+    msync_conflicts_t   conflicts;
 
-    if (msync_store_ways_read(store, table, &ways, err) != MSYNC_OK) {
-        msync_store_ways_clear(&ways);
+    if (msync_store_conflicts_read(store, table, &conflicts, err) != MSYNC_OK) {
+        msync_store_conflicts_clear(&conflicts);
         return MSYNC_ERROR;
     }
 
@@ -331,14 +334,14 @@ replace_mend(msync_store_t *store, const msync_table_t *table,
         sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS \"msync_%w_%s\";\n",
                             table->sql, replace_triggers[which].name);
 
-        if (replace_is_needed(&ways, which)) {
-            text = replace_sql(table, &ways, which);
+        if (replace_is_needed(&conflicts, which)) {
+            text = replace_sql(table, &conflicts, which);
             sqlite3_str_appendf(sql, "%s;\n", text);
             sqlite3_free(text);
         }
     }
 
-    msync_store_ways_clear(&ways);
+    msync_store_conflicts_clear(&conflicts);
     return msync_store_exec_str(store, sql, err);
 }
 
@@ -366,7 +369,7 @@ msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
     int            rc = MSYNC_OK;
     char          *text;
     size_t         i;
-    msync_ways_t   ways;
+    msync_conflicts_t   conflicts;
 
     const msync_table_t  *table;
 
@@ -377,9 +380,9 @@ msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
             continue;
         }
 
-        rc = msync_store_ways_read(store, table, &ways, err);
+        rc = msync_store_conflicts_read(store, table, &conflicts, err);
 
-        if (rc == MSYNC_OK && ways.unseen) {
+        if (rc == MSYNC_OK && conflicts.unseen) {
             text = msync_store_need(sqlite3_mprintf(
                 "table \"%s\": it has a UNIQUE index of an expression; a row "
                 "that INSERT OR REPLACE removes by that is not deleted at "
@@ -388,7 +391,7 @@ msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
             sqlite3_free(text);
         }
 
-        msync_store_ways_clear(&ways);
+        msync_store_conflicts_clear(&conflicts);
     }
 
     return rc;

@@ -425,7 +425,7 @@ int msync_store_site_adopt(msync_store_t *store, msync_err_t *err);
  * not; what waited in the buffer for a row is due then.  Inside a transaction,
  * in which no statement of the store's is at work.
  */
-int msync_store_ease_constraints(msync_store_t *store, msync_err_t *err);
+int msync_store_drop_constraints(msync_store_t *store, msync_err_t *err);
 
 /*
  * Moves what the catalogue has learnt out of msync_extra into its columns;

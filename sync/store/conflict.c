@@ -1,6 +1,6 @@
 /*
- * What is in the way of a row that is about to be written: the UNIQUE
- * constraints and indexes of its table, as conditions in SQL.
+ * The conflicts of a row that is about to be written, as SQLite calls them:
+ * with the UNIQUE constraints and indexes of its table, as conditions in SQL.
  *
  * Promises: whatever makes SQLite refuse or replace a row of another key is
  * among them, but for an index of expressions, which is told of.
@@ -9,28 +9,29 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "store/ways_private.h"
+#include "store/conflict_private.h"
 
 
-static const char *ways_skip(const char *p);
-static const char *ways_where(const char *sql);
-static void ways_add(msync_ways_t *ways, sqlite3_str *sql);
-static int ways_read_where(msync_store_t *store, const char *index,
+static const char *conflict_skip(const char *p);
+static const char *conflict_where(const char *sql);
+static void conflict_add(msync_conflicts_t *conflicts, sqlite3_str *sql);
+static int conflict_read_where(msync_store_t *store, const char *index,
     sqlite3_str *sql, msync_err_t *err);
-static void ways_add_column(sqlite3_str *sql, const msync_table_t *table,
+static void conflict_add_column(sqlite3_str *sql, const msync_table_t *table,
     const char *name, const char *collation, const char *value);
-static int ways_read_index(msync_store_t *store, const msync_table_t *table,
-    const char *index, bool partial, msync_ways_t *ways, msync_err_t *err);
-static int ways_read_rowid(msync_store_t *store, const msync_table_t *table,
-    msync_ways_t *ways, msync_err_t *err);
-static int ways_read_references(msync_store_t *store,
-    const msync_table_t *table, msync_ways_t *ways, msync_err_t *err);
+static int conflict_read_index(msync_store_t *store, const msync_table_t *table,
+    const char *index, bool partial, msync_conflicts_t *conflicts,
+    msync_err_t *err);
+static int conflict_read_rowid(msync_store_t *store, const msync_table_t *table,
+    msync_conflicts_t *conflicts, msync_err_t *err);
+static int conflict_read_references(msync_store_t *store,
+    const msync_table_t *table, msync_conflicts_t *conflicts, msync_err_t *err);
 
 
 /* a part of SQL that is skipped as a whole: a text, a name, a comment */
 
 static const char *
-ways_skip(const char *p)
+conflict_skip(const char *p)
 {
     char  end = *p == '[' ? ']' : *p;
 
@@ -55,7 +56,7 @@ ways_skip(const char *p)
 /* what follows WHERE in the SQL of an index; NULL: nothing does */
 
 static const char *
-ways_where(const char *sql)
+conflict_where(const char *sql)
 {
     int          depth = 0;
     bool         columns = false;
@@ -76,7 +77,7 @@ ways_where(const char *sql)
             return p + 5;
         }
 
-        p = ways_skip(p);
+        p = conflict_skip(p);
     }
 
     return NULL;
@@ -84,25 +85,25 @@ ways_where(const char *sql)
 
 
 static void
-ways_add(msync_ways_t *ways, sqlite3_str *sql)
+conflict_add(msync_conflicts_t *conflicts, sqlite3_str *sql)
 {
     char  *text = msync_store_need(sqlite3_str_finish(sql));
 
-    if (ways->n == MSYNC_WAYS_MAX) {
-        ways->unseen = true;
+    if (conflicts->n == MSYNC_CONFLICTS_MAX) {
+        conflicts->unseen = true;
         sqlite3_free(text);
 
     } else {
-        ways->texts[ways->n++] = text;
+        conflicts->texts[conflicts->n++] = text;
     }
 }
 
 
 void
-msync_store_ways_clear(msync_ways_t *ways)
+msync_store_conflicts_clear(msync_conflicts_t *conflicts)
 {
-    while (ways->n > 0) {
-        sqlite3_free(ways->texts[--ways->n]);
+    while (conflicts->n > 0) {
+        sqlite3_free(conflicts->texts[--conflicts->n]);
     }
 }
 
@@ -110,7 +111,7 @@ msync_store_ways_clear(msync_ways_t *ways)
 /* the condition of an index of a part of the rows */
 
 static int
-ways_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
+conflict_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
     msync_err_t *err)
 {
     int            code;
@@ -129,7 +130,7 @@ ways_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
 
     if (code == SQLITE_ROW) {
         text = (const char *) sqlite3_column_text(stmt, 0);
-        where = text ? ways_where(text) : NULL;
+        where = text ? conflict_where(text) : NULL;
 
         if (where != NULL) {
             sqlite3_str_appendf(sql, " AND (%s)", where);
@@ -148,7 +149,7 @@ ways_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
  * a column that has to have a value.  What begins so is no name of another. */
 
 static void
-ways_add_column(sqlite3_str *sql, const msync_table_t *table,
+conflict_add_column(sqlite3_str *sql, const msync_table_t *table,
     const char *name, const char *collation, const char *value)
 {
     bool  literal = value != NULL && *value != '\0'
@@ -166,8 +167,9 @@ ways_add_column(sqlite3_str *sql, const msync_table_t *table,
  * letter by letter but for a key whose collation makes "a" equal to "A" */
 
 static int
-ways_read_index(msync_store_t *store, const msync_table_t *table,
-    const char *index, bool partial, msync_ways_t *ways, msync_err_t *err)
+conflict_read_index(msync_store_t *store, const msync_table_t *table,
+    const char *index, bool partial, msync_conflicts_t *conflicts,
+    msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     bool           used = true;
@@ -193,7 +195,7 @@ ways_read_index(msync_store_t *store, const msync_table_t *table,
         collation = (const char *) sqlite3_column_text(stmt, 1);
 
         if (name == NULL) {
-            ways->unseen = true;
+            conflicts->unseen = true;
             used = false;
 
         } else if (sqlite3_stricmp(name, table->fields[table->key].name)
@@ -203,8 +205,8 @@ ways_read_index(msync_store_t *store, const msync_table_t *table,
 
         } else {
             sqlite3_str_appendall(sql, between);
-            ways_add_column(sql, table, name, collation,
-                            (const char *) sqlite3_column_text(stmt, 2));
+            conflict_add_column(sql, table, name, collation,
+                                (const char *) sqlite3_column_text(stmt, 2));
             between = " AND ";
         }
     }
@@ -213,13 +215,13 @@ ways_read_index(msync_store_t *store, const msync_table_t *table,
         rc = msync_store_fault(store, table->sql, err);
 
     } else if (used && partial) {
-        rc = ways_read_where(store, index, sql, err);
+        rc = conflict_read_where(store, index, sql, err);
     }
 
     sqlite3_reset(stmt);
 
     if (rc == MSYNC_OK && used) {
-        ways_add(ways, sql);
+        conflict_add(conflicts, sql);
 
     } else {
         sqlite3_free(sqlite3_str_finish(sql));
@@ -232,8 +234,8 @@ ways_read_index(msync_store_t *store, const msync_table_t *table,
 /* an INTEGER PRIMARY KEY that is not the key of the wire has no index */
 
 static int
-ways_read_rowid(msync_store_t *store, const msync_table_t *table,
-    msync_ways_t *ways, msync_err_t *err)
+conflict_read_rowid(msync_store_t *store, const msync_table_t *table,
+    msync_conflicts_t *conflicts, msync_err_t *err)
 {
     int            code;
     const char    *name;
@@ -259,7 +261,7 @@ ways_read_rowid(msync_store_t *store, const msync_table_t *table,
         sql = sqlite3_str_new(store->db);
         sqlite3_str_appendf(sql, "\"%w\".\"%w\" = NEW.\"%w\"", table->sql,
                             name, name);
-        ways_add(ways, sql);
+        conflict_add(conflicts, sql);
     }
 
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
@@ -272,8 +274,8 @@ ways_read_rowid(msync_store_t *store, const msync_table_t *table,
 
 
 static int
-ways_read_references(msync_store_t *store, const msync_table_t *table,
-    msync_ways_t *ways, msync_err_t *err)
+conflict_read_references(msync_store_t *store, const msync_table_t *table,
+    msync_conflicts_t *conflicts, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
@@ -286,18 +288,19 @@ ways_read_references(msync_store_t *store, const msync_table_t *table,
 
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
 
-    return msync_store_found(store, stmt, &ways->to_itself, table->sql, err);
+    return msync_store_found(store, stmt, &conflicts->to_itself, table->sql,
+                             err);
 }
 
 
 int
-msync_store_ways_read(msync_store_t *store, const msync_table_t *table,
-    msync_ways_t *ways, msync_err_t *err)
+msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
+    msync_conflicts_t *conflicts, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     sqlite3_stmt  *stmt;
 
-    memset(ways, 0, sizeof(msync_ways_t));
+    memset(conflicts, 0, sizeof(msync_conflicts_t));
 
     stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_LIST, "SELECT name, "
                             "partial FROM pragma_index_list(?1) WHERE "
@@ -309,9 +312,10 @@ msync_store_ways_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = ways_read_index(store, table,
-                             (const char *) sqlite3_column_text(stmt, 0),
-                             sqlite3_column_int(stmt, 1) != 0, ways, err);
+        rc = conflict_read_index(store, table,
+                                 (const char *) sqlite3_column_text(stmt, 0),
+                                 sqlite3_column_int(stmt, 1) != 0, conflicts,
+                                 err);
     }
 
     if (rc == MSYNC_OK && code != SQLITE_DONE) {
@@ -321,7 +325,7 @@ msync_store_ways_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_reset(stmt);
 
     return rc == MSYNC_OK
-           && ways_read_rowid(store, table, ways, err) == MSYNC_OK
-           && ways_read_references(store, table, ways, err) == MSYNC_OK
+           && conflict_read_rowid(store, table, conflicts, err) == MSYNC_OK
+           && conflict_read_references(store, table, conflicts, err) == MSYNC_OK
            ? MSYNC_OK : MSYNC_ERROR;
 }

@@ -13,9 +13,9 @@
 #include "catalogue/encode_private.h"
 
 
-static bool came_is_known(const msync_field_t *field,
+static bool unknown_is_valid(const msync_field_t *field,
     const msync_value_t *value);
-static bool came_find(const msync_row_t *row, const msync_field_t *field,
+static bool unknown_find(const msync_row_t *row, const msync_field_t *field,
     msync_json_slice_t *slice);
 
 
@@ -44,7 +44,7 @@ msync_field_word(const msync_field_t *field, const char *word)
  * it first */
 
 static bool
-came_is_known(const msync_field_t *field, const msync_value_t *value)
+unknown_is_valid(const msync_field_t *field, const msync_value_t *value)
 {
     encode_e            result;
     encode_t            encode = { 0 };
@@ -78,7 +78,7 @@ came_is_known(const msync_field_t *field, const msync_value_t *value)
 
 
 void
-msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
+msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,
     const msync_json_slice_t *slices)
 {
     bool                  any = false;
@@ -90,13 +90,13 @@ msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
 
         if ((field->words == NULL && field->properties == NULL)
             || slices[i].type == MSYNC_JSON_NONE
-            || came_is_known(field, &row->values[i]))
+            || unknown_is_valid(field, &row->values[i]))
         {
             continue;
         }
 
         msync_json_put_text(extra, any ? "," : extra->length ? "," : "{");
-        msync_json_put_text(extra, any ? "" : "\"" MSYNC_CAME_EXTRA "\":{");
+        msync_json_put_text(extra, any ? "" : "\"" MSYNC_UNKNOWN_EXTRA "\":{");
         msync_json_put_string(extra, field->name);
         msync_json_put(extra, ":", 1);
         msync_json_put_slice(extra, &slices[i]);
@@ -110,7 +110,7 @@ msync_came_put(msync_json_out_t *extra, const msync_row_t *row,
 
 
 static bool
-came_find(const msync_row_t *row, const msync_field_t *field,
+unknown_find(const msync_row_t *row, const msync_field_t *field,
     msync_json_slice_t *slice)
 {
     char          key[MSYNC_JSON_KEY_MAX];
@@ -128,7 +128,7 @@ came_find(const msync_row_t *row, const msync_field_t *field,
     }
 
     while (msync_json_member(&json, key)) {
-        if (!inside && strcmp(key, MSYNC_CAME_EXTRA) == 0) {
+        if (!inside && strcmp(key, MSYNC_UNKNOWN_EXTRA) == 0) {
             inside = msync_json_enter(&json, MSYNC_JSON_OBJECT);
 
             if (!inside) {
@@ -148,7 +148,7 @@ came_find(const msync_row_t *row, const msync_field_t *field,
 
 
 bool
-msync_came_as_it_is(const msync_row_t *row, const msync_field_t *field,
+msync_unknown_as_it_is(const msync_row_t *row, const msync_field_t *field,
     const msync_value_t *value, msync_json_slice_t *slice)
 {
     bool     same;
@@ -156,7 +156,7 @@ msync_came_as_it_is(const msync_row_t *row, const msync_field_t *field,
     size_t   length;
 
     if ((field->words == NULL && field->properties == NULL)
-        || value->kind != MSYNC_VALUE_TEXT || !came_find(row, field, slice))
+        || value->kind != MSYNC_VALUE_TEXT || !unknown_find(row, field, slice))
     {
         return false;
     }

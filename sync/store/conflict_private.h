@@ -1,0 +1,27 @@
+/*
+ * The conflicts of a row, as SQLite calls them: other rows that it would not
+ * let stand beside it.
+ */
+
+#ifndef MSYNC_STORE_CONFLICT_PRIVATE_H
+#define MSYNC_STORE_CONFLICT_PRIVATE_H
+
+#include "store/store_private.h"
+
+#define MSYNC_CONFLICTS_MAX  64
+
+/* conditions on a row of the table that is in the way of NEW, in a trigger */
+typedef struct {
+    char    *texts[MSYNC_CONFLICTS_MAX];   /* owned */
+    size_t   n;
+    bool     unseen;               /* there is one that is not among them */
+    bool     to_itself;            /* a row that goes takes others of the
+                                      table along */
+} msync_conflicts_t;
+
+/* those that are there now; is to be cleared after an error, too */
+int msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
+    msync_conflicts_t *conflicts, msync_err_t *err);
+void msync_store_conflicts_clear(msync_conflicts_t *conflicts);
+
+#endif /* MSYNC_STORE_CONFLICT_PRIVATE_H */
