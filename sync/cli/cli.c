@@ -391,7 +391,7 @@ msync_cli(int argc, char **argv)
     cli.conf = msync_conf_create();
     msync_log_set_level(MSYNC_LOG_WARN);
     msync_log_set_sink(msync_cli_log, &cli);
-    msync_store_stop_readers(msync_cli_is_stopped);
+    msync_store_hook_readers(msync_cli_interrupted, NULL);
     msync_store_warn_locked(CLI_LOCKED_TIME);
 
     status = cli_options(&cli, argc, argv);

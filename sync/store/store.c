@@ -22,7 +22,8 @@
 #define PROGRESS_STEPS    10000    /* of SQLite's machine: some milliseconds */
 
 
-static bool  (*readers_stopped)(void);     /* NULL: nobody stops them */
+static msync_hook_pt  reader_hook;          /* NULL: none */
+static void  *reader_data;
 static msync_hook_pt  opening_hook;         /* NULL: none */
 static void  *opening_data;
 static int64_t  warn_locked = MSYNC_BUSY_WAIT;     /* ms */
@@ -30,7 +31,7 @@ static int64_t  warn_locked = MSYNC_BUSY_WAIT;     /* ms */
 
 static int store_reason(msync_store_t *store);
 static bool store_is_full(msync_store_t *store);
-static int store_is_stopped(void *data);
+static int store_on_progress(void *data);
 static int store_fault_of_lock(const char *what, msync_err_t *err);
 static int store_fault_of_disk(msync_store_t *store, const char *what,
     msync_err_t *err);
@@ -80,12 +81,15 @@ store_is_full(msync_store_t *store)
 }
 
 
+/* in the middle of a statement, which this ends; the error is told behind it */
+
 static int
-store_is_stopped(void *data)
+store_on_progress(void *data)
 {
+    msync_err_t     ignored;
     msync_store_t  *store = data;
 
-    return store->stopped != NULL && store->stopped();
+    return store->reader_hook(store->reader_data, &ignored) != MSYNC_OK;
 }
 
 
@@ -157,9 +161,10 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (store_is_stopped(store)) {
-        return msync_err_set(err, MSYNC_ERR_CANCELLED,
-                             "interrupted from the terminal");
+    if (store->reader_hook != NULL
+        && store->reader_hook(store->reader_data, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
     }
 
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
@@ -441,7 +446,9 @@ store_on_busy(void *data, int tries)
 
     msync_err_clear(&store->busy_err);
 
-    if (store_is_stopped(store)
+    if ((store->reader_hook != NULL
+         && store->reader_hook(store->reader_data, &store->busy_err)
+            != MSYNC_OK)
         || (store->hook != NULL
             && store->hook(store->hook_data, &store->busy_err) != MSYNC_OK))
     {
@@ -503,9 +510,10 @@ msync_store_look_at_lock(msync_store_t *store)
 
 
 void
-msync_store_stop_readers(bool (*stopped)(void))
+msync_store_hook_readers(msync_hook_pt hook, void *data)
 {
-    readers_stopped = stopped;
+    reader_hook = hook;
+    reader_data = data;
 }
 
 
@@ -592,9 +600,10 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     store->hook_data = opening_data;
     sqlite3_busy_handler(store->db, store_on_busy, store);
 
-    if (flags & MSYNC_STORE_READ_ONLY) {
-        store->stopped = readers_stopped;
-        sqlite3_progress_handler(store->db, PROGRESS_STEPS, store_is_stopped,
+    if ((flags & MSYNC_STORE_READ_ONLY) && reader_hook != NULL) {
+        store->reader_hook = reader_hook;
+        store->reader_data = reader_data;
+        sqlite3_progress_handler(store->db, PROGRESS_STEPS, store_on_progress,
                                  store);
     }
 
@@ -618,7 +627,7 @@ msync_store_write(msync_store_t *store, msync_err_t *err)
 {
     int64_t  version;
 
-    store->stopped = NULL;
+    store->reader_hook = NULL;
     sqlite3_progress_handler(store->db, 0, NULL, NULL);
 
     return msync_store_identify(store, &version, err) == MSYNC_OK

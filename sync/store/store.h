@@ -85,11 +85,11 @@ void msync_store_look_at_lock(msync_store_t *store);
 void msync_store_warn_locked(int64_t after);
 
 /*
- * Whoever only reads may be stopped in the middle of a statement: stores that
- * are opened for that from here on end it with MSYNC_ERR_CANCELLED as soon as
- * `stopped` says so.
+ * Whoever only reads may be ended in the middle of a statement: stores that are
+ * opened for that from here on call this hook, too, every few milliseconds of
+ * work and while they wait for a lock; data is borrowed.
  */
-void msync_store_stop_readers(bool (*stopped)(void));
+void msync_store_hook_readers(msync_hook_pt hook, void *data);
 
 int msync_store_begin(msync_store_t *store, msync_err_t *err);
 /*

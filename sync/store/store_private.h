@@ -205,7 +205,8 @@ struct msync_store_s {
     int64_t                   others_until;    /* monotonic ms */
     msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *hook_data;
-    bool                    (*stopped)(void);  /* NULL: nobody stops it */
+    msync_hook_pt             reader_hook;     /* NULL: none, or it writes */
+    void                     *reader_data;
     int64_t                   busy_began;      /* this wait; monotonic ms */
     int64_t                   busy_since;      /* the lock, as it was seen */
     msync_err_t               busy_err;        /* why waiting was ended */
