@@ -466,8 +466,11 @@ ngx_http_msync_frame_config(ngx_http_msync_site_t *site)
 }
 
 
-/* tells it what is wanted and was not yet forwarded; NGX_AGAIN when the channel
- * is full, NGX_ERROR when the helper has to go */
+/*
+ * Each of these three sends the helper frames: the commands of the zone that it
+ * has not got yet, the requests of slots, a PING.  NGX_AGAIN when the channel
+ * is full, NGX_ERROR when the helper has to go.
+ */
 
 ngx_int_t
 ngx_http_msync_frame_command(ngx_http_msync_site_t *site)
@@ -503,8 +506,6 @@ ngx_http_msync_frame_command(ngx_http_msync_site_t *site)
 }
 
 
-/* … the requests of slots */
-
 ngx_int_t
 ngx_http_msync_frame_request(ngx_http_msync_site_t *site)
 {
@@ -538,8 +539,6 @@ ngx_http_msync_frame_request(ngx_http_msync_site_t *site)
     }
 }
 
-
-/* … a question that it has to answer with a PONG */
 
 ngx_int_t
 ngx_http_msync_frame_ping(ngx_http_msync_site_t *site)

@@ -435,7 +435,7 @@ ngx_http_msync_zone_owned(ngx_http_msync_site_t *site)
 }
 
 
-/* its helper has said HELLO */
+/* the helper of this process has said HELLO */
 
 void
 ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
@@ -456,7 +456,7 @@ ngx_http_msync_zone_started(ngx_http_msync_site_t *site)
 }
 
 
-/* … has ended, however */
+/* the helper of this process has ended, in whatever way */
 
 void
 ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)

@@ -13,7 +13,8 @@
 /* the member of msync_extra that v7's own are kept in */
 #define MSYNC_V7_EXTRA  "v7"
 
-/* … and what came by v5 or v6 and the catalogue knows otherwise, by fields */
+/* the member for values of v5 and v6 that the catalogue does not know, by their
+ * fields; see unknown.c */
 #define MSYNC_UNKNOWN_EXTRA  "msync_came"
 
 /* what cJSON makes between these two lies in the arena and goes with the

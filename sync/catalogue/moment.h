@@ -50,8 +50,8 @@ bool msync_moment_is_none(const char *text, size_t length);
 bool msync_moment_read(msync_moment_t *moment, const char *text,
     size_t length);
 
-/* … and a year of less than four digits, which a server means as it stands and
- * an application may mean otherwise */
+/* the same of a text of a server, which may also have a year of less than four
+ * digits: an application may mean something else by that */
 bool msync_moment_read_wire(msync_moment_t *moment, const char *text,
     size_t length);
 

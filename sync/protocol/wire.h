@@ -162,7 +162,7 @@ bool msync_wire_may_pass(int status);
  */
 int msync_wire_legacy_error(const char *text, msync_err_t *err);
 
-/* … that it was; returns MSYNC_ERROR */
+/* the error that mSupply central was out of its reach; returns MSYNC_ERROR */
 int msync_wire_out_of_reach(const char *text, msync_err_t *err);
 
 /*

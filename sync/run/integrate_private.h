@@ -26,7 +26,8 @@ typedef struct {
 /* begins a transaction and looks what this site has to send by now, for the
  * application may have written before it; `unsynced`: see store.h */
 int msync_rows_begin(msync_rows_t *rows, bool unsynced, msync_err_t *err);
-/* … commits the one at hand before, and lets others have their turn */
+/* commits the open transaction, lets others have their turn, and begins the
+ * next one in the same way */
 int msync_rows_begin_next(msync_rows_t *rows, msync_err_t *err);
 
 /*

@@ -48,7 +48,8 @@
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
 #define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
-/* … of a table that has another name on the wire, with that name behind it */
+/* what a table is called that has another name on the wire, which is put behind
+ * this id */
 #define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"
 /* the size that the batches of a step have come to, see run/steps.h */
 #define MSYNC_KEY_BATCH_PUSH_V6         "MSYNC_BATCH_PUSH_V6"

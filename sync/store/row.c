@@ -136,8 +136,9 @@ row_put_insert(sqlite3_str *sql, const msync_table_t *table)
 
 
 /*
- * … that leaves local fields of an existing row alone, and those that did not
- * come: their bits are not set in the masks behind the values
+ * The assignments of an upsert: local fields of an existing row are left alone,
+ * and so are those that did not come, whose bits are not set in the masks
+ * behind the values.
  */
 
 static void

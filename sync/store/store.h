@@ -123,7 +123,7 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_yield(msync_store_t *store, msync_err_t *err);
-/* … and then calls the hook, behind a commit */
+/* behind a commit: msync_store_yield, and then the hook is called */
 int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
     msync_err_t *err);
 /* ms that a transaction of many rows may take: a few while others write, which

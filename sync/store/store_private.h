@@ -461,12 +461,12 @@ int msync_store_mend_shapes(msync_store_t *store, msync_err_t *err);
 /* SQL that makes the tables that are msync's alone, with their indexes */
 void msync_store_put_bookkeeping(sqlite3_str *sql);
 
-/* … the columns that such a table lacks; inside a transaction */
+/* adds the columns that tables of msync's own lack; inside a transaction */
 int msync_store_add_bookkeeping_columns(msync_store_t *store,
     msync_err_t *err);
 
-/* … drops their indexes that have the name of an earlier version, which is an
- * application's; inside a transaction */
+/* drops indexes of such tables that have the name of an earlier version, which
+ * is an application's; inside a transaction */
 int msync_store_drop_former_indexes(msync_store_t *store, msync_err_t *err);
 
 /* push cursors beyond the end of a changelog that begins anew go back */
