@@ -50,6 +50,7 @@ SKIP: {
     a_name_that_only_a_local_service_knows_is_named();
     ipv6_that_does_not_work_is_got_round();
     a_name_server_that_is_slow_is_named();
+    a_name_server_that_dies_holds_nothing_up();
     why_a_name_is_not_found_is_named();
     packets_that_are_too_large_are_named();
 }
@@ -874,16 +875,19 @@ LINES
 }
 
 
-# a name server that answers after so many seconds, on port 53 there
+# a name server that answers after so many seconds, on port 53 there; "most":
+# so many questions
 sub name_server {
-    my ($seconds) = @_;
+    my ($seconds, $most) = @_;
 
-    return put(stage_dir() . "/dns-$seconds.pl", <<"PERL");
+    $most //= 1000;
+    return put(stage_dir() . "/dns-$seconds-$most.pl", <<"PERL");
 use strict; use warnings; use IO::Socket::INET;
+my \$n = 0;
 my \$s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 53,
                               Proto => 'udp') or die "53: \$!\\n";
 while (my \$from = \$s->recv(my \$q, 512)) {
-    if (!fork) {
+    if (\$n++ < $most && !fork) {
         select undef, undef, undef, $seconds;
         my \$a = unpack('n', substr(\$q, -4, 2)) == 1;
         my \$r = substr(\$q, 0, 2) . pack('n5', 0x8180, 1, \$a ? 1 : 0, 0, 0)
@@ -919,6 +923,33 @@ SCRIPT
                  'one that is slow is waited for') or diag($said);
         }
     }
+}
+
+
+# Whose clock is wrong is asked when the certificate is not valid: by then the
+# name has to be looked up once more.
+sub a_name_server_that_dies_holds_nothing_up {
+    my $dir = chain('dies', '20200101000000Z', '20210101000000Z');
+    my $names = names_from(name_server(0, 2), 20);
+    my $command = there('dies.sqlite', 'https://central.test:4433',
+                        trusting($dir));
+
+    my $said = in_a_network(<<"SCRIPT");
+$names
+openssl s_server -accept 127.0.0.1:4433 -cert $dir/server.crt \\
+    -key $dir/server.key -cert_chain $dir/middle.crt -www >/dev/null 2>&1 &
+server=\$!
+sleep 1
+begun=\$(date +%s)
+$command || echo IT FAILED AFTER \$((\$(date +%s) - begun))
+kill \$dns \$server
+SCRIPT
+
+    like($said, qr/TLS_ERROR: .*has expired, or the clock/,
+         'a certificate that has expired, and no name server any more');
+    cmp_ok($said =~ /IT FAILED AFTER (\d+)/ ? $1 : 99, '<', 15,
+           'which is not waited for') or diag($said);
+    return;
 }
 
 

@@ -64,6 +64,10 @@ msync_transfer_ask_date(msync_transfer_t *http, const char *url,
     (void) curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
     (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, DATE_WAIT);
+
+    /* a name server that answers no more is not waited for any longer */
+
+    (void) curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, date_on_header);
     (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, &question);
     (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, date_on_body);
