@@ -30,6 +30,7 @@ the_certificate_that_has_expired_is_named();
 a_portal_with_a_certificate_of_its_own_is_named();
 a_proxy_that_wants_a_windows_domain_is_named();
 a_proxy_that_takes_only_digest_gets_it();
+a_proxy_password_that_ends_within_a_run_is_hardly_tried();
 an_environment_that_names_a_proxy_is_told_of();
 what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
@@ -535,7 +536,9 @@ sub pass_on {
         syswrite $log, "$method $url "
             . ($request =~ /^(Proxy-Auth\w+: \w+)/mi ? $1 : '-') . "\n";
 
-        if (!digest_is_right($request, $method)) {
+        if (!digest_is_right($request, $method)
+            || (-e "$notes.ended" && slurp($notes) =~ /^POST/m))
+        {
             syswrite $socket, join "\r\n", 'HTTP/1.1 407 Sign in',
                 'Proxy-Authenticate: Negotiate, Digest realm="Basic",'
                 . ' nonce="abc", qop="auth"', 'Content-Length: 0', '', '';
@@ -587,6 +590,34 @@ sub a_proxy_that_takes_only_digest_gets_it {
     is($code, 1, 'another password fails');
     like($said, qr/does not take the user name and password/, 'with words');
     is($central->state(1)->{queuesBuilt}, 1, 'and nothing got through');
+    return;
+}
+
+
+# The proxy answers 407 to whatever comes when the first request of a push does:
+# whoever tries a wrong password again and again is locked out.
+sub a_proxy_password_that_ends_within_a_run_is_hardly_tried {
+    my $central = start_central(password => PASSWORD, records => 60);
+    my $notes = stage_dir() . '/ends';
+    my $proxy = digest_proxy($notes);
+    my %through = (proxy => "http://$proxy");
+
+    is((run('ends.sqlite', $central->url, %through))[0], 0, 'a proxy');
+    sqlite(site_path('ends.sqlite'),
+           q{UPDATE Location SET Description = 'ends'});
+
+    put("$notes.ended", '');
+    put($notes, '');
+    my ($code, $said) = run('ends.sqlite', $central->url, %through);
+
+    is($code, 1, 'whose password ends when something is sent');
+    like($said, qr/does not take the user name and password/, 'with words');
+
+    my @tries = grep { /Proxy-Auth\w+: Digest/ } split /\n/, slurp($notes);
+    my @refused = @tries[(grep { $tries[$_] =~ /^POST/ } 0 .. $#tries)[0]
+                         .. $#tries];
+    cmp_ok(scalar @refused, '<=', 2, 'which it is shown to no more than twice')
+        or diag(join "\n", @tries);
     return;
 }
 

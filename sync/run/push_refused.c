@@ -202,6 +202,11 @@ push_fault(const msync_err_t *err)
 
     case MSYNC_ERR_CONNECTION_ERROR:
     case MSYNC_ERR_TIMEOUT:
+        /* asking more would show the proxy the wrong password again */
+        if (err->http_status == 407) {
+            return FAULT_OTHER;
+        }
+
         return err->scope == MSYNC_SCOPE_RECORD ? FAULT_LINE
                : err->http_status != 0 ? FAULT_WAY : FAULT_OTHER;
 
