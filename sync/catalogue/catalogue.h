@@ -3,11 +3,11 @@
  *
  * The room owns what is known of each table: its order, key, types, where it
  * is pushed to and pulled from (here; what v7 makes of it in v7.h); what a
- * record and a batch are (record.h), the forms of dates (moment.h), and the
- * conversion between a record of the wire and a row.  It promises that a
- * record which becomes a row and goes out again unchanged is the one that
- * came, and that a value which no column or wire can hold is an error that
- * names its field.  It sees neither SQL nor HTTP.
+ * record and a batch are (record.h), and the conversion between a record of
+ * the wire and a row.  It promises that a record which becomes a row and goes
+ * out again unchanged is the one that came, and that a value which no column or
+ * wire can hold is an error that names its field.  It sees neither SQL nor
+ * HTTP.
  *
  * The built-in catalogue is catalogue.json, compiled in; docs/configuration.md
  * has its members.

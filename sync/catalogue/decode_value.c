@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "catalogue/decode_private.h"
-#include "catalogue/moment.h"
+#include "catalogue/moment_private.h"
 
 #define DAY  86400                 /* seconds */
 

@@ -6,7 +6,7 @@
 #define MSYNC_ENCODE_PRIVATE_H
 
 #include "catalogue/catalogue_private.h"
-#include "catalogue/moment.h"
+#include "catalogue/moment_private.h"
 
 #define MSYNC_ENCODE_NUMBER_MAX  40      /* octets of one */
 

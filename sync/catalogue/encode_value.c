@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #include "catalogue/encode_private.h"
-#include "catalogue/moment.h"
+#include "catalogue/moment_private.h"
 
 #define ENCODE_EXACT  9007199254740992.0     /* 2^53 */
 

@@ -5,7 +5,7 @@
  * time zone of the machine has a say.
  */
 
-#include "catalogue/moment.h"
+#include "catalogue/moment_private.h"
 
 #include <ctype.h>
 #include <stdio.h>

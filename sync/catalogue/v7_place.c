@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #include "catalogue/encode_private.h"
-#include "catalogue/moment.h"
+#include "catalogue/moment_private.h"
 #include "catalogue/v7_private.h"
 
 #define PLACE_NOISE  1e9       /* a product is read to nine decimals */

@@ -6,7 +6,7 @@
 #define MSYNC_V5_PRIVATE_H
 
 #include "protocol/v5.h"
-#include "protocol/wire.h"
+#include "protocol/wire_private.h"
 
 #define MSYNC_V5_NAME  "mSupply central"
 

@@ -6,7 +6,7 @@
 #define MSYNC_V6_PRIVATE_H
 
 #include "protocol/v6.h"
-#include "protocol/wire.h"
+#include "protocol/wire_private.h"
 
 #define MSYNC_V6_NAME  MSYNC_WIRE_OMSUPPLY
 

@@ -6,7 +6,7 @@
 #define MSYNC_V7_PRIVATE_H
 
 #include "protocol/v7.h"
-#include "protocol/wire.h"
+#include "protocol/wire_private.h"
 
 #define MSYNC_V7_NAME  MSYNC_WIRE_OMSUPPLY
 

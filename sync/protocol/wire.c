@@ -5,7 +5,7 @@
  * which keeps it and says why.
  */
 
-#include "protocol/wire.h"
+#include "protocol/wire_private.h"
 #include "base/log.h"
 
 #include <inttypes.h>

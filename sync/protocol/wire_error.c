@@ -3,7 +3,7 @@
  * are not what a central server says at all.
  */
 
-#include "protocol/wire.h"
+#include "protocol/wire_private.h"
 
 #include <ctype.h>
 #include <stdio.h>

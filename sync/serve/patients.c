@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "protocol/protocol.h"
 #include "serve/document.h"
-#include "serve/patients.h"
+#include "serve/patients_private.h"
 #include "store/kv.h"
 #include "store/upgrade.h"
 

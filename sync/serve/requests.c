@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/document.h"
-#include "serve/requests.h"
+#include "serve/requests_private.h"
 #include "serve/settings.h"
 #include "store/dismiss.h"
 #include "store/send.h"

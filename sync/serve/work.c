@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "confine/confine.h"
-#include "serve/requests.h"
+#include "serve/requests_private.h"
 #include "serve/serve_private.h"
 #include "store/buffer.h"
 #include "store/lock.h"

@@ -2,8 +2,8 @@
  * What is asked for about records, beside runs: dismiss, send.
  */
 
-#ifndef MSYNC_REQUESTS_H
-#define MSYNC_REQUESTS_H
+#ifndef MSYNC_REQUESTS_PRIVATE_H
+#define MSYNC_REQUESTS_PRIVATE_H
 
 #include "serve/serve_private.h"
 
@@ -21,4 +21,4 @@ int msync_requests_answer(msync_serve_t *serve,
  * much that it goes on, answered, instead of being given up */
 bool msync_requests_goes_on(msync_serve_t *serve);
 
-#endif /* MSYNC_REQUESTS_H */
+#endif /* MSYNC_REQUESTS_PRIVATE_H */

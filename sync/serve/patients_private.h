@@ -2,8 +2,8 @@
  * Patients that central knows: GET patients.
  */
 
-#ifndef MSYNC_PATIENTS_H
-#define MSYNC_PATIENTS_H
+#ifndef MSYNC_PATIENTS_PRIVATE_H
+#define MSYNC_PATIENTS_PRIVATE_H
 
 #include "serve/settings.h"
 
@@ -16,4 +16,4 @@
 int msync_patients_answer(const msync_settings_t *settings, const char *body,
     size_t length, char **reply);
 
-#endif /* MSYNC_PATIENTS_H */
+#endif /* MSYNC_PATIENTS_PRIVATE_H */

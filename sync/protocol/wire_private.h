@@ -3,8 +3,8 @@
  * legacy server's errors, and the words for answers that cannot be used.
  */
 
-#ifndef MSYNC_WIRE_H
-#define MSYNC_WIRE_H
+#ifndef MSYNC_WIRE_PRIVATE_H
+#define MSYNC_WIRE_PRIVATE_H
 
 #include "transfer/transfer.h"
 #include "base/json.h"
@@ -176,4 +176,4 @@ int msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
 /* "The answer of WHO lacks NAME"; returns MSYNC_ERROR */
 int msync_wire_lacks(const char *who, const char *name, msync_err_t *err);
 
-#endif /* MSYNC_WIRE_H */
+#endif /* MSYNC_WIRE_PRIVATE_H */

@@ -2,8 +2,8 @@
  * Dates and times as servers, applications and frameworks write them.
  */
 
-#ifndef MSYNC_MOMENT_H
-#define MSYNC_MOMENT_H
+#ifndef MSYNC_MOMENT_PRIVATE_H
+#define MSYNC_MOMENT_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,4 +81,4 @@ size_t msync_moment_put_datetime(const msync_moment_t *moment,
 size_t msync_moment_put_time(const msync_moment_t *moment,
     char out[MSYNC_MOMENT_MAX]);
 
-#endif /* MSYNC_MOMENT_H */
+#endif /* MSYNC_MOMENT_PRIVATE_H */
