@@ -400,6 +400,13 @@ sub half_of_a_character_waits_here {
         run('errors');
         like($said, qr/"code" holds text that is not UTF-8/, 'and why');
 
+        query("UPDATE Location SET ID = CAST(X'$half' AS TEXT) WHERE ID = "
+              . "'half-$order'");
+        is(run('sync'), 0, 'it is in the id');
+        run('errors');
+        like($said, qr/its id holds octets that are no text/, 'and why');
+        query("UPDATE Location SET ID = 'half-$order' WHERE ID = "
+              . "CAST(X'$half' AS TEXT)");
         query("UPDATE Location SET code = 'a' WHERE ID = 'half-$order'");
         is(run('sync'), 0, 'it is corrected');
         is(there(Location => "half-$order")->{code}, 'a', 'and goes');

@@ -332,7 +332,7 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
         return MSYNC_OK;
     }
 
-    nameless = msync_store_nameless(changes, 2);
+    nameless = msync_store_nameless(store, changes, 2);
 
     if (nameless != NULL) {
         rc = changelog_add_unsendable(store, table, nameless, action, changes,

@@ -15,10 +15,6 @@
 static const char  column_surrogate[] = "\xed\xa0\x80";
 
 
-static bool column_has_surrogate(msync_store_t *store, sqlite3_stmt *stmt,
-    int i);
-
-
 int
 msync_store_know_encoding(msync_store_t *store, msync_err_t *err)
 {
@@ -27,11 +23,10 @@ msync_store_know_encoding(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* to be asked before the text is: SQLite keeps it in the form that was last
- * asked for */
+/* SQLite keeps a text in the form that was last asked for */
 
-static bool
-column_has_surrogate(msync_store_t *store, sqlite3_stmt *stmt, int i)
+bool
+msync_store_has_surrogate(msync_store_t *store, sqlite3_stmt *stmt, int i)
 {
     size_t           j, n;
     const uint16_t  *units;
@@ -94,7 +89,7 @@ msync_store_read_column(msync_store_t *store, msync_value_t *value,
     default:
         value->kind = MSYNC_VALUE_TEXT;
 
-        if (column_has_surrogate(store, stmt, i)) {
+        if (msync_store_has_surrogate(store, stmt, i)) {
             value->text = column_surrogate;
             value->length = strlen(column_surrogate);
             break;
@@ -112,7 +107,7 @@ msync_store_read_extra(msync_store_t *store, sqlite3_stmt *stmt, int i)
 {
     const char  *extra;
 
-    if (column_has_surrogate(store, stmt, i)) {
+    if (msync_store_has_surrogate(store, stmt, i)) {
         return column_surrogate;
     }
 

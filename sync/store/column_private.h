@@ -16,6 +16,11 @@ void msync_store_read_column(msync_store_t *store, msync_value_t *value,
 const char *msync_store_read_extra(msync_store_t *store, sqlite3_stmt *stmt,
     int i);
 
+/* whether a text has half of a character, of which SQLite would make another
+ * one; to be asked before its text is */
+bool msync_store_has_surrogate(msync_store_t *store, sqlite3_stmt *stmt,
+    int i);
+
 /* finds out whether the texts of the database are UTF-16 */
 int msync_store_know_encoding(msync_store_t *store, msync_err_t *err);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/column_private.h"
 #include "store/nameless_private.h"
 
 
@@ -70,12 +71,19 @@ nameless_octets(const char *text, size_t *length)
 
 
 char *
-msync_store_nameless(sqlite3_stmt *stmt, int column)
+msync_store_nameless(msync_store_t *store, sqlite3_stmt *stmt, int column)
 {
     size_t       length;
     const char  *id;
 
     bool  octets = sqlite3_column_type(stmt, column) != SQLITE_TEXT;
+
+    if (msync_store_has_surrogate(store, stmt, column)) {
+        id = sqlite3_column_text16(stmt, column);
+        length = (size_t) sqlite3_column_bytes16(stmt, column);
+
+        return nameless_text((const unsigned char *) id, length);
+    }
 
     id = octets ? sqlite3_column_blob(stmt, column)
                 : (const char *) sqlite3_column_text(stmt, column);
@@ -109,7 +117,7 @@ msync_store_nameless_exists(msync_store_t *store, const msync_table_t *table,
 
     stmt = msync_store_prepare_own(store,
                sqlite3_mprintf("SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" IN "
-                               "(?1, ?2)", table->sql,
+                               "(?1, ?2, ?3)", table->sql,
                                table->fields[table->key].name), err);
 
     if (stmt != NULL) {
@@ -117,6 +125,10 @@ msync_store_nameless_exists(msync_store_t *store, const msync_table_t *table,
 
         if (*id != '\0') {
             sqlite3_bind_blob(stmt, 2, octets, (int) length, SQLITE_STATIC);
+        }
+
+        if (store->utf16) {
+            sqlite3_bind_text16(stmt, 3, octets, (int) length, SQLITE_STATIC);
         }
     }
 
