@@ -237,6 +237,13 @@ sub a_success_of_a_later_year_is_none_of_the_future {
        'a clock that is not set yet makes it no other one');
     ok($helper->pause && $helper->resume, 'though there was time for that');
     ok($helper->wait_status(sub { $success->() > time - 300 }, 5), 'nor then');
+
+    run($helper);
+    ok($helper->wait_status(sub { $success->() < 300_000_000 }),
+       'a success of that clock');
+    switch(0, 0);
+    ok($helper->wait_status(sub { $success->() > time - 300 }, 20),
+       'is of now, too, when it is set');
 }
 
 

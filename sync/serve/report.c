@@ -333,7 +333,7 @@ msync_serve_watch(msync_serve_t *serve)
     msync_store_look_at_lock(serve->store);
 
     if (!serve->status.running
-        && msync_store_log_is_ahead(&serve->status.success))
+        && msync_store_log_is_misdated(&serve->status.success))
     {
         report_set_success(serve);
     }

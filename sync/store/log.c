@@ -529,11 +529,13 @@ msync_store_log_finish(msync_log_entry_t *entry)
 
 
 bool
-msync_store_log_is_ahead(const msync_log_entry_t *entry)
+msync_store_log_is_misdated(const msync_log_entry_t *entry)
 {
     int64_t  now = msync_clock_wall();
 
-    return now >= LOG_CLOCK_YEAR && entry->finished - now > LOG_CLOCK_LATE;
+    return now >= LOG_CLOCK_YEAR && entry->finished != 0
+           && (entry->finished < LOG_CLOCK_YEAR
+               || entry->finished - now > LOG_CLOCK_LATE);
 }
 
 

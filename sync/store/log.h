@@ -82,11 +82,12 @@ int msync_store_log_last_success(msync_store_t *store,
     msync_log_entry_t *entry, msync_err_t *err);
 
 /*
- * Whether a run has ended in the future: the clock was wrong then, and right
- * by now; not while it may not be set yet, as on a machine without a clock of
- * its own.  It is given another date, that of now, for it was no later.
+ * Whether a run has ended in the future, or before there was this software: the
+ * clock was wrong then, and right by now; not while it may not be set yet, as
+ * on a machine without a clock of its own.  It is given another date, that of
+ * now, for it was no later.
  */
-bool msync_store_log_is_ahead(const msync_log_entry_t *entry);
+bool msync_store_log_is_misdated(const msync_log_entry_t *entry);
 int msync_store_log_set_back(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 
