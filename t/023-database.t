@@ -366,6 +366,14 @@ sub a_site_without_settings_takes_over_a_backup {
     }), 'sends what waited');
     ok((grep { /\[warn\].*settings in key_value_store/ } $other->log_lines),
        'the log says why there is a new helper');
+
+    my $begun = sub { scalar grep { /helper \d+ of version/ }
+                      $other->log_lines };
+    my $before = $begun->();
+    sqlite($new, 'UPDATE key_value_store SET value_int = -5 WHERE id = '
+           . q{'SETTINGS_SYNC_INTERVAL_SECONDS'});
+    sleep 4;
+    is($begun->(), $before, 'nor is there one for what is no setting');
     ok($other->stop, 'quit');
     $nginx->post('/api/resume');
 }

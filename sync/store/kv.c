@@ -240,6 +240,7 @@ msync_store_has_other_settings(msync_store_t *store, const msync_conf_t *conf,
     int            rc;
     msync_conf_t  *saved = msync_conf_create();
 
+    saved->interval = conf->interval;    /* where what is saved is none */
     rc = msync_store_load_settings(store, saved, err);
 
     *other = rc == MSYNC_OK
