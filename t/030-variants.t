@@ -33,6 +33,7 @@ sub unit { {
 } }
 
 my $elsewhere = listener();
+my $mute = listen_here();
 my ($dead_port, $dead) = dead_port();
 my $refused = free_port();
 my (@servers, %case, @order, $odd);
@@ -300,6 +301,23 @@ sub encryption {
          qr/client certificate/, tls(with => ['-HTTP'], page => join "\r\n",
              'HTTP/1.0 400 Bad Request', 'Content-Type: text/html', '',
              'No required SSL certificate was sent'));
+    case('tls-wants-late', 'So does one that says it by an alert', TLS_ERROR =>
+         qr/client certificate/, url => sub {
+             proxy("\x15\3\3\0\2\2\x74") =~ s/http/https/r });
+    openssl(qw(genpkey -genparam -algorithm DH -pkeyopt group:modp_1536 -out),
+            stage_dir() . '/dh');
+    case('tls-dh', 'The server exchanges keys in too weak a way', TLS_ERROR =>
+         qr/key exchange \(DH\) that is too weak/, tls(key => ['rsa:2048'],
+             with => ['-tls1_2', '-cipher', 'DHE:@SECLEVEL=0', '-dhparam',
+                      stage_dir() . '/dh']));
+    case('tls-unsafe', 'The server knows nothing of secure renegotiation',
+         TLS_ERROR => qr/without secure renegotiation/, url => sub {
+             proxy("\x16\3\3\0\x2a\2\0\0\x26\3\3" . 'x' x 32
+                   . "\0\xc0\x2f\0") =~ s/http/https/r });
+    case('tls-silent', 'The server is silent while encryption is agreed on',
+         TIMEOUT => qr/encryption was not agreed on within 0\.5 seconds/,
+         url => 'https://127.0.0.1:' . $mute->sockport,
+         connect_timeout => '500ms');
     case('tls-weak', 'The certificate is too weak', TLS_ERROR =>
          qr/too weak/, tls(key => ['rsa:1024'],
                            with => [qw(-cipher ALL:@SECLEVEL=0)]));

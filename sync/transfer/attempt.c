@@ -469,11 +469,8 @@ attempt_describe(msync_transfer_attempt_t *t)
 
     easy = t->http->easy;
     res = t->res;
-    status = 0;
-    type = NULL;
-    to = NULL;
-    after = 0;
-    came = 0;
+    type = to = NULL;
+    status = after = came = 0;
 
     (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     (void) curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
@@ -661,6 +658,9 @@ attempt_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
 
     } else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) {
         t->http->counters.bytes_received += n;
+
+    } else if (type == CURLINFO_SSL_DATA_OUT) {
+        t->greeted = true;
     }
 
     return 0;

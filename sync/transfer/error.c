@@ -84,6 +84,7 @@ error_by_code(const msync_transfer_attempt_t *t, CURLcode code,
         return error_lost(t, code, where, err);
 
     case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CLIENTCERT:
         return msync_transfer_error_tls(t, where, err);
 
     case CURLE_PEER_FAILED_VERIFICATION:

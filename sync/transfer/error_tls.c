@@ -75,6 +75,19 @@ static const tls_failure_t  tls_failures[] = {
       "Check the address in the settings, and let the administrator of the "
       "server look at its log and its certificates. No data was sent." },
 
+    { { "dh key too small", "modulus too small" }, MSYNC_ERR_TLS_ERROR,
+      "agrees on encryption only with a key exchange (DH) that is too weak, "
+      "and not used",
+      "Ask the administrator of the server to let it use ECDHE, or DH of 2048 "
+      "bits. No data was sent." },
+
+    { { "unsafe legacy renegotiation" }, MSYNC_ERR_TLS_ERROR,
+      "speaks TLS in an old way (without secure renegotiation), which is not "
+      "safe and not used: it is a very old server, or a firewall that opens "
+      "encrypted connections",
+      "Ask the administrator of the server, or of the firewall, to update "
+      "it. No data was sent." },
+
     { { "handshake failure", "no shared cipher", "insufficient security" },
       MSYNC_ERR_TLS_ERROR,
       "refuses to agree on encryption: it has no cipher in common with "

@@ -10,7 +10,6 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -51,15 +50,10 @@ msync_transfer_look_at_line(msync_transfer_attempt_t *t)
 {
     int          fd;
     unsigned     i;
-    curl_off_t   connected, encrypted;
 
-    connected = encrypted = 0;
-    (void) curl_easy_getinfo(t->http->easy, CURLINFO_CONNECT_TIME_T,
-                             &connected);
-    (void) curl_easy_getinfo(t->http->easy, CURLINFO_APPCONNECT_TIME_T,
-                             &encrypted);
-    t->half_made = !t->sent && connected > 0 && encrypted == 0
-                   && strncasecmp(t->url, "https:", 6) == 0;
+    /* the times of libcurl tell of no connection before all of it is made */
+
+    t->half_made = !t->sent && t->greeted;
 
     /* the sockets of the session; a number may be closed, or a file by now */
 

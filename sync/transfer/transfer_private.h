@@ -82,7 +82,8 @@ typedef struct {
     int                     port;       /* this end of the connection */
     bool                    unheard;    /* silent, and what was sent was not
                                            acknowledged by its machine */
-    bool                    half_made;  /* connected, not encrypted in time */
+    bool                    greeted;    /* connected, TLS was begun */
+    bool                    half_made;  /* … and not agreed on in time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
     bool                    heavy;      /* and is not to be sent again then */
