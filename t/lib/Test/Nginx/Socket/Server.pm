@@ -82,10 +82,19 @@ sub free_port {
 sub is_running {
     my ($pid) = @_;
 
-    open my $fh, '<', "/proc/$pid/stat" or return 0;
-    my $stat = <$fh> // '';
+    return _proc($pid, 'stat') =~ /\) [^ZX]/ ? 1 : 0;
+}
 
-    return $stat =~ /\) [^ZX]/ ? 1 : 0;
+
+# Without a buffer of Perl's, which costs more calls than the file: some
+# hundred of them are read each time.
+sub _proc {
+    my ($pid, $name) = @_;
+
+    open my $fh, '<:unix', "/proc/$pid/$name" or return '';
+    sysread $fh, my $text, 65_536;
+
+    return $text // '';
 }
 
 
@@ -302,9 +311,10 @@ sub stop {
 sub _wait_ended {
     my ($self, $seconds, @pids) = @_;
 
+    # all processes are looked at only when these have ended
     return wait_until {
         $self->_reap_r(\my $status);
-        return !grep { is_running($_) } @pids, $self->processes;
+        return !(grep { is_running($_) } @pids) && !$self->processes;
     } $seconds;
 }
 
@@ -318,10 +328,10 @@ sub processes {
 
     my (%parent, @own);
 
-    for my $dir (glob '/proc/[0-9]*') {
-        my ($pid) = $dir =~ /(\d+)$/;
-        open my $fh, '<', "$dir/stat" or next;
-        my ($ppid) = (<$fh> // '') =~ /\) [^ZX] (\d+)/ or next;
+    opendir my $proc, '/proc' or croak "/proc: $!";
+
+    for my $pid (grep { /^\d/ } readdir $proc) {
+        my ($ppid) = _proc($pid, 'stat') =~ /\) [^ZX] (\d+)/ or next;
 
         push @own, $pid if $self->_is_own($pid);
         push @{ $parent{$ppid} }, $pid;
@@ -396,11 +406,7 @@ sub _reap_r {
 sub title_of {
     my ($pid) = @_;
 
-    open my $fh, '<', "/proc/$pid/cmdline" or return '';
-    my $title = <$fh> // '';
-    $title =~ tr/\0/ /;
-
-    return $title;
+    return _proc($pid, 'cmdline') =~ tr/\0/ /r;
 }
 
 
