@@ -6,12 +6,14 @@ package Central::Random;
 use Mojo::Base -strict, -signatures;
 use Central::Words qw(words);
 use Exporter 'import';
-use POSIX ();
 
 our @EXPORT_OK = qw(seed_random rnd one_in str word nth past future clock stamp
   flag money day);
 
-my @DAYS = map { POSIX::strftime('%Y-%m-%d', gmtime(1_577_836_800 + $_ * 86_400)) } 0 .. 3000;
+my @DAYS = map {
+    my (undef, undef, undef, $day, $month, $year) = gmtime(1_577_836_800 + $_ * 86_400);
+    sprintf '%d-%02d-%02d', 1900 + $year, 1 + $month, $day;
+} 0 .. 3000;
 
 my $STATE = 1;
 
