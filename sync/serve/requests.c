@@ -27,6 +27,7 @@ struct msync_records_s {
     const msync_serve_request_t  *request;
     const char                   *name;    /* what is counted */
     int64_t                       n;       /* so far */
+    int64_t                       never_sent;      /* before */
     bool                          answered;
 };
 
@@ -41,7 +42,7 @@ static int requests_send(msync_serve_t *serve, const cJSON *body,
 static bool requests_tables(const cJSON *body, const char ***tables,
     size_t *n);
 static int requests_between(void *data, msync_err_t *err);
-static void requests_tell(msync_serve_t *serve, bool lists);
+static void requests_tell(msync_serve_t *serve);
 static int requests_failed(const msync_records_t *records,
     const msync_err_t *err);
 static char *requests_count(const msync_records_t *records, bool goes_on);
@@ -56,6 +57,7 @@ msync_requests_answer(msync_serve_t *serve,
     msync_records_t   records = { .request = request };
 
     json = cJSON_ParseWithLength(request->body, request->length);
+    records.never_sent = serve->status.never_sent;
     serve->records = &records;
     serve->give_up = request->came + MSYNC_SETTINGS_LATE;
 
@@ -68,7 +70,9 @@ msync_requests_answer(msync_serve_t *serve,
     cJSON_Delete(json);
 
     if (status < 300 || records.answered) {
-        requests_tell(serve, true);
+        msync_serve_refresh(serve);
+        msync_serve_send_lists(serve);
+        msync_serve_report(serve, true);
     }
 
     return records.answered ? 0 : status;
@@ -247,12 +251,13 @@ requests_between(void *data, msync_err_t *err)
     }
 
     if (now - serve->records->request->came >= MSYNC_SETTINGS_WAIT
-        && !serve->records->answered && msync_requests_goes_on(serve))
+        && !serve->records->answered)
     {
-        requests_tell(serve, true);
+        (void) msync_requests_goes_on(serve);
+    }
 
-    } else if (now - serve->reported >= SERVE_WATCH_PAUSE) {
-        requests_tell(serve, false);
+    if (now - serve->reported >= SERVE_WATCH_PAUSE) {
+        requests_tell(serve);
     }
 
     (void) msync_err_set(&busy, MSYNC_ERR_TIMEOUT, "records are being queued "
@@ -286,17 +291,20 @@ msync_requests_goes_on(msync_serve_t *serve)
 }
 
 
-/* `lists`: what is left of them, too, which takes longer to count */
+/* what is left is not counted anew, for that takes seconds of a million */
 
 static void
-requests_tell(msync_serve_t *serve, bool lists)
+requests_tell(msync_serve_t *serve)
 {
-    msync_serve_refresh(serve);
+    const msync_records_t  *records = serve->records;
 
-    if (lists) {
-        msync_serve_send_lists(serve);
+    if (records->request->request == MSYNC_REQUEST_SEND
+        && records->n <= records->never_sent)
+    {
+        serve->status.never_sent = records->never_sent - records->n;
     }
 
+    msync_serve_refresh(serve);
     msync_serve_report(serve, true);
 }
 
