@@ -156,10 +156,9 @@ serve_while_opening(void *data, msync_err_t *err)
 static bool
 serve_is_killed(long pid)
 {
-    char                 path[64], line[128];
-    bool                 killed = false;
-    FILE                *file;
-    unsigned long long   pending;
+    char   path[64], line[128];
+    bool   killed = false;
+    FILE  *file;
 
     snprintf(path, sizeof(path), "/proc/%ld/status", pid);
 
@@ -169,9 +168,9 @@ serve_is_killed(long pid)
     }
 
     while (!killed && fgets(line, sizeof(line), file) != NULL) {
-        killed = (sscanf(line, "SigPnd: %llx", &pending) == 1
-                  || sscanf(line, "ShdPnd: %llx", &pending) == 1)
-                 && (pending & 1ULL << (SIGKILL - 1));
+        killed = (strncmp(line, "SigPnd:", 7) == 0
+                  || strncmp(line, "ShdPnd:", 7) == 0)
+                 && (strtoull(line + 7, NULL, 16) & 1ULL << (SIGKILL - 1));
     }
 
     fclose(file);

@@ -27,7 +27,8 @@ nameless_text(const unsigned char *octets, size_t length)
     char    *text = msync_alloc(2 * length + sizeof("X''"));
     size_t   i;
 
-    memcpy(text, "X'", 2);
+    text[0] = 'X';
+    text[1] = '\'';
 
     for (i = 0; i < length; i++) {
         (void) snprintf(text + 2 + 2 * i, 3, "%02X", octets[i]);
