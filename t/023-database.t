@@ -183,15 +183,26 @@ sub what_msync_keeps_in_it_is_dropped {
 }
 
 
-# Its tables are as they were, and nothing in them says where the site stands.
-sub what_msync_knows_is_deleted {
-    my ($helper) = helpers();
-    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
+# the id of a row that this site may send
+sub own_line {
+    return sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
         . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+}
 
+
+sub pause_when_done {
     ok(initialised(), 'it is done with it');
     $nginx->post('/api/pause');
     ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and paused');
+}
+
+
+# Its tables are as they were, and nothing in them says where the site stands.
+sub what_msync_knows_is_deleted {
+    my ($helper) = helpers();
+    my $id = own_line();
+
+    pause_when_done();
     sqlite($database, "UPDATE item_line SET batch = 'forgotten' WHERE ID = "
            . "'$id'", 'DELETE FROM key_value_store');
     ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
@@ -215,8 +226,7 @@ sub what_msync_knows_is_deleted {
 
 # Which rows are this site's is known only when central has said who it is.
 sub what_msync_knows_and_what_waits_are_dropped {
-    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
-        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+    my $id = own_line();
 
     ok(initialised(), 'it is done with it');
     sqlite($database, "UPDATE item_line SET batch = 'both' WHERE ID = '$id'",
@@ -265,8 +275,7 @@ sub what_central_deleted_is_not_made_there_again {
 
 # A script that keeps tables small, and knows nothing of what waits.
 sub what_waits_is_deleted {
-    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
-        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+    my $id = own_line();
 
     sqlite($database, "UPDATE item_line SET batch = 'deleted' WHERE ID = "
            . "'$id'", 'DELETE FROM changelog');
@@ -321,12 +330,9 @@ sub a_backup_is_copied_over_it {
 sub a_site_without_settings_takes_over_a_backup {
     my $new = site_path('new.sqlite');
     my $copy = site_path('for-new.sqlite');
-    my $id = sqlite($database, 'SELECT min(ID) FROM item_line WHERE store_ID '
-        . 'IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)');
+    my $id = own_line();
 
-    ok(initialised(), 'it is done with it');
-    $nginx->post('/api/pause');
-    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and paused');
+    pause_when_done();
     sqlite($database, "UPDATE item_line SET batch = 'restored' WHERE ID = "
            . "'$id'");
     is((run($database, 'backup', $copy))[0], 0, 'a backup with a change');
