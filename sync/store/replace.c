@@ -318,9 +318,9 @@ static int
 replace_mend(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err)
 {
-    char          *text;
-    unsigned       which;
-    sqlite3_str   *sql;
+    char               *text;
+    unsigned            which;
+    sqlite3_str        *sql;
     msync_conflicts_t   conflicts;
 
     if (msync_store_conflicts_read(store, table, &conflicts, err) != MSYNC_OK) {
@@ -366,9 +366,9 @@ int
 msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err)
 {
-    int            rc = MSYNC_OK;
-    char          *text;
-    size_t         i;
+    int                 rc = MSYNC_OK;
+    char               *text;
+    size_t              i;
     msync_conflicts_t   conflicts;
 
     const msync_table_t  *table;
