@@ -306,7 +306,9 @@ msync_store_fill_end(msync_store_t *store, msync_hook_pt hook, void *data,
 }
 
 
-/* one index at a time, for the application waits for each */
+/* one index at a time, for the application waits for each; a loss of power may
+ * take some of them, and the next run makes those, for the tables count as
+ * filled only with the commit behind the last one, which waits for the disk */
 
 static int
 fill_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
@@ -325,7 +327,7 @@ fill_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
             }
 
             if (!msync_store_in_transaction(store)
-                && msync_store_begin(store, err) != MSYNC_OK)
+                && msync_store_begin_unsynced(store, err) != MSYNC_OK)
             {
                 return MSYNC_ERROR;
             }
