@@ -6,15 +6,17 @@
  * into sync_buffer, and nothing else with it.
  */
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "run/fill.h"
 #include "run/integrate_private.h"
+#include "run/packed_private.h"
 #include "store/fill.h"
 
-#define ARENA      (16 * 1024 * 1024)      /* octets of packed rows */
+#define PACKED     (16 * 1024 * 1024)      /* octets of packed rows */
 #define ROWS_MAX   65536
 #define REST_MAX   (4 * 1024 * 1024)       /* octets of the others */
 #define ROWS_FIRST 8000                    /* of one before its time is known */
@@ -31,11 +33,11 @@
 
 #define SIDES      3                       /* MSYNC_LEGACY, …OMSUPPLY, …V7 */
 
-#define PRESENT    0x80                    /* beside the kind of a value */
-
 typedef struct {
     const msync_table_t  *table;
-    size_t                at;              /* of its packed row */
+    uint64_t              prefix;          /* of its key, in its order: few
+                                              comparisons read the row */
+    uint32_t              at;              /* of its packed row */
     uint32_t              sequence;        /* among all that was taken */
     unsigned              side;
 } fill_entry_t;
@@ -43,8 +45,7 @@ typedef struct {
 struct msync_fill_s {
     msync_rows_t              rows;
     const msync_catalogue_t  *catalogue;   /* borrowed */
-    char                     *arena;       /* owned */
-    size_t                    used;        /* octets of it */
+    msync_packed_t            packed;
     fill_entry_t             *entries;     /* owned */
     size_t                    n;
     size_t                    wanted;      /* rows, before they are written */
@@ -61,19 +62,11 @@ struct msync_fill_s {
 
 static void fill_take(msync_fill_t *fill, msync_record_t *record,
     unsigned side);
-static bool fill_pack(msync_fill_t *fill, const msync_row_t *row,
+static bool fill_add(msync_fill_t *fill, const msync_row_t *row,
     const msync_record_t *record);
-static bool fill_pack_value(msync_fill_t *fill, const msync_row_t *row,
-    size_t i);
-static bool fill_pack_text(msync_fill_t *fill, const char *text);
-static bool fill_pack_octets(msync_fill_t *fill, const void *from, size_t n);
-static void fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
-    msync_row_t *row, msync_pending_t *from);
-static const char *fill_unpack_value(const char *p, const char *key, size_t i,
-    msync_row_t *row);
-static const char *fill_unpack_text(const char **p);
 static const char *fill_key(const msync_fill_t *fill,
     const fill_entry_t *entry);
+static uint64_t fill_prefix(const char *key);
 static int fill_compare(const void *a, const void *b, void *data);
 static void fill_drop_superseded(msync_fill_t *fill);
 static bool fill_has_later(msync_fill_t *fill, const msync_record_t *record);
@@ -98,7 +91,7 @@ msync_fill_create(msync_store_t *store, const msync_catalogue_t *catalogue)
     fill = msync_calloc(1, sizeof(msync_fill_t));
     fill->rows.store = store;
     fill->catalogue = catalogue;
-    fill->arena = msync_alloc(ARENA);
+    msync_packed_create(&fill->packed, PACKED);
     fill->entries = msync_calloc(ROWS_MAX, sizeof(fill_entry_t));
     fill->wanted = ROWS_FIRST;
 
@@ -117,7 +110,7 @@ msync_fill_free(msync_fill_t **fill_pt)
 
     fill_clear(fill);
     free(fill->entries);
-    free(fill->arena);
+    msync_packed_free(&fill->packed);
     msync_free(fill_pt);
 }
 
@@ -156,7 +149,7 @@ fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
         rc = msync_row_decode(&row, table, side, record->id, record->data,
                               NULL, &err);
         packed = rc == MSYNC_OK && row.lacking == NULL
-                 && fill_pack(fill, &row, record);
+                 && fill_add(fill, &row, record);
         msync_row_clear(&row);
     }
 
@@ -173,189 +166,37 @@ fill_take(msync_fill_t *fill, msync_record_t *record, unsigned side)
 }
 
 
-/* the key first, then the envelope and the values; false where there is no
- * room, which is_due() prevents but for a row as large as all of it */
+/* false where there is no room, which is_due() prevents but for a row as large
+ * as all of it */
 
 static bool
-fill_pack(msync_fill_t *fill, const msync_row_t *row,
+fill_add(msync_fill_t *fill, const msync_row_t *row,
     const msync_record_t *record)
 {
-    bool    fits;
-    size_t  i, at = fill->used, key = row->table->key;
+    uint32_t       at;
+    fill_entry_t  *entry = &fill->entries[fill->n];
 
-    fits = fill->n < ROWS_MAX
-           && fill_pack_octets(fill, row->values[key].text,
-                               row->values[key].length + 1);
-
-    if (row->side == MSYNC_V7) {
-        fits = fits && fill_pack_text(fill, record->store)
-               && fill_pack_text(fill, record->transfer_store)
-               && fill_pack_text(fill, record->patient);
-    }
-
-    for (i = 0; fits && i < row->table->n; i++) {
-        fits = fill_pack_value(fill, row, i);
-    }
-
-    fits = fits && fill_pack_text(fill, row->extra);
-
-    if (!fits) {
-        fill->used = at;
+    if (fill->n == ROWS_MAX
+        || !msync_packed_put(&fill->packed, row, record, &at))
+    {
         return false;
     }
 
-    fill->entries[fill->n].table = row->table;
-    fill->entries[fill->n].at = at;
-    fill->entries[fill->n].sequence = fill->sequence;
-    fill->entries[fill->n].side = row->side;
+    entry->table = row->table;
+    entry->at = at;
+    entry->prefix = fill_prefix(fill_key(fill, entry));
+    entry->sequence = fill->sequence;
+    entry->side = row->side;
     fill->n++;
 
     return true;
 }
 
 
-static bool
-fill_pack_value(msync_fill_t *fill, const msync_row_t *row, size_t i)
-{
-    uint32_t              length;
-    unsigned char         kind;
-    const msync_value_t  *value = &row->values[i];
-
-    kind = (unsigned char) (value->kind | (row->present[i] ? PRESENT : 0));
-
-    if (!fill_pack_octets(fill, &kind, 1)) {
-        return false;
-    }
-
-    if (value->kind == MSYNC_VALUE_INTEGER) {
-        return fill_pack_octets(fill, &value->integer, sizeof(int64_t));
-    }
-
-    if (value->kind == MSYNC_VALUE_REAL) {
-        return fill_pack_octets(fill, &value->real, sizeof(double));
-    }
-
-    if (value->kind != MSYNC_VALUE_TEXT || i == row->table->key) {
-        return true;
-    }
-
-    length = (uint32_t) value->length;
-
-    return fill_pack_octets(fill, &length, sizeof(length))
-           && fill_pack_octets(fill, value->text, length)
-           && fill_pack_octets(fill, "", 1);
-}
-
-
-/* NULL is one octet, a text begins with another one */
-
-static bool
-fill_pack_text(msync_fill_t *fill, const char *text)
-{
-    return text == NULL
-           ? fill_pack_octets(fill, "", 1)
-           : fill_pack_octets(fill, "\1", 1)
-             && fill_pack_octets(fill, text, strlen(text) + 1);
-}
-
-
-static bool
-fill_pack_octets(msync_fill_t *fill, const void *from, size_t n)
-{
-    if (n > ARENA - fill->used) {
-        return false;
-    }
-
-    memcpy(fill->arena + fill->used, from, n);
-    fill->used += n;
-
-    return true;
-}
-
-
-/* into an empty row of the table; texts stay in the arena, but for `extra` */
-
-static void
-fill_unpack(const msync_fill_t *fill, const fill_entry_t *entry,
-    msync_row_t *row, msync_pending_t *from)
-{
-    size_t       i;
-    const char  *p, *key = fill_key(fill, entry);
-
-    memset(from, 0, sizeof(msync_pending_t));
-    row->side = entry->side;
-    p = key + strlen(key) + 1;
-
-    if (entry->side == MSYNC_V7) {
-        from->store = fill_unpack_text(&p);
-        from->transfer_store = fill_unpack_text(&p);
-        from->patient = fill_unpack_text(&p);
-    }
-
-    for (i = 0; i < row->table->n; i++) {
-        p = fill_unpack_value(p, key, i, row);
-    }
-
-    row->extra = msync_strdup(fill_unpack_text(&p));
-}
-
-
-/* returns what is behind it */
-
-static const char *
-fill_unpack_value(const char *p, const char *key, size_t i, msync_row_t *row)
-{
-    uint32_t        length;
-    msync_value_t  *value = &row->values[i];
-
-    value->kind = (unsigned char) *p & ~PRESENT;
-    row->present[i] = ((unsigned char) *p++ & PRESENT) != 0;
-
-    if (value->kind == MSYNC_VALUE_INTEGER) {
-        memcpy(&value->integer, p, sizeof(int64_t));
-        return p + sizeof(int64_t);
-    }
-
-    if (value->kind == MSYNC_VALUE_REAL) {
-        memcpy(&value->real, p, sizeof(double));
-        return p + sizeof(double);
-    }
-
-    if (value->kind == MSYNC_VALUE_TEXT && i == row->table->key) {
-        value->text = key;
-        value->length = strlen(key);
-
-    } else if (value->kind == MSYNC_VALUE_TEXT) {
-        memcpy(&length, p, sizeof(length));
-        value->text = p + sizeof(length);
-        value->length = length;
-        p += sizeof(length) + length + 1;
-    }
-
-    return p;
-}
-
-
-static const char *
-fill_unpack_text(const char **p)
-{
-    const char  *text = *p + 1;
-
-    if (**p == '\0') {
-        *p = text;
-        return NULL;
-    }
-
-    *p = text + strlen(text) + 1;
-
-    return text;
-}
-
-
 static const char *
 fill_key(const msync_fill_t *fill, const fill_entry_t *entry)
 {
-    return fill->arena + entry->at;
+    return msync_packed_key(&fill->packed, entry->at);
 }
 
 
@@ -371,7 +212,7 @@ bool
 msync_fill_is_due(const msync_fill_t *fill)
 {
     return !msync_fill_is_empty(fill)
-           && (fill->n >= fill->wanted || fill->used >= ARENA / 8 * 7
+           && (fill->n >= fill->wanted || fill->packed.used >= PACKED / 8 * 7
                || fill->rest_octets >= REST_MAX
                || msync_clock_monotonic() - fill->since >= AGE);
 }
@@ -381,6 +222,17 @@ bool
 msync_fill_is_slow(const msync_fill_t *fill)
 {
     return fill->slow;
+}
+
+
+static uint64_t
+fill_prefix(const char *key)
+{
+    size_t    n = strnlen(key, sizeof(uint64_t));
+    uint64_t  prefix = 0;
+
+    memcpy(&prefix, key, n);
+    return be64toh(prefix);
 }
 
 
@@ -397,6 +249,10 @@ fill_compare(const void *a, const void *b, void *data)
 
     if (x->table != y->table) {
         return x->table < y->table ? -1 : 1;
+    }
+
+    if (x->prefix != y->prefix) {
+        return x->prefix < y->prefix ? -1 : 1;
     }
 
     order = strcmp(fill_key(data, x), fill_key(data, y));
@@ -514,7 +370,7 @@ static bool
 fill_is_same(const msync_fill_t *fill, const fill_entry_t *x,
     const fill_entry_t *y)
 {
-    return x->table == y->table
+    return x->table == y->table && x->prefix == y->prefix
            && strcmp(fill_key(fill, x), fill_key(fill, y)) == 0;
 }
 
@@ -557,7 +413,7 @@ fill_write_rows(msync_fill_t *fill, uint64_t *rows, msync_err_t *err)
             msync_row_init(&row, entry->table);
         }
 
-        fill_unpack(fill, entry, &row, &from);
+        msync_packed_get(&fill->packed, entry->at, entry->side, &row, &from);
         rc = fill_write_row(fill, &row, &from, buffered, rows, err);
         msync_free(&row.extra);
 
@@ -680,7 +536,7 @@ fill_clear(msync_fill_t *fill)
 {
     size_t  i;
 
-    fill->used = 0;
+    fill->packed.used = 0;
     fill->n = 0;
     fill->rest_octets = 0;
 
