@@ -358,8 +358,9 @@ class Panel {
       return;
     }
     this.started(0);
-    this.asked = await this.post('trigger', 'triggered') && Date.now();
-    if (!this.asked) {
+    const data = await this.post('trigger', 'triggered');
+    this.asked = data && Date.now();
+    if (!data || data.heldUntil) {
       this.#pending = 0;
       this.update();
     }
@@ -445,7 +446,7 @@ class Panel {
     const waiting = doc?.numberOfRecordsInPushQueue ?? 0;
     const last = status?.lastSuccessfulSync;
     const next = doc?.nextSync && doc.state !== 'paused' ? Date.parse(doc.nextSync) : 0;
-    /* what only a person can mend is not tried as often as usual */
+    /* what a person has to mend is tried less often */
     const slow = status?.error && next - live.clock() > 1.5 * SECOND * doc.intervalSeconds;
     const late = live.lateness();
 
@@ -501,7 +502,7 @@ class Panel {
     const { summary } = status ?? {};
     const first = doc?.initialisationStatus !== 'INITIALISED' || ((status?.prepareInitial || status?.pull)
       && !status.isSyncing && !status.error && !status.push && !status.pushV6);
-    /* one central server alone needs no words about which gets what */
+    /* of one central server nobody asks which gets what */
     const total = first || !status?.pushV6 ? 0 : Math.max(status.pushV6.total ?? 0, status.push?.total ?? 0);
 
     this.run.hidden = !summary || doc.initialisationStatus === 'PRE_INITIALISATION';
