@@ -22,6 +22,7 @@ what_is_not_clear_waits_here_and_the_others_go();
 the_midnight_of_another_zone_waits_here();
 null_is_left_out_where_central_refuses_it();
 json_that_some_servers_refuse_waits_here_and_the_others_go();
+a_text_that_should_be_json_waits_here_and_the_others_go();
 a_part_without_its_whole_waits_here();
 an_id_that_is_no_text_waits_here_and_the_others_go();
 a_record_with_a_space_in_its_dates_becomes_a_row();
@@ -196,6 +197,38 @@ sub json_that_some_servers_refuse_waits_here_and_the_others_go {
     run('sync');
     is_deeply(there(name => $id)->{custom_data},
               { a => 1e300, b => "\x{1f600}" }, 'it goes when it is corrected');
+}
+
+
+# central keeps it, and its own pages fail on it
+sub a_text_that_should_be_json_waits_here_and_the_others_go {
+    my ($one, $other) = split /\n/, query('SELECT id FROM asset ORDER BY 1 '
+        . 'LIMIT 2');
+    my $posts = () = $site->asked =~ /\bpush\b/g;
+
+    query(q{UPDATE asset SET properties = '[object Object]' WHERE id = }
+          . "'$one'",
+          "UPDATE asset SET notes = 'beside it', properties = '' WHERE id = "
+          . "'$other'");
+    is(run('sync'), 0, 'the run ends well');
+    is(there(asset => $other)->{notes}, 'beside it', 'the other goes');
+    is(there(asset => $other)->{properties}, undef, '... without properties');
+    is(() = $site->asked =~ /\bpush\b/g, 1, 'at once');
+    run('errors');
+    like($said, qr/"properties" holds what is not clearly JSON that/,
+         'the one waits, and why is said');
+
+    query(qq(UPDATE asset SET properties = '{"a":1}' WHERE id = '$one'));
+    run('sync');
+    is(there(asset => $one)->{properties}, '{"a":1}',
+       'it goes when it is corrected');
+
+    from_central(asset => $one, update => { %{ there(asset => $one) },
+        properties => 'of before' });
+    run('sync');
+    query("UPDATE asset SET notes = 'edited' WHERE id = '$one'");
+    is(run('sync'), 0, 'what came otherwise');
+    is(there(asset => $one)->{notes}, 'edited', 'keeps no edit here');
 }
 
 

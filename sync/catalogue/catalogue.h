@@ -40,6 +40,7 @@ typedef enum {
 #define MSYNC_ENC_32_BITS          0x20   /* an integer that central keeps so */
 #define MSYNC_ENC_ARRAY_TEXT       0x40   /* a text, a JSON array of strings */
 #define MSYNC_ENC_FILLED_IN        0x80   /* "" is refused when it is sent */
+#define MSYNC_ENC_JSON_TEXT       0x100   /* a text, any JSON */
 
 /* what Open mSupply does with a delete that central sends; here a row is
  * marked as well for SOFT, and for all others removed */

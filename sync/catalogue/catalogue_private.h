@@ -59,6 +59,11 @@ bool msync_field_takes_empty(const msync_field_t *field);
  * has no such */
 const char *msync_field_word(const msync_field_t *field, const char *word);
 
+/* whether a value that came is a word, or JSON, where the catalogue knows no
+ * other */
+bool msync_field_knows(const msync_field_t *field,
+    const msync_value_t *value);
+
 /* adds to the members of msync_extra what the row could not be sent back with;
  * `slices` are the members of the record by the fields of the table */
 void msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,

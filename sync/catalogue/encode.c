@@ -194,7 +194,8 @@ encode_nothing(encode_t *encode, const msync_field_t *field)
         text = "\"[]\"";
 
     } else if (msync_field_takes_empty(field)
-               && !(field->encoding & MSYNC_ENC_FILLED_IN))
+               && !(field->encoding & (MSYNC_ENC_FILLED_IN
+                                       |MSYNC_ENC_JSON_TEXT)))
     {
         text = "\"\"";
     }
@@ -227,6 +228,10 @@ encode_expected(const msync_field_t *field, char words[ENCODE_WORDS_MAX])
         return "a JSON array of texts";
     }
 
+    if (field->encoding & MSYNC_ENC_JSON_TEXT) {
+        return expected[MSYNC_TYPE_OBJECT];
+    }
+
     if (field->words == NULL) {
         return expected[field->type];
     }
@@ -251,16 +256,18 @@ encode_e
 msync_encode_object(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value)
 {
-    char                text[MSYNC_ENCODE_NUMBER_MAX];
+    char                text[MSYNC_ENCODE_NUMBER_MAX], *copy;
+    bool                is_text;
     msync_json_t        json;
     msync_json_slice_t  slice;
+
+    is_text = (field->encoding & (MSYNC_ENC_PUSH_AS_STRING
+                                  |MSYNC_ENC_JSON_TEXT)) != 0;
 
     if (value->kind == MSYNC_VALUE_INTEGER
         || value->kind == MSYNC_VALUE_REAL)
     {
-        if (field->properties != NULL
-            || (field->encoding & MSYNC_ENC_PUSH_AS_STRING))
-        {
+        if (field->properties != NULL || is_text) {
             return ENCODE_UNCLEAR;
         }
 
@@ -285,18 +292,22 @@ msync_encode_object(encode_t *encode, const msync_field_t *field,
         return ENCODE_UNCLEAR;
     }
 
-    /* without a byte order mark */
-    if (field->encoding & MSYNC_ENC_PUSH_AS_STRING) {
-        msync_json_put_string(&encode->out, slice.data);
+    if (slice.type == MSYNC_JSON_NULL && field->nullable) {
+        return ENCODE_NONE;
+    }
+
+    /* without a byte order mark; no NUL needs to end a BLOB */
+    if (is_text) {
+        copy = msync_strndup(slice.data,
+                             value->text + value->length - slice.data);
+        msync_json_put_string(&encode->out, copy);
+        msync_free(&copy);
+
         return ENCODE_DONE;
     }
 
     if (field->properties != NULL) {
         return encode_members(encode, field, &slice);
-    }
-
-    if (slice.type == MSYNC_JSON_NULL && field->nullable) {
-        return ENCODE_NONE;
     }
 
     msync_json_put_slice(&encode->out, &slice);
@@ -449,7 +460,9 @@ encode_unfit(const msync_field_t *field, const msync_value_t *value)
     }
 
     /* some drivers write the octets of a JSON document */
-    if (value->kind == MSYNC_VALUE_BLOB && field->type != MSYNC_TYPE_OBJECT) {
+    if (value->kind == MSYNC_VALUE_BLOB && field->type != MSYNC_TYPE_OBJECT
+        && !(field->encoding & MSYNC_ENC_JSON_TEXT))
+    {
         return "octets that are no text (a BLOB)";
     }
 

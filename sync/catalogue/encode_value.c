@@ -45,8 +45,8 @@ msync_encode_value(encode_t *encode, const msync_field_t *field,
     /* forms write nothing for what was not filled in; a text may be empty */
     if (value->kind == MSYNC_VALUE_TEXT && value->length == 0
         && !(msync_field_takes_empty(field)
-             && !(field->encoding & (MSYNC_ENC_ARRAY_TEXT
-                                     |MSYNC_ENC_FILLED_IN))
+             && !(field->encoding & (MSYNC_ENC_ARRAY_TEXT|MSYNC_ENC_FILLED_IN
+                                     |MSYNC_ENC_JSON_TEXT))
              && (field->references == NULL || !field->nullable)))
     {
         return field->nullable || !msync_field_is_counted(field)
@@ -185,6 +185,10 @@ encode_string(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value)
 {
     char  text[MSYNC_ENCODE_NUMBER_MAX];
+
+    if (field->encoding & MSYNC_ENC_JSON_TEXT) {
+        return msync_encode_object(encode, field, value);
+    }
 
     if ((field->encoding & MSYNC_ENC_ARRAY_TEXT)
         && !encode_is_array_text(value))

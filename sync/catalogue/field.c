@@ -41,6 +41,8 @@ static const struct {
     { "serialised to a JSON string",  MSYNC_ENC_PUSH_AS_STRING },
     { "unknown value reads as null",  MSYNC_ENC_ANY_WORD },
     { "32 bits",                      MSYNC_ENC_32_BITS },
+    { "string holding JSON",          MSYNC_ENC_JSON_TEXT },
+    { "string holding a JSON object", MSYNC_ENC_JSON_TEXT },
     { "string holding a JSON array",  MSYNC_ENC_ARRAY_TEXT },
     { "must be filled in",            MSYNC_ENC_FILLED_IN }
 };

@@ -1,6 +1,7 @@
 /*
  * Values that central sent and that are none that the catalogue knows: words
- * of a newer server, members of an object in another form.
+ * of a newer server, members of an object in another form, a text that should
+ * be JSON.
  *
  * Promises: such a value is in its column as it came, and goes back to central
  * as long as the column says the same; what has changed here is looked at as
@@ -13,6 +14,7 @@
 #include "catalogue/encode_private.h"
 
 
+static bool unknown_may_be(const msync_field_t *field);
 static bool unknown_is_valid(const msync_field_t *field,
     const msync_value_t *value);
 static bool unknown_find(const msync_row_t *row, const msync_field_t *field,
@@ -40,6 +42,41 @@ msync_field_word(const msync_field_t *field, const char *word)
 }
 
 
+bool
+msync_field_knows(const msync_field_t *field, const msync_value_t *value)
+{
+    encode_e  result;
+    encode_t  encode = { 0 };
+
+    if (value->kind != MSYNC_VALUE_TEXT) {
+        return true;
+    }
+
+    if (field->words != NULL) {
+        return msync_field_word(field, value->text) != NULL;
+    }
+
+    if (!(field->encoding & (MSYNC_ENC_ARRAY_TEXT|MSYNC_ENC_JSON_TEXT))) {
+        return true;
+    }
+
+    result = msync_encode_value(&encode, field, value);
+    msync_json_out_free(&encode.out);
+
+    return result != ENCODE_UNCLEAR;
+}
+
+
+/* whether there may be values of it that the catalogue does not know */
+
+static bool
+unknown_may_be(const msync_field_t *field)
+{
+    return field->words != NULL || field->properties != NULL
+           || (field->encoding & (MSYNC_ENC_ARRAY_TEXT|MSYNC_ENC_JSON_TEXT));
+}
+
+
 /* of JSON that other readers refuse central would take nothing, whoever sent
  * it first */
 
@@ -51,17 +88,9 @@ unknown_is_valid(const msync_field_t *field, const msync_value_t *value)
     msync_json_t        json;
     msync_json_slice_t  slice;
 
-    if (value->kind != MSYNC_VALUE_TEXT) {
-        return true;
-    }
-
-    if (field->type == MSYNC_TYPE_STRING) {
-        return field->words == NULL || value->length == 0
-               || msync_field_word(field, value->text) != NULL;
-    }
-
-    if (field->properties == NULL) {
-        return true;
+    if (value->kind != MSYNC_VALUE_TEXT || field->properties == NULL) {
+        return (field->words != NULL && value->length == 0)
+               || msync_field_knows(field, value);
     }
 
     msync_json_init(&json, value->text, value->length);
@@ -88,7 +117,7 @@ msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,
     for (i = 0; i < row->table->n; i++) {
         field = &row->table->fields[i];
 
-        if ((field->words == NULL && field->properties == NULL)
+        if (!unknown_may_be(field)
             || slices[i].type == MSYNC_JSON_NONE
             || unknown_is_valid(field, &row->values[i]))
         {
@@ -155,7 +184,7 @@ msync_unknown_as_it_is(const msync_row_t *row, const msync_field_t *field,
     char    *text;
     size_t   length;
 
-    if ((field->words == NULL && field->properties == NULL)
+    if (!unknown_may_be(field)
         || value->kind != MSYNC_VALUE_TEXT || !unknown_find(row, field, slice))
     {
         return false;

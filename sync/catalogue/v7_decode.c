@@ -30,8 +30,6 @@ static void decode_v7_put_extra(v7_record_t *record,
     const msync_json_slice_t *key, const msync_json_slice_t *value);
 static int decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
     msync_err_t *err);
-static bool decode_v7_is_word(const msync_v7_field_t *field,
-    const msync_value_t *value);
 static bool decode_v7_is_exact(msync_row_t *row,
     const msync_v7_field_t *field, const msync_value_t *value);
 static void decode_v7_note_lookups(const msync_row_t *row,
@@ -200,7 +198,7 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
 
     /* most are such, and of a first sync there are very many */
     if (field->plain && value.kind != MSYNC_VALUE_NULL
-        && decode_v7_is_word(field, &value))
+        && msync_field_knows(&field->field, &value))
     {
         column = field->places[0].column;
         row->present[column] = true;
@@ -211,7 +209,7 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
 
     msync_v7_put(row, &record->object, field, &value);
 
-    if (!decode_v7_is_word(field, &value)
+    if (!msync_field_knows(&field->field, &value)
         || !decode_v7_is_exact(row, field, &value))
     {
         key.data = field->quoted;
@@ -221,17 +219,6 @@ decode_v7_field(msync_row_t *row, v7_record_t *record, size_t i,
     }
 
     return MSYNC_OK;
-}
-
-
-/* a newer server may have others, which an older reader here would refuse to
- * send back */
-
-static bool
-decode_v7_is_word(const msync_v7_field_t *field, const msync_value_t *value)
-{
-    return field->field.words == NULL || value->kind != MSYNC_VALUE_TEXT
-           || msync_field_word(&field->field, value->text) != NULL;
 }
 
 

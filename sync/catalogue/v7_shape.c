@@ -393,9 +393,10 @@ static int
 shape_read_field(const shape_reader_t *reader, const cJSON *json,
     msync_v7_field_t *field)
 {
-    int           rc;
-    cJSON        *plain;
-    const char   *type = msync_catalogue_string(json, "type");
+    int                      rc;
+    cJSON                   *plain;
+    const char              *type = msync_catalogue_string(json, "type");
+    const msync_v7_place_t  *place;
 
     /* a number of 64 bits is a whole number as the others */
     plain = cJSON_CreateObject();
@@ -432,6 +433,16 @@ shape_read_field(const shape_reader_t *reader, const cJSON *json,
     {
         return MSYNC_ERROR;
     }
+
+    place = &field->places[0];
+
+    /* what the column asks of its text the member asks as well */
+    field->field.encoding |= place->kind == MSYNC_V7_JSON
+                             ? MSYNC_ENC_JSON_TEXT
+                             : place->kind == MSYNC_V7_PLAIN
+                             ? reader->table->fields[place->column].encoding
+                               & (MSYNC_ENC_ARRAY_TEXT|MSYNC_ENC_JSON_TEXT)
+                             : 0;
 
     field->exact = field->nplaces == 1
                    && (field->places[0].kind == MSYNC_V7_PLAIN

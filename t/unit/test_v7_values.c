@@ -163,6 +163,48 @@ a_flag_that_is_a_word_there_goes_out_in_any_form(void **state)
 }
 
 
+static void
+a_text_that_is_no_json_goes_back_only_if_it_came(void **state)
+{
+    char     sql[256];
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  documents[][2] = {
+        { "data = '{'", "\"data\" holds what is not clearly JSON that" },
+        { "data = 'null', parent_IDs = 'a'",
+          "\"parent_IDs\" holds what is not clearly a JSON array of" }
+    };
+
+    pull(site, "asset", "A", "{\"id\":\"A\",\"store_id\":\"S\","
+         "\"created_datetime\":\"2026-05-01T08:00:00\","
+         "\"modified_datetime\":\"2026-05-01T08:00:00\","
+         "\"properties\":\"of before\"}");
+    site_sql(site, "UPDATE asset SET notes = 'edited'");
+    assert_sent("asset", "A", "properties", "\"of before\"");
+    site_sql(site, "UPDATE asset SET properties = 'another'");
+    assert_non_null(strstr(sent(site, "asset", "A", "properties"),
+                           "\"properties\" holds what is not clearly JSON "
+                           "that"));
+    site_sql(site, "UPDATE asset SET properties = '[1]'");
+    assert_sent("asset", "A", "properties", "\"[1]\"");
+
+    site_sql(site, "INSERT INTO om_document (ID, name, parent_IDs, user_ID, "
+             "datetime, type, data, status, owner_name_ID, context_ID) "
+             "VALUES ('D', 'd', '[]', 'u', '2026-05-01T08:00:00', 't', '{}', "
+             "'ACTIVE', 'P', 'c')");
+    assert_sent("om_document", "D", "data", "\"{}\"");
+
+    for (i = 0; i < sizeof(documents) / sizeof(*documents); i++) {
+        snprintf(sql, sizeof(sql), SITE_SENT "DELETE FROM msync_refused; "
+                 "UPDATE om_document SET %s", documents[i][0]);
+        site_sql(site, sql);
+        assert_non_null(strstr(sent(site, "om_document", "D", "data"),
+                               documents[i][1]));
+    }
+}
+
+
 #define EACH(name)  cmocka_unit_test_setup_teardown(name, open_v7, site_close)
 
 int
@@ -172,7 +214,8 @@ main(void)
         EACH(a_day_and_its_time_go_out_together_in_any_form),
         EACH(a_customer_of_a_requisition_goes_out_under_either_name),
         EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one),
-        EACH(a_flag_that_is_a_word_there_goes_out_in_any_form)
+        EACH(a_flag_that_is_a_word_there_goes_out_in_any_form),
+        EACH(a_text_that_is_no_json_goes_back_only_if_it_came)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

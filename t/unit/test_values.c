@@ -370,6 +370,17 @@ json_goes_out_as_it_stands_but_for_what_central_cannot_read(void **state)
         { "CAST('[1]' AS BLOB)", "[1]" },
         { NULL, NULL }
     };
+    static const value_case_t  text[] = {
+        { "'{\"a\": 1} '", "\"{\\\"a\\\": 1} \"" },
+        { "CAST('{\"a\":1}' AS BLOB)", "\"{\\\"a\\\":1}\"" },
+        /* SQLAlchemy's null, and that of a form */
+        { "'null'", "null" },      { "''", "null" },      { "NULL", "null" },
+        { "'[object Object]'", "refused" },
+        { "'{''a'': None}'", "refused" },
+        { "'{\"a\":NaN}'", "refused" },
+        { "x'133311'", "refused" },
+        { NULL, NULL }
+    };
     static const value_case_t  as_text[] = {
         { "char(65279) || '{\"a\": 1} '", "\"{\\\"a\\\": 1} \"" },
         { NULL, NULL }
@@ -379,6 +390,9 @@ json_goes_out_as_it_stands_but_for_what_central_cannot_read(void **state)
     all_are_sent(*state, "purchase_order", "oms_fields", order);
     all_are_sent(*state, "message", "body", any);
     all_are_sent(*state, "om_document", "data", as_text);
+    all_are_sent(*state, "asset", "properties", text);
+    all_are_sent(*state, "asset", "locked_fields_json", text);
+    all_are_sent(*state, "name_oms_fields", "properties", text);
 }
 
 

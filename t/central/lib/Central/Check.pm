@@ -124,11 +124,12 @@ sub _check_fields ($state, $table, $id, $data, $fields, $api) {
     return @bad;
 }
 
-# Whether a word, or an object, is the one that this server has.  A newer
-# central has words that the catalogue lacks; a site sends them back as they
-# came.
+# Whether a word, an object or a text that should be JSON is the one that this
+# server has.  A newer central has words that the catalogue lacks; a site sends
+# them back as they came.
 sub _is_ours ($state, $table, $id, $f, $v) {
-    return 0 if !$f->{enum} && !($f->{properties} && ref $v eq 'HASH');
+    return 0 if !$f->{enum} && !($f->{properties} && ref $v eq 'HASH')
+        && ($f->{encoding} // '') !~ /string holding/;
 
     my $text = $state->record($table, $id) // return 0;
     my $was  = decode_json($text)->{$f->{name}};
