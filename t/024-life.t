@@ -34,6 +34,7 @@ a_log_that_grows_is_said();
 what_nobody_waits_for_is_not_done();
 what_a_locked_database_keeps_out_is_not_done_later();
 what_takes_long_is_answered_and_goes_on();
+what_goes_on_does_so_in_the_next_helper();
 what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
 what_comes_anew_is_not_over_when_it_breaks_off();
@@ -573,23 +574,30 @@ sub what_a_locked_database_keeps_out_is_not_done_later {
 }
 
 
-# Half a minute of its client's time has passed when it begins.
-sub what_takes_long_is_answered_and_goes_on {
-    my $helper = initialised('long');
-    my $store = sqlite(database('long'),
+# So many rows from before msync came, and records that have failed.
+sub many {
+    my ($name, $n) = @_;
+    my $store = sqlite(database($name),
                        'SELECT min(store_ID) FROM item_line');
 
-    # as before msync came
-    sqlite(database('long'), 'UPDATE msync_flag SET integrating = 1',
+    sqlite(database($name), 'UPDATE msync_flag SET integrating = 1',
         'INSERT INTO Location (ID, code, store_ID) SELECT value, 1, '
-        . "'$store' FROM generate_series(1, 5000)",
+        . "'$store' FROM generate_series(1, $n)",
         'UPDATE msync_flag SET integrating = 0',
         'INSERT INTO msync_never_sent (table_name, record_id) SELECT '
         . q{'Location', ID FROM Location WHERE code = '1'},
         'INSERT INTO sync_buffer (record_id, side, received_datetime, '
         . 'table_name, action, data, integration_error) SELECT value, 1, '
         . q{'2026-01-01T00:00:00', 'of nobody', 'UPSERT', '{}', 'unknown' }
-        . 'FROM generate_series(1, 5000)');
+        . "FROM generate_series(1, $n)");
+}
+
+
+# Half a minute of its client's time has passed when it begins.
+sub what_takes_long_is_answered_and_goes_on {
+    my $helper = initialised('long');
+
+    many('long', 5000);
 
     my ($send, $behind) = ($helper->send_rows(30_000, all => \1),
                            $helper->save(55_000, intervalSeconds => 60));
@@ -611,6 +619,41 @@ sub what_takes_long_is_answered_and_goes_on {
               [\1], 'that dismisses goes on, too');
     ok($helper->wait_status(sub { $_->{integrationErrors} == 0 }),
        'until all are');
+}
+
+
+# By a kill, and by a reload.
+sub what_goes_on_does_so_in_the_next_helper {
+    my $helper = initialised('further');
+
+    many('further', 40_000);
+
+    my $send = $helper->send_rows(30_000, tables => ['Location']);
+    ok(wait_until(sub { $helper->answer($send) }), 'a send that goes on');
+    $helper->stop('KILL');
+    is(left('further', 'msync_never_sent'), 1, 'is killed');
+    $helper = start('further');
+    ok($helper->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 40_000
+                                  && $_->{recordsNeverSent} == 0 }),
+       'and goes on in the next helper');
+
+    my $dismiss = $helper->dismiss(30_000, all => \1);
+    ok(wait_until(sub { $helper->answer($dismiss) }), 'another one');
+    $helper->stop;
+    is(left('further', 'sync_buffer WHERE NOT dismissed'), 1, 'is ended');
+    $helper = start('further');
+    ok($helper->wait_status(sub { defined $_->{integrationErrors}
+                                  && $_->{integrationErrors} == 0 }),
+       'and goes on, too');
+    ok(wait_until(sub {
+        !left('further', q{key_value_store WHERE id = 'MSYNC_RECORDS'})
+    }), 'and is over then');
+}
+
+sub left {
+    my ($name, $of) = @_;
+
+    return sqlite(database($name), "SELECT EXISTS (SELECT 1 FROM $of)");
 }
 
 

@@ -3,7 +3,8 @@
  *
  * Promises: a body is taken as it was meant or not at all; nothing of it, and
  * no error of the database, is repeated but names of tables.  One that takes
- * long is answered all the same, while somebody waits, and then goes on.
+ * long is answered all the same, while somebody waits, and then goes on, in the
+ * next helper where this one ends.
  */
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "serve/requests_private.h"
 #include "serve/settings.h"
 #include "store/dismiss.h"
+#include "store/kv.h"
 #include "store/send.h"
 
 #define REQUESTS_DISMISS_FORM                                                 \
@@ -28,12 +30,16 @@ struct msync_records_s {
     const char                   *name;    /* what is counted */
     int64_t                       n;       /* so far */
     int64_t                       never_sent;      /* before */
+    bool                          saved;   /* the database has it until it is
+                                              done */
     bool                          answered;
 };
 
 
 static int requests_do(msync_serve_t *serve, const cJSON *body,
     char **reply);
+static int requests_save(msync_serve_t *serve, msync_err_t *err);
+static void requests_forget(msync_serve_t *serve);
 static int requests_dismiss(msync_serve_t *serve, const cJSON *body,
     char **reply);
 static bool requests_which(const cJSON *body, msync_dismiss_t *which);
@@ -58,13 +64,15 @@ msync_requests_answer(msync_serve_t *serve,
 
     json = cJSON_ParseWithLength(request->body, request->length);
     records.never_sent = serve->status.never_sent;
+    records.saved = records.answered = request->id == 0;
     serve->records = &records;
-    serve->give_up = request->came + MSYNC_SETTINGS_LATE;
+    serve->give_up = records.answered ? 0 : request->came + MSYNC_SETTINGS_LATE;
 
     status = cJSON_IsObject(json) ? requests_do(serve, json, reply)
              : msync_document_refuse(400, "INVALID_REQUEST", "The body is not "
                                      "a JSON object.", reply);
 
+    requests_forget(serve);
     serve->give_up = 0;
     serve->records = NULL;
     cJSON_Delete(json);
@@ -79,12 +87,86 @@ msync_requests_answer(msync_serve_t *serve,
 }
 
 
+void
+msync_requests_resume(msync_serve_t *serve)
+{
+    char                   *reply = NULL;
+    int64_t                 which = MSYNC_REQUEST_MAX;
+    msync_err_t             err;
+    msync_serve_request_t   request = { 0 };
+
+    if (msync_store_get_string(serve->store, MSYNC_KEY_RECORDS, &request.body,
+                               &err) != MSYNC_OK
+        || msync_store_get_int(serve->store, MSYNC_KEY_RECORDS, &which, &err)
+           != MSYNC_OK)
+    {
+        msync_log_err(&err, "what was asked of records");
+
+    } else if (request.body != NULL) {
+        request.came = msync_clock_monotonic();
+        request.request = (msync_request_e) which;
+        request.length = strlen(request.body);
+        (void) msync_requests_answer(serve, &request, &reply);
+    }
+
+    msync_free(&request.body);
+    msync_free(&reply);
+}
+
+
 static int
 requests_do(msync_serve_t *serve, const cJSON *body, char **reply)
 {
     return serve->records->request->request == MSYNC_REQUEST_SEND
            ? requests_send(serve, body, reply)
            : requests_dismiss(serve, body, reply);
+}
+
+
+/* from here on it goes on, whatever becomes of this helper */
+
+static int
+requests_save(msync_serve_t *serve, msync_err_t *err)
+{
+    msync_records_t              *records = serve->records;
+    const msync_serve_request_t  *request = records->request;
+
+    if (records->saved) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_begin(serve->store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_set_string(serve->store, MSYNC_KEY_RECORDS, request->body,
+                               err) != MSYNC_OK
+        || msync_store_set_int(serve->store, MSYNC_KEY_RECORDS,
+                               request->request, err) != MSYNC_OK)
+    {
+        msync_store_rollback(serve->store);
+        return MSYNC_ERROR;
+    }
+
+    records->saved = msync_store_commit(serve->store, err) == MSYNC_OK;
+
+    return records->saved ? MSYNC_OK : MSYNC_ERROR;
+}
+
+
+/* it is done, or has failed */
+
+static void
+requests_forget(msync_serve_t *serve)
+{
+    msync_err_t  err;
+
+    if (serve->records->saved && !serve->closed
+        && msync_store_unset(serve->store, MSYNC_KEY_RECORDS, &err)
+           != MSYNC_OK)
+    {
+        msync_log_err(&err, "what was asked of records");
+    }
 }
 
 
@@ -102,8 +184,9 @@ requests_dismiss(msync_serve_t *serve, const cJSON *body, char **reply)
 
     records->name = "dismissed";
 
-    if (msync_store_dismiss(serve->store, &which, requests_between, serve,
-                            &records->n, &err) != MSYNC_OK)
+    if (requests_save(serve, &err) != MSYNC_OK
+        || msync_store_dismiss(serve->store, &which, requests_between, serve,
+                               &records->n, &err) != MSYNC_OK)
     {
         *reply = msync_document_error(&err);
         return requests_failed(records, &err);
@@ -169,9 +252,9 @@ requests_send(msync_serve_t *serve, const cJSON *body, char **reply)
     records->name = "queued";
     unknown = NULL;
 
-    if (msync_store_send(serve->store, tables, n, requests_between, serve,
-                         &records->n, &unknown, &err)
-        == MSYNC_OK)
+    if (requests_save(serve, &err) == MSYNC_OK
+        && msync_store_send(serve->store, tables, n, requests_between, serve,
+                            &records->n, &unknown, &err) == MSYNC_OK)
     {
         status = 202;
         *reply = requests_count(records, false);
@@ -275,7 +358,7 @@ msync_requests_goes_on(msync_serve_t *serve)
     char             *body;
     msync_records_t  *records = serve->records;
 
-    if (records == NULL || (records->n == 0 && !records->answered)) {
+    if (records == NULL || !records->saved) {
         return false;
     }
 

@@ -17,8 +17,12 @@
 int msync_requests_answer(msync_serve_t *serve,
     const msync_serve_request_t *request, char **reply);
 
-/* for msync_serve_while_locked: whether the one that is at work has done so
- * much that it goes on, answered, instead of being given up */
+/* goes on with one that a helper before this one was at work on when it ended;
+ * as msync_requests_answer, with nobody to answer to */
+void msync_requests_resume(msync_serve_t *serve);
+
+/* for msync_serve_while_locked: whether the one that is at work has begun, so
+ * that it goes on, answered, instead of being given up */
 bool msync_requests_goes_on(msync_serve_t *serve);
 
 #endif /* MSYNC_REQUESTS_PRIVATE_H */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "confine/confine.h"
+#include "serve/requests_private.h"
 #include "serve/serve.h"
 #include "serve/serve_private.h"
 #include "base/clock.h"
@@ -305,6 +306,7 @@ serve_open(msync_serve_t *serve)
             msync_serve_report(serve, true);
         }
 
+        msync_requests_resume(serve);
         return;
     }
 

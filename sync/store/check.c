@@ -595,7 +595,8 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         "DELETE FROM msync_merged;";
 
     static const char  discard_unsent[] =
-        "DELETE FROM changelog; DELETE FROM msync_refused;";
+        "DELETE FROM changelog; DELETE FROM msync_refused;"
+        "DELETE FROM key_value_store WHERE id = '" MSYNC_KEY_RECORDS "';";
 
     /* a central that was restored has older copies of what it had taken */
     static const char  send_all[] =

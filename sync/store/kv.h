@@ -46,6 +46,9 @@
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
+#define MSYNC_KEY_RECORDS               "MSYNC_RECORDS"    /* a request about
+                                          records that is at work: which, and
+                                          its body */
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
 #define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
 /* what a table is called that has another name on the wire, which is put behind
