@@ -192,9 +192,10 @@ export class Texts {
       typeof args[name] === 'number' ? this.number(args[name]) : args[name] ?? all));
   }
 
-  /** A sentence, and what to do. */
-  explain({ variant }) {
-    return this.table[`error.${variant}`] ?? this.table['error.UNKNOWN'];
+  /** A sentence, and what to do; in brackets is what is of runs alone. */
+  explain({ variant }, ofRun = true) {
+    return (this.table[`error.${variant}`] ?? this.table['error.UNKNOWN'])
+      .map((text) => text.replace(/\[(.*)\]/, ofRun ? '$1' : '').trim());
   }
 
   number(n) {

@@ -282,12 +282,10 @@ class Panel {
     return box;
   }
 
-  /** An error with its details and its advice, of which what is in brackets is of runs. */
+  /** An error with its details and its advice. */
   #errorNotice(error, ofRun) {
-    const [sentence, advice] = this.texts.explain(error);
     const calm = error.variant === 'CANCELLED';
-    const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', sentence,
-      advice.replace(/\[(.*)\]/, ofRun ? '$1' : '').trim());
+    const box = notice(calm ? 'calm' : 'bad', calm ? 'stop' : 'alert', ...this.texts.explain(error, ofRun));
 
     if (error.fullError) {
       box.append(this.details(error.fullError));
@@ -301,7 +299,7 @@ class Panel {
       : status === 0 ? notice('grey', 'cloudOff', this.texts.t('offline'))
       : this.#errorNotice(error?.variant ? error
         : { variant: status === 504 ? 'TIMEOUT' : 'UNKNOWN',
-          fullError: ['HTTP', status, typeof error === 'string' && error].filter(Boolean).join(' ') });
+          fullError: ['HTTP', status, typeof error === 'string' && error].filter(Boolean).join(' ') }, false);
   }
 
   /** Asks for a login by the page's own address, to which it leads back. */

@@ -39,6 +39,19 @@ test('every variant has its own sentence and advice', async () => {
   await close(page);
 });
 
+test('what screen readers hear of a failure is what stands there', async () => {
+  const page = await open(`${site.url}/sync/`);
+  const [sentence, advice] = texts['error.TOKEN_ALREADY_ALLOCATED'];
+
+  await site.report({ state: 'syncing', syncStatus: running(31, 12) });
+  await page.locator('.main').getByText('Sincronizando…').waitFor();
+  await fails('TOKEN_ALREADY_ALLOCATED');
+  const heard = page.locator('p[role=status]').filter({ hasText: sentence });
+  await heard.waitFor();
+  assert.equal(await heard.textContent(), `${sentence} ${advice.replaceAll(/[[\]]/g, '')}`);
+  await close(page);
+});
+
 test('a variant that this page does not know is an unexpected error, with its text', async () => {
   const page = await open(`${site.url}/sync/`);
 

@@ -53,6 +53,8 @@ test('a site without settings is initialised from the form, Prepare in place of 
   await start.click();
   const password = page.locator('.field', { has: field('Contraseña del sitio') });
   await password.getByText('La contraseña del sitio no es correcta.').waitFor();
+  const advice = await page.locator('.notice p').textContent();
+  assert.ok(advice.startsWith('Escríbala de nuevo.'), `${advice}: a tab that is not there is not named`);
   await picture(page, 'first-form-wrong');
 
   await central.config({ initialise_ms: 2500, page_delay_ms: 250 });

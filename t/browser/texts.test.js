@@ -111,6 +111,15 @@ test('what of an advice is of runs is known in every language', () => {
   }
 });
 
+test('the tab of the settings is named where an advice is of runs: else it is open, or not there yet', () => {
+  for (const [name, table] of Object.entries(tables)) {
+    const tab = table['tab.settings'].toLowerCase();
+    const advice = (key) => table[key][1].replace(/\[.*\]/, '').toLowerCase();
+
+    assert.deepEqual(keys.filter((key) => key.startsWith('error.') && advice(key).includes(tab)), [], name);
+  }
+});
+
 test('the placeholders are the same in every language', () => {
   for (const [name, table] of Object.entries(tables)) {
     for (const key of keys) {
