@@ -29,10 +29,14 @@ function copySelected(button, text) {
   button.focus();
 }
 
-/** A button with `label` that asks `question` back before it calls `act`; the focus goes along. */
-export function confirmed(texts, label, question, act) {
-  const button = h('button', { type: 'button', click: () => show(true) }, label);
-  const sure = h('button', { type: 'button', class: 'main', click: () => {
+/**
+ * A button with `label` that asks `question` back before it calls `act`; the
+ * focus goes along.  Of several, `about` tells ears what each is for.
+ */
+export function confirmed(texts, label, question, act, about) {
+  const name = about && `${label}: ${about}`;
+  const button = h('button', { type: 'button', 'aria-label': name, click: () => show(true) }, label);
+  const sure = h('button', { type: 'button', class: 'main', 'aria-label': name, click: () => {
     show(false);
     act();
   } }, label);

@@ -87,7 +87,7 @@ export class Records {
       h('summary', {}, h('b', {}, texts.number(n)), ' ', h('bdi', {}, cause(errors[0]))),
       h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': cause(errors[0]) },
         h('table', {}, h('tbody', {}, ...errors.map((one) => this.#row(one, errors[0]))))),
-      this.dismissed || n === 1 ? null : this.#dismiss('dismiss.cause', n, each(errors)));
+      this.dismissed || n === 1 ? null : this.#dismiss('dismiss.cause', n, each(errors), cause(errors[0])));
   }
 
   #row(one, { error: first }) {
@@ -102,13 +102,14 @@ export class Records {
       h('td', {}, same ? null : h('bdi', {}, error),
         h('div', { class: 'line' },
           h('small', {}, [when, texts.t('tries', { n: tries })].filter(Boolean).join(' · ')),
-          this.dismissed ? null : this.#dismiss('dismiss', 1, [{ tableName, recordId }]))));
+          this.dismissed ? null : this.#dismiss('dismiss', 1, [{ tableName, recordId }],
+            `${tableName} ${recordId}`))));
   }
 
   /** The button that POSTs `bodies`. */
-  #dismiss(label, n, bodies) {
+  #dismiss(label, n, bodies, about) {
     const { parts, texts } = this.panel;
-    return parts.confirmed(texts, texts.t(label), texts.t('dismiss.ask', { n }), () => this.#send(bodies));
+    return parts.confirmed(texts, texts.t(label), texts.t('dismiss.ask', { n }), () => this.#send(bodies), about);
   }
 
   async #send(bodies) {

@@ -268,6 +268,11 @@ test('a failed record, a cause, all of them can be dismissed, and are shown on d
   const group = page.locator('details').filter({ hasText: 'name: text is too long' });
   await group.locator('summary').click();
 
+  const names = await page.getByRole('button', { name: /^Ignorar/ }).evaluateAll((buttons) => buttons.filter(
+    (button) => button.checkVisibility()).map((button) => button.getAttribute('aria-label') ?? button.textContent));
+  assert.equal(new Set(names).size, names.length, 'each says to ears what it is for');
+  assert.ok(names.includes(`Ignorar: name ${all[9].recordId}`));
+
   await group.locator('tr').first().getByRole('button', { name: 'Ignorar' }).click();
   await group.getByText('¿Ignorar 1 registro? Se guarda, pero deja de contarse.').first().waitFor();
   await picture(page, 'dismiss');
