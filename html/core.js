@@ -678,13 +678,13 @@ const BACK = 'msync back';
 /** Somebody goes to sign in from `tab`. */
 export function goToLogin(tab) {
   try {
-    sessionStorage.setItem(BACK, `${Date.now()} ${tab ?? ''}`);
+    sessionStorage.setItem(BACK, `${Date.now()} ${tab}`);
   } catch {
     /* no storage: comes back to the beginning */
   }
 }
 
-/** Who comes back from there within ten minutes: "tab-history" or the like, once. */
+/** Who comes back from there within ten minutes: "history" or the like, once. */
 export function cameBack() {
   try {
     const [time, tab] = (sessionStorage.getItem(BACK) ?? '').split(' ');

@@ -182,10 +182,8 @@ class Panel {
     }
   }
 
-  /** Shows a tab, by its name or its id, and refreshes what it shows. */
-  async select(tab) {
-    const name = tab?.replace('tab-', '');
-
+  /** Shows a tab and refreshes what it shows. */
+  async select(name) {
     if (!Object.hasOwn(TABS, name)) {
       return;
     }
@@ -306,7 +304,7 @@ class Panel {
   #loginNotice() {
     const { texts } = this;
     const link = h('a', { href: location.href, target: '_top', click: (event) => {
-      goToLogin(this.tabs.find((tab) => tab.getAttribute('aria-selected') === 'true')?.id);
+      goToLogin(this.selected);
       if (top === window) {
         event.preventDefault();    /* an address with a # would only scroll */
         location.reload();
@@ -613,7 +611,7 @@ class MsyncPanel extends MsyncElement {
     }
   }
 
-  /** Opens the dialog, as soon as its texts are there, with the tab of that id. */
+  /** Opens the dialog, as soon as its texts are there, with that tab. */
   show(tab) {
     this.tab = tab;
     if (!this.opened) {

@@ -91,6 +91,32 @@ test('text of twice the size, and the page at 200 %', async () => {
   await close(page);
 });
 
+for (const lang of ['es', 'ru', 'ar']) {
+  test(`text of twice the size on a phone of 320 pixels, ${lang}: nothing sticks out or is cut`, async () => {
+    const page = await open(null, { viewport: { width: 320, height: 640 } });
+    const look = async () => {
+      await fits(page);
+      assert.deepEqual(await page.evaluate(() => [...document.querySelector('msync-panel').shadowRoot
+        .querySelectorAll('.notice > div, .steps li, button, .card')].filter((node) => node.scrollWidth > node.clientWidth)
+        .map((node) => node.textContent)), []);
+    };
+
+    await broken();
+    await page.goto(`${site.url}/sync/?lang=${lang}`);
+    await page.evaluate(() => {
+      document.documentElement.style.fontSize = '200%';
+    });
+    await tour(page, look);
+    await site.report({ state: 'syncing', queue: 4, never_sent: 300, syncStatus: running(6000000, 1800000) });
+    await page.getByRole('tab').first().click();
+    await page.locator('.main.busy').waitFor();
+    await page.locator('.notice.calm').waitFor();
+    await look();
+    await picture(page, `zoom-phone-${lang}`);
+    await close(page);
+  });
+}
+
 for (const [name, state] of [['fine', fine], ['broken', broken]]) {
   test(`dark, when all is ${name}: contrast everywhere`, async () => {
     const page = await open(null, { colorScheme: 'dark' });
