@@ -354,9 +354,8 @@ class Panel {
       return;
     }
     this.started(0);
-    const data = await this.post('trigger', 'triggered');
-    this.asked = data && Date.now();
-    if (!data || data.heldUntil) {
+    this.asked = await this.post('trigger', 'triggered') && Date.now();
+    if (!this.asked) {
       this.#pending = 0;
       this.update();
     }
@@ -442,7 +441,7 @@ class Panel {
     const waiting = doc?.numberOfRecordsInPushQueue ?? 0;
     const last = status?.lastSuccessfulSync;
     const next = doc?.nextSync && doc.state !== 'paused' ? Date.parse(doc.nextSync) : 0;
-    /* what a person has to mend is tried less often */
+    /* what only a person can mend is not tried as often as usual */
     const slow = status?.error && next - live.clock() > 1.5 * SECOND * doc.intervalSeconds;
     const late = live.lateness();
 
@@ -498,7 +497,7 @@ class Panel {
     const { summary } = status ?? {};
     const first = doc?.initialisationStatus !== 'INITIALISED' || ((status?.prepareInitial || status?.pull)
       && !status.isSyncing && !status.error && !status.push && !status.pushV6);
-    /* of one central server nobody asks which gets what */
+    /* one central server alone needs no words about which gets what */
     const total = first || !status?.pushV6 ? 0 : Math.max(status.pushV6.total ?? 0, status.push?.total ?? 0);
 
     this.run.hidden = !summary || doc.initialisationStatus === 'PRE_INITIALISATION';

@@ -18,15 +18,13 @@ export class View {
     const { texts } = panel;
 
     this.panel = panel;
+    this.slow = texts.t('slow');
     this.lockedText = h('p');
     this.locked = notice('calm', 'lock', texts.t('locked'));
     this.locked.lastChild.append(this.lockedText);
     this.logText = h('p');
     this.log = notice('calm', 'alert', texts.t('log'));
     this.log.lastChild.append(this.logText);
-    this.heldText = h('p');
-    this.held = notice('calm', 'lock', texts.t('held'));
-    this.held.lastChild.append(this.heldText);
     this.unanswered = notice('calm', 'alert', texts.t('unanswered'), texts.t('unanswered.text'));
     this.paused = notice('calm', 'pause', texts.t('paused'), texts.t('paused.text'),
       h('button', { type: 'button', click: () => panel.post('resume') }, texts.t('resume')));
@@ -45,15 +43,7 @@ export class View {
       this.panel.tell(texts.t('locked'));
     }
     this.#show(this.locked, since);
-    const until = live.reachable === false ? 0 : Date.parse(doc.heldUntil);
-    const held = until > live.clock();
-    this.slow = held ? '' : texts.t('slow');
-    say(this.heldText, held ? texts.t('held.text', { time: texts.time(until, live.clock()) }) : '');
-    if (held && this.panel.asked && !this.held.isConnected) {
-      this.panel.tell(this.held.textContent);
-    }
-    this.#show(this.held, held && this.panel.asked);
-    const unanswered = !held && this.#isUnanswered(doc);
+    const unanswered = this.#isUnanswered(doc);
 
     if (unanswered && !this.unanswered.isConnected) {
       this.panel.tell(texts.t('unanswered'));

@@ -330,7 +330,6 @@ void ngx_http_msync_zone_started(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_ended(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_configured(ngx_http_msync_site_t *site);
-time_t ngx_http_msync_zone_held_until(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,
     ngx_http_msync_text_t *text, char *what, u_char *data, size_t len);
 

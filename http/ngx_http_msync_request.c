@@ -6,8 +6,7 @@
 #include "ngx_http_msync.h"
 
 
-#define NGX_HTTP_MSYNC_READ      (NGX_HTTP_GET|NGX_HTTP_HEAD)
-#define NGX_HTTP_MSYNC_HELD_LEN  80
+#define NGX_HTTP_MSYNC_READ  (NGX_HTTP_GET|NGX_HTTP_HEAD)
 
 
 typedef struct {
@@ -35,8 +34,6 @@ static ngx_int_t ngx_http_msync_request_command(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
 static ngx_int_t ngx_http_msync_request_want(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t command);
-static ngx_int_t ngx_http_msync_request_triggered(ngx_http_request_t *r,
-    ngx_http_msync_site_t *site);
 static ngx_int_t ngx_http_msync_request_patient(ngx_http_request_t *r,
     ngx_str_t *patient);
 static ngx_int_t ngx_http_msync_request_ask(ngx_http_request_t *r,
@@ -429,6 +426,7 @@ ngx_http_msync_request_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
     ngx_int_t   rc;
     ngx_str_t   patient;
 
+    static ngx_str_t  triggered = ngx_string("{\"triggered\": true}");
     static ngx_str_t  accepted = ngx_string("{\"accepted\": true}");
 
     patient.data = id;
@@ -473,47 +471,9 @@ ngx_http_msync_request_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 
     ngx_http_msync_ring();
 
-    if (command == MSYNC_COMMAND_TRIGGER) {
-        return ngx_http_msync_request_triggered(r, site);
-    }
-
-    return ngx_http_msync_send_json(r, NGX_HTTP_ACCEPTED, &accepted);
-}
-
-
-/* the run may have to wait, as the status says as well */
-
-static ngx_int_t
-ngx_http_msync_request_triggered(ngx_http_request_t *r,
-    ngx_http_msync_site_t *site)
-{
-    time_t     until;
-    ngx_tm_t   tm;
-    ngx_str_t  body;
-
-    static ngx_str_t  triggered = ngx_string("{\"triggered\": true}");
-
-    until = ngx_http_msync_zone_held_until(site);
-
-    if (until <= ngx_time()) {
-        return ngx_http_msync_send_json(r, NGX_HTTP_ACCEPTED, &triggered);
-    }
-
-    body.data = ngx_pnalloc(r->pool, NGX_HTTP_MSYNC_HELD_LEN);
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_gmtime(until, &tm);
-
-    body.len = ngx_snprintf(body.data, NGX_HTTP_MSYNC_HELD_LEN,
-                            "{\"triggered\": true, \"heldUntil\": "
-                            "\"%4d-%02d-%02dT%02d:%02d:%02dZ\"}",
-                            tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                            tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec)
-               - body.data;
-
-    return ngx_http_msync_send_json(r, NGX_HTTP_ACCEPTED, &body);
+    return ngx_http_msync_send_json(r, NGX_HTTP_ACCEPTED,
+                                    command == MSYNC_COMMAND_TRIGGER
+                                    ? &triggered : &accepted);
 }
 
 

@@ -517,23 +517,6 @@ ngx_http_msync_zone_configured(ngx_http_msync_site_t *site)
 }
 
 
-/* when the run of a trigger begins that comes now, if that is later */
-
-time_t
-ngx_http_msync_zone_held_until(ngx_http_msync_site_t *site)
-{
-    time_t  until;
-
-    ngx_shmtx_lock(&site->shpool->mutex);
-
-    until = (time_t) site->sh->fields.held_until;
-
-    ngx_shmtx_unlock(&site->shpool->mutex);
-
-    return until;
-}
-
-
 /*
  * Replaces a text; called with the mutex held.  What is of whole pages, or
  * does not fit beside the old text, is written over it, and where that is too

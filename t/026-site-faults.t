@@ -70,7 +70,6 @@ a_database_that_comes_into_reach();
 a_password_file_that_is_replaced();
 a_wrong_password_is_not_tried_with_each_crash();
 a_wrong_password_is_not_tried_with_each_start();
-a_wrong_password_is_not_tried_with_each_press();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 a_process_that_has_the_database_is_named();
@@ -302,14 +301,17 @@ sub a_wrong_password_is_not_tried_with_each_start {
     $rests->();
     is($tries->(), 1, 'nor when its file was written anew');
 
+    $nginx->post('/api/trigger');
+    ok(wait_until(sub { $tries->() == 2 }), 'a press tries it at once');
+    $rests->();
     $nginx->reload;
-    ok(wait_until(sub { $tries->() == 2 }), 'a reload tries it at once');
+    ok(wait_until(sub { $tries->() == 3 }), 'so does a reload');
     $rests->();
 
     killed($nginx);
     $password->('another one');
     $nginx->start;
-    ok(wait_until(sub { $tries->() == 3 }), 'another one is tried at once');
+    ok(wait_until(sub { $tries->() == 4 }), 'another one is tried at once');
     $rests->();
 
     ok($nginx->stop, 'quit');
@@ -319,74 +321,6 @@ sub a_wrong_password_is_not_tried_with_each_start {
        'and so is the right one');
     is(sqlite($database, q{SELECT count(*) FROM key_value_store WHERE }
               . q{id = 'MSYNC_REFUSED'}), 0, 'which leaves no mark');
-    ok($nginx->stop, 'quit');
-}
-
-
-# As of an application that asks for a run after each sale.
-sub a_wrong_password_is_not_tried_with_each_press {
-    my $database = site_path('presses.sqlite');
-    my $nginx = nginx(database => $database, interval => '1h',
-                      password_file => write_private('presses', 'of before'));
-    my $before = tries_at_central();
-    my $tries = sub { tries_at_central() - $before };
-    my $press = sub { $nginx->post('/api/trigger') };
-    my $rests = sub {
-        $nginx->wait_status(sub { $_->{state} eq 'error' && $_->{nextSync} });
-    };
-    my $holds = sub {
-        my $status = $nginx->status;
-        return ($status->{heldUntil} // '') eq ($status->{nextSync} // 'none');
-    };
-    my $later = sub {
-        my ($seconds) = @_;
-
-        killed($nginx);
-        sqlite($database, q{UPDATE sync_log SET finished_datetime = strftime(}
-               . q{'%Y-%m-%dT%H:%M:%fZ', finished_datetime, }
-               . "'-$seconds seconds')");
-        $nginx->start;
-        $rests->();
-    };
-
-    is($press->()->{json}{heldUntil}, undef, 'nothing was refused yet');
-    $rests->();
-    is($tries->(), 1, 'a wrong password is tried');
-
-    my @answers = map { $press->() } 1 .. 20;
-    is_deeply([grep { $_->{status} != 202 } @answers], [],
-              'presses that come soon are taken');
-    is(scalar(grep { $_->{json}{heldUntil} } @answers), 20,
-       'the answer says until when they wait');
-    ok(wait_until(sub { $holds->() }), 'as the status does');
-
-    is($nginx->post('/api/retry')->{status}, 202, 'failed records are tried');
-    ok(wait_until(sub { $holds->() }), 'here');
-    is($tries->(), 1, 'but none of it is told to central');
-
-    $nginx->post('/api/cancel');
-    ok(wait_until(sub { !$holds->() }), 'a cancel takes them back');
-
-    $later->(597);
-    is($tries->(), 1, 'it is not tried by itself');
-    ok($press->()->{json}{heldUntil}, 'a press in the tenth minute waits');
-    ok(wait_until(sub { $tries->() == 2 }), 'and begins by itself');
-    $rests->();
-
-    $later->(601);
-    is($press->()->{json}{heldUntil}, undef, 'one in the eleventh does not');
-    ok(wait_until(sub { $tries->() == 3 }), 'wait');
-    $rests->();
-
-    $central->config(password => 'of before');
-    ok($press->()->{json}{heldUntil}, 'central has it by now: so does this');
-    is($nginx->request(PUT => '/api/settings', timeout => 60,
-                       content => { password => 'of before' })->{status}, 200,
-       'but settings that are saved');
-    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'are tried at once');
-    is($nginx->status->{heldUntil}, undef, 'and nothing is held');
-
-    $central->config(password => PASSWORD);
     ok($nginx->stop, 'quit');
 }
 

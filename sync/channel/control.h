@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  7                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  6                  /* of all that is below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -173,9 +173,6 @@ typedef struct {
     int64_t   disk_size;                 /* of all there are, 0: unknown */
     int64_t   locked_since;              /* Unix seconds, by another program;
                                             0: it is not */
-    int64_t   held_until;                /* Unix seconds: a trigger does not
-                                            begin before, see heldUntil;
-                                            0: it does */
     int64_t   last_success;              /* Unix seconds, 0: never */
     int64_t   last_duration_ms;          /* of that run */
     int64_t   interval;                  /* seconds, 0: no schedule */

@@ -65,36 +65,11 @@ msync_run_is_about_site(const msync_err_t *err)
 }
 
 
-bool
-msync_run_may_lock_out(msync_variant_e variant)
-{
-    msync_err_t  err = { .variant = variant };
-
-    switch (variant) {
-
-    case MSYNC_ERR_SITE_NAME_NOT_FOUND:
-    case MSYNC_ERR_INCORRECT_PASSWORD:
-    case MSYNC_ERR_INVALID_SITE_NAME_OR_PASSWORD:
-    case MSYNC_ERR_AUTHENTICATION:
-        return true;
-
-    default:
-        /* a proxy, or who gives no other reason than a status */
-        return !msync_run_is_about_site(&err);
-    }
-}
-
-
 int
 msync_run_keep_refusal(const msync_run_context_t *ctx,
     const msync_err_t *failure, msync_err_t *err)
 {
     const msync_run_t  *run = ctx->run;
-
-    /* who asked nobody has learnt nothing */
-    if (run->traffic.requests == 0) {
-        return MSYNC_OK;
-    }
 
     return failure != NULL && refusal_is_one(failure)
            ? msync_store_set_int(run->store, MSYNC_KEY_REFUSED,

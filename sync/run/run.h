@@ -67,10 +67,6 @@ typedef enum {
 int msync_run_refusal(msync_store_t *store, const msync_conf_t *conf,
     const char *hardware_id, msync_refused_e *refused, msync_err_t *err);
 
-/* of what was refused with that variant: whether it was a name and a password,
- * which are locked where they are tried often */
-bool msync_run_may_lock_out(msync_variant_e variant);
-
 /*
  * Makes the next runs bring everything anew, what waits is sent before.  With
  * `discard` that is forgotten.  Not while a run is at work.

@@ -28,7 +28,6 @@
 static void report_send_document(msync_serve_t *serve, msync_document_e which,
     char *text, msync_err_t *err);
 static void report_plan_next(msync_serve_t *serve);
-static int64_t report_date(int64_t moment, int64_t now);
 static bool report_is_date_off(const msync_serve_t *serve);
 static bool report_is_disk_other(const msync_serve_t *serve);
 static void report_measure_disk(msync_serve_t *serve);
@@ -115,7 +114,6 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.wal_pending = serve->store ? msync_store_log_pending(serve->store)
                                      : 0;
     frame.locked_since = status->locked_since / 1000;
-    frame.held_until = status->held_until / 1000;
     frame.last_success = status->success.finished / 1000;
     frame.last_duration_ms = status->success.finished
                              - status->success.started;
@@ -176,25 +174,8 @@ report_plan_next(msync_serve_t *serve)
 
     serve->due = status->running || !status->configured
                  ? 0 : msync_sched_next(&sched);
-
-    if (msync_serve_holds(serve)
-        && (serve->due == 0 || serve->due > serve->held))
-    {
-        serve->due = serve->held;
-    }
-
-    status->next_sync = report_date(serve->due, sched.now);
-    status->held_until = serve->held > sched.now
-                         ? report_date(serve->held, sched.now) : 0;
-}
-
-
-/* a moment of the monotonic clock by the other one, 0: none */
-
-static int64_t
-report_date(int64_t moment, int64_t now)
-{
-    return moment != 0 ? msync_clock_wall() + moment - now : 0;
+    status->next_sync = serve->due != 0
+                        ? msync_clock_wall() + serve->due - sched.now : 0;
 }
 
 

@@ -67,8 +67,6 @@ typedef struct {
     msync_records_t    *records;   /* borrowed, NULL: none is */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
-    int64_t             held;      /* until then no trigger shows central what
-                                      it has refused; monotonic ms */
     unsigned            failures;  /* in a row that somebody has to mend */
     bool                asked;     /* somebody did for the latest run */
     uint64_t            resent;    /* triggers below wait for what is due */
@@ -143,8 +141,6 @@ void msync_serve_resume(msync_serve_t *serve, bool interrupted,
 void msync_serve_work(msync_serve_t *serve);
 /* whether something waits that can be done by now */
 bool msync_serve_has_work(const msync_serve_t *serve);
-/* whether a trigger waits for no more than that it may be begun */
-bool msync_serve_holds(const msync_serve_t *serve);
 /* a hook of the store, see msync_store_set_hook */
 int msync_serve_while_locked(void *data, msync_err_t *err);
 

@@ -236,11 +236,6 @@ msync_status_document(const msync_status_t *status, bool stopped)
     cJSON_AddNumberToObject(json, "integrationErrors", status->failed);
     cJSON_AddNumberToObject(json, "intervalSeconds", status->interval);
     status_add_time(json, "nextSync", stopped ? 0 : status->next_sync);
-
-    if (!stopped && status->held_until != 0) {
-        status_add_time(json, "heldUntil", status->held_until);
-    }
-
     status_add_time(json, "databaseLockedSince",
                     stopped ? 0 : status->locked_since);
 

@@ -35,8 +35,6 @@ typedef struct {
     int64_t            log_octets; /* of a log that is too large, in whole
                                       steps; 0: it is not */
     int64_t            next_sync;  /* ms, 0: none planned */
-    int64_t            held_until; /* ms: no trigger begins before, 0: any
-                                      does */
     long               interval;
 } msync_status_t;
 

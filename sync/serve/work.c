@@ -21,10 +21,6 @@
  * until somebody resumes, or asks again */
 #define RESENT_TIME  2000
 
-/* ms after a name and a password were refused, in which a trigger waits: one
- * may come with each sale, and who tries them so often is locked out */
-#define HELD_TIME  600000
-
 
 static void work_start(msync_serve_t *serve, msync_does_e does,
     const msync_trigger_t *trigger);
@@ -32,9 +28,6 @@ static void work_run(msync_serve_t *serve, msync_does_e does,
     const char *patient);
 static void work_end(msync_serve_t *serve, msync_does_e does,
     const msync_log_entry_t *before, const msync_err_t *failure);
-static void work_hold(msync_serve_t *serve);
-static uint64_t work_from(const msync_serve_t *serve);
-static void work_plan_held(msync_serve_t *serve);
 static bool work_retry(msync_serve_t *serve);
 static bool work_is_due(const msync_serve_t *serve);
 static bool work_patients(const msync_serve_t *serve);
@@ -69,7 +62,6 @@ msync_serve_event(msync_serve_t *serve, msync_event_e event)
                || event == MSYNC_EVENT_SAVED)
     {
         serve->failures = 0;
-        serve->held = 0;
     }
 }
 
@@ -124,7 +116,6 @@ msync_serve_resume(msync_serve_t *serve, bool interrupted,
 
     serve->ended = msync_sched_ended(entry->finished, msync_clock_wall(),
                                      msync_clock_monotonic());
-    work_hold(serve);
 
     /* whoever has changed or reloaded something wants to see what it did */
     again = refused == MSYNC_REFUSED_NOTHING ? serve->conf->ended != NULL
@@ -168,7 +159,7 @@ msync_serve_work(msync_serve_t *serve)
 
     if (serve->status.configured
         && msync_queue_next(&serve->queue, work_patients(serve),
-                            due ? 0 : work_from(serve), &trigger))
+                            due ? 0 : serve->resent, &trigger))
     {
         work_start(serve, trigger.patient[0] != '\0' ? MSYNC_DOES_PATIENT
                                                      : MSYNC_DOES_SYNC,
@@ -179,11 +170,8 @@ msync_serve_work(msync_serve_t *serve)
             msync_queue_back(&serve->queue, &trigger);
         }
 
-    } else if (due && serve->due != serve->held) {
+    } else if (due) {
         work_start(serve, MSYNC_DOES_SYNC, &trigger);
-
-    } else {
-        work_plan_held(serve);
     }
 
     serve->queue.cancel = false;
@@ -196,70 +184,7 @@ msync_serve_has_work(const msync_serve_t *serve)
     return serve->nrequests > 0
            || (serve->status.configured
                && msync_queue_has(&serve->queue, work_patients(serve),
-                                  work_from(serve)));
-}
-
-
-bool
-msync_serve_holds(const msync_serve_t *serve)
-{
-    return serve->held > msync_clock_monotonic() && serve->status.configured
-           && !serve->status.running
-           && msync_queue_has(&serve->queue, work_patients(serve), 0);
-}
-
-
-/* triggers below that sequence wait for what is due */
-
-static uint64_t
-work_from(const msync_serve_t *serve)
-{
-    return serve->held > msync_clock_monotonic() ? UINT64_MAX : serve->resent;
-}
-
-
-/* one that came, or was taken back, makes another date */
-
-static void
-work_plan_held(msync_serve_t *serve)
-{
-    bool  holds = msync_serve_holds(serve);
-
-    if (holds ? serve->due != 0 && serve->due <= serve->held
-              : serve->held == 0 || serve->due != serve->held)
-    {
-        return;
-    }
-
-    msync_log(MSYNC_LOG_NOTICE, holds
-              ? "what was refused is not tried again yet: a run that was asked "
-                "for waits"
-              : "the run that was asked for is not wanted any more");
-    msync_serve_refresh(serve);
-    msync_serve_report(serve, true);
-}
-
-
-/* what the latest run has learnt of the name and the password in force */
-
-static void
-work_hold(msync_serve_t *serve)
-{
-    msync_err_t      err;
-    msync_refused_e  refused;
-
-    if (msync_run_refusal(serve->store, serve->conf, serve->hardware_id,
-                          &refused, &err) != MSYNC_OK)
-    {
-        msync_log_err(&err, "what was refused");
-        return;
-    }
-
-    if (refused == MSYNC_REFUSED_THESE
-        && msync_run_may_lock_out(serve->status.entry.variant))
-    {
-        serve->held = serve->ended + HELD_TIME;
-    }
+                                  serve->resent));
 }
 
 
@@ -378,8 +303,7 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
     run.hardware_id = serve->hardware_id;
     run.does = does;
     run.patient = does == MSYNC_DOES_PATIENT ? patient : NULL;
-    run.offline = !serve->status.configured
-                  || serve->held > msync_clock_monotonic();
+    run.offline = !serve->status.configured;
     run.before = &before;
     run.given = &serve->given;
     run.fd = msync_channel_fd(serve->channel);
@@ -449,7 +373,6 @@ work_end(msync_serve_t *serve, msync_does_e does,
     }
 
     serve->ended = msync_clock_monotonic();
-    work_hold(serve);
     msync_serve_event(serve, failure != NULL ? msync_site_failure(failure)
                              : does == MSYNC_DOES_SYNC
                              ? MSYNC_EVENT_DONE : MSYNC_EVENT_DONE_IN_PART);

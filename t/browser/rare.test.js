@@ -106,32 +106,6 @@ test('hours until the next try are said to be because of the error, and the butt
   await close(page);
 });
 
-test('a press after a password was refused is told when it is tried, and not that the button is quicker', async () => {
-  const date = (seconds) => new Date(ago(-seconds) * 1000).toISOString().replace('.000Z', 'Z');
-  const refused = { state: 'error', error: 'INCORRECT_PASSWORD', held_until: ago(-400), next_sync: date(3 * 3600),
-    syncStatus: failed('INCORRECT_PASSWORD', '') };
-  await site.report(refused);
-  const page = await open(`${site.url}/sync/`);
-  const held = notice(page, 'Se volverá a intentar automáticamente');
-  const button = page.getByRole('button', { name: '¡Sincronizar ahora!' });
-  const next = page.locator('.facts > div').nth(1);
-
-  await button.click();
-  await held.getByText(/no se intenta más a menudo.*basta con esperar/).waitFor();
-  await page.locator('p[role=status]').filter({ hasText: 'Se volverá a intentar' }).waitFor();
-  await button.waitFor();
-  assert.equal(await next.getByText('lo intenta enseguida').count(), 0);
-  await site.report({ ...refused, next_sync: date(400) });
-  await next.getByText(/dentro de 7 minutos/).waitFor();
-  await fits(page);
-  await picture(page, 'held');
-  await accessible(page);
-
-  await site.report({ syncStatus: run() });
-  await held.waitFor({ state: 'detached' });
-  await close(page);
-});
-
 test('records that were never at the centre are sent after somebody was asked back', async () => {
   await site.report({ never_sent: 1234, syncStatus: run() });
   await site.answer(202, { queued: 1234 });

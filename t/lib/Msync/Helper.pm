@@ -19,7 +19,7 @@ our @EXPORT_OK = qw(switch);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 7,
+    VERSION    => 6,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
@@ -42,7 +42,7 @@ use constant {
     COMMANDS   => 5,
 
     # octets of a status before its two documents
-    FRAME      => 4 + 4 + 5 * 8 + 21 * 8 + 48 + 8,
+    FRAME      => 4 + 4 + 5 * 8 + 20 * 8 + 48 + 8,
 
     PAUSED     => 6,           # a state
 };
@@ -270,7 +270,7 @@ sub _receive {
         next if $type != STATUS;
 
         $self->{statuses}++;
-        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q13Q2',
+        my ($state, undef, @fields) = unpack 'LLQ' . COMMANDS . 'q12Q2',
             $payload;
         my $length = unpack 'L', substr $payload, FRAME - 8, 4;
 
@@ -278,8 +278,8 @@ sub _receive {
             state       => $state,
             done        => [splice @fields, 0, COMMANDS],
             wal_pending => $fields[5],
-            runs        => $fields[13],
-            runs_failed => $fields[14],
+            runs        => $fields[12],
+            runs_failed => $fields[13],
             document    => decode_json('{' . substr $payload, FRAME, $length),
         };
     }
