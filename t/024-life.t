@@ -37,6 +37,7 @@ what_takes_long_is_answered_and_goes_on();
 what_goes_on_does_so_in_the_next_helper();
 what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
+a_patient_who_was_not_fetched_is_asked_for_again();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
 what_refuses_for_ever_is_asked_more_and_more_seldom();
@@ -709,6 +710,45 @@ sub a_patient_does_not_end_the_first_sync {
     is(run($helper)->{initialisationStatus}, 'INITIALISED',
        'before all is there');
     ok($helper->is_done($sequence), 'then the patient is fetched');
+}
+
+
+# A patient run that fails follows no other one.
+sub a_patient_who_was_not_fetched_is_asked_for_again {
+    my $helper = initialised('fetched', env => switch(0, 0));
+    my $patient = sqlite(database('fetched'),
+                         q{SELECT min(ID) FROM name WHERE type = 'patient'});
+    my $said = sub {
+        my ($runs) = @_;
+        return $helper->wait_status(sub { $helper->runs > $runs })
+            ->{syncStatus}{error}{fullError};
+    };
+    my $runs = $helper->runs;
+
+    $central->fault(api => 'v5', path => 'site', kind => 'hold');
+    $helper->trigger($patient);
+    $helper->wait_status(sub { $_->{syncStatus}{isSyncing} });
+    $helper->cancel;
+    like($said->($runs), qr/cancelled.* The patient was not fetched: ask again/,
+         'a patient fetch that somebody cancels');
+    $central->clear_faults;
+
+    $runs = $helper->runs;
+    out('v5');
+    $helper->trigger($patient);
+    my $out = $said->($runs);
+    like($out, qr/502.* The patient was not fetched: ask again/,
+         'one that central does not answer');
+    unlike($out, qr/by itself/, 'is not said to be tried again');
+    $central->clear_faults;
+
+    $runs = $helper->runs;
+    switch(0, 1);
+    $helper->trigger($patient);
+    like($said->($runs), qr/Free some space.* patient was not fetched: ask/,
+         'nor one for which there is no room');
+    switch(0, 0);
+    is(run($helper)->{syncStatus}{error}, undef, 'a run of all goes well');
 }
 
 

@@ -55,7 +55,8 @@ static void run_close(msync_run_context_t *ctx);
 static int run_end(msync_run_context_t *ctx, int rc, msync_err_t *err);
 static int run_write_end(msync_run_context_t *ctx, msync_event_e event,
     const msync_err_t *failure, msync_err_t *err);
-static void run_set_error(msync_log_entry_t *entry, const msync_err_t *err);
+static void run_set_error(const msync_run_context_t *ctx,
+    const msync_err_t *err);
 static void run_report(msync_run_context_t *ctx);
 static void run_log_end(const msync_run_t *run,
     const msync_log_entry_t *entry);
@@ -216,7 +217,7 @@ run_refuse(msync_run_context_t *ctx, msync_err_t *err)
     memset(entry, 0, sizeof(msync_log_entry_t));
     entry->id = -1;
     entry->started = entry->finished = msync_clock_wall();
-    run_set_error(entry, err);
+    run_set_error(ctx, err);
 
     if (before == NULL || before->id != -1
         || before->variant != entry->variant
@@ -604,7 +605,7 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
     }
 
     if (rc != MSYNC_OK && event != MSYNC_EVENT_STOPPED) {
-        run_set_error(entry, err);
+        run_set_error(ctx, err);
     }
 
     msync_err_clear(&fault);
@@ -617,7 +618,7 @@ run_end(msync_run_context_t *ctx, int rc, msync_err_t *err)
 
         if (rc == MSYNC_OK) {
             *err = fault;
-            run_set_error(entry, err);
+            run_set_error(ctx, err);
             rc = MSYNC_ERROR;
         }
     }
@@ -654,11 +655,22 @@ run_write_end(msync_run_context_t *ctx, msync_event_e event,
 }
 
 
+/* what is said of runs that follow by themselves is not true of a patient */
+
 static void
-run_set_error(msync_log_entry_t *entry, const msync_err_t *err)
+run_set_error(const msync_run_context_t *ctx, const msync_err_t *err)
 {
+    msync_log_entry_t  *entry = ctx->entry;
+
     entry->variant = err->variant;
-    msync_err_full(err, entry->text, sizeof(entry->text));
+
+    if (ctx->run->does == MSYNC_DOES_PATIENT) {
+        msync_err_refusal(err, "The patient was not fetched: ask again then.",
+                          entry->text, sizeof(entry->text));
+
+    } else {
+        msync_err_full(err, entry->text, sizeof(entry->text));
+    }
 }
 
 
