@@ -40,6 +40,7 @@ my %disk = (
     failing   => $ext4,
     dead      => $ext4,
     frozen    => $ext4,
+    immutable => $ext4,
     overlay   => 'mkdir lower upper work && mount -t overlay -o '
                  . 'lowerdir=lower,upperdir=upper,workdir=work none at',
     bindfs    => 'mkdir from && bindfs -o allow_other from at',
@@ -90,13 +91,18 @@ SKIP: {
 }
 
 SKIP: {
+    skip 'no bindfs', 3 if !is_here('bindfs') || !is_here('sshfs');
+    a_network_behind_fuse_is_told_of();
+}
+
+SKIP: {
     skip 'no ext4', 8 if !is_here('frozen');
     a_disk_that_does_not_answer();
 }
 
 SKIP: {
-    skip 'no bindfs', 3 if !is_here('bindfs') || !is_here('sshfs');
-    a_network_behind_fuse_is_told_of();
+    skip 'no ext4', 4 if !is_here('immutable');
+    an_attribute_that_forbids_to_write();
 }
 
 a_name_that_leaves_no_room();
@@ -272,6 +278,32 @@ sub a_command_says_that_and_can_be_left {
        'and can be interrupted');
     like(slurp($said), qr/interrupted; process \d+ waits for the disk/,
          'which says what stays behind');
+}
+
+
+# As by whoever protects files from being deleted.
+sub an_attribute_that_forbids_to_write {
+    my $database = database('immutable');
+
+    sqlite($database, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    arrives('after chattr');
+    system('chattr', '+i', "$database-wal") == 0
+        or skip 'no chattr', 4;
+    like(said_of('immutable'), qr/permitted\)\. .* attribute .* lsattr/,
+         'a log that is immutable is told of');
+    system('chattr', '-i', "$database-wal");
+
+    $nginx->post('/immutable/trigger');
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'idle' && !$_->{syncStatus}{error}
+    }, api => '/immutable'), 'without the attribute it goes on');
+    is(sqlite($database, q{SELECT count(*) FROM unit WHERE ID = }
+              . q{'after chattr'}), 1, 'and nothing is lost');
+
+    system('chattr', '+a', "$database.lock");
+    like(command($database, 'retry'), qr/permitted\. .* append-only: .*lsattr/,
+         'so is a lock that may only grow');
+    system('chattr', '-a', "$database.lock");
 }
 
 

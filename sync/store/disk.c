@@ -318,7 +318,13 @@ msync_store_disk_advice(int reason)
     case EROFS:
         return "Its disk was mounted read-only, as the system does with one "
                "that fails (see dmesg), or the rights of the file or its "
-               "directory were changed.";
+               "directory were changed, or an attribute (lsattr).";
+
+    case EPERM:
+        return "The file, one beside it (-wal, -shm, .lock) or its directory "
+               "has an attribute that forbids it, such as immutable or "
+               "append-only: look with lsattr, and remove it with chattr -i "
+               "or -a.";
 
     case ENAMETOOLONG:
         return "The name of the database has to leave room for \"-journal\" "
