@@ -50,6 +50,7 @@ SKIP: {
     what_this_machine_itself_forbids_is_named();
     a_name_that_only_a_local_service_knows_is_named();
     ipv6_that_does_not_work_is_got_round();
+    addresses_that_are_dead_are_got_round();
     a_name_server_that_is_slow_is_named();
     a_name_server_that_dies_holds_nothing_up();
     why_a_name_is_not_found_is_named();
@@ -213,9 +214,13 @@ sub a_server_that_keeps_no_connection_costs_nothing {
 
             is($code, 0, "run $run by $protocol, a connection for each request")
                 or diag($said);
-            sqlite(site_path($name), "UPDATE item_line SET batch = 'closes' || "
-                   . "batch $mine") if $run < 3;
+            sqlite(site_path($name), 'UPDATE item_line SET batch = '
+                   . "hex(randomblob(20000 * $run)) $mine") if $run < 3;
         }
+
+        is(sqlite(site_path($name), q{SELECT count(*) FROM key_value_store }
+                  . q{WHERE id LIKE 'MSYNC_BATCH_PUSH%'}), 0,
+           'nor are the next batches smaller');
 
         is(sqlite(site_path($name), 'SELECT count(*) FROM msync_refused'), 0,
            'and no record is said to be at fault');
@@ -820,6 +825,49 @@ SCRIPT
          'IPv6 that does not work beside IPv4 that does');
     cmp_ok(sqlite(site_path($database), 'SELECT count(*) FROM item'), '>', 0,
            'costs nothing');
+}
+
+
+# Of five addresses of a name the last one answers, though not in the short
+# moment that the others leave of the time for a connection.
+sub addresses_that_are_dead_are_got_round {
+    my $command = there('five.sqlite', 'http://central.test:PORT');
+    my $none = there('none.sqlite', 'http://dead.test:PORT',
+                     connect_timeout => 500);
+
+    # the kernel is told who has them, which nobody does, so it does not ask
+    my $said = in_a_network(<<"SCRIPT", central => { '--address', '10.9.9.2' });
+unshare -n sleep 200 &
+there=\$!
+sleep 0.5
+in_there="nsenter -n -t \$there"
+ip link add name va type veth peer name vb
+ip link set vb netns \$there
+ip link set va up
+for net in 1 2 3 4 9; do
+    ip addr add 10.9.\$net.1/24 dev va
+    ip neigh add 10.9.\$net.2 lladdr 02:00:00:00:00:01 dev va
+    echo "10.9.\$net.2 central.test"
+done >/mnt/hosts
+sed -n '1,4s/central/dead/p' /mnt/hosts >>/mnt/hosts
+mount --bind /mnt/hosts /etc/hosts
+\$in_there ip link set lo up
+\$in_there ip addr add 10.9.9.2/24 dev vb
+\$in_there ip link set vb up
+mac=\$(\$in_there ip -o link show vb | sed 's/.*ether //; s/ .*//')
+central "\$in_there"
+(sleep 12; ip neigh replace 10.9.9.2 lladdr \$mac dev va) &
+$command && echo IT WENT WELL
+$none || echo IT FAILED
+kill \$there
+SCRIPT
+
+    like($said, qr/IT WENT WELL/, 'addresses before the one that answers')
+        or diag($said);
+    like($said, qr/TIMEOUT: .*dead\.test\S+: none of the addresses .* answers/,
+         'where none answers, that is said');
+    like($said, qr/IT FAILED/, 'which costs the run');
+    return;
 }
 
 

@@ -376,7 +376,7 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
     CURLcode    code;
 
     multi = t->http->multi;
-    t->active = msync_clock_monotonic();
+    t->active = t->began = msync_clock_monotonic();
     end = t->active + (int64_t) t->timeout * MSYNC_TRANSFER_WHOLE;
 
     if (curl_multi_add_handle(multi, t->http->easy) != CURLM_OK) {

@@ -233,6 +233,12 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
         return MSYNC_ERROR;
     }
 
+    if (t->several) {
+        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "No connection to %s: none of the addresses of "
+                             "that name answers", where);
+    }
+
     return msync_err_set(err, MSYNC_ERR_TIMEOUT,
                          "No connection to %s within %.3g seconds%s", where,
                          limit, *t->http->proxy ? " through the proxy" : "");

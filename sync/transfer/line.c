@@ -6,6 +6,8 @@
 
 #include "transfer/transfer_private.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -13,7 +15,15 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define LINE_SHARE  8              /* part of the connect timeout in which an
+                                      address that works answers */
 
+
+static msync_transfer_address_t *line_find(msync_transfer_t *http,
+    const struct curl_sockaddr *address);
+static void line_look_at_addresses(msync_transfer_attempt_t *t);
+static int64_t line_time(const msync_transfer_t *http,
+    const msync_transfer_address_t *address);
 static int line_local_port(int fd);
 static bool line_is_stuck(int fd);
 
@@ -26,11 +36,18 @@ msync_transfer_open_socket(void *arg, curlsocktype purpose,
 {
     int                        fd;
     msync_transfer_t          *http;
+    msync_transfer_address_t  *known;
     msync_transfer_attempt_t  *t = arg;
 
     (void) purpose;
 
     http = t->http;
+    known = line_find(http, address);
+
+    if (known != NULL && known->dead) {
+        return CURL_SOCKET_BAD;
+    }
+
     fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
                 address->protocol);
 
@@ -41,7 +58,104 @@ msync_transfer_open_socket(void *arg, curlsocktype purpose,
 
     http->sockets[http->next_socket++ % MSYNC_TRANSFER_SOCKETS] = fd;
 
+    if (known != NULL) {
+        known->since = msync_clock_monotonic();
+    }
+
     return fd;
+}
+
+
+/* NULL: there is no room for another */
+
+static msync_transfer_address_t *
+line_find(msync_transfer_t *http, const struct curl_sockaddr *address)
+{
+    size_t                     i;
+    struct sockaddr_storage    wanted;
+    msync_transfer_address_t  *found;
+
+    memset(&wanted, 0, sizeof(wanted));
+
+    if (address->addrlen > sizeof(wanted)) {
+        return NULL;
+    }
+
+    memcpy(&wanted, &address->addr, address->addrlen);
+
+    for (i = 0; i < http->naddresses; i++) {
+        found = &http->addresses[i];
+
+        if (memcmp(&found->address, &wanted, sizeof(wanted)) == 0) {
+            return found;
+        }
+    }
+
+    if (i == MSYNC_TRANSFER_ADDRESSES) {
+        return NULL;
+    }
+
+    found = &http->addresses[http->naddresses++];
+    memset(found, 0, sizeof(*found));
+    found->address = wanted;
+
+    return found;
+}
+
+
+/*
+ * libcurl gives the first address of a name half of the time, the next one
+ * half of what is left: of those further down one that works but is far away
+ * has no chance.  Those that had enough are left out of the next attempt.
+ */
+
+static void
+line_look_at_addresses(msync_transfer_attempt_t *t)
+{
+    size_t                     i, called = 0;
+    msync_transfer_t          *http = t->http;
+    msync_transfer_address_t  *a;
+
+    for (i = 0; i < http->naddresses; i++) {
+        a = &http->addresses[i];
+        t->several |= a->dead;
+
+        if (!a->dead && a->since >= t->began) {
+            called++;
+            a->dead = line_time(http, a) >= http->connect_timeout / LINE_SHARE;
+            t->more |= !a->dead;
+        }
+    }
+
+    t->several |= called > 1;
+
+    /* each had its share: the next request asks all of them again */
+    if (!t->more) {
+        http->naddresses = 0;
+    }
+}
+
+
+/* until the next one of its family was tried */
+
+static int64_t
+line_time(const msync_transfer_t *http, const msync_transfer_address_t *address)
+{
+    size_t                           i;
+    int64_t                          end = msync_clock_monotonic();
+    const msync_transfer_address_t  *other;
+
+    for (i = 0; i < http->naddresses; i++) {
+        other = &http->addresses[i];
+
+        if (other->address.ss_family == address->address.ss_family
+            && other->since > address->since && other->since < end)
+        {
+            end = other->since;
+        }
+    }
+
+    return end - address->since;
 }
 
 
@@ -54,6 +168,12 @@ msync_transfer_look_at_line(msync_transfer_attempt_t *t)
     /* the times of libcurl tell of no connection before all of it is made */
 
     t->half_made = !t->sent && t->greeted;
+
+    /* a proxy may have answered, and be asked for the way */
+
+    if (!t->sent && !t->greeted && *t->http->proxy == '\0') {
+        line_look_at_addresses(t);
+    }
 
     /* the sockets of the session; a number may be closed, or a file by now */
 

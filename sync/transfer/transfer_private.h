@@ -12,6 +12,7 @@
 
 #define MSYNC_TRANSFER_SERVERS  4      /* of one session */
 #define MSYNC_TRANSFER_SOCKETS  8      /* the last ones, which are enough */
+#define MSYNC_TRANSFER_ADDRESSES  16   /* of names, that were called */
 
 /* whether a server takes compressed requests */
 
@@ -20,6 +21,15 @@ typedef struct {
     bool                    gzip;
     bool                    refused;    /* with 415, whatever it says */
 } msync_transfer_server_t;
+
+/* an address that a connection was asked of */
+
+typedef struct {
+    struct sockaddr_storage  address;
+    int64_t                  since;     /* monotonic ms */
+    bool                     dead;      /* it had its share of the time, and
+                                           others of its name had less */
+} msync_transfer_address_t;
 
 
 struct msync_transfer_s {
@@ -55,6 +65,8 @@ struct msync_transfer_s {
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
                                            has made; some may be closed */
     unsigned                next_socket;
+    msync_transfer_address_t  addresses[MSYNC_TRANSFER_ADDRESSES];
+    size_t                  naddresses;
     long                    base;
     long                    busy;       /* ms, the most that is waited */
     msync_transfer_counters_t  counters;
@@ -84,6 +96,9 @@ typedef struct {
                                            acknowledged by its machine */
     bool                    greeted;    /* connected, TLS was begun */
     bool                    half_made;  /* … and not agreed on in time */
+    int64_t                 began;      /* monotonic ms */
+    bool                    several;    /* of its addresses none answers */
+    bool                    more;       /* … and some had hardly any time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    sent;       /* may have reached the server */
     bool                    heavy;      /* and is not to be sent again then */
@@ -131,7 +146,7 @@ int msync_transfer_attempt(msync_transfer_attempt_t *t,
 curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
 
-/* how far it got when its time had passed: half_made, unheard */
+/* how far it got when its time had passed: half_made, several, more, unheard */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
 
 /* the words for what libcurl says went wrong */
