@@ -71,6 +71,9 @@ bool msync_moment_read_number(msync_moment_t *moment, double number,
  */
 bool msync_moment_may_be_next_day(const msync_moment_t *moment);
 
+/* the number of a day, since 1970-01-01; false: it does not exist */
+bool msync_moment_day(int year, int month, int day, int64_t *days);
+
 /* these write into `out` and return the length; a date is the day as it was
  * written, a datetime is in UTC, empty where that leaves the years 1 to 9999
  */
