@@ -6,6 +6,7 @@
  * of the others is decided in absent_end.c.
  */
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 #define IDS  10000                 /* rows that are listed at once */

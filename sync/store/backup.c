@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/disk_private.h"
 #include "store/store_private.h"
 
 

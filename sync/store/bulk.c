@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 #define CACHE_KIB         2048         /* page cache of an initialised site */

@@ -16,6 +16,7 @@
 
 #include "catalogue/v7.h"
 #include "store/kv.h"
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 /* whether this site speaks v7 */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 #define FINDINGS_MAX  100          /* of one kind: more say nothing more */
@@ -41,6 +42,8 @@ static void check_indexes(const msync_look_t *look,
 static int check_table(const msync_look_t *look, const msync_table_t *table,
     msync_err_t *err);
 static void check_report_lost(void *data, const msync_lost_t *lost);
+static int check_absent(msync_store_t *store, msync_finding_pt each,
+    void *data, msync_err_t *err);
 static int check_file(msync_store_t *store, report_t *report,
     msync_err_t *err);
 static int check_all(msync_store_t *store, msync_finding_pt each, void *data,
@@ -407,9 +410,9 @@ check_report_lost(void *data, const msync_lost_t *lost)
 }
 
 
-int
-msync_store_check_absent(msync_store_t *store, msync_finding_pt each,
-    void *data, msync_err_t *err)
+static int
+check_absent(msync_store_t *store, msync_finding_pt each, void *data,
+    msync_err_t *err)
 {
     int           rc = MSYNC_OK;
     char         *sql;
@@ -551,7 +554,7 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         }
     }
 
-    return msync_store_check_absent(store, each, data, err);
+    return check_absent(store, each, data, err);
 }
 
 

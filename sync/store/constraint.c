@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 /* what schema versions up to 4 left out of tables that are msync's alone */

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 
 #include "base/log.h"
+#include "store/disk_private.h"
 #include "store/store_private.h"
 
 /* linux/magic.h and the manual page of statfs(2) */

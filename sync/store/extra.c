@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 #include "base/log.h"
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/disk_private.h"
 #include "store/store_private.h"
 
 

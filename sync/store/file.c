@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "store/disk_private.h"
 #include "store/store_private.h"
 
 #define LOCK_NAME  4096

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 #define LARGE   300000         /* rows of a table whose index is sorted in a

@@ -6,6 +6,7 @@
  */
 
 #include "store/column_private.h"
+#include "store/schema_private.h"
 
 #define IDENTIFY_TABLES  3         /* of msync's own a database has at least,
                                       also where somebody has dropped some */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/disk_private.h"
+#include "store/schema_private.h"
 #include "store/store_private.h"
 #include "base/log.h"
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 

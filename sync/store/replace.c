@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "store/conflict_private.h"
+#include "store/schema_private.h"
 
 typedef enum {
     REPLACE_BEFORE_INSERT = 0,

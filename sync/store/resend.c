@@ -7,6 +7,7 @@
  * alone are not.
  */
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 #include "base/log.h"
 

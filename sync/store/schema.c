@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 

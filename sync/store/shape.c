@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/schema_private.h"
 #include "store/store_private.h"
 #include "base/log.h"
 

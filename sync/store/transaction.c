@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/schema_private.h"
 #include "store/store_private.h"
 
 #define OTHERS    10000    /* ms for which whoever has written may go on */

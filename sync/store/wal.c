@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/disk_private.h"
 #include "store/store_private.h"
 
 #define WAL_REGION       32768     /* octets of the index that are mapped */
