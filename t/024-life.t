@@ -38,6 +38,7 @@ what_goes_on_does_so_in_the_next_helper();
 what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
 a_patient_who_was_not_fetched_is_asked_for_again();
+what_is_restored_in_a_run_ends_it();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
 what_refuses_for_ever_is_asked_more_and_more_seldom();
@@ -749,6 +750,48 @@ sub a_patient_who_was_not_fetched_is_asked_for_again {
          'nor one for which there is no room');
     switch(0, 0);
     is(run($helper)->{syncStatus}{error}, undef, 'a run of all goes well');
+}
+
+
+# What came between the backup and the run would be passed over by its cursor.
+sub what_is_restored_in_a_run_ends_it {
+    my $helper = initialised('restored');
+    my $backup = database('restored') . '.backup';
+    my ($unit) = split /\n/, sqlite(database('restored'),
+        'SELECT min(ID) FROM unit');
+    my $had = sub { sqlite(database('restored'),
+        "SELECT comment FROM unit WHERE ID = '$unit'") };
+    my $change = sub {
+        my ($id, $comment) = @_;
+        $central->change(tableName => 'unit', recordId => $id,
+            channel => 'central', action => 'update', recordData => {
+                %{ $central->record(unit => $unit) }, ID => $id,
+                comment => $comment });
+    };
+
+    sqlite(database('restored'), "VACUUM INTO '$backup'");
+    $change->($unit, 'after the backup');
+    is(run($helper)->{syncStatus}{error}, undef, 'a run after a backup');
+    is($had->(), 'after the backup', 'brings what is new');
+    $change->('in the run', 'in the run');
+
+    my $runs = $helper->runs;
+    $central->fault(api => 'v5', path => 'central_records', kind => 'hold');
+    $helper->trigger;
+    wait_until { ($central->state(1)->{faults}[0] // { times => 0 })->{times}
+                 == 0 };
+    sqlite(database('restored'), ".restore '$backup'");
+    $central->clear_faults;
+
+    my $status = $helper->wait_status(sub { $helper->runs > $runs });
+    like($status->{syncStatus}{error}{fullError},
+         qr/a backup was restored into it.* Where .* reinitialise/,
+         'a backup that is restored in a run ends it, in words');
+    is(run($helper)->{syncStatus}{error}, undef, 'the next one goes well');
+    is($had->(), 'after the backup', 'and brings all since the backup');
+    $helper->stop;
+    like(qx($ENV{TEST_NGINX_MSYNC} --database @{[database('restored')]} check),
+         qr/nothing wrong/, 'with nothing left to mend');
 }
 
 

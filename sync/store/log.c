@@ -82,6 +82,7 @@ static void log_bind_time(sqlite3_stmt *stmt, int at, int64_t ms);
 static void log_bind_count(sqlite3_stmt *stmt, int at,
     const msync_step_log_t *step, int64_t count);
 static sqlite3_stmt *log_update(msync_store_t *store, msync_err_t *err);
+static int log_fault_of_restored(msync_err_t *err);
 static void log_shift(int64_t *time, int64_t step,
     const msync_log_entry_t *entry);
 static void log_find_equal(void *data, const msync_log_entry_t *before);
@@ -423,7 +424,29 @@ msync_store_log_update(msync_store_t *store, const msync_log_entry_t *entry,
 
     sqlite3_bind_int64(stmt, at, entry->id);
 
-    return log_run_unsynced(store, stmt, err);
+    if (log_run_unsynced(store, stmt, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return entry->finished == 0 && sqlite3_changes(store->db) == 0
+           ? log_fault_of_restored(err) : MSYNC_OK;
+}
+
+
+/* the cursors that this run knows are those of another state */
+
+static int
+log_fault_of_restored(msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "the database is not "
+                         "the one that this run began with: a backup was "
+                         "restored into it, or sync_log was emptied");
+    err->advice = "|The next run goes on from what the database has now. "
+                  "Where a backup was restored, what central had sent since "
+                  "it was made may be missing here: stop nginx and run "
+                  "\"msync reinitialise\".";
+
+    return MSYNC_ERROR;
 }
 
 

@@ -50,6 +50,8 @@ typedef struct {
 /* makes a row for a new run and sets id and started */
 int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
+/* an error where the row of a run that has not ended is not there any more:
+ * what belongs into the same transaction is of another state of the database */
 int msync_store_log_update(msync_store_t *store,
     const msync_log_entry_t *entry, msync_err_t *err);
 
