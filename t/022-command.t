@@ -579,6 +579,11 @@ sub a_central_of_before_the_first_sync_gets_all_that_this_site_made {
     is($central->record(item_line => $unsent)->{batch}, 'unsent',
        'at central');
     is((run(@command, 'check'))[0], 0, 'nothing is wrong');
+
+    $central->restore;
+    run(@command, qw(--yes --discard-unsent reinitialise));
+    ($code, $out, $err) = run(@command, 'sync');
+    is($code, 0, 'where nothing waits it is let in, too') or diag($err);
 }
 
 

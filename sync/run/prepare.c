@@ -7,15 +7,15 @@
  * is built twice costs time, one that is not built costs the data.
  *
  * A central that was set back to before this site's first time takes nothing
- * from it, and its queue has what is older than what waits here: there it is
- * built before the push, to be let in, and again behind it.
+ * from it, not even the end of a push of nothing, and its queue has what is
+ * older than what waits here: there it is built before the push, to be let in,
+ * and again behind it.
  */
 
 #include <string.h>
 
 #include "base/log.h"
 #include "run/run_private.h"
-#include "store/changelog.h"
 
 /* pauses between two questions whether central has prepared the first sync;
  * asked as long as central says that it is preparing */
@@ -94,24 +94,14 @@ msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err)
 int
 msync_run_prepare_push(msync_run_context_t *ctx, msync_err_t *err)
 {
-    bool  unsent;
-
     if (!(ctx->plan.steps & MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
         || !prepare_is_unknown(ctx))
     {
         return MSYNC_OK;
     }
 
-    if (msync_store_unsent_any(ctx->run->store, &unsent, err) != MSYNC_OK
-        || (unsent
-            && (msync_step_begin(&ctx->steps, MSYNC_STEP_PREPARE, err)
-                != MSYNC_OK
-                || prepare_attempt(ctx, true, err) != MSYNC_OK)))
-    {
-        return MSYNC_ERROR;
-    }
-
-    return MSYNC_OK;
+    return msync_step_begin(&ctx->steps, MSYNC_STEP_PREPARE, err) == MSYNC_OK
+           ? prepare_attempt(ctx, true, err) : MSYNC_ERROR;
 }
 
 
