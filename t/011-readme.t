@@ -1,10 +1,12 @@
-# The configurations that the README gives to copy, as a stranger has them:
-# word for word, but for the folders of this machine.
+# What the README gives to copy, as a stranger has it: the configurations word
+# for word, but for the folders of this machine, and the demo, twice.
 
 use strict;
 use warnings;
 
-use Msync::Test qw(project_root site_path slurp stage_dir);
+use Msync::Test qw(curl decode_json encode_json free_port project_root
+                   site_path slurp sqlite stage_dir wait_until);
+use POSIX ();
 use Test::More;
 
 my $readme = slurp(project_root() . '/README.md');
@@ -30,7 +32,89 @@ ok($whole =~ s/^    \}\n\}\n\z/$application    }\n}\n/m,
    'it ends with a server');
 is(complaint($whole), '', 'and with an application behind it');
 
+SKIP: {
+    skip 'the demo is of this build and of the nginx in PATH', 1
+        if $ENV{TEST_NGINX_BINARY} || $ENV{TEST_NGINX_LOAD_MODULES} eq '';
+
+    subtest 'a demo whose DIR is kept goes on where it was',
+        \&the_demo_goes_on;
+}
+
 done_testing();
+
+
+# Its central servers begin anew, at the address that was saved.
+sub the_demo_goes_on {
+    my $dir = site_path('demo');
+    my $port = free_port();
+    my $database = "$dir/site/clinic.sqlite";
+    my $post = sub { curl('-X', 'POST', "http://127.0.0.1:$port/sync/api/$_[0]",
+                          '-d', $_[1] // '') };
+    my $behind = sub {
+        my ($id) = @_;
+
+        return wait_until(sub {
+            my $history = curl("http://127.0.0.1:$port/sync/api/history");
+            my ($run) = @{ decode_json($history->{content})->{runs} // [] };
+            return $run && $run->{id} > $id && $run->{summary}{finished}
+                && !$run->{error} && $run;
+        });
+    };
+
+    my $demo = demo($dir, $port);
+    my ($url) = $demo->{said} =~ /enter\n +(\S+)/;
+    is($post->(initialise => encode_json({ url => $url, username => 'Clinic 7',
+        password => 'secret' }))->{status}, 202, 'the site is connected');
+    my $first = $behind->(0);
+    my $id = sqlite($database, 'SELECT ID FROM item_line WHERE store_ID IN '
+        . '(SELECT ID FROM store WHERE sync_id_remote_site = 7) LIMIT 1');
+    sqlite($database, "UPDATE item_line SET batch = 'of here' WHERE ID = "
+           . "'$id'");
+    $post->('trigger');
+    my $second = $behind->($first->{id});
+    is($second->{push}{total}, 1, 'an edit is sent');
+    stop($demo);
+
+    $demo = demo($dir, $port);
+    $post->('trigger');
+    ok($behind->($second->{id}), 'the next demo goes on');
+    is(sqlite($database, "SELECT batch FROM item_line WHERE ID = '$id'"),
+       'of here', 'with what was edited');
+    stop($demo);
+}
+
+
+# Begins one; what it says.
+sub demo {
+    my ($dir, $port) = @_;
+    my $said = "$dir.said";
+
+    unlink $said;
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', $said or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+        @ENV{qw(DIR PORT SITE RECORDS)} = ($dir, $port, 'empty', 200);
+        exec project_root() . '/t/tools/demo' or POSIX::_exit(127);
+    }
+
+    wait_until(sub {
+        die slurp($said) if waitpid($pid, POSIX::WNOHANG) == $pid;
+        return -e $said && slurp($said) =~ /Ctrl-C ends it/;
+    });
+    return { pid => $pid, said => slurp($said) };
+}
+
+
+sub stop {
+    my ($demo) = @_;
+
+    kill TERM => $demo->{pid};
+    waitpid $demo->{pid}, 0;
+    return;
+}
 
 
 # What nginx says against it, '' for nothing.
