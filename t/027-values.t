@@ -31,6 +31,7 @@ a_word_of_a_newer_server_goes_back_when_something_else_is_edited();
 a_record_that_lacks_fields_becomes_a_row_and_changes_one();
 deletes_and_tables_of_later_servers_are_notes();
 what_a_file_of_commas_leaves_empty_is_nothing();
+a_column_that_was_lost_takes_nothing_from_central();
 half_of_a_character_waits_here();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint');
@@ -150,6 +151,9 @@ sub what_is_not_clear_waits_here_and_the_others_go {
     run('errors');
     like($said, qr/"expiry_date" holds what is not clearly a date/,
          'and why is said');
+    run('check');
+    like($said, qr/^msync: push: 1 records cannot be sent, or central refused/m,
+         'not that central was asked');
 
     query("UPDATE item_line SET expiry_date = '2031-01-31' WHERE ID = "
           . "'$ids[0]'");
@@ -408,6 +412,36 @@ sub what_a_file_of_commas_leaves_empty_is_nothing {
     run('errors');
     like($said, qr/"Volume" holds what is not clearly a number/, 'and why');
     query(q{DELETE FROM Location WHERE ID = 'without'});
+}
+
+
+# Sequelize, GORM and TypeORM rebuild a table as their model has it
+sub a_column_that_was_lost_takes_nothing_from_central {
+    my $id = query(q{SELECT ID FROM Location WHERE Description <> '' AND }
+        . 'store_ID IN (SELECT ID FROM store WHERE sync_id_remote_site = 7) '
+        . 'ORDER BY 1 LIMIT 1');
+    my $said_there = there(Location => $id)->{Description};
+
+    query('PRAGMA foreign_keys = OFF', 'CREATE TABLE model (ID TEXT PRIMARY '
+          . 'KEY NOT NULL, code, hold, store_ID, type_ID, Volume)',
+          'INSERT INTO model SELECT ID, code, hold, store_ID, type_ID, Volume '
+          . 'FROM Location', 'DROP TABLE Location',
+          'ALTER TABLE model RENAME TO Location');
+    isnt(run('sync'), 0, 'without a column that is sent no run goes on');
+    like($said, qr/"Location": the column "Description" is gone.*reinitialise/s,
+         'with words');
+
+    query('ALTER TABLE Location ADD COLUMN Description');
+    is(run('sync'), 0, 'it is there again, and empty');
+    like($said, qr/rows are not sent again.*"msync reinitialise" fetches/,
+         'and what is to be done');
+    is(there(Location => $id)->{Description}, $said_there,
+       'central keeps what it has');
+
+    is(run('reinitialise', '--yes'), 0, 'all is to come anew');
+    is(run('sync'), 0, 'it does');
+    is(query("SELECT Description FROM Location WHERE ID = '$id'"),
+       $said_there, 'and is here again');
 }
 
 

@@ -517,9 +517,9 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         "see \"msync errors\"' FROM sync_buffer WHERE " MSYNC_SQL_FAILED
         " AND NOT dismissed HAVING count(*) > 0",
 
-        "SELECT 'push: ' || count(*) || ' records were refused by central, "
-        "see \"msync errors\"' FROM msync_refused WHERE NOT dismissed "
-        "HAVING count(*) > 0"
+        "SELECT 'push: ' || count(*) || ' records cannot be sent, or central "
+        "refused them, see \"msync errors\"' FROM msync_refused WHERE NOT "
+        "dismissed HAVING count(*) > 0"
     };
 
     if (msync_store_is_set_up(store, &set_up, err) != MSYNC_OK

@@ -54,6 +54,8 @@
 /* what a table is called that has another name on the wire, which is put behind
  * this id */
 #define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"
+/* a field of the table whose name is put behind this id had no column */
+#define MSYNC_KEY_LOST_FIELD            "MSYNC_LOST_FIELD_"
 /* the size that the batches of a step have come to, see run/steps.h */
 #define MSYNC_KEY_BATCH_PUSH_V6         "MSYNC_BATCH_PUSH_V6"
 #define MSYNC_KEY_BATCH_PUSH            "MSYNC_BATCH_PUSH"

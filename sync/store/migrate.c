@@ -53,6 +53,8 @@ typedef struct {
     msync_store_t  *store;         /* borrowed */
     bool           *triggers;      /* owned, of which table of the catalogue;
                                       NULL: only looked for, nothing said */
+    bool           *fields;        /* owned, of which of these a field has no
+                                      column; NULL: nobody asks */
     bool            any;
     bool            table;         /* one of the catalogue is not there */
     bool            refused;       /* why is in err */
@@ -69,6 +71,8 @@ static int migrate_find_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err);
 static int migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err);
+static void migrate_note_fields(msync_store_t *store, const losses_t *losses);
+static int migrate_forget_fields(msync_store_t *store, msync_err_t *err);
 static int migrate_mend_flag(msync_store_t *store, msync_err_t *err);
 static int migrate_note_tables_file(msync_store_t *store, msync_err_t *err);
 static void migrate_drop_changed_index(void *data, const msync_lost_t *lost);
@@ -165,6 +169,11 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
                         && strcmp(lost->type, "table") == 0);
 
     if (lost->what == MSYNC_LOST_FIELD) {
+        if (losses->fields != NULL) {
+            losses->fields[lost->table - losses->store->catalogue->tables]
+                = true;
+        }
+
         if (!losses->refused) {
             losses->refused = true;
             msync_err_set(losses->err, MSYNC_ERR_DATABASE_ERROR, "%s",
@@ -206,11 +215,13 @@ migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err)
 {
     int              rc, looks;
+    bool            *fields = losses->fields;
     msync_err_t      ignored;
     struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
 
     for (looks = 0; ; looks++) {
         memset(losses, 0, sizeof(losses_t));
+        losses->fields = fields;
 
         if (msync_store_exec(store, "BEGIN", err) != MSYNC_OK) {
             return MSYNC_ERROR;
@@ -225,6 +236,56 @@ migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
 
         (void) nanosleep(&pause, NULL);
     }
+}
+
+
+/*
+ * Without its column a field has lost its values: what is there once it is back
+ * must not go to central by itself (msync_store_resend).  Where this cannot be
+ * written down the next look does it.
+ */
+
+static void
+migrate_note_fields(msync_store_t *store, const losses_t *losses)
+{
+    char         *id;
+    size_t        i;
+    int64_t       noted;
+    msync_err_t   ignored;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        if (losses->fields[i]) {
+            id = msync_store_need(sqlite3_mprintf(MSYNC_KEY_LOST_FIELD "%s",
+                                      store->catalogue->tables[i].name));
+            noted = 0;
+
+            if (msync_store_get_int(store, id, &noted, &ignored) == MSYNC_OK
+                && noted == 0)
+            {
+                (void) msync_store_set_int(store, id, 1, &ignored);
+            }
+
+            sqlite3_free(id);
+        }
+    }
+}
+
+
+/* all fields have their columns */
+
+static int
+migrate_forget_fields(msync_store_t *store, msync_err_t *err)
+{
+    int64_t  any;
+
+    return msync_store_number(store, "SELECT count(*) FROM key_value_store "
+                              "WHERE id GLOB '" MSYNC_KEY_LOST_FIELD "*'",
+                              &any, err) == MSYNC_OK
+           && (any == 0
+               || msync_store_exec(store, "DELETE FROM key_value_store WHERE "
+                                   "id GLOB '" MSYNC_KEY_LOST_FIELD "*'", err)
+                  == MSYNC_OK)
+           ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -465,7 +526,8 @@ migrate_restore(msync_store_t *store, int64_t version, const char *schema,
     if (migrate_find_losses(store, &losses, err) == MSYNC_OK
         && migrate_schema(store, version, schema, hash, true, err) == MSYNC_OK)
     {
-        rc = msync_store_resend(store, losses.triggers, err);
+        rc = msync_store_resend(store, losses.triggers, err) == MSYNC_OK
+             ? migrate_forget_fields(store, err) : MSYNC_ERROR;
     }
 
     msync_free(&losses.triggers);
@@ -483,17 +545,24 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     losses_t   losses = { 0 };
 
     schema = migrate_make_schema(store, hash);
+    losses.fields = msync_calloc(store->catalogue->n, sizeof(bool));
 
     if (msync_store_schema_version(store, &seen, err) != MSYNC_OK
-        || migrate_has_schema(store, version, hash, &set_up, err) != MSYNC_OK
-        || (set_up && migrate_find_lasting_losses(store, &losses, err)
-                      != MSYNC_OK))
+        || migrate_has_schema(store, version, hash, &set_up, err) != MSYNC_OK)
     {
+        goto done;
+    }
+
+    if (set_up
+        && migrate_find_lasting_losses(store, &losses, err) != MSYNC_OK)
+    {
+        migrate_note_fields(store, &losses);
         goto done;
     }
 
     if (set_up && !losses.any) {
         rc = migrate_mend_flag(store, err) == MSYNC_OK
+             && migrate_forget_fields(store, err) == MSYNC_OK
              ? migrate_note_tables_file(store, err) : MSYNC_ERROR;
         goto done;
     }
@@ -525,6 +594,7 @@ done:
         msync_err_context(err, "schema");
     }
 
+    msync_free(&losses.fields);
     msync_free(&schema);
     return rc;
 }

@@ -2,9 +2,9 @@
  * Sending again: rows of which nobody knows whether central has them as they
  * are, for the triggers of their table were lost, or the changelog was.
  *
- * Promises: what this site may send is sent again; rows from before msync,
- * what central takes only once and has, and what by v7 it takes from others
- * alone are not.
+ * Promises: what this site may send is sent again; rows of a table that has
+ * lost values, rows from before msync, what central takes only once and has,
+ * and what by v7 it takes from others alone are not.
  */
 
 #include "store/schema_private.h"
@@ -14,6 +14,8 @@
 
 static int resend_site(msync_store_t *store, int64_t *id, bool *in_use,
     msync_err_t *err);
+static int resend_has_lost(msync_store_t *store, const msync_table_t *table,
+    int64_t *lost, msync_err_t *err);
 static int resend_take_back(msync_store_t *store, const msync_table_t *table,
     int64_t after, int64_t *n, msync_err_t *err);
 static int resend_table(msync_store_t *store, const msync_table_t *table,
@@ -48,7 +50,7 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
 {
     bool                  in_use;
     size_t                i;
-    int64_t               id, n;
+    int64_t               id, n, lost;
     const msync_table_t  *table;
 
     if (resend_site(store, &id, &in_use, err) != MSYNC_OK) {
@@ -59,6 +61,19 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
         table = &store->catalogue->tables[i];
 
         if (!triggers[i]) {
+            continue;
+        }
+
+        if (resend_has_lost(store, table, &lost, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (lost != 0) {
+            msync_log(MSYNC_LOG_WARN, "table \"%s\": a column of it was gone, "
+                      "and its triggers. Its rows are not sent again, for "
+                      "what is in that column now may be nothing; what was "
+                      "changed meanwhile stays here. \"msync reinitialise\" "
+                      "fetches what central has", table->sql);
             continue;
         }
 
@@ -74,6 +89,25 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
     }
 
     return MSYNC_OK;
+}
+
+
+/* whether a field of the table was seen without its column, migrate.c */
+
+static int
+resend_has_lost(msync_store_t *store, const msync_table_t *table,
+    int64_t *lost, msync_err_t *err)
+{
+    int    rc;
+    char  *id;
+
+    *lost = 0;
+    id = msync_store_need(sqlite3_mprintf(MSYNC_KEY_LOST_FIELD "%s",
+                                          table->name));
+    rc = msync_store_get_int(store, id, lost, err);
+    sqlite3_free(id);
+
+    return rc;
 }
 
 

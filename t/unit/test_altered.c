@@ -484,14 +484,25 @@ a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs(void **state)
     msync_err_t   err;
 
     initialise(site);
-    site_sql(site, LOCATION("L1"));
+    site_sql(site, LOCATION("L1") ";" SITE_SENT);
     rebuild(site, "Description TEXT, hold BOOLEAN, Volume REAL");
     assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
     assert_non_null(strstr(err.text, "the column \"code\" is gone"));
     assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+
+    /* central's values are not replaced by nothing */
     site_sql(site, "ALTER TABLE Location ADD COLUMN code");
     assert_ok(msync_store_renew(site->store, &err));
     assert_check(site, "");
+    assert_int_equal(waiting(site), 0);
+
+    site_sql(site, "UPDATE Location SET code = 'edited'");
+    assert_int_equal(waiting(site), 1);
+
+    /* another time that none is lost */
+    site_sql(site, SITE_SENT);
+    rebuild(site, "Description TEXT, code TEXT, hold BOOLEAN, Volume REAL");
+    assert_ok(msync_store_renew(site->store, &err));
     assert_int_equal(waiting(site), 1);
 }
 
