@@ -58,6 +58,7 @@ typedef struct {
     bool            any;
     bool            table;         /* one of the catalogue is not there */
     bool            refused;       /* why is in err */
+    int64_t         schema;        /* its version */
     msync_err_t    *err;           /* borrowed */
 } losses_t;
 
@@ -66,6 +67,7 @@ static int migrate_has_schema(msync_store_t *store, int64_t version,
     const char *hash, bool *set_up, msync_err_t *err);
 static char *migrate_make_schema(msync_store_t *store,
     char hash[MSYNC_SHA256_HEX + 1]);
+static void migrate_log_lost(const losses_t *losses, const msync_lost_t *lost);
 static void migrate_note_lost(void *data, const msync_lost_t *lost);
 static int migrate_find_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err);
@@ -149,6 +151,18 @@ msync_store_is_set_up(msync_store_t *store, bool *set_up, msync_err_t *err)
 }
 
 
+/* what cannot be made again is looked for with each run and each change of the
+ * application's */
+
+static void
+migrate_log_lost(const losses_t *losses, const msync_lost_t *lost)
+{
+    if (losses->schema != losses->store->told) {
+        msync_log(MSYNC_LOG_WARN, "%s", lost->text);
+    }
+}
+
+
 static void
 migrate_note_lost(void *data, const msync_lost_t *lost)
 {
@@ -157,7 +171,7 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
     /* said once, and nothing to make again */
     if (lost->what == MSYNC_LOST_STRANGER) {
         if (losses->triggers == NULL) {
-            msync_log(MSYNC_LOG_WARN, "%s", lost->text);
+            migrate_log_lost(losses, lost);
         }
 
         return;
@@ -182,7 +196,7 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
         }
 
     } else if (losses->triggers != NULL) {
-        msync_log(MSYNC_LOG_WARN, "%s", lost->text);
+        migrate_log_lost(losses, lost);
 
         if (lost->what == MSYNC_LOST_TRIGGER) {
             losses->triggers[lost->table - losses->store->catalogue->tables]
@@ -200,8 +214,10 @@ migrate_find_losses(msync_store_t *store, losses_t *losses, msync_err_t *err)
     losses->store = store;
     losses->err = err;
 
-    return msync_store_check_schema(store, true, migrate_note_lost, losses, err)
-           == MSYNC_OK && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
+    return msync_store_schema_version(store, &losses->schema, err) == MSYNC_OK
+           && msync_store_check_schema(store, true, migrate_note_lost, losses,
+                                       err) == MSYNC_OK
+           && !losses->refused ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -578,6 +594,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
         || msync_store_schema_version(store, &seen, err) != MSYNC_OK)
     {
         msync_store_rollback(store);
+        store->told = seen;
         goto done;
     }
 

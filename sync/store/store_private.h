@@ -193,6 +193,8 @@ struct msync_store_s {
                                                   which they were looked for */
     int64_t                   schema;          /* its version when it was
                                                   last as it should be */
+    int64_t                   told;            /* … when what is lost of it
+                                                  could not be made again */
     msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
     msync_ours_t              ours[MSYNC_STORE_OURS];
     size_t                    nours;

@@ -89,6 +89,15 @@ save_line(void *data, int level, const char *line)
 
 
 static void
+add_line(void *data, int level, const char *line)
+{
+    (void) level;
+
+    strncat(data, line, 4095 - strlen(data));
+}
+
+
+static void
 a_column_that_is_gone_is_never_sent_as_its_name(void **state)
 {
     int64_t        processed;
@@ -358,6 +367,36 @@ rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
 }
 
 
+static void
+what_cannot_be_made_again_is_logged_once(void **state)
+{
+    char          said[4096] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON;"
+             "CREATE TABLE away AS SELECT * FROM Location; DROP TABLE "
+             "Location; ALTER TABLE away RENAME TO Location");
+
+    msync_log_set_level(MSYNC_LOG_WARN);
+    msync_log_set_sink(add_line, said);
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    assert_non_null(strstr(said, "msync_Location_INSERT"));
+    said[0] = '\0';
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    assert_string_equal(said, "");
+
+    site_sql(site, "DROP TRIGGER \"msync_asset_INSERT\"");
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    assert_non_null(strstr(said, "msync_asset_INSERT"));
+    msync_log_set_sink(NULL, NULL);
+
+    site_sql(site, "CREATE UNIQUE INDEX own ON Location (ID)");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_check(site, "");
+}
+
+
 /* central would keep it as an error for ever */
 
 static void
@@ -573,6 +612,7 @@ main(void)
         T(a_column_that_was_dropped_comes_back_empty),
         T(a_column_that_is_new_is_not_said_to_be_gone),
         T(rows_of_a_table_that_was_rebuilt_are_sent_again),
+        T(what_cannot_be_made_again_is_logged_once),
         T(what_central_takes_once_is_not_sent_again),
         T(an_edit_of_what_central_takes_once_is_not_sent),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
