@@ -32,6 +32,8 @@ a_central_that_was_set_back_is_noticed();
 a_database_of_another_site_keeps_its_token();
 
 a_token_that_the_disk_had_no_room_for_is_kept();
+a_token_that_came_before_the_line_broke_is_kept();
+a_token_that_is_on_its_way_outlives_a_cancel();
 a_token_whose_answer_was_lost_takes_an_administrator();
 a_database_that_is_not_the_first_one_is_told_so();
 a_token_that_cannot_be_stored_at_once_is_stored_a_moment_later();
@@ -342,6 +344,40 @@ sub a_token_that_the_disk_had_no_room_for_is_kept {
     is($site->value('SETTINGS_SYNC_V7_TOKEN'),
        $central->state->{v7}{token}, 'the one that came is in the database');
     is($site->value('MSYNC_SITE'), 'initialised', 'and all has come');
+}
+
+
+sub a_token_that_came_before_the_line_broke_is_kept {
+    $site->reset;
+    $central->fault(kind => 'drop_end', api => 'v7', path => 'get_token');
+
+    is(run(), 0, 'an answer to get_token that is torn behind the token');
+    is(() = $site->asked =~ /get_token/g, 1, 'no other token was asked for');
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
+       $central->state->{v7}{token}, 'the one that came is in the database');
+    is($site->value('MSYNC_TOKEN_ASKED'), q(), 'and none is waited for');
+}
+
+
+# Whoever cancels or reloads does not see what is on its way.
+sub a_token_that_is_on_its_way_outlives_a_cancel {
+    $site->reset;
+
+    my $helper = $site->helper(protocol => 'v7');
+
+    $central->fault(kind => 'delay', api => 'v7', path => 'get_token',
+                    value => 3000);
+    $helper->trigger;
+    wait_until { $central->state(1)->{faults}[0]{times} == 0 };
+    $helper->cancel;
+    is($helper->wait_status(sub { $_->{syncStatus}{error} })
+           ->{syncStatus}{error}{variant}, 'CANCELLED',
+       'a run is cancelled while central makes the token');
+    $helper->stop;
+    is($site->value('SETTINGS_SYNC_V7_TOKEN'),
+       $central->state->{v7}{token}, 'which has come all the same');
+    is(run(), 0, 'so that the next run goes on');
+    is(() = $site->asked =~ /get_token/g, 1, 'with no other one');
 }
 
 

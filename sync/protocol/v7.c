@@ -35,6 +35,10 @@ static int v7_get_token(msync_v7_t *v7, msync_err_t *err);
 static void v7_put_identity(const msync_v7_t *v7, msync_json_out_t *body);
 static int v7_take_token(msync_v7_t *v7, const msync_transfer_response_t *res,
     msync_err_t *err);
+static int v7_take_part(msync_v7_t *v7, const msync_transfer_response_t *res,
+    msync_err_t *err);
+static int v7_keep_token(msync_v7_t *v7, v7_identity_t *answer,
+    msync_err_t *err);
 static bool v7_is_token(const char *token);
 static bool v7_identity_member(void *data, msync_json_t *json,
     const char *key);
@@ -260,7 +264,7 @@ v7_get_token(msync_v7_t *v7, msync_err_t *err)
     memset(&request, 0, sizeof(request));
     request.body = body.data;
     request.body_length = body.length;
-    request.once = true;
+    request.once = request.precious = true;
     request.judge = msync_v7_judge;
 
     rc = v7_post(v7->setup.http, v7->setup.url, "get_token", &request,
@@ -268,19 +272,19 @@ v7_get_token(msync_v7_t *v7, msync_err_t *err)
     msync_json_out_free(&body);
 
     if (rc != MSYNC_OK) {
-        return msync_err_context(err, "asking for the token of this site");
-    }
+        rc = v7_take_part(v7, &res, err);
 
-    rc = msync_v7_error(&res, err);
-
-    if (rc == MSYNC_OK) {
+    } else if ((rc = msync_v7_error(&res, err)) == MSYNC_OK) {
         rc = v7_take_token(v7, &res, err);
 
     } else if (res.status < 500) {
         callbacks->refused(callbacks->data, err);
     }
 
-    explicit_bzero(res.body, res.length);
+    if (res.body != NULL) {
+        explicit_bzero(res.body, res.length);
+    }
+
     msync_transfer_response_clear(&res);
 
     return rc;
@@ -325,19 +329,59 @@ v7_take_token(msync_v7_t *v7, const msync_transfer_response_t *res,
         rc = msync_wire_lacks(MSYNC_V7_NAME, "token", err);
     }
 
-    if (rc == MSYNC_OK) {
-        rc = v7->setup.callbacks.given(v7->setup.callbacks.data, answer.token,
-                                       &answer.site, err);
-    }
-
     if (rc != MSYNC_OK) {
         v7_forget(&answer.token);
         return MSYNC_ERROR;
     }
 
+    return v7_keep_token(v7, &answer, err);
+}
+
+
+/* of an answer that was torn, for `err`: central gives the token once, and the
+ * rest of the answer is asked for again in any case */
+
+static int
+v7_take_part(msync_v7_t *v7, const msync_transfer_response_t *res,
+    msync_err_t *err)
+{
+    msync_err_t     torn;
+    v7_identity_t   answer;
+
+    memset(&answer, 0, sizeof(answer));
+    answer.site.site_id = answer.site.central_site_id = -1;
+
+    if (res->body != NULL) {
+        (void) msync_v7_object(res, v7_identity_member, &answer, &torn);
+    }
+
+    if (!v7_is_token(answer.token)) {
+        v7_forget(&answer.token);
+        return msync_err_context(err, "asking for the token of this site");
+    }
+
+    msync_log(MSYNC_LOG_NOTICE, "%s; the token had come", err->text);
+    msync_err_clear(err);
+
+    return v7_keep_token(v7, &answer, err);
+}
+
+
+/* takes over what the answer has */
+
+static int
+v7_keep_token(msync_v7_t *v7, v7_identity_t *answer, msync_err_t *err)
+{
+    if (v7->setup.callbacks.given(v7->setup.callbacks.data, answer->token,
+                                  &answer->site, err) != MSYNC_OK)
+    {
+        v7_forget(&answer->token);
+        return MSYNC_ERROR;
+    }
+
     v7_forget(&v7->token);
-    v7->token = answer.token;
-    v7->site = answer.site;
+    v7->token = answer->token;
+    v7->site = answer->site;
 
     return MSYNC_OK;
 }

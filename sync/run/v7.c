@@ -302,7 +302,8 @@ v7_refused(void *data, msync_err_t *err)
                              ctx->asked
                              ? "in an answer that was lost on its way here"
                              : "to another machine or to an earlier database "
-                               "of it");
+                               "of it, or a proxy in between has asked "
+                               "twice");
         err->http_status = fault.http_status;
 
         if (ctx->asked) {

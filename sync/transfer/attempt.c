@@ -21,6 +21,7 @@
 #define HTTP_BUFFER_MIN  1024L                /* libcurl takes no less */
 #define HTTP_KEEPALIVE   60L                  /* s */
 #define HTTP_LINE_MAX    512
+#define HTTP_PRECIOUS    5000                 /* ms that the hook waits */
 
 
 static void attempt_error(msync_transfer_attempt_t *t, CURLcode code,
@@ -39,7 +40,6 @@ static CURLcode attempt_run(msync_transfer_attempt_t *t, msync_err_t *err);
 static CURLcode attempt_result(CURLM *multi);
 static void attempt_count(msync_transfer_attempt_t *t);
 static void attempt_describe(msync_transfer_attempt_t *t);
-static char *attempt_without_user(const char *url);
 static size_t attempt_on_body(char *data, size_t size, size_t n, void *arg);
 static size_t attempt_on_header(char *data, size_t size, size_t n, void *arg);
 static void attempt_header(msync_transfer_attempt_t *t, const char *data,
@@ -67,6 +67,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->moved = 0;
     t->packed = false;
     t->heavy = req->heavy;
+    t->precious = req->precious;
     t->lacked = msync_transfer_lacked();
 
     curl_easy_reset(http->easy);
@@ -95,7 +96,14 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
         }
 
         http->http1 |= t->sent && attempt_is_broken(code);
-        msync_transfer_response_clear(t->res);
+
+        if (t->precious && t->res->body != NULL) {
+            attempt_describe(t);
+
+        } else {
+            msync_transfer_response_clear(t->res);
+        }
+
         t->size = 0;
     }
 
@@ -370,10 +378,11 @@ attempt_headers(const msync_transfer_t *http,
 static CURLcode
 attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
 {
-    int         running;
-    CURLM      *multi;
-    int64_t     left, end;
-    CURLcode    code;
+    int              running, fd = t->http->fd;
+    CURLM           *multi;
+    int64_t          left, end;
+    CURLcode         code;
+    msync_hook_pt    hook = t->http->hook;
 
     multi = t->http->multi;
     t->active = t->began = msync_clock_monotonic();
@@ -414,6 +423,16 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
 
         if (msync_transfer_wait(t->http, (long) left, err) != MSYNC_OK) {
             t->hooked = true;
+
+            /* it is heard no more until the answer has come */
+
+            if (t->precious && t->sent) {
+                t->http->hook = NULL;
+                t->http->fd = -1;
+                end = msync_clock_monotonic() + HTTP_PRECIOUS;
+                continue;
+            }
+
             code = CURLE_ABORTED_BY_CALLBACK;
             break;
         }
@@ -424,6 +443,10 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
     }
 
     (void) curl_multi_remove_handle(multi, t->http->easy);
+
+    t->http->hook = hook;
+    t->http->fd = fd;
+    t->hooked &= code != CURLE_OK;
 
     return code;
 }
@@ -479,7 +502,7 @@ attempt_describe(msync_transfer_attempt_t *t)
     (void) curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to);
 
     if (to) {
-        t->redirect = attempt_without_user(to);
+        t->redirect = msync_transfer_without_user(to);
     }
 
     res->status = (int) status;
@@ -495,36 +518,6 @@ attempt_describe(msync_transfer_attempt_t *t)
     if (res->body == NULL) {
         res->body = msync_strdup("");
     }
-}
-
-
-/* libcurl writes the user and password of the request into an address that
- * it made absolute; nobody may see them there, and they are not needed */
-
-static char *
-attempt_without_user(const char *url)
-{
-    char   *part, *text;
-    CURLU  *parts;
-
-    part = NULL;
-    parts = curl_url();
-
-    if (parts == NULL
-        || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK
-        || curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK
-        || curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
-        || curl_url_get(parts, CURLUPART_URL, &part, 0) != CURLUE_OK)
-    {
-        part = NULL;
-    }
-
-    text = msync_strdup(part);
-
-    curl_free(part);
-    curl_url_cleanup(parts);
-
-    return text;
 }
 
 

@@ -146,6 +146,33 @@ msync_transfer_redirect(const msync_transfer_attempt_t *t,
 }
 
 
+char *
+msync_transfer_without_user(const char *url)
+{
+    char   *part, *text;
+    CURLU  *parts;
+
+    part = NULL;
+    parts = curl_url();
+
+    if (parts == NULL
+        || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK
+        || curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK
+        || curl_url_get(parts, CURLUPART_URL, &part, 0) != CURLUE_OK)
+    {
+        part = NULL;
+    }
+
+    text = msync_strdup(part);
+
+    curl_free(part);
+    curl_url_cleanup(parts);
+
+    return text;
+}
+
+
 static bool
 retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,

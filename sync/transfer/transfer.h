@@ -104,6 +104,10 @@ typedef struct {
                                     that was kept broke under it */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
+    bool         precious;       /* its answer cannot be asked for again: what
+                                    of it came before the line broke is left
+                                    in *res beside the error, and what the
+                                    hook refuses waits a moment for it */
     msync_transfer_judge_pt  judge;  /* NULL: MSYNC_TRANSFER_USUAL */
 } msync_transfer_request_t;
 
@@ -127,12 +131,12 @@ void msync_transfer_free(msync_transfer_t **http);
 /*
  * MSYNC_OK whenever an HTTP answer came whole, whatever its status; the
  * caller judges it and calls msync_transfer_response_clear.  MSYNC_ERROR (*res
- * is empty then): CONNECTION_ERROR, TIMEOUT, TLS_ERROR, INVALID_URL,
- * INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect that is
- * not followed, or what the hook said; TIMEOUT and CONNECTION_ERROR with the
- * scope MSYNC_SCOPE_RECORD: the server was reached, a smaller batch may pass;
- * the text tells name look-up, refused, proxy, certificate name, expiry, trust
- * and "not TLS at all" apart.
+ * is empty then, but of a precious one): CONNECTION_ERROR, TIMEOUT, TLS_ERROR,
+ * INVALID_URL, INVALID_RESPONSE, RESPONSE_TOO_LARGE, HTTP_ERROR for a redirect
+ * that is not followed, or what the hook said; TIMEOUT and CONNECTION_ERROR
+ * with the scope MSYNC_SCOPE_RECORD: the server was reached, a smaller batch
+ * may pass; the text tells name look-up, refused, proxy, certificate name,
+ * expiry, trust and "not TLS at all" apart.
  *
  * Only a GET follows a redirect, to the same host and port or to its https.
  * The hash of the password, should a server repeat it, and the token of the

@@ -111,6 +111,7 @@ typedef struct {
     bool                    no_memory;
     unsigned                lacked;     /* msync_transfer_lacked() before */
     bool                    hooked;     /* the hook ended it */
+    bool                    precious;   /* see msync_transfer_request_t */
     char                    error[CURL_ERROR_SIZE];
 } msync_transfer_attempt_t;
 
@@ -270,6 +271,13 @@ bool msync_transfer_gzip(msync_transfer_t *http,
 
 /* the server answered one with 415 */
 void msync_transfer_gzip_refused(msync_transfer_t *http, const char *url);
+
+/*
+ * The address without the user and password of the request, which libcurl
+ * writes into one that it made absolute: nobody may see them there, and they
+ * are not needed.  The caller frees it.
+ */
+char *msync_transfer_without_user(const char *url);
 
 /* where a redirect leads, owned by the caller; NULL and *err: nowhere */
 char *msync_transfer_redirect(const msync_transfer_attempt_t *t,

@@ -278,7 +278,7 @@ message}>; v6, v7: the value of C<error>, C<Err>), C<hang> (no answer ever).
 
 These come after processing: C<drop_working> and C<gateway> (at once, though
 the work takes longer; the latter is a proxy's 504, or the status that
-value says), C<drop_middle>,
+value says), C<drop_middle>, C<drop_end> (all has gone out, and more was said to come),
 C<drop_after> (the value C<reset> makes a drop a RST), C<truncate> (half of the
 JSON, well framed), C<slow> (value: octets a second), C<delay> (value:
 milliseconds, then a sound answer), C<hold> (until another fault is asked for

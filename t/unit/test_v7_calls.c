@@ -60,6 +60,54 @@ a_lost_answer_to_get_token_is_not_asked_for_again(void **state)
 }
 
 
+/* with whatever comes behind it, and of whatever the line was cut by */
+
+static void
+a_token_that_came_before_the_line_broke_is_kept(void **state)
+{
+    size_t   i;
+    bool     busy;
+    char     text[256];
+    test_t  *t = *state;
+
+    static const char *const  torn[] = {
+        "Content-Length: 500\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nff\r\n"
+    };
+
+    for (i = 0; i < sizeof(torn) / sizeof(*torn); i++) {
+        reopen(t, NULL, true);
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s{\"Ok\":{\"siteId\":"
+                 "7,\"centralSiteId\":10,\"token\":\"" TOKEN "\"%s", torn[i],
+                 i == 0 ? "}}" : "");
+        server_say(t->c.server, text, strlen(text), SERVER_CLOSE);
+        say(t, STATUS);
+        assert_int_equal(ask(t, &busy), MSYNC_OK);
+        assert_string_equal(t->given, TOKEN);
+        assert_int_equal(msync_v7_site(t->v7)->site_id, 7);
+    }
+
+    assert_int_equal(server_n(t->c.server), 2 * i);
+}
+
+
+static void
+half_a_token_is_none(void **state)
+{
+    bool     busy;
+    test_t  *t = *state;
+
+    static const char  torn[] = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n"
+                                "\r\n{\"Ok\":{\"token\":\"01a0";
+
+    reopen(t, NULL, true);
+    server_say(t->c.server, torn, sizeof(torn) - 1, SERVER_CLOSE);
+    assert_failed(ask(t, &busy), t->err, CONNECTION_ERROR,
+                  "token of this site: The connection");
+    assert_int_equal(t->refused, 0);
+}
+
+
 static void
 a_status_of_a_proxy_does_not_say_that_no_token_was_given(void **state)
 {
@@ -498,6 +546,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(a_site_without_a_token_asks_for_one_and_has_it_stored_first),
         EACH(a_lost_answer_to_get_token_is_not_asked_for_again),
+        EACH(a_token_that_came_before_the_line_broke_is_kept),
+        EACH(half_a_token_is_none),
         EACH(a_status_of_a_proxy_does_not_say_that_no_token_was_given),
         EACH(a_token_that_was_wiped_is_replaced_and_the_call_goes_on),
         EACH(a_token_that_is_not_known_twice_is_an_error),

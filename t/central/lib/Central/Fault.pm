@@ -7,7 +7,7 @@ package Central::Fault;
 # error_code, hang, page, json.
 # Kinds that spoil the answer to a processed call: drop_working and gateway (do
 # not wait until the work is done; gateway is a proxy's 504, or another status), drop_middle,
-# drop_after, truncate, slow; delay and hold wait first and then answer well.
+# drop_end, drop_after, truncate, slow; delay and hold wait first and then answer well.
 
 use Mojo::Base -strict, -signatures;
 use Compress::Raw::Zlib qw(Z_OK Z_FINISH WANT_GZIP);
@@ -37,7 +37,7 @@ my %INSTEAD = (
     hang        => sub ($x, $api, $value) { },
 );
 
-my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_after truncate slow delay hold);
+my %AFTER = map { $_ => 1 } qw(drop_working gateway drop_middle drop_end drop_after truncate slow delay hold);
 
 # why a fault that a test asks for cannot be set, or undef
 sub fault_refused ($f) {
@@ -127,11 +127,15 @@ sub _send ($x, $state, $status, $text, $f) {
     my $octets = _packed($x, $state, $status, $text);
     my $type   = $status == 204 ? undef : $JSON;
 
-    return $x->answer($status, $type, $octets) if $kind ne 'drop_middle' && $kind ne 'slow';
+    return $x->answer($status, $type, $octets) if $kind !~ /\Adrop_|\Aslow\z/;
 
-    $x->begin($status, $type, length $octets);
+    $x->begin($status, $type, length($octets) + ($kind eq 'drop_end'));
 
-    if ($kind eq 'drop_middle') {
+    if ($kind eq 'drop_end') {
+        $x->write($octets);
+        $x->cut($f->{value});
+
+    } elsif ($kind eq 'drop_middle') {
         $x->write(substr($octets, 0, length($octets) / 2));
         $x->cut($f->{value});
 
