@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "run/fill.h"
+#include "run/fill_private.h"
 #include "run/integrate_private.h"
 #include "run/packed_private.h"
 #include "store/fill.h"

@@ -2,8 +2,8 @@
  * One run: the ordered table of steps, what an error ends, the sync log.
  *
  * The room owns the life of a site (site.h), when a run is due (sched.h),
- * which commands wait (queue.h), the steps (steps.h) and how buffered records
- * become rows (integrate.h).  It promises that a cursor moves only with what
+ * which commands wait (queue.h), the steps and how buffered records become
+ * rows.  It promises that a cursor moves only with what
  * it covers, that whatever a server or the line does costs what it concerns
  * and nothing else, and that a run's entry is ended by whatever way it ends
  * short of a kill.
@@ -13,6 +13,7 @@
 #define MSYNC_RUN_H
 
 #include "protocol/v7.h"
+#include "run/site.h"
 #include "run/steps.h"
 #include "store/log.h"
 

@@ -7,6 +7,7 @@
 
 #include "protocol/protocol.h"
 #include "run/run.h"
+#include "run/steps_private.h"
 
 typedef struct {
     msync_run_t        *run;           /* borrowed */

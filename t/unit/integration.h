@@ -7,7 +7,7 @@
 
 #include "site.h"
 
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/fill.h"
 
 #define UNIT(word)                                                            \

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "integration.h"
-#include "run/fill.h"
+#include "run/fill_private.h"
 #include "store/bulk.h"
 
 #define ITEM_IN(category)                                                     \

@@ -2,7 +2,7 @@
  * Databases of other versions, of other programs, and damaged ones.
  */
 
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/fill.h"
 #include "store/upgrade.h"
 #include "site.h"

@@ -8,7 +8,7 @@
 
 #include "samples.h"
 
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/changelog.h"
 
 

@@ -10,7 +10,7 @@
 #include "samples.h"
 
 #include "catalogue/v7_private.h"
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/changelog.h"
 
 

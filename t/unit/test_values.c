@@ -5,7 +5,7 @@
 
 #include "sent.h"
 
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/changelog.h"
 
 typedef struct {

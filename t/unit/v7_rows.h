@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "catalogue/v7.h"
-#include "run/integrate.h"
+#include "run/integrate_private.h"
 #include "store/changelog.h"
 
 #define STORES                                                                \

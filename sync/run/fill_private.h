@@ -9,8 +9,8 @@
  * into sync_buffer in the same transaction.
  */
 
-#ifndef MSYNC_FILL_H
-#define MSYNC_FILL_H
+#ifndef MSYNC_RUN_FILL_PRIVATE_H
+#define MSYNC_RUN_FILL_PRIVATE_H
 
 #include "store/store.h"
 
@@ -44,4 +44,4 @@ int msync_fill_write(msync_fill_t *fill, uint64_t *rows, msync_err_t *err);
 /* the transaction was committed: the next one is measured by it */
 void msync_fill_written(msync_fill_t *fill);
 
-#endif /* MSYNC_FILL_H */
+#endif /* MSYNC_RUN_FILL_PRIVATE_H */
