@@ -40,7 +40,7 @@ identity_find(msync_run_context_t *ctx, msync_err_t *err)
 
     if (msync_v5_site(ctx->v5, &ctx->identity, err) != MSYNC_OK) {
 
-        if (msync_run_is_local(err) || msync_run_is_about_site(err)) {
+        if (msync_site_is_local(err) || msync_run_is_about_site(err)) {
             return MSYNC_ERROR;
         }
 

@@ -83,7 +83,7 @@ prepare_is_unknown(const msync_run_context_t *ctx)
 int
 msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err)
 {
-    return msync_run_is_local(err) || !prepare_is_unknown(ctx) ? MSYNC_ERROR
+    return msync_site_is_local(err) || !prepare_is_unknown(ctx) ? MSYNC_ERROR
            : msync_err_set(err, MSYNC_ERR_CENTRAL_RESTORED, "mSupply central "
                            "takes nothing from this site and says that it "
                            "never set it up; it was set back to an earlier "

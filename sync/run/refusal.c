@@ -1,5 +1,5 @@
 /*
- * Whom an error of a run concerns, and which credentials were refused.
+ * Which errors refuse the site, and which credentials were refused.
  *
  * Promises: credentials that a server or a proxy has refused are known again,
  * whatever has ended the process since, for who tries them with each start is
@@ -20,23 +20,6 @@
 
 static bool refusal_is_one(const msync_err_t *err);
 static int64_t refusal_mark(const msync_conf_t *conf, const char *hardware_id);
-
-
-bool
-msync_run_is_local(const msync_err_t *err)
-{
-    switch (err->variant) {
-
-    case MSYNC_ERR_DATABASE_ERROR:
-    case MSYNC_ERR_DISK_FULL:
-    case MSYNC_ERR_CANCELLED:
-    case MSYNC_ERR_HELPER_STOPPED:
-        return true;
-
-    default:
-        return false;
-    }
-}
 
 
 bool
@@ -66,7 +49,7 @@ msync_run_is_about_site(const msync_err_t *err)
 
 
 int
-msync_run_keep_refusal(const msync_run_context_t *ctx,
+msync_run_note_refusal(const msync_run_context_t *ctx,
     const msync_err_t *failure, msync_err_t *err)
 {
     const msync_run_t  *run = ctx->run;

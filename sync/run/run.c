@@ -465,7 +465,7 @@ run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
         run_advise(err);
     }
 
-    if (step->side == 0 || msync_run_is_local(err)
+    if (step->side == 0 || msync_site_is_local(err)
         || (step->side != MSYNC_OMSUPPLY && msync_run_is_about_site(err)))
     {
         return MSYNC_ERROR;
@@ -644,7 +644,7 @@ run_write_end(msync_run_context_t *ctx, msync_event_e event,
     if (msync_run_event(ctx, event, err) != MSYNC_OK
         || (event != MSYNC_EVENT_STOPPED
             && (msync_store_log_end(store, ctx->entry, err) != MSYNC_OK
-                || msync_run_keep_refusal(ctx, failure, err) != MSYNC_OK))
+                || msync_run_note_refusal(ctx, failure, err) != MSYNC_OK))
         || msync_store_log_trim(store, LOG_RUNS, err) != MSYNC_OK)
     {
         msync_store_rollback(store);

@@ -270,6 +270,22 @@ msync_site_failure(const msync_err_t *err)
 }
 
 
+bool
+msync_site_is_local(const msync_err_t *err)
+{
+    switch (msync_site_end(err->variant)) {
+
+    case MSYNC_EVENT_FAILED_HERE:
+    case MSYNC_EVENT_CANCELLED:
+    case MSYNC_EVENT_STOPPED:
+        return true;
+
+    default:
+        return false;
+    }
+}
+
+
 #define PUSHES     (MSYNC_STEP_BIT(MSYNC_STEP_PUSH_V6)                        \
                     | MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
 #define PREPARES   MSYNC_STEP_BIT(MSYNC_STEP_PREPARE)

@@ -84,6 +84,10 @@ msync_event_e msync_site_end(msync_variant_e variant);
 /* the same by its error, which may be final where its variant is not */
 msync_event_e msync_site_failure(const msync_err_t *err);
 
+/* whether no server has said it: the database failed, or somebody ended the
+ * run */
+bool msync_site_is_local(const msync_err_t *err);
+
 #define MSYNC_STEP_BIT(step)  (1U << (step))
 
 typedef struct {

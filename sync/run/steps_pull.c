@@ -8,10 +8,8 @@
 
 #include "run/steps_private.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "store/buffer.h"
 #include "store/disk.h"
-#include "store/fill.h"
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"

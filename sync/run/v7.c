@@ -99,7 +99,7 @@ msync_run_find_out(msync_run_context_t *ctx, msync_err_t *err)
     if (msync_v7_is_spoken(ctx->http, run->conf->url, &ctx->speaks_v7,
                            &fault) != MSYNC_OK)
     {
-        if (msync_run_is_local(&fault)) {
+        if (msync_site_is_local(&fault)) {
             *err = fault;
             return MSYNC_ERROR;
         }
@@ -217,7 +217,7 @@ v7_given(void *data, const char *token, const msync_v7_site_t *site,
          v7_store_token(ctx, token, site, err) != MSYNC_OK;
          pause *= 2)
     {
-        if (!msync_run_is_local(err)) {
+        if (!msync_site_is_local(err)) {
             return MSYNC_ERROR;
         }
 
@@ -283,7 +283,7 @@ v7_store_given(msync_run_context_t *ctx, msync_err_t *err)
         rc = v7_store_token(ctx, given->token, &given->site, err);
     }
 
-    if (rc == MSYNC_OK || !msync_run_is_local(err)) {
+    if (rc == MSYNC_OK || !msync_site_is_local(err)) {
         explicit_bzero(given, sizeof(*given));
     }
 

@@ -67,7 +67,7 @@ static int absent_referred(absent_t *absent, const msync_absent_row_t *row,
 static int absent_is_of_central(absent_t *absent, const char *id, bool *is,
     msync_err_t *err);
 static int absent_remove(absent_t *absent, const char *id, msync_err_t *err);
-static int absent_keep(absent_t *absent, const msync_absent_row_t *row,
+static int absent_give_reason(absent_t *absent, const msync_absent_row_t *row,
     const char *reason, msync_err_t *err);
 static int absent_note(absent_t *absent, const msync_absent_row_t *row,
     const char *reason, msync_err_t *err);
@@ -416,7 +416,7 @@ absent_row(absent_t *absent, const msync_absent_row_t *row, msync_err_t *err)
     }
 
     if (row->changed) {
-        return absent_keep(absent, row, REASON_CHANGED, err);
+        return absent_give_reason(absent, row, REASON_CHANGED, err);
     }
 
     if (absent->nothing) {
@@ -446,7 +446,7 @@ absent_referred(absent_t *absent, const msync_absent_row_t *row,
     }
 
     absent->decided = true;
-    return absent_keep(absent, row, REASON_REFERRED, err);
+    return absent_give_reason(absent, row, REASON_REFERRED, err);
 }
 
 
@@ -525,7 +525,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
     } else if (fault.scope == MSYNC_SCOPE_RECORD
                && msync_store_in_transaction(absent->store))
     {
-        rc = absent_keep(absent, &row, fault.text, err);
+        rc = absent_give_reason(absent, &row, fault.text, err);
 
     } else {
         *err = fault;
@@ -541,7 +541,7 @@ absent_remove(absent_t *absent, const char *id, msync_err_t *err)
  * application's says no */
 
 static int
-absent_keep(absent_t *absent, const msync_absent_row_t *row,
+absent_give_reason(absent_t *absent, const msync_absent_row_t *row,
     const char *reason, msync_err_t *err)
 {
     msync_err_t           fault;

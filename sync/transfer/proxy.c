@@ -22,7 +22,7 @@
     "address and the port of the central server. |It is tried again by itself."
 
 
-static int proxy_kept(const msync_transfer_attempt_t *t, msync_err_t *err);
+static int proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err);
 static int proxy_sign_in(const msync_transfer_attempt_t *t,
     const char *status, msync_err_t *err);
 static int proxy_status(const msync_transfer_attempt_t *t, long status,
@@ -148,7 +148,7 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
     int  status = t->res->status;
 
     if (t->age > 0) {
-        return proxy_kept(t, err);
+        return proxy_cached(t, err);
     }
 
     if (status != 407
@@ -168,7 +168,7 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
  * nothing is, for as long as it is kept */
 
 static int
-proxy_kept(const msync_transfer_attempt_t *t, msync_err_t *err)
+proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err)
 {
     char  where[MSYNC_HOST_MAX + 16];
 
