@@ -16,7 +16,7 @@
 #include "serve/patients_private.h"
 #include "serve/requests_private.h"
 #include "serve/serve_private.h"
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/buffer.h"

@@ -5,7 +5,7 @@
 #ifndef MSYNC_PATIENTS_PRIVATE_H
 #define MSYNC_PATIENTS_PRIVATE_H
 
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 
 /*
  * Answers a request whose body is the query as a JSON object: "name", "code".

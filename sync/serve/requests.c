@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "serve/document.h"
 #include "serve/requests_private.h"
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/send.h"

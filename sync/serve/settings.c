@@ -14,7 +14,7 @@
 
 #include "base/json.h"
 #include "serve/document.h"
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 #include "serve/status.h"
 #include "protocol/protocol.h"
 #include "base/clock.h"

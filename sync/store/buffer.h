@@ -35,10 +35,6 @@ typedef struct {
     const char     *patient;
 } msync_pending_t;
 
-/* the columns of sync_buffer that make one */
-#define MSYNC_PENDING_COLUMNS  "id, record_id, data, side, store_id, "        \
-                               "transfer_store_id, patient_id"
-
 /*
  * Walks over the pending records of one table and action, in the order of
  * their arrival, beginning behind rowid `after`.  `each` returns MSYNC_OK,

@@ -7,11 +7,6 @@
 
 #include "store/store.h"
 
-/* which servers this site speaks to: MSYNC_V7, or MSYNC_LEGACY and
- * MSYNC_OMSUPPLY; MSYNC_KEY_VERSION in key_value_store says it */
-int msync_store_sides(msync_store_t *store, unsigned *sides,
-    msync_err_t *err);
-
 /*
  * Changes waiting at or after the push cursor that this site may send, each
  * record once (its latest change); without a cursor all that there are.

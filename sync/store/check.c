@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/disk_private.h"
 #include "store/schema_private.h"
 #include "store/store_private.h"
 

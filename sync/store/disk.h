@@ -5,7 +5,7 @@
 #ifndef MSYNC_STORE_DISK_H
 #define MSYNC_STORE_DISK_H
 
-#include "store/check.h"
+#include "store/store.h"
 
 /* octets in the log that are not in the database, which only a reader that
  * never ends explains: SQLite copies nothing that came after what one reads */
@@ -26,9 +26,5 @@ void msync_store_disk_space(msync_store_t *store, int64_t *unused,
 /* before work, and before anybody relies on what was committed: whether the log
  * is still there, and the database is what SQLite wrote */
 int msync_store_watch_disk(msync_store_t *store, msync_err_t *err);
-
-/* calls `each` with a sentence for what is wrong with the disk or the log */
-void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
-    void *data);
 
 #endif /* MSYNC_STORE_DISK_H */

@@ -63,6 +63,10 @@ int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
 bool msync_store_is_overwritten(msync_store_t *store);
 int msync_store_find_numbers(msync_store_t *store, msync_err_t *err);
 
+/* calls `each` with a sentence for what is wrong with the disk or the log */
+void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
+    void *data);
+
 /* a file beside the database, open as fd, is for whoever may use that; root
  * gives it to the same owner, too */
 void msync_store_give_rights(int fd, const struct stat *database);

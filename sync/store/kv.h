@@ -79,13 +79,6 @@
 #define MSYNC_SYNC_V7                   "V7"
 
 
-/* push cursors that pass what comes into the changelog next */
-#define MSYNC_SQL_BEYOND                                                      \
-    "id IN ('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "    \
-    "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND typeof(value_int) = 'integer' AND "  \
-    "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
-    "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
-
 /* key_value_store: *value is left alone when the id is not there */
 int msync_store_get_int(msync_store_t *store, const char *id,
     int64_t *value, msync_err_t *err);

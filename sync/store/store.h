@@ -123,9 +123,6 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_yield(msync_store_t *store, msync_err_t *err);
-/* behind a commit: msync_store_yield, and then the hook is called */
-int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
-    msync_err_t *err);
 /* ms that a transaction of many rows may take: a few while others write, which
  * msync_store_yield has looked for */
 int64_t msync_store_hold(const msync_store_t *store);
@@ -143,12 +140,8 @@ bool msync_store_in_transaction(const msync_store_t *store);
 /* whether a deferred foreign key is not met by now, which a commit refuses */
 bool msync_store_violates_deferred(msync_store_t *store);
 
-/* changes whenever another connection has committed, whenever any has changed
- * the schema; cheap to ask */
+/* changes whenever another connection has committed; cheap to ask */
 int msync_store_data_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
-int msync_store_schema_version(msync_store_t *store, int64_t *version,
-    msync_err_t *err);
-
 
 #endif /* MSYNC_STORE_H */

@@ -39,6 +39,17 @@
 #define MSYNC_SQL_FAILED                                                      \
     "integration_datetime IS NULL AND integration_error IS NOT NULL"
 
+/* the columns of sync_buffer that make a pending record */
+#define MSYNC_PENDING_COLUMNS  "id, record_id, data, side, store_id, "        \
+                               "transfer_store_id, patient_id"
+
+/* push cursors that pass what comes into the changelog next */
+#define MSYNC_SQL_BEYOND                                                      \
+    "id IN ('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "    \
+    "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND typeof(value_int) = 'integer' AND "  \
+    "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
+    "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
+
 /* ms from an attempt at a record that failed, or that central refused, until
  * the next one: a quarter of an hour, doubled each time, a day at most */
 #define MSYNC_SQL_RETRY_PAUSE  "min(86400000, 900000 << min(tries, 8))"
@@ -358,6 +369,14 @@ int msync_store_absent_arrived(msync_store_t *store,
 int msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
     msync_pending_pt each, void *data, int64_t *last, msync_err_t *err);
 
+/* behind a commit: msync_store_yield, and then the hook is called */
+int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err);
+
+/* changes whenever any connection has changed the schema; cheap to ask */
+int msync_store_schema_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+
 /* behind a commit: empties a log that has grown, where the store does that
  * itself */
 void msync_store_checkpoint(msync_store_t *store);
@@ -375,6 +394,11 @@ int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, unsigned side, bool send, msync_record_t *record,
     msync_err_t *err);
 
+/* which servers this site speaks to: MSYNC_V7, or MSYNC_LEGACY and
+ * MSYNC_OMSUPPLY; MSYNC_KEY_VERSION in key_value_store says it */
+int msync_store_sides(msync_store_t *store, unsigned *sides,
+    msync_err_t *err);
+
 /* the last cursor of the changelog; 0: there is none */
 int msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
     msync_err_t *err);
@@ -390,6 +414,11 @@ int msync_store_row_is_others(msync_store_t *store, const msync_table_t *table,
 int msync_store_deleted_envelope(msync_store_t *store,
     const msync_table_t *table, const char *store_id, const char *parent_id,
     msync_record_t *record, msync_err_t *err);
+
+/* the id of a store if it is active on this site, of any that is where `id` is
+ * NULL; owned by the caller, NULL: there is none */
+int msync_store_find_ours(msync_store_t *store, const char *id, char **ours,
+    msync_err_t *err);
 
 /* sync itself changes a row of a table, which may say what store another row
  * is of; `set_up` finds out of which tables it does */

@@ -7,12 +7,7 @@
 
 #include "store/store.h"
 
-/* the id of a store if it is one of them, of any of them where `id` is NULL;
- * owned by the caller, NULL: there is none */
-int msync_store_find_ours(msync_store_t *store, const char *id, char **ours,
-    msync_err_t *err);
-
-/* the same, whether; NULL is none of them */
+/* whether a store is active on this site; NULL is none */
 int msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
     msync_err_t *err);
 

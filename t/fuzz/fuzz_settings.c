@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 #include "base/clock.h"
 
 static msync_settings_t    settings;

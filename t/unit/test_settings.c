@@ -6,7 +6,7 @@
 #include "site.h"
 
 #include "server.h"
-#include "serve/settings.h"
+#include "serve/settings_private.h"
 #include "base/clock.h"
 
 

@@ -2,8 +2,8 @@
  * What the settings page asks for: checking, testing and saving settings.
  */
 
-#ifndef MSYNC_SETTINGS_H
-#define MSYNC_SETTINGS_H
+#ifndef MSYNC_SETTINGS_PRIVATE_H
+#define MSYNC_SETTINGS_PRIVATE_H
 
 #include "channel/control.h"
 #include "transfer/transfer.h"
@@ -39,4 +39,4 @@ typedef struct {
 int msync_settings_answer(const msync_settings_t *settings,
     msync_request_e request, char *body, size_t length, char **reply);
 
-#endif /* MSYNC_SETTINGS_H */
+#endif /* MSYNC_SETTINGS_PRIVATE_H */
