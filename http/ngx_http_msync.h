@@ -395,7 +395,8 @@ uint64_t ngx_http_msync_child_used(ngx_pid_t pid);
 void ngx_http_msync_child_kill(ngx_http_msync_helper_t *h);
 
 
-/* ngx_http_msync_helper.c, _spawn.c, _frame.c: worker 0 and the helper */
+/* ngx_http_msync_helper.c, _spawn.c, _frame.c, _parameters.c: worker 0 and the
+ * helper */
 
 void ngx_http_msync_helper_init(ngx_http_msync_site_t *site,
     ngx_msec_t delay);
@@ -410,6 +411,9 @@ ngx_int_t ngx_http_msync_frame_config(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_frame_command(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_frame_request(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_frame_ping(ngx_http_msync_site_t *site);
+
+u_char *ngx_http_msync_parameters(ngx_http_msync_site_t *s, u_char *p,
+    u_char *last);
 
 
 /* ngx_http_msync_reply.c: answers */

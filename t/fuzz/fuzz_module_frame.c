@@ -5,6 +5,7 @@
  */
 
 #include "../../http/ngx_http_msync_frame.c"
+#include "../../http/ngx_http_msync_parameters.c"
 
 /* of another file; the debug log prints them */
 char  *ngx_http_msync_states[] = MSYNC_STATE_NAMES;
