@@ -164,22 +164,22 @@ typedef struct {
                                                 answered nor worked at */
     uint64_t                  pings;
     uint64_t                  used;          /* processor time at the last */
-    volatile sig_atomic_t     exited;        /* set by a handler, with … */
-    volatile int              status;        /* … that of waitpid() */
-    unsigned                  answered:1;    /* the last ping */
-    unsigned                  executes:1;    /* it was at its exec() */
+    volatile sig_atomic_t     exited;        /* set by the handler of SIGCHLD */
+    volatile int              status;        /* of waitpid(), set with it */
+    unsigned                  answered:1;    /* the last ping was */
+    unsigned                  executes:1;    /* it has begun its exec() */
     unsigned                  greeted:1;     /* HELLO was received */
     unsigned                  configured:1;  /* CONFIG was sent */
-    unsigned                  useless:1;     /* of another version */
+    unsigned                  useless:1;     /* it is of another version */
     unsigned                  follows:1;     /* another one may not be over */
-    unsigned                  reloaded:1;    /* nginx was, and this is the
-                                                first one since */
-    unsigned                  killed:1;      /* and has not ended yet */
+    unsigned                  reloaded:1;    /* nginx was reloaded, and this is
+                                                the first helper since */
+    unsigned                  killed:1;      /* it was, and has not ended yet */
     unsigned                  unheard:1;     /* said to be silent before it has
                                                 reported */
-    msync_status_frame_t      heard;         /* its last status, … */
-    ngx_str_t                 heard_tail;    /* … while it is said to be silent;
-                                                NULL: it is not */
+    msync_status_frame_t      heard;         /* its last status */
+    ngx_str_t                 heard_tail;    /* its tail while it is said to be
+                                                silent; NULL: it is not */
     ngx_str_t                 ended_by;      /* what ended the one of before;
                                                 NULL: it ended by itself, or
                                                 with its nginx */
@@ -245,9 +245,10 @@ struct ngx_http_msync_waiter_s {
     ngx_http_msync_site_t    *site;
     ngx_event_t               timer;
     uint64_t                  since;         /* generation the client has */
-    uint64_t                  id;            /* of its slot, 0: none */
+    uint64_t                  id;            /* of the request's slot, 0:
+                                                none */
     ngx_http_msync_method_pt  handler;       /* for when the body is there */
-    ngx_uint_t                data;          /* of that */
+    ngx_uint_t                data;          /* for the handler */
     ngx_str_t                 body;          /* of the request, a secret */
 };
 

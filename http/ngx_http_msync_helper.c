@@ -13,22 +13,27 @@
 
 
 #define NGX_HTTP_MSYNC_DELAY_MIN   1000              /* ms */
-#define NGX_HTTP_MSYNC_DELAY_MAX   48000             /* and a quarter more */
-#define NGX_HTTP_MSYNC_HEALTHY     60000             /* it ran: no back-off */
-#define NGX_HTTP_MSYNC_SILENT      30000             /* without a HELLO */
-#define NGX_HTTP_MSYNC_STALE       5000              /* without a status */
-#define NGX_HTTP_MSYNC_BATCH       30000             /* of a helper before it */
-#define NGX_HTTP_MSYNC_PING        10000             /* between two pings */
+#define NGX_HTTP_MSYNC_DELAY_MAX   48000             /* ms, and up to a quarter
+                                                        more */
+#define NGX_HTTP_MSYNC_HEALTHY     60000             /* ms that one ran: no
+                                                        back-off */
+#define NGX_HTTP_MSYNC_SILENT      30000             /* ms without a HELLO */
+#define NGX_HTTP_MSYNC_STALE       5000              /* ms without a status */
+#define NGX_HTTP_MSYNC_BATCH       30000             /* ms, while an earlier one
+                                                        ends */
+#define NGX_HTTP_MSYNC_PING        10000             /* ms */
 #define NGX_HTTP_MSYNC_SAID        2                 /* pings without answer
-                                                        that are told of, */
-#define NGX_HTTP_MSYNC_HANGS       6                 /* … that end it */
-#define NGX_HTTP_MSYNC_STOPS       100               /* between two looks at
+                                                        that are told of */
+#define NGX_HTTP_MSYNC_HANGS       6                 /* pings without answer
+                                                        that end it */
+#define NGX_HTTP_MSYNC_STOPS       100               /* ms between two looks at
                                                         one that is to stop */
-#define NGX_HTTP_MSYNC_KILLED      10                /* … at one that is killed,
-                                                        at most */
-#define NGX_HTTP_MSYNC_ENDED       20                /* … for the status of one
-                                                        that has ended, */
-#define NGX_HTTP_MSYNC_ENDED_MAX   50                /* at most so many */
+#define NGX_HTTP_MSYNC_KILLED      10                /* looks at one that is
+                                                        killed, at most */
+#define NGX_HTTP_MSYNC_ENDED       20                /* ms between two looks for
+                                                        the status of one that
+                                                        has ended */
+#define NGX_HTTP_MSYNC_ENDED_MAX   50                /* so many looks at most */
 
 
 static void ngx_http_msync_helper_start(ngx_event_t *ev);

@@ -16,7 +16,7 @@ typedef enum {
     NGX_HTTP_MSYNC_OWNER_NEW = 0,  /* made, its configuration may be refused */
     NGX_HTTP_MSYNC_OWNER_AWAITED,  /* the first worker 0 is to come */
     NGX_HTTP_MSYNC_OWNER_OWNED,    /* the latest worker 0 works */
-    NGX_HTTP_MSYNC_OWNER_RELOADED, /* … and a later one is to come */
+    NGX_HTTP_MSYNC_OWNER_RELOADED, /* it works, a later one is to come */
     NGX_HTTP_MSYNC_OWNER_BETWEEN,  /* it shuts down, a later one is to come */
     NGX_HTTP_MSYNC_OWNER_OVER,     /* it shuts down, and none is to come */
     NGX_HTTP_MSYNC_OWNER_MOVED,    /* another zone has taken its place */
@@ -28,7 +28,7 @@ typedef enum {
     NGX_HTTP_MSYNC_OWNER_ACCEPT = 0,   /* the master takes a configuration */
     NGX_HTTP_MSYNC_OWNER_BEGIN,        /* a worker 0 begins */
     NGX_HTTP_MSYNC_OWNER_QUIT,         /* the latest one shuts down */
-    NGX_HTTP_MSYNC_OWNER_QUIT_OLDER,   /* one before it does */
+    NGX_HTTP_MSYNC_OWNER_QUIT_OLDER,   /* an earlier one shuts down */
     NGX_HTTP_MSYNC_OWNER_MOVE,         /* a zone of another size takes over */
     NGX_HTTP_MSYNC_OWNER_HELLO,        /* a helper runs */
     NGX_HTTP_MSYNC_OWNER_END,          /* a helper has ended */
@@ -44,7 +44,8 @@ typedef enum {
 /* a helper of before may not be over */
 #define NGX_HTTP_MSYNC_OWNER_FOLLOWS  0x02
 
-/* so if there is a helper now: its worker crashed, or is about to end it */
+/* a helper that is there now may not be over: its worker crashed, or is about
+ * to end it */
 #define NGX_HTTP_MSYNC_OWNER_HELPER   0x04
 
 /* another zone was served meanwhile, so the generation has to go on from it */

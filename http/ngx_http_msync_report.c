@@ -85,7 +85,8 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
 }
 
 
-/* the same of a msync_document_e */
+/* keeps a document that the helper of this process has sent, by its
+ * msync_document_e */
 
 void
 ngx_http_msync_report_document(ngx_http_msync_site_t *site,

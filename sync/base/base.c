@@ -200,7 +200,7 @@ msync_text_cut(const char *text, size_t length)
         }
     }
 
-    /* text[i - 1] leads the last character, which is whole or not ours */
+    /* text[i - 1] begins the last character: it is cut where it is torn */
 
     if (i > 0 && (unsigned char) text[i - 1] >= 0xc0
         && msync_utf8_char(text + i - 1, n - i + 1) == 0)

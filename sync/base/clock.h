@@ -17,7 +17,7 @@ int64_t msync_clock_wall(void);
  * which nobody sets and which goes on while the machine sleeps */
 int64_t msync_clock_monotonic(void);
 
-/* the same in microseconds */
+/* as msync_clock_monotonic(), in microseconds */
 int64_t msync_clock_monotonic_us(void);
 
 /* RFC 3339 in UTC with seconds: "2026-11-23T10:00:00Z", 21 octets with NUL */

@@ -15,9 +15,8 @@
 #define MSYNC_ERR_TEXT_MAX  1024 /* octets, with the final NUL */
 
 
-/* those of Open mSupply, and behind them, from TIMEOUT on, those that it has
- * no name for; docs/variants.md tells how each comes about, err.c has the
- * words */
+/* the errors of Open mSupply and, from TIMEOUT on, those that it has no name
+ * for; docs/variants.md tells how each comes about, err.c has the words */
 
 typedef enum {
     MSYNC_ERR_NONE = 0,
@@ -34,7 +33,7 @@ typedef enum {
     MSYNC_ERR_API_VERSION_INCOMPATIBLE,
     MSYNC_ERR_CENTRAL_V6_NOT_CONFIGURED,
     MSYNC_ERR_V6_API_VERSION_INCOMPATIBLE,
-    /* those of sync v7 */
+    /* errors of sync v7 */
     MSYNC_ERR_SYNC_VERSION_MISMATCH,
     MSYNC_ERR_NOT_A_CENTRAL_SERVER,
     MSYNC_ERR_AUTHENTICATION,
@@ -127,8 +126,9 @@ const char *msync_err_advice(msync_variant_e variant);
  */
 char *msync_err_full(const msync_err_t *err, char *buf, size_t size);
 
-/* the same of what somebody asked for and no run tries again: with `end`, which
- * may be empty, for the sentences of the advice that are of runs */
+/* "text. advice" for somebody who asked for what no run tries again: `end`,
+ * which may be empty, stands for the sentences of the advice that are of
+ * runs */
 char *msync_err_refusal(const msync_err_t *err, const char *end, char *buf,
     size_t size);
 

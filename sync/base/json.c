@@ -478,13 +478,13 @@ json_skip_plain(const char *pos, const char *end)
         quote = word ^ JSON_EACH('"');
         backslash = word ^ JSON_EACH('\\');
 
-        /* a borrow may only come from an octet that is special itself */
+        /* only an octet that is special itself borrows from those above it */
         special = (word | (word - JSON_EACH(0x20)) | (quote - JSON_EACH(1))
                    | (backslash - JSON_EACH(1))) & JSON_EACH(0x80);
 
         if (special != 0) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            /* … so the first one is known */
+            /* what a borrow marks stands behind the first special octet */
             return pos + __builtin_ctzll(special) / 8;
 #else
             break;

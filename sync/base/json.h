@@ -76,7 +76,7 @@ bool msync_json_enter(msync_json_t *json, msync_json_type_e type);
  */
 bool msync_json_member(msync_json_t *json, char key[MSYNC_JSON_KEY_MAX]);
 
-/* the same for an array */
+/* moves to the next value of an array; false, and behind it, after the last */
 bool msync_json_item(msync_json_t *json);
 
 /* checks a whole value and goes behind it; slice may be NULL */
@@ -100,9 +100,9 @@ size_t msync_json_offset(const msync_json_t *json);
 char *msync_json_text(const msync_json_slice_t *slice, size_t max);
 
 /*
- * The same into memory of the caller's, at least as large as the slice is
- * long; not for a garbled one.  False when it is no string or contains
- * U+0000.
+ * A string's value written into memory of the caller's, at least as large as
+ * the slice is long; not for a garbled slice.  False when it is no string or
+ * contains U+0000.
  */
 bool msync_json_text_into(const msync_json_slice_t *slice, char *out,
     size_t *length);

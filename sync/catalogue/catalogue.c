@@ -65,7 +65,7 @@ static const struct {
 };
 
 
-/* of its names a site pushes those of patients; facilities and stores are
+/* a site pushes the rows of `name` that are patients; facilities and stores are
  * central's */
 static const struct {
     const char  *table;
@@ -92,8 +92,8 @@ msync_catalogue_word(const char *const *words, const char *word)
 }
 
 
-/* of the 60,000 questions of a start nearly all are answered by the first
- * letter, which cJSON's own function calls two others for */
+/* a start asks some 60,000 times and the first letter tells nearly always;
+ * cJSON's own look-up calls two functions for it */
 
 cJSON *
 msync_catalogue_get(const cJSON *object, const char *name)

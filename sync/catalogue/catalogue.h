@@ -66,7 +66,8 @@ struct msync_field_s {
     bool                  is_enum;
     bool                  fk;           /* a foreign key is declared */
     char                 *references;   /* owned, table name, NULL: none */
-    const msync_table_t  *target;       /* that table, NULL: none */
+    const msync_table_t  *target;       /* the table of `references`, NULL:
+                                           none */
     char                 *fallback;     /* owned, SQL literal of the default
                                            of a local field, NULL: NULL */
     char                **words;        /* owned, NULL-terminated: those of an
@@ -100,16 +101,16 @@ struct msync_table_s {
     const char      *push_value;
     /* soft delete: the column that is set, and to what SQL value */
     char            *soft_column;       /* owned, NULL: no soft delete */
-    const msync_field_t  *soft_field;   /* … on the wire, NULL: it is not */
-    bool             soft_is_local;     /* that column is on no wire */
-    bool             soft_is_time;      /* it takes the time, else a flag */
-    int              soft_value;        /* of the flag */
+    const msync_field_t  *soft_field;   /* its field, NULL: it is on no wire */
+    bool             soft_is_local;     /* it is a column of ours, on no wire */
+    bool             soft_is_time;      /* it takes the time, not a flag */
+    int              soft_value;        /* what the flag is set to */
     unsigned         v7_styles;         /* mask of MSYNC_V7_…, catalogue/v7.h */
     msync_v7_shape_t  *shapes;          /* owned, what v7 calls it and how */
     size_t             nshapes;
 };
 
-/* the table that holds the rows of one of v7's */
+/* the table that holds the rows of a table of v7's */
 typedef struct {
     const char           *name;         /* borrowed from its shape */
     const msync_table_t  *table;
@@ -119,7 +120,8 @@ typedef struct {
     msync_table_t   *tables;            /* parents before children */
     size_t           n;
     msync_table_t  **by_name;           /* sorted, for look-ups */
-    msync_v7_name_t *v7_names;          /* owned, the same of v7's tables */
+    msync_v7_name_t *v7_names;          /* owned, sorted, for look-ups of v7's
+                                           tables */
     size_t           n_v7_names;
     char            *file;              /* owned, the tables file, NULL: the
                                            built-in ones alone */
@@ -130,7 +132,7 @@ typedef struct {
 msync_catalogue_t *msync_catalogue_parse(const char *json, size_t length,
     msync_err_t *err);
 
-/* the built-in one */
+/* the catalogue that is compiled in */
 msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
 
 /*
@@ -146,7 +148,8 @@ msync_catalogue_t *msync_catalogue_load(const char *path, msync_err_t *err);
 
 void msync_catalogue_free(msync_catalogue_t **catalogue);
 
-/* exact name, NULL if there is none; it is one of v5 and v6, or of v7 alone */
+/* the table of exactly that name, NULL if there is none; it is one of v5 and
+ * v6, or of v7 alone */
 const msync_table_t *msync_catalogue_find(const msync_catalogue_t *catalogue,
     const char *name);
 

@@ -13,13 +13,13 @@
 /* the member of msync_extra that v7's own are kept in */
 #define MSYNC_V7_EXTRA  "v7"
 
-/* the member for values of v5 and v6 that the catalogue does not know, by their
- * fields; see unknown.c */
+/* the member of msync_extra for values of v5 and v6 that the catalogue does not
+ * know, by their fields; see unknown.c */
 #define MSYNC_UNKNOWN_EXTRA  "msync_came"
 
-/* what cJSON makes between these two lies in the arena and goes with the
- * second, without cJSON_Delete; they do not nest, and no other thread may use
- * cJSON */
+/* What cJSON makes between msync_arena_begin() and msync_arena_end() lies in
+ * the arena and goes with the latter, without cJSON_Delete; they do not nest,
+ * and no other thread may use cJSON. */
 void msync_arena_begin(void);
 void msync_arena_end(void);
 
@@ -68,7 +68,8 @@ bool msync_field_knows(const msync_field_t *field,
  * `slices` are the members of the record by the fields of the table */
 void msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,
     const msync_json_slice_t *slices);
-/* whether the value is still such a one, and how it came */
+/* whether the value is still the one that msync_unknown_put() has kept, and how
+ * that came */
 bool msync_unknown_as_it_is(const msync_row_t *row, const msync_field_t *field,
     const msync_value_t *value, msync_json_slice_t *slice);
 
@@ -77,7 +78,7 @@ bool msync_field_is_counted(const msync_field_t *field);
 
 /* a member of an object; NULL: it has none of that name, or is no object */
 cJSON *msync_catalogue_get(const cJSON *object, const char *name);
-/* its value, NULL or false where it is none of that kind */
+/* the value of a member, NULL or false where it is of another kind */
 const char *msync_catalogue_string(const cJSON *object, const char *name);
 bool msync_catalogue_bool(const cJSON *object, const char *name);
 /* a value as it stands in JSON; owned by the caller */

@@ -32,7 +32,7 @@ static const char  *const check_kind_names[] = {
     "an array of \"legacy\" and \"omsupply\""
 };
 
-/* those that only describe a table are for people */
+/* members that only describe a table are for people */
 
 static const check_member_t  check_table_members[] = {
     { "table",           KIND_STRING },

@@ -119,7 +119,7 @@ msync_encode_field(encode_t *encode, const msync_field_t *field,
 }
 
 
-/* one that may not be null and has nothing neutral is left out */
+/* a field that may not be null and has no neutral value is left out */
 
 static int
 encode_field(encode_t *encode, const msync_row_t *row, size_t i)
@@ -156,7 +156,7 @@ msync_encode_key(encode_t *encode, const char *name)
 }
 
 
-/* takes back what was put behind that length */
+/* cuts the record back to that length */
 
 static void
 encode_cut(encode_t *encode, size_t length)

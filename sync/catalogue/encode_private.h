@@ -8,12 +8,13 @@
 #include "catalogue/catalogue_private.h"
 #include "catalogue/moment_private.h"
 
-#define MSYNC_ENCODE_NUMBER_MAX  40      /* octets of one */
+#define MSYNC_ENCODE_NUMBER_MAX  40      /* octets of a number as text */
 
 typedef enum {
     ENCODE_DONE = 0,
     ENCODE_NONE,             /* the value says that there is none */
-    ENCODE_UNCLEAR           /* … nothing, or more than one thing */
+    ENCODE_UNCLEAR           /* the value can mean nothing, or more than one
+                                thing */
 } encode_e;
 
 typedef struct {

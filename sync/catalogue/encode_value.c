@@ -252,7 +252,7 @@ encode_is_array_text(const msync_value_t *value)
 }
 
 
-/* as central spells it */
+/* puts a word as central spells it */
 
 static encode_e
 encode_word(encode_t *encode, const msync_field_t *field, const char *word)

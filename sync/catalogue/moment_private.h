@@ -50,8 +50,8 @@ bool msync_moment_is_none(const char *text, size_t length);
 bool msync_moment_read(msync_moment_t *moment, const char *text,
     size_t length);
 
-/* the same of a text of a server, which may also have a year of less than four
- * digits: an application may mean something else by that */
+/* Reads a text of a server, as msync_moment_read does, and also a year of less
+ * than four digits: an application may mean something else by that. */
 bool msync_moment_read_wire(msync_moment_t *moment, const char *text,
     size_t length);
 
@@ -74,9 +74,9 @@ bool msync_moment_may_be_next_day(const msync_moment_t *moment);
 /* the number of a day, since 1970-01-01; false: it does not exist */
 bool msync_moment_day(int year, int month, int day, int64_t *days);
 
-/* these write into `out` and return the length; a date is the day as it was
- * written, a datetime is in UTC, empty where that leaves the years 1 to 9999
- */
+/* these write the text into `out` and return its length; a date is the day as
+ * it was written, a datetime is in UTC, empty where that leaves the years 1 to
+ * 9999 */
 size_t msync_moment_put_date(const msync_moment_t *moment,
     char out[MSYNC_MOMENT_MAX]);
 size_t msync_moment_put_datetime(const msync_moment_t *moment,

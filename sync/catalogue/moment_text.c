@@ -211,7 +211,7 @@ moment_named_date(msync_moment_t *moment, moment_text_t *text)
 }
 
 
-/* the number of a word in a list of those of three letters; -1: it is none */
+/* the number of a word in a list of words of three letters; -1: it is none */
 
 static int
 moment_name(moment_text_t *text, const char *names)

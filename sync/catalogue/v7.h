@@ -16,7 +16,8 @@
 /* which site central sends a row to, and from which it takes one; a mask */
 #define MSYNC_V7_CENTRAL       0x01   /* every site; from none */
 #define MSYNC_V7_REMOTE        0x02   /* the site of the row's store */
-#define MSYNC_V7_REMOTE_OWNED  0x04   /* … which alone changes it */
+#define MSYNC_V7_REMOTE_OWNED  0x04   /* the site of the row's store, which
+                                         alone changes it */
 #define MSYNC_V7_TRANSFER      0x08   /* the site of the other party's store */
 #define MSYNC_V7_PATIENT       0x10   /* where the patient is visible */
 #define MSYNC_V7_FILE          0x20   /* every site, from every site */
@@ -32,7 +33,8 @@ typedef struct {
 } msync_v7_envelope_t;
 
 
-/* the table that holds the rows of a table of v7's; NULL: there is none */
+/* the table that holds the rows of v7's table of that name; NULL: there is
+ * none */
 const msync_table_t *msync_v7_find(const msync_catalogue_t *catalogue,
     const char *name);
 
@@ -61,8 +63,8 @@ const char *msync_v7_unfit(const msync_table_t *table,
  * made.  Texts are borrowed from the row, NULL: nothing is said.
  */
 typedef struct {
-    const char           *stores[2];    /* the first that is this site's */
-    bool                  any_store;    /* where there is none, any of ours */
+    const char           *stores[2];    /* the first that is of this site */
+    bool                  any_store;    /* without `stores`, any of this site */
     const char           *other;        /* a name: its store is the other
                                            party */
     const char           *patient;      /* a name, which may be a patient's */

@@ -60,9 +60,9 @@ typedef struct {
                                         before; the word for any other one */
     double            factor;
     bool              empty;         /* "" stands for null */
-    bool              known;         /* … and so does a word that v7 does not
-                                        have */
-    char             *none;          /* owned, … and so does this */
+    bool              known;         /* a word that v7 does not have stands for
+                                        null */
+    char             *none;          /* owned, a text that stands for null */
     bool              read_only;     /* only looked at when a row goes out */
     bool              derived;       /* only written when a record comes */
     msync_v7_word_t  *words;         /* owned */
@@ -77,13 +77,17 @@ typedef struct {
     bool               wide;         /* a whole number of 64 bits */
     bool               reference;    /* an id: "" is none */
     bool               exact;        /* the place takes any value as it is */
-    bool               plain;        /* … and is a column, always */
+    bool               plain;        /* `exact`, and the place is always a
+                                        column */
     msync_v7_place_t  *places;       /* owned; the first that has something
                                         is what goes out */
     size_t             nplaces;
-    msync_v7_lookup_t  lookup;       /* what stands for nothing */
-    bool               lookup_first; /* … and is newer than the column */
-    msync_value_t      fallback;     /* … at last; its text is owned */
+    msync_v7_lookup_t  lookup;       /* looked up where the places say
+                                        nothing */
+    bool               lookup_first; /* what is looked up is newer than the
+                                        column */
+    msync_value_t      fallback;     /* where nothing is found; its text is
+                                        owned */
 } msync_v7_field_t;
 
 /* a column that is none of v7's, in a row that is new */
@@ -108,27 +112,30 @@ struct msync_v7_shape_s {
     bool                deletes;
     msync_v7_field_t   *fields;      /* owned */
     size_t              n;
-    size_t             *by_name;     /* owned, the fields in that order, in
-                                        which genuine servers send them */
+    size_t             *by_name;     /* owned, the fields in the order of their
+                                        names, in which genuine servers send
+                                        them */
     size_t              key;
-    bool                looks_first; /* a field of it does */
+    bool                looks_first; /* a field has `lookup_first` */
     msync_v7_set_t     *sets;        /* owned */
     size_t              nsets;
     msync_v7_blank_t   *blanks;      /* owned */
     size_t              nblanks;
     char               *mark;        /* owned, a field that none of the other
                                         shapes of the table has */
-    msync_v7_when_t     rows;        /* which rows of the table have it, where
-                                        there are others */
+    msync_v7_when_t     rows;        /* which rows of the table have this shape,
+                                        where it has several */
     /* what the envelope says */
     size_t              store;       /* column */
-    size_t              or_store;    /* … where that is none of this site's */
+    size_t              or_store;    /* column, where `store` has none of this
+                                        site's */
     size_t              parent;      /* column of the row whose envelope it
                                         is */
     size_t              other;       /* column: the name whose store is the
                                         other party */
     size_t              patient;     /* column: a name */
-    bool                any_store;   /* where there is none, any of ours */
+    bool                any_store;   /* where the row names none, any store of
+                                        this site */
 };
 
 

@@ -38,7 +38,7 @@ int msync_channel_fd(const msync_channel_t *channel);
 int msync_channel_receive(msync_channel_t *channel, msync_received_t *frame,
     msync_err_t *err);
 
-/* the parser behind it, for whatever came in one packet */
+/* what msync_channel_receive() makes of a packet, whatever is in it */
 int msync_channel_parse(char *packet, size_t size, msync_received_t *frame,
     msync_err_t *err);
 

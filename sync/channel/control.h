@@ -25,11 +25,12 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  6                  /* of all that is below */
+#define MSYNC_CONTROL_VERSION  6                  /* of the frames below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
-#define MSYNC_EXIT_NO_MEMORY   12                 /* how a helper ends then */
+#define MSYNC_EXIT_NO_MEMORY   12                 /* of a helper without
+                                                     memory */
 
 #define MSYNC_VERSION          "0.1.0"            /* of the package */
 
@@ -164,17 +165,18 @@ typedef struct {
     uint64_t  done[MSYNC_COMMAND_MAX];   /* highest sequence done */
     int64_t   queue;                     /* records waiting to be sent */
     int64_t   integration_errors;
-    int64_t   dismissed;                 /* failed records, not among those */
+    int64_t   dismissed;                 /* records, not among the errors */
     int64_t   never_sent;                /* recordsNeverSent */
     int64_t   wal_bytes;                 /* size of the database's log */
-    int64_t   wal_pending;               /* of it, not in the database yet */
+    int64_t   wal_pending;               /* octets of it not in the database */
     int64_t   disk_free;                 /* octets of the database's disk that
                                             the helper can still write */
-    int64_t   disk_size;                 /* of all there are, 0: unknown */
-    int64_t   locked_since;              /* Unix seconds, by another program;
-                                            0: it is not */
+    int64_t   disk_size;                 /* octets of that disk, 0: unknown */
+    int64_t   locked_since;              /* Unix seconds, since when another
+                                            program has the database locked; 0:
+                                            none has */
     int64_t   last_success;              /* Unix seconds, 0: never */
-    int64_t   last_duration_ms;          /* of that run */
+    int64_t   last_duration_ms;          /* of the latest success */
     int64_t   interval;                  /* seconds, 0: no schedule */
     uint64_t  runs;                      /* since this helper started: */
     uint64_t  runs_failed;

@@ -87,10 +87,11 @@ static const struct {
     int         (*command)(msync_cli_t *cli);
     int           most;                /* arguments */
     int           least;
-    bool          database;            /* needs one */
-    bool          strict;              /* needs its catalogue, too */
-    bool          set_up;              /* that msync has set up before */
-    const char   *options;             /* letters of those of its own */
+    bool          database;            /* needs a database */
+    bool          strict;              /* needs its catalogue, too, or fails */
+    bool          set_up;              /* msync has set up the database
+                                          before */
+    const char   *options;             /* letters of its own options */
     const char *(*lacks)(const msync_cli_t *cli);
 } cli_commands[] = {
     { "status",  msync_cli_status,  0, 0, true,  false, true,  "", NULL },

@@ -14,7 +14,7 @@
  * reason on stderr, 2 usage */
 int msync_cli(int argc, char **argv);
 
-/* the same by a process of its own, so that a disk which does not answer is
+/* msync_cli() by a process of its own, so that a disk which does not answer is
  * said to be that, and a signal ends the wait for it */
 int msync_cli_watched(int argc, char **argv);
 

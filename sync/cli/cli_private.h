@@ -23,11 +23,11 @@ typedef struct {
     bool                all;
     bool                dismissed;
     const char         *error;         /* NULL: not given */
-    bool                terminal;      /* stdout is one */
+    bool                terminal;      /* stdout is a terminal */
     int                 lock;
     msync_log_entry_t   shown;
-    bool                line;          /* one of a step is not ended yet */
-    int64_t             step_done;     /* of the step when it was first shown */
+    bool                line;          /* the line of a step is not ended yet */
+    int64_t             step_done;     /* `done` of the step when first shown */
 } msync_cli_t;
 
 
@@ -44,7 +44,7 @@ int msync_cli_reinitialise(msync_cli_t *cli);
 int msync_cli_schema(msync_cli_t *cli);
 int msync_cli_backup(msync_cli_t *cli);
 
-/* what their command line lacks, in words; NULL: nothing */
+/* what a command line of "dismiss" or "send" lacks, in words; NULL: nothing */
 const char *msync_cli_dismiss_lacks(const msync_cli_t *cli);
 const char *msync_cli_send_lacks(const msync_cli_t *cli);
 
@@ -60,8 +60,8 @@ int msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err);
  * gets no tables in it */
 int msync_cli_expect_schema(msync_cli_t *cli, msync_err_t *err);
 
-/* those of the database, under those of the options; reads the password file
- * that these name */
+/* reads the settings of the database, over which those of the options win, and
+ * the password file that these name */
 int msync_cli_load_settings(msync_cli_t *cli, msync_err_t *err);
 
 /* a hook: MSYNC_ERR_CANCELLED once a signal has asked for the end */
@@ -86,12 +86,12 @@ int msync_cli_misused(const char *what);
 int msync_cli_load_catalogue(msync_cli_t *cli, bool strict,
     msync_err_t *err);
 
-/* cli_progress.c: shows what a run does, `data` is the command's; ends the
- * line that it is in the middle of, for whoever has something else to say */
+/* progress.c: shows what a run does, `data` is the command's; ends the line
+ * that it is in the middle of, for whoever has something else to say */
 void msync_cli_progress(void *data, const msync_log_entry_t *entry,
     bool step);
 void msync_cli_end_line(msync_cli_t *cli);
-/* a sink of the log that does so; `data` is the command's, too */
+/* a sink of the log that ends such a line first; `data` is the command's */
 void msync_cli_log(void *data, int level, const char *line);
 
 /* says the error on stderr, returns 1 */

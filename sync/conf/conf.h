@@ -42,8 +42,8 @@ typedef struct {
     char      *username;
     char      *password_file;
     char       password_sha256[MSYNC_SHA256_HEX + 1];  /* "": not set */
-    bool       password_blank;        /* it is known to begin or end with a
-                                         blank */
+    bool       password_blank;        /* the password is known to begin or end
+                                         with a blank */
     long       interval;              /* s, 0: no schedule */
     unsigned   push;                  /* records of a batch */
     unsigned   remote_pull;
@@ -63,8 +63,8 @@ typedef struct {
                                          stays in the changelog */
     bool       saved;                 /* some are from the settings page */
     int        log_level;
-    long       reloaded;              /* 1: nginx was, and this is the first
-                                         helper since */
+    long       reloaded;              /* 1: nginx was reloaded, and this is the
+                                         first helper since */
     char      *ended;                 /* what ended the helper before this one,
                                          NULL: nothing did, it was to go */
 } msync_conf_t;
@@ -103,11 +103,12 @@ typedef struct {
  */
 const char *msync_conf_origin(const char *url, msync_conf_origin_t *origin);
 
-/* the same for a whole base URL: no user part, no query, no fragment */
+/* as msync_conf_origin() for a whole base URL, which has no user part, no query
+ * and no fragment */
 const char *msync_conf_check_url(const char *url,
     msync_conf_origin_t *origin);
 
-/* true when both have the same scheme, host and port (RFC 6454) */
+/* true when both URLs have the same scheme, host and port (RFC 6454) */
 bool msync_conf_same_origin(const char *url, const char *other);
 
 /* lower-case hex SHA-256 of a password, as the protocol wants it */

@@ -29,11 +29,11 @@ struct msync_peer_s {
     unsigned     side;           /* MSYNC_LEGACY, MSYNC_OMSUPPLY, MSYNC_V7 */
     const char  *push_cursor;    /* key_value_store ids, NULL: none is kept */
     const char  *pull_cursor;
-    const char  *pull_max;       /* … of the highest cursor seen there */
-    const char  *pull_mark;      /* … of a mark: the pull cursor is of the
+    const char  *pull_max;       /* of the highest cursor seen there */
+    const char  *pull_mark;      /* of a mark that the pull cursor is of the
                                     present kind, see `adopt` */
-    const char  *push_open;      /* … of whether what it was given may wait
-                                    there for a last batch; NULL: it never
+    const char  *push_open;      /* of whether what the server was given may
+                                    wait there for a last batch; NULL: it never
                                     does */
     /* each push ends with an empty last batch, even when nothing waited */
     bool         push_end;

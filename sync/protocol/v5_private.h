@@ -28,7 +28,7 @@ int msync_v5_call(msync_v5_t *v5, const char *method, const char *path,
     const msync_json_out_t *body, msync_transfer_response_t *res,
     msync_err_t *err);
 
-/* the same with what the request says beside its url, auth and judge */
+/* msync_v5_call() with what the request says beside its url, auth and judge */
 int msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     const char *path, msync_transfer_response_t *res, msync_err_t *err);
 

@@ -27,10 +27,10 @@ typedef struct {
     bool                  seen;      /* data or one of the figures was there */
 } v5_answer_t;
 
-/* of a push */
+/* the answer to a push, while it is read */
 
 typedef struct {
-    bool  seen;                  /* it is there */
+    bool  seen;                  /* `integrationStarted` was there */
     bool  started;
 } v5_started_t;
 

@@ -76,7 +76,8 @@ msync_v6_judge(const msync_transfer_response_t *res)
 }
 
 
-/* what it met at the legacy server is judged as if that had said it */
+/* what Open mSupply central met at the legacy server is judged as if that one
+ * had said it */
 
 static msync_transfer_verdict_e
 v6_error_judge(const v6_error_t *error)
@@ -293,7 +294,8 @@ v6_error_message(const v6_error_t *error, msync_err_t *err)
 }
 
 
-/* those that have what it met at the legacy server in their text */
+/* errors that have in their text what Open mSupply central met at the legacy
+ * server */
 
 static bool
 v6_error_is_text(const v6_error_t *error)

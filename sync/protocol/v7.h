@@ -28,12 +28,12 @@ typedef struct {
  * ends the call that needed it */
 typedef struct {
     void  *data;
-    /* central is about to be asked for one */
+    /* central is about to be asked for a token */
     int  (*asking)(void *data, msync_err_t *err);
-    /* it has given one, to be stored before anything else */
+    /* central has given one, to be stored before anything else */
     int  (*given)(void *data, const char *token, const msync_v7_site_t *site,
              msync_err_t *err);
-    /* it gives none, *err says why: words may be added */
+    /* central gives none, *err says why: words may be added */
     void (*refused)(void *data, msync_err_t *err);
 } msync_v7_callbacks_t;
 
@@ -44,9 +44,9 @@ typedef struct {
     const msync_conf_t       *conf;         /* username, hash */
     const msync_catalogue_t  *catalogue;
     const char               *hardware_id;
-    const char               *token;        /* NULL: there is none yet */
+    const char               *token;        /* NULL: the site has none yet */
     msync_v7_callbacks_t      callbacks;
-    bool                      initialised;  /* else all is asked for, also
+    bool                      initialised;  /* false: all is asked for, also
                                                what this site has made */
 } msync_v7_setup_t;
 
@@ -111,7 +111,7 @@ typedef struct {
  * more.
  */
 typedef struct {
-    const char  *name;           /* of any part of it */
+    const char  *name;           /* a part of any of the names */
     const char  *first;
     const char  *last;
     const char  *code;

@@ -31,7 +31,7 @@ typedef struct {
     msync_v7_found_t  *found;
     size_t             n;
     bool               more;
-    bool               list;     /* there was one */
+    bool               list;     /* the answer had a list */
 } v7_found_t;
 
 
@@ -86,7 +86,8 @@ msync_v7_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     {
         msync_batch_clear(batch);
 
-        /* it is one of its rows; smaller batches bring those before it */
+        /* one of central's rows is at fault; smaller batches bring those before
+         * it */
 
         if (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR) {
             err->scope = MSYNC_SCOPE_RECORD;

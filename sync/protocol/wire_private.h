@@ -39,7 +39,8 @@ int msync_wire_object(const msync_transfer_response_t *res, const char *who,
 bool msync_wire_is_object(const msync_transfer_response_t *res,
     msync_wire_member_pt member, void *data);
 
-/* the same for an object inside of another one; the reader stands before it */
+/* reads an object inside of another one, as msync_wire_object() does; the
+ * reader stands before it */
 bool msync_wire_members(msync_json_t *json, msync_wire_member_pt member,
     void *data);
 
@@ -73,7 +74,8 @@ void msync_wire_record_end(msync_record_t *record);
 typedef struct {
     msync_batch_t  *batch;              /* borrowed */
     size_t          limit;              /* records, 0: none */
-    size_t          n;                  /* that came, whatever became of them */
+    size_t          n;                  /* records that came, whatever became of
+                                           them */
 } msync_wire_records_t;
 
 /*
@@ -140,7 +142,8 @@ bool msync_wire_is_known(const char *code);
 int msync_wire_code(const char *code, const char *message, const char *who,
     msync_err_t *err);
 
-/* the same by a code that stands somewhere in a text; MSYNC_OK: none does */
+/* msync_wire_code() for a code that stands somewhere in a text; MSYNC_OK: none
+ * does */
 int msync_wire_code_within(const char *text, const char *who,
     msync_err_t *err);
 
@@ -153,12 +156,13 @@ int msync_wire_code_within(const char *text, const char *who,
 int msync_wire_status_within(const char *text);
 bool msync_wire_is_out_of_reach(const char *text);
 
-/* whether such a status may pass by itself */
+/* whether an HTTP status may pass by itself */
 bool msync_wire_may_pass(int status);
 
 /*
- * The same as an error in words: a refusal by its code, a status, or that it
- * was out of reach.  MSYNC_OK: the text tells nothing of the kind.
+ * An error in words for what Open mSupply central met at mSupply central: a
+ * refusal by its code, a status, or that it was out of reach.  MSYNC_OK: the
+ * text tells nothing of the kind.
  */
 int msync_wire_legacy_error(const char *text, msync_err_t *err);
 

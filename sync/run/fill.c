@@ -18,15 +18,19 @@
 
 #define PACKED     (16 * 1024 * 1024)      /* octets of packed rows */
 #define ROWS_MAX   65536
-#define REST_MAX   (4 * 1024 * 1024)       /* octets of the others */
-#define ROWS_FIRST 8000                    /* of one before its time is known */
-#define ROWS_MIN   250                     /* … however slow the disk is */
-#define ROWS_KNOWN 4000                    /* … that tells, though more were
-                                              wanted, what a row takes */
-#define HOLD       250                     /* ms of the transaction that they
-                                              make where nobody else writes */
-#define AGE        1000                    /* ms after which it is due anyway */
-#define SLOW       8000                    /* fewer rows are a small one */
+#define REST_MAX   (4 * 1024 * 1024)       /* octets of what can be no row
+                                              yet */
+#define ROWS_FIRST 8000                    /* of the first transaction */
+#define ROWS_MIN   250                     /* of a transaction, on the slowest
+                                              disk */
+#define ROWS_KNOWN 4000                    /* so many tell what a row takes,
+                                              though more were wanted */
+#define HOLD       250                     /* ms of a transaction of so many
+                                              rows, where nobody else writes */
+#define AGE        1000                    /* ms after which what came is due
+                                              anyway */
+#define SLOW       8000                    /* a transaction of fewer rows is
+                                              small */
 #define TURN_ROWS  64                      /* at least, of a transaction while
                                               others write: to begin and commit
                                               one costs as much */
@@ -37,7 +41,7 @@ typedef struct {
     const msync_table_t  *table;
     uint64_t              prefix;          /* of its key, in its order: few
                                               comparisons read the row */
-    uint32_t              at;              /* of its packed row */
+    uint32_t              at;              /* of its packed row in the arena */
     uint32_t              sequence;        /* among all that was taken */
     unsigned              side;
 } fill_entry_t;
@@ -49,14 +53,15 @@ struct msync_fill_s {
     fill_entry_t             *entries;     /* owned */
     size_t                    n;
     size_t                    wanted;      /* rows, before they are written */
-    size_t                    written;     /* … the last time */
+    size_t                    written;     /* rows that were written last */
     int64_t                   held;        /* us of the transactions that were
                                               committed meanwhile */
-    msync_batch_t             rest[SIDES]; /* of a side / 2; `cursor` is
-                                              the sequence */
+    msync_batch_t             rest[SIDES]; /* what can be no row yet, by side /
+                                              2; `cursor` is the sequence */
     size_t                    rest_octets;
     uint32_t                  sequence;
-    int64_t                   since;       /* monotonic ms, of the first */
+    int64_t                   since;       /* monotonic ms, when the first
+                                              came */
     bool                      slow;
 };
 

@@ -13,10 +13,12 @@
 #include "store/joined.h"
 
 #define SLICE     1000         /* records between two calls of the hook */
-#define PARENTS   50           /* … of a table whose children come along */
+#define PARENTS   50           /* parents between two calls of the hook, for
+                                  their children come along */
 #define HOLD      250          /* ms of a transaction, for which the
                                   application may have to wait */
-#define ATTEMPTS  8            /* at the transaction that the caller wants */
+#define ATTEMPTS  8            /* at one transaction of everything, before it
+                                  becomes several */
 
 typedef struct {
     msync_rows_t              rows;
@@ -32,13 +34,16 @@ typedef struct {
     bool                      failures;    /* some records wait for a parent */
     bool                      again;       /* what is not committed is undone
                                               and begins anew */
-    int64_t                   culprit;     /* without this row of the buffer,
-                                              0: with all */
-    const char               *field;       /* … of which this is at fault */
-    msync_err_t               fault;       /* … as this says */
+    int64_t                   culprit;     /* the row of the buffer that is left
+                                              out when it begins anew, 0:
+                                              none */
+    const char               *field;       /* the field of the culprit at
+                                              fault */
+    msync_err_t               fault;       /* what is wrong with it */
     unsigned                  attempts;
     int64_t                   open;        /* records of this transaction */
-    msync_integrated_t        committed;   /* the result at its begin */
+    msync_integrated_t        committed;   /* the result when this transaction
+                                              began */
     msync_integrated_t       *result;
 } integration_t;
 
@@ -139,7 +144,8 @@ msync_integrate_fill(msync_store_t *store,
 }
 
 
-/* the work in its transactions, again and again without what undoes them */
+/* does the work in its transactions; what a record undoes begins anew without
+ * that record */
 
 static int
 integrate_run(integration_t *in,

@@ -50,8 +50,7 @@ typedef struct {
     bool                  in_use;      /* an initialised site, whose own
                                           records central does not change */
     bool                  unsent;      /* this site has changes to send */
-    bool                  refused;     /* … and such that central did not
-                                          take */
+    bool                  refused;     /* it has changes that central refused */
     bool                  merged;      /* records were merged before */
     bool                  careful;     /* each row has to meet its deferred
                                           keys at once */
@@ -74,7 +73,8 @@ int msync_rows_put(msync_rows_t *rows, msync_row_t *row,
     const msync_pending_t *from, const msync_field_t **field,
     msync_err_t *err);
 
-/* the same of a record of the buffer, whatever its action */
+/* A record of the buffer, whatever its action; errors and `field` are as of
+ * msync_rows_put(). */
 int msync_rows_put_pending(msync_rows_t *rows, const msync_table_t *table,
     msync_action_e action, const msync_pending_t *pending,
     const msync_field_t **field, msync_err_t *err);

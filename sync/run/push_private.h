@@ -13,16 +13,17 @@ typedef struct {
     msync_peer_t   *peer;
     msync_batch_t  *batch;
     int64_t         cursor;
-    int64_t         saved_at;      /* when the database got it, ms */
-    bool            passed;        /* changes that this server does not take,
-                                      since then */
+    int64_t         saved_at;      /* ms, when the cursor was saved */
+    bool            passed;        /* changes that this server does not take
+                                      have been passed since */
     int64_t         remaining;     /* changes, 0: to be counted */
     unsigned        size;          /* records of the next batch */
-    unsigned        saved_size;    /* what key_value_store has of it */
-    unsigned        limit;         /* its upper limit */
-    unsigned        losses;        /* of batches that the line did not carry */
-    size_t          broke;         /* records of the last one of these */
-    msync_batch_t   refused;       /* since one was taken, `data` says why */
+    unsigned        saved_size;    /* `size` as key_value_store has it */
+    unsigned        limit;         /* upper limit of `size` */
+    unsigned        losses;        /* batches that the line did not carry */
+    size_t          broke;         /* records of the latest of these */
+    msync_batch_t   refused;       /* refused since a record was taken; their
+                                      `data` says why */
     msync_batch_t   listed;        /* refused before one was taken: these go
                                       into msync_refused with the cursor */
     bool            looked;        /* central takes something, it was seen
@@ -30,10 +31,11 @@ typedef struct {
     bool            content;       /* what proxies say of the way is about
                                       what is sent: so many runs ended there */
     bool            sent;          /* the server got something in this run */
-    bool            told;          /* … and that it was the last */
-    uint64_t        connects;      /* of the session when it took the last */
-    int64_t         open;          /* what it got, perhaps in an earlier run,
-                                      may not be integrated over there */
+    bool            told;          /* the server was told that it has all */
+    uint64_t        connects;      /* of the session when the server took its
+                                      latest batch */
+    int64_t         open;          /* what the server got, perhaps in an earlier
+                                      run, may not be integrated over there */
 } msync_push_t;
 
 /*

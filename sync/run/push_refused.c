@@ -20,17 +20,19 @@
 #include "store/refused.h"
 #include "store/send.h"
 
-/* refused one after the other, before the step ends with central's error */
+/* records that are refused one after the other before the step ends with
+ * central's error */
 #define REFUSED_MAX  20
 
-#define LOSSES       8             /* of batches that the line does not carry,
-                                      in one step */
-#define ATTEMPTS     6             /* of one batch at a server that was busy,
-                                      and is so no more */
-#define ATTEMPTS_WAY 4             /* … where what stands before it was in
-                                      trouble … */
-#define ATTEMPTS_PLACE 2           /* … and the last run ended there, too */
-#define AGAIN_FIRST  500           /* ms before the second of these, doubled */
+#define LOSSES       8             /* batches that the line does not carry, in
+                                      one step */
+#define ATTEMPTS     6             /* with one batch at a server that was busy
+                                      and answers again */
+#define ATTEMPTS_WAY 4             /* where what stands before the server was in
+                                      trouble */
+#define ATTEMPTS_PLACE 2           /* where the last run ended there, too */
+#define AGAIN_FIRST  500           /* ms before the second attempt, doubled for
+                                      each that follows */
 #define BREAKS       3             /* runs that end at one record, or in one
                                       batch, before that is what is wrong */
 #define CHEAP        65536         /* octets of a record that costs little to
@@ -39,10 +41,12 @@
 
 typedef enum {
     FAULT_OTHER = 0,               /* nothing that sending it again mends */
-    FAULT_BUSY,                    /* it is at work and did nothing */
-    FAULT_WAY,                     /* what stands before it is in trouble */
-    FAULT_LINE,                    /* it was reached, then the line broke */
-    FAULT_RECORD                   /* it may be what is in the batch */
+    FAULT_BUSY,                    /* the server is at work and did nothing */
+    FAULT_WAY,                     /* what stands before it is in trouble, as a
+                                      proxy */
+    FAULT_LINE,                    /* it was reached, then the line broke: the
+                                      batch may be too large */
+    FAULT_RECORD                   /* a record of the batch may be at fault */
 } fault_e;
 
 
@@ -245,7 +249,8 @@ push_fault(const msync_err_t *err)
 }
 
 
-/* those that pass, also what a proxy in the cloud says of a server */
+/* statuses that pass by themselves, also what a proxy in the cloud says of a
+ * server */
 
 static bool
 push_is_whole_line(int status)
@@ -609,8 +614,8 @@ push_get_breaks(msync_push_t *push, const char *place, int64_t *breaks,
 }
 
 
-/* the same with this one; what was recorded before (`had`) has had its
- * chances */
+/* counts this run among those that ended at `place` in a row; a record that was
+ * listed before (`had`) has had its chances */
 
 static int
 push_count_break(msync_push_t *push, const char *place, bool had,

@@ -42,8 +42,8 @@ void msync_queue_put(msync_queue_t *queue, uint64_t sequence,
     msync_command_e command, const char *patient, size_t length);
 
 /*
- * Whether one waits, and takes it out.  One for a patient counts only with
- * `patients`, and none whose sequence is below `from`.
+ * Whether a trigger waits, and takes it out.  One for a patient counts only
+ * with `patients`, and none whose sequence is below `from`.
  */
 bool msync_queue_has(const msync_queue_t *queue, bool patients,
     uint64_t from);

@@ -337,7 +337,7 @@ run_open_network(msync_run_context_t *ctx, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* it has said who this site is */
+    /* at that address mSupply central has said who this site is */
     if (id >= 0) {
         msync_transfer_set_known(ctx->http, run->conf->url);
     }

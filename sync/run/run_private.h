@@ -20,13 +20,13 @@ typedef struct {
     msync_v6_t         *v6;            /* owned; NULL: no step can use it */
     msync_v7_t         *v7;            /* owned; NULL: v7 is not spoken */
     bool                speaks_v7;     /* in place of v5 and v6 */
-    bool                known;         /* what is spoken is in the database */
-    bool                former;        /* … and is v5 and v6 */
+    bool                known;         /* the database says what is spoken */
+    bool                former;        /* it says v5 and v6 */
     char               *v7_url;        /* owned, NULL: that of the settings */
     int64_t             v6_end;        /* the end of Open mSupply central's
                                           records as the last runs saw it */
-    bool                asked;         /* for the token, by an earlier run
-                                          whose answer is not known */
+    bool                asked;         /* an earlier run has asked for the token
+                                          and its answer is not known */
     msync_v5_site_t     identity;      /* owned, what central says of us */
     msync_peer_t        central;
     msync_peer_t        remote;
@@ -65,7 +65,8 @@ int msync_run_identify(msync_run_context_t *ctx, msync_err_t *err);
 int msync_run_choose(msync_run_context_t *ctx, msync_err_t *err);
 int msync_run_find_out(msync_run_context_t *ctx, msync_err_t *err);
 
-/* the same by v7: gets the token where there is none */
+/* msync_run_identify() and the steps by v7; gets the token where there is
+ * none */
 int msync_run_identify_v7(msync_run_context_t *ctx, msync_err_t *err);
 int msync_run_push_v7(msync_run_context_t *ctx, msync_err_t *err);
 int msync_run_pull_v7(msync_run_context_t *ctx, msync_err_t *err);

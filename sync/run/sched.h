@@ -12,8 +12,9 @@ typedef enum {
     MSYNC_DUE_NEVER = 0,       /* only somebody who asks starts a run */
     MSYNC_DUE_NOW,
     MSYNC_DUE_INTERVAL,        /* an interval after the latest run */
-    MSYNC_DUE_LATER,           /* the same, and where there is no schedule
-                                  after MSYNC_SCHED_PAUSE all the same */
+    MSYNC_DUE_LATER,           /* an interval after the latest run, or
+                                  MSYNC_SCHED_PAUSE where there is no
+                                  schedule */
     MSYNC_DUE_LONGER           /* the interval doubled with each failure that
                                   somebody has to mend */
 } msync_due_e;

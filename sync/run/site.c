@@ -16,18 +16,18 @@ typedef enum {
     PHASE_NEW = 0,
     PHASE_FIRST,                   /* requested, preparing, first */
     PHASE_INITIALISED,
-    PHASE_ANEW,                    /* and preparing and pulling again */
+    PHASE_ANEW,                    /* anew, anew preparing, anew pulling */
     PHASE_MAX
 } phase_e;
 
 /* when the next run by itself is due */
 typedef enum {
-    PLANNED = 0,                   /* as the latest run has ended */
-    AT_ONCE,                       /* but on a new or paused site */
-    ASKED_AT_ONCE,                 /* if there was no run since it was asked
-                                      for */
-    RETRIED_AT_ONCE,               /* so, or if the latest run failed for
-                                      good */
+    PLANNED = 0,                   /* by how the latest run has ended */
+    AT_ONCE,                       /* at once, but on a new or paused site */
+    ASKED_AT_ONCE,                 /* at once if there was no run since it was
+                                      asked for */
+    RETRIED_AT_ONCE,               /* as that, or at once if the latest run
+                                      failed for good */
     LATER                          /* a pause after the latest run */
 } moment_e;
 

@@ -26,27 +26,27 @@ typedef enum {
     MSYNC_EVENT_SAVED,             /* other settings */
     MSYNC_EVENT_REINITIALISE,
 
-    /* a process begins to work on the site; the run before … */
-    MSYNC_EVENT_STARTED,           /* had ended */
-    MSYNC_EVENT_REPLACED,          /* so it had, but the process of before has
-                                      crashed */
-    MSYNC_EVENT_CUT_SHORT,         /* had not: its process went, or was killed
-                                      for the first time */
-    MSYNC_EVENT_KILLED_AGAIN,      /* nor had the one before that */
+    /* a process begins to work on the site */
+    MSYNC_EVENT_STARTED,           /* the run before had ended */
+    MSYNC_EVENT_REPLACED,          /* the run before had ended, but its process
+                                      has crashed since */
+    MSYNC_EVENT_CUT_SHORT,         /* the run before had not ended: its process
+                                      went, or was killed for the first time */
+    MSYNC_EVENT_KILLED_AGAIN,      /* the two runs before had not ended */
 
     /* a run is at work */
     MSYNC_EVENT_BEGUN,
     MSYNC_EVENT_ASKED,             /* central is about to be asked to prepare
                                       what it never had for this site */
-    MSYNC_EVENT_PREPARED,          /* it has */
+    MSYNC_EVENT_PREPARED,          /* central has prepared this site */
     MSYNC_EVENT_STEP_ENDED,        /* any other step */
 
     /* a run has ended */
     MSYNC_EVENT_DONE,              /* all steps */
-    MSYNC_EVENT_DONE_IN_PART,      /* those for a patient, or of a retry */
-    MSYNC_EVENT_FAILED,            /* by what passes by itself */
-    MSYNC_EVENT_FAILED_HERE,       /* by the database or its disk */
-    MSYNC_EVENT_FAILED_FOR_GOOD,   /* by what somebody has to mend */
+    MSYNC_EVENT_DONE_IN_PART,      /* the steps for a patient, or of a retry */
+    MSYNC_EVENT_FAILED,            /* failed by what passes by itself */
+    MSYNC_EVENT_FAILED_HERE,       /* failed by the database or its disk */
+    MSYNC_EVENT_FAILED_FOR_GOOD,   /* failed by what somebody has to mend */
     MSYNC_EVENT_CANCELLED,
     MSYNC_EVENT_STOPPED,           /* its process has to go */
     MSYNC_EVENT_MAX
@@ -56,9 +56,11 @@ typedef enum {
 typedef enum {
     MSYNC_DOES_NOTHING = 0,
     MSYNC_DOES_SYNC,               /* a run of all steps begins */
-    MSYNC_DOES_PATIENT,            /* … with the pull of one patient */
-    MSYNC_DOES_RETRY,              /* … that integrates */
-    MSYNC_DOES_WAIT,               /* it is done when all was brought once */
+    MSYNC_DOES_PATIENT,            /* a run with the pull of one patient
+                                      begins */
+    MSYNC_DOES_RETRY,              /* a run that integrates begins */
+    MSYNC_DOES_WAIT,               /* what was asked is done when all was
+                                      brought once */
     MSYNC_DOES_END                 /* what is at work ends at the next batch,
                                       what waits is taken back */
 } msync_does_e;
@@ -77,11 +79,12 @@ typedef struct {
 void msync_site_event(const msync_site_t *site, msync_event_e event,
     msync_event_e latest, msync_effect_t *effect);
 
-/* what a failed run was, by what is known of it later; DONE for
- * MSYNC_ERR_NONE */
+/* the event with which a failed run ended, by what is known of it later; DONE
+ * for MSYNC_ERR_NONE */
 msync_event_e msync_site_end(msync_variant_e variant);
 
-/* the same by its error, which may be final where its variant is not */
+/* the event with which a run failed, by its error, which may be final where its
+ * variant is not */
 msync_event_e msync_site_failure(const msync_err_t *err);
 
 /* whether no server has said it: the database failed, or somebody ended the

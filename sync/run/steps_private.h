@@ -27,8 +27,10 @@ typedef struct {
     msync_log_entry_t        *entry;
     msync_step_counters_t     counters;
     const msync_plan_t       *plan;
-    msync_fill_t             *fill;        /* a first sync; NULL: none */
-    uint64_t                  buffered;    /* records since it was emptied */
+    msync_fill_t             *fill;        /* rows of a first sync; NULL:
+                                              none */
+    uint64_t                  buffered;    /* records since the buffer was
+                                              emptied */
     msync_integrated_t        integrating; /* of the step that integrates */
     bool                      changed;     /* a step began or ended since the
                                               hook was called last */

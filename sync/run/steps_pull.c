@@ -25,7 +25,7 @@ typedef struct {
     msync_step_e       which;
     msync_peer_t      *peer;
     unsigned           limit;      /* records, the most of a batch */
-    unsigned           size;       /* … of the next one */
+    unsigned           size;       /* records of the next batch */
     int64_t            cursor;     /* asked with next */
     int64_t            had;        /* the one that is saved, which the database
                                       has together with the records */

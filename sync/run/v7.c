@@ -123,7 +123,7 @@ msync_run_identify_v7(msync_run_context_t *ctx, msync_err_t *err)
 {
     const msync_v7_site_t  *site;
 
-    /* it may still be at work on what the latest run has sent */
+    /* central may still be at work on what the latest run has sent */
     if (v7_open(ctx, err) != MSYNC_OK
         || msync_push_wait(&ctx->steps, &ctx->central_v7, err) != MSYNC_OK)
     {

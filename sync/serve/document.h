@@ -19,11 +19,11 @@ void msync_document_add_error(cJSON *json, const char *variant,
 /* {"error": {"variant", "fullError"}}, never NULL; msync_free it. */
 char *msync_document_error(const msync_err_t *err);
 
-/* the same of what somebody asked for and no run tries again: without what the
- * advice says of that, and with `end`, which may be empty, behind it */
+/* {"error": …} for what somebody asked for and no run tries again: `end`, which
+ * may be empty, stands for what the advice says of runs */
 char *msync_document_refusal(const msync_err_t *err, const char *end);
 
-/* The same as the answer of a request, in words of the caller's; returns
+/* {"error": …} as the answer of a request, in words of the caller's; returns
  * `status`. */
 int msync_document_refuse(int status, const char *variant, const char *text,
     char **reply);

@@ -24,8 +24,8 @@
 #include "store/kv.h"
 
 #define REQUEST_WAIT   30000       /* ms that a request waits for the lock */
-#define REQUEST_LATE   60000       /* … after which its client has been told
-                                      that nobody answers */
+#define REQUEST_LATE   60000       /* ms after which the client of a request has
+                                      been told that nobody answers */
 #define STOP_WAIT      2000        /* ms that a lock may hold up the end */
 
 
@@ -310,7 +310,8 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
              ? input_answer_patients(serve, request, &body)
              : msync_requests_answer(serve, request, &body);
 
-    /* which may have been replaced while it was asked */
+    /* what name service or TLS read may have been replaced while central was
+     * asked */
     if (!serve->closed && status != 0
         && (!asks || status < 300 || msync_serve_may_connect(serve)))
     {

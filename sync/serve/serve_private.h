@@ -36,13 +36,14 @@ typedef struct {
     msync_catalogue_t  *catalogue;
     msync_conf_t       *conf;      /* with what the database says */
     msync_err_t         password_err;  /* of password_file, if it matters */
-    struct stat         password_file; /* what it was then */
+    struct stat         password_file; /* what the file was when it was read */
     char                password[65];  /* of password_file, hashed; "" */
     msync_run_given_t   given;     /* by central, to be stored */
-    msync_conf_t       *run_conf;  /* those of the run, NULL: none runs */
+    msync_conf_t       *run_conf;  /* settings of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
     int                 lock;
-    long                holder;    /* of that lock, as nginx was told; 0 */
+    long                holder;    /* who has the lock, as nginx was told; 0:
+                                      this process, or unknown */
     char                hardware_id[MSYNC_HARDWARE_ID_MAX + 1];  /* "": it
                                       is not known yet */
     msync_status_t      status;
@@ -55,23 +56,25 @@ typedef struct {
     /* of the monotonic clock, ms */
     int64_t             started;
     int64_t             open_at;
-    int64_t             opening;   /* since when it tries to */
-    int64_t             stop_by;   /* when it ends in any case */
+    int64_t             opening;   /* since when the database is tried */
+    int64_t             stop_by;   /* when the helper ends in any case */
     int64_t             reported;
     int64_t             watched;
     int64_t             ended;     /* the latest run */
     int64_t             due;       /* the next scheduled run, 0: none */
-    int64_t             pause_again;   /* what was said of it could not be
-                                      written, 0: it could */
-    int64_t             give_up;   /* the request at work, 0: none is */
-    msync_records_t    *records;   /* borrowed, NULL: none is */
+    int64_t             pause_again;   /* when what was said of pausing is
+                                          written again; 0: it is written */
+    int64_t             give_up;   /* of the request at work, 0: none is */
+    msync_records_t    *records;   /* borrowed, NULL: none is at work */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
-    bool                asked;     /* somebody did for the latest run */
-    uint64_t            resent;    /* triggers below wait for what is due */
+    bool                asked;     /* somebody asked for the latest run */
+    uint64_t            resent;    /* triggers of lower sequences wait for what
+                                      is due */
     int64_t             version;   /* of the database's content */
-    bool                written;   /* it had changed at the last look */
+    bool                written;   /* the content had changed at the last
+                                      look */
     bool                queue_saved;  /* the database has what waits */
     bool                dirty;     /* the status is to be sent */
     bool                closed;
@@ -147,8 +150,8 @@ int msync_serve_while_locked(void *data, msync_err_t *err);
 
 /* serve.c */
 bool msync_serve_is_stopped(void);
-/* in the place of a run; `before` is what was shown until now, of which the log
- * is not told again */
+/* shows a failure in the place of a run; `before` is what was shown until now,
+ * of which the log is not told again */
 void msync_serve_show_failure(msync_serve_t *serve,
     const msync_log_entry_t *before, msync_err_t *err);
 

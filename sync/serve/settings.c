@@ -26,13 +26,13 @@
 typedef struct {
     const msync_settings_t  *settings;
     msync_request_e          request;
-    msync_conf_t            *conf;         /* owned, those asked for */
+    msync_conf_t            *conf;         /* owned, the settings asked for */
     cJSON                   *fields;       /* owned, name: reason */
-    bool                     more;         /* … than have room */
-    bool                     password;     /* it was given */
+    bool                     more;         /* there are more than have room */
+    bool                     password;     /* a password was given */
     bool                     changed;      /* what central must check */
-    int64_t                  asked;        /* when central was, monotonic
-                                              ms */
+    int64_t                  asked;        /* monotonic ms, when central was
+                                              asked */
     msync_err_t              err;
 } request_t;
 

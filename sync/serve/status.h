@@ -26,10 +26,12 @@ typedef struct {
     bool               running;
     bool               configured;
     msync_site_t       site;
-    bool               v7;         /* it speaks sync v7, as far as is known */
+    bool               v7;         /* the site speaks sync v7, as far as
+                                      known */
     int64_t            queue;
     int64_t            failed;     /* records that failed to integrate */
-    int64_t            dismissed;  /* … and were dismissed, not among those */
+    int64_t            dismissed;  /* failed and dismissed, not among
+                                      `failed` */
     int64_t            never_sent; /* rows of before msync, see send.h */
     int64_t            locked_since;  /* ms, by another program; 0: it is not */
     int64_t            log_octets; /* of a log that is too large, in whole

@@ -424,7 +424,8 @@ msync_serve_while_locked(void *data, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* those behind it, or behind a run, which waits for as long as it takes */
+    /* requests behind that one, or behind a run, which waits for as long as it
+     * takes */
     msync_serve_refuse_late(serve, &locked);
 
     waited = msync_store_locked_for(serve->store);

@@ -28,9 +28,10 @@
 #define REASON_NOTHING   "central sent no record of this table at all"
 
 typedef enum {
-    ABSENT_EACH = 0,               /* what is referred to is undecided then */
-    ABSENT_LOOK,                   /* for what stays of that */
-    ABSENT_REMOVE                  /* the rest of it */
+    ABSENT_EACH = 0,               /* each row by itself: one that is referred
+                                      to is undecided then */
+    ABSENT_LOOK,                   /* which of the undecided rows stay */
+    ABSENT_REMOVE                  /* the undecided rows that do not */
 } absent_phase_e;
 
 typedef struct {
@@ -38,9 +39,10 @@ typedef struct {
     const msync_table_t  *table;
     msync_referrers_t     referrers;
     absent_phase_e        phase;
-    unsigned              sides;       /* that everything has come from */
+    unsigned              sides;       /* servers from which everything has
+                                          come */
     bool                  nothing;     /* central does not send the table */
-    bool                  decided;     /* that an undecided row stays */
+    bool                  decided;     /* it was decided that a row stays */
     msync_hook_pt         hook;
     void                 *data;
     msync_absent_t       *result;

@@ -17,7 +17,8 @@ typedef struct {
     bool   changed;
     /* as msync_store_referrers_scan() finds, by references without an index */
     bool   by_others;
-    bool   by_its_own;             /* table, which may be removed before it */
+    bool   by_its_own;             /* by rows of its own table, which may be
+                                      removed before it */
 } msync_absent_row_t;
 
 typedef struct {
@@ -25,14 +26,16 @@ typedef struct {
     const msync_table_t  *table;
     bool                  staying;     /* see msync_store_referrers_open */
     sqlite3_stmt         *each;        /* all are owned; whether ?1 is referred
-                                          to, where there is an index */
-    sqlite3_stmt         *its_own;     /* the same of its own table without */
-    sqlite3_stmt         *scan;        /* which of ?2 to ?3 are, without */
+                                          to, where references have an index */
+    sqlite3_stmt         *its_own;     /* whether ?1 is by rows of its own
+                                          table, without one */
+    sqlite3_stmt         *scan;        /* which of ?2 to ?3 are by others,
+                                          without one */
 } msync_referrers_t;
 
 
-/* for rows of one table; `staying`: what is undecided counts for nothing.  It
- * is to be closed after an error, too */
+/* Opens for rows of one table; `staying`: a reference from a row that is
+ * undecided counts for nothing.  To be closed after an error, too. */
 int msync_store_referrers_open(msync_store_t *store,
     const msync_table_t *table, bool staying, msync_referrers_t *referrers,
     msync_err_t *err);

@@ -56,7 +56,7 @@ int msync_store_buffer_fail(msync_store_t *store, int64_t rowid,
     const char *field, const char *reason, const msync_table_t *missing,
     const char *missing_id, msync_err_t *err);
 
-/* one that was marked as failed needs nobody: it is listed with those that
+/* marks a failed record as one that needs nobody: it is listed with those that
  * were dismissed, and not counted (dismiss.h) */
 int msync_store_buffer_note(msync_store_t *store, int64_t rowid,
     msync_err_t *err);
@@ -73,8 +73,8 @@ int msync_store_buffer_wake(msync_store_t *store, const msync_table_t *table,
 int msync_store_buffer_any(msync_store_t *store, bool *any,
     msync_err_t *err);
 
-/* takes out what is there of a record but for its merges: something newer of
- * it has become the row */
+/* takes out what the buffer has of a record but for its merges: something newer
+ * of it has become the row */
 int msync_store_buffer_remove(msync_store_t *store, const char *table,
     const char *id, msync_err_t *err);
 

@@ -8,13 +8,13 @@
 #include "store/store_private.h"
 
 #define CACHE_KIB         2048         /* page cache of an initialised site */
-#define CACHE_BULK_KIB    24576        /* and of a first sync */
+#define CACHE_BULK_KIB    24576        /* page cache of a first sync */
 #define CHECKPOINT        8192000      /* octets of the log before it is
                                           emptied */
 #define CHECKPOINT_BULK   131072000
 #define CHECKPOINT_SHARED 500          /* pages: at 1,000 SQLite makes another
                                           program's commit empty it */
-#define LOG_OCTETS        16777216     /* more is not kept between runs */
+#define LOG_OCTETS        16777216     /* octets of the log between two runs */
 
 static int bulk_note_log(void *data, sqlite3 *db, const char *name,
     int pages);

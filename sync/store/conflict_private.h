@@ -14,12 +14,14 @@
 typedef struct {
     char    *texts[MSYNC_CONFLICTS_MAX];   /* owned */
     size_t   n;
-    bool     unseen;               /* there is one that is not among them */
+    bool     unseen;               /* the table has a UNIQUE that is not among
+                                      them */
     bool     to_itself;            /* a row that goes takes others of the
                                       table along */
 } msync_conflicts_t;
 
-/* those that are there now; is to be cleared after an error, too */
+/* reads the conflicts that rows of the table can have now; to be cleared after
+ * an error, too */
 int msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
     msync_conflicts_t *conflicts, msync_err_t *err);
 void msync_store_conflicts_clear(msync_conflicts_t *conflicts);

@@ -22,7 +22,7 @@ int msync_store_refuse_file(const char *path, const char *doing,
  * the other one's, and whoever opens that would take it for its own */
 void msync_store_detach_log(msync_store_t *store);
 
-/* after opening */
+/* notes what disk and files the database has, after it was opened */
 void msync_store_know_disk(msync_store_t *store);
 
 /* what to do where a program works with a log that has no name any more */
@@ -44,14 +44,14 @@ typedef enum {
 msync_room_e msync_store_room(const char *path);
 const char *msync_store_full_advice(const char *path, int reason);
 
-/* `another`: a file of its name is there */
+/* whether the log that is open lost its name; `another`: another file has it */
 bool msync_store_log_is_lost(msync_store_t *store, bool *another);
 
 /* whether the log is in use, once the database was read; an error where it is
  * not the one that its index, of all who have the database open, tells of */
 int msync_store_open_wal(msync_store_t *store, msync_err_t *err);
 
-/* that error; always MSYNC_ERROR */
+/* the error of a log that is not the one of its index; always MSYNC_ERROR */
 int msync_store_fault_of_wal(msync_err_t *err);
 
 /* octets of the log, which has `size` of them as a file, whose pages are not in
@@ -59,7 +59,8 @@ int msync_store_fault_of_wal(msync_err_t *err);
 int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
 
 /* whether anything but a checkpoint wrote to the file of the database since the
- * first call, as who copies another one over it does; before: where to look */
+ * first call, as who copies another one over it does; find_numbers looks before
+ * where to look */
 bool msync_store_is_overwritten(msync_store_t *store);
 int msync_store_find_numbers(msync_store_t *store, msync_err_t *err);
 

@@ -10,7 +10,8 @@
 
 #define SLICE  1000                /* records of one transaction */
 
-/* which of a table, with what it has for `failed`, and in which column why */
+/* the rows of a table that are meant: `failed` says which have failed, `error`
+ * is the column with the reason */
 #define DISMISS_WHICH(failed, error)                                          \
     " WHERE NOT dismissed AND " failed " AND (?1 IS NULL OR table_name = ?1) "\
     "AND (?2 IS NULL OR record_id = ?2) AND (?3 IS NULL OR " error " = ?3) "  \

@@ -9,7 +9,7 @@
 #include "store/store.h"
 
 /*
- * Which ones: all of them, or those of a table that have this record id or
+ * Which records: all of them, or those of a table that have this record id or
  * this error (all of one cause).  What is NULL is not asked for.
  */
 typedef struct {

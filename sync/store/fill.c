@@ -16,14 +16,15 @@
 #define LARGE   300000         /* rows of a table whose index is sorted in a
                                   quarter of a second; it also fits into the
                                   helper's memory */
-#define OTHERS  150000         /* … while others write: an index that grows
-                                  makes short transactions long, so it is
-                                  sorted as late as they can wait for it */
+#define OTHERS  150000         /* rows of such a table while others write: an
+                                  index that grows makes short transactions
+                                  long, so it is sorted as late as they can wait
+                                  for it */
 #define HOLD    100            /* ms of a transaction that makes indexes,
                                   unless one takes longer */
-#define MOVE    1000           /* rows of one that takes some away */
-#define PASSES  16             /* over all references; more than the catalogue
-                                  has generations */
+#define MOVE    1000           /* rows of a transaction that takes some away */
+#define PASSES  16             /* looks at all references; more than the
+                                  catalogue has generations */
 
 /* rows of one table that refer to nothing */
 typedef struct {

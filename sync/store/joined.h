@@ -8,7 +8,8 @@
 
 #include "store/buffer.h"
 
-/* before the others; not inside a transaction */
+/* makes the table of joined records, before the other calls; not inside a
+ * transaction */
 int msync_store_joined_open(msync_store_t *store, msync_err_t *err);
 
 /*
@@ -26,8 +27,8 @@ int msync_store_joined_walk(msync_store_t *store, const msync_table_t *child,
     const msync_table_t *parent, int64_t after, int64_t last,
     msync_pending_pt each, void *data, msync_err_t *err);
 
-/* removes these from the buffer, but for those that were marked as failed
- * since the transaction began */
+/* removes what msync_store_joined_walk() walked over from the buffer, but for
+ * those that were marked as failed since the transaction began */
 int msync_store_joined_done(msync_store_t *store, const msync_table_t *child,
     const msync_table_t *parent, int64_t after, int64_t last,
     msync_err_t *err);

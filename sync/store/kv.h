@@ -27,16 +27,21 @@
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* check.h */
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
 #define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */
-#define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* that of central,
-                                                              a blank, and
-                                                              where its v6 is */
-#define MSYNC_KEY_V7_ADDRESS            "MSYNC_V7_ADDRESS" /* the same of its
-                                                              v7 */
+#define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* the address of
+                                                              central, a blank,
+                                                              and where its v6
+                                                              is */
+#define MSYNC_KEY_V7_ADDRESS            "MSYNC_V7_ADDRESS" /* the address of
+                                                              central, a blank,
+                                                              and where its v7
+                                                              is */
 #define MSYNC_KEY_VERSION               "SETTINGS_SYNC_VERSION"  /* below */
 #define MSYNC_KEY_TOKEN                 "SETTINGS_SYNC_V7_TOKEN" /* a secret,
                                           as the hash of the password is */
 #define MSYNC_KEY_TOKEN_ASKED           "MSYNC_TOKEN_ASKED"  /* central was
-                                          asked for it, no answer is known */
+                                                                asked for a
+                                                                token, no answer
+                                                                is known */
 #define MSYNC_KEY_UPGRADE               "MSYNC_UPGRADE"      /* mSupply central
                                           was asked to upgrade this site, with
                                           that cursor of v7's pull */
@@ -66,8 +71,9 @@
 
 /* ids that only schemas up to version 4 have, PAUSED also what is to become
  * the next one */
-#define MSYNC_KEY_FIRST_SYNC            "MSYNC_LOOSE"     /* one is at work, its
-                                                             indexes are away */
+#define MSYNC_KEY_FIRST_SYNC            "MSYNC_LOOSE"     /* a first sync is at
+                                                             work, its indexes
+                                                             are away */
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
                                                              3: asked of a site
                                                              prepared before */

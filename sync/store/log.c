@@ -40,7 +40,7 @@ static const struct {
                      "AND (pull_central_started_datetime IS NOT NULL OR "      \
                      "pull_started_datetime IS NOT NULL)"
 
-/* what an earlier version has of it */
+/* sync_log as an earlier version has it */
 #define SQL_FORMER   "WITH sync_log AS (SELECT *, NULL AS sync_version, NULL " \
                      "AS wait_for_integration_started_datetime, NULL AS "      \
                      "wait_for_integration_finished_datetime, NULL AS "        \

@@ -38,8 +38,8 @@ typedef struct {
                                           only one */
     int64_t           started;
     int64_t           finished;    /* 0: it runs, or was interrupted */
-    int64_t           began;       /* the same as started, monotonic; 0: it was
-                                      read from the database */
+    int64_t           began;       /* `started` by the monotonic clock; 0: it
+                                      was read from the database */
     bool              unwritten;   /* its end is not in the database yet */
     bool              v7;          /* what it spoke, else v5 and v6 */
     msync_step_log_t  steps[MSYNC_STEP_MAX];
@@ -47,7 +47,7 @@ typedef struct {
     char              text[MSYNC_ERR_TEXT_MAX + 512];  /* with advice */
 } msync_log_entry_t;
 
-/* makes a row for a new run and sets id and started */
+/* makes a row for a new run, with `id` and `started`; writes it again */
 int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);
 /* an error where the row of a run that has not ended is not there any more:
@@ -55,18 +55,18 @@ int msync_store_log_begin(msync_store_t *store, msync_log_entry_t *entry,
 int msync_store_log_update(msync_store_t *store,
     const msync_log_entry_t *entry, msync_err_t *err);
 
-/* how long it took, 0 while it runs and where the clock has gone back a little
- * meanwhile, or while no helper was there */
+/* how long a run took, 0 while it is at work and where the clock has gone back
+ * a little meanwhile, or while no helper was there */
 int64_t msync_store_log_seconds(const msync_log_entry_t *entry);
 
-/* sets finished; where the wall clock was set meanwhile, all earlier times are
- * those of the clock as it is now */
+/* sets `finished`; where the wall clock was set meanwhile, all earlier times
+ * become those of the clock as it is now */
 void msync_store_log_finish(msync_log_entry_t *entry);
 
 /*
- * The same of a run that has ended; inside a transaction.  A failure equal to
- * an earlier one since the last success takes the place of its row and counts
- * it.
+ * Writes the row of a run that has ended; inside a transaction.  A failure
+ * equal to an earlier one since the last success takes the place of its row
+ * and counts it.
  */
 int msync_store_log_end(msync_store_t *store, msync_log_entry_t *entry,
     msync_err_t *err);

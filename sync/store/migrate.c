@@ -382,8 +382,8 @@ migrate_drop_changed_index(void *data, const msync_lost_t *lost)
 }
 
 
-/* those that are there as something else, and that of the settings, which is
- * asked first */
+/* Makes tables of msync's own, first those that are there as something else,
+ * and of these first key_value_store, which is asked. */
 
 static int
 migrate_own_tables(msync_store_t *store, msync_err_t *err)
@@ -395,7 +395,7 @@ migrate_own_tables(msync_store_t *store, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    /* they may have been in what was something else */
+    /* the settings may have been in what was another table */
     if (store->lost && msync_store_has_settings(store)
         && msync_store_get_int(store, MSYNC_KEY_SCHEMA_VERSION, &version, err)
            != MSYNC_OK)

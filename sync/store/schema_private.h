@@ -80,13 +80,15 @@ typedef struct {
 extern const msync_own_table_t  msync_store_own_tables[];  /* ends with a name
                                                               of NULL */
 
-/* SQL that makes one under another name; the name of a column of its */
+/* SQL that makes such a table under another name; the name of the column that a
+ * definition makes */
 void msync_store_put_own_table(sqlite3_str *sql,
     const msync_own_table_t *table, const char *name);
 void msync_store_own_column(const char *definition, char name[64]);
 bool msync_store_is_own_index(const char *name);
 
-/* makes those again that somebody has made otherwise; inside a transaction */
+/* makes tables of msync's own again that somebody has made otherwise; inside a
+ * transaction */
 int msync_store_mend_shapes(msync_store_t *store, msync_err_t *err);
 
 /* SQL that makes the tables that are msync's alone, with their indexes */
@@ -96,8 +98,8 @@ void msync_store_put_bookkeeping(sqlite3_str *sql);
 int msync_store_add_bookkeeping_columns(msync_store_t *store,
     msync_err_t *err);
 
-/* drops indexes of such tables that have the name of an earlier version, which
- * is an application's; inside a transaction */
+/* drops indexes of tables of msync's own that have the name of an earlier
+ * version, which is an application's; inside a transaction */
 int msync_store_drop_former_indexes(msync_store_t *store, msync_err_t *err);
 
 /* push cursors beyond the end of a changelog that begins anew go back */
@@ -165,7 +167,7 @@ int msync_store_mend_replace(msync_store_t *store, msync_err_t *err);
 int msync_store_check_tables(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err);
 
-/* tells of indexes that these do not look at */
+/* tells of indexes that the triggers for REPLACE do not look at */
 int msync_store_check_expressions(msync_store_t *store, msync_finding_pt each,
     void *data, msync_err_t *err);
 
@@ -229,14 +231,14 @@ void msync_store_check_object(const msync_look_t *look,
 void msync_store_check_column(const msync_look_t *look,
     const msync_table_t *table, const char *name_of_table, const char *name);
 int msync_store_check_bookkeeping(const msync_look_t *look, msync_err_t *err);
-/* whether one of these tables is there, and `sound` */
+/* whether a table of msync's own is there, and `sound` */
 int msync_store_check_shape(const msync_look_t *look,
     const msync_own_table_t *table, bool *sound, msync_err_t *err);
 int msync_store_check_strangers(const msync_look_t *look, msync_err_t *err);
 int msync_store_check_replace(const msync_look_t *look,
     const msync_table_t *table, msync_err_t *err);
 
-/* whether that is so */
+/* whether the database was set up by this catalogue */
 int msync_store_is_set_up(msync_store_t *store, bool *set_up,
     msync_err_t *err);
 

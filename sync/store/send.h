@@ -19,13 +19,13 @@ int msync_store_never_sent(msync_store_t *store, int64_t *n,
     msync_err_t *err);
 
 /*
- * Puts these rows of the tables, named as on the wire or in the database, n =
- * 0: of all, into the changelog: *queued is their number so far, 0 until the
- * first sync is over.  In transactions of its own, so that the application may
- * write between them, where the hook is called, too; what was queued before an
- * error stays queued.  A name that is no table which this site pushes is an
- * error before anything is queued: *unknown, otherwise NULL, points at it in
- * `tables`.
+ * Puts the rows that were never sent of these tables, named as on the wire or
+ * in the database, n = 0: of all, into the changelog: *queued is their number
+ * so far, 0 until the first sync is over.  In transactions of its own, so that
+ * the application may write between them, where the hook is called, too; what
+ * was queued before an error stays queued.  A name that is no table which this
+ * site pushes is an error before anything is queued: *unknown, otherwise NULL,
+ * points at it in `tables`.
  */
 int msync_store_send(msync_store_t *store, const char *const *tables,
     size_t n, msync_hook_pt hook, void *data, int64_t *queued,

@@ -28,7 +28,7 @@ typedef struct {
 } shape_column_t;
 
 typedef struct {
-    bool  tables[SHAPE_MAX];       /* those that are to be made again */
+    bool  tables[SHAPE_MAX];       /* tables that are to be made again */
 } shape_faults_t;
 
 

@@ -22,7 +22,7 @@
 typedef struct {
     int64_t  prepared;
     int64_t  runs;                 /* whether there was any */
-    int64_t  success;              /* … that went well */
+    int64_t  success;              /* runs that went well */
     int64_t  partial;              /* nothing has brought it all since central
                                       prepared it last, or since it was to
                                       come anew */

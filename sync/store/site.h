@@ -13,10 +13,11 @@
 
 typedef enum {
     MSYNC_SITE_NEW = 0,            /* nobody has asked for a first sync */
-    MSYNC_SITE_REQUESTED,          /* somebody has */
+    MSYNC_SITE_REQUESTED,          /* somebody has asked for one */
     MSYNC_SITE_PREPARING,          /* central was asked to prepare it, which
                                       it had not done for this site before */
-    MSYNC_SITE_FIRST,              /* it has: the site pulls all */
+    MSYNC_SITE_FIRST,              /* central has prepared it: the site pulls
+                                      all */
     MSYNC_SITE_INITIALISED,        /* all was brought once */
     MSYNC_SITE_ANEW,               /* all is to come anew into a site that is
                                       in use: `reinitialise` */

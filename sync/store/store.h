@@ -53,7 +53,7 @@ int msync_store_write(msync_store_t *store, msync_err_t *err);
  */
 int msync_store_renew(msync_store_t *store, msync_err_t *err);
 
-/* what to do about that lock */
+/* what to do about a lock that another program holds */
 #define MSYNC_STORE_LOCKED_ADVICE                                             \
     "|It goes on by itself when that program has ended its transaction. An "   \
     "application must not hold a transaction open while nobody writes, nor "  \
@@ -68,16 +68,17 @@ int msync_store_renew(msync_store_t *store, msync_err_t *err);
 void msync_store_set_hook(msync_store_t *store, msync_hook_pt hook,
     void *data);
 
-/* the same for stores that are opened from here on, until they get their own;
- * data is borrowed */
+/* the hook of stores that are opened from here on, until msync_store_set_hook()
+ * gives them their own; data is borrowed */
 void msync_store_hook_opening(msync_hook_pt hook, void *data);
 
 /* ms for which the lock that the call at work waits for has been seen held,
- * also by earlier calls that were ended in their wait; for that hook */
+ * also by earlier calls that were ended in their wait; the hook of such a wait
+ * may ask */
 int64_t msync_store_locked_for(const msync_store_t *store);
 
-/* whether the lock that such a call has left is free by now, without a wait;
- * the next one that is met counts anew then */
+/* whether the lock on which a call was ended in its wait is free by now,
+ * without a wait; the next lock that is met counts anew then */
 void msync_store_look_at_lock(msync_store_t *store);
 
 /* ms that another program keeps the database locked before the log says so;

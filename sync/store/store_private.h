@@ -136,27 +136,27 @@ typedef struct {
     sqlite3_stmt  *upsert;
     sqlite3_stmt  *update;
     sqlite3_stmt  *exists;
-    bool           says_store;      /* see waiting.c */
+    bool           says_store;      /* its rows say what store others are of */
 } msync_table_stmts_t;
 
-/* a value of another row */
+/* a statement that finds the value `take` of the row whose `by` is ?1 */
 typedef struct {
-    const msync_field_t  *by;       /* borrowed, as is the other */
+    const msync_field_t  *by;       /* borrowed, as is `take` */
     const msync_field_t  *take;
     sqlite3_stmt         *stmt;     /* owned */
 } msync_lookup_t;
 
-/* by v5, v6 and v7, each with what its server takes */
+/* the push cursors of v5, v6 and v7 */
 #define MSYNC_STORE_PUSH_CURSORS  3
 
-/* what waits behind a push cursor, as it was counted last */
+/* how many records wait behind a push cursor, as it was counted last */
 typedef struct {
     bool      known;
     int64_t   site;
     int64_t   cursor;              /* the push cursor */
     int64_t   counted;             /* the last change that was counted */
     int64_t   n;                   /* records */
-    char     *stores;              /* owned, those active here */
+    char     *stores;              /* owned, the stores active here */
 } msync_waiting_t;
 
 /* whether a store is active on this site, as it was found last; a site has one
@@ -174,14 +174,16 @@ typedef struct {
 typedef struct {
     uint32_t         frames;
     uint32_t         page;         /* octets, 0: not known */
-    char             salt[8];      /* another one each time that it begins */
+    char             salt[8];      /* another one each time that the log
+                                      begins */
     uint32_t         written;      /* frames that are in the database */
-    uint32_t         attempted;    /* … or a checkpoint began to write there */
-    struct timespec  changed;      /* the file of the database */
+    uint32_t         attempted;    /* frames that a checkpoint began to write
+                                      there */
+    struct timespec  changed;      /* time of the file of the database */
     off_t            size;
     char             header[MSYNC_STORE_HEADER];
     int64_t          numbers;      /* a page that each run writes, 0: none */
-    uint64_t         sum;          /* … of its octets */
+    uint64_t         sum;          /* sum of the octets of that page */
 } msync_wal_t;
 
 struct msync_store_s {
@@ -189,66 +191,79 @@ struct msync_store_s {
     const msync_catalogue_t  *catalogue;       /* borrowed */
     sqlite3_stmt             *stmts[MSYNC_STMT_MAX];
     msync_table_stmts_t      *tables;          /* one a catalogue table */
-    msync_lookup_t           *lookups;         /* owned, those made so far */
+    msync_lookup_t           *lookups;         /* owned, made so far */
     size_t                    nlookups;
-    char                     *changes_filter;  /* owned SQL, see there */
+    char                     *changes_filter;  /* owned SQL, see changes.c */
     int64_t                   batch_start;     /* when this transaction began,
                                                   for failed records */
-    ino_t                     log_file;        /* of -wal, 0: unknown */
-    msync_wal_t               wal_seen;        /* page 0: not yet */
-    bool                      has_wal;         /* … on a disk whose times
-                                                  hold */
-    bool                      overwritten;     /* while it was open */
-    int64_t                   numbers;         /* see there */
+    ino_t                     log_file;        /* inode of -wal, 0: unknown */
+    msync_wal_t               wal_seen;        /* its index at the last look;
+                                                  page 0: not yet */
+    bool                      has_wal;         /* the log is in use, on a disk
+                                                  whose times hold */
+    bool                      overwritten;     /* another program wrote over the
+                                                  file while it was open */
+    int64_t                   numbers;         /* msync_store_find_numbers() */
     int64_t                   triggers_seen;   /* version of the schema in
                                                   which they were looked for */
-    int64_t                   schema;          /* its version when it was
-                                                  last as it should be */
-    int64_t                   told;            /* … when what is lost of it
-                                                  could not be made again */
+    int64_t                   schema;          /* version of the schema when it
+                                                  was last as it should be */
+    int64_t                   told;            /* version of the schema when
+                                                  what is lost of it could not
+                                                  be made again */
     msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
     msync_ours_t              ours[MSYNC_STORE_OURS];
     size_t                    nours;
-    int64_t                   began;           /* monotonic us, the latest
-                                                  transaction */
-    int64_t                   held;            /* us, the latest that was
-                                                  committed */
-    int64_t                   seen_version;    /* of the data, when it was
-                                                  asked whether others write */
-    int64_t                   others_until;    /* monotonic ms */
+    int64_t                   began;           /* monotonic us, when the latest
+                                                  transaction began */
+    int64_t                   held;            /* us that the latest one took
+                                                  that was committed */
+    int64_t                   seen_version;    /* version of the data when it
+                                                  was asked whether others
+                                                  write */
+    int64_t                   others_until;    /* monotonic ms, until when
+                                                  others count as writing */
     msync_hook_pt             hook;            /* NULL: see MSYNC_BUSY_WAIT */
     void                     *hook_data;
     msync_hook_pt             reader_hook;     /* NULL: none, or it writes */
     void                     *reader_data;
-    int64_t                   busy_began;      /* this wait; monotonic ms */
-    int64_t                   busy_since;      /* the lock, as it was seen */
+    int64_t                   busy_began;      /* monotonic ms, when this wait
+                                                  began */
+    int64_t                   busy_since;      /* since when the lock was seen
+                                                  held */
     msync_err_t               busy_err;        /* why waiting was ended */
-    int                       log_pages;       /* of the log, when it was
+    int                       log_pages;       /* pages of the log when it was
                                                   written to last */
-    int                       log_max;         /* … before a commit empties
-                                                  it; 0: SQLite sees to it */
+    int                       log_max;         /* pages before a commit empties
+                                                  the log; 0: SQLite sees to
+                                                  it */
     bool                      integrating;
-    bool                      never_sent;      /* there are such rows, while
-                                                  integrating */
-    bool                      no_former_records;   /* see tidy.c */
-    bool                      log_told;        /* that it is large */
-    bool                      warned;          /* of the application's
+    bool                      never_sent;      /* while integrating: rows were
+                                                  never sent or are absent */
+    bool                      no_former_records;   /* tidy.c has found none */
+    bool                      log_told;        /* the log tells that the -wal is
+                                                  large */
+    bool                      warned;          /* the log tells of the
+                                                  application's triggers */
+    bool                      triggered;       /* the application has
                                                   triggers */
-    bool                      triggered;       /* there are such triggers */
     bool                      unsynced;        /* synchronous is NORMAL */
-    bool                      filling;         /* see fill.h */
+    bool                      filling;         /* this connection fills
+                                                  tables */
     bool                      busy_told;
-    bool                      busy_left;       /* the wait was ended, it may
+    bool                      busy_left;       /* a wait was ended, the lock may
                                                   be held still */
-    bool                      lost;            /* what key_value_store had */
-    int64_t                   utf16;           /* 1: texts are, 0: UTF-8 */
+    bool                      lost;            /* what key_value_store had is
+                                                  lost */
+    int64_t                   utf16;           /* 1: texts are UTF-16, 0:
+                                                  UTF-8 */
 };
 
-/* before the first call of SQLite */
+/* sets SQLite up, before its first call */
 void msync_store_set_up(void);
 
-/* what SQLite has made, of which none is that memory is lacking; it is
- * returned, sqlite3_free it, or as that says */
+/* something that SQLite has made, NULL only where memory is lacking, which ends
+ * the process; it is returned, sqlite3_free it, or as that says */
 void *msync_store_need(void *p);
 
 /* whether the texts of two failures are the same but for what may differ */
@@ -264,7 +279,7 @@ sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
 sqlite3_stmt *msync_store_prepare(msync_store_t *store, const char *sql,
     msync_err_t *err);
 
-/* the same of a text that SQLite has made, which they take over */
+/* prepare SQL of SQLite's own memory, which they take over */
 sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
     msync_err_t *err);
 
@@ -272,7 +287,8 @@ sqlite3_stmt *msync_store_prepare_own(msync_store_t *store, char *sql,
 int msync_store_run(msync_store_t *store, sqlite3_stmt *stmt,
     const char *what, msync_err_t *err);
 int msync_store_exec(msync_store_t *store, const char *sql, msync_err_t *err);
-/* the same of a text of SQLite's; an empty sqlite3_str is nothing to do */
+/* run SQL of SQLite's own memory, which they take over; an empty sqlite3_str is
+ * nothing to do */
 int msync_store_exec_own(msync_store_t *store, char *sql, msync_err_t *err);
 int msync_store_exec_str(msync_store_t *store, sqlite3_str *sql,
     msync_err_t *err);
@@ -292,7 +308,8 @@ int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
 /* whether what failed lacks a function or a collation of the application's */
 bool msync_store_is_unknown(msync_store_t *store);
 
-/* the same of SQL that is asked once, "…_own" of a text of SQLite's */
+/* What SQL that is asked once says, as above; "…_own" takes SQL of SQLite's own
+ * memory over. */
 int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
     msync_err_t *err);
 int msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,

@@ -322,7 +322,7 @@ waiting_scalar(msync_store_t *store, msync_stmt_e which, const char *format,
 }
 
 
-/* those that are active here, as one text */
+/* the stores that are active here, as one text */
 
 static int
 waiting_stores(msync_store_t *store, int64_t site, char **stores,

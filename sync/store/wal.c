@@ -17,8 +17,8 @@
 
 #define WAL_REGION       32768     /* octets of the index that are mapped */
 #define WAL_HEADER       48        /* of the index, there twice */
-#define WAL_FILE_HEADER  32        /* octets of the log before its frames, */
-#define WAL_FRAME        24        /* and of each before its page */
+#define WAL_FILE_HEADER  32        /* octets of the log before its frames */
+#define WAL_FRAME        24        /* octets of a frame before its page */
 #define WAL_SALT         16        /* where the log has its salt */
 #define WAL_TRIES        5         /* others write while it is looked at */
 

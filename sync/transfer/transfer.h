@@ -28,7 +28,8 @@
 #define MSYNC_APP_NAME     "msync " MSYNC_VERSION
 #define MSYNC_APP_VERSION  "2.20.0"
 
-/* the same where API v7 is spoken, which came with that release */
+/* the version where API v7 is spoken, which came with this release of Open
+ * mSupply */
 #define MSYNC_V7_APP_VERSION  "3.0.0"
 
 typedef struct msync_transfer_s  msync_transfer_t;
@@ -42,7 +43,7 @@ typedef struct msync_transfer_s  msync_transfer_t;
  */
 #define MSYNC_TRANSFER_BASE              500   /* ms */
 #define MSYNC_TRANSFER_ATTEMPTS          4     /* in all */
-#define MSYNC_TRANSFER_TIMEOUT_ATTEMPTS  2     /* of them when the server was
+#define MSYNC_TRANSFER_TIMEOUT_ATTEMPTS  2     /* in all, when the server was
                                                   silent for the read timeout */
 #define MSYNC_TRANSFER_WHOLE             4     /* times the read timeout: the
                                                   most that one request may
@@ -154,8 +155,8 @@ int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);
  * Retry-After counts twice the base then. */
 void msync_transfer_set_base(msync_transfer_t *http, long ms);
 
-/* that address has answered in an earlier session: advice about an address
- * that may be wrong is not for it */
+/* The address `url` has answered in an earlier session: advice about an address
+ * that may be wrong is not for it. */
 void msync_transfer_set_known(msync_transfer_t *http, const char *url);
 
 /* how long a busy server is asked again, ms instead of MSYNC_TRANSFER_BUSY; 0:

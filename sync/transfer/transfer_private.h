@@ -19,7 +19,8 @@
 typedef struct {
     char                   *url;        /* owned, of its origin; NULL: free */
     bool                    gzip;
-    bool                    refused;    /* with 415, whatever it says */
+    bool                    refused;    /* it refused one with 415, whatever it
+                                           says since */
 } msync_transfer_server_t;
 
 /* an address that a connection was asked of */
@@ -57,7 +58,7 @@ struct msync_transfer_s {
     char                   *known[MSYNC_TRANSFER_SERVERS];  /* owned: addresses
                                            of origins that have answered */
     bool                    clocks_told;
-    bool                    proxy_digest;   /* it takes no Basic */
+    bool                    proxy_digest;   /* the proxy takes no Basic */
     bool                    http1;      /* HTTP/2 may not work on this line */
     bool                    closes;     /* a connection that was kept broke
                                            under a large request: others get
@@ -68,7 +69,8 @@ struct msync_transfer_s {
     msync_transfer_address_t  addresses[MSYNC_TRANSFER_ADDRESSES];
     size_t                  naddresses;
     long                    base;
-    long                    busy;       /* ms, the most that is waited */
+    long                    busy;       /* ms, the most that a busy server is
+                                           waited for */
     msync_transfer_counters_t  counters;
 };
 
@@ -83,33 +85,38 @@ typedef struct {
     long                    timeout;
     int64_t                 active;     /* monotonic ms of the last octet */
     curl_off_t              moved;      /* octets both ways until then */
-    unsigned                proxy_auth; /* MSYNC_PROXY_*, what it offers */
-    char                    proxy_scheme[32];   /* the first of these */
+    unsigned                proxy_auth; /* MSYNC_PROXY_*, what the proxy
+                                           offers */
+    char                    proxy_scheme[32];   /* the first scheme that it
+                                                   offers */
     long                    age;        /* of an answer that a cache kept, s */
-    bool                    by_proxy;   /* that the answer is the proxy's own
-                                           can be seen by its headers */
-    int                     no_socket;  /* errno of the last one that could
+    bool                    by_proxy;   /* headers tell that the answer is the
+                                           proxy's own */
+    int                     no_socket;  /* errno of the last socket that could
                                            not be made, 0: all could */
     int64_t                 date;       /* of the answer, Unix s, 0: none */
     int                     port;       /* this end of the connection */
     bool                    unheard;    /* silent, and what was sent was not
                                            acknowledged by its machine */
     bool                    greeted;    /* connected, TLS was begun */
-    bool                    half_made;  /* … and not agreed on in time */
+    bool                    half_made;  /* TLS was not agreed on in time */
     int64_t                 began;      /* monotonic ms */
     bool                    several;    /* of its addresses none answers */
     bool                    more;       /* … and some had hardly any time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
-    bool                    sent;       /* may have reached the server */
-    bool                    heavy;      /* and is not to be sent again then */
+    bool                    sent;       /* the request may have reached the
+                                           server */
+    bool                    heavy;      /* once `sent`, it is not sent again */
     bool                    packed;     /* the answer is compressed */
-    bool                    torn;       /* which would have been done */
+    bool                    torn;       /* libcurl was kept from sending it
+                                           again */
     bool                    silent;     /* the read timeout passed */
-    bool                    slow;       /* so did MSYNC_TRANSFER_WHOLE of
-                                           them */
+    bool                    slow;       /* it passed MSYNC_TRANSFER_WHOLE
+                                           times */
     bool                    too_large;
     bool                    no_memory;
-    unsigned                lacked;     /* msync_transfer_lacked() before */
+    unsigned                lacked;     /* msync_transfer_lacked() at the
+                                           begin */
     bool                    hooked;     /* the hook ended it */
     bool                    precious;   /* see msync_transfer_request_t */
     char                    error[CURL_ERROR_SIZE];
@@ -125,8 +132,9 @@ typedef struct {
 /* how often one request was sent so far */
 
 typedef struct {
-    unsigned                attempts;   /* those for a busy server apart */
-    unsigned                busy;       /* … which did nothing, see judge */
+    unsigned                attempts;   /* but for those at a busy server */
+    unsigned                busy;       /* at a server that did nothing, see
+                                           `judge` */
     long                    waited;     /* ms, for a busy server */
     int64_t                 started;    /* monotonic ms */
 } msync_transfer_retry_t;
@@ -147,21 +155,21 @@ int msync_transfer_attempt(msync_transfer_attempt_t *t,
 curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
 
-/* how far it got when its time had passed: half_made, several, more, unheard */
+/* how far the attempt got when its time had passed: half_made, unheard */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
 
 /* the words for what libcurl says went wrong */
 int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
 
-/* the same where the name of `where` was not found, or no connection came */
+/* the words where the name of `where` was not found, or no connection came */
 int msync_transfer_error_name(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 int msync_transfer_error_connect(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 
-/* the same where encryption was not agreed on, or by a certificate that is
- * not to be trusted */
+/* the words where encryption was not agreed on, or by a certificate that is not
+ * to be trusted */
 int msync_transfer_error_tls(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 int msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
@@ -172,7 +180,7 @@ int msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
 int msync_transfer_error_alert(const char *whom, const char *detail,
     msync_err_t *err);
 
-/* the same where a proxy makes no connection; `code` tells whether it said so
+/* the words where a proxy makes no connection; `code` tells whether it said so
  * or closed the line */
 int msync_transfer_error_proxy(const msync_transfer_attempt_t *t,
     CURLcode code, msync_err_t *err);
@@ -181,7 +189,7 @@ int msync_transfer_error_proxy(const msync_transfer_attempt_t *t,
 void msync_transfer_error_environment(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
-/* what libcurl says of it */
+/* what libcurl says of the failure */
 const char *msync_transfer_detail(const msync_transfer_attempt_t *t,
     CURLcode code);
 
@@ -193,7 +201,7 @@ void msync_transfer_proxy_offers(msync_transfer_attempt_t *t,
 void msync_transfer_proxy_header(msync_transfer_attempt_t *t,
     const char *line);
 
-/* whether it is to be sent again, with Digest from now on */
+/* whether the request is to be sent again, with Digest from now on */
 bool msync_transfer_proxy_digest(const msync_transfer_attempt_t *t);
 
 /* whether the request itself goes to a proxy, which answers it */
