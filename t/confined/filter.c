@@ -1,16 +1,19 @@
 /*
- * Loaded into a real helper by LD_PRELOAD: before it begins, what a unit with
- * SystemCallFilter=@system-service does is done, which ends whoever asks for
- * Landlock.
+ * Loaded into a real nginx by LD_PRELOAD: before it begins, what a unit with
+ * SystemCallFilter=@system-service and SystemCallFilter=~@resources does is
+ * done, which ends whoever asks for Landlock, or for another priority or other
+ * processors.
  */
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
-#define SYS_RULESET   444
-#define SYS_RESTRICT  446
+#define KILL(nr)                                                              \
+    BPF_JUMP(BPF_JMP|BPF_JEQ|BPF_K, nr, 0, 1),                                \
+    BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 
 static void __attribute__((constructor))
@@ -18,9 +21,15 @@ filter(void)
 {
     struct sock_filter  calls[] = {
         BPF_STMT(BPF_LD|BPF_W|BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP|BPF_JGE|BPF_K, SYS_RULESET, 0, 2),
-        BPF_JUMP(BPF_JMP|BPF_JGT|BPF_K, SYS_RESTRICT, 1, 0),
-        BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_KILL_PROCESS),
+        KILL(SYS_landlock_create_ruleset),
+        KILL(SYS_landlock_add_rule),
+        KILL(SYS_landlock_restrict_self),
+        KILL(SYS_setpriority),
+        KILL(SYS_sched_setaffinity),
+        KILL(SYS_sched_setattr),
+        KILL(SYS_sched_setscheduler),
+        KILL(SYS_sched_setparam),
+        KILL(SYS_ioprio_set),
         BPF_STMT(BPF_RET|BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog   program = { sizeof(calls) / sizeof(*calls), calls };
