@@ -151,6 +151,37 @@ for (const [reducedMotion, animation] of [['no-preference', 'turn steps(12)'], [
   });
 }
 
+test('colours that the system chooses: the open tab is told from the others, each mark is seen', async () => {
+  const page = await open(null, { forcedColors: 'active' });
+
+  await broken();
+  await page.goto(`${site.url}/sync/`);
+  await page.locator('.steps .failed').waitFor();
+  const lines = await page.getByRole('tab').evaluateAll((tabs) => tabs.map((tab) => getComputedStyle(tab).borderBottomWidth));
+  assert.equal(lines.filter((width) => width === lines[0]).length, 1, `${lines}`);
+  for (const [stroke, ground] of await page.locator('.mark .icon').evaluateAll((icons) => icons.map((icon) => [
+    getComputedStyle(icon).stroke, getComputedStyle(icon.parentNode).backgroundColor]))) {
+    assert.notEqual(stroke, ground);
+  }
+  await picture(page, 'forced-colours');
+  await close(page);
+});
+
+test('a tablet: no name of a step is broken', async () => {
+  const page = await open(null, { viewport: { width: 768, height: 1024 } });
+
+  await site.report({ state: 'syncing', queue: 4, syncStatus: running(6000, 1800) });
+  await page.goto(`${site.url}/sync/`);
+  const name = page.locator('.active .name').filter({ hasText: 'Obtener Remotamente' });
+  await name.waitFor();
+  assert.equal(await name.evaluate((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+  }), 2);
+  await close(page);
+});
+
 test('on paper: no buttons, the details of the error in full', async () => {
   const page = await open(null);
 
