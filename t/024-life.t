@@ -20,6 +20,7 @@ my $central = start_central(password => 'secret', records => 300);
 a_run_is_told_of_as_it_goes_on_and_not_by_each_record();
 the_clock_is_put_back();
 what_was_sent_is_kept_by_days_whatever_the_clock_says();
+what_was_sent_goes_when_nobody_works();
 a_success_of_a_later_year_is_none_of_the_future();
 a_clock_that_is_set_in_a_run_makes_it_no_longer();
 one_server_out_of_reach_does_not_stop_the_other();
@@ -120,8 +121,7 @@ sub the_clock_is_put_back {
 sub what_was_sent_is_kept_by_days_whatever_the_clock_says {
     my $env = switch(-50 * YEAR, 0);
     my $helper = start('days', env => $env);
-    my $kept = sub { sqlite(database('days'), 'SELECT count(*) FROM changelog')
-                     > 0 };
+    my $kept = sub { changes('days') > 0 };
 
     is($helper->run, 0, 'a first sync, while the clock has no date yet');
     sqlite(database('days'), q{UPDATE Location SET code = code || '-'});
@@ -140,7 +140,27 @@ sub what_was_sent_is_kept_by_days_whatever_the_clock_says {
 }
 
 
+# To remove it takes the lock again and again.
+sub what_was_sent_goes_when_nobody_works {
+    my $helper = initialised('trimmed', changelog_keep => 0);
+
+    sqlite(database('trimmed'), q{UPDATE Location SET code = code || '-'});
+    is($helper->run, 0, 'a change is sent');
+    cmp_ok(changes('trimmed'), '>', 0, 'it stays, for somebody writes');
+
+    $helper->stop;
+    $helper = start('trimmed', changelog_keep => 0);
+    is($helper->run, 0, 'a run while nobody does');
+    is(changes('trimmed'), 0, 'removes it');
+}
+
+
 sub database { return site_path("$_[0].sqlite") }
+
+# How many are in the changelog, sent or not.
+sub changes {
+    return sqlite(database($_[0]), 'SELECT count(*) FROM changelog') + 0;
+}
 
 # A connection of the application.
 sub connect_database {

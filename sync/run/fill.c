@@ -25,8 +25,6 @@
                                               disk */
 #define ROWS_KNOWN 4000                    /* so many tell what a row takes,
                                               though more were wanted */
-#define HOLD       250                     /* ms of a transaction of so many
-                                              rows, where nobody else writes */
 #define AGE        1000                    /* ms after which what came is due
                                               anyway */
 #define SLOW       8000                    /* a transaction of fewer rows is
@@ -528,7 +526,7 @@ msync_fill_written(msync_fill_t *fill)
     }
 
     if (fill->written >= fill->wanted || fill->written >= ROWS_KNOWN) {
-        wanted = (int64_t) fill->written * HOLD * 1000
+        wanted = (int64_t) fill->written * MSYNC_STORE_HOLD * 1000
                  / (held > 0 ? held : 1);
         fill->wanted = wanted < ROWS_MIN ? ROWS_MIN
                        : wanted > ROWS_MAX ? ROWS_MAX : (size_t) wanted;

@@ -15,8 +15,6 @@
 #define SLICE     1000         /* records between two calls of the hook */
 #define PARENTS   50           /* parents between two calls of the hook, for
                                   their children come along */
-#define HOLD      250          /* ms of a transaction, for which the
-                                  application may have to wait */
 #define ATTEMPTS  8            /* at one transaction of everything, before it
                                   becomes several */
 
@@ -474,7 +472,7 @@ integrate_between(integration_t *in, msync_err_t *err)
 {
     bool     next;
     int64_t  hold = msync_store_is_filling(in->store)
-                    ? msync_store_hold(in->store) : HOLD;
+                    ? msync_store_hold(in->store) : MSYNC_STORE_HOLD;
 
     next = in->attempts >= ATTEMPTS ? in->open >= SLICE
            : msync_store_held(in->store) >= hold;

@@ -124,8 +124,10 @@ void msync_store_rollback(msync_store_t *store);
 int64_t msync_store_held(const msync_store_t *store);
 int64_t msync_store_held_last(const msync_store_t *store);
 int msync_store_yield(msync_store_t *store, msync_err_t *err);
-/* ms that a transaction of many rows may take: a few while others write, which
- * msync_store_yield has looked for */
+/* ms that a transaction of many rows may take, for which the application may
+ * have to wait: a few while others write, which msync_store_yield has looked
+ * for */
+#define MSYNC_STORE_HOLD  250
 int64_t msync_store_hold(const msync_store_t *store);
 /* whether others write; whether they do, and the open transaction has to be
  * committed now to take no longer than msync_store_hold says */

@@ -15,9 +15,9 @@
 
 #define OTHERS    10000    /* ms for which whoever has written may go on */
 #define YIELD_MAX 1000000  /* us without a transaction, for others */
-#define HOLD      250      /* ms of a transaction of many */
-#define SHORT     1        /* … while others write: who waits for SQLite's lock
-                              looks again after 1, 3, 8, and 18 ms */
+#define SHORT     1        /* ms of a transaction while others write: who waits
+                              for SQLite's lock looks again after 1, 3, 8, and
+                              18 ms */
 #define WRITE     250      /* us of one of rows before its commit: on a machine
                               with few processors it is also what others wait
                               for one of them */
@@ -438,7 +438,7 @@ msync_store_others_write(msync_store_t *store, bool *others,
 int64_t
 msync_store_hold(const msync_store_t *store)
 {
-    return msync_store_is_shared(store) ? SHORT : HOLD;
+    return msync_store_is_shared(store) ? SHORT : MSYNC_STORE_HOLD;
 }
 
 

@@ -81,17 +81,23 @@ static const char  head[] =
 "| integrates |\n"
 "| --- | --- | --- | --- | --- | --- |\n";
 
+static const char  lesser[] =
+"\n"
+"Once a site is initialised there are runs that take less. One for a patient\n"
+"pulls by v6, or v7, that patient alone, and a retry pushes only where\n"
+"central had refused something.\n"
+"\n"
+"| state | a run for a patient | by sync v7 | a retry | by sync v7 |\n"
+"| --- | --- | --- | --- | --- |\n";
+
 static const char  middle[] =
 "\n"
-"A run for a patient is possible once the site is initialised; where all is\n"
-"to come anew it takes *push v6, push, pull v6* of that patient and\n"
-"*integrate* alone. A retry takes *integrate*, and both pushes where central\n"
-"had refused something. By sync v7 there is nothing to prepare: the state\n"
-"after *prepare* is reached as soon as central has said who the site is, and\n"
-"what central is told is `isInitialising`, the contrary of the column.\n"
-"A server that fails ends its own steps; those of the other one go on, the\n"
-"run has failed all the same. A server that was found restored is sent what\n"
-"waits and asked for nothing until `reinitialise`.\n"
+"By sync v7 there is nothing to prepare: the state after *prepare* is reached\n"
+"as soon as central has said who the site is, and what central is told is\n"
+"`isInitialising`, the contrary of the column. A server that fails ends its\n"
+"own steps; those of the other one go on, the run has failed all the same. A\n"
+"server that was found restored is sent what waits and asked for nothing\n"
+"until `reinitialise`.\n"
 "\n"
 "## Events\n"
 "\n"
@@ -123,12 +129,12 @@ effect_of(msync_site_state_e state, msync_event_e event,
 /* in the order that they are taken: pushing comes first */
 
 static void
-print_steps(FILE *out, const msync_site_t *site, bool v7)
+print_steps(FILE *out, const msync_site_t *site, msync_does_e doing, bool v7)
 {
     int           i, step, n = 0;
     msync_plan_t  plan;
 
-    msync_site_plan(site, MSYNC_DOES_SYNC, v7, &plan);
+    msync_site_plan(site, doing, v7, &plan);
     fputs(" | ", out);
 
     for (i = 0; i < MSYNC_STEP_MAX; i++) {
@@ -151,8 +157,8 @@ print_state(FILE *out, msync_site_state_e state)
 
     fprintf(out, "| %s | %s", msync_store_site_name(state),
             msync_site_initialisation(&site));
-    print_steps(out, &site, false);
-    print_steps(out, &site, true);
+    print_steps(out, &site, MSYNC_DOES_SYNC, false);
+    print_steps(out, &site, MSYNC_DOES_SYNC, true);
     msync_site_plan(&site, MSYNC_DOES_SYNC, false, &plan);
 
     fprintf(out, " | %s | %s |\n", state == MSYNC_SITE_NEW ? ""
@@ -160,6 +166,20 @@ print_state(FILE *out, msync_site_state_e state)
             state == MSYNC_SITE_NEW ? ""
             : plan.first ? "in large transactions, nobody works yet"
             : plan.whole ? "in one transaction" : "in several");
+}
+
+
+static void
+print_lesser(FILE *out, msync_site_state_e state)
+{
+    msync_site_t  site = { .state = state };
+
+    fprintf(out, "| %s", msync_store_site_name(state));
+    print_steps(out, &site, MSYNC_DOES_PATIENT, false);
+    print_steps(out, &site, MSYNC_DOES_PATIENT, true);
+    print_steps(out, &site, MSYNC_DOES_RETRY, false);
+    print_steps(out, &site, MSYNC_DOES_RETRY, true);
+    fputs(" |\n", out);
 }
 
 
@@ -208,6 +228,12 @@ print_document(void)
 
     for (state = 0; state < MSYNC_SITE_STATES; state++) {
         print_state(out, state);
+    }
+
+    fputs(lesser, out);
+
+    for (state = MSYNC_SITE_INITIALISED; state < MSYNC_SITE_STATES; state++) {
+        print_lesser(out, state);
     }
 
     fprintf(out, "%s| event |", middle);
@@ -389,6 +415,37 @@ only_to_begin_anew_forgets_that_central_was_restored(void **state)
         assert_int_equal(effect.next.restored,
                          event == MSYNC_EVENT_REINITIALISE ? 0
                                                            : site.restored);
+
+        if (event == MSYNC_EVENT_REINITIALISE) {
+            assert_int_equal(effect.next.begun, 0);
+        }
+    }
+}
+
+
+/* who asks leaves the schedule as the latest run has made it */
+
+static void
+what_is_asked_for_moves_no_run_that_is_due_by_itself(void **state)
+{
+    msync_due_e     due;
+    msync_site_t    site;
+    msync_event_e   event, latest;
+    msync_effect_t  effect;
+
+    (void) state;
+
+    EACH_CELL(site, event, latest, effect) {
+        due = effect.next.paused || effect.next.state == MSYNC_SITE_NEW
+              ? MSYNC_DUE_NEVER
+              : latest == MSYNC_EVENT_FAILED_FOR_GOOD ? MSYNC_DUE_LONGER
+              : latest == MSYNC_EVENT_CANCELLED
+                && !msync_store_site_in_use(effect.next.state)
+              ? MSYNC_DUE_NEVER : MSYNC_DUE_INTERVAL;
+
+        if (event <= MSYNC_EVENT_REINITIALISE && event != MSYNC_EVENT_SAVED) {
+            assert_int_equal(effect.due, due);
+        }
     }
 }
 
@@ -617,6 +674,7 @@ main(void)
         cmocka_unit_test(nothing_runs_by_itself_while_paused_or_new),
         cmocka_unit_test(whatever_fails_a_site_that_was_begun_goes_on),
         cmocka_unit_test(only_to_begin_anew_forgets_that_central_was_restored),
+        cmocka_unit_test(what_is_asked_for_moves_no_run_that_is_due_by_itself),
         cmocka_unit_test(what_somebody_has_to_mend_slows_the_schedule_down),
         cmocka_unit_test(runs_that_kill_their_process_get_smaller),
         cmocka_unit_test(every_failure_is_of_one_kind),
