@@ -76,12 +76,18 @@ tables_check_table(msync_store_t *store, const msync_table_t *table,
     int            rc = MSYNC_OK, primary = 1;
     size_t         i;
     const char    *key = table->fields[table->key].name, *collation;
+    const char    *type = NULL, *why = NULL;
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
     (void) sqlite3_table_column_metadata(store->db, "main", table->sql, key,
-                                         NULL, &collation, NULL, &primary,
+                                         &type, &collation, NULL, &primary,
                                          NULL);
+
+    /* the rowid; ids are texts */
+    if (primary && type != NULL && sqlite3_stricmp(type, "INTEGER") == 0) {
+        why = "an INTEGER PRIMARY KEY takes numbers alone";
+    }
 
     sql = sqlite3_str_new(store->db);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (\"%w\") VALUES (NULL) ON "
@@ -115,16 +121,16 @@ tables_check_table(msync_store_t *store, const msync_table_t *table,
                       "becomes rows when that is gone", table->sql,
                       sqlite3_errmsg(store->db));
 
-    } else if (stmt == NULL) {
+    } else if (stmt == NULL || why != NULL) {
         rc = MSYNC_ERROR;
 
-        if (sqlite3_errcode(store->db) == SQLITE_ERROR) {
+        if (stmt != NULL || sqlite3_errcode(store->db) == SQLITE_ERROR) {
             msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": what "
                           "the application made under this name cannot serve "
                           "as msync's: its column \"%s\" has to be the whole "
-                          "PRIMARY KEY or UNIQUE, and none of msync's may be "
-                          "generated (%s)", table->sql, key,
-                          sqlite3_errmsg(store->db));
+                          "PRIMARY KEY or UNIQUE and to take texts, and none "
+                          "of msync's may be generated (%s)", table->sql, key,
+                          stmt == NULL ? sqlite3_errmsg(store->db) : why);
             err->advice = ADVICE_TABLE;
         }
     }

@@ -370,7 +370,11 @@ a_table_of_the_application_that_cannot_serve_is_refused(void **state)
         { "CREATE TABLE stock (ID TEXT PRIMARY KEY); CREATE VIEW item AS "
           "SELECT * FROM stock", "view" },
         { "CREATE TABLE item (ID TEXT PRIMARY KEY, code TEXT, item_name TEXT "
-          "AS (upper(code)))", "generated column \"item_name\"" }
+          "AS (upper(code)))", "generated column \"item_name\"" },
+        /* as many a tutorial has it */
+        { "CREATE TABLE Item (id INTEGER PRIMARY KEY AUTOINCREMENT, email "
+          "TEXT NOT NULL UNIQUE); INSERT INTO Item (email) VALUES ('a')",
+          "INTEGER PRIMARY KEY takes numbers alone" }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
