@@ -40,6 +40,7 @@ what_a_server_does_not_take_is_passed_over_in_few_writes();
 a_patient_does_not_end_the_first_sync();
 a_patient_who_was_not_fetched_is_asked_for_again();
 what_is_restored_in_a_run_ends_it();
+a_link_that_leads_elsewhere_in_a_run_loses_nothing();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
 what_refuses_for_ever_is_asked_more_and_more_seldom();
@@ -812,6 +813,38 @@ sub what_is_restored_in_a_run_ends_it {
     $helper->stop;
     like(qx($ENV{TEST_NGINX_MSYNC} --database @{[database('restored')]} check),
          qr/nothing wrong/, 'with nothing left to mend');
+}
+
+
+# Central would drop what came into the file that nobody opens any more.
+sub a_link_that_leads_elsewhere_in_a_run_loses_nothing {
+    my ($link, @files) = map { site_path("$_.sqlite") } qw(linked one other);
+
+    sqlite($files[0], 'VACUUM');
+    symlink $files[0], $link or die "$link: $!\n";
+    my $helper = initialised('linked');
+    sqlite($link, "VACUUM INTO '$files[1]'");
+    $central->change(tableName => 'unit', recordId => 'by the link',
+        channel => 'remote', action => 'update', recordData => {
+            ID => 'by the link', units => 'jar', comment => '',
+            order_number => 1 });
+
+    $central->fault(api => 'v5', path => 'queued_records', kind => 'hold');
+    $helper->trigger;
+    wait_until { ($central->state(1)->{faults}[0] // { times => 0 })->{times}
+                 == 0 };
+    symlink $files[1], "$link.new";
+    rename "$link.new", $link or die "$link: $!\n";
+    $central->clear_faults;
+    ok(wait_until(sub { !eval { $helper->answer(0); 1 } }),
+       'a link that leads elsewhere ends the helper');
+    ok((grep { /linked\.sqlite leads to another file now/ } $helper->log),
+       'in words');
+
+    $helper = start('linked');
+    is(run($helper)->{syncStatus}{error}, undef, 'the next one goes well');
+    is(sqlite($files[1], q{SELECT count(*) FROM unit WHERE ID = }
+              . q{'by the link'}), 1, 'and has what came meanwhile');
 }
 
 

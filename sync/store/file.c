@@ -27,6 +27,7 @@ static int file_open_lock(const char *database, const char *name,
     msync_err_t *err);
 static bool file_name_lock(const char *path, char name[LOCK_NAME]);
 static bool file_has_moved(msync_store_t *store);
+static bool file_is_elsewhere(msync_store_t *store);
 
 
 /*
@@ -236,9 +237,29 @@ file_has_moved(msync_store_t *store)
 }
 
 
+/* SQLite follows links once, when it opens the file */
+
+static bool
+file_is_elsewhere(msync_store_t *store)
+{
+    struct stat  open, there;
+
+    return stat(sqlite3_db_filename(store->db, "main"), &open) == 0
+           && stat(store->path, &there) == 0
+           && (open.st_ino != there.st_ino || open.st_dev != there.st_dev);
+}
+
+
 int
 msync_store_check_file(msync_store_t *store, msync_err_t *err)
 {
+    if (file_is_elsewhere(store)) {
+        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s leads to "
+                             "another file now than the one that is open; stop "
+                             "nginx before you change where it leads",
+                             store->path);
+    }
+
     return file_has_moved(store)
            ? msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s was removed, or "
                            "another file was put in its place, while it was "

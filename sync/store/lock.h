@@ -24,7 +24,8 @@ int msync_store_check_lock(const char *path, int fd, msync_err_t *err);
 
 /*
  * MSYNC_ERROR when the file that is open is not the one of its name any more:
- * removed, or another one put in its place.  Whatever is written is lost then.
+ * removed, another one put in its place, or a link changed.  Whatever is
+ * written is lost then.
  */
 int msync_store_check_file(msync_store_t *store, msync_err_t *err);
 

@@ -223,6 +223,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     msync_store_set_up();
 
     store = msync_calloc(1, sizeof(msync_store_t));
+    store->path = msync_strdup(path);
     store->catalogue = catalogue;
     store->tables = msync_calloc(catalogue->n + 1,
                                  sizeof(msync_table_stmts_t));
@@ -309,6 +310,7 @@ msync_store_close(msync_store_t **store_pt)
 
     msync_store_detach_log(store);
     sqlite3_close(store->db);
+    free(store->path);
     free(store->lookups);
     free(store->tables);
     free(store->changes_filter);

@@ -188,6 +188,7 @@ typedef struct {
 
 struct msync_store_s {
     sqlite3                  *db;              /* owned */
+    char                     *path;            /* owned, as it was opened */
     const msync_catalogue_t  *catalogue;       /* borrowed */
     sqlite3_stmt             *stmts[MSYNC_STMT_MAX];
     msync_table_stmts_t      *tables;          /* one a catalogue table */
