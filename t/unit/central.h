@@ -1,5 +1,5 @@
 /*
- * A session with the scripted server, as the tests of http, v5 and v6 use
+ * A session with the scripted server, as the tests of transfer, v5 and v6 use
  * it: fast retries, a fixed identity.
  */
 

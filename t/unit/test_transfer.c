@@ -1,5 +1,5 @@
 /*
- * The HTTP session against a scripted server: what is on the wire, which
+ * The session of transfer against a scripted server: what is on the wire, which
  * limits hold, where a redirect leads, and when the hook is heard.
  */
 

@@ -1,5 +1,5 @@
 /*
- * The HTTP session when things go wrong: what is tried again and what is
+ * The session of transfer when things go wrong: what is tried again and what is
  * not, and the words for each failure.
  */
 
