@@ -595,6 +595,8 @@ sub failed_records_are_dismissed {
     for my $wrong ('{}', '{"all": false}', '{"tableName": "item_line"}',
         '{"recordId": "x"}', '{"tableName": 1, "recordId": "x"}',
         '{"all": true, "tableName": "item_line"}', '{"all": true',
+        '{"all": true}{}', '{"all": true} or so',
+        qq({"tableName": "item_line", "recordId": "\xe9"}),
         '{"tableName": "a", "recordId": "b", "error": "c"}', '[true]')
     {
         is(ask(POST => 'errors/dismiss', $wrong)->{status}, 400,

@@ -228,6 +228,19 @@ msync_json_end(msync_json_t *json)
 
 
 bool
+msync_json_is_object(const char *text, size_t length)
+{
+    msync_json_t        json;
+    msync_json_slice_t  value;
+
+    msync_json_init(&json, text, length);
+
+    return msync_json_skip(&json, &value) && msync_json_end(&json)
+           && value.type == MSYNC_JSON_OBJECT && !value.garbled;
+}
+
+
+bool
 msync_json_fail(msync_json_t *json, const char *error)
 {
     if (json->error == NULL) {

@@ -85,6 +85,9 @@ bool msync_json_skip(msync_json_t *json, msync_json_slice_t *slice);
 /* true when there was no fault and nothing but space is left */
 bool msync_json_end(msync_json_t *json);
 
+/* whether all of `text` is one object, well-formed and in UTF-8 to its end */
+bool msync_json_is_object(const char *text, size_t length);
+
 /* remembers a fault of the caller's own finding; returns false */
 bool msync_json_fail(msync_json_t *json, const char *error);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "serve/document.h"
 #include "serve/requests_private.h"
@@ -62,15 +63,17 @@ msync_requests_answer(msync_serve_t *serve,
     cJSON            *json;
     msync_records_t   records = { .request = request };
 
-    json = cJSON_ParseWithLength(request->body, request->length);
+    /* cJSON alone passes over what follows, and octets that are no UTF-8 */
+    json = msync_json_is_object(request->body, request->length)
+           ? cJSON_ParseWithLength(request->body, request->length) : NULL;
     records.never_sent = serve->status.never_sent;
     records.saved = records.answered = request->id == 0;
     serve->records = &records;
     serve->give_up = records.answered ? 0 : request->came + MSYNC_SETTINGS_LATE;
 
-    status = cJSON_IsObject(json) ? requests_do(serve, json, reply)
+    status = json != NULL ? requests_do(serve, json, reply)
              : msync_document_refuse(400, "INVALID_REQUEST", "The body is not "
-                                     "a JSON object.", reply);
+                                     "a JSON object in UTF-8.", reply);
 
     requests_forget(serve);
     serve->give_up = 0;

@@ -49,7 +49,6 @@ static void settings_take_password(request_t *req,
     const msync_json_slice_t *value);
 static void settings_take_interval(request_t *req,
     const msync_json_slice_t *value);
-static bool settings_is_object(const char *body, size_t length);
 static void settings_take_members(request_t *req, const char *body,
     size_t length);
 static void settings_check_complete(request_t *req);
@@ -232,21 +231,6 @@ settings_take_interval(request_t *req, const msync_json_slice_t *value)
     }
 
     req->conf->interval = (long) seconds;
-}
-
-
-/* nothing of a body is taken that is not well-formed to its end */
-
-static bool
-settings_is_object(const char *body, size_t length)
-{
-    msync_json_t        json;
-    msync_json_slice_t  value;
-
-    msync_json_init(&json, body, length);
-
-    return msync_json_skip(&json, &value) && msync_json_end(&json)
-           && value.type == MSYNC_JSON_OBJECT && !value.garbled;
 }
 
 
@@ -667,7 +651,7 @@ msync_settings_answer(const msync_settings_t *settings,
     req.conf = settings_copy_conf(settings->conf);
     req.fields = cJSON_CreateObject();
 
-    object = settings_is_object(body, length);
+    object = msync_json_is_object(body, length);
 
     if (object) {
         settings_take_members(&req, body, length);
