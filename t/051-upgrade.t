@@ -8,10 +8,11 @@ use strict;
 use warnings;
 
 use Msync::Described qw(unwatched);
+use Msync::Equal;
 use Msync::Resume;
 use Msync::Scenario qw(before_a_later_sync before_the_first_sync);
 use Msync::Test qw(
-    project_root site_path sqlite start_central start_nginx
+    project_root read_catalogue site_path sqlite start_central start_nginx
     write_private
 );
 use POSIX qw(ceil);
@@ -46,6 +47,7 @@ my %sites = (
 );
 
 left_in_a_run_at_any_point();
+before_it_was_set_up();
 while_central_is_restored();
 paused();
 
@@ -88,8 +90,9 @@ sub before_all_comes_anew {
 }
 
 
-# An empty text within JSON became null; now it stays what it is.
-sub nothing_alike { s/:""/:null/g }
+# An empty text within JSON became null, and an object without members was one;
+# now the one stays what it is, and the other is null.
+sub nothing_alike { s/:""/:null/g; s/\A\{\}\z/null/ }
 
 
 sub tries {
@@ -115,6 +118,26 @@ sub sample {
     my $step = ceil($n / $most) || 1;
 
     return grep { $_ % $step == 0 } 1 .. $n;
+}
+
+
+# The database is there, and no settings are.
+sub before_it_was_set_up {
+    my $central = start_central(password => PASSWORD, records => 100);
+    my $database = site_path('new.sqlite');
+
+    unwatched(1);
+    my $nginx = nginx_of($before, $database);
+    ok($nginx->wait_status(sub {
+        $_->{state} eq 'pre_initialisation'
+    }), 'the release before has a new site');
+    ok($nginx->stop, 'its nginx ends');
+
+    unwatched(0);
+    $nginx = nginx_of(undef, $database, $central->url,
+                      write_private('password', PASSWORD . "\n"));
+    ok(synced($nginx), 'this release does the first sync');
+    equals($central, $database);
 }
 
 
@@ -163,6 +186,7 @@ sub while_central_is_restored {
     ($code, $said) = $run->($new, 'sync');
     is($code, 0, 'and synchronises') or diag($said);
     is($batch->(), 'newer', 'central has the edit again');
+    equals($central, $database);
     is(sqlite($database, q(SELECT value_string FROM key_value_store WHERE )
               . q(id = 'MSYNC_SITE')), 'initialised', 'the site goes on');
 }
@@ -193,8 +217,23 @@ sub paused {
 
     $nginx->post('/api/resume');
     ok(synced($nginx), 'it goes on when it is resumed');
-    is(sqlite($database, 'PRAGMA foreign_key_check'), '',
-       'no row lacks what it refers to');
+    equals($central, $database);
+}
+
+
+# The site has what central has, and nothing is left over.
+sub equals {
+    my ($central, $database) = @_;
+
+    my $equal = Msync::Equal->new(
+        table => { map { ($_->{table} => $_) }
+                   @{ read_catalogue('catalogue') } },
+        central => $central, database => $database, alias => {},
+        alike => \&nothing_alike,
+    );
+
+    is_deeply([$equal->leftovers, $equal->differences], [],
+              'it has what central has');
 }
 
 
@@ -207,9 +246,9 @@ sub nginx_of {
         : $ENV{TEST_NGINX_MSYNC};
 
     return start_nginx(http => "msync_site clinic {\n"
-        . "    database $database;\n    helper $helper;\n    url $url;\n"
-        . "    username 'Clinic 7';\n    password_file $password;\n"
-        . "    interval 0;\n}\n",
+        . "    database $database;\n    helper $helper;\n    interval 0;\n"
+        . ($url ? "    url $url;\n    username 'Clinic 7';\n"
+                  . "    password_file $password;\n" : '') . "}\n",
         server => 'location /api/ { msync clinic; }');
 }
 

@@ -39,7 +39,8 @@ my $EMPTY = qr/empty.*reads? as null/;
 
 
 # Settings: table (the catalogue by name), central, database, alias (ids that
-# were merged, and into which).
+# were merged, and into which), alike (code that changes a value in $_ before it
+# is compared).
 sub new {
     my ($class, %args) = @_;
 
@@ -213,6 +214,7 @@ sub _compare {
         my $there = $name eq $t->{key} ? _held($f, $id)
             : $self->_meant($t, $f, $record);
         my $here = _held($f, clear($f, $row->{$name}));
+        $self->{alike}->() for $self->{alike} ? ($there, $here) : ();
         push @wrong, "$t->{table} $id $name: there $there, here $here"
             if $there ne $here;
     }
