@@ -349,7 +349,7 @@ sub who_waits_for_a_lock_can_be_stopped {
 }
 
 
-# It or the process that works for it.
+# Whether a command, or the process that works for it, has a file open.
 sub opened {
     my ($pid, $path) = @_;
 
@@ -693,7 +693,7 @@ sub the_manual_and_the_completion_know_what_help_names {
 }
 
 
-# Such as the application's, by a wrong name.
+# Such a database is the application's, by a wrong name.
 sub a_database_that_msync_has_not_set_up_is_left_alone {
     my $other = site_path('other.sqlite');
     my ($empty, $none) = map { site_path("$_.sqlite") } qw(empty none);

@@ -158,7 +158,7 @@ SERVER
 
 # What stands before this address and closes each connection as soon as a second
 # request comes by it, of which nothing has warned.
-sub keeps_nothing {
+sub closing_relay {
     my ($to) = @_;
 
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
@@ -201,7 +201,7 @@ sub a_server_that_keeps_no_connection_costs_nothing {
         my $central = start_central(password => PASSWORD, records => 100,
                                     protocol => $protocol);
         my %url = (v5 => $central->url, v6 => $central->v7_url);
-        my %to = map { $_ => keeps_nothing($url{$_} =~ s{.*/}{}r) } keys %url;
+        my %to = map { $_ => closing_relay($url{$_} =~ s{.*/}{}r) } keys %url;
         my $name = "keeps-nothing-$protocol.sqlite";
         my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
             . 'sync_id_remote_site = 7)';

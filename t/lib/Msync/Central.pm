@@ -93,7 +93,8 @@ sub stop {
 }
 
 
-# It answers nothing, and nobody who is to see its state, until it goes on.
+# The emulator answers nothing, and nobody who is to see its state, until it
+# goes on.
 sub hold  { kill STOP => $_[0]{pid} }
 sub go_on { kill CONT => $_[0]{pid} }
 
@@ -105,7 +106,7 @@ sub state {
     return $self->_call(GET => 'state' . ($brief ? '?brief=1' : ''));
 }
 
-# The same without the list of requests.
+# What it has seen, without the list of requests.
 sub outcome { $_[0]->_call(GET => 'state?quiet=1') }
 
 # A short text that is another one for all that it goes by: not for the list of

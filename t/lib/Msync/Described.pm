@@ -114,7 +114,7 @@ sub watch {
 }
 
 
-# The same for the data of an event.
+# Reports the data of an event that is not as described.
 sub watch_event {
     my ($data) = @_;
 
@@ -194,7 +194,7 @@ sub content_findings {
 }
 
 
-# Those that are whole.
+# What is wrong with the events of a stream that are whole.
 sub event_findings {
     my ($content) = @_;
 
@@ -235,7 +235,7 @@ sub load_validator {
     # Perl's own JSON, as the emulator has it, whatever else is installed
     local $ENV{MOJO_NO_JSON_XS} = 1;
 
-    # It fetches nothing, and a third of what it loads is for that.
+    # The validator fetches nothing, and a third of what it loads is for that.
     local $INC{'Mojo/UserAgent.pm'} = $INC{'Mojo/UserAgent.pm'} // $File;
 
     require JSON::Validator::Schema::Draft201909;

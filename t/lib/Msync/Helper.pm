@@ -149,8 +149,8 @@ sub retry  { $_[0]->_done(RETRY, $_[0]->_command(RETRY)) }
 # returns the number of the request.
 sub save { return shift->_request(SETTINGS, @_) }
 
-# The same for failed records that are to be dismissed, and for rows that were
-# never at the centre.
+# Asks that failed records are dismissed, or that rows are sent that were
+# never at the centre; returns the number of the request.
 sub dismiss { return shift->_request(DISMISS, @_) }
 sub send_rows { return shift->_request(SEND, @_) }
 

@@ -175,7 +175,8 @@ sub _sound {
 }
 
 
-# the same of one of 3.0, which has its application at all other places
+# what a central of 3.0 says that has nothing; it has its application at all
+# other places
 sub _sound_v7 {
     my ($path, $head) = @_;
 

@@ -195,7 +195,8 @@ sub open_stream {
 }
 
 
-# The same for a request that is written out, to another port perhaps.
+# A request that is written out, whose answer is read piece by piece; perhaps
+# to another port.
 sub open_request {
     my ($self, $bytes, $port) = @_;
 

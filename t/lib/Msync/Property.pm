@@ -471,7 +471,7 @@ sub _merge_there {
 
     my $which = _one(@{ $could{$name} });
     my $lose = $which->[1];
-    my $keep = $self->_any_to_keep($t) // return;
+    my $keep = $self->_any_survivor($t) // return;
     return if $keep eq $lose;
 
     $self->_merge($name, $keep, $lose);
@@ -483,7 +483,7 @@ sub _merge_there {
 
 
 # a record that another one may become a part of
-sub _any_to_keep { my $self = shift; return $self->_any_there(@_) }
+sub _any_survivor { my $self = shift; return $self->_any_there(@_) }
 
 # tables whose records central merges
 sub _merged { return sort keys %MERGED }

@@ -1,7 +1,7 @@
 package Msync::PropertyUpgrade;
 
-# The same of a site that becomes one of v7 half way (Msync::PropertyV7), in the
-# middle of what both sides do and of what fails.
+# What Msync::Property does with a site that becomes one of v7 half way
+# (Msync::PropertyV7), in the middle of what both sides do and of what fails.
 
 use strict;
 use warnings;
@@ -35,7 +35,8 @@ sub _merged { return qw(item name) }
 sub kinds { return grep { $_ ne 'merged clinician' } $_[0]->SUPER::kinds }
 
 
-# Both have the same now.
+# Half way both sides have the same, and mSupply central lets the site speak
+# v7.
 sub go_half_way {
     my ($self) = @_;
 
@@ -83,7 +84,7 @@ sub _upgrade {
 }
 
 
-# Both sides do, anywhere in it.
+# Both sides edit, anywhere in the run that upgrades.
 sub _edit_in_a_run {
     my ($self) = @_;
 

@@ -1,11 +1,9 @@
 package Msync::PropertyV7;
 
-# The same of a site that speaks v7 (Msync::Property): central changes rows as
-# v7 has them, deletes those of a few tables only, and says by a message what
-# it has merged.
-#
-# What a site alone owns central does not send it, so nothing of that is
-# changed there.
+# What Msync::Property does with a site that speaks v7: central changes rows as
+# v7 has them, deletes those of a few tables only, and says by a message what it
+# has merged.  What a site alone owns central does not send it, so nothing of
+# that is changed there.
 
 use strict;
 use warnings;
@@ -212,7 +210,7 @@ sub _store {
 
 
 # A site that a patient has never come to cannot make anything a part of it.
-sub _any_to_keep {
+sub _any_survivor {
     my ($self, $t) = @_;
 
     my $id = $self->_any_there($t) // return;

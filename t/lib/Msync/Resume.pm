@@ -70,7 +70,7 @@ sub new {
     $self->{look} = Msync::Look->new("$self->{dir}/look");
     $self->{begin}->($self);
     $self->{central}->snapshot;
-    $self->_keep;
+    $self->_note_database;
 
     # another program has no clock but the machine's
     $self->{clock} = time if !$args{program};
@@ -271,8 +271,8 @@ sub _end {
 }
 
 
-# The same where one process goes on: what it remembers of a run that failed
-# is as true as what another one reads.
+# Disturbs one run of a process that goes on: what it remembers of a run that
+# failed is as true as what another one reads.
 sub stay {
     my ($self, %how) = @_;
 
@@ -309,7 +309,7 @@ sub stay {
 sub _files { map { $_[0]->database . $_ } '', qw(-wal -shm -journal) }
 
 # The database as it is now is where each try begins.
-sub _keep {
+sub _note_database {
     my ($self) = @_;
 
     $self->{kept} = '';

@@ -31,7 +31,8 @@ sub another {
 }
 
 
-# The same of a row as API v7 has it; undefined values leave fields out.
+# A row of API v7 under another id, or another version of it; undefined values
+# leave fields out.
 sub another_row {
     my ($central, $table, $id, $new, %set) = @_;
 
@@ -218,7 +219,8 @@ sub before_an_upgrade {
 }
 
 
-# It has been told, and both sides have changed since.
+# The site has been told that it may speak v7, and both sides have changed
+# since.
 sub after_an_upgrade {
     my ($site) = @_;
 

@@ -46,7 +46,8 @@ sub database { site_path("site-$_[0]{n}.sqlite") }
 # The site begins with an empty database, at the central server that it has.
 sub new_database { $_[0]{n} = ++$Count; return }
 
-# So it does, and that server with its first records.
+# The site begins with an empty database, and its central server with its
+# first records.
 sub reset {
     my ($self) = @_;
 

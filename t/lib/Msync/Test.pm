@@ -261,7 +261,7 @@ sub curl {
     my $text = <$fh> // '';
     close $fh;
 
-    # Those before the last are interim answers.
+    # Answers before the last are interim answers.
     my ($head, $content) = $text =~
         m{\A(?:HTTP/\S+ 1\d\d.*?\r\n\r\n)*(.*?)\r\n\r\n(.*)\z}s
         or return { status => 599, content => $text };

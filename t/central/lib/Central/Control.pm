@@ -84,7 +84,7 @@ sub _change ($state, $body) {
     return _changes($state, $body, sub (@change) { $state->change(@change) });
 }
 
-# the same, while the next pull by v6 or v7 is answered
+# one change or a list of them, while the next pull by v6 or v7 is answered
 sub _meanwhile ($state, $body) {
     return _changes($state, $body, sub (@change) {
         push @{$state->config->{meanwhile}}, [@change];

@@ -43,7 +43,7 @@ sub answer ($self, $status, $type, $octets) {
     return $self->_send($text . ($self->method eq 'HEAD' || $status == 204 ? '' : $octets), sub { $self->finish });
 }
 
-# the same in pieces, which write() then sends; the last ends it
+# begins an answer in pieces, which write() then sends; the last ends it
 sub begin ($self, $status, $type, $length) {
     $self->{left} = $length;
     return $self->_send($self->_begin($status, $type, $length));
@@ -102,7 +102,7 @@ sub cut ($self, $how = undef) {
     return;
 }
 
-# It is over, once.
+# The exchange is over, once.
 sub finish ($self) {
     return if $self->{over}++;
 

@@ -27,8 +27,8 @@ my %SOFT = (
 # rows of a table that v5 and v6 do not have
 use constant NEW_ROWS => 4;
 
-# These two are made of every other list_master, whose id they have, also in
-# the fields that lead from one to the other.
+# The rows of these two tables are made of every other list_master, whose id
+# they have, also in the fields that lead from one to the other.
 my %LIST = map { $_ => 1 } qw(Program Context);
 my %SAME = map { $_ => 1 } 'Program master_list_id', 'Program context_id';
 

@@ -245,7 +245,7 @@ sub invoke {
 sub version {
     my ($self) = @_;
 
-    # It goes to standard error.
+    # nginx -v prints to standard error.
     open my $fh, '-|', 'sh', '-c', 'exec "$0" -v 2>&1', $self->{binary}
         or croak "cannot run $self->{binary}: $!";
     my $text = join '', <$fh>;
