@@ -578,7 +578,7 @@ ngx_http_msync_request_patients(ngx_http_request_t *r,
 }
 
 
-/* those that failed, or with "?dismissed=1" those that nobody counts */
+/* records that failed, or with "?dismissed=1" those that were dismissed */
 
 static ngx_int_t
 ngx_http_msync_request_errors(ngx_http_request_t *r,

@@ -62,7 +62,7 @@ decode_is_null(const msync_field_t *field, const msync_json_slice_t *slice)
 }
 
 
-/* what a field that may not be null and did not come holds */
+/* sets the neutral value of a field that may not be null and did not come */
 
 static void
 decode_set_neutral(msync_value_t *value, const msync_field_t *field)

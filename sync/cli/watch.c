@@ -22,14 +22,17 @@
 #include "cli/cli_private.h"
 
 #define WATCH_PAUSE   200              /* ms between two looks */
-#define WATCH_SILENT  5000             /* ms of a disk, that are told of, */
-#define WATCH_LEFT    2000             /* … and left when somebody interrupts */
+#define WATCH_SILENT  5000             /* ms of a silent disk that are told
+                                          of */
+#define WATCH_LEFT    2000             /* ms of a silent disk after which an
+                                          interrupt leaves the process behind */
 
 typedef struct {
     pid_t    pid;                      /* of the one that works */
-    char     used[64];                 /* its state and its times, as they were
-                                          at the latest look */
-    int64_t  since;                    /* … and since when, monotonic ms */
+    char     used[64];                 /* its state and its times at the latest
+                                          look */
+    int64_t  since;                    /* monotonic ms, since when they are
+                                          these */
     bool     told;
     bool     stopped;                  /* somebody interrupts */
 } watch_t;

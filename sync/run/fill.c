@@ -483,7 +483,8 @@ fill_write_row(msync_fill_t *fill, msync_row_t *row,
 }
 
 
-/* tried again when the tables are filled, which finds the reason */
+/* puts into sync_buffer a row that its table does not take: integration, when
+ * the tables are filled, finds the reason */
 
 static int
 fill_into_buffer(msync_fill_t *fill, msync_row_t *row,

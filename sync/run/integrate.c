@@ -186,8 +186,8 @@ integrate_begin(integration_t *in, msync_err_t *err)
 }
 
 
-/* that some row does not meet a deferred key shows before the commit, and
- * which one when all are written anew */
+/* Before a commit it shows that some row does not meet a deferred key, and only
+ * when all are written anew, each with its keys at once, which row that is. */
 
 static bool
 integrate_may_commit(integration_t *in)

@@ -144,7 +144,7 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
         kind = FAULT_RECORD;
     }
 
-    /* that a batch is too large says itself that central is there */
+    /* who says that a batch is too large has said that central is there */
     if (kind != FAULT_RECORD
         || (err->http_status != 413 && !push_look(push)))
     {

@@ -57,8 +57,8 @@ msync_run_upgrade(msync_run_context_t *ctx)
 }
 
 
-/* that it was asked has to outlive this process: from the answer on the site
- * is one of v7 over there */
+/* writes down that mSupply central is asked, which has to outlive this process:
+ * from the answer on the site is one of v7 over there */
 
 static int
 upgrade_ask(msync_run_context_t *ctx, int64_t cursor, char **url,

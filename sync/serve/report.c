@@ -72,7 +72,8 @@ msync_serve_send_lists(msync_serve_t *serve)
 {
     msync_err_t  err;
 
-    /* a look at each of them, so not with every count of what waits */
+    /* counts rows that were never sent, which takes a look at each, so not with
+     * every count of what waits */
     if (msync_store_never_sent(serve->store, &serve->status.never_sent, &err)
         != MSYNC_OK)
     {

@@ -29,8 +29,10 @@
 struct msync_records_s {
     const msync_serve_request_t  *request;
     const char                   *name;    /* what is counted */
-    int64_t                       n;       /* so far */
-    int64_t                       never_sent;      /* before */
+    int64_t                       n;       /* records or rows that are done so
+                                              far */
+    int64_t                       never_sent;      /* never sent before this
+                                                      request */
     bool                          saved;   /* the database has it until it is
                                               done */
     bool                          answered;

@@ -190,7 +190,7 @@ serve_say_who_works(msync_serve_t *serve, long holder)
     bool  killed;
     long  said;
 
-    /* it has not written yet which process it is */
+    /* who has the lock has not written yet which process it is */
     if (holder == 0
         || msync_clock_monotonic() - serve->started < SERVE_LOCKED_TIME)
     {

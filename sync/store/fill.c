@@ -232,7 +232,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
             return MSYNC_ERROR;
         }
 
-        /* one that takes a while has its own transaction */
+        /* an index that takes a while has its own transaction */
         if (missing && (!used || (last >= large && !sorted))) {
             msync_store_put_index(sql, table, &table->fields[i],
                                   "IF NOT EXISTS ");

@@ -290,7 +290,8 @@ merge_explain(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* whether this key of `keys` is the one, which err says then */
+/* whether the foreign key that `keys` is at still leads to the loser; err says
+ * so then */
 
 static bool
 merge_refers(msync_store_t *store, const msync_table_t *table,

@@ -111,7 +111,8 @@ int msync_store_commit(msync_store_t *store, msync_err_t *err);
 /* commits one that integrates, lets others have their turn, and begins the
  * next one like it; no transaction is open after an error */
 int msync_store_begin_next(msync_store_t *store, msync_err_t *err);
-/* also where SQLite has undone the transaction by itself */
+/* undoes the open transaction, or what SQLite has left of one that it undid by
+ * itself */
 void msync_store_rollback(msync_store_t *store);
 
 /*

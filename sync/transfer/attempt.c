@@ -561,7 +561,8 @@ attempt_on_header(char *data, size_t size, size_t n, void *arg)
 }
 
 
-/* also those of a proxy that was asked for a way to the server */
+/* takes a line of an answer's head, also of a proxy that was asked for a way to
+ * the server */
 
 static void
 attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)

@@ -281,7 +281,7 @@ error_lost(const msync_transfer_attempt_t *t, CURLcode code,
     status = 0;
     (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
 
-    /* below 200 more was to follow */
+    /* behind a status below 200 more was to follow */
 
     if (status < 200) {
         (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,

@@ -299,7 +299,8 @@ retry_is_http(const char *url)
 }
 
 
-/* the same scheme, host and port, or https of the same host */
+/* whether a redirect stays at the scheme, host and port, or goes to https of
+ * the host */
 
 static bool
 retry_redirect_allowed(const char *from, const char *to)

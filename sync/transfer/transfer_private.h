@@ -63,8 +63,10 @@ struct msync_transfer_s {
     bool                    closes;     /* a connection that was kept broke
                                            under a large request: others get
                                            one of their own */
-    int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* that libcurl
-                                           has made; some may be closed */
+    int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* sockets that
+                                                                libcurl has
+                                                                made; some may
+                                                                be closed */
     unsigned                next_socket;
     msync_transfer_address_t  addresses[MSYNC_TRANSFER_ADDRESSES];
     size_t                  naddresses;
