@@ -1,5 +1,6 @@
 # What the README gives to copy, as a stranger has it: the configurations word
-# for word, but for the folders of this machine, and the demo, twice.
+# for word, but for the folders of this machine, the demo, twice, and what make
+# says where it cannot install.
 
 use strict;
 use warnings;
@@ -40,7 +41,39 @@ SKIP: {
         \&the_demo_goes_on;
 }
 
+SKIP: {
+    skip 'no npm', 1 if system('npm --version >/dev/null 2>&1') != 0;
+
+    like(modules_that_are_not_to_be_had(), qr/ECONNREFUSED/,
+         'of node modules that cannot be installed make says why');
+}
+
 done_testing();
+
+
+# Of a tree that has none, where no registry answers.
+sub modules_that_are_not_to_be_had {
+    my $tree = stage_dir() . '/no-modules';
+    my $tools = project_root() . '/t';
+
+    system(qw(mkdir -p), "$tree/t/tools", "$tree/bin") == 0
+        && system('cp', "$tools/package.json", "$tools/package-lock.json",
+                  "$tree/t") == 0
+        && system('cp', "$tools/tools/deps", "$tree/t/tools") == 0
+        or die "$tree is not made";
+
+    # no package is installed by a test
+    open my $file, '>', "$tree/bin/dpkg-query" or die "dpkg-query: $!";
+    print {$file} "#!/bin/sh\necho installed\n";
+    close $file or die "dpkg-query: $!";
+    chmod 0755, "$tree/bin/dpkg-query";
+
+    local @ENV{qw(PATH npm_config_registry npm_config_cache
+                  npm_config_fetch_retries)}
+        = ("$tree/bin:$ENV{PATH}", 'http://127.0.0.1:1', "$tree/cache", 0);
+
+    return scalar `$tree/t/tools/deps lint 2>&1`;
+}
 
 
 # Its central servers begin anew, at the address that was saved.
