@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { accessible, close, fits, open, picture } from './lib/browser.js';
-import { errors, failed, history, run } from './lib/documents.js';
+import { errors, failed, history, run, settings } from './lib/documents.js';
 import { ROOT, Site, until } from './lib/site.js';
 
 const RTL = ['ar', 'prs', 'ps'];
@@ -21,8 +21,7 @@ before(async () => {
   site = await Site.start({ fake: true });
   await site.document('history', history());
   await site.document('errors', errors());
-  await site.document('settings', { url: 'https://central.example.org', username: 'Clinic 7', intervalSeconds: 300,
-    passwordSet: true, hardwareId: '5a7c7d2e-3f41-4b0a-9c5e-1d2f3a4b5c6d', siteId: 7, siteName: 'Clinic 7' });
+  await site.document('settings', settings());
 });
 
 after(() => site?.stop());

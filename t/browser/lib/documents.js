@@ -65,3 +65,9 @@ export function errors() {
     ...Array.from({ length: 3 }, (none, i) => one(i + 20, 'name', 'name: text is too long')),
   ] };
 }
+
+/** The settings of a site that is set up. */
+export function settings() {
+  return { url: 'https://central.example.org', username: 'Clinic 7', intervalSeconds: 300, passwordSet: true,
+    hardwareId: '5a7c7d2e-3f41-4b0a-9c5e-1d2f3a4b5c6d', siteId: 7, siteName: 'Clinic 7' };
+}
