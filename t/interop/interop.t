@@ -9,7 +9,7 @@ use Msync::Interop qw(
     PASSWORD central command database emulator helper insert_program_rows
     insert_rows_of integrated log_lines query remote run start store url
 );
-use Msync::Test qw(decode_json wait_until);
+use Msync::Test qw(decode_json read_catalogue wait_until);
 use POSIX ();
 use Test::More;
 
@@ -24,6 +24,7 @@ edits_arrive_at_central();
 a_row_of_every_table_arrives_at_central();
 what_a_program_has_arrives_at_central();
 edits_of_central_arrive();
+a_word_of_every_table_is_edited_both_ways();
 values_in_every_form_arrive();
 deletes_arrive_at_central();
 a_central_that_is_killed_gets_everything();
@@ -221,6 +222,109 @@ sub edits_of_central_arrive {
     is(query(q{SELECT notes FROM asset WHERE id = 'made-2'}), 'by central',
        'and what it edits of ours');
     return;
+}
+
+
+# in all rows of tables of central's, and in those that both have of the others
+sub a_word_of_every_table_is_edited_both_ways {
+    my %there = (om_report => 'report', om_form_schema => 'form_schema');
+    my @edits;
+
+    make_what_central_lacks();
+
+    for my $table (@{ read_catalogue('catalogue') }) {
+        next if !grep { $_ eq 'omsupply' } @{ $table->{pull_from} };
+
+        my ($name, $key) = @$table{qw(table key)};
+        my $there = $there{$name} // $name;
+        my $ours = @{ $table->{push_to} };
+        my ($word) = grep { is_plain($table, $_)
+                            && central->query('SELECT 1 FROM '
+            . "pragma_table_info('$there') WHERE name = '$_->{name}'") }
+            @{ $table->{fields} } or next;
+        my %here = map { ($_ => 1) }
+            split /\n/, query("SELECT $key FROM $name");
+        my @ids = grep { !$ours || $here{$_} }
+            split /\n/, central->query("SELECT id FROM $there") or next;
+
+        push @edits, { table => $name, key => $key, there => $there,
+                       word => $word->{name}, ours => $ours,
+                       ids => join ', ', map { "'$_'" } @ids };
+    }
+
+    cmp_ok(scalar @edits, '>', 20, 'there are such rows');
+
+    # central's last change of a row knows whose it is
+    for (@edits) {
+        central->query("BEGIN IMMEDIATE; UPDATE $_->{there} SET $_->{word} = "
+            . "ifnull($_->{word}, '') || ' there' WHERE id IN ($_->{ids}); "
+            . 'INSERT INTO changelog (table_name, record_id, row_action, '
+            . "store_id, name_link_id) SELECT '$_->{there}', t.id, 'UPSERT', "
+            . "c.store_id, c.name_link_id FROM $_->{there} t LEFT JOIN "
+            . 'changelog c ON c.cursor = (SELECT max(cursor) FROM changelog '
+            . "WHERE table_name = '$_->{there}' AND record_id = t.id) WHERE "
+            . "t.id IN ($_->{ids}); COMMIT");
+    }
+
+    is(run(), 0, 'a run');
+    is(word_here($_), word_there($_), "$_->{table}: what central edits")
+        for @edits;
+
+    @edits = grep { $_->{ours} } @edits;
+    query("UPDATE $_->{table} SET $_->{word} = $_->{word} || ' and here' WHERE "
+          . "$_->{key} IN ($_->{ids})") for @edits;
+    is(run(), 0, 'another');
+    is(word_there($_), word_here($_), "$_->{table}: what is edited here")
+        for @edits;
+    integrated(central(), 'and central has integrated all');
+    return;
+}
+
+sub word_here {
+    my ($edit) = @_;
+
+    return query("SELECT $edit->{key}, $edit->{word} FROM $edit->{table} WHERE "
+                 . "$edit->{key} IN ($edit->{ids}) ORDER BY 1");
+}
+
+sub word_there {
+    my ($edit) = @_;
+
+    return central->query("SELECT id, $edit->{word} FROM $edit->{there} WHERE "
+                          . "id IN ($edit->{ids}) ORDER BY 1");
+}
+
+# a row of tables that a new central has none of
+sub make_what_central_lacks {
+    central->query(
+        q{INSERT INTO property (id, key, name, value_type) VALUES }
+        . q{('property', 'k', 'Property', 'STRING')},
+        q{INSERT INTO name_property (id, property_id, remote_editable) VALUES }
+        . q{('name-property', 'property', 1)},
+        q{INSERT INTO preference (id, key, value) VALUES ('preference', 'k', }
+        . q{'true')},
+        q{INSERT INTO item_variant (id, name, item_link_id, created_datetime) }
+        . q{SELECT 'variant', 'Variant', id, '2026-05-01 08:00:00' FROM }
+        . q{item_link LIMIT 1},
+        q{INSERT INTO packaging_variant (id, name, item_variant_id, }
+        . q{packaging_level) VALUES ('packaging', 'Packaging', 'variant', 1)},
+        q{INSERT INTO report (id, name, template, context, code) VALUES }
+        . q{('report', 'Report', '{}', 'ASSET', 'r')},
+        q{INSERT INTO frontend_plugin (id, code, entry_point, types, files) }
+        . q{VALUES ('plugin', 'p', 'e', '[]', '[]')},
+    );
+    return;
+}
+
+# a text that says nothing to either
+sub is_plain {
+    my ($table, $field) = @_;
+
+    return $field->{type} eq 'string' && !$field->{encoding}
+        && !$field->{local_only} && !$field->{references} && !$field->{enum}
+        && $field->{name} ne $table->{key}
+        && $field->{name}
+           =~ m{name|(?:reason|comment|notes|label|model|version)\z};
 }
 
 
