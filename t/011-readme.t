@@ -1,12 +1,13 @@
-# What the README gives to copy, as a stranger has it: the configurations word
-# for word, but for the folders of this machine, the demo, twice, and what make
-# says where it cannot install.
+# What documents give to copy, as a stranger has it: the README's configurations
+# word for word, but for the folders of this machine, the demo, twice, what make
+# says where it cannot install, and the drill of a restore, two nights.
 
 use strict;
 use warnings;
 
 use Msync::Test qw(curl decode_json encode_json free_port project_root
-                   site_path slurp sqlite stage_dir wait_until);
+                   site_path slurp sqlite stage_dir start_central wait_until
+                   worker_user write_file write_private);
 use POSIX ();
 use Test::More;
 
@@ -46,6 +47,12 @@ SKIP: {
 
     like(modules_that_are_not_to_be_had(), qr/ECONNREFUSED/,
          'of node modules that cannot be installed make says why');
+}
+
+SKIP: {
+    skip 'the drill is for root', 1 if !worker_user();
+
+    subtest 'the drill of operations.md is one of each night', \&the_drill;
 }
 
 done_testing();
@@ -114,6 +121,75 @@ sub the_demo_goes_on {
     is(sqlite($database, "SELECT batch FROM item_line WHERE ID = '$id'"),
        'of here', 'with what was edited');
     stop($demo);
+}
+
+
+sub the_drill {
+    my ($drill) = slurp(project_root() . '/docs/operations.md') =~
+        /^A\ drill,.*?\n\n((?:\ {4}[^\n]*\n)+)/ms;
+    my $dir = site_path('drill');
+    my $port = free_port();
+    my $central = start_central(password => 'secret', records => 100);
+    my $url = $central->url;
+    my (undef, undef, $uid, $gid) = getpwnam worker_user();
+
+    mkdir "$dir$_" for '', '/logs', '/site';
+    chown $uid, $gid, "$dir/site";
+    symlink $ENV{TEST_NGINX_MSYNC}, "$dir/msync";
+    my $password = write_private('drill.password', "secret\n");
+    my $load = join '', map { "load_module $_;\n" }
+        split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
+
+    my $conf = write_file('drill.conf', <<"EOF");
+${load}user @{[ worker_user() ]};
+pid $dir/nginx.pid;
+events { }
+http {
+    msync_site clinic {
+        database $dir/site/clinic.sqlite;
+        helper $dir/msync;
+        url $url; username "Clinic 7"; password_file $password;
+    }
+    access_log off;
+    server {
+        listen 127.0.0.1:$port;
+        location /sync/api/ { msync clinic; }
+    }
+}
+EOF
+
+    ok($drill =~ s{/var/lib/msync}{$dir/site} && $drill =~ s/:8080/:$port/,
+       'it is as it was read here');
+    my $nginx = $ENV{TEST_NGINX_BINARY} // 'nginx';
+    my $script = write_file('drill.sh', <<"EOF");
+set -e
+PATH=$dir:\$PATH
+systemctl() {
+    if [ \$1 = start ]; then
+        $nginx -p $dir -c $conf -e $dir/logs/error.log
+    else
+        kill -QUIT \$(cat $dir/nginx.pid)
+        while [ -e $dir/nginx.pid ]; do sleep 0.1; done
+    fi
+}
+synced() {
+    until curl -s http://127.0.0.1:$port/sync/api/status | grep -q '"idle"'; do
+        sleep 0.1
+    done
+}
+systemctl start
+until curl -sfX POST http://127.0.0.1:$port/sync/api/trigger; do sleep 0.1; done
+synced
+$drill
+synced
+sleep 1
+$drill
+synced
+systemctl stop
+EOF
+
+    my $said = `timeout 60 bash $script 2>&1`;
+    is($?, 0, 'both nights') or diag($said);
 }
 
 

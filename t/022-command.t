@@ -367,6 +367,9 @@ sub what_has_the_name_of_a_backup_is_whole {
     my $said = stage_dir() . '/said-large';
 
     set_up($database);
+    my (undef, undef, $err) = run('--database', $database, 'backup', $database);
+    like($err, qr/left\ as\ it\ is\.\ Name\ a\ file\ that\ is\ not\ there\.$/x,
+         'nothing is wrong but the name');
     sqlite($database, 'CREATE TABLE large (x)', 'INSERT INTO large SELECT '
            . 'randomblob(100000) FROM generate_series(1, 300)');
 

@@ -31,9 +31,11 @@ static int
 backup_refuse_path(const char *path, msync_err_t *err)
 {
     if (errno == EEXIST) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
-                             "%s is there already and was left as it is; "
-                             "name a file that is not there", path);
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                             "%s is there already and was left as it is",
+                             path);
+        err->advice = "Name a file that is not there.";
+        return MSYNC_ERROR;
     }
 
     return msync_store_refuse_file(path, "create", err);
