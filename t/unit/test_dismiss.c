@@ -121,7 +121,7 @@ all_are_dismissed_in_both_directions(void **state)
 
     prepare(site);
     assert_non_null(strstr(site_check(site), "buffer: 3 records failed"));
-    assert_non_null(strstr(site_check(site), "push: 1 records were refused"));
+    assert_non_null(strstr(site_check(site), "push: 1 records cannot be sent"));
     assert_int_equal(dismiss(site, NULL, NULL, NULL), 4);
     assert_counts(site, 0, 4);
     assert_string_equal(site_check(site), "");
