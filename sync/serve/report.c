@@ -220,6 +220,28 @@ msync_serve_refresh(msync_serve_t *serve)
 }
 
 
+/* of millions, which takes seconds */
+
+int
+msync_serve_while_counting(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    if (serve->closed) {
+        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                             "nginx stops or reloads its configuration");
+    }
+
+    if (msync_clock_monotonic() - serve->reported >= SERVE_WATCH_PAUSE) {
+        msync_serve_send_status(serve);
+    }
+
+    return MSYNC_OK;
+}
+
+
 static void
 report_count(msync_serve_t *serve)
 {
@@ -231,7 +253,12 @@ report_count(msync_serve_t *serve)
     serve->dirty |= status->locked_since != 0;
     status->locked_since = 0;
 
-    if (msync_status_read(serve->store, status, &err) != MSYNC_OK) {
+    status->configured = msync_conf_complete(serve->conf);
+    status->interval = serve->conf->interval;
+
+    if (msync_status_read(serve->store, status, &err) != MSYNC_OK
+        && !serve->closed)
+    {
         msync_log_err(&err, "counting");
     }
 
@@ -242,8 +269,6 @@ report_count(msync_serve_t *serve)
     /* a new site has not found out what is said here */
     status->v7 |= serve->conf->protocol == MSYNC_PROTOCOL_V7;
 
-    status->configured = msync_conf_complete(serve->conf);
-    status->interval = serve->conf->interval;
     report_plan_next(serve);
 }
 

@@ -107,7 +107,7 @@ msync_requests_resume(msync_serve_t *serve)
     {
         msync_log_err(&err, "what was asked of records");
 
-    } else if (request.body != NULL) {
+    } else if (request.body != NULL && !serve->closed) {
         request.came = msync_clock_monotonic();
         request.request = (msync_request_e) which;
         request.length = strlen(request.body);

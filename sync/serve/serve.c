@@ -20,6 +20,7 @@
 #include "serve/serve_private.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/changelog.h"
 #include "store/lock.h"
 
 #define OPEN_PAUSE     5000        /* ms until a database is tried again */
@@ -272,6 +273,7 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
     msync_confine(serve->conf->ssl_trusted_certificate);
 
     msync_store_set_hook(serve->store, msync_serve_while_locked, serve);
+    msync_store_hook_counting(serve->store, msync_serve_while_counting, serve);
     msync_serve_resume(serve, interrupted > 0, refused);
 
     return MSYNC_OK;
@@ -295,8 +297,8 @@ serve_open(msync_serve_t *serve)
     }
 
     if (rc == MSYNC_OK) {
-        msync_serve_refresh(serve);
         msync_serve_send_settings(serve);
+        msync_serve_refresh(serve);
         msync_serve_send_lists(serve);
 
         if (serve->password_err.variant != MSYNC_ERR_NONE) {

@@ -86,6 +86,8 @@ typedef struct {
 /* counts what waits and what failed, measures the disk, and plans when the
  * next run is due */
 void msync_serve_refresh(msync_serve_t *serve);
+/* a hook of the store: what nginx says is heard, and told how far it is */
+int msync_serve_while_counting(void *data, msync_err_t *err);
 /* looks whether the application has written; then what waits has changed */
 void msync_serve_watch(msync_serve_t *serve);
 /* false, and this helper ends, where the database has to be opened again */

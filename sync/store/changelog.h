@@ -9,10 +9,14 @@
 
 /*
  * Changes waiting at or after the push cursor that this site may send, each
- * record once (its latest change); without a cursor all that there are.
+ * record once (its latest change); without a cursor all that there are.  While
+ * there are many the hook is called, which must not use the store; *n is how
+ * many were found until then.
  */
 int msync_store_queue(msync_store_t *store, const char *cursor_id,
     int64_t *n, msync_err_t *err);
+void msync_store_hook_counting(msync_store_t *store, msync_hook_pt hook,
+    void *data);
 
 /*
  * Reads at most `limit` of them, and not many more than `octets` of JSON,

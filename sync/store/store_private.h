@@ -228,6 +228,8 @@ struct msync_store_s {
     void                     *hook_data;
     msync_hook_pt             reader_hook;     /* NULL: none, or it writes */
     void                     *reader_data;
+    msync_hook_pt             counting_hook;   /* NULL: none */
+    void                     *counting_data;
     int64_t                   busy_began;      /* monotonic ms, when this wait
                                                   began */
     int64_t                   busy_since;      /* since when the lock was seen

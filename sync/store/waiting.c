@@ -8,12 +8,17 @@
  * where one of these may have changed what was counted.
  *
  * Promises: the number is that of a count from the beginning; a transaction
- * that is rolled back leaves nothing of it behind.
+ * that is rolled back leaves nothing of it behind.  Whoever has something else
+ * to hear is called while millions are counted.
  */
 
 #include <string.h>
 
 #include "store/store_private.h"
+
+#define WAITING_SLICE   100000     /* cursors that are counted in one go: a
+                                      quarter of a second */
+#define WAITING_SLICES  1000       /* where few changes have high ones */
 
 /* ?1 is the site in each; the first one ?2 is the change that it begins with,
  * the last ?3 */
@@ -49,12 +54,15 @@
 static msync_waiting_t *waiting_of(msync_store_t *store,
     const char *cursor_id);
 static int waiting_count(msync_store_t *store, msync_waiting_t *waiting,
-    int64_t cursor, msync_err_t *err);
+    int64_t cursor, int64_t *n, msync_err_t *err);
 static int waiting_is_valid(msync_store_t *store,
     const msync_waiting_t *waiting, int64_t cursor, bool *valid,
     msync_err_t *err);
 static int waiting_add_new(msync_store_t *store, msync_waiting_t *waiting,
-    int64_t last, msync_err_t *err);
+    int64_t last, int64_t *n, msync_err_t *err);
+static int waiting_count_slices(msync_store_t *store,
+    const msync_waiting_t *waiting, int64_t last, int64_t *added, int64_t *n,
+    msync_err_t *err);
 static int waiting_take_sent(msync_store_t *store, msync_waiting_t *waiting,
     int64_t cursor, msync_err_t *err);
 static int waiting_scalar(msync_store_t *store, msync_stmt_e which,
@@ -88,7 +96,7 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
                            : MSYNC_OK;
 
     if (rc == MSYNC_OK) {
-        rc = waiting_count(store, waiting, cursor, err);
+        rc = waiting_count(store, waiting, cursor, n, err);
     }
 
     if (!open) {
@@ -100,6 +108,14 @@ msync_store_queue(msync_store_t *store, const char *cursor_id, int64_t *n,
     msync_free(&fresh.stores);
 
     return rc;
+}
+
+
+void
+msync_store_hook_counting(msync_store_t *store, msync_hook_pt hook, void *data)
+{
+    store->counting_hook = hook;
+    store->counting_data = data;
 }
 
 
@@ -159,7 +175,7 @@ waiting_of(msync_store_t *store, const char *cursor_id)
 
 static int
 waiting_count(msync_store_t *store, msync_waiting_t *waiting, int64_t cursor,
-    msync_err_t *err)
+    int64_t *n, msync_err_t *err)
 {
     bool           valid = false;
     char          *stores = NULL;
@@ -195,7 +211,7 @@ waiting_count(msync_store_t *store, msync_waiting_t *waiting, int64_t cursor,
     msync_free(&waiting->stores);
     waiting->stores = stores;
 
-    return waiting_add_new(store, waiting, last, err) == MSYNC_OK
+    return waiting_add_new(store, waiting, last, n, err) == MSYNC_OK
            ? waiting_take_sent(store, waiting, cursor, err) : MSYNC_ERROR;
 }
 
@@ -246,7 +262,7 @@ waiting_is_valid(msync_store_t *store, const msync_waiting_t *waiting,
 
 static int
 waiting_add_new(msync_store_t *store, msync_waiting_t *waiting, int64_t last,
-    msync_err_t *err)
+    int64_t *n, msync_err_t *err)
 {
     int64_t  added, changed = 0;
 
@@ -254,10 +270,7 @@ waiting_add_new(msync_store_t *store, msync_waiting_t *waiting, int64_t last,
         return MSYNC_OK;
     }
 
-    if (waiting_scalar(store, MSYNC_STMT_WAITING_BETWEEN, WAITING_BETWEEN,
-                       store->changes_filter, (const int64_t[3])
-                       { waiting->site, waiting->counted + 1, last }, &added,
-                       err) != MSYNC_OK
+    if (waiting_count_slices(store, waiting, last, &added, n, err) != MSYNC_OK
         || (waiting->counted >= waiting->cursor
             && waiting_scalar(store, MSYNC_STMT_WAITING_CHANGED,
                               WAITING_CHANGED, store->changes_filter,
@@ -270,6 +283,44 @@ waiting_add_new(msync_store_t *store, msync_waiting_t *waiting, int64_t last,
 
     waiting->n += added - changed;
     waiting->counted = last;
+
+    return MSYNC_OK;
+}
+
+
+/* of what comes behind the last one that was counted up to `last`; *n: as many
+ * wait at least */
+
+static int
+waiting_count_slices(msync_store_t *store, const msync_waiting_t *waiting,
+    int64_t last, int64_t *added, int64_t *n, msync_err_t *err)
+{
+    int64_t  from, part, to = waiting->counted;
+    int64_t  slice = WAITING_SLICE + (last - to) / WAITING_SLICES;
+
+    *added = 0;
+
+    while (to < last) {
+        from = to + 1;
+        to = last - to < slice ? last : to + slice;
+
+        if (waiting_scalar(store, MSYNC_STMT_WAITING_BETWEEN, WAITING_BETWEEN,
+                           store->changes_filter, (const int64_t[3])
+                           { waiting->site, from, to }, &part, err)
+            != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+
+        *added += part;
+        *n = waiting->n + *added;
+
+        if (to < last && store->counting_hook != NULL
+            && store->counting_hook(store->counting_data, err) != MSYNC_OK)
+        {
+            return MSYNC_ERROR;
+        }
+    }
 
     return MSYNC_OK;
 }

@@ -259,6 +259,47 @@ a_count_costs_by_what_is_new(void **state)
 }
 
 
+static int
+end_count(void *data, msync_err_t *err)
+{
+    int64_t  *seen = data;
+
+    return *seen > 150000 ? msync_err_set(err, MSYNC_ERR_CANCELLED, "enough")
+                          : MSYNC_OK;
+}
+
+
+static void
+a_count_of_many_is_heard_and_ended(void **state)
+{
+    int64_t       n;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 "
+             "FROM c WHERE x < 250000) INSERT INTO changelog (table_name, "
+             "record_id, row_action) SELECT 'Location', x % 240000, 'UPSERT' "
+             "FROM c");
+    msync_store_hook_counting(site->store, end_count, &n);
+    assert_int_equal(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                       &err), MSYNC_ERROR);
+    assert_string_equal(err.text, "enough");
+
+    msync_store_hook_counting(site->store, NULL, NULL);
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 240000);
+
+    /* nobody has to wait for cursors that there are not */
+    site_sql(site, "INSERT INTO changelog (cursor, table_name, record_id, "
+             "row_action) VALUES (9223372036854775806, 'Location', 'far', "
+             "'UPSERT')");
+    assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
+                                &err));
+    assert_int_equal(n, 240001);
+}
+
+
 #define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, open_stores, close_stores)
 
@@ -269,7 +310,8 @@ main(void)
         EACH(a_count_that_goes_on_is_one_from_the_beginning),
         EACH(what_is_rolled_back_was_not_counted),
         EACH(a_site_that_becomes_one_of_v7_counts_what_v7_sends),
-        EACH(a_count_costs_by_what_is_new)
+        EACH(a_count_costs_by_what_is_new),
+        EACH(a_count_of_many_is_heard_and_ended)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
