@@ -191,6 +191,9 @@ bool msync_v7_holds(const msync_row_t *row, const msync_v7_when_t *when,
 bool msync_v7_look_up(const msync_row_t *row, const msync_v7_lookup_t *lookup,
     msync_value_t *value);
 
+/* the number that a value is, or that its text says; false: none */
+bool msync_v7_number(const msync_value_t *value, double *number);
+
 /* whether they are the same, to a database too */
 bool msync_v7_equal(const msync_value_t *one, const msync_value_t *other);
 
