@@ -22,8 +22,6 @@
 
 static int tables_check_table(msync_store_t *store, const msync_table_t *table,
     msync_err_t *err);
-static int tables_check_strangers(msync_store_t *store,
-    const msync_table_t *table, msync_err_t *err);
 static void tables_switch_others(msync_store_t *store, int on);
 static int tables_check(msync_store_t *store, msync_err_t *err);
 static void tables_add_missing_columns(msync_store_t *store,
@@ -142,58 +140,6 @@ tables_check_table(msync_store_t *store, const msync_table_t *table,
 }
 
 
-/* a table that is new to msync, and that no record of central's could be put
- * into: that is another one of the same name */
-
-static int
-tables_check_strangers(msync_store_t *store, const msync_table_t *table,
-    msync_err_t *err)
-{
-    int            code, rc = MSYNC_OK;
-    size_t         i;
-    const char    *name;
-    sqlite3_stmt  *stmt;
-
-    if (msync_store_has_column(store, table->sql, "msync_extra")) {
-        return MSYNC_OK;
-    }
-
-    stmt = msync_store_prepare_own(store, sqlite3_mprintf("SELECT name FROM "
-               "pragma_table_xinfo(%Q) WHERE \"notnull\" AND dflt_value IS "
-               "NULL AND NOT pk AND NOT hidden", table->sql), err);
-    if (stmt == NULL) {
-        return MSYNC_ERROR;
-    }
-
-    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        name = (const char *) sqlite3_column_text(stmt, 0);
-
-        for (i = 0; i < table->n; i++) {
-            if (sqlite3_stricmp(table->fields[i].name, name) == 0) {
-                break;
-            }
-        }
-
-        if (i == table->n) {
-            rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": "
-                               "what the application made under this name "
-                               "cannot serve as msync's: its column \"%.128s\" "
-                               "is none of msync's, may not be NULL and has "
-                               "no default, so it takes nothing of central's",
-                               table->sql, name);
-            err->advice = ADVICE_TABLE;
-        }
-    }
-
-    if (rc == MSYNC_OK && code != SQLITE_DONE) {
-        rc = msync_store_fault(store, table->name, err);
-    }
-
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-
 /* a statement is made with what its table's triggers and references need, and
  * of that something may be missing that is about to be made */
 
@@ -232,11 +178,6 @@ tables_check(msync_store_t *store, msync_err_t *err)
 
         if (rc == MSYNC_OK && there) {
             rc = tables_check_table(store, &store->catalogue->tables[i], err);
-        }
-
-        if (rc == MSYNC_OK && there) {
-            rc = tables_check_strangers(store, &store->catalogue->tables[i],
-                                        err);
         }
 
         if (rc == MSYNC_DONE) {
