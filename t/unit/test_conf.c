@@ -77,7 +77,11 @@ put(test_t *t, const char *name, const char *data, size_t length, mode_t mode)
              t->dir, name);
     assert_int_equal(system(command), 0);
     snprintf(t->path, sizeof(t->path), "%s/%s", t->dir, name);
+
+    /* over one that only root may write to */
+    unlink(t->path);
     f = fopen(t->path, "w");
+    assert_non_null(f);
     assert_int_equal(fwrite(data, 1, length, f), length);
     fclose(f);
     assert_int_equal(chmod(t->path, mode), 0);
