@@ -38,6 +38,7 @@ the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
 a_server_that_keeps_no_connection_costs_nothing();
 a_cache_that_listens_is_told_to_let_pass();
+a_proxy_that_lets_out_no_posts_is_named();
 
 SKIP: {
     my $may = system('unshare -n -m true 2>/dev/null') == 0
@@ -226,6 +227,44 @@ sub a_server_that_keeps_no_connection_costs_nothing {
            'and no record is said to be at fault');
         is_deeply($central->state->{violations}, [], 'nor is central');
     }
+    return;
+}
+
+
+# A proxy that lets nothing be sent out, as squid says it.
+sub a_proxy_that_lets_out_no_posts_is_named {
+    my $central = start_central(password => PASSWORD, records => 20);
+    my $port = free_port();
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        require Msync::Relay;
+        Msync::Relay::relay($port, sub {
+            my ($c) = @_;
+            my $req = $c->req;
+
+            if ($req->method eq 'POST') {
+                $c->res->headers->header(
+                    'X-Squid-Error' => 'ERR_ACCESS_DENIED 0');
+                return $c->render(data => 'denied', status => 403);
+            }
+
+            $c->render_later;
+            Msync::Relay::ask($req, $central->url . $req->url->path_query)
+                ->then(sub { $c->render(data => $_[0]->res->body,
+                                        format => 'json') });
+        });
+        POSIX::_exit(0);
+    }
+
+    push @servers, $pid;
+    wait_until { IO::Socket::INET->new("127.0.0.1:$port") }
+        or die "no proxy\n";
+
+    fails($central->url, CONNECTION_ERROR =>
+          qr/prepare: The proxy refuses to connect .*HTTP status 403/,
+          qr/Ask the administrator of the proxy/,
+          'a proxy that lets out no POST', proxy => "http://127.0.0.1:$port");
     return;
 }
 

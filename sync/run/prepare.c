@@ -206,6 +206,11 @@ prepare_wait(msync_run_context_t *ctx, msync_err_t *err)
 static bool
 prepare_is_lost(const msync_err_t *err)
 {
+    /* what a proxy refuses it refuses again */
+    if (err->remedy == MSYNC_REMEDY_FINAL) {
+        return false;
+    }
+
     return err->variant == MSYNC_ERR_CONNECTION_ERROR
            || err->variant == MSYNC_ERR_TIMEOUT
            || (err->variant == MSYNC_ERR_HTTP_ERROR

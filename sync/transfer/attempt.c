@@ -554,8 +554,13 @@ attempt_on_header(char *data, size_t size, size_t n, void *arg)
 
     n *= size;
     t->active = msync_clock_monotonic();
-    msync_transfer_gzip_header(t, data, n);
-    attempt_header(t, data, n);
+
+    /* behind the body come trailers, which say nothing of it */
+
+    if (t->res->length == 0) {
+        msync_transfer_gzip_header(t, data, n);
+        attempt_header(t, data, n);
+    }
 
     return n;
 }

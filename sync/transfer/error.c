@@ -31,6 +31,7 @@ static int error_out_of_memory(const msync_transfer_attempt_t *t,
 static int error_body(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
 static int error_chunked(const char *where, msync_err_t *err);
+static int error_header(const char *where, msync_err_t *err);
 static bool error_may_want_tls(const msync_transfer_attempt_t *t);
 static int error_by_code(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
@@ -278,6 +279,10 @@ error_lost(const msync_transfer_attempt_t *t, CURLcode code,
         return error_chunked(where, err);
     }
 
+    if (strstr(t->error, "response headers")) {
+        return error_header(where, err);
+    }
+
     status = 0;
     (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
 
@@ -341,10 +346,16 @@ error_out_of_memory(const msync_transfer_attempt_t *t, const char *where,
 
     /* libcurl says the same of a header beyond what it holds */
     return t->lacked != msync_transfer_lacked()
-           ? error_no_memory(where, err)
-           : msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
-                           "The answer of %s has a header that is too long",
-                           where);
+           ? error_no_memory(where, err) : error_header(where, err);
+}
+
+
+static int
+error_header(const char *where, msync_err_t *err)
+{
+    return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+                         "The answer of %s has a header that is too long",
+                         where);
 }
 
 

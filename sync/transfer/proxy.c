@@ -23,6 +23,7 @@
 
 
 static int proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err);
+static int proxy_size(const msync_transfer_attempt_t *t, msync_err_t *err);
 static int proxy_sign_in(const msync_transfer_attempt_t *t,
     const char *status, msync_err_t *err);
 static int proxy_status(const msync_transfer_attempt_t *t, long status,
@@ -117,7 +118,7 @@ msync_transfer_proxy_header(msync_transfer_attempt_t *t, const char *line)
     };
 
     if (strncasecmp(line, "HTTP/", 5) == 0) {
-        t->by_proxy = false;
+        t->by_proxy = t->by_size = false;
         t->age = 0;
 
     } else if (strncasecmp(line, "Age:", 4) == 0) {
@@ -128,6 +129,7 @@ msync_transfer_proxy_header(msync_transfer_attempt_t *t, const char *line)
                    && strcasestr(line + 13, "error=") != NULL))
     {
         t->by_proxy = true;
+        t->by_size = strstr(line, "ERR_TOO_BIG") != NULL;
 
     } else if (strncasecmp(line, "Server:", 7) == 0) {
         server = line + 7 + strspn(line + 7, " \t");
@@ -160,7 +162,7 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
 
     msync_transfer_response_clear(t->res);
 
-    return proxy_status(t, status, err);
+    return t->by_size ? proxy_size(t, err) : proxy_status(t, status, err);
 }
 
 
@@ -183,6 +185,22 @@ proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err)
     err->advice = "Ask whoever runs the proxy or the network to let requests "
                   "to the central servers pass without a cache. |It is tried "
                   "again by itself.";
+    return MSYNC_ERROR;
+}
+
+
+static int
+proxy_size(const msync_transfer_attempt_t *t, msync_err_t *err)
+{
+    char  where[MSYNC_HOST_MAX + 16];
+
+    (void) msync_err_set(err, MSYNC_ERR_RESPONSE_TOO_LARGE,
+                         "The answer of %s is larger than the proxy lets "
+                         "through", msync_transfer_where(t->url, where,
+                                                         sizeof(where)));
+    err->advice = "Make the batches smaller (batch_size), or ask the "
+                  "administrator of the proxy to allow larger answers. |It is "
+                  "tried again by itself.";
     return MSYNC_ERROR;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +45,8 @@ static int transfer_check(const msync_transfer_request_t *req,
 static void transfer_blank(const char *secret,
     msync_transfer_response_t *res);
 static bool transfer_is_redirect(int status);
+static void transfer_add_redirect(const char *from, const char *to,
+    msync_err_t *err);
 
 
 /* counts what libcurl was refused: whoever asks for no octets, as realloc() may
@@ -524,11 +527,33 @@ transfer_attempt(msync_transfer_attempt_t *t,
         msync_transfer_compare_clocks(t);
     }
 
+    if (rc != MSYNC_OK && !t->hooked
+        && !msync_conf_same_origin(req->url, url))
+    {
+        transfer_add_redirect(req->url, url, err);
+    }
+
     t->url = req->url;
     msync_free(&t->redirect);
     msync_free(&url);
 
     return rc;
+}
+
+
+/* the address that does not work is not the one of the settings then */
+
+static void
+transfer_add_redirect(const char *from, const char *to, msync_err_t *err)
+{
+    char  what[2 * MSYNC_HOST_MAX + 64], where[MSYNC_HOST_MAX + 16];
+    char  there[MSYNC_HOST_MAX + 16];
+
+    (void) snprintf(what, sizeof(what), "%s redirects to %s%s",
+                    msync_transfer_where(from, where, sizeof(where)),
+                    strncasecmp(to, "https:", 6) == 0 ? "https://" : "http://",
+                    msync_transfer_where(to, there, sizeof(there)));
+    (void) msync_err_context(err, what);
 }
 
 

@@ -92,6 +92,7 @@ typedef struct {
     char                    proxy_scheme[32];   /* the first scheme that it
                                                    offers */
     long                    age;        /* of an answer that a cache kept, s */
+    bool                    by_size;    /* … for what it keeps back is large */
     bool                    by_proxy;   /* headers tell that the answer is the
                                            proxy's own */
     int                     no_socket;  /* errno of the last socket that could

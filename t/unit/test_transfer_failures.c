@@ -403,6 +403,93 @@ test_proxy_wants_a_password(void **state)
 }
 
 
+/* they come as headers do, and are none */
+
+static void
+test_trailers_say_nothing(void **state)
+{
+    static const char          trailers[] =
+        "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\n{}\r\n0\r\nAge: 99\r\nContent-Encoding: gzip\r\n\r\n";
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    server_say(c->server, trailers, sizeof(trailers) - 1, 0);
+
+    if (central_ask(c, "/", &res, &err) != MSYNC_OK) {
+        fail_msg("%s", err.text);
+    }
+
+    assert_string_equal(res.body, "{}");
+    assert_int_equal(res.packed, 0);
+    msync_transfer_response_clear(&res);
+}
+
+
+static void
+test_headers_without_an_end(void **state)
+{
+    char                      *text;
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    static const char  more[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    enum { TIMES = 40000 };
+
+    text = malloc(TIMES * (sizeof(more) - 1));
+
+    for (size_t i = 0; i < TIMES; i++) {
+        memcpy(text + i * (sizeof(more) - 1), more, sizeof(more) - 1);
+    }
+
+    server_say(c->server, text, TIMES * (sizeof(more) - 1), SERVER_CLOSE);
+    free(text);
+
+    assert_failed(central_ask(c, "/", &res, &err), err, INVALID_RESPONSE,
+                  "a header that is too long");
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
+/* whose address is not the one of the settings */
+
+static void
+test_redirect_to_what_does_not_work(void **state)
+{
+    char                       head[128];
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    snprintf(head, sizeof(head), "Location: https://127.0.0.1:%u/\r\n",
+             c->server->port);
+    server_answer(c->server, 301, head, "", SERVER_CLOSE);
+
+    assert_failed(central_ask(c, "/", &res, &err), err, TLS_ERROR,
+                  "redirects to https://127.0.0.1:");
+    assert_has(err.text, "does not speak TLS");
+}
+
+
+static void
+test_proxy_lets_no_large_answer_through(void **state)
+{
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    c->conf->proxy = msync_strdup(c->url);
+    central_reopen(c);
+    server_answer(c->server, 403, "X-Squid-Error: ERR_TOO_BIG 0\r\n", "large",
+                  0);
+    assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+                  "larger than the proxy lets through");
+}
+
+
 static void
 test_proxy_refuses(void **state)
 {
@@ -468,6 +555,10 @@ main(void)
         EACH(test_http_spoken_to_a_tls_port),
         EACH(test_tls_spoken_to_an_http_port),
         EACH(test_proxy_wants_a_password),
+        EACH(test_trailers_say_nothing),
+        EACH(test_headers_without_an_end),
+        EACH(test_redirect_to_what_does_not_work),
+        EACH(test_proxy_lets_no_large_answer_through),
         EACH(test_proxy_refuses),
         EACH(test_proxy_is_not_there),
     };
