@@ -180,6 +180,11 @@ url_address(msync_conf_origin_t *origin)
 {
     struct in6_addr  address;
 
+    if (strchr(origin->host, '%')) {
+        return "has an IPv6 address with a zone (%), which names a link of "
+               "one machine; the server needs an address that is not of a link";
+    }
+
     if (inet_pton(AF_INET6, origin->host, &address) != 1
         || inet_ntop(AF_INET6, &address, origin->host,
                      sizeof(origin->host)) == NULL)

@@ -242,6 +242,8 @@ test_addresses(void **state)
         { "https://host/%4", "two hexadecimal digits" },
         { "https://[::1", "closing bracket" },
         { "https://[host]", "without an IPv6 address" },
+        { "http://[fe80::1%25eth0]:8080", "with a zone (%)" },
+        { "http://[fe80::1%eth0]", "with a zone (%)" },
         { "https://[::1]x", "port" },
         { "https://host/\r\nX: y", "not allowed" },
     };
