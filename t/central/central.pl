@@ -9,10 +9,13 @@ BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
 # a tenth of a start is spent on what only TLS needs
 BEGIN { $ENV{MOJO_NO_TLS} = 1 if !grep { /\A--?tls/ } @ARGV }
 
-use Mojo::Base -strict, -signatures;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
+use Central::Later (
+    'IO::Compress::Gzip' => 'gzip', 'IO::Uncompress::Gunzip' => 'gunzip', 'Pod::Usage' => 'pod2usage',
+);
 
+use Mojo::Base -strict, -signatures;
 use Central::Data;
 use Central::Listener qw(listen_at);
 use Central::State;
@@ -25,7 +28,7 @@ use Mojo::File qw(path);
 use Mojo::IOLoop;
 use Mojo::JSON qw(encode_json);
 use Mojo::Util qw(decode);
-use Pod::Usage;
+use Pod::Usage qw(pod2usage);
 
 my %opt = (
     v5        => 0,

@@ -1,0 +1,49 @@
+package Central::Later;
+
+# Modules that are loaded when a function of theirs is called: those that
+# Mojo::Util would load, for functions that hardly any test needs, take a third
+# of what a start does.
+
+use strict;
+use warnings;
+
+# to each module the function
+sub import {
+    my ($class, %functions) = @_;
+
+    _put_off($_, $functions{$_}) for keys %functions;
+
+    return;
+}
+
+sub _put_off {
+    my ($module, $function) = @_;
+    my $file = "$module.pm" =~ s{::}{/}gr;
+    my $name = "${module}::$function";
+    my $loaded;
+
+    return if $INC{$file};
+
+    no strict 'refs';
+
+    my $call = sub {
+        if (!$loaded++) {
+            delete $INC{$file};
+            delete ${"${module}::"}{$_} for $function, 'import';
+            require $file;
+        }
+
+        goto &$name;
+    };
+
+    $INC{$file} = __FILE__;
+    *$name = $call;
+    *{"${module}::import"} = sub {
+        my (undef, @wanted) = @_;
+        *{caller() . "::$function"} = $call if grep { $_ eq $function } @wanted;
+    };
+
+    return;
+}
+
+1;
