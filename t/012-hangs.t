@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Msync::Fake;
-use Msync::Life qw(KILLED ends_well helpers_are is_reported);
+use Msync::Life qw(KILLED ends_well helpers_are is_reported own_mounts);
 use Msync::Test qw(
     is_running processes_of site_config site_path start_nginx wait_until
 );
@@ -18,20 +18,12 @@ use constant { PTRACE => 101, SEIZE => 0x4206, DETACH => 17, AT_EXIT => 0x40 };
 use constant SILENT => qr/process (\d+)\) neither answers nor works/;
 
 # as in a unit with ProtectProc=: the worker sees nothing of its helper in /proc
-if ($> == 0 && !$ENV{TEST_MSYNC_MOUNTS}) {
-    my $hide = 'mount -t proc -o hidepid=2 none /proc';
-
-    if (system("unshare -m $hide 2>/dev/null") == 0) {
-        $ENV{TEST_MSYNC_MOUNTS} = 1;
-        exec 'unshare', '-m', 'sh', '-c', "$hide && exec \"\$@\"", 'sh',
-            $^X, (map { "-I$_" } @INC), $0 or die "unshare: $!\n";
-    }
-}
+my $hidden = own_mounts('mount -t proc -o hidepid=2 none /proc');
 
 one_that_is_silent_is_said_until_it_is_heard_of();
 
 # there the next helper cannot know that a kill is pending
-system 'mount -o remount,hidepid=0 /proc' if $ENV{TEST_MSYNC_MOUNTS};
+system 'mount -o remount,hidepid=0 /proc' if $hidden;
 nginx_quits_before_one_that_no_kill_ends();
 
 done_testing();

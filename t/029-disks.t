@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Msync::Life qw(own_mounts);
 use Msync::Test qw(
     processes_of site_config site_path slurp sqlite stage_dir start_central
     start_nginx wait_until worker_user write_file write_private
@@ -18,19 +19,7 @@ use constant {
     NO_LOG        => 2,                # what it had not written is lost
 };
 
-# mounts of its own, which go with the process
-{
-    plan skip_all => 'only root can mount' if $> != 0;
-
-    if (!$ENV{TEST_MSYNC_MOUNTS}) {
-        plan skip_all => 'this machine permits no mounts of its own'
-            if system('unshare -m true 2>/dev/null') != 0;
-
-        $ENV{TEST_MSYNC_MOUNTS} = 1;
-        exec 'unshare', '-m', $^X, (map { "-I$_" } @INC), $0
-            or die "unshare: $!\n";
-    }
-}
+plan skip_all => 'this machine permits no mounts of its own' if !own_mounts();
 
 my $ext4 = 'truncate -s 64M image && mkfs.ext4 -q -m 0 image '
     . '&& mount -o loop,errors=remount-ro image at';

@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 
+use Msync::Life qw(own_mounts);
 use Msync::Test qw(
     project_root site_config site_path sqlite stage_dir start_central
     start_nginx wait_until write_private
@@ -79,6 +80,7 @@ if (qx(nm -D "$ENV{TEST_NGINX_MSYNC}" 2>&1) =~ /__(?:asan|tsan)_init/) {
     plan skip_all => 'built with a sanitizer, which needs what is refused';
 }
 
+my $mounts = own_mounts();
 my $preload = compile('probe');
 my $said = site_path('probe.log');
 my $secret = write_private('secret', "of another site\n");
@@ -322,7 +324,6 @@ sub confined_it_cannot {
 }
 
 
-# ssl_trusted_certificate is of the same list as /etc/resolv.conf
 sub a_replaced_file_is_read_by_a_new_helper {
     my $authorities = write_private('authorities.pem', '');
     my $first = helper();
@@ -360,6 +361,18 @@ sub a_replaced_file_is_read_by_a_new_helper {
         or diag($answer->{content});
     $next = helper($next // 0);
     ok($next, 'by yet another helper');
+
+    SKIP: {
+        skip 'no mounts of its own', 2 if !$mounts;
+
+        write_private('resolv.conf', slurp('/etc/resolv.conf'));
+        is(system('mount', '--bind', site_path('resolv.conf'),
+                  '/etc/resolv.conf'), 0, 'another list of name servers');
+        $nginx->post('/api/trigger');
+        $next = helper($next // 0);
+        ok($next, 'is read by another helper, too');
+        $nginx->wait_status(sub { $_->{state} eq 'idle' });
+    }
 
     # in the middle of a run, in which the connection is lost then
     $central->config(page_delay_ms => 1000);

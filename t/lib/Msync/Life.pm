@@ -13,7 +13,7 @@ use Test::More;
 
 our @EXPORT_OK = qw(
     KILLED descriptors ends_well helpers helpers_are is_reported may_open
-    zombies
+    own_mounts zombies
 );
 
 # What nginx itself says of a child that a test has killed.
@@ -98,6 +98,21 @@ sub ends_well {
     ok($nginx->stop, 'quit ends all processes');
     helpers_are(0, 'no helper is left');
     is(join('', $nginx->alarms($allowed)), '', 'no alarm in the log');
+}
+
+
+# Begins the test anew where what it mounts goes with it, after this command of
+# a shell has passed there; false where this machine does not permit that.
+sub own_mounts {
+    my ($first) = @_;
+
+    $first //= 'true';
+    return 1 if $ENV{TEST_MSYNC_MOUNTS};
+    return 0 if $> != 0 || system("unshare -m sh -c '$first' 2>/dev/null") != 0;
+
+    $ENV{TEST_MSYNC_MOUNTS} = 1;
+    exec 'unshare', '-m', 'sh', '-c', "$first && exec \"\$@\"", 'sh', $^X,
+        (map { "-I$_" } @INC), $0 or die "unshare: $!\n";
 }
 
 
