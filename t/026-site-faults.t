@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Msync::Life qw(own_mounts);
 use Msync::Test qw(
     is_running site_config site_path slurp sqlite stage_dir start_central
     start_nginx wait_until write_private
@@ -15,6 +16,7 @@ use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
 
+my $mounts = own_mounts();
 my $central = start_central(password => PASSWORD, records => 20);
 my $dir = stage_dir() . '/open';
 
@@ -72,6 +74,7 @@ a_wrong_password_is_not_tried_with_each_crash();
 a_wrong_password_is_not_tried_with_each_start();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
+secrets_where_secrets_are_put();
 a_process_that_has_the_database_is_named();
 a_run_that_was_cut_short_says_by_what();
 a_run_that_was_cut_short_waits_while_paused();
@@ -401,6 +404,50 @@ sub secrets_in_a_closed_directory {
         sqlite(site_path('closed.sqlite'), 'SELECT count(*) FROM sync_log '
                . 'WHERE finished_datetime > 0 AND error_code IS NULL') == 2;
     }), 1, 'nor does a run');
+    ok($nginx->stop, 'quit');
+}
+
+
+# By systemd, Docker and Kubernetes, in folders that are open.
+sub secrets_where_secrets_are_put {
+    SKIP: {
+        skip 'this machine permits no mounts of its own', 1 if !$mounts;
+        system('mount -t tmpfs -o mode=755 none /run') == 0
+            or die "/run cannot be mounted\n";
+        secrets_of_mounts();
+        system 'umount -l /run';
+    }
+}
+
+sub secrets_of_mounts {
+    my %taken = ('/run/secrets' => 1, '/var/run/secrets' => 1,
+                 '/run/credentials/nginx.service' => 1,
+                 '/run/secret' => 0, '/run/credentials-of-others' => 0);
+    my @folders = sort keys %taken;
+    my (@sites, @locations);
+
+    for my $i (0 .. $#folders) {
+        system('mkdir', '-p', $folders[$i]);
+        put("$folders[$i]/clinic", 0444);
+        push @sites, site_config("secret$i", helper => $ENV{TEST_NGINX_MSYNC},
+            url => $central->url, username => '"Clinic 7"', interval => 0,
+            password_file => "$folders[$i]/clinic");
+        push @locations, "location /$i/ { msync secret$i; }";
+    }
+
+    my $nginx = start_nginx(http => "@sites", server => "@locations");
+
+    for my $i (0 .. $#folders) {
+        my $status = $nginx->wait_status(sub { $_->{state} ne 'stopped' },
+                                         api => "/$i");
+        my $refused = fault_of($status) =~ /open to every user/ ? 1 : 0;
+        my $warned = grep { m{"\Q$folders[$i]\E/clinic" is open to others} }
+            $nginx->log_lines;
+
+        is($refused, 1 - $taken{$folders[$i]}, "a secret in $folders[$i]");
+        is($warned, $refused, '… and "nginx -t" says the same');
+    }
+
     ok($nginx->stop, 'quit');
 }
 
