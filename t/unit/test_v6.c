@@ -366,6 +366,23 @@ test_first_and_patient_pull(void **state)
 }
 
 
+/* of which the genuine client drops the last part */
+
+static void
+test_address_with_a_path(void **state)
+{
+    test_t  *t = *state;
+
+    strcat(t->c.url, "om/site7");
+    reopen(t, t->c.url, true, NULL);
+    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
+                          "\"is_last_batch\":true,\"records\":[]}}"),
+                     MSYNC_OK);
+    assert_memory_equal(server_request(t->c.server, 0),
+                        "POST /om/site7/central/sync/pull HTTP/1.1\r\n", 43);
+}
+
+
 static void
 test_empty_answers_without_end(void **state)
 {
@@ -656,6 +673,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(test_pull),
         EACH(test_first_and_patient_pull),
+        EACH(test_address_with_a_path),
         EACH(test_cursors),
         EACH(test_empty_answers_without_end),
         EACH(what_was_had_is_left_out),

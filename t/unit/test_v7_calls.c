@@ -46,6 +46,22 @@ a_site_without_a_token_asks_for_one_and_has_it_stored_first(void **state)
 
 
 static void
+an_address_with_a_path_keeps_all_of_it(void **state)
+{
+    bool     busy;
+    test_t  *t = *state;
+
+    strcat(t->c.url, "/om/site7");
+    reopen(t, TOKEN, true);
+    say(t, STATUS);
+    assert_int_equal(ask(t, &busy), MSYNC_OK);
+    assert_memory_equal(server_request(t->c.server, 0),
+                        "POST /om/site7/central/sync_v7/site_status HTTP/1.1",
+                        51);
+}
+
+
+static void
 a_lost_answer_to_get_token_is_not_asked_for_again(void **state)
 {
     bool     busy;
@@ -545,6 +561,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         EACH(a_site_without_a_token_asks_for_one_and_has_it_stored_first),
+        EACH(an_address_with_a_path_keeps_all_of_it),
         EACH(a_lost_answer_to_get_token_is_not_asked_for_again),
         EACH(a_token_that_came_before_the_line_broke_is_kept),
         EACH(half_a_token_is_none),
