@@ -463,9 +463,14 @@ sub a_locked_database_is_said_and_can_be_left {
     my $lock = locked('locked', 'IMMEDIATE');
     my $runs = $helper->runs;
     $helper->trigger;
-    my $status = $helper->wait_status(sub { $_->{databaseLockedSince} });
+    $helper->wait_status(sub { $_->{syncStatus}{isSyncing} });
+    my $request = $helper->save(44_000, intervalSeconds => 60);
+    ok(wait_until(sub { $helper->answer($request) }), 'a request is refused');
+
+    # by an order of what the helper says, whatever the test's own clock is like
+    my $status = $helper->answer($request)->[2];
     my $since = seconds($status->{databaseLockedSince});
-    ok($status, 'a locked database is said');
+    ok($since, 'when it has waited for six seconds, a lock has been said');
     ok($status->{syncStatus}{isSyncing}, 'while a run waits for it');
 
     $helper->cancel;
@@ -1020,7 +1025,22 @@ sub runs_that_kill_their_helper_wait {
     ok($helper->pause && $helper->resume, 'it has had time to begin');
     is($central->state(1)->{requestCount}, $asked, 'and does not');
     sleep 3;
+    my $usual = largest_limit(0);
+    my $before = @{ $central->state->{requests} };
     is(run($helper)->{syncStatus}{error}, undef, 'the button goes on');
+    is(largest_limit($before), $usual / 4, 'with batches of a quarter');
+}
+
+# of all that was pulled since that request
+sub largest_limit {
+    my ($first) = @_;
+
+    my @requests = @{ $central->state->{requests} };
+    my @limits = sort { $a <=> $b } map {
+        ($_->{query} // '') =~ /\blimit=(\d+)/ ? $1 : ()
+    } @requests[$first .. $#requests];
+
+    return $limits[-1];
 }
 
 

@@ -164,7 +164,8 @@ sub _request {
     return $self->{requests};
 }
 
-# Its answer: a status and a document; undef while there is none.
+# Its answer: a status and a document, and the document of the site by then;
+# undef while there is none.
 sub answer {
     my ($self, $request) = @_;
 
@@ -265,7 +266,8 @@ sub _receive {
 
         push @{ $self->{log} }, $payload if $type == LOG;
         $self->{answers}{$id} = [unpack('L', $payload),
-                                 decode_json(substr $payload, 8)]
+                                 decode_json(substr $payload, 8),
+                                 ($self->{status} // {})->{document}]
             if $type == REPLY;
         next if $type != STATUS;
 
