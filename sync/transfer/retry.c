@@ -12,6 +12,9 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#define RETRY_CHEAP  65536         /* octets of a body that cost little to send
+                                      once more */
+
 
 static bool retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
@@ -185,9 +188,8 @@ retry_failed(const msync_transfer_retry_t *retry,
         return false;
     }
 
-    /* a server that says that it keeps connections, and closes them: that says
-     * nothing of the request, and from now on such ones get new connections */
-    if (t->torn) {
+    /* a server that says that it keeps connections, and closes them */
+    if (t->torn && req->body_length <= RETRY_CHEAP) {
         return retry->attempts == 1;
     }
 

@@ -100,8 +100,8 @@ typedef struct {
                                     alone */
     bool         heavy;          /* sent again only where it did not reach
                                     the server, for its body is large: the
-                                    caller asks something small first; once
-                                    more in a session where a connection
+                                    caller asks something small first; a
+                                    small one once more where a connection
                                     that was kept broke under it */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
