@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Site;
-use Msync::Test qw(encode_json);
+use Msync::Test qw(encode_json wait_until);
 use Test::More;
 
 # what is edited here: a table of each server, with a column of text
@@ -44,6 +44,9 @@ a_record_that_breaks_the_line_is_recorded_after_three_runs($_) for qw(v5 v6);
 a_record_that_is_too_large_for_central_is_recorded();
 a_central_that_died_before_it_integrated_is_told_again();
 a_central_that_dies_unseen_while_all_comes_anew_has_all_before();
+a_central_that_integrates_for_ten_minutes_is_waited_for_later($_)
+    for qw(v5 v6);
+what_a_cancel_left_is_sent($_) for qw(v5 v6);
 a_known_server_that_closes_is_not_said_to_want_https();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint');
@@ -350,6 +353,69 @@ sub a_central_that_dies_unseen_while_all_comes_anew_has_all_before {
     is(query("SELECT $column FROM $table WHERE $key = '$id[0]'"),
        "anew $id[0]", 'and so has this site');
     clean();
+}
+
+
+# asked more and more seldom, a hundred and some times
+sub a_central_that_integrates_for_ten_minutes_is_waited_for_later {
+    my ($api) = @_;
+
+    local $ENV{MSYNC_FAULT_PAUSES} = 1;
+    local $ENV{TEST_NGINX_MSYNC} = $ENV{TEST_NGINX_MSYNC_FAULTS};
+    my @id = edit($api, 'slow', 3);
+
+    $central->config(integration_polls => 150);
+    is(run(), 1, "$api: central integrates for ten minutes");
+    like($site->failure,
+         qr/^INTEGRATION_TIMEOUT_REACHED .*is still integrating/,
+         'which is said');
+    is(refused(), '', 'and no record is at fault');
+
+    $central->config(integration_polls => 0);
+    my @more = edit($api, 'slow, more', 2);
+    is(run(), 0, "$api: the next run waits for the rest of it") or diag($said);
+    is(there($api, $id[2]), "slow $id[2]", 'what was sent is there');
+    is(there($api, $more[1]), "slow, more $more[1]",
+       'and so is what came then');
+    clean();
+}
+
+
+# while the push is on its way, or while central integrates what it brought
+sub what_a_cancel_left_is_sent {
+    my ($api) = @_;
+
+    my $path = $api eq 'v5' ? 'queued_records' : 'push';
+
+    for my $when ('a push is on its way', 'central integrates') {
+        my @id = edit($api, $when, 3);
+        my $arrives = $when eq 'central integrates';
+        my $helper = $site->helper;
+        my $asked = @{ $central->state->{requests} };
+
+        $central->config(integration_ms => 3000);
+        $central->fault(api => $api, path => $path, kind => 'hang')
+            if !$arrives;
+        $helper->trigger;
+        wait_until {
+            my @all = @{ $central->state->{requests} };
+            return grep { $_->{path} =~ m{/$path\z} } @all[$asked .. $#all];
+        };
+        $helper->cancel;
+        my $status = $helper->wait_status(sub { $helper->runs });
+        is($status->{syncStatus}{error}{variant}, 'CANCELLED',
+           "$api: a cancel while $when");
+        $helper->stop;
+        $central->config(integration_ms => 0);
+        $central->clear_faults;
+
+        my @more = edit($api, "$when, more", 2);
+        is(run(), 0, "$api: the next run") or diag($said);
+        is(there($api, $id[2]), "$when $id[2]", 'sends what was cancelled');
+        is(there($api, $more[1]), "$when, more $more[1]", 'and what came then');
+        is(refused(), '', 'and no record is at fault');
+        clean();
+    }
 }
 
 

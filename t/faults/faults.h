@@ -26,7 +26,8 @@
  * MSYNC_FAULT_PATHS names one that gets a line for each chain of calls that
  * ends in an allocation: the number of the first allocation by it.
  * MSYNC_FAULT_CLOCK is a moment at which the wall clock stands, in milliseconds
- * since 1970, and MSYNC_FAULT_SERVER makes a server of runs (server.c).
+ * since 1970, and MSYNC_FAULT_SERVER makes a server of runs (server.c).  With
+ * MSYNC_FAULT_PAUSES what waits for a server waits a thousandth (transfer.c).
  */
 
 #ifndef MSYNC_FAULTS_H

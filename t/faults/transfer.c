@@ -26,6 +26,10 @@ msync_transfer_t *__real_msync_transfer_create(const msync_conf_t *conf,
 msync_transfer_t *__wrap_msync_transfer_create(const msync_conf_t *conf,
     const char *hardware_id, int fd, msync_hook_pt hook, void *data,
     msync_err_t *err);
+int __real_msync_transfer_pause(msync_transfer_t *http, long ms,
+    msync_err_t *err);
+int __wrap_msync_transfer_pause(msync_transfer_t *http, long ms,
+    msync_err_t *err);
 msync_conf_t *__real_msync_conf_create(void);
 msync_conf_t *__wrap_msync_conf_create(void);
 
@@ -49,6 +53,19 @@ __wrap_msync_transfer_attempt(msync_transfer_attempt_t *t,
     faults_kill_at(FAULT_KILL_AFTER);
 
     return rc;
+}
+
+
+/* with MSYNC_FAULT_PAUSES those of ten minutes take less than a second */
+
+int
+__wrap_msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err)
+{
+    if (getenv("MSYNC_FAULT_PAUSES") != NULL) {
+        ms /= 1000;
+    }
+
+    return __real_msync_transfer_pause(http, ms, err);
 }
 
 
