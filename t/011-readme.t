@@ -177,6 +177,7 @@ synced() {
         sleep 0.1
     done
 }
+trap 'systemctl stop' EXIT
 systemctl start
 until curl -sfX POST http://127.0.0.1:$port/sync/api/trigger; do sleep 0.1; done
 synced
@@ -185,7 +186,6 @@ synced
 sleep 1
 $drill
 synced
-systemctl stop
 EOF
 
     my $said = `timeout 60 bash $script 2>&1`;

@@ -92,4 +92,76 @@ samples_put_parent(site_t *site, const msync_table_t *table, const char *id)
     sqlite3_free(sqlite3_str_finish(values));
 }
 
+
+static inline bool
+samples_is_empty(const cJSON *value)
+{
+    return value == NULL || cJSON_IsNull(value)
+           || (cJSON_IsString(value) && value->valuestring[0] == '\0')
+           || ((cJSON_IsObject(value) || cJSON_IsArray(value))
+               && value->child == NULL);
+}
+
+
+/* whether a column holds what a record says */
+
+static inline bool
+samples_holds(const msync_field_t *field, const cJSON *value,
+    sqlite3_stmt *stmt, int i)
+{
+    int          seconds;
+    bool         same;
+    char         text[64];
+    cJSON       *json;
+    const char  *here = (const char *) sqlite3_column_text(stmt, i);
+
+    if (samples_is_empty(value) && here == NULL) {
+        return field->nullable;
+    }
+
+    switch (field->type) {
+
+    case MSYNC_TYPE_BOOLEAN:
+        return here != NULL
+               && sqlite3_column_int(stmt, i) == cJSON_IsTrue(value);
+
+    case MSYNC_TYPE_NUMBER:
+    case MSYNC_TYPE_INTEGER:
+        return here != NULL ? sqlite3_column_double(stmt, i)
+                              == cJSON_GetNumberValue(value)
+               : (field->encoding & MSYNC_ENC_ZERO_IS_NULL)
+                 && cJSON_GetNumberValue(value) == 0;
+
+    case MSYNC_TYPE_DATE:
+        return strncmp(cJSON_GetStringValue(value), here ? here
+                                                         : "0000-00-00", 10)
+               == 0;
+
+    case MSYNC_TYPE_TIME:
+        if (cJSON_IsNumber(value)) {
+            seconds = value->valueint;
+            snprintf(text, sizeof(text), "%02d:%02d:%02d", seconds / 3600,
+                     seconds / 60 % 60, seconds % 60);
+            return strcmp(text, here) == 0;
+        }
+        return strncmp(here, samples_is_empty(value) ? "00:00:00"
+                                             : value->valuestring, 8) == 0;
+
+    case MSYNC_TYPE_OBJECT:
+        if ((field->encoding & MSYNC_ENC_PUSH_AS_STRING)
+            && cJSON_IsString(value))
+        {
+            return strcmp(here, value->valuestring) == 0;
+        }
+        json = cJSON_Parse(here);
+        same = cJSON_Compare(json, value, true);
+        cJSON_Delete(json);
+        return same;
+
+    default:
+        return here != NULL && cJSON_IsString(value)
+               && strcmp(here, value->valuestring) == 0;
+    }
+}
+
 #endif /* MSYNC_TEST_SAMPLES_H */
