@@ -39,6 +39,8 @@ static int v7_take_part(msync_v7_t *v7, const msync_transfer_response_t *res,
     msync_err_t *err);
 static int v7_keep_token(msync_v7_t *v7, v7_identity_t *answer,
     msync_err_t *err);
+static int v7_read_identity(const msync_transfer_response_t *res,
+    v7_identity_t *answer, msync_err_t *err);
 static bool v7_is_token(const char *token);
 static bool v7_identity_member(void *data, msync_json_t *json,
     const char *key);
@@ -320,10 +322,7 @@ v7_take_token(msync_v7_t *v7, const msync_transfer_response_t *res,
     int             rc;
     v7_identity_t   answer;
 
-    memset(&answer, 0, sizeof(answer));
-    answer.site.site_id = answer.site.central_site_id = -1;
-
-    rc = msync_v7_object(res, v7_identity_member, &answer, err);
+    rc = v7_read_identity(res, &answer, err);
 
     if (rc == MSYNC_OK && !v7_is_token(answer.token)) {
         rc = msync_wire_lacks(MSYNC_V7_NAME, "token", err);
@@ -348,11 +347,10 @@ v7_take_part(msync_v7_t *v7, const msync_transfer_response_t *res,
     msync_err_t     torn;
     v7_identity_t   answer;
 
-    memset(&answer, 0, sizeof(answer));
-    answer.site.site_id = answer.site.central_site_id = -1;
+    answer.token = NULL;
 
     if (res->body != NULL) {
-        (void) msync_v7_object(res, v7_identity_member, &answer, &torn);
+        (void) v7_read_identity(res, &answer, &torn);
     }
 
     if (!v7_is_token(answer.token)) {
@@ -384,6 +382,19 @@ v7_keep_token(msync_v7_t *v7, v7_identity_t *answer, msync_err_t *err)
     v7->site = answer->site;
 
     return MSYNC_OK;
+}
+
+
+/* what it has, be it torn; forget the token, if any */
+
+static int
+v7_read_identity(const msync_transfer_response_t *res, v7_identity_t *answer,
+    msync_err_t *err)
+{
+    memset(answer, 0, sizeof(v7_identity_t));
+    answer->site.site_id = answer->site.central_site_id = -1;
+
+    return msync_v7_object(res, v7_identity_member, answer, err);
 }
 
 
@@ -501,10 +512,7 @@ v7_busy(msync_peer_t *peer, bool *busy, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    memset(&answer, 0, sizeof(answer));
-    answer.site.site_id = answer.site.central_site_id = -1;
-
-    rc = msync_v7_object(&res, v7_identity_member, &answer, err);
+    rc = v7_read_identity(&res, &answer, err);
     msync_transfer_response_clear(&res);
     v7_forget(&answer.token);
 
