@@ -728,7 +728,9 @@ sub the_clocks_are_compared {
 # ---- networks of our own ----------------------------------------------------
 
 # What a script of a shell says, in a network and a file system of its own.
-# "central URL" is started there; it is told its address by $V5.
+# "central URL" is started there; it is told its address by $V5.  Behind
+# "another_machine" there is one at the end of a line from va to vb, in which
+# "$in_there COMMAND" runs.
 sub in_a_network {
     my ($script, %how) = @_;
 
@@ -752,6 +754,14 @@ central() {
     # whatever name the site knows it by
     \$1 $^X -MHTTP::Tiny -e 'HTTP::Tiny->new->post(shift, {content =>
         q({"v5_url":""})})' http://$address:\$V5/_test/config
+}
+another_machine() {
+    unshare -n sleep 200 &
+    there=\$!
+    sleep 0.5
+    in_there="nsenter -n -t \$there"
+    ip link add name va type veth peer name vb
+    ip link set vb netns \$there
 }
 SCRIPT
 
@@ -872,12 +882,7 @@ sub addresses_that_are_dead_are_got_round {
 
     # the kernel is told who has them, which nobody does, so it does not ask
     my $said = in_a_network(<<"SCRIPT", central => { '--address', '10.9.9.2' });
-unshare -n sleep 200 &
-there=\$!
-sleep 0.5
-in_there="nsenter -n -t \$there"
-ip link add name va type veth peer name vb
-ip link set vb netns \$there
+another_machine
 ip link set va up
 for net in 1 2 3 4 9; do
     ip addr add 10.9.\$net.1/24 dev va
@@ -1077,13 +1082,8 @@ sub packets_that_are_too_large_are_named {
         . q{store_ID IN (SELECT ID FROM store WHERE sync_id_remote_site = 7)};
 
     my $said = in_a_network(<<"SCRIPT", central => { '--address', '10.9.9.2' });
-unshare -n sleep 200 &
-there=\$!
-sleep 0.5
-in_there="nsenter -n -t \$there"
-ip link add name va type veth peer name vb
+another_machine
 ip link set va gso_max_segs 1
-ip link set vb netns \$there
 ip addr add 10.9.9.1/24 dev va
 ip link set va up
 \$in_there ip link set lo up
