@@ -180,7 +180,8 @@ WRAPPED := -Wl,--wrap=msync_transfer_attempt -Wl,--wrap=msync_transfer_create \
            -Wl,--wrap=msync_transfer_pause \
            -Wl,--wrap=msync_conf_create -Wl,--wrap=msync_clock_wall \
            -Wl,--wrap=msync_catalogue_builtin -Wl,--wrap=main \
-           -Wl,--wrap=msync_catalogue_free -Wl,--wrap=msync_cli_watched
+           -Wl,--wrap=msync_catalogue_free -Wl,--wrap=msync_cli_watched \
+           -Wl,--export-dynamic-symbol=time
 
 faults: $(B)/faults/msync ; @:
 

@@ -9,6 +9,7 @@ use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(sha256_hex);
 use IO::Select ();
 use IO::Socket::INET ();
+use Msync::Helper qw(switch);
 use Msync::Test qw(
     free_port project_root site_path slurp sqlite stage_dir
     start_central start_nginx wait_until write_private
@@ -16,7 +17,10 @@ use Msync::Test qw(
 use POSIX ();
 use Test::More;
 
-use constant PASSWORD => 'correct horse battery';
+use constant {
+    PASSWORD => 'correct horse battery',
+    YEAR     => 365 * 24 * 3600 * 1000,        # in ms
+};
 
 my @servers;
 my $owner = $$;
@@ -26,6 +30,7 @@ write_private('password', PASSWORD . "\n");
 
 a_chain_without_its_middle_is_named();
 the_clock_that_is_wrong_is_named();
+a_first_sync_goes_on_when_the_clock_is_set();
 the_certificate_that_has_expired_is_named();
 a_portal_with_a_certificate_of_its_own_is_named();
 a_proxy_that_wants_a_windows_domain_is_named();
@@ -448,6 +453,42 @@ sub the_clock_that_is_wrong_is_named {
     fails(tls_server($late, undef, @{ $whole[1] }),
           TLS_ERROR => qr/has expired, or the clock/, qr/date and time/,
           'a clock that nobody tells', trusting($late));
+}
+
+
+# A machine whose clock has no date yet, for its line came before its clock was
+# set: to OpenSSL, too.
+sub a_first_sync_goes_on_when_the_clock_is_set {
+    my $dir = chain('unset');
+    put("$dir/both.crt", slurp("$dir/server.crt") . slurp("$dir/middle.crt"));
+
+    my $central = start_central(
+        password => PASSWORD, records => 60,
+        'tls-cert' => "$dir/both.crt", 'tls-key' => "$dir/server.key",
+    );
+
+    local %ENV = (%ENV, %{ switch(-50 * YEAR, 0) });
+    my $helper = Msync::Helper->start(
+        program => $ENV{TEST_NGINX_MSYNC_FAULTS}, site => 'unset',
+        database => site_path('unset.sqlite'), interval => 1,
+        url => $central->url =~ s/http/https/r, username => 'Clinic 7',
+        password_sha256 => sha256_hex(PASSWORD), trusting($dir),
+    );
+
+    is($helper->run, 1, 'a first sync while the clock has no date yet');
+
+    my $error = $helper->wait_status(sub { $_->{syncStatus} })
+        ->{syncStatus}{error};
+    is($error->{variant}, 'TLS_ERROR', 'is told that no certificate is valid');
+    like($error->{fullError}, qr{of this machine, which says 19},
+         'and of the clock');
+
+    switch(0, 0);
+    ok($helper->wait_status(sub { $_->{initialisationStatus}
+                                  eq 'INITIALISED' }),
+       'and goes on by itself when it is set')
+        or diag(join "\n", $helper->log);
+    return;
 }
 
 

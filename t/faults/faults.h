@@ -22,7 +22,7 @@
  * truncating, syncing, deleting and creating, and growing the shared memory.
  * MSYNC_FAULT_COUNT names a file that gets "WRITES REQUESTS" at the end, and
  * MSYNC_FAULT_BATCH is the size of all batches.  MSYNC_FAULT_SWITCH names one
- * that sets the wall clock and fills the disk (switch.c).
+ * that sets the wall clock, OpenSSL's too, and fills the disk (switch.c).
  * MSYNC_FAULT_PATHS names one that gets a line for each chain of calls that
  * ends in an allocation: the number of the first allocation by it.
  * MSYNC_FAULT_CLOCK is a moment at which the wall clock stands, in milliseconds
