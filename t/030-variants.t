@@ -156,6 +156,14 @@ sub refusals_of_v7 {
         CENTRAL_DATABASE_ERROR => qr/UnexpectedNullError/,
         { DatabaseError => { DBError => { msg => 'deserialization',
             extra => 'UnexpectedNullError' } } });
+
+    # first it is asked what it speaks
+    case('v7-slow', 'Sync v7: central integrates for ten minutes',
+         INTEGRATION_TIMEOUT_REACHED => qr/still integrating/,
+         faults => { MSYNC_FAULT_PAUSES => 1 },
+         calls => { %token, site => status(404), site_status => sub {
+             json($_[0], { Err => $_[1] ? 'SiteLockError'
+                           : { MissingAuthHeader => 'hardware-id' } }) } });
 }
 
 
@@ -604,7 +612,8 @@ sub ends {
          file => ['no database at all' x 100, 0660]);
     case('read-only', 'The database cannot be written', DATABASE_ERROR =>
          qr/./, file => ['', 0444]) if $> == 0;
-    case('full', 'The disk is full', DISK_FULL => qr/full/, full => 1);
+    case('full', 'The disk is full', DISK_FULL => qr/full/,
+         faults => { MSYNC_FAULT => 'full-write 40' });
     case('cancelled', 'Somebody cancels', CANCELLED => qr/cancelled/,
          calls => { any => \&hang }, during => sub {
              $nginx->post('/cancelled/cancel') });
@@ -806,7 +815,7 @@ sub all_sites {
 
     $odd = Msync::Odd->start(map { $_ => $case{$_}{calls} // {} } @order);
 
-    for my $name (grep { !$case{$_}{full} } @order) {
+    for my $name (grep { !$case{$_}{faults} } @order) {
         my $c = $case{$name};
         my $site = name_of($name);
         my %set = map { $_ => ref $c->{$_} ? $c->{$_}->() : $c->{$_} }
@@ -839,7 +848,7 @@ sub status_of {
 
 
 sub run_all {
-    my @sites = grep { !$case{$_}{full} && !$case{$_}{file} } @order;
+    my @sites = grep { !$case{$_}{faults} && !$case{$_}{file} } @order;
 
     wait_until(sub { !grep { (status_of($_) // {})->{state} !~
         /pre_initialisation/ } @sites }, 60) or diag('not all are ready');
@@ -865,7 +874,7 @@ sub run_all {
     }
 
     drops_in_time();
-    full_disk();
+    run_with_faults($_) for grep { $case{$_}{faults} } @order;
 }
 
 
@@ -904,20 +913,19 @@ sub kill_helper {
 }
 
 
-# The helper with fault points: every write from the first on finds no room.
-sub full_disk {
-    my $password = write_private('full-password', "secret\n");
+# One run of the helper with fault points, on the command line.
+sub run_with_faults {
+    my ($name) = @_;
 
-    chmod 0600, $password;
-    local $ENV{MSYNC_FAULT} = 'full-write 40';
+    local %ENV = (%ENV, %{ $case{$name}{faults} });
     my $command = join ' ', map { "'$_'" } $ENV{TEST_NGINX_MSYNC_FAULTS},
-        '--database', site_path('full.sqlite'), '--url',
-        $odd->url . '/full', '--username', 'full', '--password-file',
-        $password, 'sync';
+        '--database', site_path("$name.sqlite"), '--url',
+        $odd->url . "/$name", '--username', $name, '--password-file',
+        write_private('faults-password', "secret\n"), 'sync';
     my $said = `$command 2>&1`;
     my ($variant, $text) = $said =~ /msync: ([A-Z_]+): (.*)\n/s;
 
-    $case{full}{doc} = { syncStatus => { error => {
+    $case{$name}{doc} = { syncStatus => { error => {
         variant => $variant, fullError => $text } } };
 }
 
