@@ -42,6 +42,7 @@ a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
 a_server_that_keeps_no_connection_costs_nothing();
+a_connection_that_was_idle_carries_nothing_large();
 a_cache_that_listens_is_told_to_let_pass();
 a_proxy_that_lets_out_no_posts_is_named();
 
@@ -162,10 +163,11 @@ SERVER
 }
 
 
-# What stands before this address and closes each connection as soon as a second
-# request comes by it, of which nothing has warned.
+# What stands before this address and closes each connection as soon as a
+# request comes by it so many seconds after the last answer, of which nothing
+# has warned.
 sub closing_relay {
-    my ($to) = @_;
+    my ($to, $idle) = @_;
 
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
                                        Listen => 20) // die "listen: $!\n";
@@ -175,7 +177,7 @@ sub closing_relay {
         local $SIG{CHLD} = 'IGNORE';
         while (my $socket = $listen->accept) {
             next if fork();
-            pass_one($socket, IO::Socket::INET->new($to));
+            pass_one($socket, IO::Socket::INET->new($to), $idle // 0);
             POSIX::_exit(0);
         }
     }
@@ -186,16 +188,17 @@ sub closing_relay {
 }
 
 sub pass_one {
-    my ($here, $there) = @_;
+    my ($here, $there, $idle) = @_;
 
-    my $answered = 0;
+    my $answered;
     my $both = IO::Select->new($here, $there);
 
     while (my @ready = $both->can_read) {
         for my $from (@ready) {
-            return if $from == $here && $answered;
+            return if $from == $here && defined $answered
+                && time - $answered >= $idle;
             sysread $from, my $octets, 65536 or return;
-            $answered ||= $from == $there;
+            $answered = time if $from == $there;
             syswrite $from == $here ? $there : $here, $octets;
         }
     }
@@ -212,22 +215,52 @@ sub a_server_that_keeps_no_connection_costs_nothing {
         my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
             . 'sync_id_remote_site = 7)';
 
+        # small ones, large ones, and some of which none goes with another
+        my @edit = (undef, 10, 20_000, 500_000);
+
         $central->config(map { ("${_}_url" => $to{$_}) } keys %to);
 
-        for my $run (1 .. 3) {
+        for my $run (1 .. 4) {
             my ($code, $said) = run($name, $to{$protocol eq 'v7' ? 'v6' : 'v5'},
                                     protocol => $protocol);
 
             is($code, 0, "run $run by $protocol, a connection for each request")
                 or diag($said);
-            sqlite(site_path($name), "UPDATE item_line SET batch = 'closes' || "
-                   . "batch $mine") if $run < 3;
+            unlike($said, qr/smaller batch/, 'and the batches as before');
+            sqlite(site_path($name), 'UPDATE item_line SET batch = '
+                   . "hex(randomblob($edit[$run])) $mine") if $edit[$run];
         }
 
         is(sqlite(site_path($name), 'SELECT count(*) FROM msync_refused'), 0,
            'and no record is said to be at fault');
         is_deeply($central->state->{violations}, [], 'nor is central');
     }
+    return;
+}
+
+
+# while Open mSupply central takes its time
+sub a_connection_that_was_idle_carries_nothing_large {
+    my $central = start_central(password => PASSWORD, records => 200);
+    my $url = closing_relay($central->url =~ s{.*/}{}r, 4);
+    my $name = 'idle.sqlite';
+    my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
+        . 'sync_id_remote_site = 7)';
+
+    $central->config(v5_url => $url);
+    is((run($name, $url))[0], 0, 'the first sync');
+    sqlite(site_path($name), "UPDATE asset SET notes = 'idle' $mine; UPDATE "
+           . "item_line SET batch = hex(randomblob(20000)) $mine");
+    $central->fault(api => 'v6', path => 'push', kind => 'delay',
+                    value => 6000);
+
+    my ($code, $said) = run($name, $url);
+
+    is($code, 0, 'mSupply central has heard nothing for a while')
+        or diag($said);
+    like($said, qr/[1-9]\d* pushed/, 'and takes what is large');
+    unlike($said, qr/smaller batch|without an answer/,
+           'as it is, by another connection');
     return;
 }
 

@@ -65,6 +65,9 @@ static int push_get_breaks(msync_push_t *push, const char *place,
     int64_t *breaks, msync_err_t *err);
 static bool push_once_more(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
+static uint64_t push_kept_broke(const msync_push_t *push);
+static bool push_by_another(msync_push_t *push, uint64_t broke,
+    msync_err_t *err);
 static int push_refuse(msync_push_t *push, const msync_record_t *record,
     msync_err_t *err);
 static int push_refuse_all(msync_push_t *push, const msync_record_t *record,
@@ -113,6 +116,7 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
 {
     size_t         half = n / 2;
     fault_e        kind;
+    uint64_t       broke;
     unsigned       tries = 0;
     msync_batch_t  batch = { 0 };
 
@@ -123,10 +127,13 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
     batch.last = last;
 
     do {
+        broke = push_kept_broke(push);
+
         if (push->peer->push(push->peer, &batch, err) == MSYNC_OK) {
             return msync_push_taken(push, &batch, err);
         }
     } while (push_again(push, ++tries, err)
+             || (tries == 1 && push_by_another(push, broke, err))
              || (n == 1 && tries == 1 && push_once_more(push, records, err)));
 
     if (n == 0) {
@@ -504,6 +511,54 @@ push_once_more(msync_push_t *push, const msync_record_t *record,
     }
 
     msync_log_err(err, "sending it once more");
+    msync_err_clear(err);
+
+    return true;
+}
+
+
+static uint64_t
+push_kept_broke(const msync_push_t *push)
+{
+    msync_transfer_counters_t  counters;
+
+    msync_transfer_get_counters(push->steps->http, &counters);
+
+    return counters.broke;
+}
+
+
+/*
+ * Whether a batch that broke on a connection which had been kept goes once more
+ * as it is: the server may close those, whatever comes by them, or the line not
+ * carry so much.  Of two small questions the second comes by the connection of
+ * the first.
+ */
+
+static bool
+push_by_another(msync_push_t *push, uint64_t broke, msync_err_t *err)
+{
+    unsigned  asked;
+
+    if (push_fault(err) != FAULT_LINE || push_kept_broke(push) == broke) {
+        return false;
+    }
+
+    for (asked = 0; asked < 2; asked++) {
+        broke = push_kept_broke(push);
+        push->looked = false;
+
+        if (!push_look(push)) {
+            return false;
+        }
+    }
+
+    if (push_kept_broke(push) == broke) {
+        return false;
+    }
+
+    msync_log_err(err, "the server closes connections that it says it keeps, "
+                  "sending it by another");
     msync_err_clear(err);
 
     return true;

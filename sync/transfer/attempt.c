@@ -26,13 +26,12 @@
 
 static void attempt_error(msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
-static bool attempt_is_broken(CURLcode code);
 static CURLcode attempt_options(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
 static long attempt_buffer(const msync_transfer_t *http);
 static CURLcode attempt_options_session(CURL *easy,
     const msync_transfer_t *http);
-static CURLcode attempt_options_request(const msync_transfer_t *http,
+static CURLcode attempt_options_request(msync_transfer_t *http,
     const msync_transfer_request_t *req);
 static struct curl_slist *attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
@@ -65,7 +64,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->timeout = req->timeout ? req->timeout : http->read_timeout;
     t->error[0] = '\0';
     t->moved = 0;
-    t->packed = false;
+    t->packed = t->ready = t->kept = t->broke = t->heard = false;
     t->heavy = req->heavy;
     t->precious = req->precious;
     t->lacked = msync_transfer_lacked();
@@ -83,6 +82,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
         code = attempt_run(t, err);
         code = t->torn ? CURLE_GOT_NOTHING : code;
         attempt_count(t);
+        msync_transfer_kept(t, req, code);
     }
 
     if (code == CURLE_OK) {
@@ -95,7 +95,13 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
             attempt_error(t, code, err);
         }
 
-        http->http1 |= t->sent && attempt_is_broken(code);
+        /* A server, or what opens encrypted connections in between, may offer
+         * HTTP/2 and break each exchange of it, or say that it wants HTTP/1.1.
+         * libcurl does not tell which version a connection spoke that broke,
+         * so whatever breaks is tried by the older one, which costs nothing
+         * where it was not the reason. */
+
+        http->http1 |= t->sent && msync_transfer_is_broken(code);
 
         if (t->precious && t->res->body != NULL) {
             attempt_describe(t);
@@ -146,21 +152,6 @@ attempt_error(msync_transfer_attempt_t *t, CURLcode code, msync_err_t *err)
                          "a file of name service or of the trusted "
                          "certificates was replaced while this program ran, "
                          "which only a new one can read");
-}
-
-
-/* A server, or what opens encrypted connections in between, may offer HTTP/2
- * and break each exchange of it, or say that it wants HTTP/1.1.  libcurl does
- * not tell which version a connection spoke that broke, so whatever breaks is
- * tried by the older one, which costs nothing where it was not the reason. */
-
-static bool
-attempt_is_broken(CURLcode code)
-{
-    return code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM
-           || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR
-           || code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE
-           || code == CURLE_WEIRD_SERVER_REPLY;
 }
 
 
@@ -287,7 +278,7 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
 
 
 static CURLcode
-attempt_options_request(const msync_transfer_t *http,
+attempt_options_request(msync_transfer_t *http,
     const msync_transfer_request_t *req)
 {
     CURL      *easy = http->easy;
@@ -307,12 +298,7 @@ attempt_options_request(const msync_transfer_t *http,
         }
     }
 
-    /* libcurl sends again by itself when a kept connection is dead */
-    if (req->once || (req->heavy && http->closes)) {
-        http_set(rc, easy, CURLOPT_FRESH_CONNECT, 1L);
-    }
-
-    return rc;
+    return rc != CURLE_OK ? rc : msync_transfer_choose(http, req);
 }
 
 
@@ -554,6 +540,7 @@ attempt_on_header(char *data, size_t size, size_t n, void *arg)
 
     n *= size;
     t->active = msync_clock_monotonic();
+    t->heard = true;
 
     /* behind the body come trailers, which say nothing of it */
 
@@ -590,7 +577,7 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
                && strncmp(line + strcspn(line, " "), " 407", 4) == 0)
     {
         /* the proxy has kept it, and libcurl may send it again */
-        t->sent = false;
+        t->sent = t->ready = false;
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
         t->date = (int64_t) curl_getdate(line + 5, NULL);
@@ -610,10 +597,12 @@ attempt_on_ready(void *arg, char *to, char *from, int port, int local)
     (void) from;
     (void) port;
 
+    msync_transfer_connected(t);
+
     /* libcurl would send it again by itself where a kept connection broke */
 
     if (t->sent && t->heavy) {
-        t->torn = t->http->closes = true;
+        t->torn = true;
         return CURL_PREREQFUNC_ABORT;
     }
 

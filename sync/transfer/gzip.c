@@ -21,8 +21,6 @@
 
 
 static bool gzip_is_offered(const char *value, size_t n);
-static msync_transfer_server_t *gzip_server(msync_transfer_t *http,
-    const char *url, bool add);
 
 
 void
@@ -43,7 +41,7 @@ msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
         return;
     }
 
-    server = gzip_server(t->http, t->url, true);
+    server = msync_transfer_server(t->http, t->url, true);
 
     if (server != NULL && !server->refused) {
         server->gzip = true;
@@ -63,7 +61,7 @@ msync_transfer_gzip(msync_transfer_t *http, const msync_transfer_request_t *req,
     *packed = *req;
     *body = NULL;
 
-    server = gzip_server(http, req->url, false);
+    server = msync_transfer_server(http, req->url, false);
 
     if (server == NULL || !server->gzip || req->body_length < GZIP_MIN) {
         return false;
@@ -107,7 +105,7 @@ msync_transfer_gzip_refused(msync_transfer_t *http, const char *url)
 {
     msync_transfer_server_t  *server;
 
-    server = gzip_server(http, url, true);
+    server = msync_transfer_server(http, url, true);
 
     if (server != NULL) {
         server->gzip = false;
@@ -150,33 +148,4 @@ gzip_is_offered(const char *value, size_t n)
     }
 
     return false;
-}
-
-
-/* the entry of a URL's server; NULL: none, or no room for another */
-
-static msync_transfer_server_t *
-gzip_server(msync_transfer_t *http, const char *url, bool add)
-{
-    size_t                    i;
-    msync_transfer_server_t  *server;
-
-    for (i = 0; i < MSYNC_TRANSFER_SERVERS; i++) {
-        server = &http->servers[i];
-
-        if (server->url == NULL) {
-            if (add) {
-                server->url = msync_strdup(url);
-                return server;
-            }
-
-            return NULL;
-        }
-
-        if (msync_conf_same_origin(server->url, url)) {
-            return server;
-        }
-    }
-
-    return NULL;
 }

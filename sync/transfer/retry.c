@@ -12,9 +12,6 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#define RETRY_CHEAP  65536         /* octets of a body that cost little to send
-                                      once more */
-
 
 static bool retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
@@ -189,7 +186,7 @@ retry_failed(const msync_transfer_retry_t *retry,
     }
 
     /* a server that says that it keeps connections, and closes them */
-    if (t->torn && req->body_length <= RETRY_CHEAP) {
+    if (req->heavy && t->broke && req->body_length <= MSYNC_TRANSFER_CHEAP) {
         return retry->attempts == 1;
     }
 

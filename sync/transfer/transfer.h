@@ -115,6 +115,8 @@ typedef struct {
 typedef struct {
     uint64_t  requests;
     uint64_t  connects;          /* new TCP connections */
+    uint64_t  broke;             /* connections that had been kept and broke
+                                    under the next request */
     uint64_t  bytes_sent;        /* headers included, TLS's own not */
     uint64_t  bytes_received;
 } msync_transfer_counters_t;

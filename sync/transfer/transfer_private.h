@@ -14,13 +14,18 @@
 #define MSYNC_TRANSFER_SOCKETS  8      /* the last ones, which are enough */
 #define MSYNC_TRANSFER_ADDRESSES  16   /* of names, that were called */
 
-/* whether a server takes compressed requests */
+#define MSYNC_TRANSFER_CHEAP    65536  /* octets of a body that cost little to
+                                          send once more */
+
+/* what is known of a server */
 
 typedef struct {
     char                   *url;        /* owned, of its origin; NULL: free */
     bool                    gzip;
     bool                    refused;    /* it refused one with 415, whatever it
                                            says since */
+    unsigned                closed;     /* connections in a row that were kept
+                                           and broke under a small request */
 } msync_transfer_server_t;
 
 /* an address that a connection was asked of */
@@ -60,9 +65,6 @@ struct msync_transfer_s {
     bool                    clocks_told;
     bool                    proxy_digest;   /* the proxy takes no Basic */
     bool                    http1;      /* HTTP/2 may not work on this line */
-    bool                    closes;     /* a connection that was kept broke
-                                           under a large request: others get
-                                           one of their own */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* sockets that
                                                                 libcurl has
                                                                 made; some may
@@ -111,6 +113,11 @@ typedef struct {
                                            server */
     bool                    heavy;      /* once `sent`, it is not sent again */
     bool                    packed;     /* the answer is compressed */
+    bool                    ready;      /* a connection was there for it */
+    bool                    kept;       /* … which others had come by before */
+    bool                    broke;      /* … and which broke before a word of
+                                           the answer */
+    bool                    heard;      /* a word of the answer came */
     bool                    torn;       /* libcurl was kept from sending it
                                            again */
     bool                    silent;     /* the read timeout passed */
@@ -142,6 +149,24 @@ typedef struct {
     int64_t                 started;    /* monotonic ms */
 } msync_transfer_retry_t;
 
+
+/* the entry of a URL's server; NULL: none, or no room for another */
+msync_transfer_server_t *msync_transfer_server(msync_transfer_t *http,
+    const char *url, bool add);
+
+/* a connection is there for the attempt, its first or another one */
+void msync_transfer_connected(msync_transfer_attempt_t *t);
+
+/* learns from an attempt what becomes of connections that are kept */
+void msync_transfer_kept(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, CURLcode code);
+
+/* sets which connections the request may come by */
+CURLcode msync_transfer_choose(msync_transfer_t *http,
+    const msync_transfer_request_t *req);
+
+/* whether the exchange broke once it had begun */
+bool msync_transfer_is_broken(CURLcode code);
 
 /* how often libcurl has asked for memory that could not be had */
 unsigned msync_transfer_lacked(void);

@@ -1,0 +1,132 @@
+/*
+ * Owns what a session has learnt of each server: whether it takes compressed
+ * requests, and whether it closes connections that it says it keeps.
+ */
+
+#include "transfer/transfer_private.h"
+
+
+#define SERVER_CLOSES  3           /* connections in a row that were kept and
+                                      broke, before no other is kept */
+#define SERVER_IDLE    4L          /* s: what was not used for so long may have
+                                      been closed over there, or on the way */
+
+
+static bool server_is_cheap(const msync_transfer_request_t *req);
+
+
+msync_transfer_server_t *
+msync_transfer_server(msync_transfer_t *http, const char *url, bool add)
+{
+    size_t                    i;
+    msync_transfer_server_t  *server;
+
+    for (i = 0; i < MSYNC_TRANSFER_SERVERS; i++) {
+        server = &http->servers[i];
+
+        if (server->url == NULL) {
+            if (add) {
+                server->url = msync_strdup(url);
+                return server;
+            }
+
+            return NULL;
+        }
+
+        if (msync_conf_same_origin(server->url, url)) {
+            return server;
+        }
+    }
+
+    return NULL;
+}
+
+
+bool
+msync_transfer_is_broken(CURLcode code)
+{
+    return code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM
+           || code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR
+           || code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE
+           || code == CURLE_WEIRD_SERVER_REPLY;
+}
+
+
+void
+msync_transfer_connected(msync_transfer_attempt_t *t)
+{
+    long  connects = 1;
+
+    /* libcurl sends it once more where a kept connection broke */
+
+    if (t->ready) {
+        t->broke = t->kept;
+        return;
+    }
+
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_NUM_CONNECTS, &connects);
+    t->ready = true;
+    t->kept = (connects == 0);
+}
+
+
+/*
+ * A kept connection that broke under a large request says nothing: the line
+ * may not carry so much.  One that broke under a small one was closed over
+ * there, or on the way.
+ */
+
+void
+msync_transfer_kept(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, CURLcode code)
+{
+    msync_transfer_server_t  *server;
+
+    t->broke |= t->kept && t->sent && !t->heard
+                && msync_transfer_is_broken(code);
+
+    server = msync_transfer_server(t->http, t->url, t->broke);
+
+    if (t->broke) {
+        t->http->counters.broke++;
+
+        if (server != NULL && server_is_cheap(req)) {
+            server->closed++;
+        }
+
+    } else if (server != NULL && t->kept && code == CURLE_OK) {
+        server->closed = 0;
+    }
+}
+
+
+/* libcurl sends by a new one itself what a kept one broke under, but for what
+ * is large or may come once only */
+
+CURLcode
+msync_transfer_choose(msync_transfer_t *http,
+    const msync_transfer_request_t *req)
+{
+    bool                      large;
+    unsigned                  closed;
+    msync_transfer_server_t  *server;
+
+    large = req->heavy && !server_is_cheap(req);
+    server = msync_transfer_server(http, req->url, false);
+    closed = server != NULL ? server->closed : 0;
+
+    if (req->once || closed >= SERVER_CLOSES || (large && closed > 0)) {
+        return curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
+
+    return large ? curl_easy_setopt(http->easy, CURLOPT_MAXAGE_CONN,
+                                    SERVER_IDLE)
+                 : CURLE_OK;
+}
+
+
+static bool
+server_is_cheap(const msync_transfer_request_t *req)
+{
+    return req->body_length <= MSYNC_TRANSFER_CHEAP;
+}
