@@ -41,6 +41,8 @@ what_msync_knows_and_what_waits_are_dropped();
 what_waits_is_deleted();
 what_central_deleted_is_not_made_there_again();
 a_backup_is_copied_over_it();
+a_backup_that_lacks_nothing_is_restored();
+a_backup_that_lacks_what_was_sent_is_restored();
 a_site_without_settings_takes_over_a_backup();
 it_is_removed();
 ends_well($nginx);
@@ -322,6 +324,90 @@ sub a_backup_is_copied_over_it {
                                  && !$_->{syncStatus}{error} }),
        'and it goes on with the copy');
     is(sqlite($database, 'PRAGMA integrity_check'), 'ok', 'which is whole');
+}
+
+
+sub sync_until {
+    my ($until, $name) = @_;
+
+    is($nginx->post('/api/trigger')->{status}, 202, 'a sync');
+    return ok(wait_until(sub { $until->() }), $name);
+}
+
+
+
+
+# Runs since had nothing to do, so all is as it was.
+sub a_backup_that_lacks_nothing_is_restored {
+    my $copy = site_path('same.sqlite');
+
+    ok(initialised(), 'it is done with it');
+    is((run($database, 'backup', $copy))[0], 0, 'a backup');
+
+    for my $what ('behind it', 'when it is back') {
+        my $runs = sqlite($database, 'SELECT max(id) FROM sync_log');
+
+        sync_until(sub {
+            initialised() && sqlite($database, 'SELECT max(id) FROM sync_log')
+                > $runs
+        }, "a run $what");
+        is($nginx->status->{syncStatus}{error}, undef, 'goes well');
+        $what eq 'behind it' and sqlite($database, ".restore \Q$copy\E");
+    }
+}
+
+
+# The older edit would take the place of the newer one at central.
+sub a_backup_that_lacks_what_was_sent_is_restored {
+    my $copy = site_path('older.sqlite');
+    my $id = own_line();
+    my $edit = sub {
+        sqlite($database, "UPDATE item_line SET batch = '$_[0]' WHERE ID = "
+               . "'$id'");
+    };
+    my $at_central = sub { $central->record('item_line', $id)->{batch} // '' };
+
+    pause_when_done();
+    $edit->('waits in it');
+    is((run($database, 'backup', $copy))[0], 0, 'a backup');
+    $edit->('after it');
+    sync_until(sub { $at_central->() eq 'after it' }, 'sends what is newer');
+    ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and ends');
+
+    sqlite($database, ".restore \Q$copy\E");
+    my $words = qr/a backup was restored .* missing here.* reinitialise/;
+    my $status = $nginx->wait_status(sub { $_->{syncStatus}{error} });
+    like($status->{syncStatus}{error}{fullError}, $words,
+         'a backup that lacks what was sent is told of at once');
+    is(scalar(grep { /\[error\].*a backup was restored/ } $nginx->log_lines),
+       1, 'in the log, too');
+    like((run($database, 'check'))[1], qr/a backup was restored .*reinit/,
+         'and by check');
+
+    $nginx->stop;
+    $nginx->start;
+    $nginx->post('/api/trigger');
+    $status = $nginx->wait_status(sub {
+        ($_->{syncStatus}{error}{fullError} // '') =~ $words
+    });
+    is($status->{syncStatus}{error}{variant}, 'DATABASE_ERROR',
+       'by a run of another helper, too');
+    is($at_central->(), 'after it', 'which sends nothing');
+
+    # as it says
+    $nginx->stop;
+    is((run($database, '--yes', '--discard-unsent', 'reinitialise'))[0], 0,
+       'to begin anew');
+    $nginx->start;
+    $nginx->post('/api/resume');
+    sync_until(sub {
+        sqlite($database, "SELECT batch FROM item_line WHERE ID = '$id'")
+            eq 'after it'
+    }, 'brings what was sent');
+    ok(initialised(), 'and ends');
+    is($nginx->status->{syncStatus}{error}, undef, 'well');
+    like((run($database, 'check'))[1], qr/nothing wrong/,
+         'there is nothing left to mend');
 }
 
 

@@ -9,6 +9,7 @@
 #include "run/run_private.h"
 #include "store/absent.h"
 #include "store/check.h"
+#include "store/older.h"
 
 
 int
@@ -47,8 +48,9 @@ msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
     msync_site_event(&site, MSYNC_EVENT_REINITIALISE, MSYNC_EVENT_DONE,
                      &effect);
 
-    if (msync_store_forget(store, discard, site.restored, err)
-        != MSYNC_OK
+    /* a central that was not restored has what the changelog says it has */
+    if (msync_store_forget(store, discard, site.restored & ~MSYNC_SITE_OLDER,
+                           err) != MSYNC_OK
         || msync_store_site_set(store, &effect.next, err) != MSYNC_OK)
     {
         goto failed;

@@ -17,6 +17,7 @@
 #include "store/bulk.h"
 #include "store/fill.h"
 #include "store/kv.h"
+#include "store/older.h"
 #include "store/refused.h"
 #include "store/tidy.h"
 
@@ -254,12 +255,12 @@ static int
 run_open(msync_run_context_t *ctx, msync_err_t *err)
 {
     int64_t       refused;
-    bool          retry;
+    bool          retry = ctx->run->does == MSYNC_DOES_RETRY;
     msync_run_t  *run = ctx->run;
 
-    retry = run->does == MSYNC_DOES_RETRY;
-
-    if (msync_run_choose(ctx, err) != MSYNC_OK) {
+    if (msync_store_check_older(&ctx->site, err) != MSYNC_OK
+        || msync_run_choose(ctx, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

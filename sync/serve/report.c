@@ -20,6 +20,7 @@
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"
+#include "store/older.h"
 #include "store/send.h"
 
 #define DATE_OFF  2000         /* ms that a date may be beside the clock */
@@ -33,6 +34,8 @@ static bool report_is_disk_other(const msync_serve_t *serve);
 static void report_measure_disk(msync_serve_t *serve);
 static void report_count(msync_serve_t *serve);
 static void report_set_success(msync_serve_t *serve);
+static void report_note_older(msync_serve_t *serve);
+static bool report_check_content(msync_serve_t *serve, msync_err_t *err);
 static void report_damage(msync_serve_t *serve, msync_err_t *err);
 
 
@@ -273,44 +276,84 @@ report_count(msync_serve_t *serve)
 }
 
 
+/* a run that is at work notices by itself that its row is gone, and may have
+ * taken something since `moved` */
+
+static void
+report_note_older(msync_serve_t *serve)
+{
+    bool                older;
+    msync_err_t         err;
+    msync_log_entry_t   before = serve->status.entry;
+
+    if (serve->status.running || msync_store_in_transaction(serve->store)) {
+        return;
+    }
+
+    if (msync_store_note_older(serve->store, &serve->moved, &older, &err)
+        != MSYNC_OK)
+    {
+        msync_log_err(&err, "sync_log");
+        return;
+    }
+
+    if (older) {
+        serve->status.site.restored |= MSYNC_SITE_OLDER;
+        (void) msync_store_check_older(&serve->status.site, &err);
+        msync_serve_show_failure(serve, &before, &err);
+    }
+}
+
+
 /* a table that is gone is no fault: it is made again where it was.  A run may
  * have changed the settings that it was not begun with */
 
-bool
-msync_serve_check_database(msync_serve_t *serve)
+static bool
+report_check_content(msync_serve_t *serve, msync_err_t *err)
 {
-    bool         emptied, other;
+    bool  emptied, other;
+
+    report_note_older(serve);
+
+    if (msync_store_is_emptied(serve->store, &emptied, err) != MSYNC_OK
+        || msync_store_has_other_settings(serve->store, serve->conf, &other,
+                                          err) != MSYNC_OK)
+    {
+        return true;
+    }
+
+    if (!msync_store_in_transaction(serve->store)
+        && msync_store_resave_settings(serve->store, serve->conf,
+                                       emptied && serve->status.site.paused,
+                                       err) != MSYNC_OK)
+    {
+        msync_log_err(err, "settings");
+    }
+
+    if (!emptied && (!other || serve->status.running)) {
+        return true;
+    }
+
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, emptied
+                         ? "somebody has emptied key_value_store"
+                         : "somebody has changed the settings in "
+                           "key_value_store, or restored a backup");
+
+    return false;
+}
+
+
+bool
+msync_serve_check_database(msync_serve_t *serve, bool written)
+{
     msync_err_t  err;
 
     if (msync_store_check_file(serve->store, &err) == MSYNC_OK
         && msync_store_check_lock(serve->conf->database, serve->lock, &err)
-           == MSYNC_OK)
+           == MSYNC_OK
+        && (!written || report_check_content(serve, &err)))
     {
-
-        if (msync_store_is_emptied(serve->store, &emptied, &err) != MSYNC_OK
-            || msync_store_has_other_settings(serve->store, serve->conf, &other,
-                                              &err) != MSYNC_OK)
-        {
-            return true;
-        }
-
-        if (!msync_store_in_transaction(serve->store)
-            && msync_store_resave_settings(serve->store, serve->conf,
-                                           emptied
-                                           && serve->status.site.paused, &err)
-               != MSYNC_OK)
-        {
-            msync_log_err(&err, "settings");
-        }
-
-        if (!emptied && (!other || serve->status.running)) {
-            return true;
-        }
-
-        (void) msync_err_set(&err, MSYNC_ERR_DATABASE_ERROR, emptied
-                             ? "somebody has emptied key_value_store"
-                             : "somebody has changed the settings in "
-                               "key_value_store, or restored a backup");
+        return true;
     }
 
     msync_log_err(&err, "a new helper opens it");
@@ -338,14 +381,19 @@ report_damage(msync_serve_t *serve, msync_err_t *err)
 void
 msync_serve_watch(msync_serve_t *serve)
 {
-    bool         news;
+    bool         news, known;
     int64_t      log = serve->status.log_octets;
     int64_t      version, queue = serve->status.queue;
-    msync_err_t  err;
+    msync_err_t  err, unread;
 
     serve->watched = msync_clock_monotonic();
+    known = msync_store_data_version(serve->store, &version, &unread)
+            == MSYNC_OK;
 
-    if (!msync_serve_check_database(serve)) {
+    /* what the helper has written itself it knows */
+    if (!msync_serve_check_database(serve, !known || serve->written
+                                           || version != serve->version))
+    {
         return;
     }
 
@@ -368,8 +416,8 @@ msync_serve_watch(msync_serve_t *serve)
         report_damage(serve, &err);
     }
 
-    if (msync_store_data_version(serve->store, &version, &err) != MSYNC_OK) {
-        msync_log_err(&err, "watching the database");
+    if (!known) {
+        msync_log_err(&unread, "watching the database");
         return;
     }
 

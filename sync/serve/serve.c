@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "store/changelog.h"
 #include "store/lock.h"
+#include "store/older.h"
 
 #define OPEN_PAUSE     5000        /* ms until a database is tried again */
 #define LOCK_PAUSE     100         /* ms until its lock is */
@@ -260,6 +261,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
         || msync_store_log_last_success(serve->store, &serve->status.success,
                                         err) != MSYNC_OK
         || msync_store_site_get(serve->store, &serve->status.site, err)
+           != MSYNC_OK
+        || msync_store_last_moved(serve->store, &serve->moved, err)
            != MSYNC_OK
         || msync_run_refusal(serve->store, serve->conf, serve->hardware_id,
                              &refused, err) != MSYNC_OK

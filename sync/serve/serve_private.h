@@ -66,6 +66,8 @@ typedef struct {
                                           written again; 0: it is written */
     int64_t             give_up;   /* of the request at work, 0: none is */
     msync_records_t    *records;   /* borrowed, NULL: none is at work */
+    int64_t             moved;     /* the latest run that an older state of the
+                                      database lacks something of, 0: none */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
@@ -90,8 +92,9 @@ void msync_serve_refresh(msync_serve_t *serve);
 int msync_serve_while_counting(void *data, msync_err_t *err);
 /* looks whether the application has written; then what waits has changed */
 void msync_serve_watch(msync_serve_t *serve);
-/* false, and this helper ends, where the database has to be opened again */
-bool msync_serve_check_database(msync_serve_t *serve);
+/* false, and this helper ends, where the database has to be opened again;
+ * `written`: somebody may have changed what is in it since the last look */
+bool msync_serve_check_database(msync_serve_t *serve, bool written);
 /* sends the status, `now` or when SERVE_REPORT_PAUSE has passed */
 void msync_serve_report(msync_serve_t *serve, bool now);
 void msync_serve_send_status(msync_serve_t *serve);

@@ -15,6 +15,7 @@
 #include "serve/serve_private.h"
 #include "store/buffer.h"
 #include "store/lock.h"
+#include "store/older.h"
 
 /* ms after the start in which nginx sends again what a helper that died had
  * not done: it was that, perhaps, that killed it; and on a paused site it waits
@@ -263,7 +264,9 @@ static void
 work_start(msync_serve_t *serve, msync_does_e does,
     const msync_trigger_t *trigger)
 {
-    if (!msync_serve_check_database(serve) || !msync_serve_may_connect(serve)) {
+    if (!msync_serve_check_database(serve, true)
+        || !msync_serve_may_connect(serve))
+    {
         return;
     }
 
@@ -336,6 +339,7 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
     }
 
     serve->run_conf = NULL;
+    serve->moved = msync_store_log_moved(&entry) ? entry.id : serve->moved;
     work_count(serve, &run, rc);
     work_end(serve, does, &before, rc == MSYNC_OK ? NULL : &err);
 

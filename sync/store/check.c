@@ -514,6 +514,11 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
         "SELECT 'changelog: silenced for every connection (msync_flag)' "
         "FROM msync_flag WHERE integrating",
 
+        "SELECT 'database: a backup was restored into it, which lacks what "
+        "was sent and what came since; run \"msync --yes reinitialise\"' FROM "
+        "key_value_store WHERE id = '" MSYNC_KEY_SITE "' AND value_bigint & "
+        MSYNC_SITE_OLDER_SQL,
+
         "SELECT 'buffer: ' || count(*) || ' records failed to integrate, "
         "see \"msync errors\"' FROM sync_buffer WHERE " MSYNC_SQL_FAILED
         " AND NOT dismissed HAVING count(*) > 0",

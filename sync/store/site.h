@@ -30,8 +30,9 @@ typedef struct {
     msync_site_state_e  state;
     bool                paused;    /* somebody wants no run by itself */
     unsigned            restored;  /* servers that were found restored from a
-                                      backup, MSYNC_LEGACY and _OMSUPPLY;
-                                      only `reinitialise` forgets it */
+                                      backup, MSYNC_LEGACY and _OMSUPPLY, and
+                                      MSYNC_SITE_OLDER (older.h); only
+                                      `reinitialise` forgets it */
     int64_t             begun;     /* runs that began since one came to an end
                                       of its own: more than one in a row
                                       killed their process */

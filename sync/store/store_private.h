@@ -22,6 +22,7 @@
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/merge.h"
+#include "store/older.h"
 #include "store/refused.h"
 #include "store/row.h"
 #include "store/schema.h"
