@@ -201,6 +201,17 @@ test('records that could not be integrated: count, causes, try again', async () 
   await close(page);
 });
 
+/* A fetch of a patient is not done by the next run. */
+test('what is said of a run that somebody cancelled is true of a patient, too', async () => {
+  const page = await open(`${site.url}/sync/`);
+
+  await site.report({ state: 'idle', syncStatus: failed('CANCELLED', 'The patient was not fetched: ask again then.') });
+  const notice = page.locator('.notice').filter({ hasText: 'La sincronización se canceló.' });
+  await notice.getByText('No se pierde nada; iníciela de nuevo cuando quiera.').waitFor();
+  assert.doesNotMatch(await notice.textContent(), /próxima vez/u);
+  await close(page);
+});
+
 for (const lang of ['fr', 'ar']) {
   test(`words without an end and a million records fit in 320 pixels, ${lang}`, async () => {
     const page = await open(null, { viewport: { width: 320, height: 640 } });
