@@ -96,8 +96,8 @@ run:
 
 test:
 	@t/tools/deps build test lint fuzz browser packages operators
-	@$(MAKE) --no-print-directory -s -j$$(nproc) module helper faults \
-	    unit-build fuzz-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) FUZZ_O=-O0 module helper \
+	    faults unit-build fuzz-build
 	@t/tools/test
 
 # what a person runs before a commit: less than a minute
@@ -227,13 +227,25 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 	    t/bench/peer.c $(OBJ) $(LIBS)
 
 
-# the helper's objects under two sanitizers, its room "transfer" replaced; what
-# no input gets to is that of the helper, which is compiled already
+# To optimize takes longer than it saves in the second that a target has in
+# "make test".
 
-FUZZ_FLAGS := -O1 -gline-tables-only -fsanitize=fuzzer,address,undefined \
+# the helper's objects under two sanitizers, its room "transfer" replaced; what
+# no input gets to, by -print_coverage=1, is that of the helper, which is compiled
+# already
+
+FUZZ_O     ?= -O1
+FUZZ_FLAGS := $(FUZZ_O) -gline-tables-only \
+              -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_SRC   := $(filter-out $(addprefix sync/,transfer/% cli/% confine/% run/%), \
-                $(SRC)) sync/run/queue.c sync/run/site.c
+FUZZ_NOT   := transfer/% cli/% confine/% run/% conf/hardware.c \
+              $(patsubst %,serve/%.c,patients report requests work) \
+              $(patsubst %,store/%.c,absent absent_end backup buffer changelog \
+                constraint dismiss extra fault joined log log_equal merge \
+                nameless outgoing referrers refused resend row row_delete send \
+                stores tidy upgrade)
+FUZZ_SRC   := $(filter-out $(addprefix sync/,$(FUZZ_NOT)),$(SRC)) \
+              sync/run/queue.c sync/run/site.c
 FUZZ_OBJ   := $(FUZZ_SRC:sync/%.c=$(B)/fuzz/%.o) $(B)/fuzz/transfer_fuzz.o
 FUZZ_REST  := $(patsubst sync/%.c,$(B)/sync/%.o,$(filter-out sync/transfer/% \
                 $(FUZZ_SRC),$(SRC)))
@@ -252,16 +264,22 @@ fuzz:
 
 fuzz-build: $(FUZZ_BIN) ; @:
 
-$(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR)
+# what is compiled in other ways is compiled again
+
+$(B)/fuzz/flags: always
+	@mkdir -p $(@D)
+	@echo "$(FUZZ_FLAGS)" | cmp -s - $@ || echo "$(FUZZ_FLAGS)" >$@
+
+$(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR) $(B)/fuzz/flags
 	@mkdir -p $(@D)
 	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
-$(B)/fuzz/%.o: sync/%.c $(HDR)
+$(B)/fuzz/%.o: sync/%.c $(HDR) $(B)/fuzz/flags
 	@mkdir -p $(@D)
 	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
 $(B)/fuzz/fuzz_module_frame: t/fuzz/fuzz_module_frame.c $(wildcard http/*) \
-        $(B)/ngx_http_msync_module.so
+        $(B)/ngx_http_msync_module.so $(B)/fuzz/flags
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) $(NGX_INC) -I. -o $@ $<
 
