@@ -25,6 +25,8 @@ records_that_are_odd();
 numbers_beyond_all_bounds();
 an_answer_that_is_no_answer($_) for answers();
 a_bomb();
+compression_in_pieces($_) for qw(v6 v7);
+a_bomb_in_pieces();
 redirects();
 cookies();
 a_name_for_everything();
@@ -351,6 +353,55 @@ sub a_bomb {
     is($status >> 8, 1, 'a bomb of 128 MB: the run fails');
     like($said, qr/RESPONSE_TOO_LARGE/, '… and says why');
     nothing_is_damaged('a bomb');
+    return;
+}
+
+
+# a gzip file is a series of members (RFC 1952), and may be padded
+sub in_pieces {
+    my ($text) = @_;
+
+    return join('', map { Compress::Zlib::memGzip($_) }
+                    $text =~ /(.{1,16})/gs, q()) . "\0" x 512;
+}
+
+sub compression_in_pieces {
+    my ($protocol) = @_;
+
+    my $batch = $protocol eq 'v7'
+        ? v7_batch(1, v7_record(1, 'Unit', 'p', v7_unit('p', 'x' x 1000)))
+        : '{"maxCursor":1,"data":['
+            . record(1, 'unit', 'p', json_unit('p', 'x' x 1000)) . ']}';
+    my $central = Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return if $call || $path !~ m{/central_records|/sync_v7/pull$};
+        return [200, {}, $batch];
+    }, $protocol, \&in_pieces);
+
+    my ($status, $said) = sync_with($central);
+
+    is($status, 0, "$protocol, compressed in pieces: the run ends well")
+        or diag($said);
+    is(query('SELECT length(units) FROM unit'), 1000, '… with all of it');
+    is(scalar(grep { $_->{path} =~ /initialise|get_token/ }
+              $central->requests), 1, '… and asks once what is asked once');
+    return;
+}
+
+
+sub a_bomb_in_pieces {
+    my $piece = Compress::Zlib::memGzip(' ' x (1 << 20));
+    my $central = Msync::Hostile->start(sub {
+        return $_[1] !~ /central_records/ ? undef
+            : "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+                . $piece x 128;
+    });
+    my ($status, $said) = sync_with($central);
+
+    is($status >> 8, 1, 'a bomb of 128 pieces: the run fails');
+    like($said, qr/RESPONSE_TOO_LARGE/, '… and says why');
+    nothing_is_damaged('a bomb in pieces');
     return;
 }
 

@@ -16,7 +16,6 @@
 #include <strings.h>
 
 
-#define HTTP_BODY_MIN    16384                /* octets */
 #define HTTP_BUFFER      131072L
 #define HTTP_BUFFER_MIN  1024L                /* libcurl takes no less */
 #define HTTP_KEEPALIVE   60L                  /* s */
@@ -39,7 +38,6 @@ static CURLcode attempt_run(msync_transfer_attempt_t *t, msync_err_t *err);
 static CURLcode attempt_result(CURLM *multi);
 static void attempt_count(msync_transfer_attempt_t *t);
 static void attempt_describe(msync_transfer_attempt_t *t);
-static size_t attempt_on_body(char *data, size_t size, size_t n, void *arg);
 static size_t attempt_on_header(char *data, size_t size, size_t n, void *arg);
 static void attempt_header(msync_transfer_attempt_t *t, const char *data,
     size_t n);
@@ -49,7 +47,6 @@ static int attempt_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     curl_off_t planned, curl_off_t out);
 static int attempt_on_octets(CURL *easy, curl_infotype type, char *data,
     size_t n, void *arg);
-static bool attempt_reserve(msync_transfer_attempt_t *t, size_t n);
 
 
 int
@@ -84,6 +81,8 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
         attempt_count(t);
         msync_transfer_kept(t, req, code);
     }
+
+    msync_transfer_taken(t, code);
 
     if (code == CURLE_OK) {
         attempt_describe(t);
@@ -179,10 +178,12 @@ attempt_options(msync_transfer_attempt_t *t,
         rc = attempt_options_request(http, req);
     }
 
+    if (rc == CURLE_OK) {
+        rc = msync_transfer_take(t, req);
+    }
+
     http_set(rc, easy, CURLOPT_URL, t->url);
     http_set(rc, easy, CURLOPT_ERRORBUFFER, t->error);
-    http_set(rc, easy, CURLOPT_WRITEFUNCTION, attempt_on_body);
-    http_set(rc, easy, CURLOPT_WRITEDATA, t);
     http_set(rc, easy, CURLOPT_HEADERFUNCTION, attempt_on_header);
     http_set(rc, easy, CURLOPT_HEADERDATA, t);
     http_set(rc, easy, CURLOPT_PREREQFUNCTION, attempt_on_ready);
@@ -238,7 +239,6 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
     http_set(rc, easy, CURLOPT_HTTP_VERSION,
              http->http1 ? (long) CURL_HTTP_VERSION_1_1
              : (long) CURL_HTTP_VERSION_2TLS);
-    http_set(rc, easy, CURLOPT_ACCEPT_ENCODING, "");
     http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
     http_set(rc, easy, CURLOPT_BUFFERSIZE, attempt_buffer(http));
     http_set(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -508,32 +508,6 @@ attempt_describe(msync_transfer_attempt_t *t)
 
 
 static size_t
-attempt_on_body(char *data, size_t size, size_t n, void *arg)
-{
-    msync_transfer_attempt_t  *t = arg;
-
-    n *= size;
-    t->active = msync_clock_monotonic();
-
-    if (n > (size_t) t->http->max_response - t->res->length) {
-        t->too_large = true;
-        return 0;
-    }
-
-    if (!attempt_reserve(t, n)) {
-        t->no_memory = true;
-        return 0;
-    }
-
-    memcpy(t->res->body + t->res->length, data, n);
-    t->res->length += n;
-    t->res->body[t->res->length] = '\0';
-
-    return n;
-}
-
-
-static size_t
 attempt_on_header(char *data, size_t size, size_t n, void *arg)
 {
     msync_transfer_attempt_t  *t = arg;
@@ -652,36 +626,4 @@ attempt_on_octets(CURL *easy, curl_infotype type, char *data, size_t n,
     }
 
     return 0;
-}
-
-
-/* makes room for n octets and a NUL; the size is bounded by max_response */
-
-static bool
-attempt_reserve(msync_transfer_attempt_t *t, size_t n)
-{
-    char    *grown;
-    size_t   size;
-
-    n += t->res->length + 1;
-
-    if (n <= t->size) {
-        return true;
-    }
-
-    size = t->size ? t->size : HTTP_BODY_MIN;
-
-    while (size < n) {
-        size *= 2;
-    }
-
-    grown = realloc(t->res->body, size);
-    if (grown == NULL) {
-        return false;
-    }
-
-    t->res->body = grown;
-    t->size = size;
-
-    return true;
 }

@@ -33,7 +33,8 @@ msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
     static const char  packed[] = "content-encoding:";
 
     t->packed |= n >= sizeof(packed)
-                 && strncasecmp(line, packed, sizeof(packed) - 1) == 0;
+                 && strncasecmp(line, packed, sizeof(packed) - 1) == 0
+                 && memmem(line, n, "identity", 8) == NULL;
 
     if (n < sizeof(name) || strncasecmp(line, name, sizeof(name) - 1) != 0
         || !gzip_is_offered(line + sizeof(name) - 1, n - sizeof(name) + 1))

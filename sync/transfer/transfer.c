@@ -271,7 +271,9 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
             return MSYNC_ERROR;
         }
 
-        if (rc != MSYNC_OK && (t.more || msync_transfer_proxy_digest(&t))) {
+        if (rc != MSYNC_OK && (t.more || t.pieces
+                               || msync_transfer_proxy_digest(&t)))
+        {
             continue;
         }
 

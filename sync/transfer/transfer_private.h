@@ -64,6 +64,8 @@ struct msync_transfer_s {
                                            of origins that have answered */
     bool                    clocks_told;
     bool                    proxy_digest;   /* the proxy takes no Basic */
+    bool                    unpacks;    /* what is compressed is taken here,
+                                           for it came in pieces */
     bool                    http1;      /* HTTP/2 may not work on this line */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* sockets that
                                                                 libcurl has
@@ -78,6 +80,8 @@ struct msync_transfer_s {
     msync_transfer_counters_t  counters;
 };
 
+
+typedef struct msync_transfer_unpack_s  msync_transfer_unpack_t;
 
 /* one attempt at one URL */
 
@@ -113,6 +117,9 @@ typedef struct {
                                            server */
     bool                    heavy;      /* once `sent`, it is not sent again */
     bool                    packed;     /* the answer is compressed */
+    bool                    pieces;     /* … in a way that libcurl takes not */
+    size_t                  taken;      /* octets that were unpacked here */
+    msync_transfer_unpack_t  *unpack;   /* owned; NULL: libcurl does it */
     bool                    ready;      /* a connection was there for it */
     bool                    kept;       /* … which others had come by before */
     bool                    broke;      /* … and which broke before a word of
@@ -153,6 +160,13 @@ typedef struct {
 /* the entry of a URL's server; NULL: none, or no room for another */
 msync_transfer_server_t *msync_transfer_server(msync_transfer_t *http,
     const char *url, bool add);
+
+/* sets how the body of the answer is taken */
+CURLcode msync_transfer_take(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req);
+
+/* frees what that took; t->pieces: the answer would be taken now */
+void msync_transfer_taken(msync_transfer_attempt_t *t, CURLcode code);
 
 /* a connection is there for the attempt, its first or another one */
 void msync_transfer_connected(msync_transfer_attempt_t *t);

@@ -533,10 +533,42 @@ test_proxy_is_not_there(void **state)
 #define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, central_teardown)
 
+/* compressed, each piece with nothing in it */
+
+static void
+test_limit_holds_for_what_unpacks_to_nothing(void **state)
+{
+    int                         i;
+    char                        text[4096] = "HTTP/1.1 200 OK\r\n"
+                                             "Content-Encoding: gzip\r\n\r\n";
+    size_t                      n = strlen(text);
+    central_t                  *c = *state;
+    msync_err_t                 err;
+    msync_transfer_response_t   res;
+    static const unsigned char  piece[20] = { 0x1f, 0x8b, 8, [9] = 3, 3 };
+
+    c->conf->max_response = 1024;
+    central_reopen(c);
+
+    for (i = 0; i < 100; i++) {
+        memcpy(text + n, piece, sizeof(piece));
+        n += sizeof(piece);
+    }
+
+    server_say(c->server, text, n, SERVER_CLOSE);
+    server_say(c->server, text, n, SERVER_CLOSE);
+    assert_failed(central_ask(c, "/", &res, &err), err, RESPONSE_TOO_LARGE,
+                  "larger than the 1024 octets");
+    assert_int_equal(server_n(c->server), 2);
+    assert_has(server_request(c->server, 1), "Accept-Encoding: gzip\r\n");
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        EACH(test_limit_holds_for_what_unpacks_to_nothing),
         EACH(test_torn_answer_is_tried_again),
         EACH(test_torn_for_good),
         EACH(test_closed_without_an_answer),

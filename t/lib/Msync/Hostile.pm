@@ -7,7 +7,8 @@ package Msync::Hostile;
 # The code gets the method, the path with its query and a counter of calls of
 # that path, and returns [status, {header => value}, body] or octets of its
 # own, head included; undef: the sound answer of an empty central, of v5 and v6,
-# or of v7 where that is asked for.
+# or of v7 where that is asked for.  What stands before the server may compress
+# each body by another function, to what is gzip.
 #
 # What was asked is kept, headers included.
 
@@ -24,7 +25,7 @@ my $Count = 0;
 
 
 sub start {
-    my ($class, $code, $speaks) = @_;
+    my ($class, $code, $speaks, $pack) = @_;
 
     my $listener = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1', Listen => 64, ReuseAddr => 1,
@@ -34,6 +35,7 @@ sub start {
         owner => $$,
         port  => $listener->sockport,
         v7    => ($speaks // '') eq 'v7',
+        pack  => $pack,
         log   => stage_dir() . '/hostile-' . ++$Count,
     }, $class;
 
@@ -100,6 +102,12 @@ sub _talk {
 
         my $answer = $code->($method, $path, $before)
             // ($self->{v7} ? _sound_v7($path, $head) : $self->_sound($path));
+
+        if ($self->{pack} && ref $answer) {
+            my ($status, $headers, $text) = @$answer;
+            $answer = [$status, { %$headers, 'Content-Encoding' => 'gzip' },
+                       $self->{pack}->($text)];
+        }
 
         print {$peer} ref $answer ? _octets(@$answer) : $answer or last;
         $peer->flush or last;
