@@ -6,15 +6,17 @@
  * named by its field and the id that is missing.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/store_private.h"
 
 #define ROW_MASK_BITS  62        /* of an integer of SQLite's, without sign */
 
+/* not INSERT ON CONFLICT DO UPDATE: with that SQLite lets no INSERT OR IGNORE
+ * nor OR REPLACE of the application's triggers ignore or replace anything */
 typedef enum {
     ROW_INSERT = 0,
-    ROW_UPSERT,
     ROW_UPDATE
 } row_write_e;
 
@@ -24,13 +26,17 @@ static void row_blame(msync_store_t *store, msync_err_t *err);
 static int row_fault(msync_store_t *store, const char *what, msync_err_t *err);
 static sqlite3_stmt *row_prepare(msync_store_t *store, char *sql,
     msync_err_t *err);
-static void row_put_insert(sqlite3_str *sql, const msync_table_t *table);
-static void row_put_changes(sqlite3_str *sql, const msync_table_t *table,
-    const char *from);
+static int row_choose(msync_store_t *store, const msync_table_t *table,
+    const char **or_abort, msync_err_t *err);
+static void row_put_insert(sqlite3_str *sql, const msync_table_t *table,
+    const char *or_abort);
+static void row_put_changes(sqlite3_str *sql, const msync_table_t *table);
 static sqlite3_stmt *row_statement(msync_store_t *store,
     const msync_table_t *table, row_write_e write, msync_err_t *err);
 static int row_explain_foreign_key(msync_store_t *store,
     const msync_row_t *row, const msync_field_t **at, bool *missing,
+    msync_err_t *err);
+static void row_explain_column(const msync_table_t *table, int code,
     msync_err_t *err);
 static int row_write(msync_store_t *store, const msync_row_t *row,
     row_write_e write, msync_err_t *err);
@@ -108,14 +114,43 @@ row_prepare(msync_store_t *store, char *sql, msync_err_t *err)
 }
 
 
+/*
+ * Where the application has declared a UNIQUE ON CONFLICT REPLACE or IGNORE, a
+ * row of central's would take the place of another one, or be left out, and
+ * nobody would know: there, and only there, for it overrides the application's
+ * triggers, too, the statement itself says what a conflict is.
+ */
+
+static int
+row_choose(msync_store_t *store, const msync_table_t *table,
+    const char **or_abort, msync_err_t *err)
+{
+    bool  declared;
+
+    if (msync_store_found_own(store,
+            sqlite3_mprintf("SELECT 1 FROM sqlite_master WHERE type = 'table' "
+                            "AND name = %Q COLLATE NOCASE AND sql LIKE "
+                            "'%%ON%%CONFLICT%%'", table->sql), &declared, err)
+        != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    *or_abort = declared ? " OR ABORT" : "";
+    return MSYNC_OK;
+}
+
+
 /* SQL of an insert, with an argument for each field */
 
 static void
-row_put_insert(sqlite3_str *sql, const msync_table_t *table)
+row_put_insert(sqlite3_str *sql, const msync_table_t *table,
+    const char *or_abort)
 {
     size_t  i;
 
-    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table->sql);
+    sqlite3_str_appendf(sql, "INSERT%s INTO \"%w\" (", or_abort, table->sql);
 
     for (i = 0; i < table->n; i++) {
         if (row_is_wire_field(table, i)) {
@@ -136,14 +171,13 @@ row_put_insert(sqlite3_str *sql, const msync_table_t *table)
 
 
 /*
- * The assignments of an upsert: local fields of an existing row are left alone,
+ * The assignments of an update: local fields of an existing row are left alone,
  * and so are those that did not come, whose bits are not set in the masks
  * behind the values.
  */
 
 static void
-row_put_changes(sqlite3_str *sql, const msync_table_t *table,
-    const char *from)
+row_put_changes(sqlite3_str *sql, const msync_table_t *table)
 {
     size_t       i;
     const char  *name;
@@ -151,17 +185,11 @@ row_put_changes(sqlite3_str *sql, const msync_table_t *table,
     for (i = 0; i < table->n; i++) {
         if (row_is_wire_field(table, i) && i != table->key) {
             name = table->fields[i].name;
-            sqlite3_str_appendf(sql, "\"%w\" = iif(?%d & %lld, ", name,
+            sqlite3_str_appendf(sql, "\"%w\" = iif(?%d & %lld, ?%d, "
+                                "\"%w\".\"%w\"), ", name,
                                 (int) (table->n + 2 + i / ROW_MASK_BITS),
-                                1LL << i % ROW_MASK_BITS);
-
-            if (from != NULL) {
-                sqlite3_str_appendf(sql, "%s.\"%w\"", from, name);
-            } else {
-                sqlite3_str_appendf(sql, "?%d", (int) i + 1);
-            }
-
-            sqlite3_str_appendf(sql, ", \"%w\".\"%w\"), ", table->sql, name);
+                                1LL << i % ROW_MASK_BITS, (int) i + 1,
+                                table->sql, name);
         }
     }
 
@@ -179,35 +207,33 @@ static sqlite3_stmt *
 row_statement(msync_store_t *store, const msync_table_t *table,
     row_write_e write, msync_err_t *err)
 {
-    const char           *key = table->fields[table->key].name;
+    const char           *or_abort, *key = table->fields[table->key].name;
     sqlite3_str          *sql;
     sqlite3_stmt        **stmt;
     msync_table_stmts_t  *stmts;
 
     stmts = &store->tables[table - store->catalogue->tables];
-    stmt = write == ROW_INSERT ? &stmts->insert
-           : write == ROW_UPSERT ? &stmts->upsert : &stmts->update;
+    stmt = write == ROW_INSERT ? &stmts->insert : &stmts->update;
 
     if (*stmt != NULL) {
         return *stmt;
     }
 
+    if (row_choose(store, table, &or_abort, err) != MSYNC_OK) {
+        return NULL;
+    }
+
     sql = sqlite3_str_new(NULL);
 
     if (write == ROW_UPDATE) {
-        sqlite3_str_appendf(sql, "UPDATE \"%w\" SET ", table->sql);
-        row_put_changes(sql, table, NULL);
+        sqlite3_str_appendf(sql, "UPDATE%s \"%w\" SET ", or_abort,
+                            table->sql);
+        row_put_changes(sql, table);
         sqlite3_str_appendf(sql, " WHERE \"%w\" = ?%d", key,
                             (int) table->key + 1);
 
     } else {
-        row_put_insert(sql, table);
-    }
-
-    if (write == ROW_UPSERT) {
-        sqlite3_str_appendf(sql, " ON CONFLICT (\"%w\") DO UPDATE SET ",
-                            key);
-        row_put_changes(sql, table, "excluded");
+        row_put_insert(sql, table, or_abort);
     }
 
     *stmt = row_prepare(store, sqlite3_str_finish(sql), err);
@@ -407,6 +433,40 @@ row_explain_foreign_key(msync_store_t *store, const msync_row_t *row,
 }
 
 
+/* a constraint on a column that only the application has, which central's
+ * records leave as it is by default: "NOT NULL constraint failed: t.column" */
+
+static void
+row_explain_column(const msync_table_t *table, int code, msync_err_t *err)
+{
+    size_t       i;
+    char         said[256];
+    const char  *column = strrchr(err->text, '.');
+
+    if ((code != SQLITE_CONSTRAINT_NOTNULL && code != SQLITE_CONSTRAINT_UNIQUE)
+        || column == NULL || strchr(err->text, ',') != NULL)
+    {
+        return;
+    }
+
+    for (i = 0; i < table->n; i++) {
+        if (sqlite3_stricmp(table->fields[i].name, column + 1) == 0) {
+            return;
+        }
+    }
+
+    snprintf(said, sizeof(said), "%.200s", err->text);
+    (void) msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR, "%s; the "
+                         "application alone has that column, and central no "
+                         "value for it: %s, or let msync's table have another "
+                         "name (\"rename\" in the file of the directive "
+                         "\"tables\")", said,
+                         code == SQLITE_CONSTRAINT_NOTNULL
+                         ? "give it a default" : "let it be NULL");
+    err->scope = MSYNC_SCOPE_RECORD;
+}
+
+
 /* SQLITE_DONE, or SQLite's extended code with the fault in err */
 
 static int
@@ -440,6 +500,7 @@ row_write(msync_store_t *store, const msync_row_t *row, row_write_e write,
     if (code != SQLITE_DONE) {
         code = sqlite3_extended_errcode(store->db);
         row_fault(store, row->table->name, err);
+        row_explain_column(row->table, code, err);
 
     } else if (msync_store_ignored(store, err) != MSYNC_OK) {
         code = SQLITE_CONSTRAINT_TRIGGER;
@@ -479,25 +540,37 @@ row_bind_masks(sqlite3_stmt *stmt, const msync_row_t *row)
 static int
 row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 {
-    int   code;
-    bool  exists, first = store->filling;
+    int          code = SQLITE_DONE;
+    bool         exists;
+    const char  *id = row->values[row->table->key].text;
+
+    if (store->filling && row->lacking == NULL) {
+        code = row_write(store, row, ROW_INSERT, err);
+
+        if ((code != SQLITE_CONSTRAINT_PRIMARYKEY
+             && code != SQLITE_CONSTRAINT_UNIQUE)
+            || !msync_store_in_transaction(store))
+        {
+            return code;
+        }
+    }
+
+    if (msync_store_row_exists(store, row->table, id, &exists, err)
+        != MSYNC_OK)
+    {
+        err->scope = MSYNC_SCOPE_RUN;
+        return SQLITE_ERROR;
+    }
+
+    if (exists) {
+        msync_err_clear(err);
+        return row_write(store, row, ROW_UPDATE, err);
+    }
 
     /* the record lacks a field that may not be null: it can change a row, not
      * make one */
 
     if (row->lacking != NULL) {
-        if (msync_store_row_exists(store, row->table,
-                                   row->values[row->table->key].text, &exists,
-                                   err) != MSYNC_OK)
-        {
-            err->scope = MSYNC_SCOPE_RUN;
-            return SQLITE_ERROR;
-        }
-
-        if (exists) {
-            return row_write(store, row, ROW_UPDATE, err);
-        }
-
         msync_err_set(err, MSYNC_ERR_INTEGRATION_ERROR,
                       "field \"%s\" is missing", row->lacking->name);
         err->scope = MSYNC_SCOPE_RECORD;
@@ -505,18 +578,7 @@ row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
         return SQLITE_CONSTRAINT_NOTNULL;
     }
 
-    code = row_write(store, row, first ? ROW_INSERT : ROW_UPSERT, err);
-
-    if (first
-        && (code == SQLITE_CONSTRAINT_PRIMARYKEY
-            || code == SQLITE_CONSTRAINT_UNIQUE)
-        && msync_store_in_transaction(store))
-    {
-        msync_err_clear(err);
-        code = row_write(store, row, ROW_UPSERT, err);
-    }
-
-    return code;
+    return code == SQLITE_DONE ? row_write(store, row, ROW_INSERT, err) : code;
 }
 
 

@@ -299,7 +299,6 @@ msync_store_close(msync_store_t **store_pt)
     for (i = 0; i < store->catalogue->n; i++) {
         sqlite3_finalize(store->tables[i].select);
         sqlite3_finalize(store->tables[i].insert);
-        sqlite3_finalize(store->tables[i].upsert);
         sqlite3_finalize(store->tables[i].update);
         sqlite3_finalize(store->tables[i].exists);
     }

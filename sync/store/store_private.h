@@ -134,7 +134,6 @@ typedef enum {
 typedef struct {
     sqlite3_stmt  *select;          /* owned, made when first needed */
     sqlite3_stmt  *insert;
-    sqlite3_stmt  *upsert;
     sqlite3_stmt  *update;
     sqlite3_stmt  *exists;
     bool           says_store;      /* its rows say what store others are of */
