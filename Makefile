@@ -17,7 +17,7 @@ endif
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
-           -Wmissing-prototypes -Wpointer-arith
+           -Wmissing-prototypes -Wpointer-arith -Wformat-security
 HARDEN  := -fstack-protector-strong -fPIE
 CSTD    := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 SAN     ?=
