@@ -7,8 +7,8 @@ use warnings;
 
 use Msync::Life qw(own_mounts);
 use Msync::Test qw(
-    is_running site_config site_path slurp sqlite stage_dir start_central
-    start_nginx wait_until write_private
+    is_running project_root site_config site_path slurp sqlite stage_dir
+    start_central start_nginx wait_until write_private
 );
 use Fcntl qw(LOCK_EX);
 use POSIX ();
@@ -72,6 +72,7 @@ a_database_that_comes_into_reach();
 a_password_file_that_is_replaced();
 a_wrong_password_is_not_tried_with_each_crash();
 a_wrong_password_is_not_tried_with_each_start();
+a_wrong_password_is_not_tried_with_each_sale();
 a_password_that_was_saved_needs_no_file();
 secrets_in_a_closed_directory();
 secrets_where_secrets_are_put();
@@ -94,6 +95,7 @@ sub put {
 
 
 sub nginx {
+    my $more = ref $_[0] ? shift : {};
     my (%parameters) = @_;
 
     return start_nginx(
@@ -101,7 +103,8 @@ sub nginx {
             url => $central->url, username => '"Clinic 7"', interval => 0,
             %parameters),
         server => 'location /api/ { msync clinic; }
-                   location /application { return 200 here; }',
+                   location /application { return 200 here; }'
+            . ($more->{server} // q()),
     );
 }
 
@@ -326,6 +329,38 @@ sub a_wrong_password_is_not_tried_with_each_start {
               . q{id = 'MSYNC_REFUSED'}), 0, 'which leaves no mark');
     ok($nginx->stop, 'quit');
 }
+
+# An application that triggers after each sale: the location of its own that
+# docs/configuration.md has for it.
+sub a_wrong_password_is_not_tried_with_each_sale {
+    my ($location) = slurp(project_root() . '/docs/configuration.md')
+        =~ m{```nginx\n(location = /sale/sync.*?\n\}\n)}s;
+    my $file = write_private('sales', 'of before');
+    my $nginx = nginx({ server => $location }, interval => '1h',
+                      database => site_path('sales.sqlite'),
+                      password_file => $file);
+    my $before = tries_at_central();
+    my $rests = sub {
+        my ($tries) = @_;
+        wait_until(sub { tries_at_central() - $before == $tries });
+        $nginx->wait_status(sub { $_->{state} eq 'error' && $_->{nextSync} });
+    };
+
+    is($nginx->post('/sale/sync')->{status}, 202, 'a sale asks for a sync');
+    $rests->(1);
+    is($nginx->post('/sale/sync')->{status}, 409,
+       'those that follow are told that the password is wrong') for 1 .. 5;
+    is($nginx->post('/api/trigger')->{status}, 202, 'the button is not');
+    ok($rests->(2), 'and tries it again, alone');
+
+    write_private('right', PASSWORD);
+    rename site_path('right'), $file or die "$file: $!\n";
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'once it is right');
+    is($nginx->post('/sale/sync')->{status}, 202, '… sales ask again');
+
+    ok($nginx->stop, 'quit');
+}
+
 
 # how often central has refused to say who the site is
 sub tries_at_central {
