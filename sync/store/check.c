@@ -31,6 +31,10 @@ static int check_report_rows(msync_store_t *store, report_t *report,
     const char *sql, msync_err_t *err);
 static char *check_text(sqlite3_stmt *stmt, int column);
 static int check_compare(const void *one, const void *two);
+static const msync_object_t *check_find(const msync_look_t *look,
+    const char *type, const char *name);
+static const char *check_remedy(const msync_look_t *look,
+    const msync_table_t *table, const char *type, const char *name);
 static int check_read_objects(msync_look_t *look, msync_err_t *err);
 static void check_free_objects(msync_look_t *look);
 static void check_trigger(const msync_look_t *look, const msync_table_t *table,
@@ -184,6 +188,39 @@ check_free_objects(msync_look_t *look)
 }
 
 
+static const msync_object_t *
+check_find(const msync_look_t *look, const char *type, const char *name)
+{
+    const msync_object_t  key = { (char *) type, (char *) name, NULL };
+
+    return look->n > 0 ? bsearch(&key, look->objects, look->n,
+                                 sizeof(msync_object_t), check_compare)
+                       : NULL;
+}
+
+
+/* what becomes of what is missing; a table that was there comes back empty */
+
+static const char *
+check_remedy(const msync_look_t *look, const msync_table_t *table,
+    const char *type, const char *name)
+{
+    if (table == NULL || strcmp(type, "table") != 0) {
+        return "the helper makes it again when it starts";
+    }
+
+    if (check_find(look, "view", name) != NULL) {
+        return "a view of the application's has its name, and nothing is "
+               "synchronised before that has another one";
+    }
+
+    return look->set_up ? "the helper makes it again when it starts, without "
+                          "its rows: \"msync reinitialise\" fetches what "
+                          "central has of them"
+                        : "the helper makes it when it starts";
+}
+
+
 void
 msync_store_check_object(const msync_look_t *look,
     const msync_table_t *table, const char *type, const char *name,
@@ -193,13 +230,7 @@ msync_store_check_object(const msync_look_t *look,
     const char            *fault = NULL;
     msync_lost_t           lost = { MSYNC_LOST_OBJECT, table, type, name,
                                     false, text };
-    const msync_object_t   key = { (char *) type, (char *) name, NULL };
-    const msync_object_t  *object = NULL;
-
-    if (look->n > 0) {
-        object = bsearch(&key, look->objects, look->n, sizeof(msync_object_t),
-                         check_compare);
-    }
+    const msync_object_t  *object = check_find(look, type, name);
 
     if (object == NULL) {
         fault = expected == NULL || *expected != '\0' ? "is missing" : NULL;
@@ -210,8 +241,8 @@ msync_store_check_object(const msync_look_t *look,
     }
 
     if (fault != NULL) {
-        snprintf(text, sizeof(text), "%s \"%.256s\" %s; the helper makes "
-                 "it again when it starts", type, name, fault);
+        snprintf(text, sizeof(text), "%s \"%.256s\" %s; %s", type, name, fault,
+                 check_remedy(look, table, type, name));
 
         if (table != NULL && strcmp(type, "trigger") == 0) {
             lost.what = MSYNC_LOST_TRIGGER;

@@ -59,7 +59,7 @@
 /* what a table is called that has another name on the wire, which is put behind
  * this id */
 #define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"
-/* a field of the table whose name is put behind this id had no column */
+/* a field had no column; its table, a dot and its name are put behind this */
 #define MSYNC_KEY_LOST_FIELD            "MSYNC_LOST_FIELD_"
 /* the size that the batches of a step have come to, see run/steps.h */
 #define MSYNC_KEY_BATCH_PUSH_V6         "MSYNC_BATCH_PUSH_V6"

@@ -53,8 +53,8 @@ typedef struct {
     msync_store_t  *store;         /* borrowed */
     bool           *triggers;      /* owned, of which table of the catalogue;
                                       NULL: only looked for, nothing said */
-    bool           *fields;        /* owned, of which of these a field has no
-                                      column; NULL: nobody asks */
+    sqlite3_str    *fields;        /* owned, the ids of fields without a column
+                                      as a list of VALUES; NULL: nobody asks */
     bool            any;
     bool            table;         /* one of the catalogue is not there */
     bool            refused;       /* why is in err */
@@ -184,8 +184,10 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
 
     if (lost->what == MSYNC_LOST_FIELD) {
         if (losses->fields != NULL) {
-            losses->fields[lost->table - losses->store->catalogue->tables]
-                = true;
+            sqlite3_str_appendf(losses->fields, "%s('" MSYNC_KEY_LOST_FIELD
+                                "%q.%q')", sqlite3_str_length(losses->fields)
+                                           ? ", " : "",
+                                lost->table->name, lost->name);
         }
 
         if (!losses->refused) {
@@ -231,13 +233,14 @@ migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
     msync_err_t *err)
 {
     int              rc, looks;
-    bool            *fields = losses->fields;
+    sqlite3_str     *fields = losses->fields;
     msync_err_t      ignored;
     struct timespec  pause = { 0, TABLE_PAUSE * 1000000L };
 
     for (looks = 0; ; looks++) {
         memset(losses, 0, sizeof(losses_t));
         losses->fields = fields;
+        sqlite3_str_reset(fields);
 
         if (msync_store_exec(store, "BEGIN", err) != MSYNC_OK) {
             return MSYNC_ERROR;
@@ -264,25 +267,21 @@ migrate_find_lasting_losses(msync_store_t *store, losses_t *losses,
 static void
 migrate_note_fields(msync_store_t *store, const losses_t *losses)
 {
-    char         *id;
-    size_t        i;
-    int64_t       noted;
-    msync_err_t   ignored;
+    bool         missing;
+    const char  *ids = sqlite3_str_value(losses->fields);
+    msync_err_t  ignored;
 
-    for (i = 0; i < store->catalogue->n; i++) {
-        if (losses->fields[i]) {
-            id = msync_store_need(sqlite3_mprintf(MSYNC_KEY_LOST_FIELD "%s",
-                                      store->catalogue->tables[i].name));
-            noted = 0;
-
-            if (msync_store_get_int(store, id, &noted, &ignored) == MSYNC_OK
-                && noted == 0)
-            {
-                (void) msync_store_set_int(store, id, 1, &ignored);
-            }
-
-            sqlite3_free(id);
-        }
+    if (ids != NULL
+        && msync_store_found_own(store,
+               sqlite3_mprintf("SELECT 1 FROM (VALUES %s) WHERE column1 NOT "
+                               "IN (SELECT id FROM key_value_store)", ids),
+               &missing, &ignored) == MSYNC_OK
+        && missing)
+    {
+        (void) msync_store_exec_own(store,
+                   sqlite3_mprintf("INSERT OR IGNORE INTO key_value_store "
+                                   "(id, value_int) SELECT column1, 1 FROM "
+                                   "(VALUES %s)", ids), &ignored);
     }
 }
 
@@ -561,7 +560,7 @@ msync_store_migrate(msync_store_t *store, int64_t version, msync_err_t *err)
     losses_t   losses = { 0 };
 
     schema = migrate_make_schema(store, hash);
-    losses.fields = msync_calloc(store->catalogue->n, sizeof(bool));
+    losses.fields = sqlite3_str_new(NULL);
 
     if (msync_store_schema_version(store, &seen, err) != MSYNC_OK
         || migrate_has_schema(store, version, hash, &set_up, err) != MSYNC_OK)
@@ -611,7 +610,7 @@ done:
         msync_err_context(err, "schema");
     }
 
-    msync_free(&losses.fields);
+    sqlite3_free(sqlite3_str_finish(losses.fields));
     msync_free(&schema);
     return rc;
 }

@@ -2,9 +2,9 @@
  * Sending again: rows of which nobody knows whether central has them as they
  * are, for the triggers of their table were lost, or the changelog was.
  *
- * Promises: what this site may send is sent again; rows of a table that has
- * lost values, rows from before msync, what central takes only once and has,
- * and what by v7 it takes from others alone are not.
+ * Promises: what this site may send is sent again; rows that have lost a value
+ * with its column, rows from before msync, what central takes only once and
+ * has, and what by v7 it takes from others alone are not.
  */
 
 #include "store/schema_private.h"
@@ -14,12 +14,14 @@
 
 static int resend_site(msync_store_t *store, int64_t *id, bool *in_use,
     msync_err_t *err);
-static int resend_has_lost(msync_store_t *store, const msync_table_t *table,
-    int64_t *lost, msync_err_t *err);
+static int resend_put_empty(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql, msync_err_t *err);
+static int resend_lost(msync_store_t *store, const msync_table_t *table,
+    char **empty, msync_err_t *err);
 static int resend_take_back(msync_store_t *store, const msync_table_t *table,
     int64_t after, int64_t *n, msync_err_t *err);
 static int resend_table(msync_store_t *store, const msync_table_t *table,
-    int64_t site, int64_t *n, msync_err_t *err);
+    int64_t site, const char *empty, int64_t *n, msync_err_t *err);
 
 
 /* `in_use`: a site that has not come to its first success has nothing to send
@@ -48,9 +50,11 @@ int
 msync_store_resend(msync_store_t *store, const bool *triggers,
     msync_err_t *err)
 {
+    int                   rc;
     bool                  in_use;
+    char                 *empty;
     size_t                i;
-    int64_t               id, n, lost;
+    int64_t               id, n;
     const msync_table_t  *table;
 
     if (resend_site(store, &id, &in_use, err) != MSYNC_OK) {
@@ -64,21 +68,30 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
             continue;
         }
 
-        if (resend_has_lost(store, table, &lost, err) != MSYNC_OK) {
+        if (resend_lost(store, table, &empty, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
 
-        if (lost != 0) {
+        rc = resend_table(store, table, id, empty, &n, err);
+
+        if (rc == MSYNC_OK && empty != NULL) {
             msync_log(MSYNC_LOG_WARN, "table \"%s\": a column of it was gone, "
-                      "and its triggers. Its rows are not sent again, for "
-                      "what is in that column now may be nothing; what was "
-                      "changed meanwhile stays here. \"msync reinitialise\" "
-                      "fetches what central has", table->sql);
-            continue;
+                      "and its triggers. Those of its rows that have a value "
+                      "in it now, %lld, are sent again; the other rows are not "
+                      "sent again, for central may have more in it, and what "
+                      "was changed of them meanwhile stays here. \"msync "
+                      "reinitialise\" fetches what central has", table->sql,
+                      (long long) n);
         }
 
-        if (resend_table(store, table, id, &n, err) != MSYNC_OK) {
-            return MSYNC_ERROR;
+        if (rc != MSYNC_OK || empty != NULL) {
+            sqlite3_free(empty);
+
+            if (rc != MSYNC_OK) {
+                return MSYNC_ERROR;
+            }
+
+            continue;
         }
 
         msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
@@ -92,20 +105,72 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
 }
 
 
-/* whether a field of the table was seen without its column, migrate.c */
+/* a column that was made anew has its default, or nothing, in each row */
 
 static int
-resend_has_lost(msync_store_t *store, const msync_table_t *table,
-    int64_t *lost, msync_err_t *err)
+resend_put_empty(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql, msync_err_t *err)
 {
-    int    rc;
-    char  *id;
+    int            rc;
+    char          *value, *id, *name;
+    size_t         i;
+    int64_t        lost;
+    sqlite3_stmt  *stmt;
 
-    *lost = 0;
-    id = msync_store_need(sqlite3_mprintf(MSYNC_KEY_LOST_FIELD "%s",
-                                          table->name));
-    rc = msync_store_get_int(store, id, lost, err);
-    sqlite3_free(id);
+    for (i = 0; i < table->n; i++) {
+        lost = 0;
+        name = table->fields[i].name;
+        id = msync_store_need(sqlite3_mprintf(MSYNC_KEY_LOST_FIELD "%s.%s",
+                                              table->name, name));
+        rc = msync_store_get_int(store, id, &lost, err);
+        sqlite3_free(id);
+
+        if (rc != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        if (lost == 0) {
+            continue;
+        }
+
+        stmt = msync_store_prepare_own(store,
+                   sqlite3_mprintf("SELECT dflt_value FROM pragma_table_info("
+                                   "%Q) WHERE name = %Q COLLATE NOCASE",
+                                   table->sql, name), err);
+        rc = msync_store_text(store, stmt, &value, table->name, err);
+        sqlite3_finalize(stmt);
+
+        if (rc != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
+        sqlite3_str_appendf(sql, "%st.\"%w\" IS NULL OR t.\"%w\" IS (%s)",
+                            sqlite3_str_length(sql) ? " OR " : "", name, name,
+                            value ? value : "NULL");
+        msync_free(&value);
+    }
+
+    return MSYNC_OK;
+}
+
+
+/* the condition of rows `t` that have lost a value since a field of theirs was
+ * seen without its column (migrate.c); NULL: none was.  For sqlite3_free() */
+
+static int
+resend_lost(msync_store_t *store, const msync_table_t *table, char **empty,
+    msync_err_t *err)
+{
+    int           rc;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    rc = resend_put_empty(store, table, sql, err);
+    *empty = sqlite3_str_finish(sql);
+
+    if (rc != MSYNC_OK) {
+        sqlite3_free(*empty);
+        *empty = NULL;
+    }
 
     return rc;
 }
@@ -137,7 +202,7 @@ msync_store_resend_all(msync_store_t *store, msync_err_t *err)
             continue;
         }
 
-        if (resend_table(store, table, id, &n, err) != MSYNC_OK) {
+        if (resend_table(store, table, id, NULL, &n, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
 
@@ -181,11 +246,12 @@ msync_store_resend_due(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* puts the rows of a table into the changelog; `n` is how many */
+/* puts the rows of a table into the changelog, but for those that are `empty`;
+ * `n` is how many */
 
 static int
 resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
-    int64_t *n, msync_err_t *err)
+    const char *empty, int64_t *n, msync_err_t *err)
 {
     int            rc;
     int64_t        after;
@@ -206,6 +272,13 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
     sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id FROM "
                         "msync_never_sent WHERE table_name = %Q)",
                         table->name);
+
+    if (empty != NULL) {
+        sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT t.\"%w\" FROM "
+                            "\"%w\" AS t WHERE t.\"%w\" IS NOT NULL AND "
+                            "(%s))", table->fields[table->key].name, table->sql,
+                            table->fields[table->key].name, empty);
+    }
 
     /* what the changelog knows was sent, or waits */
     if (msync_table_is_once(table)) {

@@ -546,6 +546,38 @@ a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs(void **state)
 }
 
 
+static void
+rows_whose_values_are_back_with_their_column_are_sent(void **state)
+{
+    char          said[2048] = "";
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    initialise(site);
+    site_sql(site, LOCATION("L1") ";" LOCATION("L2") ";" LOCATION("L3") ";"
+             "CREATE TABLE mine AS SELECT ID, code FROM Location;" SITE_SENT);
+    rebuild(site, "Description TEXT, hold BOOLEAN, Volume REAL");
+    assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
+    site_sql(site, "UPDATE Location SET Description = 'meanwhile';"
+             "ALTER TABLE Location ADD COLUMN code TEXT DEFAULT 'x';"
+             "UPDATE Location SET code = (SELECT code FROM mine WHERE mine.ID "
+             "= Location.ID) WHERE ID = 'L1';"
+             "UPDATE Location SET code = NULL WHERE ID = 'L2'");
+
+    msync_log_set_level(MSYNC_LOG_WARN);
+    msync_log_set_sink(add_line, said);
+    assert_ok(msync_store_renew(site->store, &err));
+    msync_log_set_sink(NULL, NULL);
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "changelog"), "L1");
+    assert_non_null(strstr(said, "value in it now, 1, are sent again"));
+    assert_int_equal(waiting(site), 1);
+
+    site_sql(site, "UPDATE Location SET code = 'edited' WHERE ID = 'L3'");
+    assert_int_equal(waiting(site), 2);
+}
+
+
 /* the application's statement is not ours to stop */
 
 static void
@@ -617,6 +649,7 @@ main(void)
         T(an_edit_of_what_central_takes_once_is_not_sent),
         T(a_line_without_a_store_of_its_own_is_sent_again_too),
         T(a_rebuild_that_loses_a_field_is_refused_while_the_helper_runs),
+        T(rows_whose_values_are_back_with_their_column_are_sent),
         T(a_parent_without_its_store_stops_nobody),
         T(triggers_of_another_msync_send_nothing_again),
         T(a_site_without_its_first_sync_sends_nothing_again)

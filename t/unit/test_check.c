@@ -250,6 +250,29 @@ columns_of_msyncs_own_tables_come_back(void **state)
 }
 
 
+/* what central has sent of it does not come again by itself */
+
+static void
+of_a_table_that_is_gone_it_is_told_what_becomes_of_its_rows(void **state)
+{
+    const char  *found;
+    site_t      *site = *state;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "PRAGMA foreign_keys = OFF; DROP TABLE unit");
+    found = site_check(site);
+    assert_non_null(strstr(found, "table \"unit\" is missing; the helper makes "
+                           "it again when it starts, without its rows: "
+                           "\"msync reinitialise\" fetches"));
+
+    site_sql(site, "CREATE VIEW unit AS SELECT 'a' AS ID");
+    found = site_check(site);
+    assert_non_null(strstr(found, "table \"unit\" is missing; a view of the "
+                           "application's has its name, and nothing is "
+                           "synchronised before"));
+}
+
+
 static void
 a_changelog_that_was_silenced_speaks_again(void **state)
 {
@@ -323,6 +346,7 @@ main(void)
         T(a_table_that_cannot_serve_is_found),
         T(a_changelog_that_begins_anew_is_sent),
         T(columns_of_msyncs_own_tables_come_back),
+        T(of_a_table_that_is_gone_it_is_told_what_becomes_of_its_rows),
         T(a_changelog_that_was_silenced_speaks_again),
         T(renamed_tables_have_their_triggers),
         T(a_large_catalogue_is_checked)
