@@ -33,9 +33,9 @@ DATA := $(B)/sync/catalogue/catalogue_data.o
 OBJ  := $(SRC:sync/%.c=$(B)/sync/%.o) $(DATA)
 UNIT := $(patsubst t/unit/%.c,%,$(wildcard t/unit/test_*.c))
 
-.PHONY: interop all always deps module helper faults run test check unit unit-build \
-        docs deb soak test-matrix cross sanitize lint fuzz fuzz-build \
-        browser-test screenshots bench bench-long install clean
+.PHONY: interop all always analysis deps module helper faults run test check \
+        unit unit-build docs deb soak test-matrix cross sanitize lint fuzz \
+        fuzz-build browser-test screenshots bench bench-long install clean
 
 all: deps
 	@$(MAKE) --no-print-directory module helper
@@ -50,9 +50,40 @@ module: $(B)/ngx_http_msync_module.so ; @:
 deps:
 	@t/tools/deps build
 
+COMPILE := $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -iquote sync
+
+# What gcc's analyzer says of a source is in its .analysis, which is empty where
+# that is nothing.  The analyzer has to compile, too: with ANALYZE the object
+# comes of the same run, or of another where the analyzer found something.
+# gcc 12's leaks are guesses; the sanitizers count the true ones.
+
+ANALYSIS := $(patsubst sync/%.c,$(B)/sync/%.analysis,$(SRC) sync/main.c)
+ANALYZER := -fanalyzer -Wno-analyzer-malloc-leak
+
+ifeq ($(ANALYZE):$(CC):$(CFLAGS):$(SAN),1:gcc:-O2 -g:)
+
+$(B)/sync/%.o $(B)/sync/%.analysis: sync/%.c $(HDR) Makefile
+	@mkdir -p $(@D)
+	gcc $(COMPILE) $(ANALYZER) -c $< -o $(B)/sync/$*.o \
+	    2>$(B)/sync/$*.analysis || gcc $(COMPILE) -c $< -o $(B)/sync/$*.o
+
+else
+
 $(B)/sync/%.o: sync/%.c $(HDR) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(CFLAGS) $(WARN) $(HARDEN) $(SAN) -iquote sync -c $< -o $@
+	$(CC) $(COMPILE) -c $< -o $@
+
+$(B)/sync/%.analysis: sync/%.c $(HDR) Makefile
+	@mkdir -p $(@D)
+	gcc $(CSTD) -O2 $(WARN) $(HARDEN) $(ANALYZER) -iquote sync -S $< \
+	    -o /dev/null 2>$@ || :
+
+endif
+
+# all that it says; an error if that is anything
+
+analysis: $(ANALYSIS)
+	@! cat $^ | grep .
 
 $(DATA): sync/catalogue/catalogue_data.S sync/catalogue/catalogue.json \
         sync/catalogue/v7.json
@@ -96,8 +127,8 @@ run:
 
 test:
 	@t/tools/deps build test lint fuzz browser packages operators
-	@$(MAKE) --no-print-directory -s -j$$(nproc) FUZZ_O=-O0 module helper \
-	    faults unit-build fuzz-build
+	@$(MAKE) --no-print-directory -s -j$$(nproc) ANALYZE=1 FUZZ_O=-O0 \
+	    module helper faults unit-build fuzz-build
 	@t/tools/test
 
 # what a person runs before a commit: less than a minute
@@ -231,8 +262,7 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 # "make test".
 
 # the helper's objects under two sanitizers, its room "transfer" replaced; what
-# no input gets to, by -print_coverage=1, is that of the helper, which is compiled
-# already
+# no input gets to, by -print_coverage=1, is that of the helper, which exists
 
 FUZZ_O     ?= -O1
 FUZZ_FLAGS := $(FUZZ_O) -gline-tables-only \
@@ -270,7 +300,8 @@ $(B)/fuzz/flags: always
 	@mkdir -p $(@D)
 	@echo "$(FUZZ_FLAGS)" | cmp -s - $@ || echo "$(FUZZ_FLAGS)" >$@
 
-$(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR) $(B)/fuzz/flags
+$(B)/fuzz/transfer_fuzz.o: t/fuzz/transfer.c t/fuzz/fuzz.h $(HDR) \
+        $(B)/fuzz/flags
 	@mkdir -p $(@D)
 	clang $(CSTD) $(FUZZ_FLAGS) -iquote sync -c $< -o $@
 
