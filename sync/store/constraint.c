@@ -33,23 +33,39 @@ static const struct {
       "id INTEGER PRIMARY KEY NOT NULL CHECK" }
 };
 
+#define NOT_NULLS  (sizeof(not_null) / sizeof(*not_null))
+
+/* tables whose SQL was edited: to read a schema takes longer than all else, so
+ * it is read once behind all edits */
+typedef struct {
+    struct {
+        const char  *table;        /* borrowed */
+        char        *columns;      /* owned, before the edit */
+    }               *list;         /* owned */
+    size_t           n;
+} edits_t;
+
 
 static int constraint_columns(msync_store_t *store, const char *table,
     char **columns, msync_err_t *err);
 static int constraint_publish(msync_store_t *store, msync_err_t *err);
 static int constraint_write(msync_store_t *store, const char *table,
     const char *sql, msync_err_t *err);
-static int constraint_edit(msync_store_t *store, const char *table,
-    const char *sql, msync_err_t *err);
+static int constraint_edit(msync_store_t *store, edits_t *edits,
+    const char *table, const char *sql, msync_err_t *err);
+static int constraint_compare(msync_store_t *store, const edits_t *edits,
+    msync_err_t *err);
+static int constraint_edit_all(msync_store_t *store, edits_t *edits,
+    msync_err_t *err);
 static int constraint_sql(msync_store_t *store, const char *table, char **sql,
     msync_err_t *err);
 static bool constraint_cut(char *sql, const msync_field_t *field);
 static void constraint_add_due(sqlite3_str *sql, const msync_table_t *table,
     const msync_field_t *field);
-static int constraint_drop_references(msync_store_t *store,
+static int constraint_drop_references(msync_store_t *store, edits_t *edits,
     const msync_table_t *table, msync_err_t *err);
-static int constraint_add_not_null(msync_store_t *store, size_t i,
-    msync_err_t *err);
+static int constraint_add_not_null(msync_store_t *store, edits_t *edits,
+    size_t i, msync_err_t *err);
 static int constraint_drop_indexes(msync_store_t *store,
     const msync_table_t *table, msync_err_t *err);
 
@@ -121,42 +137,55 @@ constraint_write(msync_store_t *store, const char *table, const char *sql,
     rc = msync_store_run(store, stmt, table, err);
     sqlite3_finalize(stmt);
 
-    return rc == MSYNC_OK ? constraint_publish(store, err) : MSYNC_ERROR;
+    return rc;
 }
 
 
-static int
-constraint_edit(msync_store_t *store, const char *table, const char *sql,
-    msync_err_t *err)
-{
-    int          rc;
-    char        *before = NULL, *after = NULL;
-    msync_err_t  ignored;
+/* of a table that was not edited; nobody sees it before constraint_publish() */
 
-    if (constraint_columns(store, table, &before, err) != MSYNC_OK) {
+static int
+constraint_edit(msync_store_t *store, edits_t *edits, const char *table,
+    const char *sql, msync_err_t *err)
+{
+    char  *columns;
+
+    if (constraint_columns(store, table, &columns, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    rc = constraint_write(store, table, sql, err);
+    edits->list[edits->n].table = table;
+    edits->list[edits->n].columns = columns;
+    edits->n++;
 
-    if (rc == MSYNC_OK) {
+    return constraint_write(store, table, sql, err);
+}
+
+
+/* whether all are the tables that they were */
+
+static int
+constraint_compare(msync_store_t *store, const edits_t *edits,
+    msync_err_t *err)
+{
+    int          rc = MSYNC_OK;
+    char        *after;
+    size_t       i;
+    const char  *before, *table;
+
+    for (i = 0; rc == MSYNC_OK && i < edits->n; i++) {
+        table = edits->list[i].table;
+        before = edits->list[i].columns;
         rc = constraint_columns(store, table, &after, err);
-    }
 
-    if (rc == MSYNC_OK
-        && (before == NULL || after == NULL || strcmp(before, after) != 0))
-    {
-        rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": its "
-                           "constraints cannot be taken away", table);
-    }
+        if (rc == MSYNC_OK
+            && (before == NULL || after == NULL || strcmp(before, after) != 0))
+        {
+            rc = msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "table \"%s\": "
+                               "its constraints cannot be taken away", table);
+        }
 
-    if (rc != MSYNC_OK) {
-        (void) msync_store_exec(store, "PRAGMA writable_schema = OFF",
-                                &ignored);
+        msync_free(&after);
     }
-
-    msync_free(&before);
-    msync_free(&after);
 
     return rc;
 }
@@ -238,8 +267,8 @@ constraint_add_due(sqlite3_str *sql, const msync_table_t *table,
 
 
 static int
-constraint_drop_references(msync_store_t *store, const msync_table_t *table,
-    msync_err_t *err)
+constraint_drop_references(msync_store_t *store, edits_t *edits,
+    const msync_table_t *table, msync_err_t *err)
 {
     int           rc = MSYNC_OK;
     bool          cut = false;
@@ -263,7 +292,7 @@ constraint_drop_references(msync_store_t *store, const msync_table_t *table,
     }
 
     if (cut) {
-        rc = constraint_edit(store, table->sql, sql, err);
+        rc = constraint_edit(store, edits, table->sql, sql, err);
     }
 
     msync_free(&sql);
@@ -278,7 +307,8 @@ constraint_drop_references(msync_store_t *store, const msync_table_t *table,
 
 
 static int
-constraint_add_not_null(msync_store_t *store, size_t i, msync_err_t *err)
+constraint_add_not_null(msync_store_t *store, edits_t *edits, size_t i,
+    msync_err_t *err)
 {
     int    rc = MSYNC_OK;
     char  *sql, *at, *text;
@@ -294,7 +324,7 @@ constraint_add_not_null(msync_store_t *store, size_t i, msync_err_t *err)
                    sqlite3_mprintf("%.*s%s%s", (int) (at - sql), sql,
                                    not_null[i].to,
                                    at + strlen(not_null[i].from)));
-        rc = constraint_edit(store, not_null[i].table, text, err);
+        rc = constraint_edit(store, edits, not_null[i].table, text, err);
         sqlite3_free(text);
     }
 
@@ -326,26 +356,55 @@ constraint_drop_indexes(msync_store_t *store, const msync_table_t *table,
 }
 
 
-int
-msync_store_drop_constraints(msync_store_t *store, msync_err_t *err)
+static int
+constraint_edit_all(msync_store_t *store, edits_t *edits, msync_err_t *err)
 {
     int     rc = MSYNC_OK;
     size_t  i;
 
-    for (i = 0; rc == MSYNC_OK && i < sizeof(not_null) / sizeof(*not_null);
-         i++)
-    {
-        rc = constraint_add_not_null(store, i, err);
+    for (i = 0; rc == MSYNC_OK && i < NOT_NULLS; i++) {
+        rc = constraint_add_not_null(store, edits, i, err);
     }
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
-        rc = constraint_drop_references(store, &store->catalogue->tables[i],
-                                        err);
+        rc = constraint_drop_references(store, edits,
+                                        &store->catalogue->tables[i], err);
+    }
 
-        if (rc == MSYNC_OK) {
-            rc = constraint_drop_indexes(store, &store->catalogue->tables[i],
-                                         err);
-        }
+    return rc;
+}
+
+
+int
+msync_store_drop_constraints(msync_store_t *store, msync_err_t *err)
+{
+    int          rc;
+    size_t       i;
+    edits_t      edits = { 0 };
+    msync_err_t  ignored;
+
+    edits.list = msync_calloc(NOT_NULLS + store->catalogue->n,
+                              sizeof(*edits.list));
+    rc = constraint_edit_all(store, &edits, err);
+
+    if (rc == MSYNC_OK && edits.n > 0) {
+        rc = constraint_publish(store, err) == MSYNC_OK
+             ? constraint_compare(store, &edits, err) : MSYNC_ERROR;
+    }
+
+    if (rc != MSYNC_OK && edits.n > 0) {
+        (void) msync_store_exec(store, "PRAGMA writable_schema = OFF",
+                                &ignored);
+    }
+
+    for (i = 0; i < edits.n; i++) {
+        msync_free(&edits.list[i].columns);
+    }
+
+    msync_free(&edits.list);
+
+    for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
+        rc = constraint_drop_indexes(store, &store->catalogue->tables[i], err);
     }
 
     return rc;

@@ -79,6 +79,7 @@ static int migrate_mend_flag(msync_store_t *store, msync_err_t *err);
 static int migrate_note_tables_file(msync_store_t *store, msync_err_t *err);
 static void migrate_drop_changed_index(void *data, const msync_lost_t *lost);
 static int migrate_own_tables(msync_store_t *store, msync_err_t *err);
+static int migrate_drop_triggers(msync_store_t *store, msync_err_t *err);
 static int migrate_bookkeeping(msync_store_t *store, msync_err_t *err);
 static int migrate_tables(msync_store_t *store, int64_t version,
     const char *schema, bool known, msync_err_t *err);
@@ -427,6 +428,32 @@ migrate_own_tables(msync_store_t *store, msync_err_t *err)
 }
 
 
+/* They are made anew behind all else, and SQLite reads the whole schema with
+ * each column that is added: most of that would be triggers.  In this
+ * transaction they are silent. */
+
+static int
+migrate_drop_triggers(msync_store_t *store, msync_err_t *err)
+{
+    size_t        i, j;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
+
+    const msync_table_t  *table;
+
+    for (i = 0; i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+
+        for (j = 0; table->push != 0 && j < MSYNC_STORE_EVENTS; j++) {
+            sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS "
+                                "\"msync_%w_%s\";\n", table->sql,
+                                msync_store_events[j]);
+        }
+    }
+
+    return msync_store_exec_str(store, sql, err);
+}
+
+
 /* makes the tables that are msync's alone, and the way clear for indexes */
 
 static int
@@ -508,7 +535,8 @@ migrate_schema(msync_store_t *store, int64_t version, const char *schema,
     }
 
     if ((version != 0
-         && (migrate_own_tables(store, err) != MSYNC_OK
+         && (migrate_drop_triggers(store, err) != MSYNC_OK
+             || migrate_own_tables(store, err) != MSYNC_OK
              || msync_store_adopt_buffer(store, err) != MSYNC_OK))
         || migrate_bookkeeping(store, err) != MSYNC_OK
         || msync_store_site_adopt(store, err) != MSYNC_OK
