@@ -44,6 +44,7 @@ a_link_that_leads_elsewhere_in_a_run_loses_nothing();
 what_comes_anew_is_not_over_when_it_breaks_off();
 what_somebody_has_to_mend_is_tried_more_and_more_seldom();
 what_refuses_for_ever_is_asked_more_and_more_seldom();
+who_asks_to_be_left_alone_for_a_while_is();
 a_pause_holds_over_a_run_that_was_killed();
 a_pause_holds_over_a_first_sync_that_was_killed();
 runs_that_kill_their_helper_wait();
@@ -942,6 +943,36 @@ sub what_somebody_has_to_mend_is_tried_more_and_more_seldom {
     cmp_ok(seconds($next->{nextSync})
            - seconds($next->{syncStatus}{summary}{finished}), '<=', 4,
            'and the pause is as before');
+}
+
+# Cloudflare and its like lock out for longer whoever comes before his time.
+sub who_asks_to_be_left_alone_for_a_while_is {
+    my $helper = initialised('alone', interval => 2);
+    my $pause = sub {
+        my ($status) = @_;
+        return seconds($status->{nextSync})
+            - seconds($status->{syncStatus}{summary}{finished});
+    };
+
+    for my $case ([1200, 1190, 1210], [999_999, 3590, 3610]) {
+        my ($asks, $least, $most) = @$case;
+
+        $central->fault(api => 'v5', path => 'site', kind => 'busy',
+                        value => $asks, times => 1000);
+        $helper->trigger;
+        my $status = $helper->wait_status(sub {
+            $_->{nextSync} && $pause->($_) >= $least;
+        });
+        ok($status, "asked for $asks seconds the next run is not before them");
+        cmp_ok($status ? $pause->($status) : 1e9, '<=', $most,
+               'nor long behind, or after more than an hour');
+        $central->clear_faults;
+    }
+
+    is(run($helper)->{syncStatus}{error}, undef, 'the button asks at once');
+    ok($helper->wait_status(sub { $_->{nextSync} && $pause->($_) <= 4 }),
+       'and the pause is as before');
+    $helper->stop;
 }
 
 # of a time of the status document, since 1970

@@ -2,9 +2,10 @@
  * The schedule.
  *
  * Promises: the next run is at most an interval away, whatever becomes of the
- * wall clock, unless failures that somebody has to mend make it longer; two
- * scheduled runs are never closer than the interval, but for one that is
- * early because the wall clock was wrong when the helper started.
+ * wall clock, unless failures that somebody has to mend, or a server that asks
+ * for a pause (Retry-After), make it longer; two scheduled runs are never
+ * closer than the interval, but for one that is early because the wall clock
+ * was wrong when the helper started.
  */
 
 #include "run/sched.h"
@@ -47,7 +48,7 @@ static int64_t
 sched_interval(const msync_sched_t *sched)
 {
     unsigned  i;
-    int64_t   seconds = sched->interval;
+    int64_t   asked, seconds = sched->interval;
 
     if (seconds <= 0) {
         seconds = MSYNC_SCHED_PAUSE;
@@ -69,7 +70,10 @@ sched_interval(const msync_sched_t *sched)
         }
     }
 
-    return seconds * 1000;
+    asked = sched->asked < MSYNC_SCHED_ASKED ? sched->asked
+                                             : MSYNC_SCHED_ASKED;
+
+    return (seconds > asked ? seconds : asked) * 1000;
 }
 
 

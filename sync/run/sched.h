@@ -28,6 +28,8 @@ typedef struct {
                                   msync_sched_ended() */
     long         interval;     /* seconds, 0: no schedule */
     unsigned     failures;     /* in a row that somebody has to mend */
+    long         asked;        /* seconds of pause that a server asked for in
+                                  the latest run */
     uint32_t     random;       /* any number, for the jitter */
 } msync_sched_t;
 
@@ -49,5 +51,6 @@ int64_t msync_sched_ended(int64_t wall, int64_t wall_now, int64_t now);
 #define MSYNC_SCHED_JITTER   10    /* s, or a tenth of a shorter interval */
 #define MSYNC_SCHED_PAUSE    300   /* s */
 #define MSYNC_SCHED_LONGEST  21600 /* s that failures can make of an interval */
+#define MSYNC_SCHED_ASKED    3600  /* s that a server can */
 
 #endif /* MSYNC_SCHED_H */

@@ -175,6 +175,7 @@ report_plan_next(msync_serve_t *serve)
     sched.random = (uint32_t) (serve->started * 2654435761U + getpid());
     sched.due = serve->when;
     sched.failures = serve->failures;
+    sched.asked = serve->pause;
 
     serve->due = status->running || !status->configured
                  ? 0 : msync_sched_next(&sched);

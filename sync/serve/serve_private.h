@@ -71,6 +71,8 @@ typedef struct {
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
+    long                pause;     /* seconds that a server asked for in the
+                                      latest run */
     bool                asked;     /* somebody asked for the latest run */
     uint64_t            resent;    /* triggers of lower sequences wait for what
                                       is due */

@@ -63,6 +63,7 @@ msync_serve_event(msync_serve_t *serve, msync_event_e event)
                || event == MSYNC_EVENT_SAVED)
     {
         serve->failures = 0;
+        serve->pause = 0;
     }
 }
 
@@ -377,6 +378,7 @@ work_end(msync_serve_t *serve, msync_does_e does,
     }
 
     serve->ended = msync_clock_monotonic();
+    serve->pause = failure != NULL ? failure->retry_after : 0;
     msync_serve_event(serve, failure != NULL ? msync_site_failure(failure)
                              : does == MSYNC_DOES_SYNC
                              ? MSYNC_EVENT_DONE : MSYNC_EVENT_DONE_IN_PART);

@@ -1,5 +1,6 @@
 /* The schedule: due when, and never when it must not. */
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,26 @@ an_interval_of_a_day_does_not_get_shorter_by_failures(void **state)
 
 
 static void
+a_server_may_ask_for_an_hour(void **state)
+{
+    msync_sched_t  sched = site();
+
+    (void) state;
+    sched.ended = NOW;
+    sched.due = MSYNC_DUE_INTERVAL;
+    sched.asked = 60;
+    assert_int_equal(msync_sched_next(&sched), NOW + 300 * 1000);
+    sched.asked = 1200;
+    assert_int_equal(msync_sched_next(&sched), NOW + 1200 * 1000);
+    sched.asked = LONG_MAX;
+    assert_int_equal(msync_sched_next(&sched),
+                     NOW + MSYNC_SCHED_ASKED * 1000LL);
+    sched.due = MSYNC_DUE_NOW;
+    assert_int_equal(msync_sched_next(&sched), NOW);
+}
+
+
+static void
 what_an_earlier_process_did_counts_by_the_wall_clock(void **state)
 {
     (void) state;
@@ -181,6 +202,7 @@ main(void)
             failures_that_somebody_has_to_mend_double_the_interval),
         cmocka_unit_test(
             an_interval_of_a_day_does_not_get_shorter_by_failures),
+        cmocka_unit_test(a_server_may_ask_for_an_hour),
         cmocka_unit_test(
             what_an_earlier_process_did_counts_by_the_wall_clock),
         cmocka_unit_test(a_clock_set_back_delays_by_one_interval_at_most),
