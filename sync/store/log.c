@@ -442,9 +442,8 @@ log_fault_of_restored(msync_err_t *err)
                          "the one that this run began with: a backup was "
                          "restored into it, or sync_log was emptied");
     err->advice = "|The next run goes on from what the database has now. "
-                  "Where a backup was restored, what central had sent since "
-                  "it was made may be missing here: stop nginx and run "
-                  "\"msync reinitialise\".";
+                  "Where that lacks what was sent or has come since, it says "
+                  "so, and all has to come anew: \"msync reinitialise\".";
 
     return MSYNC_ERROR;
 }
