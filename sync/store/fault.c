@@ -12,6 +12,12 @@
 #include "store/store_private.h"
 
 
+#define FAULT_ADVICE_SCHEMA                                                   \
+    "Another program has altered the tables of the database, most likely; "   \
+    "\"msync check\" says what is missing. |What can be made again the next " \
+    "run makes by itself."
+
+
 static int fault_reason(msync_store_t *store);
 static bool fault_is_full(msync_store_t *store);
 static int fault_of_lock(const char *what, msync_err_t *err);
@@ -109,7 +115,9 @@ fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
         msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", what, text);
     }
 
-    err->advice = msync_store_disk_advice(reason);
+    /* no file has failed: what the SQL of msync names is not there */
+    err->advice = code == SQLITE_ERROR || code == SQLITE_SCHEMA
+                  ? FAULT_ADVICE_SCHEMA : msync_store_disk_advice(reason);
     return MSYNC_ERROR;
 }
 

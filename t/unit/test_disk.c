@@ -533,6 +533,28 @@ a_disk_that_takes_no_more_files_is_told_of(void **state)
 }
 
 
+/* nobody has to look after the rights of files then */
+
+static void
+a_table_that_is_gone_is_no_fault_of_the_disk(void **state)
+{
+    char          full[2048];
+    bool          exists;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; DROP TABLE unit");
+    assert_int_equal(msync_store_row_exists(site->store,
+                         msync_catalogue_find(site->catalogue, "unit"), "U",
+                         &exists, &err), MSYNC_ERROR);
+    msync_err_full(&err, full, sizeof(full));
+    assert_non_null(strstr(full, "no such table: unit. Another program has "
+                           "altered the tables"));
+    assert_non_null(strstr(full, "the next run makes by itself"));
+    assert_null(strstr(full, "rights"));
+}
+
+
 /* as an application may have made it */
 
 static void
@@ -577,6 +599,7 @@ main(void)
         T(a_disk_that_becomes_read_only_is_told_of),
         T(what_stands_in_the_place_of_a_file_is_told_of),
         T(a_disk_that_takes_no_more_files_is_told_of),
+        T(a_table_that_is_gone_is_no_fault_of_the_disk),
         T(pages_of_any_size_and_every_vacuum_will_do)
     };
 
