@@ -3,119 +3,17 @@
 # Emulates mSupply central (API v5) and Open mSupply central (API v6 and v7), for
 # tests and the demo.  Usage is at the end of this file.
 
-# whatever else is installed: booleans are Mojo::JSON's own
-BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
-
 # a tenth of a start is spent on what only TLS needs
 BEGIN { $ENV{MOJO_NO_TLS} = 1 if !grep { /\A--?tls/ } @ARGV }
 
 use FindBin qw($Bin);
 use lib "$Bin/lib";
-use Central::Later (
-    'IO::Compress::Gzip' => 'gzip', 'IO::Uncompress::Gunzip' => 'gunzip', 'Pod::Usage' => 'pod2usage',
-);
 
-use Mojo::Base -strict, -signatures;
-use Central::Data;
-use Central::Listener qw(listen_at);
-use Central::State;
-use Central::V5;
-use Central::V6;
-use Central::V7;
-use Getopt::Long;
-use JSON::XS   ();
-use Mojo::File qw(path);
-use Mojo::IOLoop;
-use Mojo::JSON qw(encode_json);
-use Mojo::Util qw(decode);
-use Pod::Usage qw(pod2usage);
+use strict;
+use warnings;
+use Central::Program qw(run);
 
-my %opt = (
-    v5        => 0,
-    v6        => 0,
-    name      => 'Clinic 7',
-    password  => 'secret',
-    'site-id' => 7,
-    records   => 3000,
-    seed      => 1,
-    gzip      => 1,
-    catalogue => "$Bin/../../sync/catalogue/catalogue.json",
-    shapes    => "$Bin/../../sync/catalogue/v7.json",
-    'central-version' => 2,
-    address   => '127.0.0.1',
-    protocol  => 'v6',
-);
-
-GetOptions(
-    \%opt,         'v5=i',        'v6=i',      'name|site=s', 'password=s', 'site-id=i',
-    'records=i',   'seed=i',      'gzip=i',    'catalogue=s', 'preload',    'tls-cert=s',
-    'tls-key=s',   'print-ports', 'lifeline',  'central-version=i', 'address=s',
-    'protocol=s',  'shapes=s',    'asks=i',    'help',
-) or pod2usage(2);
-pod2usage(1) if $opt{help};
-pod2usage("--tls-cert and --tls-key go together\n") if !$opt{'tls-cert'} != !$opt{'tls-key'};
-pod2usage("--records must be positive\n")           if $opt{records} < 1;
-pod2usage("--protocol is v6 or v7\n")               if $opt{protocol} !~ /\Av[67]\z/;
-
-# the terminal's octets; what comes over the wire is decoded too
-$_ = decode('UTF-8', $_) // $_ for @opt{qw(name password)};
-
-my $data = Central::Data->new(
-    catalogue => JSON::XS::decode_json(path($opt{catalogue})->slurp),
-    shapes    => JSON::XS::decode_json(path($opt{shapes})->slurp),
-    records   => $opt{records},
-    seed      => $opt{seed},
-    site_id   => $opt{'site-id'},
-);
-
-my %start = (
-    password        => $opt{password},
-    gzip_level      => $opt{gzip},
-    central_version => $opt{protocol} eq 'v7' ? 3 : $opt{'central-version'},
-    $opt{protocol} eq 'v7' ? (v7_site => 'V7', sync_version => 'v7') : (),
-);
-my $state = Central::State->new(
-    data    => $data,
-    name    => $opt{name},
-    site_id => $opt{asks} // $opt{'site-id'},
-    preload => $opt{preload},
-    start   => \%start,
-);
-
-my %server = (v5 => Central::V5->new(state => $state), v6 => Central::V6->new(state => $state));
-push @{$server{v6}->guests}, Central::V7->new(state => $state);
-
-my %ports = map {
-    my $server = $server{$_};
-    ($_ => 0 + listen_at(
-        address  => $opt{address},
-        port     => $opt{$_},
-        tls_cert => $opt{'tls-cert'},
-        tls_key  => $opt{'tls-key'},
-        handler  => sub ($x) { $server->handle($x) },
-    ));
-} qw(v5 v6);
-
-# each server tells the other's address; kept for resets too
-my $scheme = $opt{'tls-cert'} ? 'https' : 'http';
-$start{"${_}_url"} = "$scheme://$opt{address}:$ports{$_}" for qw(v5 v6);
-$state->configure({%start});
-
-if ($opt{'print-ports'}) {
-    STDOUT->autoflush(1);
-    say encode_json({v5 => $ports{v5}, v6 => $ports{v6}});
-}
-
-# whoever started us holds the other end: when it is gone, so are we
-if ($opt{lifeline}) {
-    Mojo::IOLoop->singleton->reactor->io(\*STDIN => sub ($reactor, $writable) {
-        my $n = sysread STDIN, my $octets, 4096;
-        Mojo::IOLoop->stop if !$n;
-    })->watch(\*STDIN, 1, 0);
-}
-
-$SIG{TERM} = $SIG{INT} = sub { Mojo::IOLoop->stop };
-Mojo::IOLoop->start;
+run(@ARGV);
 
 
 __END__

@@ -2,19 +2,27 @@ package Msync::Central;
 
 # The emulator of the central servers (t/central/central.pl) as a process of
 # this test: it ends when this object goes, or when the test dies.
+#
+# What it is made of takes longer to load than most tests have it to do, so the
+# test loads that once and forks; with TLS the emulator is another program.
 
 use strict;
 use warnings;
 
 use Carp qw(croak);
+use File::Basename qw(dirname);
 use HTTP::Tiny ();
 use IO::Handle ();
 use IO::Select ();
+use POSIX ();
 
 use Msync::Test qw(decode_json encode_json free_port project_root);
 use Test::Nginx::Socket::Server qw(wait_until);
 
-use constant START_SECONDS => 60;
+use constant {
+    PROGRAM       => project_root() . '/t/central/central.pl',
+    START_SECONDS => 60,
+};
 
 
 # Options are the emulator's own, without dashes; a port that is not said is
@@ -46,12 +54,12 @@ sub restart {
     croak 'the emulator runs already' if $self->{pid};
 
     my %options = %{ $self->{options} };
-    my @command = (
-        $^X, project_root() . '/t/central/central.pl',
+    my @arguments = (
         '--print-ports', '--lifeline',
         map { defined $options{$_} ? ("--$_", $options{$_}) : "--$_" }
             sort keys %options,
     );
+    my $loaded = !defined $options{'tls-cert'} && load();
 
     pipe my $child_in, my $lifeline or croak "pipe: $!";
     pipe my $ready, my $child_out or croak "pipe: $!";
@@ -61,7 +69,8 @@ sub restart {
     if ($pid == 0) {
         open STDIN, '<&', $child_in;
         open STDOUT, '>&', $child_out;
-        exec @command or POSIX::_exit(127);
+        be_emulator(@arguments) if $loaded;
+        exec $^X, PROGRAM, @arguments or POSIX::_exit(127);
     }
 
     close $child_in;
@@ -77,6 +86,45 @@ sub restart {
         if $ports->{v5} != $options{v5} || $ports->{v6} != $options{v6};
 
     @$self{qw(pid lifeline)} = ($pid, $lifeline);
+}
+
+
+# True, for it dies otherwise.
+sub load {
+    local @INC = (dirname(PROGRAM) . '/lib', @INC);
+    local $ENV{MOJO_NO_TLS} = 1;
+
+    require Central::Program;
+    return Central::Program::prepare();
+}
+
+
+# In a process that was forked for it: of the test it has nothing but what a
+# program would have that the test starts.
+sub be_emulator {
+    my (@arguments) = @_;
+
+    $SIG{$_} = 'DEFAULT' for grep { ref $SIG{$_} } keys %SIG;
+    local @SIG{qw(__DIE__ __WARN__)};
+    close_descriptors();
+    $0 = join ' ', PROGRAM, @arguments;
+
+    my $ended = eval { Central::Program::run(@arguments); 1 };
+    print STDERR $@ if !$ended;
+
+    # nor does it end what the test has started
+    POSIX::_exit(!$ended);
+}
+
+
+# The numbers stay taken: Perl counts who has one, and would not close what
+# else gets it.
+sub close_descriptors {
+    open my $null, '<', '/dev/null' or die "/dev/null: $!\n";
+
+    POSIX::dup2(fileno $null, $_) for grep { $_ > 2 && $_ != fileno $null }
+        map { m{(\d+)\z} } glob '/proc/self/fd/*';
+    return;
 }
 
 
