@@ -283,8 +283,9 @@ sub signal {
 sub stop {
     my ($self, $signal) = @_;
 
-    # What runs without our lock is another run's.
-    my @pids = $self->{lock} ? $self->processes : ();
+    # What runs without our lock is another run's; what has ended under it
+    # has not begun again.
+    my @pids = $self->{lock} && !$self->{ended} ? $self->processes : ();
     return 1 if !@pids;
 
     my $pid = $self->pid;
@@ -314,28 +315,35 @@ sub _wait_ended {
     # all processes are looked at only when these have ended
     return wait_until {
         $self->_reap_r(\my $status);
-        return !(grep { is_running($_) } @pids) && !$self->processes;
+        return $self->{ended} = !(grep { is_running($_) } @pids)
+            && !$self->processes;
     } $seconds;
 }
 
 
 # Every process of this prefix: a master is known by its arguments, which
 # stay in its title; a worker's title has none, so it is known by its parent.
+# Nobody's parent is looked for where no process has the prefix, for a machine
+# has hundreds of them.
 sub processes {
     my ($self) = @_;
 
     $self->_reap_r(\my $status);
 
-    my (%parent, @own);
-
     opendir my $proc, '/proc' or croak "/proc: $!";
 
-    for my $pid (grep { /^\d/ } readdir $proc) {
+    my @pids = grep { /^\d/ } readdir $proc;
+    my @own = grep { $self->_is_own($_) } @pids or return;
+    my (%parent, %runs);
+
+    for my $pid (@pids) {
         my ($ppid) = _proc($pid, 'stat') =~ /\) [^ZX] (\d+)/ or next;
 
-        push @own, $pid if $self->_is_own($pid);
+        $runs{$pid} = 1;
         push @{ $parent{$ppid} }, $pid;
     }
+
+    @own = grep { $runs{$_} } @own;
 
     my %seen = map { $_ => 1 } @own;
 
@@ -371,6 +379,9 @@ sub _spawn {
     my ($self, @options) = @_;
 
     my @command = $self->command(@options);
+
+    $self->{ended} = 0;
+
     my $pid = fork() // croak "cannot fork: $!";
 
     if ($pid == 0) {
