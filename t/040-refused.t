@@ -64,7 +64,8 @@ sub sent {
 sub edit {
     my ($words, @ids) = @_;
 
-    query("UPDATE item_line SET batch = '$words' WHERE ID = '$_'") for @ids;
+    query(map { "UPDATE item_line SET batch = '$words' WHERE ID = '$_'" }
+          @ids);
 }
 
 

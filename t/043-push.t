@@ -72,8 +72,8 @@ sub edit {
         . '(SELECT ID FROM store WHERE sync_id_remote_site = 7) ORDER BY '
         . "$key LIMIT $n");
 
-    query("UPDATE $table SET $column = '$words $_' WHERE $key = '$_'")
-        for @ids;
+    query(map { "UPDATE $table SET $column = '$words $_' WHERE $key = '$_'" }
+          @ids);
     return @ids;
 }
 
