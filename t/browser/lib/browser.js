@@ -22,8 +22,14 @@ if (process.env.MSYNC_PICTURES) {
   mkdirSync(PICTURES, { recursive: true });
 }
 
-/** As few processes and threads as it can do with; the first feature is Playwright's, whose list this one replaces. */
-const ARGUMENTS = ['--renderer-process-limit=1', '--in-process-gpu', '--js-flags=--single-threaded',
+/**
+ * As few processes and threads as it can do with; the first feature is Playwright's, whose list this one replaces.
+ * A window is painted in a piece, not in a dozen.  Scripts are compiled once and simply: no page lasts as long as
+ * it takes to compile them well.
+ */
+const ARGUMENTS = ['--renderer-process-limit=1', '--in-process-gpu',
+  '--js-flags=--single-threaded --no-maglev --no-turbofan --always-sparkplug',
+  '--default-tile-width=1024', '--default-tile-height=1024',
   '--enable-features=CDPScreenshotNewSurface,NetworkServiceInProcess2'];
 
 /** Contexts at most that wait for the next page with their options. */
