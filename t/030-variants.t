@@ -6,10 +6,12 @@ use strict;
 use warnings;
 
 use Compress::Zlib ();
+use File::Copy qw(copy);
 use IO::Socket::INET ();
+use Msync::Helper;
 use Msync::Odd qw(answer close_now dead_port hang json octets);
 use Msync::Test qw(
-    free_port project_root site_config site_path
+    free_port give project_root site_config site_path
     stage_dir start_nginx wait_until write_private
 );
 use Test::More;
@@ -811,7 +813,7 @@ sub slurp {
 sub name_of { $_[0] =~ tr/-/_/r }
 
 sub all_sites {
-    my ($http, $server) = ('', '');
+    my ($http, $server, $new) = ('', '', new_database());
 
     $odd = Msync::Odd->start(map { $_ => $case{$_}{calls} // {} } @order);
 
@@ -827,6 +829,10 @@ sub all_sites {
             write_private("$site.sqlite", $file->[0]);
             chown 0, 0, site_path("$site.sqlite") if $file->[1] == 0444;
             chmod $file->[1], site_path("$site.sqlite");
+
+        } else {
+            copy($new, site_path("$site.sqlite")) or die "copy: $!";
+            give(site_path("$site.sqlite"), 0660);
         }
 
         $set{url} //= $odd->url . "/$name";
@@ -837,6 +843,19 @@ sub all_sites {
     }
 
     return start_nginx(workers => 1, http => $http, server => $server);
+}
+
+
+# To make one takes a helper longer than all else that it does here.
+sub new_database {
+    my $path = site_path('new.sqlite');
+    my $helper = Msync::Helper->start(site => 'new', database => $path,
+                                      interval => 0);
+
+    $helper->wait_status(sub { /\S/ }) or die 'no helper has reported';
+    $helper->stop;
+
+    return $path;
 }
 
 
