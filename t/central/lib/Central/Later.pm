@@ -7,11 +7,14 @@ package Central::Later;
 use strict;
 use warnings;
 
-# to each module the function
-sub import {
-    my ($class, %functions) = @_;
+use File::Spec ();   # Mojo::Util has it by what is put off here
 
-    _put_off($_, $functions{$_}) for keys %functions;
+my %FUNCTIONS = (
+    'IO::Compress::Gzip' => 'gzip', 'IO::Uncompress::Gunzip' => 'gunzip', 'Pod::Usage' => 'pod2usage',
+);
+
+sub import {
+    _put_off($_, $FUNCTIONS{$_}) for keys %FUNCTIONS;
 
     return;
 }

@@ -6,10 +6,7 @@ package Central::Program;
 # whatever else is installed: booleans are Mojo::JSON's own
 BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
 
-use File::Spec ();   # Mojo::Util has it by what is put off here
-use Central::Later (
-    'IO::Compress::Gzip' => 'gzip', 'IO::Uncompress::Gunzip' => 'gunzip', 'Pod::Usage' => 'pod2usage',
-);
+use Central::Later;
 
 use Mojo::Base -strict, -signatures;
 use Central::Data;
