@@ -124,6 +124,31 @@ a_column_of_the_applications_that_must_have_a_value_is_named(void **state)
 }
 
 
+/* as soon as the application has mended its schema, without a pause that has
+ * grown to a day */
+
+static void
+what_the_schema_refused_is_tried_when_that_has_changed(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    site_sql(site, "ALTER TABLE unit ADD COLUMN mine TEXT CHECK (units <> "
+             "'a')");
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT, UNIT("a"));
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 0);
+
+    site_sql(site, "ALTER TABLE unit DROP COLUMN mine");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_check(site), "");
+}
+
+
 int
 main(void)
 {
@@ -131,6 +156,7 @@ main(void)
         T(what_a_trigger_replaces_or_ignores_costs_nothing),
         T(a_conflict_that_the_application_has_resolved_costs_its_record),
         T(a_column_of_the_applications_that_must_have_a_value_is_named),
+        T(what_the_schema_refused_is_tried_when_that_has_changed),
         FILLING(what_a_trigger_replaces_or_ignores_costs_nothing)
     };
 
