@@ -280,7 +280,9 @@ steps(kitchen_t *kitchen, const msync_table_t *table, way_e way)
 
     default:
         BOTH("ALTER TABLE \"%w\" ADD COLUMN my_remark TEXT", t);
+        BOTH("CREATE INDEX my_index ON \"%w\" (my_remark)", t);
         BOTH("ALTER TABLE \"%w\" RENAME COLUMN my_remark TO my_own", t);
+        BOTH("DROP INDEX my_index");
         BOTH("UPDATE \"%w\" SET my_own = 'n'", t);
         BOTH("ALTER TABLE \"%w\" DROP COLUMN my_own", t);
         BOTH("ALTER TABLE \"%w\" RENAME TO elsewhere", t);
