@@ -9,6 +9,7 @@
 #include "integration.h"
 #include "base/log.h"
 #include "store/disk.h"
+#include "store/row.h"
 
 static uint32_t  said_type;        /* what statfs says instead, 0: the truth */
 
