@@ -157,7 +157,9 @@ sub what_is_said_of_the_line_costs_nothing {
                     value => $status, times => 100);
     is(run(), 1, "$api $status: the run fails");
     is(refused(), '', "$api $status: and nothing is recorded");
-    cmp_ok(scalar(grep { $_ > 500 } pushes($api)), '<', 2,
+
+    # 408 may have been said to a connection that was idle
+    cmp_ok(scalar(grep { $_ > 500 } pushes($api)), '<', $status == 408 ? 3 : 2,
            "$api $status: what is large is sent once");
     clean();
     is(there($api, $id[2]), "line $status $id[2]",

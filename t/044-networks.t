@@ -41,7 +41,8 @@ what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
-a_server_that_keeps_no_connection_costs_nothing();
+a_server_that_keeps_no_connection_costs_nothing($_)
+    for undef, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
 a_connection_that_was_idle_carries_nothing_large();
 a_cache_that_listens_is_told_to_let_pass();
 a_proxy_that_lets_out_no_posts_is_named();
@@ -165,9 +166,9 @@ SERVER
 
 # What stands before this address and closes each connection as soon as a
 # request comes by it so many seconds after the last answer, of which nothing
-# has warned.
+# has warned, with a last word or without one.
 sub closing_relay {
-    my ($to, $idle) = @_;
+    my ($to, $idle, $word) = @_;
 
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
                                        Listen => 20) // die "listen: $!\n";
@@ -177,7 +178,7 @@ sub closing_relay {
         local $SIG{CHLD} = 'IGNORE';
         while (my $socket = $listen->accept) {
             next if fork();
-            pass_one($socket, IO::Socket::INET->new($to), $idle // 0);
+            pass_one($socket, IO::Socket::INET->new($to), $idle // 0, $word);
             POSIX::_exit(0);
         }
     }
@@ -188,15 +189,22 @@ sub closing_relay {
 }
 
 sub pass_one {
-    my ($here, $there, $idle) = @_;
+    my ($here, $there, $idle, $word) = @_;
 
     my $answered;
     my $both = IO::Select->new($here, $there);
 
     while (my @ready = $both->can_read) {
         for my $from (@ready) {
-            return if $from == $here && defined $answered
-                && time - $answered >= $idle;
+            if ($from == $here && defined $answered
+                && time - $answered >= $idle)
+            {
+                return if !$word;
+                syswrite $here, $word;
+                shutdown $here, 1;
+                1 while sysread $here, my $rest, 65536;
+                return;
+            }
             sysread $from, my $octets, 65536 or return;
             $answered = time if $from == $there;
             syswrite $from == $here ? $there : $here, $octets;
@@ -206,12 +214,15 @@ sub pass_one {
 }
 
 sub a_server_that_keeps_no_connection_costs_nothing {
+    my ($word) = @_;
+
     for my $protocol (qw(v6 v7)) {
         my $central = start_central(password => PASSWORD, records => 100,
                                     protocol => $protocol);
         my %url = (v5 => $central->url, v6 => $central->v7_url);
-        my %to = map { $_ => closing_relay($url{$_} =~ s{.*/}{}r) } keys %url;
-        my $name = "keeps-nothing-$protocol.sqlite";
+        my %to = map { $_ => closing_relay($url{$_} =~ s{.*/}{}r, 0, $word) }
+            keys %url;
+        my $name = "keeps-nothing-$protocol-" . !!$word . '.sqlite';
         my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
             . 'sync_id_remote_site = 7)';
 

@@ -30,7 +30,7 @@ static CURLcode attempt_options(msync_transfer_attempt_t *t,
 static long attempt_buffer(const msync_transfer_t *http);
 static CURLcode attempt_options_session(CURL *easy,
     const msync_transfer_t *http);
-static CURLcode attempt_options_request(msync_transfer_t *http,
+static CURLcode attempt_options_request(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
 static struct curl_slist *attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req);
@@ -179,6 +179,10 @@ attempt_options(msync_transfer_attempt_t *t,
     }
 
     if (rc == CURLE_OK) {
+        rc = msync_transfer_choose(t, req);
+    }
+
+    if (rc == CURLE_OK) {
         rc = msync_transfer_take(t, req);
     }
 
@@ -278,7 +282,7 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
 
 
 static CURLcode
-attempt_options_request(msync_transfer_t *http,
+attempt_options_request(const msync_transfer_t *http,
     const msync_transfer_request_t *req)
 {
     CURL      *easy = http->easy;
@@ -298,7 +302,7 @@ attempt_options_request(msync_transfer_t *http,
         }
     }
 
-    return rc != CURLE_OK ? rc : msync_transfer_choose(http, req);
+    return rc;
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 #include "transfer/transfer_private.h"
+#include "base/clock.h"
 
 
 #define SERVER_CLOSES  3           /* connections in a row that were kept and
@@ -12,6 +13,7 @@
                                       been closed over there, or on the way */
 
 
+static bool server_is_late(const msync_transfer_attempt_t *t, CURLcode code);
 static bool server_is_cheap(const msync_transfer_request_t *req);
 
 
@@ -70,6 +72,20 @@ msync_transfer_connected(msync_transfer_attempt_t *t)
 }
 
 
+/* what is no answer to this request, to which no server has given the time */
+
+static bool
+server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
+{
+    long  status = 0;
+
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    return code == CURLE_OK && status == 408 && t->kept
+           && msync_clock_monotonic() - t->began < SERVER_IDLE * 1000;
+}
+
+
 /*
  * A kept connection that broke under a large request says nothing: the line
  * may not carry so much.  One that broke under a small one was closed over
@@ -85,9 +101,14 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
     t->broke |= t->kept && t->sent && !t->heard
                 && msync_transfer_is_broken(code);
 
-    server = msync_transfer_server(t->http, t->url, t->broke);
+    t->late = server_is_late(t, code);
+    server = msync_transfer_server(t->http, t->url, t->broke || t->late);
+    t->late &= server != NULL;
 
-    if (t->broke) {
+    if (t->late) {
+        server->closed++;
+
+    } else if (t->broke) {
         t->http->counters.broke++;
 
         if (server != NULL && server_is_cheap(req)) {
@@ -104,7 +125,7 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
  * is large or may come once only */
 
 CURLcode
-msync_transfer_choose(msync_transfer_t *http,
+msync_transfer_choose(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req)
 {
     bool                      large;
@@ -112,14 +133,16 @@ msync_transfer_choose(msync_transfer_t *http,
     msync_transfer_server_t  *server;
 
     large = req->heavy && !server_is_cheap(req);
-    server = msync_transfer_server(http, req->url, false);
+    server = msync_transfer_server(t->http, req->url, false);
     closed = server != NULL ? server->closed : 0;
 
-    if (req->once || closed >= SERVER_CLOSES || (large && closed > 0)) {
-        return curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (req->once || t->fresh || closed >= SERVER_CLOSES
+        || (large && closed > 0))
+    {
+        return curl_easy_setopt(t->http->easy, CURLOPT_FRESH_CONNECT, 1L);
     }
 
-    return large ? curl_easy_setopt(http->easy, CURLOPT_MAXAGE_CONN,
+    return large ? curl_easy_setopt(t->http->easy, CURLOPT_MAXAGE_CONN,
                                     SERVER_IDLE)
                  : CURLE_OK;
 }

@@ -245,6 +245,7 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err)
 {
     int                        rc;
+    bool                       late = false;
     long                       pause;
     int64_t                    began;
     msync_transfer_retry_t     retry;
@@ -259,6 +260,7 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
         t.http = http;
         t.url = req->url;
         t.res = res;
+        t.fresh = late;
 
         began = msync_clock_monotonic();
         before = http->counters;
@@ -269,6 +271,13 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
         {
             msync_transfer_response_clear(res);
             return MSYNC_ERROR;
+        }
+
+        late = t.late;
+
+        if (rc == MSYNC_OK && late) {
+            msync_transfer_response_clear(res);
+            continue;
         }
 
         if (rc != MSYNC_OK && (t.more || t.pieces

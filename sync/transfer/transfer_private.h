@@ -120,11 +120,15 @@ typedef struct {
     bool                    pieces;     /* … in a way that libcurl takes not */
     size_t                  taken;      /* octets that were unpacked here */
     msync_transfer_unpack_t  *unpack;   /* owned; NULL: libcurl does it */
+    bool                    fresh;      /* it wants one of its own */
     bool                    ready;      /* a connection was there for it */
     bool                    kept;       /* … which others had come by before */
     bool                    broke;      /* … and which broke before a word of
                                            the answer */
     bool                    heard;      /* a word of the answer came */
+    bool                    late;       /* … which is to nobody: 408, said when
+                                           the connection was idle for too
+                                           long */
     bool                    torn;       /* libcurl was kept from sending it
                                            again */
     bool                    silent;     /* the read timeout passed */
@@ -176,7 +180,7 @@ void msync_transfer_kept(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, CURLcode code);
 
 /* sets which connections the request may come by */
-CURLcode msync_transfer_choose(msync_transfer_t *http,
+CURLcode msync_transfer_choose(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
 
 /* whether the exchange broke once it had begun */
