@@ -9,7 +9,7 @@ use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json);
 use Time::HiRes qw(sleep);
 
-our @EXPORT_OK = qw(start stopped);
+our @EXPORT_OK = qw(memory start stopped);
 
 my $PROGRAM = path(__FILE__)->dirname->dirname->sibling('central.pl')->to_string;
 
@@ -30,6 +30,11 @@ sub start (@args) {
     push @RUNNING, $central;
 
     return $central;
+}
+
+# the most that it has had, in kB
+sub memory ($central) {
+    return path("/proc/$central->{pid}/status")->slurp =~ /^VmHWM:\s+(\d+)/m ? $1 : die "no VmHWM\n";
 }
 
 # ends when its stdin is closed; true when it did within five seconds
