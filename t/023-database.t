@@ -335,8 +335,6 @@ sub sync_until {
 }
 
 
-
-
 # Runs since had nothing to do, so all is as it was.
 sub a_backup_that_lacks_nothing_is_restored {
     my $copy = site_path('same.sqlite');
