@@ -258,11 +258,11 @@ $(B)/bench/%: t/bench/%.c t/bench/peer.c t/bench/peer.h $(OBJ)
 	    t/bench/peer.c $(OBJ) $(LIBS)
 
 
-# To optimize takes longer than it saves in the second that a target has in
-# "make test".
-
 # the helper's objects under two sanitizers, its room "transfer" replaced; what
 # no input gets to, by -print_coverage=1, is that of the helper, which exists
+
+# to optimize takes longer than it saves in the second that a target has in
+# "make test"
 
 FUZZ_O     ?= -O1
 FUZZ_FLAGS := $(FUZZ_O) -gline-tables-only \

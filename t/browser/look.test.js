@@ -87,6 +87,14 @@ test('text of twice the size, and the page at 200 %', async () => {
     await fits(page);
     await picture(page, `zoom-${name}`);
   });
+
+  await fine();
+  await page.getByRole('tab').first().click();
+  for (const width of [700, 800, 1000]) {
+    await page.setViewportSize({ width, height: 480 });
+    await fits(page);
+    await picture(page, `zoom-${width}`);
+  }
   await close(page);
 });
 
