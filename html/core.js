@@ -112,8 +112,6 @@ export async function load(file, failed) {
 export class Texts {
   static #tables = {};
 
-  #formats = {};
-
   /** The language of `?lang=`, of the page around `element`, or of the browser. */
   static async for(element) {
     const wanted = [new URLSearchParams(location.search).get('lang'),
@@ -206,7 +204,8 @@ export class Texts {
 
   /** Of a part of 1, "43 %", never more than it is. */
   percent(part) {
-    return this.#format('NumberFormat', { style: 'percent' }).format(Math.floor(part * 100) / 100);
+    return new Intl.NumberFormat(this.locales, { style: 'percent' })
+      .format(Math.floor(part * 100) / 100);
   }
 
   /** "3 seconds", "1 hour 20 minutes": two units at most. */
@@ -232,14 +231,9 @@ export class Texts {
     return this.t('took', { time: this.briefly(seconds, unitDisplay) });
   }
 
-  /** One of Intl's, kept, for to make it takes longer than to use it, and the page does so each second. */
-  #format(kind, options) {
-    return this.#formats[kind + JSON.stringify(options)] ??= new Intl[kind](this.locales, options);
-  }
-
   #unit(n, unit, unitDisplay) {
     return this.units ? this.#put(this.units[unit], { n })
-      : this.#format('NumberFormat', { style: 'unit', unit, unitDisplay }).format(n);
+      : new Intl.NumberFormat(this.locales, { style: 'unit', unit, unitDisplay }).format(n);
   }
 
   /** "5 minutes ago", "in 2 hours", "now"; never "yesterday" for 47 hours. */
@@ -251,7 +245,7 @@ export class Texts {
     const n = Math.trunc(milliseconds / length);
 
     return !this.units
-      ? this.#format('RelativeTimeFormat', { numeric: n ? 'always' : 'auto' }).format(n, unit)
+      ? new Intl.RelativeTimeFormat(this.locales, { numeric: n ? 'always' : 'auto' }).format(n, unit)
       : this.#put(this.units[n < 0 ? 'ago' : n > 0 ? 'in' : 'now'], { time: this.#unit(Math.abs(n), unit) });
   }
 
