@@ -44,7 +44,7 @@ static void row_bind_masks(sqlite3_stmt *stmt, const msync_row_t *row);
 static int row_put(msync_store_t *store, const msync_row_t *row,
     msync_err_t *err);
 static int row_put_carefully(msync_store_t *store, const msync_row_t *row,
-    msync_err_t *err);
+    bool look, const msync_field_t **at, msync_err_t *err);
 static int row_has_key(msync_store_t *store, const msync_field_t *field,
     const msync_table_t *table, bool *has, msync_err_t *err);
 static int row_forget_never_sent(msync_store_t *store, const msync_row_t *row,
@@ -277,8 +277,10 @@ msync_store_row_exists(msync_store_t *store, const msync_table_t *table,
 
     if (stmts->exists == NULL) {
         stmts->exists = msync_store_prepare_own(store,
-            sqlite3_mprintf("SELECT 1 FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
-                            table->sql, table->fields[table->key].name), err);
+            sqlite3_mprintf("SELECT 1 FROM \"%w\" AS t WHERE "
+                            MSYNC_SQL_IS_ROW, table->sql,
+                            table->fields[table->key].name,
+                            table->fields[table->key].name), err);
     }
 
     if (stmts->exists == NULL) {
@@ -582,9 +584,11 @@ row_put(msync_store_t *store, const msync_row_t *row, msync_err_t *err)
 }
 
 
+/* `look`: whether what is there then is what came */
+
 static int
-row_put_carefully(msync_store_t *store, const msync_row_t *row,
-    msync_err_t *err)
+row_put_carefully(msync_store_t *store, const msync_row_t *row, bool look,
+    const msync_field_t **at, msync_err_t *err)
 {
     int   rc, code;
     bool  violated;
@@ -594,6 +598,12 @@ row_put_carefully(msync_store_t *store, const msync_row_t *row,
     }
 
     code = row_put(store, row, err);
+
+    if (code == SQLITE_DONE && look
+        && msync_store_is_kept(store, row, at, err) != MSYNC_OK)
+    {
+        code = SQLITE_MISMATCH;
+    }
 
     rc = code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
 
@@ -632,14 +642,19 @@ int
 msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     bool careful, const msync_field_t **at, bool *missing, msync_err_t *err)
 {
-    int  code;
+    int   code;
+    bool  look;
 
     *at = NULL;
     *missing = false;
     msync_store_waiting_note(store, row->table);
 
-    code = careful ? row_put_carefully(store, row, err)
-                   : row_put(store, row, err);
+    if (msync_store_may_alter(store, row->table, &look, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    code = careful || look ? row_put_carefully(store, row, look, at, err)
+                           : row_put(store, row, err);
 
     if (code == SQLITE_DONE) {
         return store->never_sent ? row_forget_never_sent(store, row, err)

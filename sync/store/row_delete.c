@@ -49,8 +49,10 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     msync_store_waiting_note(store, table);
 
     rc = msync_store_run_about(store,
-             sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE t.\"%w\" = ?1",
-                             table->sql, table->fields[table->key].name),
+             sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE "
+                             MSYNC_SQL_IS_ROW, table->sql,
+                             table->fields[table->key].name,
+                             table->fields[table->key].name),
              id, NULL, err);
 
     if (rc == MSYNC_OK) {
@@ -94,9 +96,10 @@ msync_store_row_soft_delete(msync_store_t *store,
     }
 
     rc = msync_store_run_about(store,
-             sqlite3_mprintf("UPDATE \"%w\" AS t SET \"%w\" = %z "
-                             "WHERE t.\"%w\" = ?1", table->sql,
+             sqlite3_mprintf("UPDATE \"%w\" AS t SET \"%w\" = %z WHERE "
+                             MSYNC_SQL_IS_ROW, table->sql,
                              table->soft_column, value,
+                             table->fields[table->key].name,
                              table->fields[table->key].name),
              id, NULL, err);
 

@@ -301,6 +301,7 @@ msync_store_close(msync_store_t **store_pt)
         sqlite3_finalize(store->tables[i].insert);
         sqlite3_finalize(store->tables[i].update);
         sqlite3_finalize(store->tables[i].exists);
+        sqlite3_finalize(store->tables[i].kept);
     }
 
     for (i = 0; i < store->nlookups; i++) {

@@ -51,6 +51,11 @@
     "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
     "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
 
+/* whether t is the row of the id ?1: the application may have declared the
+ * column, named twice, so that other ids are equal to that one */
+#define MSYNC_SQL_IS_ROW                                                      \
+    "t.\"%w\" = ?1 AND CAST(t.\"%w\" AS TEXT) = ?1 COLLATE BINARY"
+
 /* ms from an attempt at a record that failed, or that central refused, until
  * the next one: a quarter of an hour, doubled each time, a day at most */
 #define MSYNC_SQL_RETRY_PAUSE  "min(86400000, 900000 << min(tries, 8))"
@@ -136,6 +141,10 @@ typedef struct {
     sqlite3_stmt  *insert;
     sqlite3_stmt  *update;
     sqlite3_stmt  *exists;
+    sqlite3_stmt  *kept;            /* see affinity.c; NULL: its columns leave
+                                       texts as they are */
+    int64_t        looked;          /* version of the schema in which that was
+                                       looked for */
     bool           says_store;      /* its rows say what store others are of */
 } msync_table_stmts_t;
 
@@ -333,6 +342,19 @@ bool msync_store_has_column(msync_store_t *store, const char *table,
     const char *column);
 /* whether key_value_store can be asked */
 bool msync_store_has_settings(msync_store_t *store);
+
+/*
+ * Whether columns of the table may make numbers of texts; where they may,
+ * whether what is kept of a row that was just written is what it was:
+ * MSYNC_ERROR with scope RECORD and `*at` where it is not.  Inside a
+ * transaction that integrates.  The third tells of such columns.
+ */
+int msync_store_may_alter(msync_store_t *store, const msync_table_t *table,
+    bool *may, msync_err_t *err);
+int msync_store_is_kept(msync_store_t *store, const msync_row_t *row,
+    const msync_field_t **at, msync_err_t *err);
+void msync_store_check_affinity(msync_store_t *store,
+    const msync_table_t *table, msync_finding_pt each, void *data);
 
 /* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
  * over the SQL.  Errors have the scope RECORD or RUN, see store.h */

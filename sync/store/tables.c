@@ -215,6 +215,7 @@ msync_store_check_tables(msync_store_t *store, msync_finding_pt each,
             continue;
         }
 
+        msync_store_check_affinity(store, table, each, data);
         rc = tables_check_table(store, table, err);
 
         if (rc == MSYNC_DONE

@@ -149,6 +149,79 @@ what_the_schema_refused_is_tried_when_that_has_changed(void **state)
 }
 
 
+/* a rebuild by GORM or Sequelize, whose UUID is such a type, or with "STRING";
+ * one id of mSupply's in a million looks like a number */
+
+static void
+a_text_that_its_column_makes_a_number_of_costs_its_record(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+    const char   *found;
+
+    site_sql(site, "DROP TABLE unit; CREATE TABLE unit (ID UUID PRIMARY KEY, "
+             "units STRING, comment TEXT)");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT,
+              UNIT("12"));
+    site_pull(site, MSYNC_LEGACY, "unit", "B", MSYNC_ACTION_UPSERT,
+              UNIT("0012"));
+    site_pull(site, MSYNC_LEGACY, "unit", "00E1", MSYNC_ACTION_UPSERT,
+              UNIT("a"));
+    site_pull(site, MSYNC_LEGACY, "unit", "0", MSYNC_ACTION_UPSERT, UNIT("b"));
+    assert_int_equal(integrate(site, true).failed, 2);
+    assert_failed(site, "00E1 field \"ID\": the application has declared this "
+                  "column as UUID, by which SQLite makes 0 of \"00E1\"; let "
+                  "it be TEXT,B field \"units\": the application has declared "
+                  "this column as STRING, by which SQLite makes 12 of "
+                  "\"0012\"; let it be TEXT");
+    assert_string_equal(site_get(site, "SELECT group_concat(ID || units) FROM "
+                                 "(SELECT * FROM unit ORDER BY ID)"),
+                        "0b,A12");
+
+    /* neither is the row of another id */
+    site_pull(site, MSYNC_LEGACY, "unit", "0.0", MSYNC_ACTION_DELETE, NULL);
+    integrate(site, true);
+    found = site_check(site);
+    assert_non_null(strstr(found, "table \"unit\": the application has "
+                           "declared the column \"units\" as STRING"));
+    assert_null(strstr(found, "\"comment\""));
+
+    site_sql(site, "CREATE TABLE other (ID TEXT PRIMARY KEY, units TEXT, "
+             "msync_extra TEXT); INSERT INTO other SELECT ID, units, "
+             "msync_extra FROM unit; DROP TABLE unit; ALTER TABLE other "
+             "RENAME TO unit");
+    site_open_again(site);
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID || units) FROM "
+                                 "(SELECT * FROM unit ORDER BY ID)"),
+                        "0b,00E1a,A12,B0012");
+}
+
+
+/* to central these are two */
+
+static void
+an_id_of_other_letters_is_another_record(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "DROP TABLE unit; CREATE TABLE unit (ID TEXT COLLATE NOCASE "
+             "PRIMARY KEY, units TEXT)");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "unit", "a", MSYNC_ACTION_UPSERT, UNIT("a"));
+    assert_int_equal(integrate(site, true).failed, 0);
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT, UNIT("b"));
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_failed(site, "A UNIQUE constraint failed: unit.ID");
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_DELETE, NULL);
+    assert_int_equal(integrate(site, true).failed, 0);
+    assert_string_equal(site_get(site, "SELECT ID || units || inactive FROM "
+                                 "unit"), "aa0");
+}
+
+
 int
 main(void)
 {
@@ -157,7 +230,10 @@ main(void)
         T(a_conflict_that_the_application_has_resolved_costs_its_record),
         T(a_column_of_the_applications_that_must_have_a_value_is_named),
         T(what_the_schema_refused_is_tried_when_that_has_changed),
-        FILLING(what_a_trigger_replaces_or_ignores_costs_nothing)
+        T(a_text_that_its_column_makes_a_number_of_costs_its_record),
+        T(an_id_of_other_letters_is_another_record),
+        FILLING(what_a_trigger_replaces_or_ignores_costs_nothing),
+        FILLING(an_id_of_other_letters_is_another_record)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
