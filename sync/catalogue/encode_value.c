@@ -278,7 +278,7 @@ encode_moment(encode_t *encode, const msync_field_t *field,
 
     if (value->kind == MSYNC_VALUE_TEXT
         && field->type != MSYNC_TYPE_TIME
-        && msync_moment_is_none(value->text, value->length))
+        && msync_moment_is_unset(value->text, value->length))
     {
         return ENCODE_NONE;
     }

@@ -42,6 +42,10 @@ bool msync_moment_is_date(const char *text, size_t length);
 /* "0000-00-00", whatever follows: how 4D and MySQL write that there is none */
 bool msync_moment_is_none(const char *text, size_t length);
 
+/* that, or what Go and .NET write of a moment that was never set: midnight of
+ * the first of January of the year 1, perhaps in UTC */
+bool msync_moment_is_unset(const char *text, size_t length);
+
 /*
  * Reads a text: a date with the year first, a time behind a "T" or a space
  * with or without seconds, fraction and zone, or a time alone.  False where

@@ -99,6 +99,17 @@ msync_moment_is_none(const char *text, size_t length)
 
 
 bool
+msync_moment_is_unset(const char *text, size_t length)
+{
+    return msync_moment_is_none(text, length)
+           || (length >= MSYNC_DATE_LENGTH
+               && memcmp(text, "0001-01-01", MSYNC_DATE_LENGTH) == 0
+               && MSYNC_DATE_LENGTH + strspn(text + MSYNC_DATE_LENGTH,
+                                             " T0:.+ZUC") == length);
+}
+
+
+bool
 msync_moment_read(msync_moment_t *moment, const char *text, size_t length)
 {
     return moment_read(moment, text, length, 4);

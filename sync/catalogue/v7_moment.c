@@ -30,7 +30,7 @@ msync_v7_moment(msync_row_t *row, const msync_v7_place_t *place,
     if (value->kind == MSYNC_VALUE_NULL || value->kind == MSYNC_VALUE_BLOB
         || (value->kind == MSYNC_VALUE_TEXT
             && (value->length == 0
-                || msync_moment_is_none(value->text, value->length))))
+                || msync_moment_is_unset(value->text, value->length))))
     {
         return;
     }

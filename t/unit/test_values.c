@@ -99,6 +99,7 @@ a_datetime_goes_out_in_the_form_of_the_wire(void **state)
         { "NULL",                            "refused" },
         { "''",                              "refused" },
         { "'0000-00-00 00:00:00'",           "refused" },
+        { "'0001-01-01T00:00:00Z'",          "refused" },
         { NULL, NULL }
     };
 
@@ -166,6 +167,11 @@ a_date_goes_out_in_the_form_of_the_wire(void **state)
         { "''",                              "null" },
         { "'0000-00-00'",                    "null" },
         { "'0000-00-00 00:00:00'",           "null" },
+        /* Go's time.Time{} by mattn's driver and by modernc's; .NET */
+        { "'0001-01-01 00:00:00+00:00'",     "null" },
+        { "'0001-01-01 00:00:00 +0000 UTC'", "null" },
+        { "'0001-01-01 00:00:00'",           "null" },
+        { "'0001-01-01 08:00:00'",           "\"0001-01-01T00:00:00\"" },
         /* 10 p.m., or the midnight of the 10th at UTC+2, as Java and JavaScript
          * write a day; at UTC+14 */
         { "'1985-03-09T22:00:00.000Z'",      "refused" },
