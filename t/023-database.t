@@ -33,7 +33,7 @@ my $nginx = start_nginx(
 the_first_sync();
 the_page_saves_an_interval();
 another_name_is_the_same_database();
-the_lock_is_removed();
+another_log_is_told_of();
 a_backup_is_put_in_its_place();
 what_msync_keeps_in_it_is_dropped();
 what_msync_knows_is_deleted();
@@ -111,6 +111,31 @@ sub another_name_is_the_same_database {
          'which no endpoint does in its place');
 
     ok(!-e "$link.lock", 'no second lock is made');
+}
+
+
+# As in a container into which the file of the database alone is mounted.
+sub another_log_is_told_of {
+    my $alone = site_path('alone.sqlite');
+
+    link $database, $alone or die "$alone: $!\n";
+    my $pid = open my $application, '|-', 'sqlite3', $alone
+        or die "sqlite3: $!\n";
+    $application->autoflush(1);
+    print {$application} "SELECT 1 FROM unit WHERE 0;\n";
+    ok(wait_until(sub { -e "$alone-shm" }), 'another log is in use');
+    unlink $alone;
+
+    like((run($database, 'check'))[1], qr/process $pid has .* another log/,
+         'check says by whom');
+    the_lock_is_removed();
+    ok((grep { /process $pid has .*let it have the directory of the database/ }
+        $nginx->log_lines), 'the log of a helper that begins says so, too');
+
+    close $application;
+    unlike((run($database, 'check'))[1], qr/another log/,
+           'of those that use the one beside it nothing is said');
+    unlink glob "$alone-*";
 }
 
 

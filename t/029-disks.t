@@ -94,6 +94,7 @@ SKIP: {
     an_attribute_that_forbids_to_write();
 }
 
+a_file_that_is_mounted_alone_is_told_of();
 a_name_that_leaves_no_room();
 
 ok($nginx->stop, 'quit');
@@ -311,6 +312,22 @@ sub a_network_behind_fuse_is_told_of {
            'a disk of this machine is not');
     is(scalar(grep { /network file system/ } $nginx->log_lines), 1,
        'and in the log, once');
+}
+
+
+# As by "-v clinic.sqlite:/app/clinic.sqlite" of Docker.
+sub a_file_that_is_mounted_alone_is_told_of {
+    SKIP: {
+        skip 'no tmpfs', 1 if !is_here('tmpfs');
+        my $alone = write_file('alone.sqlite', '');
+
+        system('mount', '--bind', database('tmpfs'), $alone) == 0
+            or skip 'a file cannot be mounted here', 1;
+        like(command($alone, 'check'), qr/is mounted alone.* the directory/,
+             'a file that is mounted alone is told of');
+        system('umount', $alone);
+        unlink glob "$alone*";
+    }
 }
 
 

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,14 +86,22 @@ static const char  disk_names_text[] =
     "it by another one damages it, and a copy that is a link is none; remove "
     "the other names, and copy with \"msync backup\"";
 
+static const char  disk_alone_text[] =
+    "the file of the database is mounted alone, as into a container: its log "
+    "(-wal), where the latest changes are, lies elsewhere and may be lost, and "
+    "who has the database by its directory has another one; mount the "
+    "directory instead";
+
 
 static const char *disk_remote_name(msync_store_t *store);
 static const char *disk_fuse_name(const char *path);
 static const char *disk_mount_type(char *line, dev_t device);
 static bool disk_has_names(msync_store_t *store);
+static bool disk_is_alone(msync_store_t *store);
 static bool disk_stat_log(msync_store_t *store, struct stat *st);
 static void disk_log_text(int64_t octets, char *text, size_t size);
 static void disk_remote_text(const char *name, char *text, size_t size);
+static bool disk_stranger_text(msync_store_t *store, char *text, size_t size);
 static void disk_watch_size(msync_store_t *store);
 static int disk_fault_of_overwritten(msync_store_t *store, msync_err_t *err);
 
@@ -204,6 +213,18 @@ disk_has_names(msync_store_t *store)
     struct stat   st;
 
     return path != NULL && stat(path, &st) == 0 && st.st_nlink > 1;
+}
+
+
+/* its name is where it was mounted, what is beside it is not */
+
+static bool
+disk_is_alone(msync_store_t *store)
+{
+    struct statx  st;
+
+    return statx(AT_FDCWD, sqlite3_db_filename(store->db, "main"), 0, 0, &st)
+           == 0 && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
 
@@ -388,6 +409,21 @@ disk_remote_text(const char *name, char *text, size_t size)
 }
 
 
+static bool
+disk_stranger_text(msync_store_t *store, char *text, size_t size)
+{
+    long  pid = msync_store_stranger(store);
+
+    snprintf(text, size, "process %ld has the database open with another log "
+             "(-wal) than the one beside it, as in a container into which the "
+             "file alone is mounted: neither sees what the other writes, and "
+             "they damage it; end that process, and let it have the directory "
+             "of the database", pid);
+
+    return pid != 0;
+}
+
+
 void
 msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data)
@@ -403,6 +439,14 @@ msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
 
     if (disk_has_names(store)) {
         each(data, disk_names_text);
+    }
+
+    if (disk_is_alone(store)) {
+        each(data, disk_alone_text);
+    }
+
+    if (disk_stranger_text(store, text, sizeof(text))) {
+        each(data, text);
     }
 
     if (octets > 0) {
@@ -429,6 +473,14 @@ msync_store_know_disk(msync_store_t *store)
 
     if (disk_has_names(store)) {
         msync_log(MSYNC_LOG_WARN, "%s", disk_names_text);
+    }
+
+    if (disk_is_alone(store)) {
+        msync_log(MSYNC_LOG_WARN, "%s", disk_alone_text);
+    }
+
+    if (disk_stranger_text(store, text, sizeof(text))) {
+        msync_log(MSYNC_LOG_ERR, "%s", text);
     }
 
     if (disk_stat_log(store, &st)) {

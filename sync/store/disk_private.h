@@ -64,6 +64,10 @@ int64_t msync_store_wal_pending(msync_store_t *store, int64_t size);
 bool msync_store_is_overwritten(msync_store_t *store);
 int msync_store_find_numbers(msync_store_t *store, msync_err_t *err);
 
+/* the id of a process that has the database open with another log than the one
+ * beside it, 0: none is known.  The store has read of the database */
+long msync_store_stranger(msync_store_t *store);
+
 /* calls `each` with a sentence for what is wrong with the disk or the log */
 void msync_store_check_disk(msync_store_t *store, msync_finding_pt each,
     void *data);
