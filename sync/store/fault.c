@@ -16,6 +16,11 @@
     "Another program has altered the tables of the database, most likely; "   \
     "\"msync check\" says what is missing. |What can be made again the next " \
     "run makes by itself."
+#define FAULT_ADVICE_NAME                                                     \
+    "The application has an index of the name of one of mSupply's tables: "   \
+    "give it another name, or let msync's table have one, by [{\"table\": "   \
+    "\"its name\", \"rename\": \"another name\"}] in the file of the "        \
+    "directive \"tables\". Nothing was changed."
 
 
 static int fault_reason(msync_store_t *store);
@@ -116,7 +121,9 @@ fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
     }
 
     /* no file has failed: what the SQL of msync names is not there */
-    err->advice = code == SQLITE_ERROR || code == SQLITE_SCHEMA
+    err->advice = sqlite3_strglob("there is already an index *", text) == 0
+                  ? FAULT_ADVICE_NAME
+                  : code == SQLITE_ERROR || code == SQLITE_SCHEMA
                   ? FAULT_ADVICE_SCHEMA : msync_store_disk_advice(reason);
     return MSYNC_ERROR;
 }

@@ -8,6 +8,17 @@
 #include "store/column_private.h"
 #include "store/schema_private.h"
 
+#define ADVICE_NONE                                                           \
+    "Name the site's database in the directive \"database\"; msync reads "    \
+    "none that the application encrypts. Where this was one that is, put a "  \
+    "backup in its place and run \"msync reinitialise\"."
+#define ADVICE_OTHER                                                          \
+    "Name another file in the directive \"database\", or let the "            \
+    "application's table have another name."
+#define ADVICE_NEWER                                                          \
+    "Install that msync again, or put a backup from before in its place and " \
+    "run \"msync reinitialise\" then."
+
 #define IDENTIFY_TABLES  3         /* of msync's own a database has at least,
                                       also where somebody has dropped some */
 
@@ -44,6 +55,7 @@ identify_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
         case SQLITE_NOTADB:
             msync_err_context(err, "this file is no database, or one that is "
                                    "encrypted, it was left as it is");
+            err->advice = ADVICE_NONE;
             break;
         case SQLITE_CORRUPT:
             msync_err_context(err, "this database is damaged, it was left "
@@ -92,12 +104,14 @@ identify_read_version(msync_store_t *store, int64_t *version, msync_err_t *err)
     }
 
     if (*version == 0) {
-        return msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+        (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                              "this database belongs to another program: it "
                              "has tables named as msync's own (changelog, "
                              "sync_buffer, sync_log or key_value_store) that "
-                             "msync did not make. It was left as it is; name "
-                             "another file");
+                             "msync did not make. It was left as it is");
+        err->advice = ADVICE_OTHER;
+
+        return MSYNC_ERROR;
     }
 
     return MSYNC_OK;
@@ -117,11 +131,9 @@ msync_store_identify(msync_store_t *store, int64_t *version,
         (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
                              "a newer msync made this database (schema "
                              "version %lld, this one knows up to %lld). It "
-                             "was left as it is; install that msync again, "
-                             "or put a backup from before in its place and "
-                             "run \"msync reinitialise\" then",
-                             (long long) *version,
+                             "was left as it is", (long long) *version,
                              (long long) msync_store_newest_schema());
+        err->advice = ADVICE_NEWER;
     }
 
     /* what another process left in the log stays there, too */

@@ -58,6 +58,33 @@ an_application_may_have_an_older_sqlite(void **state)
 }
 
 
+/* nothing else tells of a change; the next one sends the row as it is */
+
+static void
+what_runs_no_trigger_is_not_noticed(void **state)
+{
+    site_t        *site = *state;
+    sqlite3_blob  *blob;
+
+    site_sql(site, "INSERT INTO Location (ID, store_ID, code) VALUES ('L', "
+             "'S', 'abc')");
+    assert_int_equal(sqlite3_blob_open(site->app, "main", "Location", "code",
+                                       1, 1, &blob), SQLITE_OK);
+    assert_int_equal(sqlite3_blob_write(blob, "xyz", 3, 0), SQLITE_OK);
+    assert_int_equal(sqlite3_blob_close(blob), SQLITE_OK);
+    (void) sqlite3_db_config(site->app, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0,
+                             NULL);
+    site_sql(site, "UPDATE Location SET Description = 'd'");
+    (void) sqlite3_db_config(site->app, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1,
+                             NULL);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "1");
+    site_sql(site, "UPDATE Location SET hold = 1");
+    assert_string_equal(site_get(site, "SELECT count(*) || code FROM "
+                                 "changelog, Location"), "2xyz");
+}
+
+
 static void
 a_deferred_key_keeps_its_record(void **state)
 {
@@ -575,6 +602,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(an_application_may_have_an_older_sqlite),
+        T(what_runs_no_trigger_is_not_noticed),
         T(a_deferred_key_keeps_its_record),
         T(an_immediate_key_keeps_its_record),
         T(a_deferred_key_that_is_met_in_the_end_keeps_nothing),

@@ -57,6 +57,8 @@ assert_refused(site_t *site, const char *words)
                                        &err);
         assert_null(site->store);
         assert_int_equal(err.variant, MSYNC_ERR_DATABASE_ERROR);
+        /* not to look at its rights */
+        assert_non_null(err.advice);
 
         if (strstr(err.text, words) == NULL) {
             fail_msg("\"%s\" is not in \"%s\"", words, err.text);
@@ -218,6 +220,7 @@ a_migration_that_fails_changes_nothing(void **state)
     site->store = msync_store_open(site->path, site->catalogue,
                                    MSYNC_STORE_CREATE, &err);
     assert_null(site->store);
+    assert_non_null(strstr(err.advice, "give it another name, or let"));
     assert_string_equal(site_get(site, "SELECT count(*) || max(rowid) FROM "
                                  "sqlite_master"), before);
     assert_string_equal(site_get(site, "SELECT count(*) FROM key_value_store"
