@@ -64,9 +64,9 @@ our @EXPORT_OK = qw(
 use constant WORKER_USER => 'www-data';
 
 my $Owner = $$;
-my $Root = abs_path(dirname(__FILE__) . '/../../..');
-my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
 my $Stage = tempdir('msync-test-XXXXXX', DIR => temporary(), CLEANUP => 1);
+my $Root = plain_root(abs_path(dirname(__FILE__) . '/../../..'));
+my $Build = $ENV{MSYNC_BUILD} // "$Root/build";
 my $Writer = JSON::PP->new->utf8->canonical;
 my $Reader = JSON::XS->new->utf8;
 
@@ -91,11 +91,28 @@ mkdir "$Stage/sites" or croak "$Stage/sites: $!";
 give("$Stage/sites", 0770);
 
 
-# TMPDIR, where its name needs no quotes in a configuration, leaves room for
-# that of a socket, and the worker user may go there.
+# Configurations, commands and TEST_NGINX_LOAD_MODULES, a list, quote no path.
+sub is_plain { $_[0] =~ m{\A/[\w./-]+\z}a }
+
+
+# The clone by a path that needs no quotes, and nginx's folder by such a one.
+sub plain_root {
+    my ($root) = @_;
+
+    return $root if is_plain($root);
+
+    symlink $root, "$Stage/clone" or croak "$Stage/clone: $!";
+    $ENV{TEST_NGINX_SERVROOT} //= "$Stage/servroot";
+
+    return "$Stage/clone";
+}
+
+
+# TMPDIR, where its name needs no quotes, leaves room for that of a socket, and
+# the worker user may go there.
 sub temporary {
     my $path = $ENV{TMPDIR} // '/tmp';
-    my $fits = $path =~ m{\A/[\w./-]{1,60}\z}a && -d $path;
+    my $fits = is_plain($path) && length $path <= 61 && -d $path;
 
     for (my $dir = $path; $fits && $dir ne '/'; $dir = dirname($dir)) {
         $fits = !worker_user() || (stat $dir)[2] & oct 1;

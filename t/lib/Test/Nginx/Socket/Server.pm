@@ -11,6 +11,7 @@ use Carp qw(croak);
 use Errno qw(EADDRINUSE);
 use Exporter qw(import);
 use Fcntl qw(LOCK_EX LOCK_NB O_RDONLY);
+use File::Glob qw(:bsd_glob);    # a blank is part of a name
 use File::Path qw(make_path remove_tree);
 use IO::Socket::INET ();
 use POSIX qw(WNOHANG);
