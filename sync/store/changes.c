@@ -44,8 +44,16 @@ static void changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
     const char *row, bool key_changed);
 static void changes_add(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action, bool key_changed, bool unequal);
-static void changes_add_value(sqlite3_str *sql, const msync_field_t *field,
-    const char *row);
+static bool changes_is_time(msync_type_e type);
+static bool changes_is_number(msync_type_e type);
+static void changes_add_value(sqlite3_str *sql, msync_type_e type,
+    const char *name);
+static void changes_add_column(sqlite3_str *sql, const char *row,
+    const char *name);
+static void changes_add_columns(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool left);
+static void changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, msync_type_e type);
 static void changes_add_not_queued(sqlite3_str *sql,
     const msync_table_t *table);
 static void changes_add_unsent(sqlite3_str *sql,
@@ -126,6 +134,22 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
 }
 
 
+static bool
+changes_is_time(msync_type_e type)
+{
+    return type == MSYNC_TYPE_DATE || type == MSYNC_TYPE_DATETIME
+           || type == MSYNC_TYPE_TIME;
+}
+
+
+static bool
+changes_is_number(msync_type_e type)
+{
+    return type == MSYNC_TYPE_NUMBER || type == MSYNC_TYPE_INTEGER
+           || type == MSYNC_TYPE_BOOLEAN;
+}
+
+
 /*
  * A value such that two of one meaning are equal.  Frameworks that read a
  * moment and write it back put a blank in the place of the "T", as many digits
@@ -135,64 +159,123 @@ changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
  */
 
 static void
-changes_add_value(sqlite3_str *sql, const msync_field_t *field,
-    const char *row)
+changes_add_value(sqlite3_str *sql, msync_type_e type, const char *name)
 {
-    char  *column;
-
-    column = msync_store_need(sqlite3_mprintf("%s.\"%w\"", row,
-                                              field->name));
-
-    switch (field->type) {
+    switch (type) {
 
     case MSYNC_TYPE_DATE:
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
                             "00:00:00*' THEN substr(%s, 1, 10) || " CHANGES_REST
-                            " ELSE %s END", column, column, column, column);
+                            " ELSE %s END", name, name, name, name);
         break;
 
     case MSYNC_TYPE_DATETIME:
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
                             "??:??:??*' THEN replace(substr(%s, 1, 19), "
-                            "'T', ' ') || " CHANGES_REST " ELSE %s END", column,
-                            column, column, column);
+                            "'T', ' ') || " CHANGES_REST " ELSE %s END", name,
+                            name, name, name);
         break;
 
-    case MSYNC_TYPE_TIME:
+    default:                       /* MSYNC_TYPE_TIME */
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '??:??:??*' THEN "
                             "substr(%s, 1, 8) || rtrim(substr(%s, 9), '0.') "
-                            "ELSE %s END", column, column, column, column);
-        break;
-
-    default:
-        sqlite3_str_appendall(sql, column);
+                            "ELSE %s END", name, name, name, name);
     }
-
-    sqlite3_free(column);
 }
 
 
 /*
- * The columns that are on the wire.  The application may have declared some
- * of them with a collation by which "a" equals "A"; to central these are two.
+ * A column of `row`, NULL: of the only table of a SELECT.  Every program that
+ * opens the database reads all triggers, so they are short.  A name alone that
+ * is no column is a text to SQLite, but then NEW has none either, an error.
  */
 
-void
-msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
-    const char *row)
+static void
+changes_add_column(sqlite3_str *sql, const char *row, const char *name)
 {
-    size_t  i;
+    sqlite3_str_appendf(sql, "%s%s\"%w\"", row ? row : "", row ? "." : "",
+                        name);
+}
+
+
+/*
+ * The columns on the wire whose values are compared as they are.  The
+ * application may have declared some with a collation by which "a" equals "A";
+ * to central these are two, but for numbers.  A comparison goes by the
+ * collation of its left side.
+ */
+
+static void
+changes_add_columns(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, bool left)
+{
+    size_t                i;
+    const msync_field_t  *field;
 
     sqlite3_str_appendall(sql, "(");
 
     for (i = 0; i < table->n; i++) {
-        if (!table->fields[i].local_only) {
-            changes_add_value(sql, &table->fields[i], row);
-            sqlite3_str_appendall(sql, " COLLATE BINARY, ");
+        field = &table->fields[i];
+
+        if (!field->local_only && !changes_is_time(field->type)) {
+            changes_add_column(sql, row, field->name);
+            sqlite3_str_appendall(sql, left && !changes_is_number(field->type)
+                                       ? " COLLATE BINARY, " : ", ");
         }
     }
 
-    sqlite3_str_appendf(sql, "%s.msync_extra)", row);
+    changes_add_column(sql, row, "msync_extra");
+    sqlite3_str_appendall(sql, ")");
+}
+
+
+/* joins whether those of one kind that are compared by their meaning differ */
+
+static void
+changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
+    const char *row, msync_type_e type)
+{
+    bool                  any = false;
+    size_t                i;
+    const msync_field_t  *field;
+
+    for (i = 0; i < table->n; i++) {
+        field = &table->fields[i];
+
+        if (field->local_only || field->type != type) {
+            continue;
+        }
+
+        sqlite3_str_appendall(sql, any ? " UNION ALL SELECT "
+                              : "\n  OR EXISTS (SELECT 1 FROM (SELECT ");
+        changes_add_column(sql, row, field->name);
+        sqlite3_str_appendf(sql, "%s, NEW.\"%w\"%s", any ? "" : " AS a",
+                            field->name, any ? "" : " AS b");
+        any = true;
+    }
+
+    if (any) {
+        sqlite3_str_appendall(sql, ") WHERE ");
+        changes_add_value(sql, type, "a");
+        sqlite3_str_appendall(sql, " IS NOT ");
+        changes_add_value(sql, type, "b");
+        sqlite3_str_appendall(sql, ")");
+    }
+}
+
+
+void
+msync_store_put_differs(sqlite3_str *sql, const msync_table_t *table,
+    const char *row)
+{
+    sqlite3_str_appendall(sql, "(");
+    changes_add_columns(sql, table, row, true);
+    sqlite3_str_appendall(sql, "\n  IS NOT ");
+    changes_add_columns(sql, table, "NEW", false);
+    changes_add_differ(sql, table, row, MSYNC_TYPE_DATE);
+    changes_add_differ(sql, table, row, MSYNC_TYPE_DATETIME);
+    changes_add_differ(sql, table, row, MSYNC_TYPE_TIME);
+    sqlite3_str_appendall(sql, ")");
 }
 
 
@@ -222,9 +305,7 @@ msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 
     if (is_update) {
         sqlite3_str_appendall(sql, "\n  AND ");
-        msync_store_put_wire(sql, table, "OLD");
-        sqlite3_str_appendall(sql, "\n  IS NOT ");
-        msync_store_put_wire(sql, table, "NEW");
+        msync_store_put_differs(sql, table, "OLD");
     }
 
     sqlite3_str_appendall(sql, "\nBEGIN\n");

@@ -127,25 +127,18 @@ msync_store_put_take_back(sqlite3_str *sql, const msync_table_t *table)
 static void
 replace_add_equal(sqlite3_str *sql, const msync_table_t *table)
 {
-    char        *own;
     const char  *key = table->fields[table->key].name;
-
-    own = msync_store_need(sqlite3_mprintf("\"%w\"", table->sql));
 
     sqlite3_str_appendf(sql, "  DELETE FROM msync_replaced WHERE table_name = "
                         "%Q AND (row_action = 'UPSERT' OR record_id = "
                         "NEW.\"%w\");\n"
                         "  INSERT INTO msync_replaced (table_name, record_id, "
                         "row_action)\n  SELECT %Q, NEW.\"%w\", 'UPSERT' FROM "
-                        "%s\n  WHERE %s.\"%w\" = NEW.\"%w\" AND ",
-                        table->name, key, table->name, key, own, own, key,
+                        "\"%w\" AS t\n  WHERE t.\"%w\" = NEW.\"%w\" AND NOT ",
+                        table->name, key, table->name, key, table->sql, key,
                         key);
-    msync_store_put_wire(sql, table, own);
-    sqlite3_str_appendall(sql, "\n  IS ");
-    msync_store_put_wire(sql, table, "NEW");
+    msync_store_put_differs(sql, table, NULL);
     sqlite3_str_appendall(sql, ";\n");
-
-    sqlite3_free(own);
 }
 
 

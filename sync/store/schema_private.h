@@ -133,8 +133,9 @@ void msync_store_put_trigger(sqlite3_str *sql, const msync_table_t *table,
 void msync_store_put_change(sqlite3_str *sql, const msync_table_t *table,
     const char *row, const char *action);
 
-/* SQL of the columns of a row that are on the wire, in brackets */
-void msync_store_put_wire(sqlite3_str *sql, const msync_table_t *table,
+/* SQL of the condition that `row` differs from NEW in what is on the wire;
+ * NULL: that of the only table of a SELECT */
+void msync_store_put_differs(sqlite3_str *sql, const msync_table_t *table,
     const char *row);
 
 /*

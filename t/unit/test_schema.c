@@ -60,6 +60,17 @@ every_table_has_a_primary_key_that_is_not_null(void **state)
 }
 
 
+/* each program that opens the database reads and compiles all of them, which
+ * takes it longer than to read the tables */
+
+static void
+the_triggers_are_short(void **state)
+{
+    assert_string_equal(site_get(*state, "SELECT sum(length(sql)) < 175000 "
+                        "FROM sqlite_master WHERE type = 'trigger'"), "1");
+}
+
+
 /* how SQLite finds its rows; static storage */
 
 static const char *
@@ -173,6 +184,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(dates_and_times_have_types_that_change_no_value),
         T(every_table_has_a_primary_key_that_is_not_null),
+        T(the_triggers_are_short),
         T(every_index_of_a_reference_is_one_that_sqlite_uses),
         T(no_index_is_of_an_expression_or_of_two_lines),
         T(a_record_of_the_buffer_is_found_by_an_index)
