@@ -41,8 +41,13 @@ what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
 a_proxy_that_ends_each_connection_costs_nothing();
-a_server_that_keeps_no_connection_costs_nothing($_)
-    for undef, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+a_server_that_keeps_no_connection_costs_nothing($_) for [], [
+    "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"Ok\":0}",
+    '{"Ok":1}', "\0\1\2\3",
+];
 a_connection_that_was_idle_carries_nothing_large();
 a_cache_that_listens_is_told_to_let_pass();
 a_proxy_that_lets_out_no_posts_is_named();
@@ -166,9 +171,9 @@ SERVER
 
 # What stands before this address and closes each connection as soon as a
 # request comes by it so many seconds after the last answer, of which nothing
-# has warned, with a last word or without one.
+# has warned, with a last word or without one: of several each has its turn.
 sub closing_relay {
-    my ($to, $idle, $word) = @_;
+    my ($to, $idle, @words) = @_;
 
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
                                        Listen => 20) // die "listen: $!\n";
@@ -177,6 +182,8 @@ sub closing_relay {
     if ($pid == 0) {
         local $SIG{CHLD} = 'IGNORE';
         while (my $socket = $listen->accept) {
+            my $word = shift @words;
+            push @words, $word;
             next if fork();
             pass_one($socket, IO::Socket::INET->new($to), $idle // 0, $word);
             POSIX::_exit(0);
@@ -214,15 +221,15 @@ sub pass_one {
 }
 
 sub a_server_that_keeps_no_connection_costs_nothing {
-    my ($word) = @_;
+    my ($words) = @_;
 
     for my $protocol (qw(v6 v7)) {
         my $central = start_central(password => PASSWORD, records => 100,
                                     protocol => $protocol);
         my %url = (v5 => $central->url, v6 => $central->v7_url);
-        my %to = map { $_ => closing_relay($url{$_} =~ s{.*/}{}r, 0, $word) }
+        my %to = map { $_ => closing_relay($url{$_} =~ s{.*/}{}r, 0, @$words) }
             keys %url;
-        my $name = "keeps-nothing-$protocol-" . !!$word . '.sqlite';
+        my $name = "keeps-nothing-$protocol-" . @$words . '.sqlite';
         my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
             . 'sync_id_remote_site = 7)';
 
@@ -244,6 +251,13 @@ sub a_server_that_keeps_no_connection_costs_nothing {
 
         is(sqlite(site_path($name), 'SELECT count(*) FROM msync_refused'), 0,
            'and no record is said to be at fault');
+
+        my $there = $protocol eq 'v7' ? $central->rows('StockLine')
+                                      : $central->records->{item_line};
+        my %here = map { split /\|/ } split /\n/,
+            sqlite(site_path($name), "SELECT ID, batch FROM item_line $mine");
+        is_deeply({ map { $_ => $there->{$_}{batch} } keys %here }, \%here,
+                  'which central has, all of them');
         is_deeply($central->state->{violations}, [], 'nor is central');
     }
     return;

@@ -203,11 +203,8 @@ v6_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
         v6->pushed = true;
     }
 
-    if (rc == MSYNC_OK) {
-        msync_wire_compare(batch, count);
-    }
-
-    return rc;
+    return rc == MSYNC_OK && !msync_wire_compare(v6->http, batch, count)
+           ? v6_push(peer, batch, err) : rc;
 }
 
 

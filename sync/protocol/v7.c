@@ -533,17 +533,18 @@ v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
 {
     int                         rc;
     int64_t                     count = -1;
+    msync_v7_t                 *v7 = peer->data;
     msync_json_out_t            body;
     msync_v7_call_t             call = { 0 };
     msync_transfer_response_t   res;
 
     memset(&body, 0, sizeof(body));
-    v7_put_batch(peer->data, &body, batch);
+    v7_put_batch(v7, &body, batch);
 
     call.path = "push";
     call.body = &body;
     call.heavy = batch->n > 0;
-    rc = msync_v7_call(peer->data, &call, &res, err);
+    rc = msync_v7_call(v7, &call, &res, err);
     msync_json_out_free(&body);
 
     if (rc != MSYNC_OK) {
@@ -557,11 +558,9 @@ v7_push(msync_peer_t *peer, const msync_batch_t *batch, msync_err_t *err)
         rc = msync_wire_lacks(MSYNC_V7_NAME, "Ok", err);
     }
 
-    if (rc == MSYNC_OK) {
-        msync_wire_compare(batch, count);
-    }
-
-    return rc;
+    return rc == MSYNC_OK
+           && !msync_wire_compare(v7->setup.http, batch, count)
+           ? v7_push(peer, batch, err) : rc;
 }
 
 

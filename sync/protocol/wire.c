@@ -228,13 +228,18 @@ msync_wire_end(const msync_batch_t *batch)
 }
 
 
-void
-msync_wire_compare(const msync_batch_t *batch, int64_t taken)
+bool
+msync_wire_compare(msync_transfer_t *http, const msync_batch_t *batch,
+    int64_t taken)
 {
-    if (taken != (int64_t) batch->n) {
-        msync_log(MSYNC_LOG_WARN, MSYNC_WIRE_OMSUPPLY " was sent %zu records "
-                  "and says that it took %" PRId64, batch->n, taken);
+    if (taken == (int64_t) batch->n) {
+        return true;
     }
+
+    msync_log(MSYNC_LOG_WARN, MSYNC_WIRE_OMSUPPLY " was sent %zu records "
+              "and says that it took %" PRId64, batch->n, taken);
+
+    return !msync_transfer_doubts(http, true);
 }
 
 

@@ -96,8 +96,11 @@ void msync_wire_put_pair(msync_json_out_t *out, const char *text,
 /* of a push: the cursor up to which this site's changes are sent with it */
 int64_t msync_wire_end(const msync_batch_t *batch);
 
-/* says so in the log where a server took another number of its records */
-void msync_wire_compare(const msync_batch_t *batch, int64_t taken);
+/* false where the number of its records that a server says it took is that of
+ * another batch, which may have been answered in its place: it is to be sent
+ * once more; one that goes on to say so is told of in the log */
+bool msync_wire_compare(msync_transfer_t *http, const msync_batch_t *batch,
+    int64_t taken);
 
 /* "tableName":…,"recordId":…,"action":…,"recordData":… */
 void msync_wire_put_record(msync_json_out_t *out,

@@ -52,6 +52,23 @@ int msync_push_save(msync_push_t *push, msync_err_t *err);
 int msync_push_records(msync_push_t *push, msync_record_t *records,
     size_t n, int64_t remaining, bool last, msync_err_t *err);
 
+/* sends an empty batch */
+int msync_push_nothing(msync_push_t *push, const msync_batch_t *nothing,
+    msync_err_t *err);
+
+/*
+ * Asks something small.  Open mSupply central takes a batch of nothing that is
+ * not the last; mSupply central would begin to integrate half of a push.
+ */
+int msync_push_ask(msync_push_t *push, msync_err_t *err);
+
+/*
+ * Whether `n` records that were refused, perhaps by what was said to an earlier
+ * request, are sent once more by another connection: one alone, for more of
+ * them are halved, which takes no more of the line.
+ */
+bool msync_push_doubts(msync_push_t *push, size_t n, msync_err_t *err);
+
 /* the server has taken a batch, perhaps an empty one */
 int msync_push_taken(msync_push_t *push, const msync_batch_t *batch,
     msync_err_t *err);

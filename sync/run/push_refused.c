@@ -133,6 +133,8 @@ msync_push_records(msync_push_t *push, msync_record_t *records, size_t n,
             return msync_push_taken(push, &batch, err);
         }
     } while (push_again(push, ++tries, err)
+             || (push_fault(err) == FAULT_RECORD
+                 && msync_push_doubts(push, n, err))
              || (tries == 1 && push_by_another(push, broke, err))
              || (n == 1 && tries == 1 && push_once_more(push, records, err)));
 
@@ -267,29 +269,19 @@ push_is_whole_line(int status)
 }
 
 
-/*
- * Whether central answers something small: without it a refusal says nothing
- * about records.  Open mSupply central takes a batch of nothing that is not
- * the last; mSupply central would begin to integrate half of a push.
- */
+/* whether central answers something small: without it a refusal says nothing
+ * about records */
 
 static bool
 push_look(msync_push_t *push)
 {
-    bool           busy;
-    msync_err_t    fault;
-    msync_peer_t  *peer = push->peer;
-    msync_batch_t  nothing = { 0 };
+    msync_err_t  fault;
 
     if (push->looked) {
         return true;
     }
 
-    nothing.next = push->cursor;
-
-    if ((peer->push_end ? peer->busy(peer, &busy, &fault)
-                        : peer->push(peer, &nothing, &fault)) != MSYNC_OK)
-    {
+    if (msync_push_ask(push, &fault) != MSYNC_OK) {
         msync_log_err(&fault, "nothing smaller passes, either");
         return false;
     }
@@ -478,7 +470,7 @@ push_refuse_all(msync_push_t *push, const msync_record_t *record,
     end.next = push->cursor;
     end.last = push->peer->push_end;
 
-    if (push->peer->push(push->peer, &end, &fault) == MSYNC_OK) {
+    if (msync_push_nothing(push, &end, &fault) == MSYNC_OK) {
         push->cursor = record->cursor + 1;
         fault = *err;
 

@@ -33,6 +33,7 @@ static const char  *const sizes[MSYNC_STEP_MAX] = {
 };
 
 
+static bool steps_is_strange(const msync_err_t *err);
 static int steps_while_integrating(void *data, msync_err_t *err);
 
 
@@ -194,6 +195,37 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     msync_err_clear(err);
 
     return msync_step_save_size(steps, which, *size, err) == MSYNC_OK;
+}
+
+
+bool
+msync_step_doubts(msync_steps_t *steps, bool grave, msync_err_t *err)
+{
+    if ((!grave && !steps_is_strange(err))
+        || !msync_transfer_doubts(steps->http, grave))
+    {
+        return false;
+    }
+
+    msync_log_err(err, "asking again by another connection");
+    msync_err_clear(err);
+
+    return true;
+}
+
+
+/* a sign-in that is wanted, or a refusal that lasts, is not asked for twice,
+ * and what passes by itself transfer/ has asked again */
+
+static bool
+steps_is_strange(const msync_err_t *err)
+{
+    return err->variant == MSYNC_ERR_INVALID_RESPONSE
+           || (err->http_status >= 400 && err->http_status < 500
+               && err->http_status != 408 && err->http_status != 429
+               && err->remedy != MSYNC_REMEDY_FINAL
+               && (err->variant == MSYNC_ERR_HTTP_ERROR
+                   || err->variant == MSYNC_ERR_NOT_A_CENTRAL_SERVER));
 }
 
 

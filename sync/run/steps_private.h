@@ -84,6 +84,13 @@ int msync_step_save_size(msync_steps_t *steps, msync_step_e which,
 bool msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     unsigned *size, unsigned *losses, msync_err_t *err);
 
+/*
+ * Whether a call that failed is to be made once more, for its answer may be one
+ * too many to an earlier request (msync_transfer_doubts); *err is cleared then.
+ * Only what makes no sense is doubted, where it is `grave` whatever was said.
+ */
+bool msync_step_doubts(msync_steps_t *steps, bool grave, msync_err_t *err);
+
 /* the size of the next batch, from the time in ms that `n` records took */
 unsigned msync_step_next_size(unsigned size, unsigned limit, size_t n,
     int64_t took);

@@ -271,17 +271,21 @@ pull_take_batch(pulling_t *pull, msync_batch_t *batch, msync_err_t *err)
 static int
 pull_batch(pulling_t *pull, msync_err_t *err)
 {
-    int            rc = MSYNC_ERROR;
+    int            rc;
     int64_t        max, began = msync_clock_monotonic();
     unsigned       asked = pull->size;
     msync_peer_t  *peer = pull->peer;
     msync_batch_t  batch = { 0 };
 
-    if (peer->pull(peer, pull->cursor, pull->had, asked, &batch, err)
-        != MSYNC_OK)
-    {
+    do {
+        rc = peer->pull(peer, pull->cursor, pull->had, asked, &batch, err);
+    } while (rc != MSYNC_OK && msync_step_doubts(pull->steps, false, err));
+
+    if (rc != MSYNC_OK) {
         goto done;
     }
+
+    rc = MSYNC_ERROR;
 
     pull->size = msync_step_next_size(asked, pull->limit, batch.n,
                                       msync_clock_monotonic() - began);

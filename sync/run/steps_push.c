@@ -39,6 +39,8 @@ static int push_save_passed(msync_push_t *push, msync_err_t *err);
 static int push_one_batch(msync_push_t *push, msync_err_t *err);
 static int push_end(msync_push_t *push, msync_err_t *err);
 static int push_all(msync_push_t *push, msync_err_t *err);
+static int push_busy(msync_steps_t *steps, msync_peer_t *peer, bool *busy,
+    msync_err_t *err);
 static int push_close(msync_push_t *push, msync_err_t *err);
 static int push_wait_apart(msync_push_t *push, msync_err_t *err);
 
@@ -225,7 +227,7 @@ push_end(msync_push_t *push, msync_err_t *err)
     end.next = push->cursor;
     end.last = true;
 
-    if (push->peer->push(push->peer, &end, err) != MSYNC_OK) {
+    if (msync_push_nothing(push, &end, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -237,6 +239,51 @@ push_end(msync_push_t *push, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+int
+msync_push_nothing(msync_push_t *push, const msync_batch_t *nothing,
+    msync_err_t *err)
+{
+    int  rc;
+
+    do {
+        rc = push->peer->push(push->peer, nothing, err);
+    } while (rc != MSYNC_OK && msync_step_doubts(push->steps, false, err));
+
+    return rc;
+}
+
+
+int
+msync_push_ask(msync_push_t *push, msync_err_t *err)
+{
+    bool           busy;
+    msync_batch_t  nothing = { 0 };
+
+    nothing.next = push->cursor;
+
+    return push->peer->push_end
+           ? push_busy(push->steps, push->peer, &busy, err)
+           : msync_push_nothing(push, &nothing, err);
+}
+
+
+bool
+msync_push_doubts(msync_push_t *push, size_t n, msync_err_t *err)
+{
+    /* nobody else than a server, or a proxy before it, says so */
+    if (err->http_status == 413) {
+        return false;
+    }
+
+    if (n == 1) {
+        return msync_step_doubts(push->steps, true, err);
+    }
+
+    (void) msync_transfer_doubts(push->steps->http, false);
+    return false;
 }
 
 
@@ -272,6 +319,20 @@ push_all(msync_push_t *push, msync_err_t *err)
 }
 
 
+static int
+push_busy(msync_steps_t *steps, msync_peer_t *peer, bool *busy,
+    msync_err_t *err)
+{
+    int  rc;
+
+    do {
+        rc = peer->busy(peer, busy, err);
+    } while (rc != MSYNC_OK && msync_step_doubts(steps, false, err));
+
+    return rc;
+}
+
+
 /*
  * "Busy" is no fault: it is asked again, less and less often.
  */
@@ -283,7 +344,7 @@ msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
     long  pause = WAIT_FIRST, waited = 0;
 
     for ( ;; ) {
-        if (peer->busy(peer, &busy, err) != MSYNC_OK) {
+        if (push_busy(steps, peer, &busy, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
 
@@ -343,7 +404,7 @@ push_close(msync_push_t *push, msync_err_t *err)
     /* before all comes anew, too: what it has not integrated it would send as
      * it was, and the rows here with it */
     if ((now.connects != connects || !steps->plan->initialised)
-        && (peer->push(peer, &end, err) != MSYNC_OK
+        && (msync_push_nothing(push, &end, err) != MSYNC_OK
             || msync_push_wait(steps, peer, err) != MSYNC_OK))
     {
         return MSYNC_ERROR;

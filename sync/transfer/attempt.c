@@ -77,7 +77,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
     if (code == CURLE_OK) {
         code = attempt_run(t, err);
-        code = t->torn ? CURLE_GOT_NOTHING : code;
+        code = t->torn || t->unclean ? CURLE_GOT_NOTHING : code;
         attempt_count(t);
         msync_transfer_kept(t, req, code);
     }
@@ -576,6 +576,12 @@ attempt_on_ready(void *arg, char *to, char *from, int port, int local)
     (void) port;
 
     msync_transfer_connected(t);
+    t->port = local;
+
+    if (t->kept && !msync_transfer_look_before(t)) {
+        t->unclean = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
 
     /* libcurl would send it again by itself where a kept connection broke */
 
@@ -585,7 +591,6 @@ attempt_on_ready(void *arg, char *to, char *from, int port, int local)
     }
 
     t->sent = true;
-    t->port = local;
     t->active = msync_clock_monotonic();
 
     return CURL_PREREQFUNC_OK;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ static msync_transfer_address_t *line_find(msync_transfer_t *http,
 static void line_look_at_addresses(msync_transfer_attempt_t *t);
 static int64_t line_time(const msync_transfer_t *http,
     const msync_transfer_address_t *address);
+static int line_find_socket(const msync_transfer_attempt_t *t);
 static int line_local_port(int fd);
 static bool line_is_stuck(int fd);
 
@@ -159,11 +161,19 @@ line_time(const msync_transfer_t *http, const msync_transfer_address_t *address)
 }
 
 
+bool
+msync_transfer_look_before(const msync_transfer_attempt_t *t)
+{
+    struct pollfd  wait = { line_find_socket(t), POLLIN, 0 };
+
+    return wait.fd == -1 || poll(&wait, 1, 0) <= 0;
+}
+
+
 void
 msync_transfer_look_at_line(msync_transfer_attempt_t *t)
 {
-    int          fd;
-    unsigned     i;
+    int  fd;
 
     /* the times of libcurl tell of no connection before all of it is made */
 
@@ -175,15 +185,29 @@ msync_transfer_look_at_line(msync_transfer_attempt_t *t)
         line_look_at_addresses(t);
     }
 
-    /* the sockets of the session; a number may be closed, or a file by now */
+    fd = t->silent ? line_find_socket(t) : -1;
 
-    for (i = 0; t->silent && i < MSYNC_TRANSFER_SOCKETS; i++) {
+    t->unheard = fd != -1 && line_is_stuck(fd);
+}
+
+
+/* of the session; a number may be closed, or a file by now */
+
+static int
+line_find_socket(const msync_transfer_attempt_t *t)
+{
+    int       fd;
+    unsigned  i;
+
+    for (i = 0; i < MSYNC_TRANSFER_SOCKETS; i++) {
         fd = t->http->sockets[i];
 
         if (fd > 0 && line_local_port(fd) == t->port) {
-            t->unheard |= line_is_stuck(fd);
+            return fd;
         }
     }
+
+    return -1;
 }
 
 

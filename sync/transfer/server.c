@@ -72,16 +72,29 @@ msync_transfer_connected(msync_transfer_attempt_t *t)
 }
 
 
-/* what is no answer to this request, to which no server has given the time */
+/*
+ * What became of the connection and not of the request: something was there
+ * before it went out, what came is no HTTP, or 408, to which no server has
+ * given the time.
+ */
 
 static bool
 server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
 {
     long  status = 0;
 
+    if (!t->kept || t->unclean) {
+        return t->unclean;
+    }
+
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+    {
+        return !t->heard;
+    }
+
     (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
 
-    return code == CURLE_OK && status == 408 && t->kept
+    return code == CURLE_OK && status == 408
            && msync_clock_monotonic() - t->began < SERVER_IDLE * 1000;
 }
 
@@ -102,8 +115,14 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
                 && msync_transfer_is_broken(code);
 
     t->late = server_is_late(t, code);
-    server = msync_transfer_server(t->http, t->url, t->broke || t->late);
-    t->late &= server != NULL;
+    server = msync_transfer_server(t->http, t->url,
+                                   t->kept || t->broke);
+    t->http->answered = t->kept ? server : NULL;
+
+    if (server == NULL) {
+        t->http->counters.broke += t->broke;
+        return;
+    }
 
     if (t->late) {
         server->closed++;
@@ -111,13 +130,35 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
     } else if (t->broke) {
         t->http->counters.broke++;
 
-        if (server != NULL && server_is_cheap(req)) {
+        if (server_is_cheap(req)) {
             server->closed++;
         }
 
-    } else if (server != NULL && t->kept && code == CURLE_OK) {
+    } else if (t->kept && code == CURLE_OK) {
         server->closed = 0;
     }
+}
+
+
+bool
+msync_transfer_doubts(msync_transfer_t *http, bool grave)
+{
+    msync_transfer_server_t  *server = http->answered;
+
+    if (server == NULL || (server->believed && !grave)) {
+
+        if (server == NULL && http->asked != NULL) {
+            http->asked->believed = true;
+            http->asked->strange = 0;
+        }
+
+        return false;
+    }
+
+    server->strange++;
+    http->doubted = server;
+
+    return true;
 }
 
 
@@ -135,6 +176,10 @@ msync_transfer_choose(msync_transfer_attempt_t *t,
     large = req->heavy && !server_is_cheap(req);
     server = msync_transfer_server(t->http, req->url, false);
     closed = server != NULL ? server->closed : 0;
+
+    if (server != NULL && server->strange > closed) {
+        closed = server->strange;
+    }
 
     if (req->once || t->fresh || closed >= SERVER_CLOSES
         || (large && closed > 0))

@@ -245,12 +245,16 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err)
 {
     int                        rc;
-    bool                       late = false;
+    bool                       late;
     long                       pause;
     int64_t                    began;
     msync_transfer_retry_t     retry;
     msync_transfer_counters_t  before;
     msync_transfer_attempt_t   t;
+
+    http->asked = http->doubted;
+    http->doubted = NULL;
+    late = http->asked != NULL;
 
     memset(&retry, 0, sizeof(retry));
     retry.started = msync_clock_monotonic();
@@ -275,8 +279,9 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
 
         late = t.late;
 
-        if (rc == MSYNC_OK && late) {
+        if (late && !t.hooked) {
             msync_transfer_response_clear(res);
+            msync_err_clear(err);
             continue;
         }
 

@@ -148,6 +148,15 @@ void msync_transfer_free(msync_transfer_t **http);
 int msync_transfer_request(msync_transfer_t *http,
     const msync_transfer_request_t *req,
     msync_transfer_response_t *res, msync_err_t *err);
+
+/*
+ * Whether the latest answer, which makes no sense to the caller, is to be asked
+ * for once more, by a new connection, by which the next request goes then: it
+ * came by one that was kept, and so may be one too many to an earlier request.
+ * Of a server whose answer was the same once it is believed, but not where it
+ * is `grave`.
+ */
+bool msync_transfer_doubts(msync_transfer_t *http, bool grave);
 void msync_transfer_response_clear(msync_transfer_response_t *res);
 
 /* waits ms milliseconds, serving the hook; what the hook refuses ends it */

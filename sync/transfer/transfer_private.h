@@ -25,7 +25,11 @@ typedef struct {
     bool                    refused;    /* it refused one with 415, whatever it
                                            says since */
     unsigned                closed;     /* connections in a row that were kept
-                                           and broke under a small request */
+                                           and were of no use, or broke under a
+                                           small request */
+    unsigned                strange;    /* answers that came by one that was
+                                           kept and were none to the request */
+    bool                    believed;   /* … which were the same by a new one */
 } msync_transfer_server_t;
 
 /* an address that a connection was asked of */
@@ -67,6 +71,11 @@ struct msync_transfer_s {
     bool                    unpacks;    /* what is compressed is taken here,
                                            for it came in pieces */
     bool                    http1;      /* HTTP/2 may not work on this line */
+    msync_transfer_server_t  *answered; /* whose answer came last, by one that
+                                           was kept; NULL: by a new one */
+    msync_transfer_server_t  *doubted;  /* whose answer is asked for again, by a
+                                           new one; NULL: nobody's */
+    msync_transfer_server_t  *asked;    /* … and was, last */
     int                     sockets[MSYNC_TRANSFER_SOCKETS]; /* sockets that
                                                                 libcurl has
                                                                 made; some may
@@ -126,9 +135,12 @@ typedef struct {
     bool                    broke;      /* … and which broke before a word of
                                            the answer */
     bool                    heard;      /* a word of the answer came */
-    bool                    late;       /* … which is to nobody: 408, said when
-                                           the connection was idle for too
-                                           long */
+    bool                    unclean;    /* octets had come by the one that was
+                                           kept which no request had asked
+                                           for, or it had been closed */
+    bool                    late;       /* what became of it says nothing of
+                                           the request: it goes by another
+                                           connection */
     bool                    torn;       /* libcurl was kept from sending it
                                            again */
     bool                    silent;     /* the read timeout passed */
@@ -200,6 +212,10 @@ int msync_transfer_attempt(msync_transfer_attempt_t *t,
 /* for CURLOPT_OPENSOCKETFUNCTION, with the attempt */
 curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
+
+/* before the request goes by a connection that was kept; false: there is
+ * something to be read, which is no answer to it */
+bool msync_transfer_look_before(const msync_transfer_attempt_t *t);
 
 /* how far the attempt got when its time had passed: half_made, unheard */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);

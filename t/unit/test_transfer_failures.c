@@ -5,6 +5,9 @@
 
 #include "central.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 static const char  torn[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
                             "{\"half";
 
@@ -100,6 +103,44 @@ test_once_takes_a_new_connection(void **state)
     assert_int_equal(central_post(c, "{}", true, &err), 200);
     assert_int_not_equal(c->server->requests[0].connection,
                          c->server->requests[1].connection);
+}
+
+
+/* an answer too many to the request before, and octets of nobody */
+
+static void
+test_what_came_before_a_request_is_no_answer_to_it(void **state)
+{
+    int                        fd, left;
+    size_t                     i;
+    central_t                 *c = *state;
+    msync_err_t                err;
+    msync_transfer_response_t  res;
+
+    static const char  *octets[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":0}", "\1\2\3"
+    };
+
+    for (i = 0; i < 2; i++) {
+        server_json(c->server, 200, "{\"a\":1}");
+        server_json(c->server, 200, "{\"a\":2}");
+
+        assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
+        msync_transfer_response_clear(&res);
+        fd = c->server->peers[i].fd;
+        assert_true(send(fd, octets[i], strlen(octets[i]), MSG_NOSIGNAL) > 0);
+
+        do {
+            assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+        } while (left > 0);
+
+        assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
+        assert_string_equal(res.body, "{\"a\":2}");
+        msync_transfer_response_clear(&res);
+    }
+
+    assert_int_equal(server_n(c->server), 4);
+    assert_int_equal(c->server->requests[3].connection, 2);
 }
 
 
@@ -574,6 +615,7 @@ main(void)
         EACH(test_closed_without_an_answer),
         EACH(test_once_is_never_sent_again),
         EACH(test_once_takes_a_new_connection),
+        EACH(test_what_came_before_a_request_is_no_answer_to_it),
         EACH(test_statuses_tried_again),
         EACH(test_long_retry_after_goes_to_the_caller),
         EACH(test_busy_server_is_waited_for),
