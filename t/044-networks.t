@@ -68,6 +68,7 @@ SKIP: {
     a_name_server_that_dies_holds_nothing_up();
     why_a_name_is_not_found_is_named();
     packets_that_are_too_large_are_named();
+    a_connection_that_is_forgotten_on_the_way_costs_no_batch();
 }
 
 done_testing();
@@ -1206,4 +1207,54 @@ SCRIPT
         or diag($said);
     is(sqlite($path, 'SELECT count(*) FROM msync_refused'), 0,
        'with nothing refused');
+}
+
+
+# Nothing of it arrives any more, and nobody says so, as by a balancer that
+# forgets what was idle: while Open mSupply central takes its time, which is
+# reached by another address.
+sub a_connection_that_is_forgotten_on_the_way_costs_no_batch {
+    my $command = there('forgotten.sqlite', 'http://10.9.9.2:PORT',
+                        read_timeout => 4000);
+    my $path = site_path('forgotten.sqlite');
+    my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
+        . 'sync_id_remote_site = 7)';
+
+    my $said = in_a_network(<<"SCRIPT", central => { '--address', '0.0.0.0' });
+another_machine
+for net in 8 9; do
+    ip addr add 10.9.\$net.1/24 dev va
+    \$in_there ip addr add 10.9.\$net.2/24 dev vb
+done
+ip link set va up
+\$in_there ip link set lo up
+\$in_there ip link set vb up
+central "\$in_there"
+V6=\$(echo "\$ports" | sed 's/.*"v6":\\([0-9]*\\).*/\\1/')
+tell() {
+    $^X -MHTTP::Tiny -e 'print HTTP::Tiny->new->post(shift, {content =>
+        shift})->{content}' http://10.9.8.2:\$V5/_test/\$1 "\$2"
+}
+tell config "{\\"v6_url\\":\\"http://10.9.8.2:\$V6\\"}"
+$command && echo FIRST SYNC
+sqlite3 -init /dev/null -cmd '.timeout 9000' $path "UPDATE asset SET notes =
+    'held' $mine; UPDATE item_line SET batch = hex(zeroblob(50000)) $mine"
+tell fault '{"api":"v6","path":"push","kind":"hold"}'
+$command && echo IT WENT WELL &
+run=\$!
+until $^X -MHTTP::Tiny -e 'exit(HTTP::Tiny->new->get(shift)->{content} !~
+    /"faults":\\[{[^]]*"times":0/)' http://10.9.8.2:\$V5/_test/state?brief=1
+do sleep 0.1; done
+ip addr del 10.9.9.1/24 dev va
+ip addr add 10.9.9.3/24 dev va
+tell fault '{"api":"v6","path":"none","kind":"hang"}'
+wait \$run
+kill \$there
+SCRIPT
+
+    like($said, qr/FIRST SYNC.*IT WENT WELL/s,
+         'a connection that is forgotten on the way') or diag($said);
+    like($said, qr/[1-9]\d* pushed/, 'keeps nothing from being sent');
+    unlike($said, qr/smaller batch/, 'nor makes its batches smaller');
+    return;
 }

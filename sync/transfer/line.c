@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static int64_t line_time(const msync_transfer_t *http,
 static int line_find_socket(const msync_transfer_attempt_t *t);
 static int line_local_port(int fd);
 static bool line_is_stuck(int fd);
+static uint64_t line_arrived(int fd);
 
 
 /* libcurl does not tell why it got no socket */
@@ -162,9 +164,11 @@ line_time(const msync_transfer_t *http, const msync_transfer_address_t *address)
 
 
 bool
-msync_transfer_look_before(const msync_transfer_attempt_t *t)
+msync_transfer_look_before(msync_transfer_attempt_t *t)
 {
     struct pollfd  wait = { line_find_socket(t), POLLIN, 0 };
+
+    t->acked = line_arrived(wait.fd);
 
     return wait.fd == -1 || poll(&wait, 1, 0) <= 0;
 }
@@ -187,7 +191,10 @@ msync_transfer_look_at_line(msync_transfer_attempt_t *t)
 
     fd = t->silent ? line_find_socket(t) : -1;
 
-    t->unheard = fd != -1 && line_is_stuck(fd);
+    if (fd != -1) {
+        t->unheard = line_is_stuck(fd);
+        t->dead = t->unheard && t->kept && line_arrived(fd) == t->acked;
+    }
 }
 
 
@@ -248,4 +255,21 @@ line_is_stuck(int fd)
     int  waiting = 0;
 
     return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
+}
+
+
+/* octets that were acknowledged since the connection was made; 0: a kernel that
+ * does not tell */
+
+static uint64_t
+line_arrived(int fd)
+{
+    socklen_t        size;
+    struct tcp_info  info;
+
+    size = sizeof(info);
+    memset(&info, 0, sizeof(info));
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0
+           ? info.tcpi_bytes_acked : 0;
 }

@@ -75,7 +75,8 @@ msync_transfer_connected(msync_transfer_attempt_t *t)
 /*
  * What became of the connection and not of the request: something was there
  * before it went out, what came is no HTTP, or 408, to which no server has
- * given the time.
+ * given the time; or nothing arrived at the other end, as where somebody on
+ * the way has forgotten the connection.
  */
 
 static bool
@@ -83,8 +84,8 @@ server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
 {
     long  status = 0;
 
-    if (!t->kept || t->unclean) {
-        return t->unclean;
+    if (!t->kept || t->unclean || t->dead) {
+        return t->unclean || t->dead;
     }
 
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
@@ -116,13 +117,16 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
 
     t->late = server_is_late(t, code);
     server = msync_transfer_server(t->http, t->url,
-                                   t->kept || t->broke);
+                                   t->kept || t->broke || t->unheard);
     t->http->answered = t->kept ? server : NULL;
 
     if (server == NULL) {
         t->http->counters.broke += t->broke;
         return;
     }
+
+    server->stuck |= t->fresh && t->unheard;
+    t->late &= !t->dead || !server->stuck;
 
     if (t->late) {
         server->closed++;

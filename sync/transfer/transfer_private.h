@@ -27,6 +27,8 @@ typedef struct {
     unsigned                closed;     /* connections in a row that were kept
                                            and were of no use, or broke under a
                                            small request */
+    bool                    stuck;      /* by a new one no more arrived than by
+                                           one that was kept */
     unsigned                strange;    /* answers that came by one that was
                                            kept and were none to the request */
     bool                    believed;   /* … which were the same by a new one */
@@ -138,6 +140,10 @@ typedef struct {
     bool                    unclean;    /* octets had come by the one that was
                                            kept which no request had asked
                                            for, or it had been closed */
+    uint64_t                acked;      /* octets of the connection that had
+                                           arrived before the request */
+    bool                    dead;       /* silent, and nothing of the request
+                                           arrived by the one that was kept */
     bool                    late;       /* what became of it says nothing of
                                            the request: it goes by another
                                            connection */
@@ -213,11 +219,11 @@ int msync_transfer_attempt(msync_transfer_attempt_t *t,
 curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
 
-/* before the request goes by a connection that was kept; false: there is
- * something to be read, which is no answer to it */
-bool msync_transfer_look_before(const msync_transfer_attempt_t *t);
+/* before the request goes by a connection that was kept: `acked`; false: there
+ * is something to be read, which is no answer to it */
+bool msync_transfer_look_before(msync_transfer_attempt_t *t);
 
-/* how far the attempt got when its time had passed: half_made, unheard */
+/* how far the attempt got when its time had passed: half_made, unheard, dead */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
 
 /* the words for what libcurl says went wrong */
