@@ -37,6 +37,8 @@ static int fill_can_fill(msync_store_t *store, bool *can, msync_err_t *err);
 static int fill_is_empty(msync_store_t *store, const msync_table_t *table,
     bool *empty, msync_err_t *err);
 static int fill_drop_indexes(msync_store_t *store, msync_err_t *err);
+static int fill_read_last(msync_store_t *store, const msync_table_t *table,
+    int64_t *last, msync_err_t *err);
 static int fill_make_all(msync_store_t *store, msync_hook_pt hook, void *data,
     msync_err_t *err);
 static int fill_look_at_index(msync_store_t *store,
@@ -192,6 +194,25 @@ fill_drop_indexes(msync_store_t *store, msync_err_t *err)
 }
 
 
+/* the last rowid, which says how large a table is at most; the application may
+ * have made one WITHOUT ROWID since it was begun to be filled */
+
+static int
+fill_read_last(msync_store_t *store, const msync_table_t *table, int64_t *last,
+    msync_err_t *err)
+{
+    *last = LARGE;
+
+    return sqlite3_table_column_metadata(store->db, "main", table->sql,
+                                         "rowid", NULL, NULL, NULL, NULL, NULL)
+           == SQLITE_OK
+           ? msync_store_number_own(store,
+                 sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"", table->sql),
+                 last, err)
+           : MSYNC_OK;
+}
+
+
 /* an index of a reference that is never used costs a scan of the whole table
  * in the end, and nothing when it is made before; most references are such */
 
@@ -210,10 +231,7 @@ msync_store_fill_indexes(msync_store_t *store, const msync_table_t *table,
         return MSYNC_OK;
     }
 
-    if (msync_store_number_own(store,
-            sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"", table->sql),
-            &last, err) != MSYNC_OK)
-    {
+    if (fill_read_last(store, table, &last, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -394,6 +412,8 @@ fill_check_references(msync_store_t *store, msync_hook_pt hook, void *data,
 }
 
 
+/* those of a table that has no rowid any more stay, which a check tells */
+
 static int
 fill_find_orphans(msync_store_t *store, const msync_table_t *table,
     fill_orphans_t *orphans, msync_err_t *err)
@@ -402,8 +422,8 @@ fill_find_orphans(msync_store_t *store, const msync_table_t *table,
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare_own(store,
-               sqlite3_mprintf("SELECT rowid FROM "
-                               "pragma_foreign_key_check(%Q)", table->sql),
+               sqlite3_mprintf("SELECT rowid FROM pragma_foreign_key_check"
+                               "(%Q) WHERE rowid IS NOT NULL", table->sql),
                err);
     if (stmt == NULL) {
         return MSYNC_ERROR;

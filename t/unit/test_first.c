@@ -509,6 +509,31 @@ who_opens_the_database_next_ends_the_filling(void **state)
 }
 
 
+/* by a migration while it is at work; its row without a parent stays a row */
+
+static void
+a_table_that_loses_its_rowid_is_filled_all_the_same(void **state)
+{
+    bool         begun;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    site_sql(site, "DROP TABLE item_direction; CREATE TABLE item_direction ("
+             "ID TEXT PRIMARY KEY, item_ID TEXT REFERENCES item, directions "
+             "TEXT, priority INTEGER, msync_extra TEXT) WITHOUT ROWID");
+    assert_int_equal(fill(site, upsert("item_direction", "A", DIRECTION("I")),
+                          upsert("item_direction", "B", DIRECTION("J")),
+                          upsert("item", "I", ITEM_IN(""))), MSYNC_OK);
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "item_direction"), "A,B");
+    assert_string_equal(indexes(site), "2");
+    assert_ok(msync_store_fill_begun(site->store, &begun, &err));
+    assert_false(begun);
+    assert_non_null(strstr(site_check(site), "refers to a row of \"item\""));
+}
+
+
 /* as a full disk would: SQLite undoes the transaction by itself */
 
 static void
@@ -620,6 +645,7 @@ main(void)
         FILLING(a_row_of_this_site_stays_whatever_it_refers_to),
         T(a_database_with_references_to_nothing_is_not_filled),
         FILLING(who_opens_the_database_next_ends_the_filling),
+        FILLING(a_table_that_loses_its_rowid_is_filled_all_the_same),
         FILLING(an_index_whose_commit_failed_is_made_again),
         T(a_filling_that_could_not_begin_begins_again),
         T(the_log_of_a_first_sync_is_not_kept)
