@@ -35,6 +35,7 @@ whatever_stands_between_says_of_a_content($_) for
 what_is_said_of_the_line_costs_nothing($_) for
     [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
     [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
+a_server_without_room_costs_no_record($_) for [v5 => 507], [v6 => 509];
 a_proxy_that_never_passes_one_record_stops_no_other($_) for
     [v5 => 502], [v6 => 524];
 a_line_that_is_mended_goes_on_in_the_same_run();
@@ -164,6 +165,24 @@ sub what_is_said_of_the_line_costs_nothing {
     clean();
     is(there($api, $id[2]), "line $status $id[2]",
        "$api $status: it goes when the line is well");
+}
+
+
+# Its disk is full, or its contract has no more octets: it takes what is empty,
+# however often it is tried.
+sub a_server_without_room_costs_no_record {
+    my ($api, $status) = @{ $_[0] };
+
+    my @id = edit($api, "room $status", 3);
+
+    $central->fault(api => $api, method => 'POST', kind => 'status',
+                    value => $status, with => 'recordData', times => 100);
+    is(run(), 1, "$api $status: run $_ fails") for 1 .. 3;
+    like($said, qr/no room left|no more octets/, 'with words');
+    is(refused(), '', "$api $status: and nothing is recorded");
+    clean();
+    is(there($api, $id[2]), "room $status $id[2]",
+       "$api $status: it goes when there is room");
 }
 
 

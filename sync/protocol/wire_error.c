@@ -535,6 +535,8 @@ wire_status_words(int status)
         int          status;
         const char  *words;
     } known[] = {
+        { 304, "a cache on the way answers in the place of the server" },
+        { 400, "the server or a proxy does not understand the request" },
         { 401, "access refused without a reason; a proxy may want a sign-in" },
         { 402, "a payment is wanted first; the airtime may be used up" },
         { 403, "access refused without a reason; a proxy may want a sign-in" },
@@ -552,6 +554,10 @@ wire_status_words(int status)
         { 431, "the head of the request is larger than the server or a proxy "
           "allows" },
         { 451, "a law or an order forbids this connection" },
+        { 494, "the head of the request is larger than the server or a proxy "
+          "allows" },
+        { 497, "the server wants another kind of connection; the address may "
+          "have to begin with https://" },
         { 500, "the server failed while it worked on the request" },
         { 501, "this address does not take such requests; it is not that of a "
           "central server" },
@@ -560,6 +566,9 @@ wire_status_words(int status)
         { 503, "the server is overloaded or being maintained" },
         { 504, "a proxy in front of the server cannot reach it; the server "
           "itself is down or starting" },
+        { 507, "the server has no room left on its disk" },
+        { 508, "the server or a proxy leads the request round in a circle" },
+        { 509, "the contract of the server allows no more octets for now" },
         { 511, "the network wants a sign-in first (captive portal)" },
         { 520, "a proxy in front of the server got no answer from it that it "
           "understands" },
@@ -576,7 +585,12 @@ wire_status_words(int status)
         { 526, "a proxy in front of the server does not trust the encryption "
           "of the server; its certificate has to be renewed" },
         { 527, "a proxy in front of the server cannot find or reach it" },
-        { 530, "a proxy in front of the server cannot find or reach it" }
+        { 529, "the server is overloaded or being maintained" },
+        { 530, "a proxy in front of the server cannot find or reach it" },
+        { 598, "a proxy in front of the server waited too long for its answer; "
+          "the server may still be at work" },
+        { 599, "a proxy in front of the server waited too long for its answer; "
+          "the server may still be at work" }
     };
 
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

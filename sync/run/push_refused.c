@@ -52,6 +52,7 @@ typedef enum {
 
 static fault_e push_fault(const msync_err_t *err);
 static bool push_is_whole_line(int status);
+static bool push_is_no_room(int status);
 static bool push_look(msync_push_t *push);
 static unsigned push_attempts(msync_push_t *push, fault_e kind);
 static bool push_again(msync_push_t *push, unsigned tries,
@@ -264,8 +265,19 @@ push_fault(const msync_err_t *err)
 static bool
 push_is_whole_line(int status)
 {
-    return status == 408 || status == 429 || status == 502 || status == 504
-           || (status >= 520 && status <= 530);
+    return status == 408 || status == 425 || status == 502 || status == 504
+           || (status >= 520 && status <= 530) || status == 598
+           || status == 599 || push_is_no_room(status);
+}
+
+
+/* too often, a full disk, the octets of a contract: no record does that, how
+ * often soever it is sent */
+
+static bool
+push_is_no_room(int status)
+{
+    return status == 429 || status == 507 || status == 509 || status == 529;
 }
 
 
@@ -368,9 +380,8 @@ push_is_content(msync_push_t *push, const msync_err_t *err)
     int64_t       breaks = 0;
     msync_err_t   fault;
 
-    /* who says when to come again, or that it is too often, has no complaint
-     * about a record */
-    if (err->retry_after > 0 || err->http_status == 429) {
+    /* who says when to come again has no complaint about a record */
+    if (err->retry_after > 0 || push_is_no_room(err->http_status)) {
         return false;
     }
 
