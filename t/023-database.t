@@ -42,7 +42,9 @@ what_waits_is_deleted();
 what_central_deleted_is_not_made_there_again();
 a_backup_is_copied_over_it();
 a_backup_that_lacks_nothing_is_restored();
-a_backup_that_lacks_what_was_sent_is_restored();
+a_backup_that_lacks_what_was_sent_is_put_back('by SQLite', \&restored);
+a_backup_that_lacks_what_was_sent_is_put_back('without nginx', \&copied);
+a_backup_that_lacks_what_was_sent_is_put_back('by its name', \&renamed);
 a_site_without_settings_takes_over_a_backup();
 it_is_removed();
 ends_well($nginx);
@@ -380,10 +382,30 @@ sub a_backup_that_lacks_nothing_is_restored {
 }
 
 
+sub restored { sqlite($database, ".restore \Q$_[0]\E") }
+
+# as the documents say
+sub copied {
+    my ($copy) = @_;
+
+    $nginx->stop;
+    unlink map { "$database$_" } '-wal', '-shm';
+    system("cp \Q$copy\E \Q$database\E");
+    $nginx->start;
+}
+
+sub renamed { rename $_[0], $database or die "$_[0]: $!\n" }
+
+
 # The older edit would take the place of the newer one at central.
-sub a_backup_that_lacks_what_was_sent_is_restored {
+sub a_backup_that_lacks_what_was_sent_is_put_back {
+    my ($how, $put_back) = @_;
+
     my $copy = site_path('older.sqlite');
     my $id = own_line();
+    my $told = sub { scalar grep { /\[error\].*a backup was restored/ }
+                     $nginx->log_lines };
+    my $before = $told->();
     my $edit = sub {
         sqlite($database, "UPDATE item_line SET batch = '$_[0]' WHERE ID = "
                . "'$id'");
@@ -392,18 +414,19 @@ sub a_backup_that_lacks_what_was_sent_is_restored {
 
     pause_when_done();
     $edit->('waits in it');
+    unlink $copy;
     is((run($database, 'backup', $copy))[0], 0, 'a backup');
-    $edit->('after it');
-    sync_until(sub { $at_central->() eq 'after it' }, 'sends what is newer');
+    $edit->("after it, $how");
+    sync_until(sub { $at_central->() eq "after it, $how" },
+               'sends what is newer');
     ok($nginx->wait_status(sub { $_->{state} eq 'paused' }), 'and ends');
 
-    sqlite($database, ".restore \Q$copy\E");
+    $put_back->($copy);
     my $words = qr/a backup was restored .* missing here.* reinitialise/;
     my $status = $nginx->wait_status(sub { $_->{syncStatus}{error} });
     like($status->{syncStatus}{error}{fullError}, $words,
-         'a backup that lacks what was sent is told of at once');
-    is(scalar(grep { /\[error\].*a backup was restored/ } $nginx->log_lines),
-       1, 'in the log, too');
+         "a backup that lacks what was sent is told of at once: $how");
+    is($told->(), $before + 1, 'in the log, too');
     like((run($database, 'check'))[1], qr/a backup was restored .*reinit/,
          'and by check');
 
@@ -415,7 +438,7 @@ sub a_backup_that_lacks_what_was_sent_is_restored {
     });
     is($status->{syncStatus}{error}{variant}, 'DATABASE_ERROR',
        'by a run of another helper, too');
-    is($at_central->(), 'after it', 'which sends nothing');
+    is($at_central->(), "after it, $how", 'which sends nothing');
 
     # as it says
     $nginx->stop;
@@ -427,7 +450,7 @@ sub a_backup_that_lacks_what_was_sent_is_restored {
     $nginx->post('/api/resume');
     sync_until(sub {
         sqlite($database, "SELECT batch FROM item_line WHERE ID = '$id'")
-            eq 'after it'
+            eq "after it, $how"
     }, 'brings what was sent');
     ok(initialised(), 'and ends');
     is($nginx->status->{syncStatus}{error}, undef, 'well');

@@ -148,6 +148,14 @@ sub the_address_of_before_leads_to_v7 {
 sub a_database_of_before_is_recognised {
     $site->copy_from($before);
 
+    is(run(), 1, 'a database that was put back beside its lock');
+    like($site->failure, qr/^DATABASE_ERROR .*backup was restored/,
+         'is told so');
+    is($site->asked, '', 'by this site');
+
+    # on another machine nothing is known of what was there since
+    $site->copy_from($before);
+    unlink $site->database . '.lock';
     is(run(), 1, 'a database that was put back from before the upgrade');
     like($site->failure, qr/^SITE_ALREADY_UPGRADED .*knows nothing/,
          'is told so');

@@ -10,6 +10,7 @@
 #include "cli/cli_private.h"
 #include "store/kv.h"
 #include "store/lock.h"
+#include "store/older.h"
 #include "store/schema.h"
 
 
@@ -69,7 +70,8 @@ msync_cli_expect_schema(msync_cli_t *cli, msync_err_t *err)
 int
 msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err)
 {
-    int  interrupted_runs;
+    int   interrupted_runs;
+    bool  older;
 
     if (msync_cli_open(cli, MSYNC_STORE_CREATE, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -77,7 +79,11 @@ msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err)
 
     msync_store_set_hook(cli->store, msync_cli_interrupted, NULL);
 
-    if (msync_cli_load_settings(cli, err) != MSYNC_OK) {
+    /* the run says what comes of it */
+    if (msync_cli_load_settings(cli, err) != MSYNC_OK
+        || msync_store_load_marks(cli->store, cli->lock, err) != MSYNC_OK
+        || msync_store_note_older(cli->store, &older, err) != MSYNC_OK)
+    {
         return MSYNC_ERROR;
     }
 

@@ -14,7 +14,6 @@
 #include "confine/confine.h"
 #include "store/changelog.h"
 #include "store/kv.h"
-#include "store/older.h"
 #include "store/refused.h"
 
 
@@ -168,7 +167,7 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
         return MSYNC_ERROR;
     }
 
-    *restored = (site.restored & ~MSYNC_SITE_OLDER) != 0;
+    *restored = site.restored != 0;
 
     if (msync_store_refused_count(store, &refused, err) != MSYNC_OK
         || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK

@@ -9,7 +9,6 @@
 #include "run/run_private.h"
 #include "store/absent.h"
 #include "store/check.h"
-#include "store/older.h"
 
 
 int
@@ -49,8 +48,7 @@ msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
                      &effect);
 
     /* a central that was not restored has what the changelog says it has */
-    if (msync_store_forget(store, discard, site.restored & ~MSYNC_SITE_OLDER,
-                           err) != MSYNC_OK
+    if (msync_store_forget(store, discard, site.restored, err) != MSYNC_OK
         || msync_store_site_set(store, &effect.next, err) != MSYNC_OK)
     {
         goto failed;

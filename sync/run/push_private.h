@@ -31,6 +31,8 @@ typedef struct {
     bool            content;       /* what proxies say of the way is about
                                       what is sent: so many runs ended there */
     bool            sent;          /* the server got something in this run */
+    bool            given;         /* the server has taken records since the
+                                      cursor was saved */
     bool            told;          /* the server was told that it has all */
     uint64_t        connects;      /* of the session when the server took its
                                       latest batch */

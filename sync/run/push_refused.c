@@ -100,6 +100,7 @@ msync_push_taken(msync_push_t *push, const msync_batch_t *batch,
     msync_transfer_get_counters(push->steps->http, &counters);
     push->connects = counters.connects;
     push->open |= !push->peer->push_end && batch->n > 0;
+    push->given |= batch->n > 0;
 
     if (msync_store_buffer_supersede(store, batch, err) != MSYNC_OK
         || msync_store_sent(store, batch, err) != MSYNC_OK)

@@ -168,6 +168,7 @@ msync_site_event(const msync_site_t *site, msync_event_e event,
 
     case MSYNC_EVENT_REINITIALISE:
         effect->next.restored = 0;
+        effect->next.older = false;
         effect->next.begun = 0;
         break;
 

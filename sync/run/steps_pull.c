@@ -13,6 +13,7 @@
 #include "store/kv.h"
 #include "store/lock.h"
 #include "store/log.h"
+#include "store/older.h"
 
 #define LOCKS        20            /* times that a server locks this site out
                                       while it is pulled from */
@@ -136,6 +137,8 @@ pull_store_batch(pulling_t *pull, const msync_batch_t *batch,
 
     if (msync_store_buffer_put(store, batch, pull->peer->side, err)
         != MSYNC_OK
+        || (pull->peer->ack != NULL && batch->n > 0
+            && msync_store_count_moved(store, err) != MSYNC_OK)
         || pull_save_cursor(pull, batch->had, err) != MSYNC_OK)
     {
         msync_store_rollback(store);

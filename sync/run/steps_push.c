@@ -15,6 +15,7 @@
 #include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/kv.h"
+#include "store/older.h"
 #include "store/refused.h"
 #include "store/send.h"
 
@@ -93,6 +94,7 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
         || (push->size != push->saved_size
             && msync_step_save_size(push->steps, push->which, push->size,
                                     err) != MSYNC_OK)
+        || (push->given && msync_store_count_moved(store, err) != MSYNC_OK)
         || msync_store_log_update(store, push->steps->entry, err)
            != MSYNC_OK)
     {
@@ -107,6 +109,7 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
     push->saved_size = push->size;
     push->saved_at = msync_clock_monotonic();
     push->passed = false;
+    push->given = false;
     msync_batch_clear(&push->listed);
 
     return MSYNC_OK;

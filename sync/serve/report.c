@@ -277,8 +277,7 @@ report_count(msync_serve_t *serve)
 }
 
 
-/* a run that is at work notices by itself that its row is gone, and may have
- * taken something since `moved` */
+/* a run that is at work notices by itself that its row is gone */
 
 static void
 report_note_older(msync_serve_t *serve)
@@ -291,15 +290,13 @@ report_note_older(msync_serve_t *serve)
         return;
     }
 
-    if (msync_store_note_older(serve->store, &serve->moved, &older, &err)
-        != MSYNC_OK)
-    {
-        msync_log_err(&err, "sync_log");
+    if (msync_store_note_older(serve->store, &older, &err) != MSYNC_OK) {
+        msync_log_err(&err, "an older state");
         return;
     }
 
     if (older) {
-        serve->status.site.restored |= MSYNC_SITE_OLDER;
+        serve->status.site.older = true;
         (void) msync_store_check_older(&serve->status.site, &err);
         msync_serve_show_failure(serve, &before, &err);
     }

@@ -262,7 +262,7 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
                                         err) != MSYNC_OK
         || msync_store_site_get(serve->store, &serve->status.site, err)
            != MSYNC_OK
-        || msync_store_last_moved(serve->store, &serve->moved, err)
+        || msync_store_load_marks(serve->store, serve->lock, err)
            != MSYNC_OK
         || msync_run_refusal(serve->store, serve->conf, serve->hardware_id,
                              &refused, err) != MSYNC_OK

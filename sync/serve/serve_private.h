@@ -66,8 +66,6 @@ typedef struct {
                                           written again; 0: it is written */
     int64_t             give_up;   /* of the request at work, 0: none is */
     msync_records_t    *records;   /* borrowed, NULL: none is at work */
-    int64_t             moved;     /* the latest run that an older state of the
-                                      database lacks something of, 0: none */
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */

@@ -15,7 +15,6 @@
 #include "serve/serve_private.h"
 #include "store/buffer.h"
 #include "store/lock.h"
-#include "store/older.h"
 
 /* ms after the start in which nginx sends again what a helper that died had
  * not done: it was that, perhaps, that killed it; and on a paused site it waits
@@ -340,7 +339,6 @@ work_run(msync_serve_t *serve, msync_does_e does, const char *patient)
     }
 
     serve->run_conf = NULL;
-    serve->moved = msync_store_log_moved(&entry) ? entry.id : serve->moved;
     work_count(serve, &run, rc);
     work_end(serve, does, &before, rc == MSYNC_OK ? NULL : &err);
 

@@ -631,7 +631,8 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
         "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
         "'" MSYNC_KEY_PULL_V7_CURSOR "', '" MSYNC_KEY_PULL_V7_MAX "',"
-        "'" MSYNC_KEY_PUSH_V6_TAKEN "', '" MSYNC_KEY_SITE_UUID "');"
+        "'" MSYNC_KEY_PUSH_V6_TAKEN "', '" MSYNC_KEY_SITE_UUID "',"
+        "'" MSYNC_KEY_MOVED "');"
         "DELETE FROM msync_merged;";
 
     static const char  discard_unsent[] =

@@ -178,10 +178,12 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     }
 
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
-        n = snprintf(pid, sizeof(pid), "%ld\n", (long) getpid());
+        n = snprintf(pid, sizeof(pid), "%ld", (long) getpid());
+        memset(pid + n, '\n', sizeof(pid) - (size_t) n);
 
-        /* only a hint for whoever is refused: there may be no room for it */
-        if (ftruncate(*fd, 0) != 0 || pwrite(*fd, pid, n, 0) != n) {
+        /* only a hint for whoever is refused: there may be no room for it;
+         * what older.c has noted stays behind it */
+        if (pwrite(*fd, pid, MSYNC_STORE_HOLDER, 0) != MSYNC_STORE_HOLDER) {
             msync_log(MSYNC_LOG_DEBUG, "%s does not say who holds it", name);
         }
 

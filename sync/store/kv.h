@@ -27,6 +27,9 @@
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* check.h */
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
 #define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */
+#define MSYNC_KEY_MOVED                 "MSYNC_MOVED"      /* older.h: a time,
+                                                              a blank, and a
+                                                              number */
 #define MSYNC_KEY_V6_ADDRESS            "MSYNC_V6_ADDRESS" /* the address of
                                                               central, a blank,
                                                               and where its v6

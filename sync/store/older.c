@@ -2,72 +2,165 @@
  * An older state of the database.
  *
  * Promises: a state from which nothing was lost is told from one that lacks
- * something, so a backup that is restored before the next run that sends or
- * gets anything goes on as if nothing had been.
+ * something, so a backup that is put back before the next run that sends or
+ * gets anything goes on as if nothing had been; a file of the lock that cannot
+ * be written, is empty or is of an earlier version is no error.
  */
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
 #include "store/older.h"
 #include "store/store_private.h"
 
+#define MARK_OCTETS  40            /* of a line: two numbers of 19 digits */
 
-static int older_note(msync_store_t *store, bool *older, msync_err_t *err);
 
-
-bool
-msync_store_log_moved(const msync_log_entry_t *entry)
-{
-    return entry->steps[MSYNC_STEP_PUSH_V6].done > 0
-           || entry->steps[MSYNC_STEP_PUSH].done > 0
-           || entry->steps[MSYNC_STEP_PULL_REMOTE].done > 0;
-}
+static int older_read(msync_store_t *store, msync_mark_t *mark,
+    msync_err_t *err);
+static bool older_parse(const char *line, msync_mark_t *mark);
+static size_t older_find(const msync_store_t *store, int64_t since);
+static void older_put(msync_store_t *store, const msync_mark_t *mark);
 
 
 int
-msync_store_last_moved(msync_store_t *store, int64_t *run, msync_err_t *err)
+msync_store_count_moved(msync_store_t *store, msync_err_t *err)
 {
-    return msync_store_number(store, "SELECT ifnull(max(id), 0) FROM sync_log "
-                              "WHERE push_v6_progress_done > 0 OR "
-                              "push_progress_done > 0 OR "
-                              "pull_remote_progress_done > 0", run, err);
-}
+    char          text[MARK_OCTETS + 1];
+    msync_mark_t  mark;
 
-
-int
-msync_store_note_older(msync_store_t *store, int64_t *run, bool *older,
-    msync_err_t *err)
-{
-    int64_t  newest;
-
-    *older = false;
-
-    if (*run == 0) {
-        return MSYNC_OK;
+    if (older_read(store, &mark, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
-    if (msync_store_number(store, "SELECT ifnull(max(id), 0) FROM sync_log",
-                           &newest, err) != MSYNC_OK)
+    if (mark.since == 0) {
+        mark.since = msync_clock_wall();
+
+        /* a clock that was set back has been there before */
+        while (older_find(store, mark.since) < store->nmarks) {
+            mark.since++;
+        }
+    }
+
+    mark.count++;
+
+    (void) snprintf(text, sizeof(text), "%lld %lld", (long long) mark.since,
+                    (long long) mark.count);
+
+    if (msync_store_set_string(store, MSYNC_KEY_MOVED, text, err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    if (newest >= *run) {
-        return MSYNC_OK;
-    }
+    store->counted = mark;
 
-    if (newest != 0 && older_note(store, older, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    return msync_store_last_moved(store, run, err);
+    return MSYNC_OK;
 }
 
 
-/* a site that central is yet to prepare gets all */
-
-static int
-older_note(msync_store_t *store, bool *older, msync_err_t *err)
+void
+msync_store_write_marks(msync_store_t *store)
 {
+    int           n = 0;
+    char          text[MSYNC_STORE_MARKS * MARK_OCTETS + 1];
+    size_t        i;
+    msync_mark_t  mark = store->counted;
+
+    memset(&store->counted, 0, sizeof(msync_mark_t));
+
+    if (store->lock == -1 || store->unsynced || mark.since == 0) {
+        return;
+    }
+
+    older_put(store, &mark);
+
+    for (i = 0; i < store->nmarks; i++) {
+        n += snprintf(text + n, sizeof(text) - (size_t) n, "%019lld %019lld\n",
+                      (long long) store->marks[i].since,
+                      (long long) store->marks[i].count);
+    }
+
+    /* over what is there, which stays where there is no room for more */
+    if (pwrite(store->lock, text, (size_t) n, MSYNC_STORE_HOLDER) != n) {
+        msync_log(MSYNC_LOG_DEBUG, "the state of the database cannot be noted "
+                  "beside it");
+    }
+}
+
+
+int
+msync_store_load_marks(msync_store_t *store, int lock, msync_err_t *err)
+{
+    char          text[MSYNC_STORE_MARKS * MARK_OCTETS];
+    size_t        i;
+    ssize_t       n, at;
+    msync_mark_t  mark;
+
+    store->lock = lock;
+    store->nmarks = 0;
+    n = pread(lock, text, sizeof(text), MSYNC_STORE_HOLDER);
+
+    for (at = 0;
+         at + MARK_OCTETS <= n && older_parse(text + at, &mark);
+         at += MARK_OCTETS)
+    {
+        store->marks[store->nmarks++] = mark;
+    }
+
+    if (older_read(store, &mark, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    i = older_find(store, mark.since);
+
+    if (mark.since == 0
+        || (i < store->nmarks && store->marks[i].count >= mark.count))
+    {
+        return MSYNC_OK;
+    }
+
+    /* a process that was killed may have left it in the log, but not on the
+     * disk: a transaction that writes something puts it there */
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_set_int(store, MSYNC_KEY_MOVED, msync_clock_wall(), err)
+        != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->counted = mark;
+
+    return msync_store_commit(store, err);
+}
+
+
+int
+msync_store_note_older(msync_store_t *store, bool *older, msync_err_t *err)
+{
+    size_t        i;
+    msync_mark_t  mark;
     msync_site_t  site;
+
+    *older = false;
+
+    if (older_read(store, &mark, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    i = older_find(store, mark.since);
+
+    if (i == store->nmarks || store->marks[i].count <= mark.count) {
+        return MSYNC_OK;
+    }
 
     if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -77,12 +170,21 @@ older_note(msync_store_t *store, bool *older, msync_err_t *err)
         goto failed;
     }
 
-    *older = site.state == MSYNC_SITE_FIRST
-             || site.state == MSYNC_SITE_INITIALISED
-             || site.state == MSYNC_SITE_ANEW_PULLING;
-    site.restored |= *older ? MSYNC_SITE_OLDER : 0;
+    *older = !site.older
+             && (site.state == MSYNC_SITE_FIRST
+                 || site.state == MSYNC_SITE_INITIALISED
+                 || site.state == MSYNC_SITE_ANEW_PULLING);
 
-    if (*older && msync_store_site_set(store, &site, err) != MSYNC_OK) {
+    if (*older) {
+        site.older = true;
+
+        if (msync_store_site_set(store, &site, err) != MSYNC_OK) {
+            goto failed;
+        }
+
+    } else if (!site.older
+               && msync_store_unset(store, MSYNC_KEY_MOVED, err) != MSYNC_OK)
+    {
         goto failed;
     }
 
@@ -95,12 +197,10 @@ failed:
 
     return MSYNC_ERROR;
 }
-
-
 int
 msync_store_check_older(const msync_site_t *site, msync_err_t *err)
 {
-    if (!(site->restored & MSYNC_SITE_OLDER)) {
+    if (!site->older) {
         return MSYNC_OK;
     }
 
@@ -115,4 +215,86 @@ msync_store_check_older(const msync_site_t *site, msync_err_t *err)
                   "been sent since.";
 
     return MSYNC_ERROR;
+}
+
+
+/* `since` is 0 where nothing was counted */
+
+static int
+older_read(msync_store_t *store, msync_mark_t *mark, msync_err_t *err)
+{
+    char       *text;
+    long long   since = 0, count = 0;
+
+    if (msync_store_get_string(store, MSYNC_KEY_MOVED, &text, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (text == NULL || sscanf(text, "%19lld %19lld", &since, &count) != 2
+        || since <= 0 || count <= 0)
+    {
+        since = count = 0;
+    }
+
+    mark->since = since;
+    mark->count = count;
+    msync_free(&text);
+
+    return MSYNC_OK;
+}
+
+
+static bool
+older_parse(const char *line, msync_mark_t *mark)
+{
+    size_t  i;
+
+    for (i = 0; i < MARK_OCTETS; i++) {
+        if (i == MARK_OCTETS / 2 - 1 ? line[i] != ' '
+            : i == MARK_OCTETS - 1 ? line[i] != '\n'
+            : line[i] < '0' || line[i] > '9')
+        {
+            return false;
+        }
+    }
+
+    mark->since = strtoll(line, NULL, 10);
+    mark->count = strtoll(line + MARK_OCTETS / 2, NULL, 10);
+
+    return mark->since > 0;
+}
+
+
+/* `nmarks`: it is not there */
+
+static size_t
+older_find(const msync_store_t *store, int64_t since)
+{
+    size_t  i = 0;
+
+    while (i < store->nmarks && store->marks[i].since != since) {
+        i++;
+    }
+
+    return i;
+}
+
+
+/* the latest comes first, the last is left out where there are too many */
+
+static void
+older_put(msync_store_t *store, const msync_mark_t *mark)
+{
+    size_t  i;
+
+    i = older_find(store, mark->since);
+
+    if (i == store->nmarks) {
+        store->nmarks += store->nmarks < MSYNC_STORE_MARKS;
+        i = store->nmarks - 1;
+    }
+
+    memmove(store->marks + 1, store->marks, i * sizeof(msync_mark_t));
+    store->marks[0] = *mark;
 }

@@ -1,40 +1,44 @@
 /*
- * An older state of the database: somebody has restored a backup into it.
+ * An older state of the database: somebody has put a backup back.
  *
  * What this site had sent since, and what central had taken out of the queue of
  * this site since, is not in it, and central gives neither by itself again.
  * What waited in the backup and was sent since would replace there what is
- * newer.  Only who has worked on the database meanwhile can notice it.
+ * newer.
+ *
+ * The database counts the transactions behind which an older state would lack
+ * something, and names the first of them by its time; what it has come to is
+ * noted beside it as well, in the file of the lock, for as many such names as
+ * have been there lately.  The note is written when the transaction is on the
+ * disk: it may lack the last ones, and never has one that the database lacks.
+ * A database of another name, or of none, is not compared.
  */
 
 #ifndef MSYNC_STORE_OLDER_H
 #define MSYNC_STORE_OLDER_H
 
-#include "store/log.h"
 #include "store/site.h"
 
-/* the bit of msync_site_t's `restored` for this site itself, beside those of
- * the servers */
-#define MSYNC_SITE_OLDER      8
-#define MSYNC_SITE_OLDER_SQL  "8"
-
-/* whether a run has sent something, or taken something from the queue: a state
- * of before it lacks that */
-bool msync_store_log_moved(const msync_log_entry_t *entry);
-
-/* the latest run of sync_log that has, 0: none */
-int msync_store_last_moved(msync_store_t *store, int64_t *run,
-    msync_err_t *err);
+/* inside a transaction that is synced: with it this site has sent something, or
+ * may central drop something from the queue of this site */
+int msync_store_count_moved(msync_store_t *store, msync_err_t *err);
 
 /*
- * Where the database is of before that run, notes it in the site's state until
- * all comes anew, and *older is set; not where sync_log was emptied, which is
- * no other state.  *run is that of the database then.
+ * Reads what is noted in the file of the lock, which has to be held and stays
+ * open longer than the store, and notes there what it lacks.  Without a call
+ * nothing is noted or noticed.
  */
-int msync_store_note_older(msync_store_t *store, int64_t *run, bool *older,
+int msync_store_load_marks(msync_store_t *store, int lock, msync_err_t *err);
+
+/*
+ * Where the database is older than what is noted, writes that into the site's
+ * state until all comes anew, and *older is set, once; a site to which all is
+ * to come anyway counts from the beginning instead.
+ */
+int msync_store_note_older(msync_store_t *store, bool *older,
     msync_err_t *err);
 
-/* an error where that was noted */
+/* an error where that was written */
 int msync_store_check_older(const msync_site_t *site, msync_err_t *err);
 
 #endif /* MSYNC_STORE_OLDER_H */

@@ -119,7 +119,8 @@ msync_store_site_set(msync_store_t *store, const msync_site_t *site,
 
     sqlite3_bind_text(stmt, 1, site_names[site->state], -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, site->begun);
-    sqlite3_bind_int(stmt, 3, (int) site->restored);
+    sqlite3_bind_int(stmt, 3, (int) site->restored
+                              | (site->older ? MSYNC_SITE_OLDER : 0));
     sqlite3_bind_int(stmt, 4, site->paused);
 
     return msync_store_run(store, stmt, MSYNC_KEY_SITE, err);
@@ -151,7 +152,9 @@ site_read(sqlite3_stmt *stmt, msync_site_t *site, msync_err_t *err)
 
     name = (const char *) sqlite3_column_text(stmt, 0);
     site->begun = sqlite3_column_int64(stmt, 1);
-    site->restored = (unsigned) sqlite3_column_int(stmt, 2);
+    site->older = (sqlite3_column_int(stmt, 2) & MSYNC_SITE_OLDER) != 0;
+    site->restored = (unsigned) sqlite3_column_int(stmt, 2)
+                     & ~(unsigned) MSYNC_SITE_OLDER;
     site->paused = sqlite3_column_int(stmt, 3) != 0;
 
     while (site->state < MSYNC_SITE_STATES

@@ -30,13 +30,17 @@ typedef struct {
     msync_site_state_e  state;
     bool                paused;    /* somebody wants no run by itself */
     unsigned            restored;  /* servers that were found restored from a
-                                      backup, MSYNC_LEGACY and _OMSUPPLY, and
-                                      MSYNC_SITE_OLDER (older.h); only
+                                      backup, MSYNC_LEGACY and _OMSUPPLY; only
                                       `reinitialise` forgets it */
+    bool                older;     /* so does this of the database (older.h) */
     int64_t             begun;     /* runs that began since one came to an end
                                       of its own: more than one in a row
                                       killed their process */
 } msync_site_t;
+
+/* beside the servers in the row's value_bigint */
+#define MSYNC_SITE_OLDER      8
+#define MSYNC_SITE_OLDER_SQL  "8"
 
 /* a database without one has that of a new site */
 int msync_store_site_get(msync_store_t *store, msync_site_t *site,

@@ -225,6 +225,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     store = msync_calloc(1, sizeof(msync_store_t));
     store->path = msync_strdup(path);
     store->catalogue = catalogue;
+    store->lock = -1;
     store->tables = msync_calloc(catalogue->n + 1,
                                  sizeof(msync_table_stmts_t));
     store->changes_filter = msync_store_changes_filter(catalogue);

@@ -177,6 +177,17 @@ typedef struct {
     bool  ours;
 } msync_ours_t;
 
+/* what was noted of a state of the database, see older.c */
+#define MSYNC_STORE_MARKS  8
+
+typedef struct {
+    int64_t  since;                /* ms, when the counting began; 0: none */
+    int64_t  count;
+} msync_mark_t;
+
+#define MSYNC_STORE_HOLDER  11     /* octets in the file of the lock before
+                                      that: the process that has it */
+
 #define MSYNC_STORE_HEADER  100    /* octets of a database before its pages */
 
 /* the index of the write-ahead log, see wal.c */
@@ -224,6 +235,11 @@ struct msync_store_s {
     msync_waiting_t           waiting[MSYNC_STORE_PUSH_CURSORS];
     msync_ours_t              ours[MSYNC_STORE_OURS];
     size_t                    nours;
+    int                       lock;            /* borrowed, -1: not known */
+    msync_mark_t              marks[MSYNC_STORE_MARKS];
+    size_t                    nmarks;
+    msync_mark_t              counted;         /* by the open transaction,
+                                                  `since` 0: nothing */
     int64_t                   began;           /* monotonic us, when the latest
                                                   transaction began */
     int64_t                   held;            /* us that the latest one took
@@ -418,6 +434,9 @@ int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
 /* changes whenever any connection has changed the schema; cheap to ask */
 int msync_store_schema_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
+
+/* behind a commit: notes what the transaction has counted, see older.h */
+void msync_store_write_marks(msync_store_t *store);
 
 /* behind a commit: empties a log that has grown, where the store does that
  * itself */

@@ -6,6 +6,7 @@
  * ends.
  */
 
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -374,6 +375,7 @@ transaction_commit(msync_store_t *store, msync_err_t *err)
     }
 
     store->held = msync_clock_monotonic_us() - store->began;
+    msync_store_write_marks(store);
 
     return MSYNC_OK;
 }
@@ -516,6 +518,7 @@ msync_store_rollback(msync_store_t *store)
     msync_err_t  ignored;
 
     transaction_end_integration(store);
+    memset(&store->counted, 0, sizeof(msync_mark_t));
 
     if (!sqlite3_get_autocommit(store->db)) {
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);

@@ -298,6 +298,7 @@ cell(int s, int e, msync_site_t *site, msync_event_e *event,
     s /= MSYNC_SITE_STATES;
     site->paused = s % 2;
     site->restored = s / 2 % 2 ? MSYNC_LEGACY : 0;
+    site->older = s / 2 % 2;
     site->begun = s / 4;
     *event = e % MSYNC_EVENT_MAX;
     *latest = e / MSYNC_EVENT_MAX;
@@ -406,7 +407,7 @@ whatever_fails_a_site_that_was_begun_goes_on(void **state)
 
 
 static void
-only_to_begin_anew_forgets_that_central_was_restored(void **state)
+only_to_begin_anew_forgets_what_was_restored(void **state)
 {
     msync_site_t    site;
     msync_event_e   event, latest;
@@ -418,6 +419,8 @@ only_to_begin_anew_forgets_that_central_was_restored(void **state)
         assert_int_equal(effect.next.restored,
                          event == MSYNC_EVENT_REINITIALISE ? 0
                                                            : site.restored);
+        assert_int_equal(effect.next.older,
+                         event != MSYNC_EVENT_REINITIALISE && site.older);
 
         if (event == MSYNC_EVENT_REINITIALISE) {
             assert_int_equal(effect.next.begun, 0);
@@ -534,13 +537,15 @@ the_database_keeps_it(void **state)
     site_t        *test = *state;
     msync_err_t    err;
     msync_site_t   read;
-    msync_site_t   site = { MSYNC_SITE_ANEW_PULLING, true, MSYNC_OMSUPPLY, 3 };
+    msync_site_t   site = { MSYNC_SITE_ANEW_PULLING, true, MSYNC_OMSUPPLY,
+                            true, 3 };
 
     assert_ok(msync_store_site_set(test->store, &site, &err));
     assert_ok(msync_store_site_get(test->store, &read, &err));
     assert_int_equal(read.state, site.state);
     assert_true(read.paused);
     assert_int_equal(read.restored, site.restored);
+    assert_true(read.older);
     assert_int_equal(read.begun, site.begun);
 
     site_sql(test, "UPDATE key_value_store SET value_string = 'odd' WHERE id "
@@ -562,12 +567,13 @@ to_begin_anew_forgets_cursors_and_merges(void **state)
     site_sql(test, "INSERT INTO msync_merged VALUES ('item', 'a', 'b');"
              "INSERT INTO key_value_store (id, value_int) VALUES "
              "('SYNC_PULL_CURSOR_V6', 9), ('REMOTE_SYNC_PUSH_CURSOR', 5);"
-             "UPDATE key_value_store SET value_bigint = 1 WHERE id = "
+             "UPDATE key_value_store SET value_bigint = 9 WHERE id = "
              "'MSYNC_SITE'");
     assert_ok(msync_run_reinitialise(test->store, false, &err));
     assert_ok(msync_store_site_get(test->store, &site, &err));
     assert_int_equal(site.state, MSYNC_SITE_ANEW);
     assert_int_equal(site.restored, 0);
+    assert_false(site.older);
     assert_string_equal(site_get(test, "SELECT count(*) FROM msync_merged"),
                         "0");
 
@@ -676,7 +682,7 @@ main(void)
         cmocka_unit_test(a_site_in_use_stays_in_use),
         cmocka_unit_test(nothing_runs_by_itself_while_paused_or_new),
         cmocka_unit_test(whatever_fails_a_site_that_was_begun_goes_on),
-        cmocka_unit_test(only_to_begin_anew_forgets_that_central_was_restored),
+        cmocka_unit_test(only_to_begin_anew_forgets_what_was_restored),
         cmocka_unit_test(what_is_asked_for_moves_no_run_that_is_due_by_itself),
         cmocka_unit_test(what_somebody_has_to_mend_slows_the_schedule_down),
         cmocka_unit_test(runs_that_kill_their_process_get_smaller),
