@@ -27,6 +27,7 @@ an_answer_that_is_no_answer($_) for answers();
 a_bomb();
 compression_in_pieces($_) for qw(v6 v7);
 a_bomb_in_pieces();
+a_coding_that_names_no_compression($_) for 'utf-8', 'binary, chunked';
 redirects();
 cookies();
 a_name_for_everything();
@@ -402,6 +403,28 @@ sub a_bomb_in_pieces {
     is($status >> 8, 1, 'a bomb of 128 pieces: the run fails');
     like($said, qr/RESPONSE_TOO_LARGE/, '… and says why');
     nothing_is_damaged('a bomb in pieces');
+    return;
+}
+
+
+# as a wrong setting of IIS or a gateway says; genuine sites do not look at it
+sub a_coding_that_names_no_compression {
+    my ($coding) = @_;
+
+    my $central = Msync::Hostile->start(sub {
+        my ($method, $path, $call) = @_;
+
+        return if $path !~ /central_records/;
+        return [200, { 'Content-Encoding' => $coding },
+                '{"maxCursor":1,"data":[' . ($path =~ /cursor=0/
+                    ? record(1, 'unit', 'u', json_unit('u', 'jar')) : '')
+                . ']}'];
+    });
+    my ($status, $said) = sync_with($central);
+
+    is($status, 0, "an answer whose coding is said to be $coding")
+        or diag($said);
+    is(query('SELECT units FROM unit'), 'jar', '… is taken as it is');
     return;
 }
 

@@ -5,8 +5,9 @@
  * A gzip file is a series of members (RFC 1952), as of something in between
  * that compresses piece by piece, and may be padded with zeros.  libcurl takes
  * one member and fails where more follows; then, for the rest of the session,
- * gzip alone is asked for and taken here.  What may be asked once only is asked
- * so at once.
+ * gzip alone is asked for and taken here.  So it is where a coding is named
+ * that is no compression, such as "utf-8", of which libcurl takes nothing.
+ * What may be asked once only is asked so at once.
  */
 
 #include "transfer/transfer_private.h"
@@ -69,8 +70,9 @@ msync_transfer_take(msync_transfer_attempt_t *t,
 void
 msync_transfer_taken(msync_transfer_attempt_t *t, CURLcode code)
 {
-    t->pieces = code == CURLE_WRITE_ERROR && t->packed && t->unpack == NULL
-                && !t->too_large && !t->no_memory
+    t->pieces = (code == CURLE_WRITE_ERROR ? t->packed
+                 : code == CURLE_BAD_CONTENT_ENCODING && !t->packed)
+                && t->unpack == NULL && !t->too_large && !t->no_memory
                 && t->lacked == msync_transfer_lacked();
 
     t->http->unpacks |= t->pieces;

@@ -20,6 +20,7 @@
 #define GZIP_WINDOW  (15 + 16)   /* zlib's way to say gzip */
 
 
+static bool gzip_is_named(const char *value, size_t n);
 static bool gzip_is_offered(const char *value, size_t n);
 
 
@@ -34,7 +35,8 @@ msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
 
     t->packed |= n >= sizeof(packed)
                  && strncasecmp(line, packed, sizeof(packed) - 1) == 0
-                 && memmem(line, n, "identity", 8) == NULL;
+                 && gzip_is_named(line + sizeof(packed) - 1,
+                                  n - sizeof(packed) + 1);
 
     if (n < sizeof(name) || strncasecmp(line, name, sizeof(name) - 1) != 0
         || !gzip_is_offered(line + sizeof(name) - 1, n - sizeof(name) + 1))
@@ -112,6 +114,29 @@ msync_transfer_gzip_refused(msync_transfer_t *http, const char *url)
         server->gzip = false;
         server->refused = true;
     }
+}
+
+
+/* whether there is a compression among the codings of an answer */
+
+static bool
+gzip_is_named(const char *value, size_t n)
+{
+    size_t              i, k, length;
+    static const char  *names[] = { "gzip", "deflate", "br", "zstd",
+                                    "compress" };
+
+    for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+        length = strlen(names[k]);
+
+        for (i = 0; i + length <= n; i++) {
+            if (strncasecmp(value + i, names[k], length) == 0) {
+                return true;
+            }
+        }
+    }
+
+    return false;
 }
 
 
