@@ -17,8 +17,9 @@ static const char *conflict_where(const char *sql);
 static void conflict_add(msync_conflicts_t *conflicts, sqlite3_str *sql);
 static int conflict_read_where(msync_store_t *store, const char *index,
     sqlite3_str *sql, msync_err_t *err);
-static void conflict_add_column(sqlite3_str *sql, const msync_table_t *table,
-    const char *name, const char *collation, const char *value);
+static int conflict_add_column(msync_store_t *store, sqlite3_str *sql,
+    const msync_table_t *table, const char *name, const char *collation,
+    msync_err_t *err);
 static int conflict_read_index(msync_store_t *store, const msync_table_t *table,
     const char *index, bool partial, msync_conflicts_t *conflicts,
     msync_err_t *err);
@@ -148,18 +149,44 @@ conflict_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
 /* a column of NEW as it is compared: by REPLACE a NULL becomes the default of
  * a column that has to have a value.  What begins so is no name of another. */
 
-static void
-conflict_add_column(sqlite3_str *sql, const msync_table_t *table,
-    const char *name, const char *collation, const char *value)
+static int
+conflict_add_column(msync_store_t *store, sqlite3_str *sql,
+    const msync_table_t *table, const char *name, const char *collation,
+    msync_err_t *err)
 {
-    bool  literal = value != NULL && *value != '\0'
-                    && strchr("'0123456789+-", *value) != NULL;
+    int            code;
+    bool           literal;
+    const char    *value;
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_DEFAULT, "SELECT "
+                            "iif(\"notnull\", dflt_value, NULL) FROM "
+                            "pragma_table_info(?1) WHERE name = ?2", err);
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+    code = sqlite3_step(stmt);
+
+    value = code == SQLITE_ROW
+            ? (const char *) sqlite3_column_text(stmt, 0) : NULL;
+    literal = value != NULL && *value != '\0'
+              && strchr("'0123456789+-", *value) != NULL;
 
     sqlite3_str_appendf(sql, "\"%w\".\"%w\" = %sNEW.\"%w\"%s%s%s "
                         "COLLATE \"%w\"", table->sql, name,
                         literal ? "ifnull(" : "", name,
                         literal ? ", (" : "", literal ? value : "",
                         literal ? "))" : "", collation);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        (void) msync_store_fault(store, table->sql, err);
+    }
+
+    sqlite3_reset(stmt);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? MSYNC_OK : MSYNC_ERROR;
 }
 
 
@@ -177,20 +204,16 @@ conflict_read_index(msync_store_t *store, const msync_table_t *table,
     sqlite3_str   *sql;
     sqlite3_stmt  *stmt;
 
-    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_COLUMNS, "SELECT i.name, "
-                            "i.coll, iif(c.\"notnull\", c.dflt_value, NULL) "
-                            "FROM pragma_index_xinfo(?1) AS i LEFT JOIN "
-                            "pragma_table_info(?2) AS c ON c.cid = i.cid "
-                            "WHERE i.key", err);
+    stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_COLUMNS, "SELECT name, "
+                            "coll FROM pragma_index_xinfo(?1) WHERE key", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
     sql = sqlite3_str_new(store->db);
     sqlite3_bind_text(stmt, 1, index, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, table->sql, -1, SQLITE_STATIC);
 
-    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
         name = (const char *) sqlite3_column_text(stmt, 0);
         collation = (const char *) sqlite3_column_text(stmt, 1);
 
@@ -205,16 +228,15 @@ conflict_read_index(msync_store_t *store, const msync_table_t *table,
 
         } else {
             sqlite3_str_appendall(sql, between);
-            conflict_add_column(sql, table, name, collation,
-                                (const char *) sqlite3_column_text(stmt, 2));
+            rc = conflict_add_column(store, sql, table, name, collation, err);
             between = " AND ";
         }
     }
 
-    if (code != SQLITE_DONE) {
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
         rc = msync_store_fault(store, table->sql, err);
 
-    } else if (used && partial) {
+    } else if (rc == MSYNC_OK && used && partial) {
         rc = conflict_read_where(store, index, sql, err);
     }
 
@@ -243,9 +265,8 @@ conflict_read_rowid(msync_store_t *store, const msync_table_t *table,
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_ROWID, "SELECT max(name) "
-               "FROM pragma_table_info(?1) WHERE pk > 0 AND NOT EXISTS (SELECT "
-               "1 FROM pragma_index_list(?1) WHERE origin = 'pk') HAVING "
-               "count(*) = 1", err);
+               "FROM pragma_table_info(?1) WHERE pk > 0 HAVING count(*) = 1",
+               err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -298,13 +319,15 @@ msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
     msync_conflicts_t *conflicts, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
+    bool           key = false;    /* the primary key has an index */
     sqlite3_stmt  *stmt;
 
     memset(conflicts, 0, sizeof(msync_conflicts_t));
 
     stmt = msync_store_stmt(store, MSYNC_STMT_UNIQUE_LIST, "SELECT name, "
-                            "partial FROM pragma_index_list(?1) WHERE "
-                            "\"unique\" ORDER BY name", err);
+                            "partial, origin = 'pk' FROM "
+                            "pragma_index_list(?1) WHERE \"unique\" ORDER BY "
+                            "name", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -312,6 +335,7 @@ msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
 
     while (rc == MSYNC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        key = key || sqlite3_column_int(stmt, 2) != 0;
         rc = conflict_read_index(store, table,
                                  (const char *) sqlite3_column_text(stmt, 0),
                                  sqlite3_column_int(stmt, 1) != 0, conflicts,
@@ -325,7 +349,8 @@ msync_store_conflicts_read(msync_store_t *store, const msync_table_t *table,
     sqlite3_reset(stmt);
 
     return rc == MSYNC_OK
-           && conflict_read_rowid(store, table, conflicts, err) == MSYNC_OK
+           && (key || conflict_read_rowid(store, table, conflicts, err)
+                      == MSYNC_OK)
            && conflict_read_references(store, table, conflicts, err) == MSYNC_OK
            ? MSYNC_OK : MSYNC_ERROR;
 }

@@ -69,7 +69,7 @@ static void replace_check_trigger(const msync_look_t *look,
     const msync_table_t *table, const msync_conflicts_t *conflicts,
     replace_e which);
 static int replace_mend(msync_store_t *store, const msync_table_t *table,
-    msync_err_t *err);
+    sqlite3_str *sql, msync_err_t *err);
 
 
 static bool
@@ -308,23 +308,20 @@ msync_store_check_replace(const msync_look_t *look,
 }
 
 
+/* joins SQL that makes the triggers of a table */
+
 static int
 replace_mend(msync_store_t *store, const msync_table_t *table,
-    msync_err_t *err)
+    sqlite3_str *sql, msync_err_t *err)
 {
+    int                 rc;
     char               *text;
     unsigned            which;
-    sqlite3_str        *sql;
     msync_conflicts_t   conflicts;
 
-    if (msync_store_conflicts_read(store, table, &conflicts, err) != MSYNC_OK) {
-        msync_store_conflicts_clear(&conflicts);
-        return MSYNC_ERROR;
-    }
+    rc = msync_store_conflicts_read(store, table, &conflicts, err);
 
-    sql = sqlite3_str_new(store->db);
-
-    for (which = 0; which < REPLACE_MAX; which++) {
+    for (which = 0; rc == MSYNC_OK && which < REPLACE_MAX; which++) {
         sqlite3_str_appendf(sql, "DROP TRIGGER IF EXISTS \"msync_%w_%s\";\n",
                             table->sql, replace_triggers[which].name);
 
@@ -336,23 +333,32 @@ replace_mend(msync_store_t *store, const msync_table_t *table,
     }
 
     msync_store_conflicts_clear(&conflicts);
-    return msync_store_exec_str(store, sql, err);
+    return rc;
 }
 
+
+/* with each trigger that is made all statements have to be compiled again, so
+ * those that read the conflicts are done before */
 
 int
 msync_store_mend_replace(msync_store_t *store, msync_err_t *err)
 {
-    int     rc = MSYNC_OK;
-    size_t  i;
+    int           rc = MSYNC_OK;
+    size_t        i;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
 
     for (i = 0; rc == MSYNC_OK && i < store->catalogue->n; i++) {
         if (store->catalogue->tables[i].push != 0) {
-            rc = replace_mend(store, &store->catalogue->tables[i], err);
+            rc = replace_mend(store, &store->catalogue->tables[i], sql, err);
         }
     }
 
-    return rc;
+    if (rc != MSYNC_OK) {
+        sqlite3_free(sqlite3_str_finish(sql));
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_exec_str(store, sql, err);
 }
 
 
