@@ -40,7 +40,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
     int   rc;
-    bool  violated, referred;
+    bool  violated, referred, along;
 
     if (msync_store_savepoint(store, &violated, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -48,7 +48,10 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
 
     msync_store_waiting_note(store, table);
 
-    rc = msync_store_run_about(store,
+    rc = msync_store_check_cascade(store, table, id, err);
+    along = rc != MSYNC_OK;
+
+    rc = along ? rc : msync_store_run_about(store,
              sqlite3_mprintf("DELETE FROM \"%w\" AS t WHERE "
                              MSYNC_SQL_IS_ROW, table->sql,
                              table->fields[table->key].name,
@@ -59,7 +62,7 @@ msync_store_row_delete(msync_store_t *store, const msync_table_t *table,
         rc = row_delete_check_ignored(store, table, id, err);
     }
 
-    referred = rc == MSYNC_OK
+    referred = rc == MSYNC_OK || along
                || sqlite3_extended_errcode(store->db)
                   == SQLITE_CONSTRAINT_FOREIGNKEY;
 

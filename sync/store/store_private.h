@@ -132,6 +132,7 @@ typedef enum {
     MSYNC_STMT_UNIQUE_SQL,
     MSYNC_STMT_UNIQUE_ROWID,
     MSYNC_STMT_UNIQUE_REFERENCES,
+    MSYNC_STMT_CASCADES,
     MSYNC_STMT_SHAPE_LISTS,
     MSYNC_STMT_SHAPE_COLUMNS,
     MSYNC_STMT_MAX
@@ -228,6 +229,8 @@ struct msync_store_s {
     int64_t                   numbers;         /* msync_store_find_numbers() */
     int64_t                   triggers_seen;   /* version of the schema in
                                                   which they were looked for */
+    int64_t                   cascades_seen;   /* the same of foreign keys, see
+                                                  cascade.c */
     int64_t                   schema;          /* version of the schema when it
                                                   was last as it should be */
     int64_t                   told;            /* version of the schema when
@@ -276,6 +279,7 @@ struct msync_store_s {
                                                   application's triggers */
     bool                      triggered;       /* the application has
                                                   triggers */
+    bool                      cascades;        /* it has such keys */
     bool                      unsynced;        /* synchronous is NORMAL */
     bool                      filling;         /* this connection fills
                                                   tables */
@@ -372,6 +376,11 @@ int msync_store_is_kept(msync_store_t *store, const msync_row_t *row,
     const msync_field_t **at, msync_err_t *err);
 void msync_store_check_affinity(msync_store_t *store,
     const msync_table_t *table, msync_finding_pt each, void *data);
+
+/* an error of the record where a delete of the row would change other rows of
+ * central's */
+int msync_store_check_cascade(msync_store_t *store,
+    const msync_table_t *table, const char *id, msync_err_t *err);
 
 /* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
  * over the SQL.  Errors have the scope RECORD or RUN, see store.h */

@@ -138,6 +138,41 @@ an_immediate_key_keeps_its_record(void **state)
 }
 
 
+/* as frameworks declare them where they rebuild a table; the application's own
+ * rows are its matter */
+
+static void
+a_key_that_changes_rows_along_keeps_its_delete(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    site_sql(site, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql "
+             "= replace(sql, '\"Location\" (\"ID\")', 'Location ON DELETE SET "
+             "NULL') WHERE name = 'sensor'; PRAGMA writable_schema = RESET;"
+             "CREATE TABLE mine (ref TEXT REFERENCES Location (ID) ON DELETE "
+             "CASCADE); INSERT INTO Location (ID, store_ID) VALUES ('A', 'S'), "
+             "('B', 'S'); INSERT INTO sensor (ID, locationID, storeID) VALUES "
+             "('X', 'A', 'S'); INSERT INTO mine VALUES ('A'), ('B')");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "Location", "A", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "Location", "B", MSYNC_ACTION_DELETE, NULL);
+    result = integrate(site, true);
+    assert_int_equal(result.integrated, 1);
+    assert_failed(site, "A other records still refer to it: a foreign key of "
+                  "the application's (ON DELETE) would change \"sensor\" with "
+                  "it");
+    assert_string_equal(site_get(site, "SELECT group_concat(ref || locationID)"
+                                 " FROM mine, sensor"), "AA");
+
+    site_sql(site, "DELETE FROM sensor");
+    assert_ok(msync_store_buffer_wake_all(site->store, &err));
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM mine"), "0");
+}
+
+
 /* what the application's trigger deletes does not refer to it any more */
 
 static void
@@ -605,6 +640,7 @@ main(void)
         T(what_runs_no_trigger_is_not_noticed),
         T(a_deferred_key_keeps_its_record),
         T(an_immediate_key_keeps_its_record),
+        T(a_key_that_changes_rows_along_keeps_its_delete),
         T(a_deferred_key_that_is_met_in_the_end_keeps_nothing),
         T(a_deferred_key_keeps_the_loser_of_a_merge),
         T(a_deferred_key_that_an_upsert_violates_costs_that_record),
