@@ -967,6 +967,11 @@ sub who_asks_to_be_left_alone_for_a_while_is {
         cmp_ok($status ? $pause->($status) : 1e9, '<=', $most,
                'nor long behind, or after more than an hour');
         $central->clear_faults;
+
+        $helper->stop;
+        $helper = start('alone', interval => 2);
+        $status = $helper->wait_status(sub { $_->{nextSync} });
+        cmp_ok($pause->($status), '>=', $least, 'nor by another helper');
     }
 
     is(run($helper)->{syncStatus}{error}, undef, 'the button asks at once');

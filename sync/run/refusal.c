@@ -1,5 +1,6 @@
 /*
- * Which errors refuse the site, and which credentials were refused.
+ * Which errors refuse the site, which credentials were refused, and for how
+ * long a server has asked not to be asked.
  *
  * Promises: credentials that a server or a proxy has refused are known again,
  * whatever has ended the process since, for who tries them with each start is
@@ -18,6 +19,8 @@
                                       be tried on the database */
 
 
+static int refusal_note_pause(const msync_run_t *run,
+    const msync_err_t *failure, msync_err_t *err);
 static bool refusal_is_one(const msync_err_t *err);
 static int64_t refusal_mark(const msync_conf_t *conf, const char *hardware_id);
 
@@ -54,11 +57,32 @@ msync_run_note_refusal(const msync_run_context_t *ctx,
 {
     const msync_run_t  *run = ctx->run;
 
+    if (refusal_note_pause(run, failure, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
     return failure != NULL && refusal_is_one(failure)
            ? msync_store_set_int(run->store, MSYNC_KEY_REFUSED,
                                  refusal_mark(run->conf, run->hardware_id),
                                  err)
            : msync_store_unset(run->store, MSYNC_KEY_REFUSED, err);
+}
+
+
+/* for the next process as well; a retry that went well says nothing of it */
+
+static int
+refusal_note_pause(const msync_run_t *run, const msync_err_t *failure,
+    msync_err_t *err)
+{
+    if (failure == NULL && run->does == MSYNC_DOES_RETRY) {
+        return MSYNC_OK;
+    }
+
+    return failure != NULL && failure->retry_after > 0
+           ? msync_store_set_int(run->store, MSYNC_KEY_ASKED_PAUSE,
+                                 failure->retry_after, err)
+           : msync_store_unset(run->store, MSYNC_KEY_ASKED_PAUSE, err);
 }
 
 

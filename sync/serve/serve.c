@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/changelog.h"
+#include "store/kv.h"
 #include "store/lock.h"
 #include "store/older.h"
 
@@ -228,6 +229,7 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
 {
     int              rc, interrupted;
     long             holder;
+    int64_t          pause = 0;
     msync_refused_e  refused;
 
     if (serve_load_catalogue(serve, err) != MSYNC_OK
@@ -264,6 +266,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
            != MSYNC_OK
         || msync_store_load_marks(serve->store, serve->lock, err)
            != MSYNC_OK
+        || msync_store_get_int(serve->store, MSYNC_KEY_ASKED_PAUSE, &pause,
+                               err) != MSYNC_OK
         || msync_run_refusal(serve->store, serve->conf, serve->hardware_id,
                              &refused, err) != MSYNC_OK
         || msync_serve_load_queue(serve, err) != MSYNC_OK)
@@ -276,6 +280,7 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
     msync_confine(serve->conf->ssl_trusted_certificate);
 
     msync_store_set_hook(serve->store, msync_serve_while_locked, serve);
+    serve->pause = (long) pause;
     msync_store_hook_counting(serve->store, msync_serve_while_counting, serve);
     msync_serve_resume(serve, interrupted > 0, refused);
 

@@ -503,6 +503,7 @@ settings_save_all(request_t *req, const msync_v5_site_t *site)
     msync_store_t   *store = req->settings->store;
 
     if (msync_store_save_settings(store, req->conf, err) != MSYNC_OK
+        || msync_store_unset(store, MSYNC_KEY_ASKED_PAUSE, err) != MSYNC_OK
         || (site->name != NULL
             && msync_store_set_string(store, MSYNC_KEY_SITE_NAME, site->name,
                                       err) != MSYNC_OK)

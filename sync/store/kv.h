@@ -51,6 +51,10 @@
 #define MSYNC_KEY_REFUSED               "MSYNC_REFUSED"      /* a mark of the
                                           credentials that were refused when
                                           the latest run asked */
+#define MSYNC_KEY_ASKED_PAUSE           "MSYNC_ASKED_PAUSE"  /* seconds that a
+                                                                server asked
+                                                                for in the
+                                                                latest run */
 #define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
 #define MSYNC_KEY_WAITING               "MSYNC_WAITING"
