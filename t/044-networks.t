@@ -492,6 +492,11 @@ sub a_chain_without_its_middle_is_named {
     fails(tls_server($dir, undef, '-cert_chain', "$dir/middle.crt"),
           HTTP_ERROR => qr/status 404/, qr/Check the address/,
           'the whole chain', protocol => 'v6', trusting($dir));
+    fails(tls_server($dir, undef, '-cert_chain', "$dir/middle.crt", '-alpn',
+                     'h3'),
+          HTTP_ERROR => qr/status 404/, qr/Check the address/,
+          'a server that wants to hear of no protocol (ALPN)',
+          protocol => 'v6', trusting($dir));
 }
 
 

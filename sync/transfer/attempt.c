@@ -243,6 +243,7 @@ attempt_options_session(CURL *easy, const msync_transfer_t *http)
     http_set(rc, easy, CURLOPT_HTTP_VERSION,
              http->http1 ? (long) CURL_HTTP_VERSION_1_1
              : (long) CURL_HTTP_VERSION_2TLS);
+    http_set(rc, easy, CURLOPT_SSL_ENABLE_ALPN, http->unnamed ? 0L : 1L);
     http_set(rc, easy, CURLOPT_USERAGENT, "msync/" MSYNC_VERSION);
     http_set(rc, easy, CURLOPT_BUFFERSIZE, attempt_buffer(http));
     http_set(rc, easy, CURLOPT_TCP_KEEPALIVE, 1L);

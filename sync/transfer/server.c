@@ -6,6 +6,8 @@
 #include "transfer/transfer_private.h"
 #include "base/clock.h"
 
+#include <string.h>
+
 
 #define SERVER_CLOSES  3           /* connections in a row that were kept and
                                       broke, before no other is kept */
@@ -111,6 +113,10 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, CURLcode code)
 {
     msync_transfer_server_t  *server;
+
+    t->named = !t->http->unnamed
+               && strstr(t->error, "no application protocol") != NULL;
+    t->http->unnamed |= t->named;
 
     t->broke |= t->kept && t->sent && !t->heard
                 && msync_transfer_is_broken(code);

@@ -285,7 +285,7 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
             continue;
         }
 
-        if (rc != MSYNC_OK && (t.more || t.pieces
+        if (rc != MSYNC_OK && (t.more || t.pieces || t.named
                                || msync_transfer_proxy_digest(&t)))
         {
             continue;

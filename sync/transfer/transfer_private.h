@@ -73,6 +73,8 @@ struct msync_transfer_s {
     bool                    unpacks;    /* what is compressed is taken here,
                                            for it came in pieces */
     bool                    http1;      /* HTTP/2 may not work on this line */
+    bool                    unnamed;    /* a server ended a negotiation that
+                                           named protocols (ALPN) */
     msync_transfer_server_t  *answered; /* whose answer came last, by one that
                                            was kept; NULL: by a new one */
     msync_transfer_server_t  *doubted;  /* whose answer is asked for again, by a
@@ -137,6 +139,7 @@ typedef struct {
     bool                    broke;      /* … and which broke before a word of
                                            the answer */
     bool                    heard;      /* a word of the answer came */
+    bool                    named;      /* it failed for that */
     bool                    unclean;    /* octets had come by the one that was
                                            kept which no request had asked
                                            for, or it had been closed */
