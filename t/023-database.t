@@ -124,7 +124,7 @@ sub another_log_is_told_of {
     my $pid = open my $application, '|-', 'sqlite3', $alone
         or die "sqlite3: $!\n";
     $application->autoflush(1);
-    print {$application} "SELECT 1 FROM unit WHERE 0;\n";
+    print {$application} "SELECT 1 FROM sqlite_master WHERE 0;\n";
     ok(wait_until(sub { -e "$alone-shm" }), 'another log is in use');
     unlink $alone;
 
