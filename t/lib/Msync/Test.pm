@@ -95,7 +95,8 @@ give("$Stage/sites", 0770);
 sub is_plain { $_[0] =~ m{\A/[\w./-]+\z}a }
 
 
-# The clone by a path that needs no quotes, and nginx's folder by such a one.
+# The clone by a path that needs no quotes, and nginx's folder by such a one,
+# and what of the clone the environment names.
 sub plain_root {
     my ($root) = @_;
 
@@ -103,6 +104,9 @@ sub plain_root {
 
     symlink $root, "$Stage/clone" or croak "$Stage/clone: $!";
     $ENV{TEST_NGINX_SERVROOT} //= "$Stage/servroot";
+    s{\A\Q$root\E/}{$Stage/clone/}
+        for grep { defined } @ENV{qw(TEST_NGINX_BINARY
+                                     TEST_NGINX_LOAD_MODULES)};
 
     return "$Stage/clone";
 }
