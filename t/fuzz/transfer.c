@@ -73,6 +73,16 @@ msync_transfer_response_clear(msync_transfer_response_t *res)
 }
 
 
+bool
+msync_transfer_doubts(msync_transfer_t *http, bool grave)
+{
+    (void) http;
+    (void) grave;
+
+    return false;
+}
+
+
 int
 msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err)
 {
