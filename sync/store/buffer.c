@@ -350,6 +350,41 @@ msync_store_buffer_wake_all(msync_store_t *store, msync_err_t *err)
 
 
 int
+msync_store_buffer_wake_altered(msync_store_t *store, int64_t schema,
+    msync_err_t *err)
+{
+    bool     any;
+    int64_t  last = 0;
+
+    if (msync_store_get_int(store, MSYNC_KEY_SCHEMA_TRIED, &last, err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (last == schema) {
+        return MSYNC_OK;
+    }
+
+    if (msync_store_found_own(store,
+            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM sync_buffer WHERE "
+                            MSYNC_SQL_FAILED " AND retry_at IS NOT NULL)"),
+            &any, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (!any) {
+        return MSYNC_OK;
+    }
+
+    return msync_store_buffer_wake_all(store, err) == MSYNC_OK
+           ? msync_store_set_int(store, MSYNC_KEY_SCHEMA_TRIED, schema, err)
+           : MSYNC_ERROR;
+}
+
+
+int
 msync_store_buffer_done(msync_store_t *store, const char *table,
     msync_action_e action, int64_t after, int64_t last, msync_err_t *err)
 {

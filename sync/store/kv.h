@@ -63,6 +63,9 @@
                                           its body */
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
 #define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
+/* the version of the schema in which records that had failed were last tried
+ * because it was another one */
+#define MSYNC_KEY_SCHEMA_TRIED          "MSYNC_SCHEMA_TRIED"
 /* what a table is called that has another name on the wire, which is put behind
  * this id */
 #define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"

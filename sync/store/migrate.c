@@ -85,7 +85,6 @@ static int migrate_tables(msync_store_t *store, int64_t version,
     const char *schema, bool known, msync_err_t *err);
 static int migrate_schema(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, bool known, msync_err_t *err);
-static int migrate_wake(msync_store_t *store, msync_err_t *err);
 static int migrate_restore(msync_store_t *store, int64_t version,
     const char *schema, const char *hash, msync_err_t *err);
 
@@ -632,7 +631,9 @@ done:
 
     if (rc == MSYNC_OK) {
         store->schema = seen;
-        rc = msync_store_find_numbers(store, err);
+        rc = msync_store_find_numbers(store, err) == MSYNC_OK
+             ? msync_store_buffer_wake_altered(store, seen, err)
+             : MSYNC_ERROR;
     }
 
     if (rc != MSYNC_OK) {
@@ -662,25 +663,5 @@ msync_store_renew(msync_store_t *store, msync_err_t *err)
     }
 
     return msync_store_identify(store, &version, err) == MSYNC_OK
-           && msync_store_migrate(store, version, err) == MSYNC_OK
-           ? migrate_wake(store, err) : MSYNC_ERROR;
-}
-
-
-/* what kept a record from being a row may be what was altered */
-
-static int
-migrate_wake(msync_store_t *store, msync_err_t *err)
-{
-    bool  any;
-
-    if (msync_store_found_own(store,
-            sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM sync_buffer WHERE "
-                            MSYNC_SQL_FAILED " AND retry_at IS NOT NULL)"),
-            &any, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    return any ? msync_store_buffer_wake_all(store, err) : MSYNC_OK;
+           ? msync_store_migrate(store, version, err) : MSYNC_ERROR;
 }

@@ -445,6 +445,12 @@ int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
 int msync_store_schema_version(msync_store_t *store, int64_t *version,
     msync_err_t *err);
 
+/* has records that failed tried with the next integration where the version of
+ * the schema is another one than when that was last done: what kept them from
+ * being rows may be what was altered, perhaps while nobody worked */
+int msync_store_buffer_wake_altered(msync_store_t *store, int64_t schema,
+    msync_err_t *err);
+
 /* behind a commit: notes what the transaction has counted, see older.h */
 void msync_store_write_marks(msync_store_t *store);
 

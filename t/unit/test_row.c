@@ -149,6 +149,32 @@ what_the_schema_refused_is_tried_when_that_has_changed(void **state)
 }
 
 
+/* by whoever opens the database next */
+
+static void
+so_it_is_when_that_has_changed_while_nobody_worked(void **state)
+{
+    site_t  *site = *state;
+
+    site_sql(site, "ALTER TABLE unit ADD COLUMN mine TEXT CHECK (units <> "
+             "'a')");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "unit", "A", MSYNC_ACTION_UPSERT, UNIT("a"));
+    assert_int_equal(integrate(site, true).failed, 1);
+
+    /* once at most where it has not */
+    site_open_again(site);
+    (void) integrate(site, true);
+    site_open_again(site);
+    assert_int_equal(integrate(site, true).failed, 0);
+
+    site_sql(site, "ALTER TABLE unit DROP COLUMN mine");
+    site_open_again(site);
+    assert_int_equal(integrate(site, true).integrated, 1);
+    assert_string_equal(site_check(site), "");
+}
+
+
 /* a rebuild by GORM or Sequelize, whose UUID is such a type, or with "STRING";
  * one id of mSupply's in a million looks like a number */
 
@@ -230,6 +256,7 @@ main(void)
         T(a_conflict_that_the_application_has_resolved_costs_its_record),
         T(a_column_of_the_applications_that_must_have_a_value_is_named),
         T(what_the_schema_refused_is_tried_when_that_has_changed),
+        T(so_it_is_when_that_has_changed_while_nobody_worked),
         T(a_text_that_its_column_makes_a_number_of_costs_its_record),
         T(an_id_of_other_letters_is_another_record),
         FILLING(what_a_trigger_replaces_or_ignores_costs_nothing),

@@ -471,7 +471,7 @@ sub _comparable {
                $1 . $self->central->left($3, "v$2")/gemx;
     $text =~ s/^(key_value_store\|\w*_TOKEN\|)[0-9a-f-]{36}/$1TOKEN/gm;
     $text =~ s/^key_value_store\|MSYNC_PULL_V[67]_MAX.*\n//gm;
-    $text =~ s/^key_value_store\|MSYNC_(?:BATCH_|MOVED).*\n//gm;
+    $text =~ s/^key_value_store\|MSYNC_(?:BATCH_|MOVED|SCHEMA_TRIED).*\n//gm;
     $text =~ s/\b(?:$today)T[\d:.]+Z?/NOW/g;
     $self->{alike}->() for $self->{alike} ? $text : ();
 
