@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalogue/catalogue_private.h"
+#include "catalogue/moment_private.h"
 #include "catalogue/v7.h"
 
 
@@ -155,7 +156,7 @@ rules_has(const msync_row_t *row, const char *name)
     return value->kind != MSYNC_VALUE_NULL
            && (value->kind != MSYNC_VALUE_TEXT
                || (value->length > 0
-                   && strncmp(value->text, "0000-00-00", 10) != 0));
+                   && !msync_moment_is_unset(value->text, value->length)));
 }
 
 

@@ -518,6 +518,8 @@ what_central_reads_only_together_is_sent_only_together(void **state)
                         "2026-05-01"));
     assert_false(is_sent(site, "temperature_breach", "end_date",
                          "2026-05-01"));
+    assert_false(is_sent(site, "temperature_breach", "start_date",
+                         "0001-01-01"));
     assert_true(is_sent(site, "temperature_breach", "start_date",
                         "2026-05-01"));
 }
