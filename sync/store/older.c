@@ -197,6 +197,8 @@ failed:
 
     return MSYNC_ERROR;
 }
+
+
 int
 msync_store_check_older(const msync_site_t *site, msync_err_t *err)
 {
