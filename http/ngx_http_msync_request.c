@@ -437,7 +437,8 @@ ngx_http_msync_request_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         if (!ngx_http_msync_zone_configured(site)) {
             return ngx_http_msync_send_error(r, NGX_HTTP_CONFLICT,
                                              "NOT_CONFIGURED",
-                                             "The site has no settings yet.");
+                                             "The site has no settings yet: "
+                                             "enter them on its page.");
         }
 
         if (ngx_http_msync_request_patient(r, &patient) != NGX_OK) {

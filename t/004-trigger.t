@@ -170,10 +170,10 @@ sub a_trigger_needs_settings {
 
     my $answer = $nginx->post('/api/trigger');
     Test::More::is($answer->{status}, 409, 'no settings: 409');
-    Test::More::like($answer->{json}{error}{variant}, qr/^[A-Z_]+$/,
-                     'with a variant');
-    Test::More::like($answer->{json}{error}{fullError}, qr/\w \w/,
-                     'and a sentence');
+    Test::More::is($answer->{json}{error}{variant}, 'NOT_CONFIGURED',
+                   'with a variant');
+    Test::More::like($answer->{json}{error}{fullError}, qr/enter them on/,
+                     'and what to do');
 
     $fake->status(state => 'pre_initialisation', configured => 1, queue => 3);
     $nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 3 });

@@ -53,6 +53,8 @@ sub patients_are_not_looked_for_before {
     is($answer->{status}, 409, 'a new site does not look for patients');
     is($answer->{json}{error}{variant}, 'NOT_CONFIGURED',
        'and is not said to speak v6');
+    like($answer->{json}{error}{fullError}, qr/enter them on/,
+         'but what to do');
 }
 
 

@@ -48,7 +48,8 @@ msync_patients_answer(const msync_settings_t *settings, const char *body,
 
     if (!msync_conf_complete(settings->conf)) {
         return msync_document_refuse(409, "NOT_CONFIGURED",
-                                     "The site has no settings yet.", reply);
+                                     "The site has no settings yet: enter "
+                                     "them on its page.", reply);
     }
 
     if (msync_store_speaks(settings->store, &version, &cursor, &err)
