@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Msync::Test qw(
-    site_config site_path sqlite start_central start_nginx wait_until
+    site_config site_path sqlite start_central start_nginx
     write_private
 );
 use Test::More;
@@ -60,11 +60,7 @@ sub settings {
 sub post { return $nginx->post("/api/$_[0]", content => $_[1]) }
 
 sub run {
-    my $before = $nginx->runs_ended('clinic');
-
-    is(post('trigger')->{status}, 202, 'a run is asked for');
-    ok(wait_until(sub { $nginx->runs_ended('clinic') > $before }, 60),
-       'and ends');
+    ok($nginx->sync('clinic'), 'a run is asked for, and ends');
 }
 
 # ids of the locations that central got

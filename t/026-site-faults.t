@@ -564,8 +564,9 @@ sub a_run_that_was_cut_short_waits_while_paused {
 
     $central->config(page_delay_ms => 0);
     $nginx->post('/api/resume');
-    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }),
+    ok(wait_until(sub { $runs->() == 2 }),
        'what was asked for is done when it is resumed');
+    ok($nginx->wait_status(sub { $_->{state} eq 'idle' }), 'to its end');
     is($runs->(), 2, 'once');
     ok($nginx->stop, 'quit');
 }

@@ -257,14 +257,10 @@ sub nginx_of {
 sub synced {
     my ($nginx) = @_;
 
-    my $runs = $nginx->runs_ended('clinic');
-
     $nginx->wait_status(sub { $_->{state} ne 'stopped' });
-    $nginx->post('/api/trigger');
 
-    my $status = $nginx->wait_status(sub {
-        $nginx->runs_ended('clinic') > $runs && $_->{state} eq 'idle';
-    });
+    my $status = $nginx->sync('clinic')
+        // return diag('no run has ended') && 0;
 
     return !$status->{syncStatus}{error}
         || diag($status->{syncStatus}{error}{fullError}) && 0;

@@ -141,6 +141,23 @@ sub runs_ended {
 }
 
 
+# Asks for a run of a site that has none under way, and waits for its end;
+# returns the status of then, or undef.
+sub sync {
+    my ($self, $site, %args) = @_;
+
+    my $api = $args{api} // '/api';
+    my $before = $self->runs_ended($site, $api);
+
+    return undef if $self->post("$api/trigger")->{status} != 202;
+
+    wait_until(sub { $self->runs_ended($site, $api) > $before },
+               $args{seconds} // 60) or return undef;
+
+    return $self->status($api);
+}
+
+
 # Waits until the status passes the test, which finds it in $_; returns it.
 # Looks often rather than asking to wait, so that no step is missed for the
 # module's sake.  A wait in vain says who waited, what was seen last and what
