@@ -354,6 +354,7 @@ sub statuses {
         402 => qr/payment is wanted/, 404 => qr/no synchronisation service/,
         408 => qr/took too long/, 410 => qr/no longer/,
         413 => qr/batch is larger/, 421 => qr/knows nothing of this address/,
+        425 => qr/came too early/,
         426 => qr/another kind of connection/, 429 => qr/too many requests/,
         431 => qr/head of the request/, 451 => qr/a law or an order/,
         500 => qr/server failed/, 502 => qr/cannot reach it/,

@@ -35,6 +35,8 @@ whatever_stands_between_says_of_a_content($_) for
 what_is_said_of_the_line_costs_nothing($_) for
     [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
     [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
+what_another_server_says_costs_nothing($_) for
+    [v5 => 421], [v6 => 421], [v6 => 425];
 a_server_without_room_costs_no_record($_) for [v5 => 507], [v6 => 509];
 a_proxy_that_never_passes_one_record_stops_no_other($_) for
     [v5 => 502], [v6 => 524];
@@ -165,6 +167,34 @@ sub what_is_said_of_the_line_costs_nothing {
     clean();
     is(there($api, $id[2]), "line $status $id[2]",
        "$api $status: it goes when the line is well");
+}
+
+
+# The connection led to another one by mistake, or that wants to hear it later.
+sub what_another_server_says_costs_nothing {
+    my ($api, $status) = @{ $_[0] };
+
+    for my $times (1, 100) {
+        my $what = "$api $status, $times times";
+        my @id = edit($api, $what, 30);
+
+        pushes($api);
+        $central->fault(api => $api, method => 'POST', kind => 'status',
+                        value => $status, with => 'recordData',
+                        times => $times);
+        is(run(), $times == 1 ? 0 : 1, "$what: the run") or diag($said);
+
+        my @sent = grep { $_ > 2000 } pushes($api);
+        is(scalar(grep { $_ != $sent[0] } @sent), 0,
+           "$what: the batch is sent as it is");
+        is(scalar @sent, 2, "$what: and by another connection, once")
+            if $status == 421;
+        like($said, qr/HTTP status $status: \w/, "$what: it has words")
+            if $times > 1;
+        is(refused(), '', "$what: and nothing is recorded");
+        clean();
+        is(there($api, $id[2]), "$what $id[2]", "$what: it goes");
+    }
 }
 
 

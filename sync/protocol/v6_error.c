@@ -107,7 +107,7 @@ v6_error_judge(const v6_error_t *error)
                ? MSYNC_TRANSFER_BUSY_NOW : MSYNC_TRANSFER_FINAL;
     }
 
-    return msync_wire_may_pass(msync_wire_status_within(text))
+    return msync_transfer_may_pass(msync_wire_status_within(text))
            || msync_wire_is_out_of_reach(text)
            ? MSYNC_TRANSFER_AGAIN : MSYNC_TRANSFER_FINAL;
 }

@@ -146,7 +146,7 @@ v7_error_judge(const msync_transfer_response_t *res,
 
     if (v7_error_read(res, &error)) {
         verdict = msync_wire_enum_is(&error.said, "SiteLockError") ? busy
-                  : msync_wire_may_pass(
+                  : msync_transfer_may_pass(
                         msync_wire_status_within(
                             msync_wire_enum_text(&error.said)))
                   ? MSYNC_TRANSFER_AGAIN : MSYNC_TRANSFER_FINAL;

@@ -296,14 +296,6 @@ msync_wire_is_out_of_reach(const char *text)
 }
 
 
-bool
-msync_wire_may_pass(int status)
-{
-    return status == 408 || status == 429
-           || (status >= 500 && status != 501 && status != 511);
-}
-
-
 int
 msync_wire_legacy_error(const char *text, msync_err_t *err)
 {
@@ -548,6 +540,8 @@ wire_status_words(int status)
         { 410, "there is no longer a synchronisation service at this address" },
         { 413, "the batch is larger than the server or a proxy allows" },
         { 421, "the server that answers knows nothing of this address" },
+        { 425, "the request came too early for the server or a proxy, which "
+          "wants it once more" },
         { 426, "the server wants another kind of connection; the address may "
           "have to begin with https://" },
         { 429, "too many requests" },

@@ -159,9 +159,6 @@ int msync_wire_code_within(const char *text, const char *who,
 int msync_wire_status_within(const char *text);
 bool msync_wire_is_out_of_reach(const char *text);
 
-/* whether an HTTP status may pass by itself */
-bool msync_wire_may_pass(int status);
-
 /*
  * An error in words for what Open mSupply central met at mSupply central: a
  * refusal by its code, a status, or that it was out of reach.  MSYNC_OK: the

@@ -51,8 +51,6 @@ typedef enum {
 
 
 static fault_e push_fault(const msync_err_t *err);
-static bool push_is_whole_line(int status);
-static bool push_is_no_room(int status);
 static bool push_look(msync_push_t *push);
 static unsigned push_attempts(msync_push_t *push, fault_e kind);
 static bool push_again(msync_push_t *push, unsigned tries,
@@ -249,36 +247,19 @@ push_fault(const msync_err_t *err)
         return FAULT_OTHER;
     }
 
-    if (push_is_whole_line(err->http_status)) {
+    switch (msync_transfer_status(err->http_status)) {
+
+    case MSYNC_STATUS_WAY:
+    case MSYNC_STATUS_ROOM:
         return FAULT_WAY;
+
+    case MSYNC_STATUS_SIGN_IN:
+    case MSYNC_STATUS_ELSEWHERE:
+        return FAULT_OTHER;
+
+    default:
+        return FAULT_RECORD;
     }
-
-    /* a sign-in that is wanted, here or by a network */
-    return err->http_status == 401 || err->http_status == 407
-           || err->http_status == 511
-           ? FAULT_OTHER : FAULT_RECORD;
-}
-
-
-/* statuses that pass by themselves, also what a proxy in the cloud says of a
- * server */
-
-static bool
-push_is_whole_line(int status)
-{
-    return status == 408 || status == 425 || status == 502 || status == 504
-           || (status >= 520 && status <= 530) || status == 598
-           || status == 599 || push_is_no_room(status);
-}
-
-
-/* too often, a full disk, the octets of a contract: no record does that, how
- * often soever it is sent */
-
-static bool
-push_is_no_room(int status)
-{
-    return status == 429 || status == 507 || status == 509 || status == 529;
 }
 
 
@@ -382,7 +363,9 @@ push_is_content(msync_push_t *push, const msync_err_t *err)
     msync_err_t   fault;
 
     /* who says when to come again has no complaint about a record */
-    if (err->retry_after > 0 || push_is_no_room(err->http_status)) {
+    if (err->retry_after > 0
+        || msync_transfer_status(err->http_status) == MSYNC_STATUS_ROOM)
+    {
         return false;
     }
 

@@ -222,7 +222,7 @@ steps_is_strange(const msync_err_t *err)
 {
     return err->variant == MSYNC_ERR_INVALID_RESPONSE
            || (err->http_status >= 400 && err->http_status < 500
-               && err->http_status != 408 && err->http_status != 429
+               && !msync_transfer_may_pass(err->http_status)
                && err->remedy != MSYNC_REMEDY_FINAL
                && (err->variant == MSYNC_ERR_HTTP_ERROR
                    || err->variant == MSYNC_ERR_NOT_A_CENTRAL_SERVER));

@@ -16,7 +16,6 @@
 static bool retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
     const msync_err_t *err);
-static bool retry_status(const msync_transfer_request_t *req, int status);
 static bool retry_busy(msync_transfer_retry_t *retry,
     const msync_transfer_attempt_t *t, long *pause);
 static long retry_asked(const msync_transfer_attempt_t *t);
@@ -72,9 +71,9 @@ msync_transfer_again(msync_transfer_retry_t *retry,
         return retry_busy(retry, t, pause);
     }
 
-    if (retry->attempts >= MSYNC_TRANSFER_ATTEMPTS
-        || !(verdict == MSYNC_TRANSFER_AGAIN
-             ? !req->once : retry_status(req, t->res->status)))
+    if (retry->attempts >= MSYNC_TRANSFER_ATTEMPTS || req->once
+        || (verdict != MSYNC_TRANSFER_AGAIN
+            && !msync_transfer_may_pass(t->res->status)))
     {
         return false;
     }
@@ -89,6 +88,40 @@ msync_transfer_again(msync_transfer_retry_t *retry,
               t->res->status, *pause);
 
     return true;
+}
+
+
+msync_status_e
+msync_transfer_status(int status)
+{
+    switch (status) {
+
+    case 401: case 407: case 511:
+        return MSYNC_STATUS_SIGN_IN;
+
+    case 421:
+        return MSYNC_STATUS_ELSEWHERE;
+
+    case 408: case 425: case 502: case 504: case 598: case 599:
+        return MSYNC_STATUS_WAY;
+
+    case 429: case 507: case 509: case 529:
+        return MSYNC_STATUS_ROOM;
+
+    case 501:
+        return MSYNC_STATUS_REQUEST;
+
+    default:
+        return status >= 520 && status <= 530 ? MSYNC_STATUS_WAY
+               : status >= 500 ? MSYNC_STATUS_SERVER : MSYNC_STATUS_REQUEST;
+    }
+}
+
+
+bool
+msync_transfer_may_pass(int status)
+{
+    return msync_transfer_status(status) >= MSYNC_STATUS_SERVER;
 }
 
 
@@ -197,20 +230,6 @@ retry_failed(const msync_transfer_retry_t *retry,
     return !req->once && !req->heavy && !t->slow
            && !(t->silent
                 && retry->attempts >= MSYNC_TRANSFER_TIMEOUT_ATTEMPTS);
-}
-
-
-static bool
-retry_status(const msync_transfer_request_t *req, int status)
-{
-    if (req->once || status == 501 || status == 511) {
-
-        /* not implemented, and a captive portal: both will stay so */
-
-        return false;
-    }
-
-    return status == 408 || status == 429 || status >= 500;
 }
 
 

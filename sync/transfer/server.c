@@ -77,14 +77,23 @@ msync_transfer_connected(msync_transfer_attempt_t *t)
 /*
  * What became of the connection and not of the request: something was there
  * before it went out, what came is no HTTP, or 408, to which no server has
- * given the time; or nothing arrived at the other end, as where somebody on
- * the way has forgotten the connection.
+ * given the time, or 421, by which a server says that it was not meant; or
+ * nothing arrived at the other end, as where somebody on the way has forgotten
+ * the connection.
  */
 
 static bool
 server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
 {
     long  status = 0;
+
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
+
+    if (code == CURLE_OK
+        && msync_transfer_status((int) status) == MSYNC_STATUS_ELSEWHERE)
+    {
+        return !t->fresh;
+    }
 
     if (!t->kept || t->unclean || t->dead) {
         return t->unclean || t->dead;
@@ -94,8 +103,6 @@ server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
     {
         return !t->heard;
     }
-
-    (void) curl_easy_getinfo(t->http->easy, CURLINFO_RESPONSE_CODE, &status);
 
     return code == CURLE_OK && status == 408
            && msync_clock_monotonic() - t->began < SERVER_IDLE * 1000;
@@ -135,7 +142,7 @@ msync_transfer_kept(msync_transfer_attempt_t *t,
     t->late &= !t->dead || !server->stuck;
 
     if (t->late) {
-        server->closed++;
+        server->closed += t->kept;
 
     } else if (t->broke) {
         t->http->counters.broke++;

@@ -60,6 +60,22 @@ typedef struct msync_transfer_s  msync_transfer_t;
 
 #define MSYNC_TRANSFER_REDIRECTS         3
 
+/* what an HTTP status speaks of */
+typedef enum {
+    MSYNC_STATUS_REQUEST = 0,        /* what was asked: it stays so */
+    MSYNC_STATUS_SIGN_IN,            /* who asks, here or by a network */
+    MSYNC_STATUS_ELSEWHERE,          /* whom the connection led to: another
+                                        server than the one that was meant */
+    MSYNC_STATUS_SERVER,             /* the server, or what it was sent; this
+                                        and those below may pass by
+                                        themselves */
+    MSYNC_STATUS_WAY,                /* the way to it, also as a proxy in the
+                                        cloud says it */
+    MSYNC_STATUS_ROOM                /* too often, a full disk, the octets of a
+                                        contract: no record does that, how
+                                        often soever it is sent */
+} msync_status_e;
+
 typedef enum {
     MSYNC_TRANSFER_USUAL = 0,        /* as the status says */
     MSYNC_TRANSFER_AGAIN,            /* as a status that may pass */
@@ -158,6 +174,9 @@ int msync_transfer_request(msync_transfer_t *http,
  */
 bool msync_transfer_doubts(msync_transfer_t *http, bool grave);
 void msync_transfer_response_clear(msync_transfer_response_t *res);
+
+msync_status_e msync_transfer_status(int status);
+bool msync_transfer_may_pass(int status);
 
 /* waits ms milliseconds, serving the hook; what the hook refuses ends it */
 int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);

@@ -169,6 +169,51 @@ test_statuses_tried_again(void **state)
 }
 
 
+/* it is asked once more, by a connection of its own, whatever it carries; 425
+ * passes by itself */
+
+static void
+test_misdirected_goes_by_another_connection(void **state)
+{
+    char                      body[2 * 65536];
+    central_t                *c = *state;
+    msync_err_t               err;
+    msync_transfer_request_t  req = { .method = "POST", .body = body };
+    msync_transfer_response_t  res;
+
+    memset(body, ' ', sizeof(body));
+    req.url = c->url;
+    req.body_length = sizeof(body);
+    req.heavy = true;
+
+    server_json(c->server, 200, "{}");
+    server_json(c->server, 421, "");
+    server_json(c->server, 200, "{}");
+    server_json(c->server, 421, "");
+    server_json(c->server, 421, "");
+    server_json(c->server, 425, "");
+    server_json(c->server, 200, "{}");
+
+    assert_int_equal(central_post(c, "{}", false, &err), 200);
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
+    assert_int_equal(res.status, 200);
+    msync_transfer_response_clear(&res);
+    assert_int_equal(server_n(c->server), 3);
+    assert_int_equal(c->server->requests[2].connection, 1);
+
+    assert_int_equal(msync_transfer_request(c->http, &req, &res, &err),
+                     MSYNC_OK);
+    assert_int_equal(res.status, 421);
+    msync_transfer_response_clear(&res);
+    assert_int_equal(server_n(c->server), 5);
+    assert_int_equal(c->server->requests[4].connection, 3);
+
+    assert_int_equal(central_post(c, "{}", false, &err), 200);
+    assert_int_equal(server_n(c->server), 7);
+}
+
+
 static void
 test_long_retry_after_goes_to_the_caller(void **state)
 {
@@ -617,6 +662,7 @@ main(void)
         EACH(test_once_takes_a_new_connection),
         EACH(test_what_came_before_a_request_is_no_answer_to_it),
         EACH(test_statuses_tried_again),
+        EACH(test_misdirected_goes_by_another_connection),
         EACH(test_long_retry_after_goes_to_the_caller),
         EACH(test_busy_server_is_waited_for),
         EACH(test_busy_patience_ends),
