@@ -12,9 +12,11 @@
 #include "catalogue/encode_private.h"
 #include "catalogue/v7_private.h"
 
+#define ENCODE_BLANKS     " \t\n\v\f\r"
 #define ENCODE_WORDS_MAX  240            /* octets of an enum in an error */
 
 
+static void encode_trim(msync_row_t *row);
 static char *encode_row(const msync_row_t *row, size_t *length,
     msync_err_t *err);
 static int encode_field(encode_t *encode, const msync_row_t *row, size_t i);
@@ -37,8 +39,55 @@ static int encode_extra(encode_t *encode, const msync_row_t *row);
 char *
 msync_row_encode(msync_row_t *row, size_t *length, msync_err_t *err)
 {
+    encode_trim(row);
+
     return row->side == MSYNC_V7 ? msync_v7_encode(row, length, err)
                                  : encode_row(row, length, err);
+}
+
+
+/* takes blanks from around values that are no texts, as SQLite does where it
+ * makes a number of one; a word that central itself sent so stays */
+
+static void
+encode_trim(msync_row_t *row)
+{
+    size_t                i, begin, end;
+    msync_value_t        *value;
+    msync_json_slice_t    slice;
+    const msync_field_t  *field;
+
+    for (i = 0; i < row->table->n; i++) {
+        field = &row->table->fields[i];
+        value = &row->values[i];
+
+        if (value->kind != MSYNC_VALUE_TEXT
+            || field->type == MSYNC_TYPE_OBJECT
+            || (field->type == MSYNC_TYPE_STRING
+                && (field->words == NULL
+                    || (field->encoding & MSYNC_ENC_ANY_WORD))))
+        {
+            continue;
+        }
+
+        begin = strspn(value->text, ENCODE_BLANKS);
+        end = value->length;
+
+        while (end > begin && memchr(ENCODE_BLANKS, value->text[end - 1],
+                                     sizeof(ENCODE_BLANKS) - 1) != NULL)
+        {
+            end--;
+        }
+
+        if (end - begin < value->length
+            && strlen(value->text) == value->length
+            && !msync_unknown_as_it_is(row, field, value, &slice))
+        {
+            value->length = end - begin;
+            value->text = msync_row_text(row, value->text + begin,
+                                         value->length);
+        }
+    }
 }
 
 

@@ -149,7 +149,7 @@ a_flag_that_is_a_word_there_goes_out_in_any_form(void **state)
     static const char *const  forms[][2] = {
         { "1", "\"FEMALE\"" },   { "'f'", "\"MALE\"" },
         { "'t'", "\"FEMALE\"" }, { "'0'", "\"MALE\"" },
-        { "'true'", "\"FEMALE\"" }
+        { "'true'", "\"FEMALE\"" }, { "' No '", "\"MALE\"" }
     };
 
     for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {

@@ -153,6 +153,8 @@ a_date_goes_out_in_the_form_of_the_wire(void **state)
         { "-631152000",                      "\"1950-01-01T00:00:00\"" },
         { "julianday('1985-03-09')",         "\"1985-03-09T00:00:00\"" },
         { "2446134",                         "\"1985-03-09T00:00:00\"" },
+        { "' 1985-03-09' || char(13)",       "\"1985-03-09T00:00:00\"" },
+        { "char(9, 32)",                     "null" },
         { "'1985-03-09T18:00:00'",           "\"1985-03-09T00:00:00\"" },
         { "'Sat, 09 Mar 1985 00:00:00 GMT'", "\"1985-03-09T00:00:00\"" },
         { "'9 Mar 1985'",                    "\"1985-03-09T00:00:00\"" },
@@ -255,6 +257,8 @@ a_flag_goes_out_as_true_or_false(void **state)
         { "'FALSE'", "false" }, { "'yes'", "true" },   { "'no'", "false" },
         { "NULL", "false" },   { "'maybe'", "refused" },
         { "''", "refused" },   { "0.5", "refused" },   { "x'01'", "refused" },
+        { "' TRUE '", "true" }, { "'f' || char(13)", "false" },
+        { "' '", "refused" },  { "'t r u e'", "refused" },
         { NULL, NULL }
     };
 
@@ -283,6 +287,7 @@ a_number_goes_out_as_a_number(void **state)
     };
     static const value_case_t  nullable[] = {
         { "NULL", "null" },      { "''", "null" },       { "'2.5'", "2.5" },
+        { "' '", "null" },       { "'2.5' || char(13, 10)", "2.5" },
         { NULL, NULL }
     };
 
@@ -297,7 +302,7 @@ a_choice_goes_out_as_central_spells_it(void **state)
 {
     static const value_case_t  closed[] = {
         { "'DRAFT'", "\"DRAFT\"" },      { "'draft'", "\"DRAFT\"" },
-        { "'Finalised'", "\"FINALISED\"" },
+        { "'Finalised'", "\"FINALISED\"" }, { "' draft '", "\"DRAFT\"" },
         { "'done'", "refused" },         { "''", "refused" },
         { "NULL", "refused" },           { "1", "refused" },
         { NULL, NULL }
