@@ -388,6 +388,20 @@ sub a_central_that_died_before_it_integrated_is_told_again {
     $central->fault(api => 'v6', path => 'site_status', kind => 'drop_before');
     is(run(), 0, 'a central that died is back soon');
     is(there(v6 => $id[0]), "back $id[0]", 'and has the records');
+
+    # a proxy before it keeps the connection of this site meanwhile
+    @id = edit(v6 => 'kept', 5);
+    $central->config(dies => 1);
+    $central->fault(api => 'v6', path => 'site_status', kind => 'status',
+                    value => 502);
+    is(run(), 0, 'one that is back soon behind a proxy');
+    is(there(v6 => $id[0]), "kept $id[0]", 'has the records');
+
+    # one that is there whenever it is asked
+    pushes('v6');
+    edit(v6 => 'sound', 5);
+    is(run(), 0, 'one that was always there');
+    is(scalar(@{[pushes('v6')]}), 1, 'is told once');
     clean();
 }
 
@@ -403,6 +417,16 @@ sub a_central_that_dies_unseen_while_all_comes_anew_has_all_before {
     is(there(v6 => $id[0]), "anew $id[0]", 'has the records');
     is(query("SELECT $column FROM $table WHERE $key = '$id[0]'"),
        "anew $id[0]", 'and so has this site');
+
+    # seen at rest in the run before, by whoever did not see it die
+    @id = edit(v6 => 'before', 5);
+    $central->config(dies => 1);
+    is(run(), 0, 'a push, and central dies unseen before it integrates');
+    is(run('--yes', 'reinitialise'), 0, 'then all is to come anew');
+    is(run(), 0, 'and comes');
+    is(there(v6 => $id[0]), "before $id[0]", 'central has the records');
+    is(query("SELECT $column FROM $table WHERE $key = '$id[0]'"),
+       "before $id[0]", 'and so has this site');
     clean();
 }
 

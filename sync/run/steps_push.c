@@ -42,6 +42,8 @@ static int push_end(msync_push_t *push, msync_err_t *err);
 static int push_all(msync_push_t *push, msync_err_t *err);
 static int push_busy(msync_steps_t *steps, msync_peer_t *peer, bool *busy,
     msync_err_t *err);
+static int push_wait(msync_steps_t *steps, msync_peer_t *peer,
+    uint64_t *asked, msync_err_t *err);
 static int push_close(msync_push_t *push, msync_err_t *err);
 static int push_wait_apart(msync_push_t *push, msync_err_t *err);
 
@@ -213,16 +215,23 @@ done:
  * The empty batch that ends a push: always for a server that wants one, else
  * where what it was given, perhaps by an earlier run, may not be integrated
  * over there and no batch of this run was the last, or where it has taken
- * nothing yet since it refused.
+ * nothing yet since it refused.  Before all comes anew nobody relies on what
+ * earlier runs have seen: a server that died and was back at once, behind a
+ * proxy, would send what is still to be integrated as it was, and the rows here
+ * would be undone.
  */
 
 static int
 push_end(msync_push_t *push, msync_err_t *err)
 {
+    bool           needed;
     msync_batch_t  end = { 0 };
 
+    needed = push->open || push->peer->push_always
+             || !push->steps->plan->initialised;
+
     if (!push->peer->push_end && push->refused.n == 0
-        && (push->told || (!push->open && !push->peer->push_always)))
+        && (push->told || !needed))
     {
         return MSYNC_OK;
     }
@@ -343,10 +352,22 @@ push_busy(msync_steps_t *steps, msync_peer_t *peer, bool *busy,
 int
 msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
 {
+    uint64_t  asked;
+
+    return push_wait(steps, peer, &asked, err);
+}
+
+
+/* *asked: how often, which takes as many requests unless one goes wrong */
+
+static int
+push_wait(msync_steps_t *steps, msync_peer_t *peer, uint64_t *asked,
+    msync_err_t *err)
+{
     bool  busy;
     long  pause = WAIT_FIRST, waited = 0;
 
-    for ( ;; ) {
+    for (*asked = 1; ; (*asked)++) {
         if (push_busy(steps, peer, &busy, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
@@ -374,25 +395,28 @@ msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
 /*
  * Only when the server was seen at rest after the last batch is it known that
  * what it was given does not wait for another.  A connection that had to be
- * made anew meanwhile may be to a server that has died and was started again:
- * then it is told once more.
+ * made anew meanwhile may be to a server that has died and was started again,
+ * and so may one that was kept, to a proxy, where a question had to be sent
+ * again: then it is told once more.
  */
 
 static int
 push_close(msync_push_t *push, msync_err_t *err)
 {
-    uint64_t                    connects = push->connects;
+    uint64_t                    asked;
     msync_batch_t               end = { 0 };
     msync_steps_t              *steps = push->steps;
     msync_peer_t               *peer = push->peer;
-    msync_transfer_counters_t   now;
+    msync_transfer_counters_t   before, now;
 
     /* an empty batch alone leaves nothing to wait for */
     if (!push->sent || (peer->push_always && !push->open)) {
         return MSYNC_OK;
     }
 
-    if (msync_push_wait(steps, peer, err) != MSYNC_OK) {
+    msync_transfer_get_counters(steps->http, &before);
+
+    if (push_wait(steps, peer, &asked, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -406,7 +430,9 @@ push_close(msync_push_t *push, msync_err_t *err)
 
     /* before all comes anew, too: what it has not integrated it would send as
      * it was, and the rows here with it */
-    if ((now.connects != connects || !steps->plan->initialised)
+    if ((now.connects != push->connects
+         || now.requests - before.requests != asked
+         || !steps->plan->initialised)
         && (msync_push_nothing(push, &end, err) != MSYNC_OK
             || msync_push_wait(steps, peer, err) != MSYNC_OK))
     {

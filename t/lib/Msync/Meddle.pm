@@ -115,7 +115,10 @@ sub be_well {
 }
 
 # Open mSupply central takes the last batch of a push, dies, and is away for the
-# rest of the run; sync v7 asks for its state before, too.
+# rest of the run; sync v7 asks for its state before, too.  Its absence goes
+# before what else is wrong: an answer that is only delayed would come of one
+# that has lost the batch and says that it is at rest, by the same connection,
+# which is what no site can know.
 sub dies {
     my ($self) = @_;
 
@@ -123,10 +126,15 @@ sub dies {
 
     return if !$self->{begun};
     $self->_edit_here;
+
+    my $faults = $self->central->state(1)->{faults};
+
+    $self->central->clear_faults;
     $self->central->config(dies => 1);
     $self->central->fault(api => $api, path => 'site_status', times => 1000,
                           after => $api eq 'v7' ? 1 : 0, kind => 'status',
                           value => 502);
+    $self->central->fault(%$_) for grep { $_->{times} > 0 } @$faults;
     $self->_sync;
     $self->central->clear_faults;
     $self->central->config(dies => 0);

@@ -3,13 +3,16 @@ package Msync::Walk;
 # The way of the property tests: steps of both sides and what fails in between,
 # and now and then a look whether both have the same.
 #
-# MSYNC_PROPERTY_SEED takes another way, MSYNC_PROPERTY_STEPS sets its length.
+# MSYNC_PROPERTY_SEED takes another way, MSYNC_PROPERTY_STEPS sets its length,
+# MSYNC_PROPERTY_TRACE says where to write what led to a failure (Msync::Trace).
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 use POSIX qw(ceil);
+
+use Msync::Trace;
 use Test::More;
 
 our @EXPORT_OK = qw(walk);
@@ -32,6 +35,7 @@ sub walk {
     diag("MSYNC_PROPERTY_SEED=$seed");
 
     my $both = $class->new(seed => $seed);
+    my $trace = Msync::Trace->begin($both);
 
     is(join("\n", $both->sync_until_quiet), '', 'the first sync');
 
@@ -48,6 +52,7 @@ sub walk {
         is(join("\n", @wrong), '', 'the same after ' . ($done + BLOCK)
            . ' steps');
         last if @wrong;
+        $trace->forget if $trace;
         $both->go_half_way if $done + BLOCK == $half;
     }
 
