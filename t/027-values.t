@@ -465,7 +465,7 @@ sub half_of_a_character_waits_here {
            'a character of two halves arrives');
         ok(!there(Location => "half-$order"), 'one half waits');
         run('errors');
-        like($said, qr/"code" holds text that is not UTF-8/, 'and why');
+        like($said, qr/"code" holds text with half of a character/, 'and why');
 
         query("UPDATE Location SET ID = CAST(X'$half' AS TEXT) WHERE ID = "
               . "'half-$order'");

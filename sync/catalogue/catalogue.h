@@ -191,6 +191,10 @@ typedef struct {
     size_t         length;
 } msync_value_t;
 
+/* the text that stands for one of UTF-16 with half of a character in it: what
+ * WTF-8 makes of a surrogate alone */
+#define MSYNC_VALUE_SURROGATE  "\xed\xa0\x80"
+
 /*
  * A row: one value a field of its table, in the catalogue's order.  Fields
  * that the catalogue does not know are kept in `extra`, a JSON object, and

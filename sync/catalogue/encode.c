@@ -524,8 +524,13 @@ encode_unfit(const msync_field_t *field, const msync_value_t *value)
         return "text with a NUL character in it";
     }
 
-    return msync_utf8_is_valid(value->text, value->length)
-           ? NULL : "text that is not UTF-8";
+    if (msync_utf8_is_valid(value->text, value->length)) {
+        return NULL;
+    }
+
+    return value->length == strlen(MSYNC_VALUE_SURROGATE)
+           && memcmp(value->text, MSYNC_VALUE_SURROGATE, value->length) == 0
+           ? "text with half of a character in it" : "text that is not UTF-8";
 }
 
 

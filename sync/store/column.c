@@ -11,9 +11,6 @@
 
 #include "store/column_private.h"
 
-/* what WTF-8 makes of a surrogate that is alone */
-static const char  column_surrogate[] = "\xed\xa0\x80";
-
 
 int
 msync_store_know_encoding(msync_store_t *store, msync_err_t *err)
@@ -90,8 +87,8 @@ msync_store_read_column(msync_store_t *store, msync_value_t *value,
         value->kind = MSYNC_VALUE_TEXT;
 
         if (msync_store_has_surrogate(store, stmt, i)) {
-            value->text = column_surrogate;
-            value->length = strlen(column_surrogate);
+            value->text = MSYNC_VALUE_SURROGATE;
+            value->length = strlen(MSYNC_VALUE_SURROGATE);
             break;
         }
 
@@ -108,7 +105,7 @@ msync_store_read_extra(msync_store_t *store, sqlite3_stmt *stmt, int i)
     const char  *extra;
 
     if (msync_store_has_surrogate(store, stmt, i)) {
-        return column_surrogate;
+        return MSYNC_VALUE_SURROGATE;
     }
 
     extra = (const char *) sqlite3_column_text(stmt, i);
