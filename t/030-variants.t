@@ -176,7 +176,7 @@ sub way {
     case('refused', 'Nothing listens at the address', CONNECTION_ERROR =>
          qr/Connection refused/, url => "http://127.0.0.1:$refused");
     case('connect', 'The server does not answer a connection', TIMEOUT =>
-         qr/No connection to .* within 0\.5 seconds/,
+         qr/No connection to .* within 0\.5 seconds.* longer connect_timeout/,
          url => "http://127.0.0.1:$dead_port", connect_timeout => '500ms');
     case('silent', 'The server takes a request and says nothing', TIMEOUT =>
          qr/silent for 0\.5 seconds/, read_timeout => SILENCE * 1000 . 'ms',

@@ -1011,6 +1011,8 @@ SCRIPT
         or diag($said);
     like($said, qr/TIMEOUT: .*dead\.test\S+: none of the addresses .* answers/,
          'where none answers, that is said');
+    like($said, qr/answers\. Check that .*longer connect_timeout helps/,
+         'and no batch or answer blamed for it');
     like($said, qr/IT FAILED/, 'which costs the run');
     return;
 }
@@ -1142,6 +1144,8 @@ SCRIPT
         if ($limit == 1) {
             like($said, qr/TIMEOUT: .*look-up of the name.*\(DNS\)/,
                  'a name server that is too slow is named');
+            like($said, qr/name servers in .*longer connect_timeout helps/,
+                 'with what helps against that');
         } else {
             like($said, qr/IT WENT WELL/,
                  'one that is slow is waited for') or diag($said);

@@ -23,6 +23,8 @@ static int error_asks_certificate(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 static int error_timeout(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
+static int error_unconnected(const msync_transfer_attempt_t *t,
+    const char *where, msync_err_t *err);
 static int error_lost(const msync_transfer_attempt_t *t, CURLcode code,
     const char *where, msync_err_t *err);
 static int error_no_memory(const char *where, msync_err_t *err);
@@ -173,11 +175,6 @@ static int
 error_timeout(const msync_transfer_attempt_t *t, const char *where,
     msync_err_t *err)
 {
-    double      limit;
-    curl_off_t  lookup;
-
-    limit = (double) t->http->connect_timeout / 1000;
-
     if (t->unheard) {
         (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "%s was reached, but what was sent to it did not "
@@ -209,15 +206,35 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
         return MSYNC_ERROR;
     }
 
+    return error_unconnected(t, where, err);
+}
+
+
+/* nothing was sent, so no size of a batch and no read timeout is to blame */
+
+static int
+error_unconnected(const msync_transfer_attempt_t *t, const char *where,
+    msync_err_t *err)
+{
+    double      limit;
+    curl_off_t  lookup;
+
+    limit = (double) t->http->connect_timeout / 1000;
+
     lookup = 0;
     (void) curl_easy_getinfo(t->http->easy, CURLINFO_NAMELOOKUP_TIME_T,
                              &lookup);
 
     if (lookup == 0) {
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "The look-up of the name of %s (DNS) took longer "
                              "than %.3g seconds",
                              *t->http->proxy ? "the proxy" : where, limit);
+        err->advice = "Check the network of this machine and the name servers "
+                      "in /etc/resolv.conf; where one of them is only slow, a "
+                      "longer connect_timeout helps. |It is tried again by "
+                      "itself.";
+        return MSYNC_ERROR;
     }
 
     if (t->half_made) {
@@ -235,14 +252,18 @@ error_timeout(const msync_transfer_attempt_t *t, const char *where,
     }
 
     if (t->several) {
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "No connection to %s: none of the addresses of "
                              "that name answers", where);
+    } else {
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
+                             "No connection to %s within %.3g seconds%s",
+                             where, limit,
+                             *t->http->proxy ? " through the proxy" : "");
     }
 
-    return msync_err_set(err, MSYNC_ERR_TIMEOUT,
-                         "No connection to %s within %.3g seconds%s", where,
-                         limit, *t->http->proxy ? " through the proxy" : "");
+    err->advice = MSYNC_TRANSFER_UNANSWERED;
+    return MSYNC_ERROR;
 }
 
 

@@ -231,9 +231,11 @@ msync_transfer_error_connect(const msync_transfer_attempt_t *t,
         return connect_no_socket((int) number, whom, err);
 
     case ETIMEDOUT:
-        return msync_err_set(err, MSYNC_ERR_TIMEOUT,
+        (void) msync_err_set(err, MSYNC_ERR_TIMEOUT,
                              "No connection to %s: it does not answer at all, "
                              "or a firewall drops the packets", whom);
+        err->advice = MSYNC_TRANSFER_UNANSWERED;
+        return MSYNC_ERROR;
 
     default:
         return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,

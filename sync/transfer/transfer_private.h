@@ -17,6 +17,12 @@
 #define MSYNC_TRANSFER_CHEAP    65536  /* octets of a body that cost little to
                                           send once more */
 
+/* advice where a connection was never made: no batch is too large for it */
+#define MSYNC_TRANSFER_UNANSWERED                                             \
+    "Check that this machine is online, that the address in the settings is " \
+    "right, and what a firewall on the way lets pass. |It is tried again by " \
+    "itself; on a very slow line a longer connect_timeout helps."
+
 /* what is known of a server */
 
 typedef struct {
