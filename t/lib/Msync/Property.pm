@@ -459,12 +459,11 @@ sub _merge_there {
     my ($self) = @_;
 
     my %could;
-    push @{ $could{ $_->[0]{table} } }, $_
-        for grep { $MERGED{ $_->[0]{table} } } @{ $self->{made_there} };
+    push @{ $could{ $_->[0]{table} } }, $_ for @{ $self->{made_there} };
     my ($name) = sort {
         ($self->{steps}{"merged $a"} // 0)
             <=> ($self->{steps}{"merged $b"} // 0)
-    } sort keys %could;
+    } grep { $could{$_} } $self->_merged;
     return $self->_insert_there if !$name;
 
     my $t = $self->{table}{$name};

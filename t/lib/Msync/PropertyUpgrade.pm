@@ -58,7 +58,8 @@ sub go_half_way {
 
 
 # What a site alone owns does not come to it by v7: an edit there that v6 has
-# not brought is lost, and a central that is sound makes none.
+# not brought is lost, and a delete there of what v6 once brought is not told;
+# a central that is sound makes none.
 sub _upgrade {
     my ($self) = @_;
 
@@ -67,6 +68,8 @@ sub _upgrade {
     } @{ read_catalogue('v7') };
 
     $self->{pulled} = [grep { !$owned{ $_->{table} } } @{ $self->{pulled} }];
+    $self->{held}{ $_->[1] } = 1 for grep { $owned{ $_->[0]{table} } }
+        @{ $self->{made_there} };
 
     for my $n (1 .. RUNS) {
         $self->fault if $n <= RUNS - SOUND;
