@@ -31,6 +31,11 @@
 /* what is behind the seconds, without what says nothing */
 #define CHANGES_REST  "rtrim(substr(%s, 20), '0.:+ ZUTC')"
 
+/* a moment that a framework writes in milliseconds, though it read a text */
+#define CHANGES_MILLISECONDS                                                  \
+    "CASE WHEN b BETWEEN 1e11 AND 1e13 THEN datetime(b / 1000, 'unixepoch') " \
+    "|| rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
+
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
 };
@@ -47,7 +52,7 @@ static void changes_add(sqlite3_str *sql, const msync_table_t *table,
 static bool changes_is_time(msync_type_e type);
 static bool changes_is_number(msync_type_e type);
 static void changes_add_value(sqlite3_str *sql, msync_type_e type,
-    const char *name);
+    const char *name, const char *otherwise);
 static void changes_add_column(sqlite3_str *sql, const char *row,
     const char *name);
 static void changes_add_columns(sqlite3_str *sql, const msync_table_t *table,
@@ -154,32 +159,33 @@ changes_is_number(msync_type_e type)
  * A value such that two of one meaning are equal.  Frameworks that read a
  * moment and write it back put a blank in the place of the "T", as many digits
  * of a second as they like, UTC behind it, and midnight behind a day:
- * 2026-05-01T08:00:00.5 is 2026-05-01 08:00:00.500000 +0000 UTC.  Another zone,
- * and what has not that form, is compared as it is.
+ * 2026-05-01T08:00:00.5 is 2026-05-01 08:00:00.500000 +0000 UTC.  Another zone
+ * is compared as it is, and what has not that form as `otherwise` says.
  */
 
 static void
-changes_add_value(sqlite3_str *sql, msync_type_e type, const char *name)
+changes_add_value(sqlite3_str *sql, msync_type_e type, const char *name,
+    const char *otherwise)
 {
     switch (type) {
 
     case MSYNC_TYPE_DATE:
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
                             "00:00:00*' THEN substr(%s, 1, 10) || " CHANGES_REST
-                            " ELSE %s END", name, name, name, name);
+                            " ELSE %s END", name, name, name, otherwise);
         break;
 
     case MSYNC_TYPE_DATETIME:
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
                             "??:??:??*' THEN replace(substr(%s, 1, 19), "
                             "'T', ' ') || " CHANGES_REST " ELSE %s END", name,
-                            name, name, name);
+                            name, name, otherwise);
         break;
 
     default:                       /* MSYNC_TYPE_TIME */
         sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '??:??:??*' THEN "
                             "substr(%s, 1, 8) || rtrim(substr(%s, 9), '0.') "
-                            "ELSE %s END", name, name, name, name);
+                            "ELSE %s END", name, name, name, otherwise);
     }
 }
 
@@ -255,10 +261,11 @@ changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
     }
 
     if (any) {
-        sqlite3_str_appendall(sql, ") WHERE ");
-        changes_add_value(sql, type, "a");
+        sqlite3_str_appendall(sql, ") WHERE a IS NOT b AND ");
+        changes_add_value(sql, type, "a", "a");
         sqlite3_str_appendall(sql, " IS NOT ");
-        changes_add_value(sql, type, "b");
+        changes_add_value(sql, type, "b", type == MSYNC_TYPE_DATETIME
+                                          ? CHANGES_MILLISECONDS : "b");
         sqlite3_str_appendall(sql, ")");
     }
 }
