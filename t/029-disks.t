@@ -32,6 +32,10 @@ my %disk = (
     immutable => $ext4,
     overlay   => 'mkdir lower upper work && mount -t overlay -o '
                  . 'lowerdir=lower,upperdir=upper,workdir=work none at',
+    btrfs     => 'truncate -s 128M image && mkfs.btrfs -q -M image '
+                 . '&& mount -o loop image at',
+    xfs       => 'truncate -s 310M image && mkfs.xfs -q image '
+                 . '&& mount -o loop image at',
     bindfs    => 'mkdir from && bindfs -o allow_other from at',
     # what FUSE tells of one is its name
     sshfs     => 'mkdir from && bindfs -o allow_other,subtype=sshfs from at',
