@@ -275,7 +275,7 @@ FUZZ_NOT   := transfer/% cli/% confine/% run/% conf/hardware.c \
                 nameless outgoing referrers refused resend row row_delete send \
                 stores tidy upgrade)
 FUZZ_SRC   := $(filter-out $(addprefix sync/,$(FUZZ_NOT)),$(SRC)) \
-              sync/run/queue.c sync/run/site.c
+              sync/run/queue.c sync/run/site.c sync/transfer/status.c
 FUZZ_OBJ   := $(FUZZ_SRC:sync/%.c=$(B)/fuzz/%.o) $(B)/fuzz/transfer_fuzz.o
 FUZZ_REST  := $(patsubst sync/%.c,$(B)/sync/%.o,$(filter-out sync/transfer/% \
                 $(FUZZ_SRC),$(SRC)))
