@@ -48,6 +48,7 @@ a_server_that_keeps_no_connection_costs_nothing($_) for [], [
     "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"Ok\":0}",
     '{"Ok":1}', "\0\1\2\3",
 ];
+an_answer_before_its_request_has_arrived_is_none($_) for qw(v5 v7);
 a_connection_that_was_idle_carries_nothing_large();
 a_cache_that_listens_is_told_to_let_pass();
 a_proxy_that_lets_out_no_posts_is_named();
@@ -261,6 +262,103 @@ sub a_server_that_keeps_no_connection_costs_nothing {
                   'which central has, all of them');
         is_deeply($central->state->{violations}, [], 'nor is central');
     }
+    return;
+}
+
+
+# What stands before this address and says once more, as soon as a large request
+# begins to come behind another one by the same connection, what was said to
+# that, and nothing of it goes any further.  Until another connection comes it
+# holds no more than a part of it, as a line of some length.
+sub repeating_relay {
+    my ($to) = @_;
+
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+                                       Listen => 20) // die "listen: $!\n";
+    setsockopt $listen, Socket::SOL_SOCKET, Socket::SO_RCVBUF, 65536;
+    my $calls = stage_dir() . '/calls-' . $listen->sockport;
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        local $SIG{CHLD} = 'IGNORE';
+        for (my $n = 1; my $socket = $listen->accept; $n++) {
+            put($calls, 'x' x $n);
+            next if fork();
+            repeat_one($socket, IO::Socket::INET->new($to), sub {
+                wait_until { -s $calls > $n } 10;
+            });
+            POSIX::_exit(0);
+        }
+    }
+
+    push @servers, $pid;
+
+    return 'http://127.0.0.1:' . $listen->sockport;
+}
+
+sub repeat_one {
+    my ($here, $there, $wait) = @_;
+
+    my ($said, $large);
+    my $both = IO::Select->new($here, $there);
+
+    while (my @ready = $both->can_read) {
+        for my $from (@ready) {
+            sysread $from, my $octets, 65536 or return;
+            if ($from == $there) {
+                $said = $octets;
+
+            } elsif ($octets =~ /^Content-Length: (\d+)/m) {
+                if ($large && $1 > 99_999) {
+                    my $left = $1;
+                    syswrite $here, $said;
+                    $wait->();
+                    while ($left > 0) {
+                        $left -= sysread($here, $octets, 65536) || return;
+                    }
+                    return;
+                }
+                $large = $1 > 99_999;
+            }
+            syswrite $from == $here ? $there : $here, $octets;
+        }
+    }
+    return;
+}
+
+# The answer of a push says no more than how many there were.
+sub an_answer_before_its_request_has_arrived_is_none {
+    my ($protocol) = @_;
+
+    my $central = start_central(password => PASSWORD, records => 100,
+                                protocol => $protocol eq 'v5' ? 'v6' : 'v7');
+    my $to = $protocol eq 'v5' ? $central->url : $central->v7_url;
+    my $url = repeating_relay($to =~ s{.*/}{}r);
+    my $name = "early-$protocol.sqlite";
+    my $how = { protocol => $protocol eq 'v5' ? 'v6' : 'v7' };
+    my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
+        . 'sync_id_remote_site = 7)';
+    my @id;
+
+    $central->config(($protocol eq 'v5' ? 'v5_url' : 'v6_url') => $url);
+    is((run($name, $url, %$how))[0], 0, "$protocol: the first sync");
+
+    # two that go by one connection, each alone
+    @id = split /\n/, sqlite(site_path($name), 'SELECT ID FROM item_line '
+                             . "$mine ORDER BY ID LIMIT 2");
+    sqlite(site_path($name), 'UPDATE item_line SET batch = '
+           . "hex(randomblob(600000)) WHERE ID = '$_'") for @id;
+    my ($code, $said) = run($name, $url, %$how);
+
+    is($code, 0, 'an answer comes once more, in the middle of a push')
+        or diag($said);
+
+    my $there = $protocol eq 'v7' ? $central->rows('StockLine')
+                                  : $central->records->{item_line};
+    my %here = map { split /\|/ } split /\n/,
+        sqlite(site_path($name), "SELECT ID, batch FROM item_line $mine");
+    is_deeply([grep { $there->{$_}{batch} ne $here{$_} } @id], [],
+              'and central has all of it');
     return;
 }
 

@@ -41,6 +41,7 @@ static void attempt_describe(msync_transfer_attempt_t *t);
 static size_t attempt_on_header(char *data, size_t size, size_t n, void *arg);
 static void attempt_header(msync_transfer_attempt_t *t, const char *data,
     size_t n);
+static void attempt_status(msync_transfer_attempt_t *t, const char *line);
 static int attempt_on_ready(void *arg, char *to, char *from, int port,
     int local);
 static int attempt_on_progress(void *arg, curl_off_t expected, curl_off_t in,
@@ -62,8 +63,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->error[0] = '\0';
     t->moved = 0;
     t->packed = t->ready = t->kept = t->broke = t->heard = false;
-    t->heavy = req->heavy;
-    t->precious = req->precious;
+    t->early = false;
     t->lacked = msync_transfer_lacked();
 
     curl_easy_reset(http->easy);
@@ -77,7 +77,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
     if (code == CURLE_OK) {
         code = attempt_run(t, err);
-        code = t->torn || t->unclean ? CURLE_GOT_NOTHING : code;
+        code = t->torn || t->unclean || t->early ? CURLE_GOT_NOTHING : code;
         attempt_count(t);
         msync_transfer_kept(t, req, code);
     }
@@ -171,6 +171,10 @@ attempt_options(msync_transfer_attempt_t *t,
 
     http = t->http;
     easy = http->easy;
+
+    t->heavy = req->heavy;
+    t->length = (curl_off_t) req->body_length;
+    t->precious = req->precious;
 
     rc = attempt_options_session(easy, http);
 
@@ -528,7 +532,7 @@ attempt_on_header(char *data, size_t size, size_t n, void *arg)
         attempt_header(t, data, n);
     }
 
-    return n;
+    return t->early ? 0 : n;
 }
 
 
@@ -552,16 +556,32 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
     if (strncasecmp(line, "Proxy-Authenticate:", 19) == 0) {
         msync_transfer_proxy_offers(t, line + 19);
 
-    } else if (strncasecmp(line, "HTTP/", 5) == 0
-               && strncmp(line + strcspn(line, " "), " 407", 4) == 0)
-    {
-        /* the proxy has kept it, and libcurl may send it again */
-        t->sent = t->ready = false;
+    } else if (strncasecmp(line, "HTTP/", 5) == 0) {
+        attempt_status(t, line + 5);
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
         t->date = (int64_t) curl_getdate(line + 5, NULL);
         t->date = t->date > 0 ? t->date : 0;
     }
+}
+
+
+static void
+attempt_status(msync_transfer_attempt_t *t, const char *line)
+{
+    const char  *status = line + strcspn(line, " ");
+
+    /* the proxy has kept it, and libcurl may send it again */
+
+    if (strncmp(status, " 407", 4) == 0) {
+        t->sent = t->ready = false;
+    }
+
+    /* Whoever refuses a request need not hear its end.  HTTP/2 says which one
+     * it answers, and has a talk of its own meanwhile. */
+
+    t->early |= t->kept && *line == '1' && strncmp(status, " 2", 2) == 0
+                && msync_transfer_is_under_way(t);
 }
 
 

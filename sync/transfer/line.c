@@ -174,6 +174,18 @@ msync_transfer_look_before(msync_transfer_attempt_t *t)
 }
 
 
+bool
+msync_transfer_is_under_way(const msync_transfer_attempt_t *t)
+{
+    int         fd = line_find_socket(t);
+    curl_off_t  sent = t->length;
+
+    (void) curl_easy_getinfo(t->http->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+
+    return sent < t->length || (fd != -1 && line_is_stuck(fd));
+}
+
+
 void
 msync_transfer_look_at_line(msync_transfer_attempt_t *t)
 {

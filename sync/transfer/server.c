@@ -76,10 +76,10 @@ msync_transfer_connected(msync_transfer_attempt_t *t)
 
 /*
  * What became of the connection and not of the request: something was there
- * before it went out, what came is no HTTP, or 408, to which no server has
- * given the time, or 421, by which a server says that it was not meant; or
- * nothing arrived at the other end, as where somebody on the way has forgotten
- * the connection.
+ * before it went out, or an answer before all of it had arrived; what came is
+ * no HTTP, or 408, to which no server has given the time, or 421, by which a
+ * server says that it was not meant; or nothing arrived at the other end, as
+ * where somebody on the way has forgotten the connection.
  */
 
 static bool
@@ -95,8 +95,8 @@ server_is_late(const msync_transfer_attempt_t *t, CURLcode code)
         return !t->fresh;
     }
 
-    if (!t->kept || t->unclean || t->dead) {
-        return t->unclean || t->dead;
+    if (!t->kept || t->unclean || t->dead || t->early) {
+        return t->unclean || t->dead || t->early;
     }
 
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)

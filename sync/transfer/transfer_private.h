@@ -135,6 +135,7 @@ typedef struct {
     bool                    sent;       /* the request may have reached the
                                            server */
     bool                    heavy;      /* once `sent`, it is not sent again */
+    curl_off_t              length;     /* of its body */
     bool                    packed;     /* the answer is compressed */
     bool                    pieces;     /* … in a way that libcurl takes not */
     size_t                  taken;      /* octets that were unpacked here */
@@ -151,6 +152,9 @@ typedef struct {
                                            for, or it had been closed */
     uint64_t                acked;      /* octets of the connection that had
                                            arrived before the request */
+    bool                    early;      /* it was answered by the one that was
+                                           kept before all of it had arrived at
+                                           the other end */
     bool                    dead;       /* silent, and nothing of the request
                                            arrived by the one that was kept */
     bool                    late;       /* what became of it says nothing of
@@ -231,6 +235,10 @@ curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
 /* before the request goes by a connection that was kept: `acked`; false: there
  * is something to be read, which is no answer to it */
 bool msync_transfer_look_before(msync_transfer_attempt_t *t);
+
+/* whether some of the request has not arrived at the machine over there yet: as
+ * libcurl knows, or the kernel */
+bool msync_transfer_is_under_way(const msync_transfer_attempt_t *t);
 
 /* how far the attempt got when its time had passed: half_made, unheard, dead */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
