@@ -389,6 +389,14 @@ sub statuses {
          HTTP_ERROR => qr/without coming to an end/,
          calls => { any => sub {
              answer($_[0], 302, 'text/plain', '', "Location: $_[2]") } });
+    for my $call (qw(any initialise)) {
+        case("redirect-cookie-$call", 'A balancer that insists on its cookie'
+             . ($call eq 'any' ? '' : ', where data is sent'), HTTP_ERROR =>
+             qr/sets a cookie.* \(paths that begin with "\/sync\/"/s,
+             calls => { $call => sub {
+                 answer($_[0], 307, 'text/plain', '', "Location: $_[2]",
+                        'Set-Cookie: node=1') } });
+    }
     case('redirect-post', 'A redirect where data is sent', HTTP_ERROR =>
          qr/not followed when data is sent/,
          calls => { initialise => sub {

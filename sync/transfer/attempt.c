@@ -63,7 +63,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
     t->error[0] = '\0';
     t->moved = 0;
     t->packed = t->ready = t->kept = t->broke = t->heard = false;
-    t->early = false;
+    t->early = t->cookie = false;
     t->lacked = msync_transfer_lacked();
 
     curl_easy_reset(http->easy);
@@ -558,6 +558,9 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 
     } else if (strncasecmp(line, "HTTP/", 5) == 0) {
         attempt_status(t, line + 5);
+
+    } else if (strncasecmp(line, "Set-Cookie:", 11) == 0) {
+        t->cookie = true;
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
         t->date = (int64_t) curl_getdate(line + 5, NULL);

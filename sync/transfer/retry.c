@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 
+static bool retry_wants_cookie(const msync_transfer_attempt_t *t);
 static bool retry_failed(const msync_transfer_retry_t *retry,
     const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
     const msync_err_t *err);
@@ -122,6 +123,20 @@ msync_transfer_redirect(const msync_transfer_attempt_t *t,
                              "sign-in page of the network answers in its "
                              "place", from, to);
 
+    } else if (retry_wants_cookie(t)
+               && (strcmp(req->method, "GET") != 0
+                   || n >= MSYNC_TRANSFER_REDIRECTS))
+    {
+        (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                             "%s redirects to the address that was asked and "
+                             "sets a cookie: it, or a balancer before it, "
+                             "answers only who sends that back, which no site "
+                             "does", from);
+        err->advice = "Let the administrator of the central server exempt its "
+                      "synchronisation (paths that begin with \"/sync/\" and "
+                      "\"/central/\") from the cookie. |It is tried again by "
+                      "itself.";
+
     } else if (strcmp(req->method, "GET") != 0) {
         (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
                              "%s redirects to another address of its own "
@@ -142,6 +157,18 @@ msync_transfer_redirect(const msync_transfer_attempt_t *t,
     err->http_status = t->res->status;
 
     return NULL;
+}
+
+
+/* it leads to the very address, and a cookie came with it */
+
+static bool
+retry_wants_cookie(const msync_transfer_attempt_t *t)
+{
+    size_t  length = strcspn(t->url, "#");
+
+    return t->cookie && strcspn(t->redirect, "#") == length
+           && strncmp(t->url, t->redirect, length) == 0;
 }
 
 

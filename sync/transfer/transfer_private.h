@@ -132,6 +132,7 @@ typedef struct {
     bool                    several;    /* of its addresses none answers */
     bool                    more;       /* … and some had hardly any time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
+    bool                    cookie;     /* the answer set one */
     bool                    sent;       /* the request may have reached the
                                            server */
     bool                    heavy;      /* once `sent`, it is not sent again */
