@@ -1322,7 +1322,7 @@ SCRIPT
 # reached by another address.
 sub a_connection_that_is_forgotten_on_the_way_costs_no_batch {
     my $command = there('forgotten.sqlite', 'http://10.9.9.2:PORT',
-                        read_timeout => 4000);
+                        read_timeout => 10_000);
     my $path = site_path('forgotten.sqlite');
     my $mine = 'WHERE store_ID IN (SELECT ID FROM store WHERE '
         . 'sync_id_remote_site = 7)';
