@@ -225,7 +225,7 @@ msync_store_check_older(const msync_site_t *site, msync_err_t *err)
 static int
 older_read(msync_store_t *store, msync_mark_t *mark, msync_err_t *err)
 {
-    char       *text;
+    char       *text, *rest;
     long long   since = 0, count = 0;
 
     if (msync_store_get_string(store, MSYNC_KEY_MOVED, &text, err) != MSYNC_OK)
@@ -233,9 +233,12 @@ older_read(msync_store_t *store, msync_mark_t *mark, msync_err_t *err)
         return MSYNC_ERROR;
     }
 
-    if (text == NULL || sscanf(text, "%19lld %19lld", &since, &count) != 2
-        || since <= 0 || count <= 0)
-    {
+    if (text != NULL) {
+        since = strtoll(text, &rest, 10);
+        count = strtoll(rest, NULL, 10);
+    }
+
+    if (since <= 0 || count <= 0) {
         since = count = 0;
     }
 
