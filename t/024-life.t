@@ -366,7 +366,9 @@ sub a_full_disk_is_an_error_and_one_try_an_interval {
 
     switch(0, 1);
     my $runs = $helper->runs;
-    my $status = $helper->wait_status(sub { $_->{syncStatus}{error} });
+    my $status = $helper->wait_status(sub {
+        $_->{syncStatus}{error} && !$_->{syncStatus}{isSyncing}
+    });
     is($status->{syncStatus}{error}{variant}, 'DISK_FULL', 'a full disk');
     is($status->{state}, 5, 'is an error');
     ok($status->{syncStatus}{lastSuccessfulSync}, 'beside the last success');
