@@ -222,7 +222,7 @@ sub no_helper_for_long {
                      'and the reason');
     Test::More::is($nginx->status->{state}, 'stopped',
                    'the status says so too');
-    Test::More::ok((grep { m{/nonexistent/msync} } $nginx->log_lines),
+    Test::More::ok($nginx->logged(qr{/nonexistent/msync}),
                    'the log names the helper that is missing');
     Test::More::is(join('', $nginx->alarms), '', 'nginx itself is unharmed');
 }

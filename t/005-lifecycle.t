@@ -158,8 +158,8 @@ sub a_killed_helper_is_replaced {
     };
 
     ok($new, 'another helper is started');
-    ok(scalar(grep { /\[warn\].*ended by signal 9 \(Killed\)/ }
-              $nginx->log_lines), 'the log says what ended it');
+    ok($nginx->logged(qr/\[warn\].*ended by signal 9 \(Killed\)/),
+       'the log says what ended it');
     is(scalar(grep { $_->{status} != 200 } @served), 0,
        'the status is served all the while');
     ok(is_reported($nginx), 'the other one reports');
@@ -185,15 +185,15 @@ sub a_helper_that_hangs_is_replaced {
     $other->signal('HUP');
 
     ok(wait_until(sub { !is_running($pid) }, 120), 'it is ended');
-    ok(scalar(grep { /\[error\].*clinic: the helper hung/ } $nginx->log_lines),
+    ok($nginx->logged(qr/\[error\].*clinic: the helper hung/),
        'the log says why');
     ok(is_reported($nginx), 'another one reports');
     isnt(fake()->pid, $pid, 'which is another one');
 
     ok(wait_until(sub { !is_running($released) }, 60),
        'and so is one that hung when nginx was reloaded');
-    ok(scalar(grep { /\[error\].*other: the helper .* hung/ }
-              $other->log_lines), '… the log says why');
+    ok($other->logged(qr/\[error\].*other: the helper .* hung/),
+       '… the log says why');
     ok($other->stop, 'that one quits');
 
     ok(wait_until(sub { !is_running($worked) }, 60),
@@ -588,8 +588,7 @@ sub reload_with_a_mistake {
     $nginx->set(http => site_config('clinic', colour => 'red'));
     $nginx->signal('HUP');
 
-    ok(wait_until(sub { grep { /\[emerg\].*colour/ } $nginx->log_lines }),
-       'the mistake is logged');
+    ok($nginx->logged(qr/\[emerg\].*colour/), 'the mistake is logged');
     is($nginx->get('/api/status')->{status}, 200, 'nginx serves on');
     ok(is_running($pid), 'with the same helper');
     helpers_are(1, 'one helper');
@@ -764,8 +763,7 @@ sub helpers_that_cannot_run {
         my $nginx = nginx(http => site_config('clinic',
             helper => $helper{$what}));
 
-        ok(wait_until(sub { grep { /\Q$helper{$what}\E/ }
-                                $nginx->log_lines }),
+        ok($nginx->logged(qr/\Q$helper{$what}\E/),
            "a helper that $what is named in the log");
         ok($nginx->wait_status(sub {
             $_->{state} eq 'stopped'
@@ -778,7 +776,7 @@ sub helpers_that_cannot_run {
     Msync::Fake->start_with(version => 99, status => { state => 'idle' });
     my $nginx = nginx();
 
-    ok(wait_until(sub { grep { /version/ } $nginx->log_lines }),
+    ok($nginx->logged(qr/version/),
        'a helper of another version is named in the log');
     ok($nginx->wait_status(sub {
         $_->{state} eq 'stopped'
@@ -789,7 +787,7 @@ sub helpers_that_cannot_run {
                             text => "9\n8\e[7m\x7f");
     ok($nginx->reload, 'a reload tries again at once');
     ok(is_reported($nginx), 'the right one is listened to');
-    ok((grep { /of version 9\?8\?\[7m\? runs$/ } $nginx->log_lines),
+    ok($nginx->logged(qr/of version 9\?8\?\[7m\? runs$/),
        'its version is logged without control characters');
     Msync::Fake->start_with(status => { state => 'idle' });
     ends_well($nginx);

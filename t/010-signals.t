@@ -243,7 +243,7 @@ sub logs_are_reopened {
     my $fake = fake();
 
     $fake->log(6, 'said before');
-    wait_until(sub { grep { /said before/ } $nginx->log_lines });
+    $nginx->logged(qr/said before/);
 
     rename $log, "$log.1" or die $!;
     $nginx->signal('USR1');
@@ -275,8 +275,7 @@ sub what_a_helper_says_is_one_line {
 
     $fake->log(6, "said\n2026/01/01 forged \e[2J\x00\x7f\ttext\xc3\xa9");
     $fake->log(6, 'said at last');
-    ok(wait_until(sub { grep { /said at last/ } $nginx->log_lines }),
-       'the helper logs');
+    ok($nginx->logged(qr/said at last/), 'the helper logs');
 
     my ($line) = map { /msync clinic: (said\W?.*)/ ? $1 : () }
         $nginx->log_lines;
@@ -360,7 +359,7 @@ sub what_is_asked_of_a_worker_that_leaves_waits_for_nothing {
     # it accepts them in turn
     $nginx->status;
     $nginx->signal('QUIT');
-    wait_until(sub { grep { /gracefully shutting down/ } $nginx->log_lines });
+    $nginx->logged(qr/gracefully shutting down/);
 
     for my $late (@late) {
         $late->send("\r\n");
@@ -492,9 +491,9 @@ sub a_zone_of_another_layout {
 
         ok(change_layout($nginx->pid), 'a zone of another version');
         $nginx->reload;
-        ok((grep { /\[warn\].*zone\ of\ msync_site\ "clinic"
-                    \ was\ left\ by\ another\ version/x }
-            $nginx->log_lines), 'is begun anew, and that is said');
+        ok($nginx->logged(qr/\[warn\].*zone\ of\ msync_site\ "clinic"
+                             \ was\ left\ by\ another\ version/x),
+           'is begun anew, and that is said');
     }
 
     ok(is_reported($nginx), 'the site is served');

@@ -152,8 +152,8 @@ sub nginx_quits_before_one_that_no_kill_ends {
         $nginx->signal('QUIT');
         ok(wait_until(sub { !is_running($master) }, 120), 'nginx quits');
         ok(is_running($pid), 'before the helper has ended');
-        is(scalar(grep { /\[error\].*process $pid\) was killed and has not/ }
-                  $nginx->log_lines), 1, 'and says so');
+        is($nginx->logged(qr/\[error\].*process $pid\) was killed and has not/),
+           1, 'and says so');
 
         $nginx->start;
         ok($nginx->wait_status(sub {

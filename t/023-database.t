@@ -131,8 +131,9 @@ sub another_log_is_told_of {
     like((run($database, 'check'))[1], qr/process $pid has .* another log/,
          'check says by whom');
     the_lock_is_removed();
-    ok((grep { /process $pid has .*let it have the directory of the database/ }
-        $nginx->log_lines), 'the log of a helper that begins says so, too');
+    ok($nginx->logged(
+        qr/process $pid has .*let it have the directory of the database/
+    ), 'the log of a helper that begins says so, too');
 
     close $application;
     unlike((run($database, 'check'))[1], qr/another log/,
@@ -152,8 +153,8 @@ sub the_lock_is_removed {
         return @now && "@now" ne $helper && -s "$database.lock";
     }), 'another helper takes a new one');
     is((run($database, 'retry'))[0], 1, 'which keeps others out');
-    ok((grep { /\[warn\].*\Q$database\E\.lock was removed while/ }
-        $nginx->log_lines), 'the log says why');
+    ok($nginx->logged(qr/\[warn\].*\Q$database\E\.lock was removed while/),
+       'the log says why');
 }
 
 
@@ -173,8 +174,8 @@ sub a_backup_is_put_in_its_place {
 
     ok(wait_until(sub { my @now = helpers(); @now && "@now" ne $helper }),
        'another helper takes over');
-    ok((grep { /\[warn\].*\Q$database\E was removed, or another file/ }
-        $nginx->log_lines), 'the log says why');
+    ok($nginx->logged(qr/\[warn\].*\Q$database\E was removed, or another file/),
+       'the log says why');
 
     $central->change(tableName => 'unit', recordId => 'arrived',
                      action => 'update',
@@ -266,7 +267,7 @@ sub what_msync_knows_and_what_waits_are_dropped {
     }), 'a sync sends what waited, with all that may have');
     ok(initialised(), 'and brings everything');
     is(($nginx->status)->{error}, undef, 'without an error');
-    ok((grep { /the changelog was dropped/ } $nginx->log_lines),
+    ok($nginx->logged(qr/the changelog was dropped/),
        'the log says why');
     like((run($database, 'check'))[1], qr/nothing wrong/,
          'there is nothing left to mend');
@@ -426,6 +427,7 @@ sub a_backup_that_lacks_what_was_sent_is_put_back {
     my $status = $nginx->wait_status(sub { $_->{syncStatus}{error} });
     like($status->{syncStatus}{error}{fullError}, $words,
          "a backup that lacks what was sent is told of at once: $how");
+    wait_until(sub { $told->() > $before });
     is($told->(), $before + 1, 'in the log, too');
     like((run($database, 'check'))[1], qr/a backup was restored .*reinit/,
          'and by check');
@@ -504,7 +506,7 @@ sub a_site_without_settings_takes_over_a_backup {
     ok(wait_until(sub {
         ($central->record('item_line', $id)->{batch} // '') eq 'restored'
     }), 'sends what waited');
-    ok((grep { /\[warn\].*settings in key_value_store/ } $other->log_lines),
+    ok($other->logged(qr/\[warn\].*settings in key_value_store/),
        'the log says why there is a new helper');
 
     my $begun = sub { scalar grep { /helper \d+ of version/ }

@@ -138,7 +138,7 @@ sub a_fault {
 
     SKIP: {
         skip 'nothing that nginx -t could see', 1 if !$warning;
-        ok(scalar(grep { /\[warn\]/ && $_ =~ $warning } $nginx->log_lines),
+        ok($nginx->logged(qr/\[warn\].*$warning/),
            'and so does a warning, with file and line');
     }
 
@@ -230,7 +230,7 @@ sub a_password_file_that_is_replaced {
     ok(wait_until(sub { sqlite(site_path('replaced.sqlite'),
         'SELECT count(*) FROM sync_log WHERE finished_datetime IS NOT NULL '
         . 'AND error_code IS NULL') == 2 }), 'it goes on without a file');
-    is(scalar(grep { /the password file has changed/ } $nginx->log_lines), 1,
+    is($nginx->logged(qr/the password file has changed/), 1,
        'and the log says it once');
 
     ok($nginx->stop, 'quit');
@@ -388,7 +388,7 @@ sub a_database_that_comes_into_reach {
 
     # longer than from one try to the next
     sleep 6;
-    is(scalar(grep { /opening the site/ } $nginx->log_lines), 1,
+    is($nginx->logged(qr/opening the site/), 1,
        'the log is told once, however often it was tried');
 
     mkdir "$dir/later" or die "$dir/later: $!\n";

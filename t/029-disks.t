@@ -316,7 +316,7 @@ sub a_network_behind_fuse_is_told_of {
          'a network that FUSE stands before is told of');
     unlike(command(database('bindfs'), 'check'), qr/network/,
            'a disk of this machine is not');
-    is(scalar(grep { /network file system/ } $nginx->log_lines), 1,
+    is($nginx->logged(qr/network file system/), 1,
        'and in the log, once');
 }
 

@@ -80,8 +80,8 @@ sub the_broken_one_says_so {
             && $error->{variant} =~ /^(?:DATABASE_ERROR|HELPER_STOPPED)$/;
     }, api => '/broken'), 'a broken database is told of');
 
-    ok((grep { /\[(?:warn|error)\].*msync broken: .*broken\.sqlite/ }
-        $nginx->log_lines), 'in the log, too');
+    ok($nginx->logged(qr/\[(?:warn|error)\].*msync broken: .*broken\.sqlite/),
+       'in the log, too');
 
     my $before = $nginx->status('/broken');
     is($before->{intervalSeconds}, 120, 'what nginx.conf says is known');

@@ -94,8 +94,7 @@ my ($site, $nginx);
 unconfined_it_could();
 
 with_helper('older', compile('landlock') . ":$preload", sub {
-    ok(wait_until(sub { grep { /Landlock .* version 2, without .* truncation/ }
-                            $nginx->log_lines }),
+    ok($nginx->logged(qr/Landlock .* version 2, without .* truncation/),
        'what an old Landlock lacks is told of');
 });
 with_helper('clinic', $preload, \&a_replaced_file_is_read_by_a_new_helper);
@@ -145,8 +144,8 @@ sub a_unit_that_ends_whoever_asks_for_what_it_forbids {
     }
 
     a_sync_works();
-    ok((grep { /nginx's unit ends whoever asks for Landlock/ }
-        $nginx->log_lines), 'that it is not confined by it is told of');
+    ok($nginx->logged(qr/nginx's unit ends whoever asks for Landlock/),
+       'that it is not confined by it is told of');
     like(slurp('/proc/' . $nginx->pid . '/status'), qr/^Seccomp:\s+2$/m,
          'all of nginx has the filter');
     is_deeply([grep { /was ended by|exited on signal/ } $nginx->log_lines], [],

@@ -192,6 +192,17 @@ sub log_lines {
     return grep { !/ \[debug\] / } @$lines;
 }
 
+# How many lines say so.  What a helper says comes to the log by a worker, and
+# what a worker does is seen before it is said: the first one is waited for.
+sub logged {
+    my ($self, $pattern) = @_;
+
+    return wait_until(sub {
+        scalar grep { $_ =~ $pattern } $self->log_lines;
+    }, 60) // 0;
+}
+
+
 # The lines that no healthy run has.
 sub alarms {
     my ($self, $allowed) = @_;
