@@ -32,6 +32,7 @@ for my $generation (2, 3) {
 
 the_central_becomes_one_of_generation_3();
 a_restored_central_is_noticed_by_what_this_site_sent($_) for 2, 3;
+an_old_delete_does_not_take_what_central_has_made_again();
 
 done_testing();
 
@@ -296,4 +297,38 @@ sub edit {
     query($site, "UPDATE asset SET notes = notes || 'x' || $n WHERE id IN "
           . '(SELECT id FROM asset WHERE store_id IN (SELECT ID FROM store '
           . "WHERE sync_id_remote_site = 7) LIMIT $n)");
+}
+
+
+# All that the changelog has goes out once more where the cursors are lost.
+sub an_old_delete_does_not_take_what_central_has_made_again {
+    my $site = site(2);
+    my $central = $site->{central};
+    my $table = 'Stock_take_lines';
+
+    $site->{database} = site_path('again.sqlite');
+    run($site);
+
+    my ($again, $gone) = split /\n/,
+        query($site, "SELECT ID FROM $table ORDER BY ID LIMIT 2");
+    my $record = $central->record($table, $again);
+
+    query($site, "DELETE FROM $table WHERE ID IN ('$again', '$gone')");
+    is(run($site), 0, 'two deletes are sent');
+    is($central->record($table, $again), undef, 'and done at central');
+    $central->change(tableName => $table, recordId => $again,
+                     action => 'insert', recordData => $record);
+    is(run($site), 0, 'central has made one of the two again');
+
+    my $before = () = $central->received('v5');
+
+    query($site, 'DELETE FROM key_value_store');
+    is(run($site), 0, 'the cursors are lost, and all goes out once more');
+
+    my @sent = map { "$_->{action} $_->{recordId}" } $central->received('v5');
+    is_deeply([splice @sent, $before], ["Delete $gone"],
+              'but for the delete of a row that is here again');
+    ok($central->record($table, $again), 'which central keeps');
+    is(query($site, "SELECT count(*) FROM $table WHERE ID = '$again'"), 1,
+       'and this site');
 }

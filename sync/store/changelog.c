@@ -3,7 +3,8 @@
  *
  * Promises: each record is there once, with its latest change; a change that
  * another server takes only moves the cursor; a row that is gone without a
- * DELETE in the changelog is skipped, not invented.
+ * DELETE in the changelog is skipped, not invented, and one that is there is
+ * not deleted by an old one.
  */
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ typedef struct {
                                       once */
     msync_batch_t  *batch;         /* borrowed */
     msync_batch_t   unfit;         /* cannot be sent, `data` says why */
-    msync_batch_t   deleted;       /* rows that are not there any more */
+    msync_batch_t   deleted;       /* changes that nothing is left of */
 } reading_t;
 
 
@@ -44,6 +45,9 @@ static int changelog_add_unsendable(msync_store_t *store,
 static int changelog_check_whole(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
 static int changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
+    reading_t *reading, msync_err_t *err);
+static int changelog_add_delete(msync_store_t *store,
+    const msync_table_t *table, const char *id, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err);
 static int changelog_end_reading(msync_store_t *store, reading_t *reading,
     msync_err_t *err);
@@ -344,13 +348,7 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     id = (const char *) sqlite3_column_text(changes, 2);
 
     if (action == MSYNC_ACTION_DELETE) {
-        record = changelog_add_record(reading->batch, changes, id, action);
-        return reading->side == MSYNC_V7
-               ? msync_store_deleted_envelope(store, table,
-                     (const char *) sqlite3_column_text(changes, 4),
-                     (const char *) sqlite3_column_text(changes, 5), record,
-                     err)
-               : MSYNC_OK;
+        return changelog_add_delete(store, table, id, changes, reading, err);
     }
 
     rc = msync_store_row_read(store, table, id, reading->side, true, &read,
@@ -385,6 +383,35 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     record->patient = read.patient;
 
     return MSYNC_OK;
+}
+
+
+/* a row that is there although its last change here is a delete has come from
+ * central behind it: where all goes out once more, that delete is over */
+
+static int
+changelog_add_delete(msync_store_t *store, const msync_table_t *table,
+    const char *id, sqlite3_stmt *changes, reading_t *reading,
+    msync_err_t *err)
+{
+    bool             exists;
+    msync_record_t  *record;
+
+    if (msync_store_row_exists(store, table, id, &exists, err) != MSYNC_OK) {
+        err->scope = MSYNC_SCOPE_RUN;
+        return MSYNC_ERROR;
+    }
+
+    record = changelog_add_record(exists ? &reading->deleted : reading->batch,
+                                  changes, id, MSYNC_ACTION_DELETE);
+
+    if (exists || reading->side != MSYNC_V7) {
+        return MSYNC_OK;
+    }
+
+    return msync_store_deleted_envelope(store, table,
+               (const char *) sqlite3_column_text(changes, 4),
+               (const char *) sqlite3_column_text(changes, 5), record, err);
 }
 
 
