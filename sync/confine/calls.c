@@ -120,12 +120,19 @@ static const unsigned  calls_refused[] = {
     SYS_setpriority, SYS_ioprio_set, SYS_sched_setaffinity,
     SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr,
     SYS_mq_open, SYS_mq_unlink,
+    SYS_clock_adjtime,
+    /* ipc(2), where there is one, is not the only way to these */
+#ifdef SYS_shmat
+    SYS_shmat, SYS_shmctl, SYS_semctl, SYS_msgctl, SYS_msgsnd, SYS_msgrcv,
+#endif
 #ifdef SYS_semop
-    SYS_shmat, SYS_shmctl, SYS_semctl, SYS_semop, SYS_semtimedop,
-    SYS_msgctl, SYS_msgsnd, SYS_msgrcv,
+    SYS_semop, SYS_semtimedop,
 #endif
 #ifdef SYS_ipc
     SYS_ipc,
+#endif
+#ifdef SYS_clock_settime64
+    SYS_semtimedop_time64, SYS_clock_settime64, SYS_clock_adjtime64,
 #endif
 #ifdef SYS_fork
     SYS_fork, SYS_vfork, SYS_mknod,

@@ -36,9 +36,6 @@
 #ifndef SYS_utime
 #define SYS_utime      SYS_utimensat
 #endif
-#ifndef SYS_semop
-#define SYS_shmctl     SYS_ipc
-#endif
 
 /* too new for the headers of Debian 12 */
 #define SYS_fchmodat2  452
