@@ -142,6 +142,16 @@ sub the_address_of_before_leads_to_v7 {
     is($site->asked, 'site_status push pull', 'speaks v7 where that is');
     is(run($central->v7_url), 0, 'and one with the new address');
     is($site->asked, 'site_status push pull', 'does the same');
+
+    # as the page shows it where nginx.conf has it
+    my $helper = $site->helper;
+    my $wish = $helper->save(0, url => $site->url, password => $site->PASSWORD);
+    is(wait_until(sub { ($helper->answer($wish) // [])->[0] }), 200,
+       'and it is saved with another password')
+        or diag(explain($helper->answer($wish)));
+    is($helper->run, 0, 'a run after it');
+    $helper->stop;
+    like($site->asked, qr/push pull\z/, 'speaks v7');
 }
 
 

@@ -19,6 +19,7 @@
 #include "protocol/protocol.h"
 #include "base/clock.h"
 #include "store/kv.h"
+#include "store/upgrade.h"
 
 #define FIELDS_MAX  32                 /* blamed in one answer, which has to
                                           fit into a frame */
@@ -433,19 +434,30 @@ settings_ask_site(request_t *req, msync_transfer_t *http, msync_v5_site_t *site)
 
 /*
  * Name and password are not looked at: central would give the site a token
- * for them, once.  What v5 has said remains what is wrong where no v7 is
- * spoken either.
+ * for them, once.  The address of mSupply central, by which a site became one
+ * of v7, leads on to where that is spoken.  What v5 has said remains what is
+ * wrong where no v7 is spoken either.
  */
 
 static int
 settings_ask_v7(request_t *req, msync_transfer_t *http, msync_v5_site_t *site)
 {
-    bool         spoken;
+    int          rc;
+    bool         spoken = false;
+    char        *address;
     msync_err_t  fault;
 
-    if (msync_v7_is_spoken(http, req->conf->url, &spoken, &fault)
-        != MSYNC_OK || !spoken)
+    if (msync_store_v7_address(req->settings->store, req->conf->url, &address,
+                               &req->err) != MSYNC_OK)
     {
+        return MSYNC_ERROR;
+    }
+
+    rc = msync_v7_is_spoken(http, address ? address : req->conf->url, &spoken,
+                            &fault);
+    msync_free(&address);
+
+    if (rc != MSYNC_OK || !spoken) {
         if (req->err.variant == MSYNC_ERR_NONE) {
             req->err = fault;
         }
