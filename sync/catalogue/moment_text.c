@@ -327,8 +327,12 @@ moment_zone(msync_moment_t *moment, moment_text_t *text)
         return text->pos == text->end;
     }
 
-    if (text->end - text->pos == 1) {
-        return moment_octet(text, "Zz");
+    if (moment_octet(text, "Zz")) {
+        if (text->pos < text->end && *text->pos == '[') {
+            moment_zone_name(text);
+        }
+
+        return text->pos == text->end;
     }
 
     return text->end - text->pos == 3 && moment_is_utc(text);
