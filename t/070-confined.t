@@ -99,7 +99,17 @@ with_helper('older', compile('landlock') . ":$preload", sub {
 });
 with_helper('clinic', $preload, \&a_replaced_file_is_read_by_a_new_helper);
 $central = start_central(password => PASSWORD, records => 300);
-a_unit_that_ends_whoever_asks_for_what_it_forbids();
+
+my $filter = compile('filter');
+
+under_a_unit_that_forbids_it(
+    'ended', qr/nginx's unit ends whoever asks for Landlock/);
+{
+    local $ENV{FILTER_REFUSES} = 1;
+    $central = start_central(password => PASSWORD, records => 300);
+    under_a_unit_that_forbids_it(
+        'refused', qr/nginx's unit or container forbids Landlock/);
+}
 
 done_testing();
 
@@ -130,10 +140,10 @@ sub with_helper {
 }
 
 
-sub a_unit_that_ends_whoever_asks_for_what_it_forbids {
-    my $filter = compile('filter');
+sub under_a_unit_that_forbids_it {
+    my ($name, $told) = @_;
 
-    $site = 'hardened';
+    $site = $name;
     {
         local $ENV{LD_PRELOAD} = $filter;
         $nginx = start_nginx(
@@ -144,8 +154,7 @@ sub a_unit_that_ends_whoever_asks_for_what_it_forbids {
     }
 
     a_sync_works();
-    ok($nginx->logged(qr/nginx's unit ends whoever asks for Landlock/),
-       'that it is not confined by it is told of');
+    ok($nginx->logged($told), 'that it is not confined by it is told of');
     like(slurp('/proc/' . $nginx->pid . '/status'), qr/^Seccomp:\s+2$/m,
          'all of nginx has the filter');
     is_deeply([grep { /was ended by|exited on signal/ } $nginx->log_lines], [],

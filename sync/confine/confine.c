@@ -283,8 +283,11 @@ confine_files(void)
     ruleset = confine_ruleset();
 
     if (ruleset == -1) {
-        msync_log(MSYNC_LOG_NOTICE, "this kernel has no Landlock (%s): the "
-                  "helper can open what its user can", strerror(errno));
+        /* a kernel that has none has other errors for it */
+        msync_log(MSYNC_LOG_NOTICE, "%s Landlock (%s): the helper can open "
+                  "what its user can",
+                  errno == EPERM ? "nginx's unit or container forbids"
+                  : "this kernel has no", strerror(errno));
         return;
     }
 

@@ -338,9 +338,11 @@ msync_store_disk_advice(int reason)
     switch (reason) {
 
     case EROFS:
-        return "Its disk was mounted read-only, as the system does with one "
-               "that fails (see dmesg), or the rights of the file or its "
-               "directory were changed, or an attribute (lsattr).";
+        return "Its disk is mounted read-only, as the system does with one "
+               "that fails (see dmesg), and as nginx's unit or container does "
+               "with what they do not name (ReadWritePaths=), or the rights of "
+               "the file or its directory were changed, or an attribute "
+               "(lsattr).";
 
     case EPERM:
         return "The file, one beside it (-wal, -shm, .lock) or its directory "
