@@ -367,6 +367,12 @@ sub statuses {
              $words{$status}, calls => { any => status($status) });
     }
 
+    case("challenge-$_->[0]", "A service before the server wants a browser's "
+         . "proof (HTTP status $_->[0])", HTTP_ERROR =>
+         qr/proof that a browser asks .* without a challenge/,
+         calls => { any => status($_->[0], '<html>Just a moment', $_->[1]) })
+        for [202, 'x-amzn-waf-action: challenge'],
+            [403, 'CF-Mitigated: challenge'];
     case('retry-after', 'HTTP status 429, to come back in an hour',
          HTTP_ERROR => qr/too many requests/, requests => 1,
          calls => { any => status(429, '', 'Retry-After: 3600') });
@@ -576,6 +582,13 @@ sub progress {
     case('endless-remote', 'A queue that comes again and again',
          INVALID_RESPONSE => qr/makes no progress/,
          calls => { queued_records => sub {
+             json($_[0], { queueLength => 1,
+                           data => [{ %{ unit(1) }, syncOutId => 'A' }] })
+         } });
+    case('unheard-remote', 'A web page in place of an acknowledgement',
+         INVALID_RESPONSE => qr/web page .* \(captive portal\)/,
+         calls => { acknowledged_records => body('<!DOCTYPE html>'),
+                    queued_records => sub {
              json($_[0], { queueLength => 1,
                            data => [{ %{ unit(1) }, syncOutId => 'A' }] })
          } });

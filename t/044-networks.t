@@ -37,6 +37,7 @@ a_proxy_that_wants_a_windows_domain_is_named();
 a_proxy_that_takes_only_digest_gets_it();
 a_proxy_password_that_ends_within_a_run_is_hardly_tried();
 an_environment_that_names_a_proxy_is_told_of();
+a_name_that_refuses_is_told_with_its_address();
 what_a_proxy_in_the_cloud_says_has_words();
 a_proxy_in_the_cloud_that_gives_up_costs_no_first_sync();
 the_clocks_are_compared();
@@ -881,6 +882,16 @@ sub an_environment_that_names_a_proxy_is_told_of {
 
     unlike(qx($command 2>&1), qr/environment/, 'and none is where none is');
     return;
+}
+
+
+# It may be that of another machine, by a line of /etc/hosts or an old entry.
+sub a_name_that_refuses_is_told_with_its_address {
+    my $port = free_port();
+
+    fails("http://localhost:$port", CONNECTION_ERROR =>
+          qr/refused by localhost:$port \((?:127\.0\.0\.1|::1)\): /,
+          qr/tried again by itself/, 'a name that refuses');
 }
 
 

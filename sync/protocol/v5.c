@@ -271,7 +271,7 @@ v5_check(msync_transfer_response_t *res, msync_err_t *err)
         err->http_status = res->status;
         err->retry_after = res->retry_after;
 
-    } else if (res->status < 200 || res->status >= 300) {
+    } else if (res->status < 200 || res->status >= 300 || res->challenged) {
         (void) msync_wire_unusable(res, MSYNC_V5_NAME, NULL, 0, err);
 
     } else {

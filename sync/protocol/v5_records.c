@@ -284,6 +284,14 @@ v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
         return rc;
     }
 
+    /* central says nothing here; a page is of somebody in between, and what
+     * was not acknowledged comes again */
+    if (msync_wire_is_markup(&res)) {
+        rc = msync_wire_unusable(&res, MSYNC_V5_NAME, NULL, 0, err);
+        msync_transfer_response_clear(&res);
+        return rc;
+    }
+
     msync_transfer_response_clear(&res);
     msync_free(&v5->acked);
 

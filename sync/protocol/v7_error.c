@@ -103,7 +103,7 @@ msync_v7_error(const msync_transfer_response_t *res, msync_err_t *err)
     if (v7_error_read(res, &error)) {
         rc = v7_error_set(&error, err);
 
-    } else if (res->status == 405) {
+    } else if (res->status == 405 && !res->challenged) {
         rc = msync_err_set(err, MSYNC_ERR_NOT_A_CENTRAL_SERVER,
                            "The server at this address is not an Open mSupply "
                            "central server");

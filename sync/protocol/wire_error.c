@@ -84,6 +84,8 @@ static size_t wire_blank(const msync_transfer_response_t *res);
 static bool wire_is_page(const msync_transfer_response_t *res);
 static void wire_not_json(const msync_transfer_response_t *res,
     const char *who, msync_err_t *err);
+static int wire_challenge(const msync_transfer_response_t *res,
+    const char *who, msync_err_t *err);
 static int wire_status(const msync_transfer_response_t *res, const char *who,
     msync_err_t *err);
 static void wire_note_status(int status, msync_err_t *err);
@@ -343,6 +345,10 @@ int
 msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
     const char *why, size_t offset, msync_err_t *err)
 {
+    if (res->challenged) {
+        return wire_challenge(res, who, err);
+    }
+
     if (res->status < 200 || res->status >= 300) {
         return wire_status(res, who, err);
     }
@@ -480,6 +486,27 @@ wire_code_set(size_t i, const char *message, const char *who,
 }
 
 
+/* by whatever status, also one of those that say that all went well */
+
+static int
+wire_challenge(const msync_transfer_response_t *res, const char *who,
+    msync_err_t *err)
+{
+    (void) msync_err_set(err, MSYNC_ERR_HTTP_ERROR,
+                         "A service before %s, such as Cloudflare, wants "
+                         "proof that a browser asks (a challenge, HTTP status "
+                         "%d), which no program gives", who, res->status);
+    err->advice = "Ask the administrator of the central server to have the "
+                  "paths /sync/ and /central/ passed there without a "
+                  "challenge. |It is tried again by itself.";
+
+    wire_note_status(res->status, err);
+    err->retry_after = res->retry_after;
+
+    return MSYNC_ERROR;
+}
+
+
 static int
 wire_status(const msync_transfer_response_t *res, const char *who,
     msync_err_t *err)
@@ -606,11 +633,18 @@ wire_blank(const msync_transfer_response_t *res)
 }
 
 
+bool
+msync_wire_is_markup(const msync_transfer_response_t *res)
+{
+    return res->body[wire_blank(res)] == '<';
+}
+
+
 static bool
 wire_is_page(const msync_transfer_response_t *res)
 {
     return strncasecmp(res->content_type, "text/html", 9) == 0
-           || res->body[wire_blank(res)] == '<';
+           || msync_wire_is_markup(res);
 }
 
 

@@ -177,6 +177,9 @@ int msync_wire_out_of_reach(const char *text, msync_err_t *err);
 int msync_wire_unusable(const msync_transfer_response_t *res, const char *who,
     const char *why, size_t offset, msync_err_t *err);
 
+/* whether it begins as a web page does, whatever it is said to be */
+bool msync_wire_is_markup(const msync_transfer_response_t *res);
+
 /* "The answer of WHO lacks NAME"; returns MSYNC_ERROR */
 int msync_wire_lacks(const char *who, const char *name, msync_err_t *err);
 

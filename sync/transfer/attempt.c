@@ -60,7 +60,7 @@ msync_transfer_attempt(msync_transfer_attempt_t *t,
 
     http = t->http;
     t->timeout = req->timeout ? req->timeout : http->read_timeout;
-    t->error[0] = '\0';
+    t->error[0] = t->called[0] = '\0';
     t->moved = 0;
     t->packed = t->ready = t->kept = t->broke = t->heard = false;
     t->early = t->cookie = false;
@@ -561,6 +561,12 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 
     } else if (strncasecmp(line, "Set-Cookie:", 11) == 0) {
         t->cookie = true;
+
+    /* those of Cloudflare and of Amazon, whatever the status */
+    } else if (strncasecmp(line, "cf-mitigated:", 13) == 0
+               || strncasecmp(line, "x-amzn-waf-action:", 18) == 0)
+    {
+        t->res->challenged = true;
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
         t->date = (int64_t) curl_getdate(line + 5, NULL);

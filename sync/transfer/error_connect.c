@@ -192,6 +192,7 @@ int
 msync_transfer_error_connect(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err)
 {
+    bool         named;
     long         number;
     const char  *whom;
 
@@ -208,9 +209,14 @@ msync_transfer_error_connect(const msync_transfer_attempt_t *t,
     switch (number) {
 
     case ECONNREFUSED:
+        /* the name may lead to another machine than it is thought to */
+        named = *t->http->proxy == '\0' && strstr(where, t->called) == NULL;
+
         return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
-                             "Connection refused by %s: the machine is there, "
-                             "but no %s listens on that port", whom,
+                             "Connection refused by %s%s%s%s: the machine is "
+                             "there, but no %s listens on that port", whom,
+                             named ? " (" : "", named ? t->called : "",
+                             named ? ")" : "",
                              *t->http->proxy ? "proxy" : "server");
 
     case ENETUNREACH:

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -61,6 +62,12 @@ msync_transfer_open_socket(void *arg, curlsocktype purpose,
     }
 
     http->sockets[http->next_socket++ % MSYNC_TRANSFER_SOCKETS] = fd;
+
+    if (getnameinfo(&address->addr, address->addrlen, t->called,
+                    sizeof(t->called), NULL, 0, NI_NUMERICHOST) != 0)
+    {
+        t->called[0] = '\0';
+    }
 
     if (known != NULL) {
         known->since = msync_clock_monotonic();

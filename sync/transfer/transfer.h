@@ -95,6 +95,8 @@ typedef struct {
     long     retry_after;        /* seconds, 0: not said */
     bool     proxied;            /* the proxy of the settings may have made
                                     it: it sees what it passes on */
+    bool     challenged;         /* a service before the server made it, which
+                                    wants proof that a browser asks */
 } msync_transfer_response_t;
 
 /* judges a whole answer, whatever its status */
@@ -175,6 +177,8 @@ int msync_transfer_request(msync_transfer_t *http,
 bool msync_transfer_doubts(msync_transfer_t *http, bool grave);
 void msync_transfer_response_clear(msync_transfer_response_t *res);
 
+/* 0, where no status was read, is the fault of the request, as any that is not
+ * known below 500; what may pass is worth another try of the same */
 msync_status_e msync_transfer_status(int status);
 bool msync_transfer_may_pass(int status);
 

@@ -8,6 +8,7 @@
 #include "transfer/transfer.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
 
 
 #define MSYNC_TRANSFER_SERVERS  4      /* of one session */
@@ -120,6 +121,8 @@ typedef struct {
     bool                    by_size;    /* … for what it keeps back is large */
     bool                    by_proxy;   /* headers tell that the answer is the
                                            proxy's own */
+    char                    called[INET6_ADDRSTRLEN];   /* the last address
+                                           that was called, "": none */
     int                     no_socket;  /* errno of the last socket that could
                                            not be made, 0: all could */
     int64_t                 date;       /* of the answer, Unix s, 0: none */
