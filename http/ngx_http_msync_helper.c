@@ -54,6 +54,7 @@ static void ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h,
 static void ngx_http_msync_helper_close(ngx_http_msync_site_t *site);
 static void ngx_http_msync_helper_stops(ngx_event_t *ev);
 static void ngx_http_msync_helper_kill(ngx_http_msync_helper_t *h);
+static ngx_uint_t ngx_http_msync_helper_went(ngx_http_msync_helper_t *h);
 static ngx_msec_t ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h);
 static void ngx_http_msync_helper_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_msync_site_t *site);
@@ -451,10 +452,19 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
 }
 
 
+/* by itself, which is no fault: it has left something new for the next one to
+ * read, as often as the network of a machine changes */
+
+static ngx_uint_t
+ngx_http_msync_helper_went(ngx_http_msync_helper_t *h)
+{
+    return h->greeted && h->exited && h->status == 0;
+}
+
+
 /*
  * The next one tells it of the run that was cut short, and takes over how
- * seldom a wrong password is tried.  One that went by itself is no fault: it
- * has left something new for the next one to read.
+ * seldom a wrong password is tried.
  */
 
 static void
@@ -462,7 +472,7 @@ ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h, char *reason)
 {
     h->reloaded = 0;
 
-    if (h->exited && h->status == 0) {
+    if (ngx_http_msync_helper_went(h)) {
         ngx_str_null(&h->ended_by);
         return;
     }
@@ -505,7 +515,7 @@ ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h)
     if (h->useless) {
         h->delay = NGX_HTTP_MSYNC_DELAY_MAX;
 
-    } else if (h->delay == 0
+    } else if (h->delay == 0 || ngx_http_msync_helper_went(h)
                || ngx_current_msec - h->started > NGX_HTTP_MSYNC_HEALTHY)
     {
         h->delay = NGX_HTTP_MSYNC_DELAY_MIN;

@@ -382,6 +382,12 @@ sub a_replaced_file_is_read_by_a_new_helper {
         $nginx->wait_status(sub { $_->{state} eq 'idle' });
     }
 
+    my @pauses = map { /with status 0 .* starts in (\d+)ms/ }
+        $nginx->log_lines;
+    cmp_ok(scalar @pauses, '>=', 2, 'helpers went for it');
+    is_deeply([grep { $_ >= 1250 } @pauses], [],
+              'one that goes by itself makes no pause longer');
+
     # in the middle of a run, in which the connection is lost then
     $central->config(page_delay_ms => 1000);
     $nginx->post('/api/trigger');
