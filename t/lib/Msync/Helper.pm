@@ -259,7 +259,7 @@ sub _receive {
     my ($self) = @_;
 
     while (defined recv $self->{socket}, my $frame, FRAME_MAX, MSG_DONTWAIT) {
-        croak 'the helper has gone' if $frame eq '';
+        $self->_croak_ended if $frame eq '';
 
         my (undef, undef, $type, undef, undef, $id) = unpack 'LSSLLQ', $frame;
         my $payload = substr $frame, 24;
@@ -285,6 +285,17 @@ sub _receive {
             document    => decode_json('{' . substr $payload, FRAME, $length),
         };
     }
+}
+
+
+# Nobody starts another one: says how it ended, and what it said before.
+sub _croak_ended {
+    my ($self) = @_;
+
+    my $status = $self->stop;
+
+    croak join "\n", "the helper has gone, with status $status; it said:",
+        $self->log;
 }
 
 

@@ -10,7 +10,7 @@ use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(sleep);
 
-use Msync::Forms qw(any_word quoted);
+use Msync::Forms qw(any_word new_id quoted);
 use Msync::Operate qw(%OPERATE);
 
 our @EXPORT_OK = qw(@FAULTS @MEDDLED be_well dies fault meddle narrow refuse);
@@ -31,9 +31,12 @@ my %MEDDLE = (
     'replaced a row as if it were another one' => sub {
         _replace($_[0], 'PRAGMA recursive_triggers = ON') },
     'replaced a row by another one' => \&_upsert,
+    'changed a key'   => \&_change_key,
+    'deleted and put back' => \&_put_back_row,
     'emptied the changelog' => \&_empty_changelog,
     'emptied key_value_store' => \&_empty_keys,
     'put back a copy' => \&_put_back,
+    'two at once'     => \&_two,
     'stopped for a while' => \&_stop,
     'central stopped for a while' => \&_stop_central,
     'vacuumed'        => sub { $_[0]->query('VACUUM') },
@@ -250,6 +253,44 @@ sub _upsert {
 }
 
 
+# Of a row that was made here and that nothing refers to.
+sub _made {
+    my ($self) = @_;
+
+    return _one(grep { $_->[0]{push_delete} && !$self->{held}{ $_->[1] } }
+                @{ $self->{made} });
+}
+
+sub _change_key {
+    my ($self) = @_;
+
+    my $made = _made($self) or return $self->_insert_here;
+    my ($t, $id) = @$made;
+    my $new = new_id($t);
+
+    $self->query(qq{UPDATE "$t->{table}" SET "$t->{key}" = '$new' }
+                 . qq{WHERE "$t->{key}" = '$id'});
+    $made->[1] = $new;
+    $self->{dead}{$id} = 1;
+}
+
+
+# As somebody does who was mistaken, half the times behind a run.
+sub _put_back_row {
+    my ($self) = @_;
+
+    my $made = _made($self) or return $self->_insert_here;
+    my ($t, $id) = @$made;
+    my $is = qq{FROM "$t->{table}" WHERE "$t->{key}" = '$id'};
+
+    $self->query('DROP TABLE IF EXISTS put_by',
+                 "CREATE TABLE put_by AS SELECT * $is", "DELETE $is");
+    $self->_sync if rand 2 < 1;
+    $self->query(qq{INSERT INTO "$t->{table}" SELECT * FROM put_by},
+                 'DROP TABLE put_by');
+}
+
+
 # What was not sent is back at once; half the times as scripts do that reset a
 # database.
 sub _empty_changelog {
@@ -274,15 +315,20 @@ sub _empty_keys {
 
 
 # What both sides have changed since is older here; what they have deleted would
-# be back, and said to be so: of that there is none.
+# be back, and said to be so: of that there is none.  Half the times the copy is
+# of the middle of a run.
 sub _put_back {
     my ($self) = @_;
 
     my $copy = "$self->{dir}/older";
+    my $pid;
 
     return if $self->{changed_here};
     unlink $copy;
+    $pid = $self->_start(MSYNC_FAULT_BATCH => 10) if rand 2 < 1;
+    sleep rand 0.2 if $pid;
     $self->run_command('backup', $copy);
+    waitpid $pid, 0 if $pid;
     $self->_edit_here;
     $self->_edit_there;
     $self->_sync;
@@ -290,6 +336,17 @@ sub _put_back {
     unlink map { $self->database . $_ } '-wal', '-shm';
     rename $copy, $self->database or die "$copy: $!\n";
     $self->run_command('--yes', 'reinitialise');
+}
+
+
+# Two processes, of which one waits for the other or ends, with words.
+sub _two {
+    my ($self) = @_;
+
+    my @pids = map { $self->_start(MSYNC_FAULT_BATCH => 10) } 1, 2;
+
+    $self->_edit_here;
+    waitpid $_, 0 for @pids;
 }
 
 

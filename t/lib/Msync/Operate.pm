@@ -11,15 +11,21 @@ use Time::HiRes qw(sleep);
 
 use Msync::Forms qw(any_word quoted);
 use Msync::Life qw(KILLED);
-use Msync::Test qw(encode_json give site_config start_nginx wait_until);
+use Msync::Test qw(
+    encode_json give is_running site_config start_nginx wait_until
+);
 
 our @EXPORT_OK = qw(%OPERATE serve);
 
 our %OPERATE = (
     'patient fetched'   => \&_fetch,
     'dismissed'         => \&_dismiss,
+    'cancelled'         => \&_cancel,
+    'settings saved'    => \&_save,
     'worker killed'     => \&_kill_worker,
     'nginx killed'      => \&_kill_all,
+    'nginx reloaded'    => \&_reload,
+    'nginx upgraded'    => \&_upgrade,
 );
 
 
@@ -130,21 +136,119 @@ sub _edit {
 }
 
 
+# A run is cancelled in any of its steps, and another one asked for at once.
+sub _cancel {
+    my ($self) = @_;
+
+    my $helper = $self->_helper;
+
+    $self->central->config(page_delay_ms => 15);
+    $self->_edit_here for 1 .. rand 4;
+
+    my $run = $helper->trigger;
+
+    sleep rand 0.4;
+    $helper->cancel;
+    $self->_edit_here;
+    $helper->is_done($run)
+        or $self->_is_wrong('a run that is cancelled does not end');
+    $self->central->config(page_delay_ms => 0);
+    $helper->run // $self->_is_wrong('no run after one that was cancelled');
+    $helper->stop;
+}
+
+
+# The same server in another form, and in its own again, both times anywhere in
+# a run.
+sub _save {
+    my ($self) = @_;
+
+    my $helper = $self->_helper;
+    my $url = $self->url;
+
+    $self->be_well;
+    $self->central->config(page_delay_ms => 15);
+
+    for my $to ("$url/", $url) {
+        $self->_edit_here for 1 .. rand 4;
+
+        my $run = $helper->trigger;
+
+        sleep rand 0.4;
+
+        my $request = $helper->save(0, url => $to, password => $self->PASSWORD);
+        my $answer = wait_until { $helper->answer($request) };
+
+        $self->_is_wrong('settings are not saved: ' . encode_json($answer))
+            if ($answer->[0] // 0) != 200;
+        $helper->is_done($run)
+            or $self->_is_wrong('a run beside new settings does not end');
+    }
+
+    $self->central->config(page_delay_ms => 0);
+    $helper->stop;
+}
+
+
 # A worker dies anywhere in a run; another one brings what was promised.
 sub _kill_worker {
     my ($self) = @_;
 
+    _outlives($self, KILLED, sub { kill KILL => $_[0]->workers });
+}
+
+sub _reload {
+    my ($self) = @_;
+
+    _outlives($self, undef, sub {
+        for (0 .. rand 2) {
+            $_[0]->reload or $self->_is_wrong('nginx does not reload');
+        }
+    });
+}
+
+# By another master, whose zone is a new one.
+sub _upgrade {
+    my ($self) = @_;
+
+    _outlives($self, undef, sub {
+        my ($nginx) = @_;
+        my $old = $nginx->pid;
+
+        $nginx->signal('USR2');
+        wait_until { my $pid = $nginx->pid; $pid && $pid != $old }
+            or $self->_is_wrong('no other master starts');
+        $nginx->signal(QUIT => $old);
+        wait_until { !is_running($old) } 60
+            or $self->_is_wrong('the master of before does not quit');
+    });
+}
+
+# Whatever happens to nginx in a run, what was promised is done.
+sub _outlives {
+    my ($self, $allowed, $happens) = @_;
+
     my $nginx = _nginx($self);
-    my $before = $nginx->runs_ended('clinic');
+    my $before = _last($self);
 
     _trigger($self, $nginx);
-    kill KILL => $nginx->workers;
-    wait_until { $nginx->runs_ended('clinic') > $before } 60
+    $happens->($nginx);
+    wait_until { _last($self) ne $before } 60
         or $self->_is_wrong(join "\n", 'what was accepted is not done:',
                             encode_json($nginx->status), $nginx->log_lines);
     $nginx->stop or $self->_is_wrong('nginx does not quit');
-    $self->_is_wrong($_) for $nginx->alarms(KILLED);
+    $self->_is_wrong($_) for $nginx->alarms($allowed);
     $self->central->config(page_delay_ms => 0);
+}
+
+# Which run was the last one that ended well: the zone of another master does
+# not count those of before.
+sub _last {
+    my ($self) = @_;
+
+    return $self->query('SELECT id, finished_datetime FROM sync_log WHERE '
+                        . 'finished_datetime IS NOT NULL AND error_code IS '
+                        . 'NULL ORDER BY id DESC LIMIT 1');
 }
 
 

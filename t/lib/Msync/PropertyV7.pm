@@ -32,19 +32,25 @@ sub _merged { return sort keys %MERGED }
 sub kinds {
     my ($self) = @_;
 
-    return ('token wiped', 'no site of v7',
+    return ('token wiped', 'no site of v7', 'central restored',
             grep { $_ ne 'merged clinician' } $self->SUPER::kinds);
 }
 
 
 # Once in a while mSupply central sends the site's record again, and Open
-# mSupply central forgets the token, or that the site is one of v7.
+# mSupply central forgets the token, or that the site is one of v7, or is put
+# back to an earlier state.
 sub step {
     my ($self) = @_;
 
-    my $what = $self->_deal(token => ('') x 48, 'token wiped',
-                            'no site of v7');
+    my $what = $self->_deal(token => ('') x 47, 'token wiped',
+                            'no site of v7', 'central restored');
     return $self->SUPER::step if $what eq '';
+
+    if ($what eq 'central restored') {
+        $self->_restore_central;
+        return;
+    }
 
     $self->central->config($what eq 'token wiped'
         ? (v7_token => undef, v7_hardware_id => undef)
@@ -52,6 +58,38 @@ sub step {
     $self->_took($what);
 
     return;
+}
+
+
+# What it was sent since its backup it is sent again, and what it has changed
+# since is as before.  Where its cursor does not go back nobody can know.
+sub _restore_central {
+    my ($self) = @_;
+
+    return if !$self->{begun} || $self->{changed_here};
+    $self->be_well;
+    $self->_sync for 1, 2;
+    $self->central->snapshot;
+
+    my $before = $self->central->state(1)->{v7}{latest};
+
+    $self->_edit_here for 1 .. 3;
+    $self->_insert_here;
+    $self->_edit_there for 1 .. rand 3;
+    $self->_sync;
+    $self->_delete_here;
+    $self->_edit_here;
+    $self->_sync for 1, 2;
+    return if $self->central->state(1)->{v7}{latest} == $before;
+
+    $self->central->restore;
+    delete $self->{known};
+    $self->_sync;
+    $self->_is_wrong('central was restored, and a run says: ' . $self->said)
+        if $self->said !~ /CENTRAL_RESTORED/;
+    $self->{anew} = 1;
+    $self->run_command('--yes', 'reinitialise');
+    $self->_took('central restored');
 }
 
 
