@@ -90,32 +90,15 @@ sub helpers { return processes_of($ENV{TEST_NGINX_MSYNC}) }
 
 # Starts a run and waits for its end; returns the status document then.
 sub run_sync {
-    my ($of) = @_;
+    my $of = $_[0] // $nginx;
 
-    $of //= $nginx;
-
-    my $before = ended($of);
-    my $answer = $of->post('/api/trigger');
-
-    if ($answer->{status} != 202) {
-        diag("the trigger was answered $answer->{status}: "
-             . $answer->{content});
-        return {};
-    }
-
-    return end_of_run($of, $before);
+    return $of->sync($of->status->{site}, seconds => 120) // {};
 }
-
 
 sub end_of_run {
     my ($of, $before) = @_;
 
-    wait_until(sub { ended($of) > $before }, 120)
-        or diag('no run has ended');
-
-    return $of->wait_status(sub {
-        $_->{state} ne 'syncing' && !$_->{syncStatus}{isSyncing};
-    }) // {};
+    return $of->end_of_run($of->status->{site}, $before, seconds => 120) // {};
 }
 
 sub ended { return $_[0]->runs_ended($_[0]->status->{site}) }

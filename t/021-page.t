@@ -135,16 +135,8 @@ sub refuses {
 sub whole { return (url => $central->url, username => 'Clinic 7', @_) }
 
 
-# Waits for the end of the run that comes after so many.
-sub end_of_run {
-    my ($before) = @_;
-
-    wait_until(sub { ended() > $before }, 60) or diag('no run has ended');
-
-    return $nginx->wait_status(sub {
-        !$_->{syncStatus}{isSyncing} && $_->{state} ne 'syncing';
-    }) // {};
-}
+# Of the run that comes after so many.
+sub end_of_run { return $nginx->end_of_run('clinic', $_[0]) // {} }
 
 
 sub nothing_is_set {

@@ -325,10 +325,10 @@ sub a_backup_is_copied_over_it {
 
     is((run($database, 'backup', $copy))[0], 0, 'a backup');
     sqlite($database, q{UPDATE unit SET comment = 'after the backup'});
-    ok(goes_well(), 'a run after it');
+    ok($nginx->syncs_well('clinic'), 'a run after it');
 
     system("touch \Q$database\E");
-    ok(goes_well(), 'a file whose time alone was set is none')
+    ok($nginx->syncs_well('clinic'), 'a file whose time alone was set is none')
         or diag(explain($nginx->status));
 
     system("cp \Q$copy\E \Q$database\E");
@@ -343,15 +343,8 @@ sub a_backup_is_copied_over_it {
     system("cp \Q$copy\E \Q$database\E");
     unlink map { "$database$_" } '-wal', '-shm';
     $nginx->start;
-    ok(goes_well(), 'and it goes on with the copy');
+    ok($nginx->syncs_well('clinic'), 'and it goes on with the copy');
     is(sqlite($database, 'PRAGMA integrity_check'), 'ok', 'which is whole');
-}
-
-
-sub goes_well {
-    my $status = $nginx->sync('clinic') // return 0;
-
-    return !$status->{syncStatus}{error};
 }
 
 

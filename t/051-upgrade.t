@@ -253,15 +253,11 @@ sub nginx_of {
 }
 
 
-# A run that was asked for ends well.
+# A run that is asked for ends well.
 sub synced {
     my ($nginx) = @_;
 
     $nginx->wait_status(sub { $_->{state} ne 'stopped' });
 
-    my $status = $nginx->sync('clinic')
-        // return diag('no run has ended') && 0;
-
-    return !$status->{syncStatus}{error}
-        || diag($status->{syncStatus}{error}{fullError}) && 0;
+    return $nginx->syncs_well('clinic');
 }

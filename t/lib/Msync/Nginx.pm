@@ -142,19 +142,58 @@ sub runs_ended {
 
 
 # Asks for a run of a site that has none under way, and waits for its end;
-# returns the status of then, or undef.
+# returns the status of then, or undef, with words.
 sub sync {
     my ($self, $site, %args) = @_;
 
     my $api = $args{api} // '/api';
     my $before = $self->runs_ended($site, $api);
+    my $answer = $self->post("$api/trigger");
 
-    return undef if $self->post("$api/trigger")->{status} != 202;
+    return $self->end_of_run($site, $before, %args)
+        if $answer->{status} == 202;
 
-    wait_until(sub { $self->runs_ended($site, $api) > $before },
-               $args{seconds} // 60) or return undef;
+    require Test::More;
+    Test::More::diag("the trigger was answered $answer->{status}: "
+                     . $answer->{content});
 
-    return $self->status($api);
+    return undef;
+}
+
+
+# Waits for the end of the run that comes after so many, and of one that has
+# followed it at once; returns the status of then, or undef, with words.
+sub end_of_run {
+    my ($self, $site, $before, %args) = @_;
+
+    my $api = $args{api} // '/api';
+
+    if (wait_until(sub { $self->runs_ended($site, $api) > $before },
+                   $args{seconds} // 60))
+    {
+        return $self->wait_status(sub {
+            $_->{state} ne 'syncing' && !$_->{syncStatus}{isSyncing};
+        }, api => $api);
+    }
+
+    require Test::More;
+    Test::More::diag(Carp::longmess('no run has ended'), $self->log_lines);
+
+    return undef;
+}
+
+
+# Whether a run that is asked for ends well.
+sub syncs_well {
+    my ($self, $site, %args) = @_;
+
+    my $status = $self->sync($site, %args) // return 0;
+    my $error = $status->{syncStatus}{error} // return 1;
+
+    require Test::More;
+    Test::More::diag($error->{fullError});
+
+    return 0;
 }
 
 
