@@ -199,7 +199,7 @@ sub way {
          CONNECTION_ERROR => qr/proxy.* \(DNS\)/,
          proxy => 'http://proxy.invalid:3128', variants => 'TIMEOUT');
     case('proxy-refused', 'Nothing listens at the address of the proxy',
-         CONNECTION_ERROR => qr/refused by the proxy/,
+         CONNECTION_ERROR => qr/refused by the proxy.* Check the proxy setting/,
          proxy => "http://127.0.0.1:$refused");
     case('proxy-password', 'The proxy wants a password', CONNECTION_ERROR =>
          qr/proxy wants a user name and password/,
@@ -580,7 +580,7 @@ sub progress {
          calls => { central_records => sub {
              json($_[0], { maxCursor => 9, data => [unit(1)] }) } });
     case('endless-remote', 'A queue that comes again and again',
-         INVALID_RESPONSE => qr/makes no progress/,
+         INVALID_RESPONSE => qr/makes no progress.* a cache on the way/,
          calls => { queued_records => sub {
              json($_[0], { queueLength => 1,
                            data => [{ %{ unit(1) }, syncOutId => 'A' }] })

@@ -238,10 +238,15 @@ v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer, msync_err_t *err)
     first = batch->records[0].out_id;
 
     if (first && v5->acked && strcmp(first, v5->acked) == 0) {
-        return msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
+        (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
                              MSYNC_V5_NAME " makes no progress: it sent "
                              "records again that it was told are stored here "
                              "(syncOutId %s)", first);
+        err->advice = "Make sure that a cache on the way, such as nginx with "
+                      "proxy_cache, keeps nothing below /sync/; else ask the "
+                      "administrator of the central server to look at its "
+                      "log. |It is tried again by itself.";
+        return MSYNC_ERROR;
     }
 
     return MSYNC_OK;

@@ -212,12 +212,16 @@ msync_transfer_error_connect(const msync_transfer_attempt_t *t,
         /* the name may lead to another machine than it is thought to */
         named = *t->http->proxy == '\0' && strstr(where, t->called) == NULL;
 
-        return msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
+        (void) msync_err_set(err, MSYNC_ERR_CONNECTION_ERROR,
                              "Connection refused by %s%s%s%s: the machine is "
                              "there, but no %s listens on that port", whom,
                              named ? " (" : "", named ? t->called : "",
                              named ? ")" : "",
                              *t->http->proxy ? "proxy" : "server");
+        err->advice = *t->http->proxy
+                      ? "Check the proxy setting, and that the proxy is "
+                        "running. |It is tried again by itself." : NULL;
+        return MSYNC_ERROR;
 
     case ENETUNREACH:
     case EHOSTUNREACH:
