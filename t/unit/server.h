@@ -151,10 +151,14 @@ server_whole(const char *data, size_t length)
     head = (size_t) (end - data) + 4;
     body = 0;
 
-    for (p = data; p < end; p = strstr(p, "\r\n") + 2) {
+    /* nothing ends what was read but its length */
+
+    for (p = data; p < end; p += 2) {
         if (strncasecmp(p, "Content-Length:", 15) == 0) {
             body = strtoul(p + 15, NULL, 10);
         }
+
+        p = memmem(p, (size_t) (end + 2 - p), "\r\n", 2);
     }
 
     return head + body <= length ? head + body : 0;
