@@ -569,8 +569,7 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
         t->res->challenged = true;
 
     } else if (strncasecmp(line, "Date:", 5) == 0) {
-        t->date = (int64_t) curl_getdate(line + 5, NULL);
-        t->date = t->date > 0 ? t->date : 0;
+        t->date = msync_transfer_read_date(line + 5);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * Owns what is learnt of clocks by the Date of answers, and which certificate
- * is invalid by ours.  A clock that is far off makes certificates invalid, and
- * dates of records wrong; nobody sees it.
+ * Owns how dates are read, what is learnt of clocks by the Date of answers, and
+ * which certificate is invalid by ours.  A clock that is far off makes
+ * certificates invalid, and dates of records wrong; nobody sees it.
  */
 
 #include "transfer/transfer_private.h"
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 
 #define DATE_WAIT   5000L                     /* ms, for a whole answer */
@@ -36,6 +37,39 @@ static size_t date_on_header(char *data, size_t size, size_t n, void *arg);
 static size_t date_on_body(char *data, size_t size, size_t n, void *arg);
 static int date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
     curl_off_t planned, curl_off_t out);
+
+
+/*
+ * The three forms of HTTP, then that of OpenSSL for a certificate.  Not by
+ * curl_getdate(): on processors of 32 bits libcurl may have been built with a
+ * time_t of 32, of which a caller with 64 has garbage in the other half.
+ */
+
+int64_t
+msync_transfer_read_date(const char *text)
+{
+    size_t       i;
+    int64_t      seconds;
+    struct tm    tm;
+    const char  *rest;
+
+    static const char *const  forms[] = {
+        " %a, %d %b %Y %T GMT", " %a, %d-%b-%y %T GMT", " %a %b %d %T %Y",
+        " %b %d %T %Y GMT"
+    };
+
+    for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        memset(&tm, 0, sizeof(tm));
+        rest = strptime(text, forms[i], &tm);
+
+        if (rest != NULL && rest[strspn(rest, " \t\r\n")] == '\0') {
+            seconds = (int64_t) timegm(&tm);
+            return seconds > 0 ? seconds : 0;
+        }
+    }
+
+    return 0;
+}
 
 
 int64_t
@@ -129,15 +163,15 @@ date_value(const struct curl_slist *certificate, const char *name)
 static bool
 date_is_valid(const struct curl_slist *certificate)
 {
-    time_t       begins, ends, now;
+    int64_t      begins, ends, now;
     const char  *start = date_value(certificate, "Start date:");
     const char  *end = date_value(certificate, "Expire date:");
 
-    now = (time_t) (msync_clock_wall() / 1000);
-    begins = start ? curl_getdate(start, NULL) : -1;
-    ends = end ? curl_getdate(end, NULL) : -1;
+    now = msync_clock_wall() / 1000;
+    begins = start ? msync_transfer_read_date(start) : 0;
+    ends = end ? msync_transfer_read_date(end) : 0;
 
-    return (begins == -1 || begins <= now) && (ends == -1 || ends >= now);
+    return (begins == 0 || begins <= now) && (ends == 0 || ends >= now);
 }
 
 
@@ -190,8 +224,7 @@ date_on_header(char *data, size_t size, size_t n, void *arg)
     if (n > 5 && n < sizeof(line) && strncasecmp(data, "Date:", 5) == 0) {
         memcpy(line, data, n);
         line[n] = '\0';
-        question->date = (int64_t) curl_getdate(line + 5, NULL);
-        question->date = question->date > 0 ? question->date : 0;
+        question->date = msync_transfer_read_date(line + 5);
     }
 
     return n;

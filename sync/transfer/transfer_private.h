@@ -318,6 +318,12 @@ typedef struct {
 } msync_transfer_invalid_t;
 
 /*
+ * The moment that a Date of HTTP or a certificate names, Unix s; 0: none, also
+ * where it is before 1970.
+ */
+int64_t msync_transfer_read_date(const char *text);
+
+/*
  * What time it is over there, by the Date of an answer to a question without
  * credentials, over a connection that is not trusted: Unix s, 0: not known.
  * With which certificate is not valid by our clock.  It is for words only.
