@@ -2,10 +2,12 @@
  * The process: arguments, signals, and which of its two lives it leads.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -18,6 +20,7 @@
 
 static void main_on_signal(int number);
 static void main_set_signals(void);
+static void main_fill_standard(void);
 
 
 static void
@@ -52,11 +55,32 @@ main_set_signals(void)
 }
 
 
+/*
+ * A standard descriptor that is closed would be that of the next file opened
+ * here, such as the lock of a database, and what is printed would go into it.
+ * Opened the wrong way round it fails as a closed one does.
+ */
+
+static void
+main_fill_standard(void)
+{
+    int  fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1) {
+            (void) open("/dev/null",
+                        fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
     cJSON_Hooks  hooks = { msync_alloc, free };
 
+    main_fill_standard();
     main_set_signals();
 
     /* what cJSON reads and writes has limits; without these, a record that

@@ -31,6 +31,7 @@ a_restored_central_gets_back_what_it_had();
 a_central_of_before_the_first_sync_gets_all_that_this_site_made();
 an_error_has_a_line_of_its_own();
 what_cannot_be_written_has_not_been_said();
+what_has_nowhere_to_go_goes_into_no_file();
 who_waits_for_a_lock_can_be_stopped();
 what_has_the_name_of_a_backup_is_whole();
 every_command_speaks_json();
@@ -93,13 +94,20 @@ sub run {
     return ($? >> 8, map { slurp($_) } @said);
 }
 
-# Makes a database: a sync that ends before it asks central.
+# A sync that ends before it asks central, and makes the database.
+sub first_sync {
+    my ($database) = @_;
+
+    return ('--database', $database, '--url', 'http://127.0.0.1:1',
+        '--username', 'Clinic 7', '--password-file',
+        write_private('no.password', "x\n"), '--hardware-id-file', '/',
+        'sync');
+}
+
 sub set_up {
     my ($database, @options) = @_;
 
-    run('--database', $database, '--url', 'http://127.0.0.1:1', '--username',
-        'Clinic 7', '--password-file', write_private('no.password', "x\n"),
-        '--hardware-id-file', '/', @options, 'sync');
+    run(@options, first_sync($database));
     -e $database or die "$database was not made\n";
 
     return;
@@ -315,6 +323,22 @@ sub what_cannot_be_written_has_not_been_said {
         is($? >> 8, 1, "$command fails on a full disk");
         like(slurp($said), qr/^msync: cannot write the output: /m,
              'in words');
+    }
+}
+
+
+# As a service may start it: the next file that is opened would have the number
+# of the one that is closed.
+sub what_has_nowhere_to_go_goes_into_no_file {
+    for my $closed ('<&-', '>&-', '2>&-', '<&- >&- 2>&-') {
+        my $database = site_path("closed$closed.sqlite");
+        my $command = join ' ', map { quotemeta }
+            $ENV{TEST_NGINX_MSYNC}, first_sync($database);
+
+        system "{ $command $closed; } >/dev/null 2>&1";
+        is($? >> 8, 1, "$closed: a sync that fails");
+        like(slurp("$database.lock"), qr/\A\d+\n+\z/,
+             'its lock has the process alone');
     }
 }
 
