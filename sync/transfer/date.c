@@ -40,9 +40,10 @@ static int date_on_progress(void *arg, curl_off_t expected, curl_off_t in,
 
 
 /*
- * The three forms of HTTP, then that of OpenSSL for a certificate.  Not by
- * curl_getdate(): on processors of 32 bits libcurl may have been built with a
- * time_t of 32, of which a caller with 64 has garbage in the other half.
+ * The three forms of HTTP, then those that libcurl has for a certificate, with
+ * OpenSSL and with other libraries of TLS.  Not by curl_getdate(): where longs
+ * have 32 bits libcurl may have been built with a time_t of 32, of which a
+ * caller with 64 has garbage in the other half.
  */
 
 int64_t
@@ -55,7 +56,7 @@ msync_transfer_read_date(const char *text)
 
     static const char *const  forms[] = {
         " %a, %d %b %Y %T GMT", " %a, %d-%b-%y %T GMT", " %a %b %d %T %Y",
-        " %b %d %T %Y GMT"
+        " %b %d %T %Y GMT", " %Y-%m-%d %T GMT"
     };
 
     for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {

@@ -23,6 +23,8 @@ a_date_is_read_in_each_form(void **state)
                      784111777);
     assert_int_equal(msync_transfer_read_date("Nov  6 08:49:37 1994 GMT"),
                      784111777);
+    assert_int_equal(msync_transfer_read_date("1994-11-06 08:49:37 GMT"),
+                     784111777);
 }
 
 
