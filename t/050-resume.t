@@ -35,7 +35,7 @@ our $Of = 1;
 use constant FULL => 'DISK_FULL: \S+(?: \S+){3,}';
 use constant BAD  => '(?:DATABASE_ERROR|DISK_FULL): \S+(?: \S+){3,}';
 
-use constant READ_ONLY => 'DATABASE_ERROR: \S+.* Its disk was mounted '
+use constant READ_ONLY => 'DATABASE_ERROR: \S+.* Its disk is mounted '
     . 'read-only';
 use constant DEAD => 'DATABASE_ERROR: \S+.* Its disk fails';
 
