@@ -9,6 +9,7 @@ use warnings;
 use Carp qw(croak);
 use IO::Socket::INET ();
 use Scalar::Util qw(weaken);
+use Test::More ();
 
 use Msync::Described ();
 use Msync::Test qw(
@@ -153,11 +154,8 @@ sub sync {
     return $self->end_of_run($site, $before, %args)
         if $answer->{status} == 202;
 
-    require Test::More;
-    Test::More::diag("the trigger was answered $answer->{status}: "
-                     . $answer->{content});
-
-    return undef;
+    return _in_vain(
+        "the trigger was answered $answer->{status}: $answer->{content}");
 }
 
 
@@ -176,10 +174,7 @@ sub end_of_run {
         }, api => $api);
     }
 
-    require Test::More;
-    Test::More::diag(Carp::longmess('no run has ended'), $self->log_lines);
-
-    return undef;
+    return _in_vain(Carp::longmess('no run has ended'), $self->log_lines);
 }
 
 
@@ -190,8 +185,7 @@ sub syncs_well {
     my $status = $self->sync($site, %args) // return 0;
     my $error = $status->{syncStatus}{error} // return 1;
 
-    require Test::More;
-    Test::More::diag($error->{fullError});
+    _in_vain($error->{fullError});
 
     return 0;
 }
@@ -211,15 +205,24 @@ sub wait_status {
         return $test->() ? $_ : undef;
     }, $args{seconds} // 60);
 
-    return $found // do {
-        require Test::More;
-        my @lines = $self->log_lines;
-        splice @lines, 0, -20 if @lines > 20;
-        Test::More::diag(Carp::longmess('no such status'), 'the last one: ',
-                         $last ? Msync::Test::encode_json($last) : 'none',
-                         "\n", @lines);
-        undef;
-    };
+    return $found if defined $found;
+
+    my @lines = $self->log_lines;
+    splice @lines, 0, -20 if @lines > 20;
+
+    return _in_vain(Carp::longmess('no such status'), 'the last one: ',
+                    $last ? Msync::Test::encode_json($last) : 'none', "\n",
+                    @lines);
+}
+
+
+# Says why; undef, in a list as well.
+sub _in_vain {
+    my (@words) = @_;
+
+    Test::More::diag(@words);
+
+    return undef;
 }
 
 
