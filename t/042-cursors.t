@@ -32,6 +32,7 @@ for my $generation (2, 3) {
 
 the_central_becomes_one_of_generation_3();
 a_restored_central_is_noticed_by_what_this_site_sent($_) for 2, 3;
+one_odd_answer_makes_no_central_a_restored_one($_) for 2, 3;
 an_old_delete_does_not_take_what_central_has_made_again();
 
 done_testing();
@@ -289,6 +290,30 @@ sub a_restored_central_is_noticed_by_what_this_site_sent {
     is(query($site, 'SELECT error_code FROM sync_log ORDER BY '
              . 'started_datetime DESC LIMIT 1'), 'CENTRAL_RESTORED',
        'is found to have been restored');
+}
+
+# A site that has found a server restored asks it for nothing any more.
+sub one_odd_answer_makes_no_central_a_restored_one {
+    my ($generation) = @_;
+
+    my $site = site($generation);
+    my $central = $site->{central};
+    my %nothing = (
+        central_records => { maxCursor => 0 },
+        pull            => { data => { end_cursor => 0, total_records => 0,
+                                       is_last_batch => \1, records => [] } },
+    );
+
+    $site->{database} = site_path("odd$generation.sqlite");
+    run($site);
+
+    for my $call (sort keys %nothing) {
+        $central->change(class("odd $call"));
+        $central->fault(kind => 'json', path => $call,
+                        value => $nothing{$call});
+        is(run($site), 0, "$generation: one answer to $call that has nothing");
+        is(has($site, "odd $call"), 1, 'and then what there is');
+    }
 }
 
 sub edit {

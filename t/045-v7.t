@@ -28,6 +28,7 @@ all_comes_anew();
 a_site_that_lost_where_it_stood_finds_out_what_is_spoken();
 a_patient_who_does_not_come_anew_is_not_said_to_be_lost();
 a_patient_is_fetched();
+one_odd_answer_makes_central_no_restored_one();
 a_central_that_was_set_back_is_noticed();
 a_database_of_another_site_keeps_its_token();
 
@@ -292,6 +293,17 @@ sub a_patient_is_fetched {
     is($site->query("SELECT count(*) FROM name WHERE ID = '$patient'"), 1,
        'the patient is here');
     nothing_was_wrong('a patient');
+}
+
+
+sub one_odd_answer_makes_central_no_restored_one {
+    change_unit('odd');
+    $central->fault(kind => 'json', path => 'pull', value => { Ok => {
+        records => [], lastCursorInBatch => 0, remaining => 0,
+        maxCursor => 0 } });
+    is(run(), 0, 'a central that has nothing for the length of an answer');
+    is($site->query("SELECT count(*) FROM unit WHERE ID = 'odd'"), 1,
+       'has what it had, when it is asked once more');
 }
 
 

@@ -49,6 +49,8 @@ static int pull_store_batch(pulling_t *pull, const msync_batch_t *batch,
 static int pull_empty_buffer(msync_steps_t *steps, msync_err_t *err);
 static int pull_write_taken(pulling_t *pull, int64_t had, msync_err_t *err);
 static void pull_count(pulling_t *pull, const msync_batch_t *batch);
+static int pull_ask(pulling_t *pull, msync_batch_t *batch, int64_t *max,
+    msync_err_t *err);
 static int pull_take_batch(pulling_t *pull, msync_batch_t *batch,
     msync_err_t *err);
 static int pull_batch(pulling_t *pull, msync_err_t *err);
@@ -268,6 +270,41 @@ pull_take_batch(pulling_t *pull, msync_batch_t *batch, msync_err_t *err)
 }
 
 
+/*
+ * A server that is found restored is asked for nothing any more until somebody
+ * begins anew, so no single answer makes it that.
+ */
+
+static int
+pull_ask(pulling_t *pull, msync_batch_t *batch, int64_t *max,
+    msync_err_t *err)
+{
+    bool           restored;
+    unsigned       asked;
+    msync_peer_t  *peer = pull->peer;
+
+    for (asked = 1; ; asked++) {
+        if (peer->pull(peer, pull->cursor, pull->had, pull->size, batch, err)
+            == MSYNC_OK
+            && pull_check_restored(pull, batch, max, err) == MSYNC_OK)
+        {
+            return MSYNC_OK;
+        }
+
+        restored = err->variant == MSYNC_ERR_CENTRAL_RESTORED;
+
+        if (!msync_step_doubts(pull->steps, restored, err)
+            && (!restored || asked > 1))
+        {
+            return MSYNC_ERROR;
+        }
+
+        msync_err_clear(err);
+        msync_batch_clear(batch);
+    }
+}
+
+
 /* one batch; MSYNC_DONE after the last, MSYNC_AGAIN: all since the cursor that
  * is saved has to come once more */
 
@@ -280,9 +317,7 @@ pull_batch(pulling_t *pull, msync_err_t *err)
     msync_peer_t  *peer = pull->peer;
     msync_batch_t  batch = { 0 };
 
-    do {
-        rc = peer->pull(peer, pull->cursor, pull->had, asked, &batch, err);
-    } while (rc != MSYNC_OK && msync_step_doubts(pull->steps, false, err));
+    rc = pull_ask(pull, &batch, &max, err);
 
     if (rc != MSYNC_OK) {
         goto done;
@@ -293,10 +328,6 @@ pull_batch(pulling_t *pull, msync_err_t *err)
     pull->size = msync_step_next_size(asked, pull->limit, batch.n,
                                       msync_clock_monotonic() - began);
     pull->resized |= pull->size != asked;
-
-    if (pull_check_restored(pull, &batch, &max, err) != MSYNC_OK) {
-        goto done;
-    }
 
     if (max >= 0) {
         pull->max = max;
