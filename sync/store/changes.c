@@ -158,9 +158,10 @@ changes_is_number(msync_type_e type)
 /*
  * A value such that two of one meaning are equal.  Frameworks that read a
  * moment and write it back put a blank in the place of the "T", as many digits
- * of a second as they like, UTC behind it, and midnight behind a day:
- * 2026-05-01T08:00:00.5 is 2026-05-01 08:00:00.500000 +0000 UTC.  Another zone
- * is compared as it is, and what has not that form as `otherwise` says.
+ * of a second as they like, UTC behind it, midnight behind a day, and Rails a
+ * day before a time: 2026-05-01T08:00:00.5 is 2026-05-01 08:00:00.500000 +0000
+ * UTC.  Another zone is compared as it is, and what has not that form as
+ * `otherwise` says.
  */
 
 static void
@@ -183,9 +184,12 @@ changes_add_value(sqlite3_str *sql, msync_type_e type, const char *name,
         break;
 
     default:                       /* MSYNC_TYPE_TIME */
-        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '??:??:??*' THEN "
+        sqlite3_str_appendf(sql, "CASE WHEN %s GLOB '????" "-??" "-??[ T]"
+                            "??:??:??*' THEN substr(%s, 12, 8) || "
+                            CHANGES_REST " WHEN %s GLOB '??:??:??*' THEN "
                             "substr(%s, 1, 8) || rtrim(substr(%s, 9), '0.') "
-                            "ELSE %s END", name, name, name, otherwise);
+                            "ELSE %s END", name, name, name, name, name, name,
+                            otherwise);
     }
 }
 
