@@ -44,6 +44,7 @@ my %there = map { $_->{recordId} => 1 }
 is(keys %there, $n, 'gets there in smaller batches, too');
 cmp_ok(size('PUSH'), '<', 1024, 'and their size is kept');
 
+what_is_too_much_to_acknowledge_at_once_is_in_parts($_) for 413, 403;
 ten_records_beyond_what_it_carries_come();
 a_record_beyond_what_it_carries_is_named();
 is_deeply($central->state->{violations}, [], 'central has no complaint');
@@ -62,6 +63,31 @@ sub units_of {
     ) for @ids;
     return;
 }
+
+# 500 ids are some 18,000 octets; a firewall may look at 8,192 only.
+sub what_is_too_much_to_acknowledge_at_once_is_in_parts {
+    my ($status) = @_;
+
+    for my $id (split /\n/, sqlite($database, "SELECT ID $lines LIMIT 12")) {
+        $central->change(
+            tableName => 'item_line', recordId => $id, action => 'update',
+            channel => 'remote', recordData => {
+                %{ $central->record('item_line', $id) },
+                batch => "acknowledged $status" },
+        );
+    }
+
+    sqlite($database, 'DELETE FROM key_value_store WHERE id = '
+           . "'MSYNC_BATCH_PULL_REMOTE'");
+    $central->fault(kind => 'page', path => 'acknowledged_records',
+                    value => $status, times => 2);
+    is(run(), 0, "a proxy that answers a long acknowledgement with $status");
+    is(sqlite($database, "SELECT count(*) $lines AND batch = "
+              . "'acknowledged $status'"), 12,
+       'gets shorter ones');
+    is($central->state->{queue}{remote}, 0, 'until nothing is left at central');
+}
+
 
 sub ten_records_beyond_what_it_carries_come {
     units_of(CARRIES / 4, map { "LARGE$_" } 1 .. 12);

@@ -69,7 +69,8 @@ struct msync_peer_s {
      */
     int  (*adopt)(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
 
-    /* tells that the batch is committed here; NULL: not needed */
+    /* tells that the batch is committed here; NULL: not needed.  An HTTP_ERROR
+     * of the scope MSYNC_SCOPE_RECORD: a smaller batch may pass. */
     int  (*ack)(msync_peer_t *peer, const msync_batch_t *batch,
              msync_err_t *err);
 

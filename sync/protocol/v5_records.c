@@ -285,6 +285,13 @@ v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
     rc = msync_v5_call(v5, "POST", "acknowledged_records", &out, &res, err);
     msync_json_out_free(&out);
 
+    /* what a proxy or a firewall says of a body that is too large for it */
+    if (rc != MSYNC_OK && err->variant == MSYNC_ERR_HTTP_ERROR
+        && (err->http_status == 413 || err->http_status == 403))
+    {
+        err->scope = MSYNC_SCOPE_RECORD;
+    }
+
     if (rc != MSYNC_OK) {
         return rc;
     }

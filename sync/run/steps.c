@@ -168,7 +168,8 @@ msync_step_smaller(msync_steps_t *steps, msync_step_e which,
     bool  large, torn;
 
     large = err->variant == MSYNC_ERR_RESPONSE_TOO_LARGE
-            || (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
+            || ((err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
+                 || err->variant == MSYNC_ERR_HTTP_ERROR)
                 && err->scope == MSYNC_SCOPE_RECORD);
     torn = (err->variant == MSYNC_ERR_TIMEOUT
             || err->variant == MSYNC_ERR_CONNECTION_ERROR)
