@@ -7,7 +7,6 @@
  * not deleted by an old one.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/nameless_private.h"
@@ -18,6 +17,11 @@
     "SELECT cursor, table_name, record_id, row_action, store_id, parent_id "  \
     "FROM changelog WHERE cursor >= ?2 AND %s AND " MSYNC_SQL_LATEST          \
     " ORDER BY cursor LIMIT ?3"
+
+/* whether there is one behind the cursor of a server */
+#define UNSENT(condition)                                                     \
+    "SELECT 1 FROM changelog WHERE " condition " AND (cursor >= ?2 OR "       \
+    "cursor >= ?3) AND %s LIMIT 1"
 
 typedef struct {
     unsigned        side;
@@ -30,9 +34,9 @@ typedef struct {
 
 
 static sqlite3_stmt *changelog_prepare(msync_store_t *store, msync_stmt_e which,
-    const char *format, int64_t cursor, msync_err_t *err);
+    const char *format, msync_err_t *err);
 static sqlite3_stmt *changelog_prepare_unsent(msync_store_t *store,
-    msync_stmt_e which, const char *condition, unsigned push, msync_err_t *err);
+    msync_stmt_e which, const char *format, unsigned push, msync_err_t *err);
 static int changelog_bind_unsent(msync_store_t *store, sqlite3_stmt *stmt,
     unsigned push, msync_err_t *err);
 static msync_record_t *changelog_add_record(msync_batch_t *batch,
@@ -53,9 +57,12 @@ static int changelog_end_reading(msync_store_t *store, reading_t *reading,
     msync_err_t *err);
 
 
+/* `format` gets the condition of changes that this site may send; ?1 is the
+ * site, the other arguments are the caller's */
+
 static sqlite3_stmt *
 changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
-    int64_t cursor, msync_err_t *err)
+    msync_err_t *err)
 {
     char          *sql;
     int64_t        site = -1;
@@ -74,8 +81,8 @@ changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
         return NULL;
     }
 
+    sqlite3_clear_bindings(stmt);
     sqlite3_bind_int64(stmt, 1, site);
-    sqlite3_bind_int64(stmt, 2, cursor);
 
     return stmt;
 }
@@ -97,37 +104,20 @@ msync_store_sides(msync_store_t *store, unsigned *sides, msync_err_t *err)
 }
 
 
-/* a change behind a push cursor that this site may send; ?2 and ?3 are the
- * cursors of the servers, NULL where one does not take the table */
+/* a change behind a push cursor; ?2 and ?3 are the cursors of the servers, NULL
+ * where one does not take the table */
 
 static sqlite3_stmt *
 changelog_prepare_unsent(msync_store_t *store, msync_stmt_e which,
-    const char *condition, unsigned push, msync_err_t *err)
+    const char *format, unsigned push, msync_err_t *err)
 {
-    char          *sql;
-    int64_t        site = -1;
-    sqlite3_stmt  *stmt = store->stmts[which];
+    sqlite3_stmt  *stmt;
 
-    if (stmt == NULL) {
-        sql = sqlite3_mprintf("SELECT 1 FROM changelog WHERE %s(cursor >= ?2 "
-                              "OR cursor >= ?3) AND %s LIMIT 1", condition,
-                              store->changes_filter);
-        stmt = sql ? msync_store_stmt(store, which, sql, err) : NULL;
-        sqlite3_free(sql);
-    }
+    stmt = changelog_prepare(store, which, format, err);
 
-    if (stmt == NULL
-        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
-           != MSYNC_OK)
-    {
-        return NULL;
-    }
-
-    sqlite3_clear_bindings(stmt);
-    sqlite3_bind_int64(stmt, 1, site);
-
-    return changelog_bind_unsent(store, stmt, push, err) == MSYNC_OK ? stmt
-                                                                     : NULL;
+    return stmt != NULL
+           && changelog_bind_unsent(store, stmt, push, err) == MSYNC_OK
+           ? stmt : NULL;
 }
 
 
@@ -194,7 +184,8 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
 
     /* what both servers take goes to mSupply central last */
     stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT,
-                                    "record_id = ?4 AND table_name = ?5 AND ",
+                                    UNSENT("record_id = ?4 AND "
+                                           "table_name = ?5"),
                                     table->push & MSYNC_LEGACY
                                     ? table->push & ~MSYNC_OMSUPPLY
                                     : table->push, err);
@@ -214,7 +205,7 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
-    stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT_ANY, "",
+    stmt = changelog_prepare_unsent(store, MSYNC_STMT_UNSENT_ANY, UNSENT("1"),
                                     MSYNC_LEGACY|MSYNC_OMSUPPLY|MSYNC_V7,
                                     err);
 
@@ -470,11 +461,12 @@ msync_store_changes(msync_store_t *store, unsigned side, int64_t cursor,
         return MSYNC_ERROR;
     }
 
-    stmt = changelog_prepare(store, MSYNC_STMT_CHANGES, CHANGES, cursor, err);
+    stmt = changelog_prepare(store, MSYNC_STMT_CHANGES, CHANGES, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
+    sqlite3_bind_int64(stmt, 2, cursor);
     sqlite3_bind_int(stmt, 3, limit);
 
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
