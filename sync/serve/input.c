@@ -7,12 +7,9 @@
  * is asked for is heard and done.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "run/run.h"
 #include "serve/document.h"
-#include "serve/serve.h"
 #include "serve/patients_private.h"
 #include "serve/requests_private.h"
 #include "serve/serve_private.h"
@@ -42,7 +39,8 @@ static int input_answer_patients(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static void input_answer(msync_serve_t *serve, msync_serve_request_t *request);
 static void input_forget(msync_serve_request_t *request);
-static void input_drop_late(msync_serve_t *serve);
+static void input_refuse(msync_serve_t *serve, int64_t ms, int status,
+    const char *body);
 static void input_answer_next(msync_serve_t *serve);
 static void input_receive_request(msync_serve_t *serve,
     msync_received_t *frame);
@@ -322,21 +320,26 @@ input_answer(msync_serve_t *serve, msync_serve_request_t *request)
 }
 
 
-/* nobody waits for these any more, and nothing of them is done */
+/* is done with the requests that came `ms` ago and more, and answers these;
+ * NULL: nobody waits for them any more, and nothing of them is done */
 
 static void
-input_drop_late(msync_serve_t *serve)
+input_refuse(msync_serve_t *serve, int64_t ms, int status, const char *body)
 {
     size_t   i, left = 0;
     int64_t  now = msync_clock_monotonic();
 
     for (i = 0; i < serve->nrequests; i++) {
-        if (now - serve->requests[i].came < REQUEST_LATE) {
+        if (now - serve->requests[i].came < ms) {
             serve->requests[left++] = serve->requests[i];
-
-        } else {
-            input_forget(&serve->requests[i]);
+            continue;
         }
+
+        if (body != NULL) {
+            msync_serve_reply(serve, serve->requests[i].id, status, body);
+        }
+
+        input_forget(&serve->requests[i]);
     }
 
     serve->nrequests = left;
@@ -350,7 +353,7 @@ input_answer_next(msync_serve_t *serve)
 {
     msync_serve_request_t  request;
 
-    input_drop_late(serve);
+    input_refuse(serve, REQUEST_LATE, 0, NULL);
 
     if (serve->nrequests == 0) {
         return;
@@ -369,58 +372,32 @@ input_answer_next(msync_serve_t *serve)
 void
 msync_serve_refuse(msync_serve_t *serve, const msync_err_t *err)
 {
-    char    *body;
-    size_t   i, left = 0;
-    int64_t  now = msync_clock_monotonic();
+    char     *body;
+    int64_t   ms = 0;
 
-    for (i = 0; i < serve->nrequests; i++) {
+    if (err->variant == MSYNC_ERR_NONE) {
+        ms = REQUEST_WAIT;
+        (void) msync_document_refuse(503, "HELPER_STOPPED", "Another "
+                                     "process has the database; try again "
+                                     "in a moment.", &body);
 
-        if (err->variant == MSYNC_ERR_NONE
-            && now - serve->requests[i].came < REQUEST_WAIT)
-        {
-            serve->requests[left++] = serve->requests[i];
-            continue;
-        }
-
-        if (err->variant == MSYNC_ERR_NONE) {
-            (void) msync_document_refuse(503, "HELPER_STOPPED", "Another "
-                                         "process has the database; try again "
-                                         "in a moment.", &body);
-
-        } else {
-            body = msync_document_error(err);
-        }
-
-        msync_serve_reply(serve, serve->requests[i].id, 503, body);
-        input_forget(&serve->requests[i]);
-        msync_free(&body);
+    } else {
+        body = msync_document_error(err);
     }
 
-    serve->nrequests = left;
+    input_refuse(serve, ms, 503, body);
+    msync_free(&body);
 }
 
 
 void
 msync_serve_refuse_late(msync_serve_t *serve, const msync_err_t *err)
 {
-    char    *body;
-    size_t   i, left = 0;
-    int64_t  now = msync_clock_monotonic();
+    char  *body;
 
-    for (i = 0; i < serve->nrequests; i++) {
-
-        if (now - serve->requests[i].came < MSYNC_SETTINGS_LATE) {
-            serve->requests[left++] = serve->requests[i];
-            continue;
-        }
-
-        body = msync_document_error(err);
-        msync_serve_reply(serve, serve->requests[i].id, 504, body);
-        input_forget(&serve->requests[i]);
-        msync_free(&body);
-    }
-
-    serve->nrequests = left;
+    body = msync_document_error(err);
+    input_refuse(serve, MSYNC_SETTINGS_LATE, 504, body);
+    msync_free(&body);
 }
 
 
@@ -452,7 +429,7 @@ input_receive_request(msync_serve_t *serve, msync_received_t *frame)
         return;
     }
 
-    input_drop_late(serve);
+    input_refuse(serve, REQUEST_LATE, 0, NULL);
 
     if (serve->nrequests == SERVE_REQUESTS_MAX) {
         (void) msync_document_refuse(503, "TOO_MANY_REQUESTS", "Too many "
