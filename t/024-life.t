@@ -730,7 +730,7 @@ sub a_patient_does_not_end_the_first_sync {
 
     out('v6', path => 'pull');
     run($helper);
-    my $sequence = $helper->fetch($patient);
+    my $sequence = $helper->trigger($patient);
     is(run($helper)->{initialisationStatus}, 'INITIALISING',
        'the first sync is not over');
     is_deeply([grep { $_->{path} =~ /patient-pull/ }

@@ -12,7 +12,7 @@
 
 
 static const char *const  log_levels[] = {
-    "emerg", "alert", "crit", "error", "error", "warn", "notice", "info",
+    "stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info",
     "debug"
 };
 

@@ -1,7 +1,8 @@
 /*
  * The commands that sync: sync, and reinitialise, which prepares one.
  *
- * Promises: both take the lock; sync confines the process once all is open.
+ * Promises: neither writes without the lock; sync confines the process once all
+ * is open.
  */
 
 #include <errno.h>

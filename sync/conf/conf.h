@@ -15,7 +15,8 @@
  * `tables` (file), `connect_timeout`, `read_timeout` (ms), `ssl_verify`
  * (bool), `ssl_trusted_certificate` (file), `proxy`, `max_response`
  * (octets), `limit_rate` (octets/s), `hardware_id`, `hardware_id_file`,
- * `protocol` ("auto", "v6", "v7"), `changelog_keep` (s), `log_level` (4..8).
+ * `protocol` ("auto", "v6", "v7"), `changelog_keep` (s), `log_level` (4..8),
+ * `ended` (words), `reloaded` (0, 1).
  * Their limits are those of channel/limits.h.
  */
 

@@ -6,18 +6,12 @@
  * more, so that a run after its death tells it once more that this was all.
  */
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "run/push_private.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "store/buffer.h"
 #include "store/changelog.h"
 #include "store/kv.h"
 #include "store/older.h"
 #include "store/refused.h"
-#include "store/send.h"
 
 /* servers and the proxies before them cap bodies, 2 MB have been seen */
 #define PUSH_OCTETS  1000000
@@ -67,12 +61,6 @@ push_put_refused(msync_push_t *push, msync_err_t *err)
     return MSYNC_OK;
 }
 
-
-/*
- * The cursor, whether the server waits for the end of the push, and what it
- * refused.  While it may refuse everything, nothing is written: the next run
- * begins with the first record that it did not take.
- */
 
 int
 msync_push_save(msync_push_t *push, msync_err_t *err)
@@ -345,10 +333,6 @@ push_busy(msync_steps_t *steps, msync_peer_t *peer, bool *busy,
 }
 
 
-/*
- * "Busy" is no fault: it is asked again, less and less often.
- */
-
 int
 msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
 {
@@ -358,7 +342,8 @@ msync_push_wait(msync_steps_t *steps, msync_peer_t *peer, msync_err_t *err)
 }
 
 
-/* *asked: how often, which takes as many requests unless one goes wrong */
+/* "busy" is no fault: it is asked again, less and less often.  *asked: how
+ * often, which takes as many requests unless one goes wrong */
 
 static int
 push_wait(msync_steps_t *steps, msync_peer_t *peer, uint64_t *asked,

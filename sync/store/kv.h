@@ -23,8 +23,9 @@
 #define MSYNC_KEY_PULL_V7_MAX           "MSYNC_PULL_V7_MAX"
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
-#define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* check.h */
+/* where pushes have broken off, and in how many runs in a row */
+#define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"
 #define MSYNC_KEY_SITE                  "MSYNC_SITE"       /* site.h */
 #define MSYNC_KEY_MOVED                 "MSYNC_MOVED"      /* older.h: a time,
@@ -71,7 +72,7 @@
 #define MSYNC_KEY_TABLE                 "MSYNC_TABLE_"
 /* a field had no column; its table, a dot and its name are put behind this */
 #define MSYNC_KEY_LOST_FIELD            "MSYNC_LOST_FIELD_"
-/* the size that the batches of a step have come to, see run/steps.h */
+/* the size that the batches of a step have come to, see run/steps_private.h */
 #define MSYNC_KEY_BATCH_PUSH_V6         "MSYNC_BATCH_PUSH_V6"
 #define MSYNC_KEY_BATCH_PUSH            "MSYNC_BATCH_PUSH"
 #define MSYNC_KEY_BATCH_PULL_CENTRAL    "MSYNC_BATCH_PULL_CENTRAL"

@@ -108,14 +108,12 @@ sub run {
 }
 
 
-# Asks for a run without waiting for its end.
+# Asks for a run, for a patient where one is named, without waiting for its end;
+# whether that was done.
 sub trigger { $_[0]->_command(TRIGGER, $_[1]) }
+sub is_done { $_[0]->_done(TRIGGER, $_[1]) }
 
 sub cancel  { $_[0]->_command(CANCEL) }
-
-# Asks for a patient; whether that was done.
-sub fetch   { $_[0]->_command(TRIGGER, $_[1]) }
-sub is_done { $_[0]->_done(TRIGGER, $_[1]) }
 
 # Waits until the status passes the test, which finds in $_ its document with
 # the number of the state added; returns the document, or undef.
