@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +13,7 @@
 #include "cli/cli.h"
 #include "confine/confine.h"
 #include "channel/control.h"
-#include "base/err.h"
+#include "base/base.h"
 #include "serve/serve.h"
 
 

@@ -124,7 +124,7 @@ msync_unknown_put(msync_json_out_t *extra, const msync_row_t *row,
             continue;
         }
 
-        msync_json_put_text(extra, any ? "," : extra->length ? "," : "{");
+        msync_json_put_text(extra, extra->length ? "," : "{");
         msync_json_put_text(extra, any ? "" : "\"" MSYNC_UNKNOWN_EXTRA "\":{");
         msync_json_put_string(extra, field->name);
         msync_json_put(extra, ":", 1);

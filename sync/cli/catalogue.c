@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 
 #define ADVICE  "Let this user read it, or say --tables FILE; one that holds " \
                 "[] stands for the built-in catalogue alone."
-
 
 
 static int catalogue_noted_file(msync_cli_t *cli, char **file,

@@ -5,7 +5,6 @@
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli_private.h"
@@ -14,12 +13,8 @@
 #include "serve/status.h"
 #include "base/clock.h"
 #include "store/backup.h"
-#include "store/buffer.h"
-#include "store/changelog.h"
 #include "store/check.h"
 #include "store/disk.h"
-#include "store/dismiss.h"
-#include "store/kv.h"
 #include "store/schema.h"
 #include "store/send.h"
 

@@ -5,12 +5,10 @@
 
 #include "protocol/v6_private.h"
 
-#include "channel/control.h"
 #include "protocol/v5.h"
 #include "base/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 

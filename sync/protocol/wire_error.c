@@ -6,7 +6,6 @@
 #include "protocol/wire_private.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

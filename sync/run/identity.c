@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "run/run_private.h"
 #include "store/changelog.h"
 #include "store/kv.h"

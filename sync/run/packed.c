@@ -5,7 +5,6 @@
  * alone, its envelope; the values in the order of the fields; and `extra`.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "run/packed_private.h"

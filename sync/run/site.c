@@ -7,7 +7,6 @@
  * site yet, and always where the application has worked.
  */
 
-#include <string.h>
 
 #include "run/site.h"
 

@@ -14,7 +14,6 @@
 #include "serve/requests_private.h"
 #include "serve/serve_private.h"
 #include "store/buffer.h"
-#include "store/lock.h"
 
 /* ms after the start in which nginx sends again what a helper that died had
  * not done: it was that, perhaps, that killed it; and on a paused site it waits

@@ -7,7 +7,6 @@
  * before.
  */
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -11,7 +11,6 @@
 
 #include "catalogue/v7.h"
 #include "store/column_private.h"
-#include "store/stores.h"
 #include "store/schema_private.h"
 
 /* while a row is written as a record of v7 */

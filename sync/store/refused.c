@@ -8,7 +8,6 @@
  * somebody has dismissed it.
  */
 
-#include <string.h>
 
 #include "store/store_private.h"
 #include "base/clock.h"

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -6,7 +6,6 @@
 
 #include "transfer/transfer_private.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

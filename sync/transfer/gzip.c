@@ -9,7 +9,6 @@
 #include "transfer/transfer_private.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>

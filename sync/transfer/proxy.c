@@ -5,7 +5,6 @@
 
 #include "transfer/transfer_private.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>

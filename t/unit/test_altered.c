@@ -2,7 +2,6 @@
 
 #include "site.h"
 #include "store/changelog.h"
-#include "store/log.h"
 #include "store/row.h"
 #include "base/log.h"
 

@@ -1,7 +1,6 @@
 /* References that Open mSupply does not insist on. */
 
 #include "integration.h"
-#include "base/log.h"
 
 /* what an application has added to a database of the schema of 4: a column, a
  * view, an index, a trigger */

@@ -3,7 +3,6 @@
 #include "integration.h"
 #include "base/log.h"
 #include "store/changelog.h"
-#include "store/log.h"
 #include "store/send.h"
 #include "store/store_private.h"
 

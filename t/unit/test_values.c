@@ -6,7 +6,6 @@
 #include "sent.h"
 
 #include "run/integrate_private.h"
-#include "store/changelog.h"
 
 typedef struct {
     const char  *sql;         /* what the application writes */
