@@ -329,6 +329,7 @@ void ngx_http_msync_zone_quit(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_owned(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_started(ngx_http_msync_site_t *site);
 void ngx_http_msync_zone_ended(ngx_http_msync_site_t *site);
+void ngx_http_msync_zone_moved(ngx_http_msync_site_t *site, char *moved);
 ngx_uint_t ngx_http_msync_zone_stopped(ngx_http_msync_site_t *site);
 ngx_uint_t ngx_http_msync_zone_configured(ngx_http_msync_site_t *site);
 ngx_int_t ngx_http_msync_zone_set(ngx_http_msync_site_t *site,

@@ -301,6 +301,7 @@ ngx_http_msync_frame_status(ngx_http_msync_site_t *site, msync_frame_t *frame,
     }
 
     fields.error[MSYNC_VARIANT_MAX - 1] = '\0';
+    fields.moved[MSYNC_MOVED_MAX - 1] = '\0';
     ngx_http_msync_frame_word((u_char *) fields.error);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,

@@ -18,6 +18,8 @@ static u_char *ngx_http_msync_parameter_member(u_char *p, u_char *last,
 u_char *
 ngx_http_msync_parameters(ngx_http_msync_site_t *s, u_char *p, u_char *last)
 {
+    char        moved[MSYNC_MOVED_MAX];
+    ngx_str_t   known;
     ngx_uint_t  level;
 
     static ngx_str_t  off = ngx_string("false");
@@ -27,6 +29,11 @@ ngx_http_msync_parameters(ngx_http_msync_site_t *s, u_char *p, u_char *last)
 
     level = ngx_min(ngx_cycle->log->log_level, NGX_LOG_DEBUG);
     level = ngx_max(level, NGX_LOG_ERR);
+
+    ngx_http_msync_zone_moved(s, moved);
+
+    known.len = ngx_strlen(moved);
+    known.data = known.len ? (u_char *) moved : NULL;
 
     *p++ = '{';
 
@@ -69,6 +76,7 @@ ngx_http_msync_parameters(ngx_http_msync_site_t *s, u_char *p, u_char *last)
                                         s->changelog_keep);
     p = ngx_http_msync_parameter_number(p, last, "log_level", level);
     p = ngx_http_msync_parameter_string(p, last, "ended", &s->helper.ended_by);
+    p = ngx_http_msync_parameter_string(p, last, "moved", &known);
     p = ngx_http_msync_parameter_number(p, last, "reloaded",
                                         s->helper.reloaded);
 

@@ -476,6 +476,20 @@ ngx_http_msync_zone_ended(ngx_http_msync_site_t *site)
 }
 
 
+/* how far the database has come, as the last helper has said: into
+ * MSYNC_MOVED_MAX octets, "" where none has */
+
+void
+ngx_http_msync_zone_moved(ngx_http_msync_site_t *site, char *moved)
+{
+    ngx_shmtx_lock(&site->shpool->mutex);
+
+    ngx_memcpy(moved, site->sh->fields.moved, MSYNC_MOVED_MAX);
+
+    ngx_shmtx_unlock(&site->shpool->mutex);
+}
+
+
 /* whether no helper has run for so long that nothing can be promised */
 
 ngx_uint_t

@@ -45,6 +45,8 @@ a_backup_that_lacks_nothing_is_restored();
 a_backup_that_lacks_what_was_sent_is_put_back('by SQLite', \&restored);
 a_backup_that_lacks_what_was_sent_is_put_back('without nginx', \&copied);
 a_backup_that_lacks_what_was_sent_is_put_back('by its name', \&renamed);
+a_backup_that_lacks_what_was_sent_is_put_back('with its .lock', \&with_lock);
+a_backup_that_lacks_what_was_sent_is_put_back('without one', \&without_lock);
 a_site_without_settings_takes_over_a_backup();
 it_is_removed();
 ends_well($nginx);
@@ -390,6 +392,17 @@ sub copied {
 
 sub renamed { rename $_[0], $database or die "$_[0]: $!\n" }
 
+# a folder that is put back while nginx runs, as tar and rsync do it
+sub with_lock {
+    renamed($_[0]);
+    rename "$_[0].lock", "$database.lock" or die "$_[0].lock: $!\n";
+}
+
+sub without_lock {
+    unlink "$database.lock" or die "$database.lock: $!\n";
+    renamed($_[0]);
+}
+
 
 # The older edit would take the place of the newer one at central.
 sub a_backup_that_lacks_what_was_sent_is_put_back {
@@ -410,6 +423,7 @@ sub a_backup_that_lacks_what_was_sent_is_put_back {
     $edit->('waits in it');
     unlink $copy;
     is((run($database, 'backup', $copy))[0], 0, 'a backup');
+    system("cp -p \Q$database\E.lock \Q$copy\E.lock");
     $edit->("after it, $how");
     sync_until(sub { $at_central->() eq "after it, $how" },
                'sends what is newer');

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define MSYNC_CONTROL_MAGIC    0x314e594dU        /* "MYN1" */
-#define MSYNC_CONTROL_VERSION  6                  /* of the frames below */
+#define MSYNC_CONTROL_VERSION  7                  /* of the frames below */
 #define MSYNC_CONTROL_FD       3
 #define MSYNC_FRAME_MAX        (128 * 1024)       /* with the header */
 
@@ -36,6 +36,7 @@
 
 #define MSYNC_PATIENT_MAX      64                 /* octets of a patient id */
 #define MSYNC_VARIANT_MAX      48                 /* with the final NUL */
+#define MSYNC_MOVED_MAX        40                 /* so is this */
 
 
 typedef enum {
@@ -187,6 +188,10 @@ typedef struct {
     uint64_t  bytes_sent;
     uint64_t  bytes_received;
     char      error[MSYNC_VARIANT_MAX];  /* variant, NUL-terminated, or "" */
+    char      moved[MSYNC_MOVED_MAX];    /* how far the database has come, for
+                                            the next helper ("moved" of its
+                                            CONFIG), NUL-terminated; "": not
+                                            known */
     uint32_t  doc_length;
     uint32_t  stopped_length;
 } msync_status_frame_t;

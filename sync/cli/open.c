@@ -81,7 +81,8 @@ msync_cli_open_writing(msync_cli_t *cli, msync_err_t *err)
 
     /* the run says what comes of it */
     if (msync_cli_load_settings(cli, err) != MSYNC_OK
-        || msync_store_load_marks(cli->store, cli->lock, err) != MSYNC_OK
+        || msync_store_load_marks(cli->store, cli->lock, NULL, err)
+           != MSYNC_OK
         || msync_store_note_older(cli->store, &older, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

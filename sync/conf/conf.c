@@ -4,6 +4,7 @@
  * and that no error repeats a value, which may be a secret.
  */
 
+#include "channel/control.h"
 #include "conf/conf.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -85,6 +86,7 @@ static const conf_member_t  conf_members[] = {
     CONF_NUMBER(changelog_keep, 0, MSYNC_CHANGELOG_KEEP_MAX),
     CONF_NUMBER(log_level, MSYNC_LOG_ERR, MSYNC_LOG_DEBUG),
     CONF_TEXT(ended, MSYNC_ENDED_MAX),
+    CONF_TEXT(moved, MSYNC_MOVED_MAX - 1),
     CONF_NUMBER(reloaded, 0, 1),
 };
 
@@ -143,6 +145,7 @@ msync_conf_free(msync_conf_t **conf)
     msync_free(&c->hardware_id);
     msync_free(&c->hardware_id_file);
     msync_free(&c->ended);
+    msync_free(&c->moved);
 
     explicit_bzero(c, sizeof(*c));
     free(c);

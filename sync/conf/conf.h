@@ -68,6 +68,9 @@ typedef struct {
                                          first helper since */
     char      *ended;                 /* what ended the helper before this one,
                                          NULL: nothing did, it was to go */
+    char      *moved;                 /* how far it has said that the database
+                                         has come (msync_store_say_moved());
+                                         NULL: nothing is known */
 } msync_conf_t;
 
 

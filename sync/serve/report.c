@@ -121,6 +121,15 @@ msync_serve_send_status(msync_serve_t *serve)
     frame.interval = status->interval;
     strncpy(frame.error, msync_err_variant(status->entry.variant),
             MSYNC_VARIANT_MAX - 1);
+
+    /* without the database this one knows what it was told */
+    if (serve->store != NULL) {
+        msync_store_say_moved(serve->store, frame.moved);
+
+    } else if (serve->conf->moved != NULL) {
+        strncpy(frame.moved, serve->conf->moved, MSYNC_MOVED_MAX - 1);
+    }
+
     frame.doc_length = strlen(doc);
     frame.stopped_length = strlen(stopped);
 

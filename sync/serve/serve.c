@@ -264,8 +264,8 @@ serve_open_store(msync_serve_t *serve, msync_err_t *err)
                                         err) != MSYNC_OK
         || msync_store_site_get(serve->store, &serve->status.site, err)
            != MSYNC_OK
-        || msync_store_load_marks(serve->store, serve->lock, err)
-           != MSYNC_OK
+        || msync_store_load_marks(serve->store, serve->lock,
+                                  serve->conf->moved, err) != MSYNC_OK
         || msync_store_get_int(serve->store, MSYNC_KEY_ASKED_PAUSE, &pause,
                                err) != MSYNC_OK
         || msync_run_refusal(serve->store, serve->conf, serve->hardware_id,

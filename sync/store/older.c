@@ -22,7 +22,13 @@
 
 static int older_read(msync_store_t *store, msync_mark_t *mark,
     msync_err_t *err);
+static void older_scan(const char *text, msync_mark_t *mark);
+static void older_print(const msync_mark_t *mark, char text[MSYNC_MOVED_MAX]);
 static bool older_parse(const char *line, msync_mark_t *mark);
+static bool older_is_beyond(const msync_store_t *store,
+    const msync_mark_t *mark);
+static int older_note(msync_store_t *store, const msync_mark_t *mark,
+    msync_err_t *err);
 static size_t older_find(const msync_store_t *store, int64_t since);
 static void older_put(msync_store_t *store, const msync_mark_t *mark);
 
@@ -30,7 +36,7 @@ static void older_put(msync_store_t *store, const msync_mark_t *mark);
 int
 msync_store_count_moved(msync_store_t *store, msync_err_t *err)
 {
-    char          text[MARK_OCTETS + 1];
+    char          text[MSYNC_MOVED_MAX];
     msync_mark_t  mark;
 
     if (older_read(store, &mark, err) != MSYNC_OK) {
@@ -48,8 +54,7 @@ msync_store_count_moved(msync_store_t *store, msync_err_t *err)
 
     mark.count++;
 
-    (void) snprintf(text, sizeof(text), "%lld %lld", (long long) mark.since,
-                    (long long) mark.count);
+    older_print(&mark, text);
 
     if (msync_store_set_string(store, MSYNC_KEY_MOVED, text, err)
         != MSYNC_OK)
@@ -94,10 +99,10 @@ msync_store_write_marks(msync_store_t *store)
 
 
 int
-msync_store_load_marks(msync_store_t *store, int lock, msync_err_t *err)
+msync_store_load_marks(msync_store_t *store, int lock, const char *known,
+    msync_err_t *err)
 {
     char          text[MSYNC_STORE_MARKS * MARK_OCTETS];
-    size_t        i;
     ssize_t       n, at;
     msync_mark_t  mark;
 
@@ -112,34 +117,31 @@ msync_store_load_marks(msync_store_t *store, int lock, msync_err_t *err)
         store->marks[store->nmarks++] = mark;
     }
 
-    if (older_read(store, &mark, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    i = older_find(store, mark.since);
-
-    if (mark.since == 0
-        || (i < store->nmarks && store->marks[i].count >= mark.count))
+    if (older_read(store, &mark, err) != MSYNC_OK
+        || (older_is_beyond(store, &mark)
+            && older_note(store, &mark, err) != MSYNC_OK))
     {
-        return MSYNC_OK;
-    }
-
-    /* a process that was killed may have left it in the log, but not on the
-     * disk: a transaction that writes something puts it there */
-    if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    if (msync_store_set_int(store, MSYNC_KEY_MOVED, msync_clock_wall(), err)
-        != MSYNC_OK)
-    {
-        msync_store_rollback(store);
-        return MSYNC_ERROR;
+    older_scan(known, &mark);
+
+    if (older_is_beyond(store, &mark)) {
+        older_put(store, &mark);
     }
 
-    store->counted = mark;
+    return MSYNC_OK;
+}
 
-    return msync_store_commit(store, err);
+
+void
+msync_store_say_moved(const msync_store_t *store, char text[MSYNC_MOVED_MAX])
+{
+    *text = '\0';
+
+    if (store->nmarks != 0) {
+        older_print(&store->marks[0], text);
+    }
 }
 
 
@@ -225,13 +227,27 @@ msync_store_check_older(const msync_site_t *site, msync_err_t *err)
 static int
 older_read(msync_store_t *store, msync_mark_t *mark, msync_err_t *err)
 {
-    char       *text, *rest;
-    long long   since = 0, count = 0;
+    char  *text;
 
     if (msync_store_get_string(store, MSYNC_KEY_MOVED, &text, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
+
+    older_scan(text, mark);
+    msync_free(&text);
+
+    return MSYNC_OK;
+}
+
+
+/* a text that is NULL or no mark is none */
+
+static void
+older_scan(const char *text, msync_mark_t *mark)
+{
+    char       *rest;
+    long long   since = 0, count = 0;
 
     if (text != NULL) {
         since = strtoll(text, &rest, 10);
@@ -244,9 +260,14 @@ older_read(msync_store_t *store, msync_mark_t *mark, msync_err_t *err)
 
     mark->since = since;
     mark->count = count;
-    msync_free(&text);
+}
 
-    return MSYNC_OK;
+
+static void
+older_print(const msync_mark_t *mark, char text[MSYNC_MOVED_MAX])
+{
+    (void) snprintf(text, MSYNC_MOVED_MAX, "%lld %lld",
+                    (long long) mark->since, (long long) mark->count);
 }
 
 
@@ -268,6 +289,41 @@ older_parse(const char *line, msync_mark_t *mark)
     mark->count = strtoll(line + MARK_OCTETS / 2, NULL, 10);
 
     return mark->since > 0;
+}
+
+
+/* whether it is of more than what is noted of that name */
+
+static bool
+older_is_beyond(const msync_store_t *store, const msync_mark_t *mark)
+{
+    size_t  i = older_find(store, mark->since);
+
+    return mark->since != 0
+           && (i == store->nmarks || store->marks[i].count < mark->count);
+}
+
+
+/* a process that was killed may have left it in the log, but not on the disk: a
+ * transaction that writes something puts it there */
+
+static int
+older_note(msync_store_t *store, const msync_mark_t *mark, msync_err_t *err)
+{
+    if (msync_store_begin(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (msync_store_set_int(store, MSYNC_KEY_MOVED, msync_clock_wall(), err)
+        != MSYNC_OK)
+    {
+        msync_store_rollback(store);
+        return MSYNC_ERROR;
+    }
+
+    store->counted = *mark;
+
+    return msync_store_commit(store, err);
 }
 
 

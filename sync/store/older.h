@@ -12,11 +12,16 @@
  * have been there lately.  The note is written when the transaction is on the
  * disk: it may lack the last ones, and never has one that the database lacks.
  * A database of another name, or of none, is not compared.
+ *
+ * Where that file is put back together with the database, or is lost, a process
+ * that was told by another one how far it had come still knows (nginx keeps it
+ * from one helper to the next, not over its own restart).
  */
 
 #ifndef MSYNC_STORE_OLDER_H
 #define MSYNC_STORE_OLDER_H
 
+#include "channel/control.h"
 #include "store/site.h"
 
 /* inside a transaction that is synced: with it this site has sent something, or
@@ -25,10 +30,16 @@ int msync_store_count_moved(msync_store_t *store, msync_err_t *err);
 
 /*
  * Reads what is noted in the file of the lock, which has to be held and stays
- * open longer than the store, and notes there what it lacks.  Without a call
- * nothing is noted or noticed.
+ * open longer than the store, and notes there what it lacks; `known` is what
+ * msync_store_say_moved() has said to another process, NULL: nothing.  Without
+ * a call nothing is noted or noticed.
  */
-int msync_store_load_marks(msync_store_t *store, int lock, msync_err_t *err);
+int msync_store_load_marks(msync_store_t *store, int lock, const char *known,
+    msync_err_t *err);
+
+/* how far the database has come for certain, "" when nothing was counted */
+void msync_store_say_moved(const msync_store_t *store,
+    char text[MSYNC_MOVED_MAX]);
 
 /*
  * Where the database is older than what is noted, writes that into the site's

@@ -40,6 +40,7 @@ ngx_http_msync_report_status(ngx_http_msync_site_t *site,
     }
 
     take((u_char *) fields->error, strlen(fields->error));
+    take((u_char *) fields->moved, strlen(fields->moved));
     take(doc, fields->doc_length);
     take(stopped, fields->stopped_length);
 }
@@ -97,6 +98,14 @@ ngx_http_msync_queue_done(ngx_http_msync_site_t *site, uint64_t *done)
 {
     (void) site;
     take((u_char *) done, MSYNC_COMMAND_MAX * sizeof(uint64_t));
+}
+
+
+void
+ngx_http_msync_zone_moved(ngx_http_msync_site_t *site, char *moved)
+{
+    (void) site;
+    *moved = '\0';
 }
 
 

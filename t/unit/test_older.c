@@ -12,20 +12,27 @@
 #define STATE  "UPDATE key_value_store SET value_string = "
 
 
-/* takes the lock and knows what is noted, as whoever begins to work; returns
- * the lock, which is held until that is closed */
+/* takes the lock and knows what is noted, as whoever begins to work, and what
+ * another one said; returns the lock, which is held until that is closed */
 
 static int
-begin(site_t *site)
+begin_with(site_t *site, const char *known)
 {
     int          fd = -1;
     long         holder = 0;
     msync_err_t  err;
 
     assert_ok(msync_store_lock(site->path, &fd, &holder, &err));
-    assert_ok(msync_store_load_marks(site->store, fd, &err));
+    assert_ok(msync_store_load_marks(site->store, fd, known, &err));
 
     return fd;
+}
+
+
+static int
+begin(site_t *site)
+{
+    return begin_with(site, NULL);
 }
 
 
@@ -294,6 +301,36 @@ a_file_without_a_note_is_none(void **state)
 }
 
 
+/* the file is put back as it was, or lost: nginx has kept what was said */
+
+static void
+what_another_process_said_is_known_without_the_file(void **state)
+{
+    int      fd;
+    char     between[64], said[MSYNC_MOVED_MAX];
+    site_t  *site = *state;
+
+    moved_twice(site, between);
+    msync_store_say_moved(site->store, said);
+    assert_string_equal(said, site_get(site, MOVED));
+
+    /* nothing is lacking, and the file has it again */
+    assert_int_equal(unlink(lock_path(site)), 0);
+    close(begin_with(site, said));
+    put_back(site, between);
+    assert_true(begins_older(site));
+
+    moved_twice(site, between);
+    msync_store_say_moved(site->store, said);
+    put_back(site, between);
+    assert_int_equal(unlink(lock_path(site)), 0);
+    assert_false(begins_older(site));
+    fd = begin_with(site, said);
+    assert_true(is_older(site));
+    close(fd);
+}
+
+
 static void
 a_note_that_cannot_be_written_is_no_error(void **state)
 {
@@ -305,7 +342,7 @@ a_note_that_cannot_be_written_is_no_error(void **state)
     moved_twice(site, between);
     fd = begin(site);
     reading = open(lock_path(site), O_RDONLY);
-    assert_ok(msync_store_load_marks(site->store, reading, &err));
+    assert_ok(msync_store_load_marks(site->store, reading, NULL, &err));
     move(site);
     assert_false(is_older(site));
     close(reading);
@@ -350,6 +387,7 @@ main(void)
         T(other_databases_are_not_compared),
         T(a_site_to_which_all_comes_is_not_older),
         T(a_file_without_a_note_is_none),
+        T(what_another_process_said_is_known_without_the_file),
         T(a_note_that_cannot_be_written_is_no_error),
         T(the_first_line_is_who_holds_it)
     };

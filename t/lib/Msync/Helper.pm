@@ -19,7 +19,7 @@ our @EXPORT_OK = qw(switch);
 
 use constant {
     MAGIC      => 0x314e594d,
-    VERSION    => 6,
+    VERSION    => 7,
     CONTROL_FD => 3,
     FRAME_MAX  => 128 * 1024,
 
@@ -42,7 +42,7 @@ use constant {
     COMMANDS   => 5,
 
     # octets of a status before its two documents
-    FRAME      => 4 + 4 + 5 * 8 + 20 * 8 + 48 + 8,
+    FRAME      => 4 + 4 + 5 * 8 + 20 * 8 + 48 + 40 + 8,
 
     PAUSED     => 6,           # a state
 };
