@@ -142,11 +142,17 @@ moment_epoch(msync_moment_t *moment, double milliseconds)
 static bool
 moment_compact(msync_moment_t *moment, double number)
 {
-    int  day = (int) number;
+    int  day;
 
-    if (number < 19000101 || number > 20991231 || number != day
+    if (number < 19000101 || number > 20991231) {
+        return false;
+    }
+
+    day = (int) number;
+
+    if (number != day
         || !msync_moment_day(day / 10000, day / 100 % 100, day % 100,
-                       &moment->days))
+                             &moment->days))
     {
         return false;
     }
