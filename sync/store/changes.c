@@ -36,6 +36,13 @@
     "CASE WHEN b BETWEEN 1e11 AND 1e13 THEN datetime(b / 1000, 'unixepoch') " \
     "|| rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
 
+/* JavaScript keeps milliseconds of what Open mSupply has in digits of its own:
+ * a moment that has no more than these, or a zone, and what is left of one */
+#define CHANGES_COARSE                                                        \
+    "length(a) <= 23 OR substr(a, 21) GLOB '*[^0-9]*'"
+#define CHANGES_CUT                                                           \
+    "substr(a, 1, 19) || rtrim(substr(a, 20, 4), '.0')"
+
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
 };
@@ -264,14 +271,27 @@ changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
         any = true;
     }
 
-    if (any) {
-        sqlite3_str_appendall(sql, ") WHERE a IS NOT b AND ");
-        changes_add_value(sql, type, "a", "a");
-        sqlite3_str_appendall(sql, " IS NOT ");
-        changes_add_value(sql, type, "b", type == MSYNC_TYPE_DATETIME
-                                          ? CHANGES_MILLISECONDS : "b");
-        sqlite3_str_appendall(sql, ")");
+    if (!any) {
+        return;
     }
+
+    sqlite3_str_appendall(sql, ") WHERE a IS NOT b AND ");
+
+    if (type == MSYNC_TYPE_DATETIME) {
+        sqlite3_str_appendall(sql, "EXISTS (SELECT 1 FROM (SELECT ");
+        changes_add_value(sql, type, "a", "a");
+        sqlite3_str_appendall(sql, " AS a, ");
+        changes_add_value(sql, type, "b", CHANGES_MILLISECONDS);
+        sqlite3_str_appendall(sql, " AS b) WHERE a IS NOT b AND ("
+                              CHANGES_COARSE " OR " CHANGES_CUT
+                              " IS NOT b)))");
+        return;
+    }
+
+    changes_add_value(sql, type, "a", "a");
+    sqlite3_str_appendall(sql, " IS NOT ");
+    changes_add_value(sql, type, "b", "b");
+    sqlite3_str_appendall(sql, ")");
 }
 
 
