@@ -271,9 +271,9 @@ FUZZ_FLAGS := $(FUZZ_O) -gline-tables-only \
 FUZZ_NOT   := transfer/% cli/% confine/% run/% conf/hardware.c \
               $(patsubst %,serve/%.c,patients report requests work) \
               $(patsubst %,store/%.c,absent absent_end backup buffer changelog \
-                constraint dismiss extra fault joined log log_equal merge \
-                nameless outgoing referrers refused resend row row_delete send \
-                stores tidy upgrade)
+                constraint dismiss extra fault forget joined log log_equal \
+                merge nameless outgoing referrers refused resend row \
+                row_delete send stores tidy upgrade)
 FUZZ_SRC   := $(filter-out $(addprefix sync/,$(FUZZ_NOT)),$(SRC)) \
               sync/run/queue.c sync/run/site.c sync/transfer/status.c
 FUZZ_OBJ   := $(FUZZ_SRC:sync/%.c=$(B)/fuzz/%.o) $(B)/fuzz/transfer_fuzz.o

@@ -8,7 +8,7 @@
 
 #include "run/run_private.h"
 #include "store/absent.h"
-#include "store/check.h"
+#include "store/forget.h"
 
 
 int

@@ -7,7 +7,6 @@
  * site yet, and always where the application has worked.
  */
 
-
 #include "run/site.h"
 
 /* the states by what they have in common, the columns of the rules below */

@@ -6,7 +6,6 @@
  * transaction that makes it a row, or that learns that it is out of date.
  */
 
-
 #include "store/store_private.h"
 #include "base/clock.h"
 

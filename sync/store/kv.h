@@ -23,7 +23,7 @@
 #define MSYNC_KEY_PULL_V7_MAX           "MSYNC_PULL_V7_MAX"
 #define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
-#define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* check.h */
+#define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* forget.h */
 /* where pushes have broken off, and in how many runs in a row */
 #define MSYNC_KEY_PUSH_BREAK            "MSYNC_PUSH_BREAK"
 #define MSYNC_KEY_PUSH_V6_BREAK         "MSYNC_PUSH_V6_BREAK"

@@ -8,7 +8,6 @@
  * somebody has dismissed it.
  */
 
-
 #include "store/store_private.h"
 #include "base/clock.h"
 

@@ -5,7 +5,6 @@
  * table or column of the application is never dropped.
  */
 
-
 #include "store/schema_private.h"
 #include "store/store_private.h"
 

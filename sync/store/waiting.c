@@ -182,11 +182,7 @@ waiting_count(msync_store_t *store, msync_waiting_t *waiting, int64_t cursor,
     int64_t        site = -1, last;
 
     if (msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err) != MSYNC_OK
-        || msync_store_scalar(store,
-               msync_store_stmt(store, MSYNC_STMT_WAITING_LAST,
-                                "SELECT ifnull(max(cursor), 0) FROM "
-                                "changelog", err),
-               &last, "the end of the changelog", err) != MSYNC_OK
+        || msync_store_changelog_end(store, &last, err) != MSYNC_OK
         || waiting_stores(store, site, &stores, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
@@ -425,7 +421,6 @@ waiting_stores(msync_store_t *store, int64_t site, char **stores,
 static char *
 waiting_parents(const msync_catalogue_t *catalogue)
 {
-    char                 *text;
     size_t                i;
     sqlite3_str          *sql = sqlite3_str_new(NULL);
     const msync_table_t  *table;
@@ -440,7 +435,5 @@ waiting_parents(const msync_catalogue_t *catalogue)
         }
     }
 
-    text = msync_store_need(sqlite3_str_finish(sql));
-
-    return text;
+    return msync_store_need(sqlite3_str_finish(sql));
 }

@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/changelog.h"
+#include "store/forget.h"
 #include "store/row.h"
 #include "base/log.h"
 
