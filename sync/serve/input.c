@@ -30,7 +30,6 @@ static void input_identify_password(const char *path, struct stat *st);
 static void input_read_password(msync_serve_t *serve, msync_conf_t *conf);
 static int input_send_reply(msync_serve_t *serve, uint64_t id, int status,
     const char *body);
-static int input_while_asking(void *data, msync_err_t *err);
 static int input_answer_settings(msync_serve_t *serve,
     msync_serve_request_t *request, char **body);
 static void input_set_up(msync_serve_t *serve,
@@ -199,22 +198,6 @@ msync_serve_reply(msync_serve_t *serve, uint64_t id, int status,
 }
 
 
-/* central may take long to answer; nginx shall not wait for this helper */
-
-static int
-input_while_asking(void *data, msync_err_t *err)
-{
-    msync_serve_t  *serve = data;
-
-    msync_serve_receive(serve);
-
-    return serve->closed
-           ? msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                           "nginx stops or reloads its configuration")
-           : MSYNC_OK;
-}
-
-
 static void
 input_set_up(msync_serve_t *serve, const msync_serve_request_t *request,
     msync_settings_t *settings)
@@ -225,7 +208,7 @@ input_set_up(msync_serve_t *serve, const msync_serve_request_t *request,
     settings->initialised = msync_store_site_in_use(serve->status.site.state);
     settings->came = request->came;
     settings->fd = msync_channel_fd(serve->channel);
-    settings->hook = input_while_asking;
+    settings->hook = msync_serve_hear;
     settings->hook_data = serve;
 }
 
@@ -516,6 +499,20 @@ msync_serve_receive(msync_serve_t *serve)
 
         msync_channel_wipe(serve->channel);
     }
+}
+
+
+int
+msync_serve_hear(void *data, msync_err_t *err)
+{
+    msync_serve_t  *serve = data;
+
+    msync_serve_receive(serve);
+
+    return serve->closed
+           ? msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
+                           "nginx stops or reloads its configuration")
+           : MSYNC_OK;
 }
 
 

@@ -237,11 +237,8 @@ msync_serve_while_counting(void *data, msync_err_t *err)
 {
     msync_serve_t  *serve = data;
 
-    msync_serve_receive(serve);
-
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
+    if (msync_serve_hear(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     if (msync_clock_monotonic() - serve->reported >= SERVE_WATCH_PAUSE) {

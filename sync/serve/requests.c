@@ -331,11 +331,8 @@ requests_between(void *data, msync_err_t *err)
     msync_err_t     busy;
     msync_serve_t  *serve = data;
 
-    msync_serve_receive(serve);
-
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
+    if (msync_serve_hear(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     if (now - serve->records->request->came >= MSYNC_SETTINGS_WAIT

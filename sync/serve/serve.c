@@ -126,11 +126,8 @@ serve_while_opening(void *data, msync_err_t *err)
     msync_serve_t      *serve = data;
     msync_log_entry_t   before = serve->status.entry;
 
-    msync_serve_receive(serve);
-
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
+    if (msync_serve_hear(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     msync_err_clear(&fault);

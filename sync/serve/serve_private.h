@@ -112,6 +112,8 @@ int msync_serve_load_conf(msync_serve_t *serve, msync_err_t *err);
 bool msync_serve_password_changed(const msync_serve_t *serve);
 /* takes all frames that are there, sets `closed` at the end of the channel */
 void msync_serve_receive(msync_serve_t *serve);
+/* a hook: takes them, and HELPER_STOPPED where this helper is to end then */
+int msync_serve_hear(void *data, msync_err_t *err);
 /* does what a page asks for beside runs: pause, resume, settings; nothing
  * while a transaction is open, for these write, too */
 void msync_serve_do_requests(msync_serve_t *serve);

@@ -32,7 +32,7 @@ static bool work_is_due(const msync_serve_t *serve);
 static bool work_patients(const msync_serve_t *serve);
 static int work_hook(void *data, msync_err_t *err);
 static void work_set_locked(msync_err_t *err);
-static int work_check_ends(msync_serve_t *serve, msync_err_t *err);
+static int work_hear(msync_serve_t *serve, msync_err_t *err);
 static void work_report(void *data, const msync_log_entry_t *entry,
     bool step);
 static void work_count(msync_serve_t *serve, const msync_run_t *run, int rc);
@@ -387,9 +387,7 @@ work_hook(void *data, msync_err_t *err)
 {
     msync_serve_t  *serve = data;
 
-    msync_serve_receive(serve);
-
-    if (work_check_ends(serve, err) != MSYNC_OK) {
+    if (work_hear(serve, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -412,9 +410,7 @@ msync_serve_while_locked(void *data, msync_err_t *err)
     msync_err_t     locked;
     msync_serve_t  *serve = data;
 
-    msync_serve_receive(serve);
-
-    if (work_check_ends(serve, err) != MSYNC_OK) {
+    if (work_hear(serve, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -456,12 +452,13 @@ work_set_locked(msync_err_t *err)
 }
 
 
+/* an error also where somebody has cancelled the run */
+
 static int
-work_check_ends(msync_serve_t *serve, msync_err_t *err)
+work_hear(msync_serve_t *serve, msync_err_t *err)
 {
-    if (serve->closed) {
-        return msync_err_set(err, MSYNC_ERR_HELPER_STOPPED,
-                             "nginx stops or reloads its configuration");
+    if (msync_serve_hear(serve, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
     }
 
     if (serve->status.running && serve->queue.cancel) {
