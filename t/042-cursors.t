@@ -26,6 +26,7 @@ for my $generation (2, 3) {
         a_run_with_nothing_to_do_writes_nothing($site);
         a_patient_is_fetched($site);
         a_cursor_of_a_former_release_is_mended($site);
+        an_address_with_blanks_around_it_is_taken($site);
         nothing_was_wrong($site);
     };
 }
@@ -242,6 +243,18 @@ sub a_cursor_of_a_former_release_is_mended {
     run($site);
     is(has($site, 'after'), 1, 'and what comes after');
     is(value($site, 'MSYNC_PULL_V6_MARK'), 1, 'which is done once');
+}
+
+
+# as it may stand at mSupply central
+sub an_address_with_blanks_around_it_is_taken {
+    my ($site) = @_;
+    my $central = $site->{central};
+
+    $central->config(v6_url => ' ' . $central->v7_url . "/ \n");
+    $central->change(class('blank'));
+    is(run($site), 0, 'an address with blanks around it');
+    is(has($site, 'blank'), 1, 'is asked');
 }
 
 

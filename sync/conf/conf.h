@@ -87,9 +87,13 @@ void msync_conf_free(msync_conf_t **conf);
 int msync_conf_parse(msync_conf_t *conf, const char *json, size_t length,
     msync_err_t *err);
 
+/* a copy without blanks around it and slashes at its end, the caller's to
+ * free */
+char *msync_conf_bare_url(const char *url);
+
 /*
- * Sets the url after checking it: http or https, a host, no user part, no
- * query, no fragment; final slashes are cut.  INVALID_URL otherwise.
+ * Sets the url, bare, after checking it: http or https, a host, no user part,
+ * no query, no fragment.  INVALID_URL otherwise.
  */
 int msync_conf_set_url(msync_conf_t *conf, const char *url, msync_err_t *err);
 

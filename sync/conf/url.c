@@ -23,9 +23,37 @@ int
 msync_conf_set_url(msync_conf_t *conf, const char *url, msync_err_t *err)
 {
     char                 *copy;
-    size_t                n;
     const char           *why;
     msync_conf_origin_t   origin;
+
+    copy = msync_conf_bare_url(url);
+
+    if (strlen(copy) > MSYNC_URL_MAX) {
+        msync_free(&copy);
+        return msync_err_set(err, MSYNC_ERR_INVALID_URL,
+                             "The address of the central server must not be "
+                             "longer than %d octets", MSYNC_URL_MAX);
+    }
+
+    why = msync_conf_check_url(copy, &origin);
+
+    if (why) {
+        msync_free(&copy);
+        return msync_err_set(err, MSYNC_ERR_INVALID_URL,
+                             "The address of the central server %s", why);
+    }
+
+    msync_free(&conf->url);
+    conf->url = copy;
+
+    return MSYNC_OK;
+}
+
+
+char *
+msync_conf_bare_url(const char *url)
+{
+    size_t  n;
 
     /* pasted addresses often bring spaces along */
 
@@ -40,25 +68,7 @@ msync_conf_set_url(msync_conf_t *conf, const char *url, msync_err_t *err)
         n--;
     }
 
-    if (n > MSYNC_URL_MAX) {
-        return msync_err_set(err, MSYNC_ERR_INVALID_URL,
-                             "The address of the central server must not be "
-                             "longer than %d octets", MSYNC_URL_MAX);
-    }
-
-    copy = msync_strndup(url, n);
-    why = msync_conf_check_url(copy, &origin);
-
-    if (why) {
-        msync_free(&copy);
-        return msync_err_set(err, MSYNC_ERR_INVALID_URL,
-                             "The address of the central server %s", why);
-    }
-
-    msync_free(&conf->url);
-    conf->url = copy;
-
-    return MSYNC_OK;
+    return msync_strndup(url, n);
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 #include "protocol/v5_private.h"
+#include "conf/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,10 @@ msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err)
         rc = msync_wire_lacks(MSYNC_V5_NAME, answer.key, err);
     }
 
-    *url = answer.value;
+    if (rc == MSYNC_OK) {
+        *url = msync_conf_bare_url(answer.value);
+        msync_free(&answer.value);
+    }
 
     return rc;
 }
@@ -400,6 +404,7 @@ v5_site_member(void *data, msync_json_t *json, const char *key)
 static int
 v5_site_check(msync_v5_site_t *site, msync_err_t *err)
 {
+    char   *address;
     size_t  i;
     char  **texts[] = {
         &site->code, &site->name, &site->initialisation_status, &site->v6_url
@@ -418,6 +423,10 @@ v5_site_check(msync_v5_site_t *site, msync_err_t *err)
             *texts[i] = msync_strdup("");
         }
     }
+
+    address = msync_conf_bare_url(site->v6_url);
+    msync_free(&site->v6_url);
+    site->v6_url = address;
 
     return MSYNC_OK;
 }

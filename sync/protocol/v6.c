@@ -33,18 +33,13 @@ msync_v6_create(msync_transfer_t *http, const char *url,
     const msync_conf_t *conf,
     const char *hardware_id, bool initialised, const char *patient)
 {
-    size_t               n;
     msync_v6_t          *v6;
     msync_conf_origin_t  ours, theirs;
 
     v6 = msync_calloc(1, sizeof(*v6));
 
-    for (n = strlen(url); n > 0 && url[n - 1] == '/'; n--) {
-        /* void */
-    }
-
     v6->http = http;
-    v6->url = msync_strndup(url, n);
+    v6->url = msync_conf_bare_url(url);
     v6->patient = msync_strdup(patient);
     v6->initialised = initialised;
 

@@ -109,29 +109,18 @@ static int
 upgrade_commit(msync_run_context_t *ctx, const char *url, int64_t cursor,
     msync_err_t *err)
 {
-    size_t         n = strlen(url);
-    char          *address;
     msync_store_t *store = ctx->run->store;
-
-    while (n > 0 && url[n - 1] == '/') {
-        n--;
-    }
 
     if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    address = msync_strndup(url, n);
-
-    if (msync_store_upgrade(store, ctx->run->conf->url, address, cursor, err)
+    if (msync_store_upgrade(store, ctx->run->conf->url, url, cursor, err)
         != MSYNC_OK)
     {
-        msync_free(&address);
         msync_store_rollback(store);
         return MSYNC_ERROR;
     }
-
-    msync_free(&address);
 
     if (msync_store_commit(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;

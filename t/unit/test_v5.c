@@ -70,7 +70,7 @@ test_site(void **state)
     server_json(t->c.server, 200, "{\"id\":\"U-1\",\"siteId\":7,"
                 "\"code\":\"C\",\"name\":\"Clinic 7\",\"other\":[{}],"
                 "\"initialisationStatus\":\"new\","
-                "\"omSupplyCentralServerUrl\":\"https://om.example.org\","
+                "\"omSupplyCentralServerUrl\":\" https://om.example.org/\\n\","
                 "\"isOmSupplyCentralServer\":true,"
                 "\"mSupplyCentralSiteId\":1}");
     assert_int_equal(msync_v5_site(t->v5, &site, &t->err), MSYNC_OK);
