@@ -10,8 +10,9 @@ use warnings;
 use Exporter qw(import);
 use Time::HiRes qw(sleep);
 
+use Msync::Application qw(%APPLICATION);
 use Msync::Forms qw(any_word new_id quoted);
-use Msync::Operate qw(%OPERATE);
+use Msync::Operate qw(%OPERATE edit_row);
 
 our @EXPORT_OK = qw(@FAULTS @MEDDLED be_well dies fault meddle narrow refuse);
 
@@ -52,7 +53,9 @@ my %MEDDLE = (
     'command backup' => sub {
         unlink "$_[0]{dir}/copy";
         $_[0]->run_command('backup', "$_[0]{dir}/copy") },
-    %OPERATE,
+    'changed in a run' => \&_change_in_a_run,
+    'led to what comes later' => \&_lead_early,
+    %APPLICATION, %OPERATE,
 );
 
 our @MEDDLED = sort keys %MEDDLE;
@@ -363,6 +366,56 @@ sub _stop {
     kill CONT => $pid;
     waitpid $pid, 0;
     die $@ if !$went && $@ !~ /database is locked/;
+}
+
+# Both sides go on, anywhere in a run.
+sub _change_in_a_run {
+    my ($self) = @_;
+
+    $self->central->config(page_delay_ms => 15);
+
+    my $pid = $self->_start(MSYNC_FAULT_BATCH => 10);
+
+    for (0 .. rand 4) {
+        my ($here, $there) = map { "_$_" }
+            _one(qw(edit insert delete)), _one(qw(edit insert delete merge));
+
+        sleep rand 0.15;
+        $self->${\"${here}_here"};
+        $self->${\"${there}_there"};
+    }
+
+    waitpid $pid, 0;
+    delete $self->{known};
+    $self->central->config(page_delay_ms => 0);
+}
+
+
+# Central sends a record before the one that it refers to, half the times with a
+# run between them, and the site may change its row meanwhile.
+sub _lead_early {
+    my ($self) = @_;
+
+    my $t = _one(grep { @{ $_->{leads} } && $_->{table} ne 'transact' }
+                 @{ $self->{pulled} });
+    my $field = _one(@{ $t->{leads} });
+    my $to = $self->{table}{ $field->{references} };
+    my ($id, $like) = map { $self->_any_there($_) // return } $t, $to;
+    my ($data, $parent) = ($self->_record($t, $id), $self->_record($to, $like));
+    my $new = new_id($to);
+
+    return if grep { !$_ || $_->{error} } $data, $parent;
+    $data->{ $field->{name} } = $new;
+    $self->_change($t, $id, 'update', $data);
+    $self->_sync if rand 2 < 1;
+    edit_row($self, $t, $id) if rand 2 < 1 && grep { $_ == $t }
+        @{ $self->{pushed} };
+    $self->_sync if rand 2 < 1;
+
+    $parent->{ $to->{key} } = $new;
+    $self->_change($to, $new, 'insert', $parent);
+    push @{ $self->{made_there} }, [$to, $new];
+    $self->{held}{$new} = 1;
 }
 
 sub _stop_central {

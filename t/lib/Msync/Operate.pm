@@ -15,7 +15,7 @@ use Msync::Test qw(
     encode_json give is_running site_config start_nginx wait_until
 );
 
-our @EXPORT_OK = qw(%OPERATE serve);
+our @EXPORT_OK = qw(%OPERATE edit_row serve);
 
 our %OPERATE = (
     'patient fetched'   => \&_fetch,
@@ -24,6 +24,8 @@ our %OPERATE = (
     'settings saved'    => \&_save,
     'worker killed'     => \&_kill_worker,
     'nginx killed'      => \&_kill_all,
+    'helper of nginx killed' => \&_kill_helper,
+    'retried and sent at the page' => \&_retry,
     'nginx reloaded'    => \&_reload,
     'nginx upgraded'    => \&_upgrade,
 );
@@ -102,7 +104,7 @@ sub _dismiss {
 
     return if $id eq '' || $self->{alias}{$id} || $self->{dead}{$id};
     $self->be_well;
-    _edit($self, $t, $id);
+    edit_row($self, $t, $id);
     $self->central->config(refuse => [$id], refuse_as => undef);
     $self->_edit_here;
     $self->_sync;
@@ -119,13 +121,32 @@ sub _dismiss {
         if ($answer->[1]{dismissed} // 0) < 1
             || $self->query("$refused AND NOT dismissed") > 0;
 
-    _edit($self, $t, $id);
+    edit_row($self, $t, $id);
     $self->_sync;
     $self->_is_wrong("$t->{table} $id was edited and does not go")
         if $self->query($refused) > 0;
 }
 
-sub _edit {
+# What central refuses is tried at once, and all is offered that central may
+# never have had.
+sub _retry {
+    my ($self) = @_;
+
+    $self->refuse;
+    $self->_edit_here for 1 .. rand 4;
+    $self->_sync;
+
+    my $helper = $self->_helper;
+    my $request = $helper->send_rows(0, all => \1);
+
+    $helper->retry or $self->_is_wrong('a retry is not done');
+    wait_until { $helper->answer($request) }
+        or $self->_is_wrong('rows that are sent get no answer');
+    $helper->stop;
+}
+
+# A word of a row gets another value.
+sub edit_row {
     my ($self, $t, $id) = @_;
 
     my $word = $t->{words}[rand @{ $t->{words} }]{name};
@@ -195,6 +216,18 @@ sub _kill_worker {
     my ($self) = @_;
 
     _outlives($self, KILLED, sub { kill KILL => $_[0]->workers });
+}
+
+# nginx's helper dies anywhere in a run; the next one brings what was promised.
+sub _kill_helper {
+    my ($self) = @_;
+
+    _outlives($self, KILLED, sub {
+        my ($nginx) = @_;
+        my %not = map { $_ => 1 } $nginx->pid, $nginx->workers;
+
+        kill KILL => grep { !$not{$_} } $nginx->server->processes;
+    });
 }
 
 sub _reload {

@@ -195,7 +195,7 @@ my @STEPS = (
     [12 => \&_merge_there], [14 => \&fault], [6 => \&refuse],
     [12 => \&_sync],
     [12 => \&_disturbed_sync], [6 => \&_ended_sync], [5 => \&serve],
-    [2 => \&_anew], [20 => \&meddle], [3 => \&narrow], [3 => \&dies],
+    [2 => \&_anew], [26 => \&meddle], [3 => \&narrow], [3 => \&dies],
 );
 my @DECK = map { my $step = $_; ($step->[1]) x $step->[0] } @STEPS;
 
