@@ -96,8 +96,9 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
 
         msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
                   "changed, so nobody knows what was changed meanwhile. All "
-                  "its rows that this site may send, %lld, are sent again; "
-                  "rows that were deleted meanwhile stay at central",
+                  "its rows that this site may send, %lld, are sent again, "
+                  "over what was changed of them at central since the last "
+                  "sync; rows that were deleted meanwhile stay at central",
                   table->sql, (long long) n);
     }
 

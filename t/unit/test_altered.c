@@ -347,6 +347,7 @@ rows_of_a_table_that_was_rebuilt_are_sent_again(void **state)
     msync_log_set_sink(NULL, NULL);
     assert_non_null(strstr(said, "table \"Location\""));
     assert_non_null(strstr(said, "may send, 2, are sent again"));
+    assert_non_null(strstr(said, "over what was changed of them at central"));
     assert_non_null(strstr(said, "deleted meanwhile"));
     assert_check(site, "");
     assert_string_equal(site_get(site, "SELECT group_concat(record_id || "
