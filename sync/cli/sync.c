@@ -160,9 +160,9 @@ static int
 sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     msync_err_t *err)
 {
-    int64_t       refused;
-    const char   *version, *cursor;
-    msync_site_t  site;
+    int64_t         refused;
+    msync_site_t    site;
+    msync_speaks_e  speaks;
 
     if (msync_store_site_get(store, &site, err) != MSYNC_OK) {
         return MSYNC_ERROR;
@@ -171,8 +171,9 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     *restored = site.restored != 0;
 
     if (msync_store_refused_count(store, &refused, err) != MSYNC_OK
-        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
-        || msync_store_queue(store, *restored ? NULL : cursor, n, err)
+        || msync_store_speaks(store, &speaks, err) != MSYNC_OK
+        || msync_store_queue(store, *restored ? NULL
+                                    : msync_store_push_cursor(speaks), n, err)
            != MSYNC_OK)
     {
         return MSYNC_ERROR;

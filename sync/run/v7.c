@@ -44,12 +44,11 @@ static int v7_pull_patient(msync_run_context_t *ctx, msync_err_t *err);
 int
 msync_run_choose(msync_run_context_t *ctx, msync_err_t *err)
 {
-    bool          v7, stood;
-    char         *version;
-    msync_run_t  *run = ctx->run;
+    bool            v7, stood;
+    msync_run_t    *run = ctx->run;
+    msync_speaks_e  speaks;
 
-    if (msync_store_get_string(run->store, MSYNC_KEY_VERSION, &version,
-                               err) != MSYNC_OK
+    if (msync_store_speaks(run->store, &speaks, err) != MSYNC_OK
         || msync_store_get_int(run->store, MSYNC_KEY_PULL_V6_MAX,
                                &ctx->v6_end, err) != MSYNC_OK)
     {
@@ -59,10 +58,10 @@ msync_run_choose(msync_run_context_t *ctx, msync_err_t *err)
     /* before there was v7 nobody wrote down that it is not spoken; a site that
      * lost its key_value_store does not know it any more */
     stood = msync_store_site_in_use(ctx->site.state);
-    ctx->known = version != NULL || ctx->site.state == MSYNC_SITE_INITIALISED;
-    v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
-    ctx->former = (version != NULL || stood) && !v7;
-    msync_free(&version);
+    ctx->known = speaks != MSYNC_SPEAKS_UNKNOWN
+                 || ctx->site.state == MSYNC_SITE_INITIALISED;
+    v7 = speaks == MSYNC_SPEAKS_V7;
+    ctx->former = (speaks != MSYNC_SPEAKS_UNKNOWN || stood) && !v7;
 
     if (run->conf->protocol == MSYNC_PROTOCOL_V6 && v7 && stood) {
         return msync_err_set(err, MSYNC_ERR_SITE_ALREADY_UPGRADED,

@@ -41,9 +41,9 @@ msync_patients_answer(const msync_settings_t *settings, const char *body,
 {
     int                 status = 200;
     cJSON              *json;
-    const char         *version, *cursor;
     msync_err_t         err;
     patients_t          patients = { settings, msync_clock_monotonic() };
+    msync_speaks_e      speaks;
     msync_v7_wanted_t   wanted = { 0 };
 
     if (!msync_conf_complete(settings->conf)) {
@@ -52,14 +52,12 @@ msync_patients_answer(const msync_settings_t *settings, const char *body,
                                      "them on its page.", reply);
     }
 
-    if (msync_store_speaks(settings->store, &version, &cursor, &err)
-        != MSYNC_OK)
-    {
+    if (msync_store_speaks(settings->store, &speaks, &err) != MSYNC_OK) {
         *reply = msync_document_error(&err);
         return 500;
     }
 
-    if (version == NULL || strcmp(version, MSYNC_SYNC_V7) != 0) {
+    if (speaks != MSYNC_SPEAKS_V7) {
         return msync_document_refuse(409, "PROTOCOL_V6", "This site speaks "
                                      "the protocol v6, which cannot look for "
                                      "patients at central; fetch one by its "

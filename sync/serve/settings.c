@@ -401,22 +401,22 @@ settings_ask_central(request_t *req, msync_v5_site_t *site)
 static int
 settings_ask_site(request_t *req, msync_transfer_t *http, msync_v5_site_t *site)
 {
-    int          rc;
-    bool         v7, unknown;
-    const char  *version, *cursor;
-    msync_v5_t  *v5;
+    int             rc;
+    bool            unknown;
+    msync_v5_t     *v5;
+    msync_speaks_e  speaks;
 
-    if (msync_store_speaks(req->settings->store, &version, &cursor,
-                           &req->err) != MSYNC_OK)
+    if (msync_store_speaks(req->settings->store, &speaks, &req->err)
+        != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    unknown = version == NULL && !req->settings->initialised;
-    v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
+    unknown = speaks == MSYNC_SPEAKS_UNKNOWN && !req->settings->initialised;
 
     if (req->settings->conf->protocol == MSYNC_PROTOCOL_V7
-        || (req->settings->conf->protocol == MSYNC_PROTOCOL_AUTO && v7))
+        || (req->settings->conf->protocol == MSYNC_PROTOCOL_AUTO
+            && speaks == MSYNC_SPEAKS_V7))
     {
         return settings_ask_v7(req, http, site);
     }

@@ -195,18 +195,19 @@ int
 msync_status_read(msync_store_t *store, msync_status_t *status,
     msync_err_t *err)
 {
-    const char  *version, *cursor;
+    msync_speaks_e  speaks;
 
     if (msync_store_site_get(store, &status->site, err) != MSYNC_OK
-        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
-        || msync_store_queue(store, cursor, &status->queue, err) != MSYNC_OK
+        || msync_store_speaks(store, &speaks, err) != MSYNC_OK
+        || msync_store_queue(store, msync_store_push_cursor(speaks),
+                             &status->queue, err) != MSYNC_OK
         || msync_store_failures(store, &status->failed, err) != MSYNC_OK
         || msync_store_dismissed(store, &status->dismissed, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
-    status->v7 = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0;
+    status->v7 = speaks == MSYNC_SPEAKS_V7;
 
     return MSYNC_OK;
 }

@@ -7,8 +7,6 @@
  * not deleted by an old one.
  */
 
-#include <string.h>
-
 #include "store/nameless_private.h"
 #include "base/log.h"
 
@@ -91,14 +89,14 @@ changelog_prepare(msync_store_t *store, msync_stmt_e which, const char *format,
 int
 msync_store_sides(msync_store_t *store, unsigned *sides, msync_err_t *err)
 {
-    const char  *version, *cursor;
+    msync_speaks_e  speaks;
 
-    if (msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK) {
+    if (msync_store_speaks(store, &speaks, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    *sides = version != NULL && strcmp(version, MSYNC_SYNC_V7) == 0
-             ? MSYNC_V7 : MSYNC_LEGACY|MSYNC_OMSUPPLY;
+    *sides = speaks == MSYNC_SPEAKS_V7 ? MSYNC_V7
+                                       : MSYNC_LEGACY|MSYNC_OMSUPPLY;
 
     return MSYNC_OK;
 }

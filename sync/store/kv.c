@@ -298,13 +298,10 @@ msync_store_resave_settings(msync_store_t *store, const msync_conf_t *conf,
 
 
 int
-msync_store_speaks(msync_store_t *store, const char **version,
-    const char **push_cursor, msync_err_t *err)
+msync_store_speaks(msync_store_t *store, msync_speaks_e *speaks,
+    msync_err_t *err)
 {
     char  *text;
-
-    *version = NULL;
-    *push_cursor = MSYNC_KEY_PUSH_CURSOR;
 
     if (msync_store_get_string(store, MSYNC_KEY_VERSION, &text, err)
         != MSYNC_OK)
@@ -312,15 +309,18 @@ msync_store_speaks(msync_store_t *store, const char **version,
         return MSYNC_ERROR;
     }
 
-    if (text != NULL && strcmp(text, MSYNC_SYNC_V7) == 0) {
-        *version = MSYNC_SYNC_V7;
-        *push_cursor = MSYNC_KEY_PUSH_V7_CURSOR;
-
-    } else if (text != NULL) {
-        *version = MSYNC_SYNC_V5_V6;
-    }
-
+    *speaks = text == NULL ? MSYNC_SPEAKS_UNKNOWN
+              : strcmp(text, MSYNC_SYNC_V7) == 0 ? MSYNC_SPEAKS_V7
+              : MSYNC_SPEAKS_V5_V6;
     msync_free(&text);
 
     return MSYNC_OK;
+}
+
+
+const char *
+msync_store_push_cursor(msync_speaks_e speaks)
+{
+    return speaks == MSYNC_SPEAKS_V7 ? MSYNC_KEY_PUSH_V7_CURSOR
+                                     : MSYNC_KEY_PUSH_CURSOR;
 }

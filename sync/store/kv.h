@@ -123,13 +123,17 @@ int msync_store_has_other_settings(msync_store_t *store,
 int msync_store_is_emptied(msync_store_t *store, bool *emptied,
     msync_err_t *err);
 
-/*
- * What this site speaks, MSYNC_SYNC_V7 or MSYNC_SYNC_V5_V6, NULL where it has
- * not been found out, and the id of the push cursor by which what waits is
- * counted.  Static storage.
- */
-int msync_store_speaks(msync_store_t *store, const char **version,
-    const char **push_cursor, msync_err_t *err);
+typedef enum {
+    MSYNC_SPEAKS_UNKNOWN = 0,      /* it has not been found out */
+    MSYNC_SPEAKS_V5_V6,
+    MSYNC_SPEAKS_V7
+} msync_speaks_e;
+
+/* what this site speaks, and the id of the push cursor by which what waits is
+ * counted then; static storage */
+int msync_store_speaks(msync_store_t *store, msync_speaks_e *speaks,
+    msync_err_t *err);
+const char *msync_store_push_cursor(msync_speaks_e speaks);
 
 /* what was saved by the settings page wins over conf, which notes that */
 int msync_store_load_settings(msync_store_t *store, msync_conf_t *conf,

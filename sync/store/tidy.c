@@ -12,8 +12,6 @@
  * these are of; cursors are never given again.
  */
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "store/store_private.h"
 #include "store/tidy.h"
@@ -94,8 +92,8 @@ static int
 tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
     bool *marked, msync_err_t *err)
 {
-    int64_t      legacy = 0, omsupply = 0, v7 = 0, last, today = 0;
-    const char  *version, *cursor;
+    int64_t         legacy = 0, omsupply = 0, v7 = 0, last, today = 0;
+    msync_speaks_e  speaks;
 
     if (msync_store_get_int(store, MSYNC_KEY_PUSH_CURSOR, &legacy, err)
         != MSYNC_OK
@@ -103,7 +101,7 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
                                err) != MSYNC_OK
         || msync_store_get_int(store, MSYNC_KEY_PUSH_V7_CURSOR, &v7, err)
            != MSYNC_OK
-        || msync_store_speaks(store, &version, &cursor, err) != MSYNC_OK
+        || msync_store_speaks(store, &speaks, err) != MSYNC_OK
         || tidy_ask(store, MSYNC_STMT_TIDY_LAST,
                     "SELECT seq FROM sqlite_sequence WHERE name = "
                     "'changelog'", 0, 0, &last, err) != MSYNC_OK
@@ -117,7 +115,7 @@ tidy_limit(msync_store_t *store, long keep, int64_t *until, int64_t *before,
     }
 
     *marked = today != 0;
-    *before = strcmp(cursor, MSYNC_KEY_PUSH_V7_CURSOR) == 0 ? v7
+    *before = speaks == MSYNC_SPEAKS_V7 ? v7
               : legacy < omsupply ? legacy : omsupply;
 
     if (last - *before > WAITING_MAX) {
