@@ -260,7 +260,7 @@ ngx_rbtree_delete(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
 
 /* what t/fuzz/seeds/module_frame/status has: one of another size is refused
  * before anything of it is read */
-_Static_assert(sizeof(msync_status_frame_t) == 264, "the seed is another one");
+_Static_assert(sizeof(msync_status_frame_t) == 304, "the seed is another one");
 
 
 int
