@@ -16,7 +16,7 @@
  * (bool), `ssl_trusted_certificate` (file), `proxy`, `max_response`
  * (octets), `limit_rate` (octets/s), `hardware_id`, `hardware_id_file`,
  * `protocol` ("auto", "v6", "v7"), `changelog_keep` (s), `log_level` (4..8),
- * `ended` (words), `reloaded` (0, 1).
+ * `ended` (words), `reloaded` (0, 1), `moved` (see control.h).
  * Their limits are those of channel/limits.h.
  */
 
