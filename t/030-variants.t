@@ -11,7 +11,7 @@ use IO::Socket::INET ();
 use Msync::Helper;
 use Msync::Odd qw(answer close_now dead_port hang json octets);
 use Msync::Test qw(
-    free_port give project_root site_config site_path
+    free_port give project_root site_config site_path sqlite
     stage_dir start_nginx wait_until write_private
 );
 use Test::More;
@@ -637,6 +637,8 @@ sub ends {
          file => ['no database at all' x 100, 0660]);
     case('read-only', 'The database cannot be written', DATABASE_ERROR =>
          qr/./, file => ['', 0444]) if $> == 0;
+    case('older', 'A backup of the database was put back', DATABASE_ERROR =>
+         qr/a backup was restored/, prepare => \&a_backup_of_before);
     case('full', 'The disk is full', DISK_FULL => qr/full/,
          faults => { MSYNC_FAULT => 'full-write 40' });
     case('cancelled', 'Somebody cancels', CANCELLED => qr/cancelled/,
@@ -856,6 +858,7 @@ sub all_sites {
         } else {
             copy($new, site_path("$site.sqlite")) or die "copy: $!";
             give(site_path("$site.sqlite"), 0660);
+            $c->{prepare}->($site) if $c->{prepare};
         }
 
         $set{url} //= $odd->url . "/$name";
@@ -866,6 +869,18 @@ sub all_sites {
     }
 
     return start_nginx(workers => 1, http => $http, server => $server);
+}
+
+
+# It has moved something once; what is beside it has seen that twice.
+sub a_backup_of_before {
+    my ($site) = @_;
+
+    sqlite(site_path("$site.sqlite"), map {
+        "REPLACE INTO key_value_store (id, value_string) VALUES ($_)"
+    } q{'MSYNC_SITE', 'initialised'}, q{'MSYNC_MOVED', '1 1'});
+    write_private("$site.sqlite.lock",
+                  sprintf "%s%019d %019d\n", "\n" x 11, 1, 2);
 }
 
 
@@ -893,7 +908,7 @@ sub run_all {
     my @sites = grep { !$case{$_}{faults} && !$case{$_}{file} } @order;
 
     wait_until(sub { !grep { (status_of($_) // {})->{state} !~
-        /pre_initialisation/ } @sites }, 60) or diag('not all are ready');
+        /pre_initialisation|error/ } @sites }, 60) or diag('not all are ready');
 
     for my $run (1, 2) {
         my @now = grep { ($case{$_}{runs} // 1) >= $run } @sites;
