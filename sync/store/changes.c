@@ -37,11 +37,10 @@
     "|| rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
 
 /* JavaScript keeps milliseconds of what Open mSupply has in digits of its own:
- * a moment that has no more than these, or a zone, and what is left of one */
-#define CHANGES_COARSE                                                        \
-    "length(a) <= 23 OR substr(a, 21) GLOB '*[^0-9]*'"
-#define CHANGES_CUT                                                           \
-    "substr(a, 1, 19) || rtrim(substr(a, 20, 4), '.0')"
+ * whether `a` has a zone, or `b` is not what is left of it */
+#define CHANGES_MORE                                                          \
+    "substr(a, 20) GLOB '*[^.0-9]*' OR substr(a, 1, 19) || "                  \
+    "rtrim(substr(a, 20, 4), '0.') IS NOT b"
 
 const char *const  msync_store_events[MSYNC_STORE_EVENTS] = {
     "INSERT", "UPDATE", "DELETE"
@@ -283,8 +282,7 @@ changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
         sqlite3_str_appendall(sql, " AS a, ");
         changes_add_value(sql, type, "b", CHANGES_MILLISECONDS);
         sqlite3_str_appendall(sql, " AS b) WHERE a IS NOT b AND ("
-                              CHANGES_COARSE " OR " CHANGES_CUT
-                              " IS NOT b)))");
+                              CHANGES_MORE ")))");
         return;
     }
 
