@@ -29,6 +29,7 @@ they_are_counted_after_the_first_sync();
 nothing_is_sent_by_itself();
 what_is_wrong_is_refused();
 they_are_sent_on_request();
+what_was_changed_in_a_store_of_another_site_is_counted();
 the_command_line_does_the_same();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint')
@@ -143,11 +144,41 @@ sub they_are_sent_on_request {
 }
 
 
+# a change that is sent leads the cursor past it
+sub what_was_changed_in_a_store_of_another_site_is_counted {
+    my $other = query('SELECT min(ID) FROM store WHERE sync_id_remote_site '
+                      . 'NOT IN (7, 0)');
+    my $moved = $central->record(store => $other);
+
+    query('INSERT INTO Location (ID, code, Description, store_ID, hold, '
+          . "Volume) VALUES ('moved', 'm', 'm', '$other', 0, 0)",
+          "UPDATE Location SET Description = 'new' WHERE ID = 'clinic-1'");
+    run();
+    is(sent(), 'clinic-1 clinic-1 clinic-2 clinic-3', 'the other is sent');
+    is($nginx->status->{recordsNeverSent}, 0, 'which is not this one\'s yet');
+
+    $central->change(tableName => 'store', recordId => $other, action =>
+                     'upsert', recordData => { %$moved,
+                                               sync_id_remote_site => 7 });
+    run();
+    ok($nginx->wait_status(sub { $_->{recordsNeverSent} == 1 }),
+       'it is counted as soon as central gives the store to this site');
+    is_deeply(post(send => '{"all": true}')->{json}, { queued => 1 },
+              '… and queued on request');
+    run();
+    is(sent(), 'clinic-1 clinic-1 clinic-2 clinic-3 moved', '… and sent');
+    ok($nginx->wait_status(sub { $_->{recordsNeverSent} == 0 }), 'once');
+}
+
+
 sub the_command_line_does_the_same {
     rows_of_before('terminal');
     is((msync('terminal', settings(), 'sync'))[0], 0, 'another site');
 
-    my ($status, $said) = msync('terminal', '--json', 'status');
+    my ($status, $said) = msync('terminal', 'status');
+    like($said, qr/^never sent +3, which "msync send" queues$/m,
+         'of its rows is told');
+    ($status, $said) = msync('terminal', '--json', 'status');
     like($said, qr/"recordsNeverSent":3\b/, 'its rows are counted');
     is((msync('terminal', 'send', 'no_such_table'))[0], 1,
        'an unknown table is refused');

@@ -65,6 +65,12 @@ msync_cli_show_status(msync_cli_t *cli)
     printf("state            %s\n", states[msync_status_state(&status)]);
     printf("records waiting  %lld\n", (long long) status.queue);
     printf("failed records   %lld\n", (long long) status.failed);
+
+    if (status.never_sent > 0) {
+        printf("never sent       %lld, which \"msync send\" queues\n",
+               (long long) status.never_sent);
+    }
+
     printf("last success     %s\n", status.success.id
            ? msync_clock_format(status.success.finished, time) : "none");
 

@@ -12,6 +12,7 @@
 #include "store/kv.h"
 #include "store/older.h"
 #include "store/refused.h"
+#include "store/send.h"
 
 /* servers and the proxies before them cap bodies, 2 MB have been seen */
 #define PUSH_OCTETS  1000000
@@ -76,6 +77,8 @@ msync_push_save(msync_push_t *push, msync_err_t *err)
     }
 
     if (push_put_refused(push, err) != MSYNC_OK
+        || msync_store_passed(store, push->peer->push_cursor, push->cursor,
+                              err) != MSYNC_OK
         || msync_store_set_int(store, push->peer->push_cursor, push->cursor,
                                err) != MSYNC_OK
         || (push->peer->push_open != NULL

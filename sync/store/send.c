@@ -2,9 +2,10 @@
  * Rows that central never had, and sending them.
  *
  * msync_never_sent lists the rows that were in a table before msync took it
- * over.  One leaves the list when central sends it, when central has taken
- * it, or when it is queued; a row that is deleted is not looked for there any
- * more.
+ * over, and those whose change was passed over, for their store was not active
+ * on this site.  One leaves the list when central sends it, when central has
+ * taken it, or when it is queued; a row that is deleted is not looked for
+ * there any more.
  *
  * Promises: nothing is queued but on request; a row is queued once.
  */
@@ -156,6 +157,41 @@ msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
     }
 
     return rc;
+}
+
+
+int
+msync_store_passed(msync_store_t *store, const char *cursor_id, int64_t cursor,
+    msync_err_t *err)
+{
+    char          *sql;
+    int64_t        site = -1, from = 0;
+    sqlite3_stmt  *stmt = store->stmts[MSYNC_STMT_PASSED];
+
+    if (stmt == NULL) {
+        sql = msync_store_need(sqlite3_mprintf(
+                  "INSERT OR IGNORE INTO msync_never_sent (table_name, "
+                  "record_id) SELECT table_name, record_id FROM changelog "
+                  "WHERE cursor >= ?2 AND cursor < ?3 AND is_sync_update = 0 "
+                  "AND row_action = 'UPSERT' AND NOT (%s)",
+                  store->changes_filter));
+        stmt = msync_store_stmt(store, MSYNC_STMT_PASSED, sql, err);
+        sqlite3_free(sql);
+    }
+
+    if (stmt == NULL
+        || msync_store_get_int(store, MSYNC_KEY_SITE_ID, &site, err)
+           != MSYNC_OK
+        || msync_store_get_int(store, cursor_id, &from, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_int64(stmt, 1, site);
+    sqlite3_bind_int64(stmt, 2, from);
+    sqlite3_bind_int64(stmt, 3, cursor);
+
+    return msync_store_run(store, stmt, "changes that are passed over", err);
 }
 
 

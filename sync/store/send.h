@@ -1,6 +1,7 @@
 /*
- * Rows that the application had before msync came: central never got them,
- * nobody knows whether it deleted them, so they are sent on request only.
+ * Rows that the application had before msync came, or changed in a store that
+ * was not active on this site then: central never got them, nobody knows
+ * whether it deleted them, so they are sent on request only.
  */
 
 #ifndef MSYNC_STORE_SEND_H
@@ -30,6 +31,12 @@ int msync_store_never_sent(msync_store_t *store, int64_t *n,
 int msync_store_send(msync_store_t *store, const char *const *tables,
     size_t n, msync_hook_pt hook, void *data, int64_t *queued,
     const char **unknown, msync_err_t *err);
+
+/* the push cursor of this key moves to `cursor`: rows whose change lies before
+ * that, and which this site may not send now, were never sent.  Inside the
+ * transaction that moves it */
+int msync_store_passed(msync_store_t *store, const char *cursor_id,
+    int64_t cursor, msync_err_t *err);
 
 /* central took these records: they were never sent no more.  Inside the
  * transaction that moves the push cursor */
