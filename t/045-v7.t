@@ -287,11 +287,16 @@ sub a_patient_is_fetched {
     my $helper = $site->helper(protocol => 'v7');
 
     is($helper->run($patient), 0, 'a run for a patient');
-    $helper->stop;
     is($site->asked, 'site_status push patient_data_for_site pull',
        'fetches what is of the patient, and what joins it to the store');
     is($site->query("SELECT count(*) FROM name WHERE ID = '$patient'"), 1,
        'the patient is here');
+
+    is($helper->run('NOBODY'), 1, 'a run for one who is not there');
+    like($site->failure, qr/^RECORD_NOT_FOUND .*has no patient "NOBODY"/,
+         'says so, and not that central is at fault');
+    $helper->stop;
+    $site->asked;
     nothing_was_wrong('a patient');
 }
 

@@ -376,6 +376,19 @@ v7_patient_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
         != MSYNC_OK)
     {
         msync_batch_clear(batch);
+
+        /* central joins a patient to the store before it looks for one */
+
+        if (err->variant == MSYNC_ERR_CENTRAL_DATABASE_ERROR
+            && strstr(err->text, "ForeignKeyViolation") != NULL)
+        {
+            msync_err_set(err, MSYNC_ERR_RECORD_NOT_FOUND, MSYNC_V7_NAME
+                          " has no patient \"%.128s\", most likely",
+                          patient->patient);
+            err->advice = "Look for the patient at central, who may have been "
+                          "merged with another one or deleted.";
+        }
+
         return MSYNC_ERROR;
     }
 
