@@ -16,6 +16,7 @@
 #include "store/changelog.h"
 #include "store/kv.h"
 #include "store/refused.h"
+#include "store/send.h"
 
 
 static int sync_hardware_id(const msync_cli_t *cli,
@@ -160,7 +161,7 @@ static int
 sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     msync_err_t *err)
 {
-    int64_t         refused;
+    int64_t         refused, doubted;
     msync_site_t    site;
     msync_speaks_e  speaks;
 
@@ -171,6 +172,7 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
     *restored = site.restored != 0;
 
     if (msync_store_refused_count(store, &refused, err) != MSYNC_OK
+        || msync_store_doubted(store, &doubted, err) != MSYNC_OK
         || msync_store_speaks(store, &speaks, err) != MSYNC_OK
         || msync_store_queue(store, *restored ? NULL
                                     : msync_store_push_cursor(speaks), n, err)
@@ -179,7 +181,7 @@ sync_count_unsent(msync_store_t *store, int64_t *n, bool *restored,
         return MSYNC_ERROR;
     }
 
-    *n += *restored ? 0 : refused;
+    *n += doubted + (*restored ? 0 : refused);
     return MSYNC_OK;
 }
 

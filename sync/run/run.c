@@ -19,6 +19,7 @@
 #include "store/kv.h"
 #include "store/older.h"
 #include "store/refused.h"
+#include "store/send.h"
 #include "store/tidy.h"
 
 #define LOG_RUNS  1000             /* rows of sync_log */
@@ -41,16 +42,15 @@ static int run_open_network(msync_run_context_t *ctx, msync_err_t *err);
 static int run_fill(msync_run_context_t *ctx, msync_err_t *err);
 static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
+static int run_queue_doubted(msync_run_context_t *ctx, int64_t *n,
+    msync_err_t *err);
+static int run_take_all(msync_run_context_t *ctx, unsigned steps,
+    msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
     const run_step_t *step);
 static void run_advise(msync_err_t *err);
 static int run_take(msync_run_context_t *ctx, const run_step_t *step,
     msync_err_t *err);
-static int run_push_v6(msync_run_context_t *ctx, msync_err_t *err);
-static int run_push(msync_run_context_t *ctx, msync_err_t *err);
-static int run_pull_central(msync_run_context_t *ctx, msync_err_t *err);
-static int run_pull_remote(msync_run_context_t *ctx, msync_err_t *err);
-static int run_pull_v6(msync_run_context_t *ctx, msync_err_t *err);
 static int run_integrate(msync_run_context_t *ctx, msync_err_t *err);
 static void run_close(msync_run_context_t *ctx);
 static int run_end(msync_run_context_t *ctx, int rc, msync_err_t *err);
@@ -71,12 +71,12 @@ static void run_log_end(const msync_run_t *run,
 
 static const run_step_t  run_order[] = {
     { MSYNC_STEP_PREPARE,      MSYNC_LEGACY,   msync_run_prepare_push },
-    { MSYNC_STEP_PUSH_V6,      MSYNC_OMSUPPLY, run_push_v6 },
-    { MSYNC_STEP_PUSH,         MSYNC_LEGACY,   run_push },
+    { MSYNC_STEP_PUSH_V6,      MSYNC_OMSUPPLY, msync_run_push_v6 },
+    { MSYNC_STEP_PUSH,         MSYNC_LEGACY,   msync_run_push },
     { MSYNC_STEP_PREPARE,      MSYNC_LEGACY,   msync_run_prepare },
-    { MSYNC_STEP_PULL_CENTRAL, MSYNC_LEGACY,   run_pull_central },
-    { MSYNC_STEP_PULL_REMOTE,  MSYNC_LEGACY,   run_pull_remote },
-    { MSYNC_STEP_PULL_V6,      MSYNC_OMSUPPLY, run_pull_v6 },
+    { MSYNC_STEP_PULL_CENTRAL, MSYNC_LEGACY,   msync_run_pull_central },
+    { MSYNC_STEP_PULL_REMOTE,  MSYNC_LEGACY,   msync_run_pull_remote },
+    { MSYNC_STEP_PULL_V6,      MSYNC_OMSUPPLY, msync_run_pull_v6 },
     /* by v7; waiting for central belongs to the push */
     { MSYNC_STEP_PUSH,         MSYNC_V7,       msync_run_push_v7 },
     { MSYNC_STEP_PULL,         MSYNC_V7,       msync_run_pull_v7 },
@@ -380,14 +380,62 @@ run_hook(void *data, msync_err_t *err)
 static int
 run_steps(msync_run_context_t *ctx, msync_err_t *err)
 {
-    size_t  i;
+    int64_t  doubted;
 
     if (ctx->http != NULL && msync_run_identify(ctx, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
+    /* all that comes anew would go over what nobody knows to be changed */
+    if (!ctx->plan.initialised
+        && run_queue_doubted(ctx, &doubted, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    if (run_take_all(ctx, ctx->plan.steps, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (ctx->run->does == MSYNC_DOES_SYNC
+        && ctx->site.state == MSYNC_SITE_ANEW_PULLING)
+    {
+        return msync_run_end_anew(ctx, err);
+    }
+
+    /* by now what central has changed of it is no more doubted */
+    if (ctx->run->does == MSYNC_DOES_SYNC
+        && (run_queue_doubted(ctx, &doubted, err) != MSYNC_OK
+            || (doubted > 0
+                && run_take_all(ctx, MSYNC_STEPS_PUSH, err) != MSYNC_OK)))
+    {
+        return MSYNC_ERROR;
+    }
+
+    msync_run_upgrade(ctx);
+
+    return MSYNC_OK;
+}
+
+
+static int
+run_queue_doubted(msync_run_context_t *ctx, int64_t *n, msync_err_t *err)
+{
+    return msync_store_send_doubted(ctx->run->store, ctx->steps.hook,
+                                    ctx->steps.data, n, err);
+}
+
+
+/* those of `steps` that the run takes, in their order */
+
+static int
+run_take_all(msync_run_context_t *ctx, unsigned steps, msync_err_t *err)
+{
+    size_t  i;
+
     for (i = 0; i < sizeof(run_order) / sizeof(*run_order); i++) {
-        if (run_takes(ctx, &run_order[i])
+        if ((steps & MSYNC_STEP_BIT(run_order[i].step))
+            && run_takes(ctx, &run_order[i])
             && run_take(ctx, &run_order[i], err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
@@ -398,14 +446,6 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
         *err = ctx->fault;
         return MSYNC_ERROR;
     }
-
-    if (ctx->run->does == MSYNC_DOES_SYNC
-        && ctx->site.state == MSYNC_SITE_ANEW_PULLING)
-    {
-        return msync_run_end_anew(ctx, err);
-    }
-
-    msync_run_upgrade(ctx);
 
     return MSYNC_OK;
 }
@@ -488,22 +528,6 @@ run_take(msync_run_context_t *ctx, const run_step_t *step, msync_err_t *err)
 }
 
 
-static int
-run_push_v6(msync_run_context_t *ctx, msync_err_t *err)
-{
-    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH_V6, &ctx->omsupply,
-                           err);
-}
-
-
-static int
-run_push(msync_run_context_t *ctx, msync_err_t *err)
-{
-    return msync_step_push(&ctx->steps, MSYNC_STEP_PUSH, &ctx->remote, err)
-           == MSYNC_OK ? MSYNC_OK : msync_run_explain_push(ctx, err);
-}
-
-
 /*
  * A server that was found restored is asked for nothing until all comes anew:
  * by the time that its cursor is where it was, what it gave old numbers since
@@ -521,30 +545,6 @@ msync_run_pull(msync_run_context_t *ctx, msync_step_e step,
     }
 
     return msync_step_pull(&ctx->steps, step, peer, limit, err);
-}
-
-
-static int
-run_pull_central(msync_run_context_t *ctx, msync_err_t *err)
-{
-    return msync_run_pull(ctx, MSYNC_STEP_PULL_CENTRAL, &ctx->central,
-                          ctx->run->conf->central_pull, err);
-}
-
-
-static int
-run_pull_remote(msync_run_context_t *ctx, msync_err_t *err)
-{
-    return msync_run_pull(ctx, MSYNC_STEP_PULL_REMOTE, &ctx->remote,
-                          ctx->run->conf->remote_pull, err);
-}
-
-
-static int
-run_pull_v6(msync_run_context_t *ctx, msync_err_t *err)
-{
-    return msync_run_pull(ctx, MSYNC_STEP_PULL_V6, &ctx->omsupply,
-                          ctx->run->conf->central_pull, err);
 }
 
 

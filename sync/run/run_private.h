@@ -58,6 +58,13 @@ int msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err);
  */
 int msync_run_identify(msync_run_context_t *ctx, msync_err_t *err);
 
+/* v5_v6.c: the steps by v5 and v6 */
+int msync_run_push_v6(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_push(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_pull_central(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_pull_remote(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_pull_v6(msync_run_context_t *ctx, msync_err_t *err);
+
 /*
  * v7.c: what this run speaks, by the configuration and by what the database
  * knows; in identify, what central speaks where nobody knows.

@@ -285,8 +285,7 @@ msync_site_is_local(const msync_err_t *err)
 }
 
 
-#define PUSHES     (MSYNC_STEP_BIT(MSYNC_STEP_PUSH_V6)                        \
-                    | MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
+#define PUSHES     MSYNC_STEPS_PUSH
 #define PREPARES   MSYNC_STEP_BIT(MSYNC_STEP_PREPARE)
 #define PULLS      (MSYNC_STEP_BIT(MSYNC_STEP_PULL_CENTRAL)                   \
                     | MSYNC_STEP_BIT(MSYNC_STEP_PULL_REMOTE)                  \

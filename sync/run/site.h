@@ -92,6 +92,8 @@ msync_event_e msync_site_failure(const msync_err_t *err);
 bool msync_site_is_local(const msync_err_t *err);
 
 #define MSYNC_STEP_BIT(step)  (1U << (step))
+#define MSYNC_STEPS_PUSH                                                      \
+    (MSYNC_STEP_BIT(MSYNC_STEP_PUSH_V6) | MSYNC_STEP_BIT(MSYNC_STEP_PUSH))
 
 typedef struct {
     unsigned  steps;               /* MSYNC_STEP_BIT of those that are taken */

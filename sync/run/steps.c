@@ -47,10 +47,14 @@ msync_step_title(msync_step_e step)
 int
 msync_step_begin(msync_steps_t *steps, msync_step_e which, msync_err_t *err)
 {
+    msync_step_log_t  *step = &steps->entry->steps[which];
+
     /* a step of two parts began with the first */
-    if (steps->entry->steps[which].started == 0) {
-        steps->entry->steps[which].started = msync_clock_wall();
+    if (step->started == 0) {
+        step->started = msync_clock_wall();
     }
+
+    step->finished = 0;
 
     if (msync_store_log_update(steps->store, steps->entry, err)
         != MSYNC_OK)

@@ -16,6 +16,7 @@
 #include "store/dismiss.h"
 #include "store/kv.h"
 #include "store/log.h"
+#include "store/send.h"
 
 #define WARNING_DAYS  1            /* Open mSupply's defaults */
 #define ERROR_DAYS    3
@@ -195,18 +196,21 @@ int
 msync_status_read(msync_store_t *store, msync_status_t *status,
     msync_err_t *err)
 {
+    int64_t         doubted;
     msync_speaks_e  speaks;
 
     if (msync_store_site_get(store, &status->site, err) != MSYNC_OK
         || msync_store_speaks(store, &speaks, err) != MSYNC_OK
         || msync_store_queue(store, msync_store_push_cursor(speaks),
                              &status->queue, err) != MSYNC_OK
+        || msync_store_doubted(store, &doubted, err) != MSYNC_OK
         || msync_store_failures(store, &status->failed, err) != MSYNC_OK
         || msync_store_dismissed(store, &status->dismissed, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
+    status->queue += doubted;
     status->v7 = speaks == MSYNC_SPEAKS_V7;
 
     return MSYNC_OK;

@@ -132,10 +132,11 @@ static const char *const  merged[] = {
     NULL
 };
 
-/* see send.h */
+/* see send.h; `doubted`: central had the row, perhaps not as it is */
 static const char *const  never_sent[] = {
     "table_name TEXT NOT NULL",
     "record_id TEXT NOT NULL",
+    "doubted BOOLEAN NOT NULL DEFAULT 0",
     NULL
 };
 
@@ -213,7 +214,9 @@ static const struct {
       "ON sync_buffer (id) WHERE integration_datetime IS NULL AND "
       "integration_error IS NOT NULL" },
     { "msync_sync_buffer_missing", false,
-      "ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" }
+      "ON sync_buffer (missing_id) WHERE missing_id IS NOT NULL" },
+    { "msync_never_sent_doubted", false,
+      "ON msync_never_sent (table_name) WHERE doubted" }
 };
 
 #define NINDEXES  (sizeof(indexes) / sizeof(*indexes))

@@ -468,13 +468,26 @@ msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
 
 
 void
+msync_store_put_doubt(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter)
+{
+    changes_add_rows(sql, table);
+    sqlite3_str_appendf(sql, "INSERT INTO msync_never_sent (table_name, "
+                        "record_id, doubted) SELECT table_name, record_id, 1 "
+                        "FROM msync_change WHERE record_id IS NOT NULL AND %s",
+                        filter);
+}
+
+
+void
 msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
     const char *filter)
 {
     changes_add_rows(sql, table);
     sqlite3_str_appendf(sql, "SELECT count(*) FROM (SELECT record_id AS k "
-                        "FROM msync_never_sent WHERE table_name = %Q) CROSS "
-                        "JOIN msync_change ON record_id = k WHERE %s",
+                        "FROM msync_never_sent WHERE table_name = %Q AND NOT "
+                        "doubted) CROSS JOIN msync_change ON record_id = k "
+                        "WHERE %s",
                         table->name, filter);
 }
 

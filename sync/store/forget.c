@@ -26,6 +26,7 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
 
     static const char  discard_unsent[] =
         "DELETE FROM changelog; DELETE FROM msync_refused;"
+        "DELETE FROM msync_never_sent WHERE doubted;"
         "DELETE FROM key_value_store WHERE id = '" MSYNC_KEY_RECORDS "';";
 
     /* a central that was restored has older copies of what it had taken */

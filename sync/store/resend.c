@@ -4,7 +4,10 @@
  *
  * Promises: what this site may send is sent again; rows that have lost a value
  * with its column, rows from before msync, what central takes only once and
- * has, and what by v7 it takes from others alone are not.
+ * has, and what by v7 it takes from others alone are not.  Where the triggers
+ * were lost, which few rows were changed without, what central has changed
+ * meanwhile comes first, and its rows are not sent (send.h); where the
+ * changelog was, changes waited in it, and they go out before.
  */
 
 #include "store/schema_private.h"
@@ -19,9 +22,13 @@ static int resend_put_empty(msync_store_t *store, const msync_table_t *table,
 static int resend_lost(msync_store_t *store, const msync_table_t *table,
     char **empty, msync_err_t *err);
 static int resend_take_back(msync_store_t *store, const msync_table_t *table,
-    int64_t after, int64_t *n, msync_err_t *err);
-static int resend_table(msync_store_t *store, const msync_table_t *table,
+    char *rows, char *row, int64_t *n, msync_err_t *err);
+static int resend_doubt(msync_store_t *store, const msync_table_t *table,
     int64_t site, const char *empty, int64_t *n, msync_err_t *err);
+static int resend_queue(msync_store_t *store, const msync_table_t *table,
+    int64_t site, int64_t *n, msync_err_t *err);
+static int resend_run(msync_store_t *store, const msync_table_t *table,
+    sqlite3_str *sql, int64_t site, int64_t *n, msync_err_t *err);
 
 
 /* `in_use`: a site that has not come to its first success has nothing to send
@@ -72,7 +79,7 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
             return MSYNC_ERROR;
         }
 
-        rc = resend_table(store, table, id, empty, &n, err);
+        rc = resend_doubt(store, table, id, empty, &n, err);
 
         if (rc == MSYNC_OK && empty != NULL) {
             msync_log(MSYNC_LOG_WARN, "table \"%s\": a column of it was gone, "
@@ -96,10 +103,10 @@ msync_store_resend(msync_store_t *store, const bool *triggers,
 
         msync_log(MSYNC_LOG_WARN, "table \"%s\": its triggers were gone or "
                   "changed, so nobody knows what was changed meanwhile. All "
-                  "its rows that this site may send, %lld, are sent again, "
-                  "over what was changed of them at central since the last "
-                  "sync; rows that were deleted meanwhile stay at central",
-                  table->sql, (long long) n);
+                  "its rows that this site may send, %lld, are sent again by "
+                  "the next sync, but for those that central has changed since "
+                  "the last one; rows that were deleted meanwhile stay at "
+                  "central", table->sql, (long long) n);
     }
 
     return MSYNC_OK;
@@ -203,7 +210,7 @@ msync_store_resend_all(msync_store_t *store, msync_err_t *err)
             continue;
         }
 
-        if (resend_table(store, table, id, NULL, &n, err) != MSYNC_OK) {
+        if (resend_queue(store, table, id, &n, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
 
@@ -247,32 +254,16 @@ msync_store_resend_due(msync_store_t *store, msync_err_t *err)
 }
 
 
-/* puts the rows of a table into the changelog, but for those that are `empty`;
- * `n` is how many */
+/* lists the rows of a table as doubted, but for those that are `empty`; `n` is
+ * how many */
 
 static int
-resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
+resend_doubt(msync_store_t *store, const msync_table_t *table, int64_t site,
     const char *empty, int64_t *n, msync_err_t *err)
 {
-    int            rc;
-    int64_t        after;
-    unsigned       sides;
-    sqlite3_str   *sql;
-    sqlite3_stmt  *stmt;
+    sqlite3_str  *sql = sqlite3_str_new(store->db);
 
-    *n = 0;
-
-    if (msync_store_sides(store, &sides, err) != MSYNC_OK
-        || msync_store_changelog_end(store, &after, err) != MSYNC_OK)
-    {
-        return MSYNC_ERROR;
-    }
-
-    sql = sqlite3_str_new(store->db);
-    msync_store_put_queue(sql, table, store->changes_filter);
-    sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id FROM "
-                        "msync_never_sent WHERE table_name = %Q)",
-                        table->name);
+    msync_store_put_doubt(sql, table, store->changes_filter);
 
     if (empty != NULL) {
         sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT t.\"%w\" FROM "
@@ -288,6 +279,60 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
                             table->name);
     }
 
+    /* what is on the list as never sent stays so, and is not counted */
+    sqlite3_str_appendall(sql, " ON CONFLICT (table_name, record_id) DO UPDATE "
+                          "SET doubted = 1 WHERE doubted");
+
+    return resend_run(store, table, sql, site, n, err) == MSYNC_OK
+           ? resend_take_back(store, table,
+                 sqlite3_mprintf("SELECT record_id, record_id FROM "
+                                 "msync_never_sent WHERE table_name = %Q AND "
+                                 "doubted", table->name),
+                 sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
+                                 "table_name = %Q AND record_id = ?1",
+                                 table->name), n, err)
+           : MSYNC_ERROR;
+}
+
+
+/* puts the rows of a table into the changelog */
+
+static int
+resend_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
+    int64_t *n, msync_err_t *err)
+{
+    int64_t       after;
+    sqlite3_str  *sql;
+
+    if (msync_store_changelog_end(store, &after, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    sql = sqlite3_str_new(store->db);
+    msync_store_put_queue(sql, table, store->changes_filter);
+    sqlite3_str_appendf(sql, " AND record_id NOT IN (SELECT record_id FROM "
+                        "msync_never_sent WHERE table_name = %Q AND NOT "
+                        "doubted)", table->name);
+
+    return resend_run(store, table, sql, site, n, err) == MSYNC_OK
+           ? resend_take_back(store, table,
+                 sqlite3_mprintf("SELECT cursor, record_id FROM changelog "
+                                 "WHERE cursor > %lld ORDER BY cursor",
+                                 (long long) after),
+                 sqlite3_mprintf("DELETE FROM changelog WHERE cursor = ?1"),
+                 n, err)
+           : MSYNC_ERROR;
+}
+
+
+static int
+resend_run(msync_store_t *store, const msync_table_t *table, sqlite3_str *sql,
+    int64_t site, int64_t *n, msync_err_t *err)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *n = 0;
     stmt = msync_store_prepare_own(store, sqlite3_str_finish(sql), err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
@@ -298,44 +343,43 @@ resend_table(msync_store_t *store, const msync_table_t *table, int64_t site,
     *n = rc == MSYNC_OK ? sqlite3_changes(store->db) : 0;
     sqlite3_finalize(stmt);
 
-    if (rc == MSYNC_OK && *n > 0 && (sides & table->push & MSYNC_V7)) {
-        rc = resend_take_back(store, table, after, n, err);
-    }
-
     return rc;
 }
 
 
 /*
- * Takes back what was queued behind a cursor and by v7 is a row of others, as
- * central's own messages to all sites: that these stay here is no fault.  A row
- * that cannot be read is told when it is to be sent.
+ * Takes back what by v7 is a row of others, as central's own messages to all
+ * sites: that these stay here is no fault.  A row that cannot be read is told
+ * when it is to be sent.  `rows`: SQL that finds of each row what `row`, SQL
+ * that takes it back, knows it by, and its id; both for sqlite3_free().
  */
 
 static int
-resend_take_back(msync_store_t *store, const msync_table_t *table,
-    int64_t after, int64_t *n, msync_err_t *err)
+resend_take_back(msync_store_t *store, const msync_table_t *table, char *rows,
+    char *row, int64_t *n, msync_err_t *err)
 {
     int            code, rc = MSYNC_OK;
     bool           others;
+    unsigned       sides;
     msync_err_t    fault;
     sqlite3_stmt  *each, *back;
 
-    each = msync_store_prepare(store, "SELECT cursor, record_id FROM changelog "
-                               "WHERE cursor > ?1 ORDER BY cursor", err);
-    back = msync_store_prepare(store, "DELETE FROM changelog WHERE cursor = ?1",
-                               err);
+    each = msync_store_prepare_own(store, rows, err);
+    back = msync_store_prepare_own(store, row, err);
 
     if (each == NULL || back == NULL
+        || msync_store_sides(store, &sides, err) != MSYNC_OK
         || msync_store_silence(store, true, err) != MSYNC_OK)
     {
         rc = MSYNC_ERROR;
         goto done;
     }
 
-    sqlite3_bind_int64(each, 1, after);
+    code = SQLITE_DONE;
 
-    while ((code = sqlite3_step(each)) == SQLITE_ROW) {
+    while (*n > 0 && (sides & table->push & MSYNC_V7)
+           && (code = sqlite3_step(each)) == SQLITE_ROW)
+    {
         if (msync_store_row_is_others(store, table,
                 (const char *) sqlite3_column_text(each, 1), &others, &fault)
             != MSYNC_OK || !others)
@@ -343,7 +387,7 @@ resend_take_back(msync_store_t *store, const msync_table_t *table,
             continue;
         }
 
-        sqlite3_bind_int64(back, 1, sqlite3_column_int64(each, 0));
+        sqlite3_bind_value(back, 1, sqlite3_column_value(each, 0));
         rc = msync_store_run(store, back, table->name, err);
         if (rc != MSYNC_OK) {
             goto done;

@@ -47,8 +47,6 @@ static int row_put_carefully(msync_store_t *store, const msync_row_t *row,
     bool look, const msync_field_t **at, msync_err_t *err);
 static int row_has_key(msync_store_t *store, const msync_field_t *field,
     const msync_table_t *table, bool *has, msync_err_t *err);
-static int row_forget_never_sent(msync_store_t *store, const msync_row_t *row,
-    msync_err_t *err);
 
 
 static bool
@@ -618,32 +616,13 @@ row_put_carefully(msync_store_t *store, const msync_row_t *row, bool look,
 }
 
 
-/* central has it */
-
-static int
-row_forget_never_sent(msync_store_t *store, const msync_row_t *row,
-    msync_err_t *err)
-{
-    const msync_value_t  *id = &row->values[row->table->key];
-
-    if (id->kind == MSYNC_VALUE_TEXT
-        && msync_store_was_sent(store, row->table->name, id->text, err)
-           != MSYNC_OK)
-    {
-        err->scope = MSYNC_SCOPE_RUN;
-        return MSYNC_ERROR;
-    }
-
-    return MSYNC_OK;
-}
-
-
 int
 msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
     bool careful, const msync_field_t **at, bool *missing, msync_err_t *err)
 {
-    int   code;
-    bool  look;
+    int                   code;
+    bool                  look;
+    const msync_value_t  *id = &row->values[row->table->key];
 
     *at = NULL;
     *missing = false;
@@ -657,8 +636,8 @@ msync_store_row_upsert(msync_store_t *store, const msync_row_t *row,
                            : row_put(store, row, err);
 
     if (code == SQLITE_DONE) {
-        return store->never_sent ? row_forget_never_sent(store, row, err)
-                                 : MSYNC_OK;
+        return id->kind == MSYNC_VALUE_TEXT
+               ? msync_store_came(store, row->table, id->text, err) : MSYNC_OK;
     }
 
     if (code == SQLITE_CONSTRAINT_NOTNULL) {

@@ -106,6 +106,13 @@ msync_store_row_soft_delete(msync_store_t *store,
                              table->fields[table->key].name),
              id, NULL, err);
 
-    return rc == MSYNC_OK ? row_delete_check_ignored(store, table, id, err)
-                          : rc;
+    if (rc != MSYNC_OK
+        || row_delete_check_ignored(store, table, id, err) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    /* absent rows of a table that is not pushed are marked and stay listed */
+    return table->push != 0 ? msync_store_came(store, table, id, err)
+                            : MSYNC_OK;
 }

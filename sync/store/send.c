@@ -3,36 +3,42 @@
  *
  * msync_never_sent lists the rows that were in a table before msync took it
  * over, and those whose change was passed over, for their store was not active
- * on this site.  One leaves the list when central sends it, when central has
+ * on this site; and as doubted those of a table whose triggers were gone
+ * (resend.c).  One leaves the list when central sends it, when central has
  * taken it, or when it is queued; a row that is deleted is not looked for
  * there any more.
  *
- * Promises: nothing is queued but on request; a row is queued once.
+ * Promises: nothing that was never sent is queued but on request; a row is
+ * queued once.
  */
 
 #include <string.h>
 #include <strings.h>
 
 #include "store/store_private.h"
+#include "base/log.h"
 
 #define SLICE  500                 /* rows of one transaction */
 
 
+static int send_forget(msync_store_t *store, const char *table, const char *id,
+    msync_err_t *err);
 static int send_begin(msync_store_t *store, bool *any, int64_t *site,
     msync_err_t *err);
 static int send_count(msync_store_t *store, const msync_table_t *table,
     int64_t site, int64_t *n, msync_err_t *err);
 static void send_bind(sqlite3_stmt *stmt, int at, const sqlite3_value *id);
 static int send_slice(msync_store_t *store, const msync_table_t *table,
-    const sqlite3_value *after, sqlite3_value **last, msync_err_t *err);
+    bool doubted, const sqlite3_value *after, sqlite3_value **last,
+    msync_err_t *err);
 static int send_run(msync_store_t *store, char *text, int64_t site,
     const sqlite3_value *after, const sqlite3_value *last, msync_err_t *err);
 static int send_queue(msync_store_t *store, const msync_table_t *table,
-    int64_t site, const sqlite3_value *after, const sqlite3_value *last,
-    int64_t *queued, msync_err_t *err);
+    bool doubted, int64_t site, const sqlite3_value *after,
+    const sqlite3_value *last, int64_t *queued, msync_err_t *err);
 static int send_table(msync_store_t *store, const msync_table_t *table,
-    int64_t site, msync_hook_pt hook, void *data, int64_t *queued,
-    msync_err_t *err);
+    bool doubted, int64_t site, msync_hook_pt hook, void *data,
+    int64_t *queued, msync_err_t *err);
 static bool send_is(const msync_table_t *table, const char *name);
 static bool send_is_named(const msync_table_t *table, const char *const *tables,
     size_t n);
@@ -119,8 +125,10 @@ msync_store_any_never_sent(msync_store_t *store, bool *any, msync_err_t *err)
 }
 
 
-int
-msync_store_was_sent(msync_store_t *store, const char *table, const char *id,
+/* takes one off both lists, by its name on the wire */
+
+static int
+send_forget(msync_store_t *store, const char *table, const char *id,
     msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
@@ -142,6 +150,21 @@ msync_store_was_sent(msync_store_t *store, const char *table, const char *id,
 
 
 int
+msync_store_came(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err)
+{
+    if (!store->never_sent
+        || send_forget(store, table->name, id, err) == MSYNC_OK)
+    {
+        return MSYNC_OK;
+    }
+
+    err->scope = MSYNC_SCOPE_RUN;
+    return MSYNC_ERROR;
+}
+
+
+int
 msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
     msync_err_t *err)
 {
@@ -152,8 +175,8 @@ msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
     rc = msync_store_any_never_sent(store, &any, err);
 
     for (i = 0; rc == MSYNC_OK && any && i < batch->n; i++) {
-        rc = msync_store_was_sent(store, batch->records[i].table,
-                                  batch->records[i].id, err);
+        rc = send_forget(store, batch->records[i].table, batch->records[i].id,
+                         err);
     }
 
     return rc;
@@ -283,7 +306,7 @@ send_bind(sqlite3_stmt *stmt, int at, const sqlite3_value *id)
 /* the last id of the next slice behind `after`, NULL: there is none; owned */
 
 static int
-send_slice(msync_store_t *store, const msync_table_t *table,
+send_slice(msync_store_t *store, const msync_table_t *table, bool doubted,
     const sqlite3_value *after, sqlite3_value **last, msync_err_t *err)
 {
     int            rc = MSYNC_OK;
@@ -293,8 +316,8 @@ send_slice(msync_store_t *store, const msync_table_t *table,
     stmt = msync_store_prepare_own(store,
                sqlite3_mprintf("SELECT max(record_id) FROM (SELECT record_id "
                                "FROM msync_never_sent WHERE table_name = ?1 "
-                               "AND record_id %s ?2 ORDER BY record_id LIMIT "
-                               "?3)", BEHIND(after)), err);
+                               "AND record_id %s ?2 AND doubted = ?4 ORDER BY "
+                               "record_id LIMIT ?3)", BEHIND(after)), err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -302,6 +325,7 @@ send_slice(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
     send_bind(stmt, 2, after);
     sqlite3_bind_int(stmt, 3, SLICE);
+    sqlite3_bind_int(stmt, 4, doubted);
 
     if (sqlite3_step(stmt) != SQLITE_ROW) {
         rc = msync_store_fault(store, table->name, err);
@@ -339,16 +363,24 @@ send_run(msync_store_t *store, char *text, int64_t site,
 
 
 #define IN_SLICE                                                              \
-    "table_name = %Q AND record_id %s ?2 AND record_id <= ?3"
+    "table_name = %Q AND record_id %s ?2 AND record_id <= ?3 AND doubted = %d"
+
+/* no record of central's waits to become the row */
+#define NOT_TO_COME                                                           \
+    "NOT EXISTS (SELECT 1 FROM sync_buffer AS b WHERE b.record_id = "         \
+    "msync_never_sent.record_id AND b.table_name = "                          \
+    "msync_never_sent.table_name AND b.action <> 'MERGE')"
 
 
-/* queues what lies behind `after` up to `last`, and takes that off the list */
+/* queues what lies behind `after` up to `last`, and takes that off the list;
+ * of what is doubted all that is not there or not this site's any more, too */
 
 static int
-send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
-    const sqlite3_value *after, const sqlite3_value *last, int64_t *queued,
-    msync_err_t *err)
+send_queue(msync_store_t *store, const msync_table_t *table, bool doubted,
+    int64_t site, const sqlite3_value *after, const sqlite3_value *last,
+    int64_t *queued, msync_err_t *err)
 {
+    char         *done;
     int64_t       cursor = 0;
     sqlite3_str  *sql;
 
@@ -359,8 +391,9 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
     sql = sqlite3_str_new(store->db);
     msync_store_put_queue(sql, table, store->changes_filter);
     sqlite3_str_appendf(sql, " AND record_id IN (SELECT record_id FROM "
-                        "msync_never_sent WHERE " IN_SLICE ")", table->name,
-                        BEHIND(after));
+                        "msync_never_sent WHERE " IN_SLICE "%s)", table->name,
+                        BEHIND(after), doubted,
+                        doubted ? " AND " NOT_TO_COME : "");
 
     if (send_run(store, sqlite3_str_finish(sql), site, after, last, err)
         != MSYNC_OK)
@@ -370,25 +403,29 @@ send_queue(msync_store_t *store, const msync_table_t *table, int64_t site,
 
     *queued += sqlite3_changes(store->db);
 
+    done = doubted ? sqlite3_mprintf(NOT_TO_COME)
+                   : sqlite3_mprintf("record_id IN (SELECT record_id FROM "
+                                     "changelog WHERE cursor > %lld)",
+                                     (long long) cursor);
+
     return send_run(store,
                     sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
-                                    IN_SLICE " AND record_id IN (SELECT "
-                                    "record_id FROM changelog WHERE cursor > "
-                                    "%lld)", table->name, BEHIND(after),
-                                    (long long) cursor),
+                                    IN_SLICE " AND %z", table->name,
+                                    BEHIND(after), doubted, done),
                     site, after, last, err);
 }
 
 
 static int
-send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
-    msync_hook_pt hook, void *data, int64_t *queued, msync_err_t *err)
+send_table(msync_store_t *store, const msync_table_t *table, bool doubted,
+    int64_t site, msync_hook_pt hook, void *data, int64_t *queued,
+    msync_err_t *err)
 {
     int             rc;
     sqlite3_value  *after = NULL, *last;
 
     for ( ;; ) {
-        rc = send_slice(store, table, after, &last, err);
+        rc = send_slice(store, table, doubted, after, &last, err);
 
         if (rc != MSYNC_OK || last == NULL) {
             break;
@@ -397,7 +434,8 @@ send_table(msync_store_t *store, const msync_table_t *table, int64_t site,
         rc = msync_store_begin(store, err);
 
         if (rc == MSYNC_OK) {
-            rc = send_queue(store, table, site, after, last, queued, err);
+            rc = send_queue(store, table, doubted, site, after, last, queued,
+                            err);
 
             if (rc == MSYNC_OK) {
                 rc = msync_store_commit(store, err) == MSYNC_OK
@@ -499,8 +537,60 @@ msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
         if (store->catalogue->tables[i].push != 0
             && send_is_named(&store->catalogue->tables[i], tables, n))
         {
-            rc = send_table(store, &store->catalogue->tables[i], site, hook,
-                            data, queued, err);
+            rc = send_table(store, &store->catalogue->tables[i], false, site,
+                            hook, data, queued, err);
+        }
+    }
+
+    return rc;
+}
+
+
+int
+msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err)
+{
+    return msync_store_scalar(store,
+        msync_store_stmt(store, MSYNC_STMT_DOUBTED,
+                         "SELECT count(*) FROM msync_never_sent WHERE doubted",
+                         err),
+        n, "counting rows that are doubted", err);
+}
+
+
+int
+msync_store_send_doubted(msync_store_t *store, msync_hook_pt hook, void *data,
+    int64_t *queued, msync_err_t *err)
+{
+    int                   rc;
+    bool                  any;
+    size_t                i;
+    int64_t               site, doubted, before;
+    const msync_table_t  *table;
+
+    *queued = 0;
+
+    if (msync_store_doubted(store, &doubted, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    if (doubted == 0) {
+        return MSYNC_OK;
+    }
+
+    rc = send_begin(store, &any, &site, err);
+
+    for (i = 0; rc == MSYNC_OK && any && i < store->catalogue->n; i++) {
+        table = &store->catalogue->tables[i];
+        before = *queued;
+
+        if (table->push != 0) {
+            rc = send_table(store, table, true, site, hook, data, queued, err);
+        }
+
+        if (*queued > before) {
+            msync_log(MSYNC_LOG_NOTICE, "table \"%s\": %lld of its rows, whose "
+                      "triggers were gone, are sent again", table->sql,
+                      (long long) (*queued - before));
         }
     }
 

@@ -2,6 +2,9 @@
  * Rows that the application had before msync came, or changed in a store that
  * was not active on this site then: central never got them, nobody knows
  * whether it deleted them, so they are sent on request only.
+ * And rows that were sent, but may have been changed while their table had no
+ * triggers: they are doubted, and sent when all has come that central has
+ * changed, but for those that came with it.
  */
 
 #ifndef MSYNC_STORE_SEND_H
@@ -38,8 +41,23 @@ int msync_store_send(msync_store_t *store, const char *const *tables,
 int msync_store_passed(msync_store_t *store, const char *cursor_id,
     int64_t cursor, msync_err_t *err);
 
-/* central took these records: they were never sent no more.  Inside the
- * transaction that moves the push cursor */
+/*
+ * How many rows are doubted.  One that was changed since is also among the
+ * changes that wait (msync_store_queue), until it is sent.
+ */
+int msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err);
+
+/*
+ * Puts them into the changelog, as msync_store_send does, but for those of
+ * which a record of central's waits in the buffer to become the row.  To be
+ * called when what central had was pulled and integrated; or before all comes
+ * anew, which would go over them.
+ */
+int msync_store_send_doubted(msync_store_t *store, msync_hook_pt hook,
+    void *data, int64_t *queued, msync_err_t *err);
+
+/* central took these records: they were never sent no more, nor are they
+ * doubted.  Inside the transaction that moves the push cursor */
 int msync_store_sent(msync_store_t *store, const msync_batch_t *batch,
     msync_err_t *err);
 

@@ -116,6 +116,7 @@ typedef enum {
     MSYNC_STMT_NEVER_SENT_ANY,
     MSYNC_STMT_NEVER_SENT_CLEAR,
     MSYNC_STMT_PASSED,
+    MSYNC_STMT_DOUBTED,
     MSYNC_STMT_CHANGELOG_END,
     MSYNC_STMT_ABSENT_ANY,
     MSYNC_STMT_ABSENT_CLEAR,
@@ -407,7 +408,12 @@ void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 void msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
-/* SQL that counts those of msync_never_sent that this site may send */
+/* SQL that puts them on the list msync_never_sent as doubted */
+void msync_store_put_doubt(sqlite3_str *sql, const msync_table_t *table,
+    const char *filter);
+
+/* SQL that counts those of the list that this site may send and has never
+ * sent */
 void msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
@@ -422,8 +428,9 @@ int msync_store_find_never_sent(msync_store_t *store, msync_err_t *err);
 /* whether there is any on that list, or on the one of absent.h */
 int msync_store_any_never_sent(msync_store_t *store, bool *any,
     msync_err_t *err);
-/* takes one off both lists, by its name on the wire */
-int msync_store_was_sent(msync_store_t *store, const char *table,
+/* central has sent the row of that id, or marked it, in an integration: takes
+ * it off both lists.  An error ends the run */
+int msync_store_came(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err);
 
 /* records have come from central: their rows are not absent */

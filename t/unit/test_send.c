@@ -3,6 +3,7 @@
 #include "integration.h"
 #include "base/log.h"
 #include "store/changelog.h"
+#include "store/forget.h"
 #include "store/send.h"
 #include "store/store_private.h"
 
@@ -275,6 +276,144 @@ a_table_that_was_rebuilt_was_not_there_before_msync(void **state)
 }
 
 
+/* rows that central has, of tables whose triggers are gone for a moment */
+
+static void
+doubt(site_t *site)
+{
+    msync_err_t  err;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    initialise(site);
+    site_sql(site, "INSERT INTO Location (ID, code, store_ID) VALUES ('a', "
+             "'a', 'S1'), ('b', 'b', 'S1'), ('c', 'c', 'S1'), ('d', 'd', "
+             "'S1'); INSERT INTO name (ID, name, type) VALUES ('P2', 'p', "
+             "'patient');" SITE_SENT "DROP TRIGGER \"msync_Location_UPDATE\";"
+             "DROP TRIGGER \"msync_name_UPDATE\"");
+    assert_ok(msync_store_renew(site->store, &err));
+}
+
+
+static int64_t
+doubted(site_t *site)
+{
+    int64_t      n;
+    msync_err_t  err;
+
+    assert_ok(msync_store_doubted(site->store, &n, &err));
+    return n;
+}
+
+
+static const char *
+queued(site_t *site)
+{
+    return site_get(site, "SELECT group_concat(record_id) FROM (SELECT * FROM "
+                          "changelog ORDER BY record_id)");
+}
+
+
+static void
+what_is_doubted_was_sent_and_is_no_row_from_before_msync(void **state)
+{
+    int64_t       n;
+    site_t       *site = *state;
+    const char   *unknown;
+    msync_err_t   err;
+
+    doubt(site);
+    assert_int_equal(doubted(site), 5);
+    assert_int_equal(never_sent(site), 4);
+    assert_ok(msync_store_send(site->store, NULL, 0, NULL, NULL, &n, &unknown,
+                               &err));
+    assert_int_equal(n, 4);
+    assert_int_equal(doubted(site), 5);
+
+    /* another time, before they were sent */
+    site_sql(site, SITE_SENT "DROP TRIGGER \"msync_Location_INSERT\"");
+    assert_ok(msync_store_renew(site->store, &err));
+    assert_int_equal(doubted(site), 8);
+    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_int_equal(n, 8);
+    assert_string_equal(queued(site), "L1,L2,L3,P2,a,b,c,d");
+    assert_int_equal(doubted(site), 0);
+}
+
+
+static void
+what_central_has_changed_or_deleted_meanwhile_is_not_sent(void **state)
+{
+    int64_t       n;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    doubt(site);
+    site_pull(site, MSYNC_LEGACY, "Location", "a", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"a\",\"Description\":\"d\",\"code\":\"x\","
+              "\"hold\":false,\"Volume\":0,\"store_ID\":\"S1\","
+              "\"type_ID\":\"\"}");
+    site_pull(site, MSYNC_LEGACY, "Location", "b", MSYNC_ACTION_DELETE, NULL);
+    site_pull(site, MSYNC_LEGACY, "name", "P2", MSYNC_ACTION_DELETE, NULL);
+
+    /* it waits to become the row */
+    site_pull(site, MSYNC_LEGACY, "Location", "c", MSYNC_ACTION_UPSERT,
+              "{\"ID\":\"c\",\"code\":[]}");
+    (void) integrate(site, false);
+    assert_string_equal(site_get(site, "SELECT count(*) FROM name WHERE ID = "
+                                 "'P2'"), "1");
+
+    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_int_equal(n, 1);
+    assert_string_equal(queued(site), "d");
+    assert_int_equal(doubted(site), 1);
+
+    site_sql(site, "DELETE FROM sync_buffer");
+    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_string_equal(queued(site), "c,d");
+    assert_int_equal(doubted(site), 0);
+}
+
+
+static void
+what_is_changed_here_while_it_is_doubted_is_sent_once(void **state)
+{
+    int64_t        n, processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    doubt(site);
+    site_sql(site, "UPDATE Location SET code = 'x' WHERE ID = 'a';"
+             "DELETE FROM Location WHERE ID = 'b'");
+    assert_int_equal(waiting(site), 2);
+    assert_ok(msync_store_changes(site->store, MSYNC_LEGACY, 0, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_ok(msync_store_sent(site->store, &batch, &err));
+    msync_batch_clear(&batch);
+    site_sql(site, SITE_SENT);
+
+    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_int_equal(n, 3);
+    assert_string_equal(queued(site), "P2,c,d");
+    assert_int_equal(doubted(site), 0);
+}
+
+
+static void
+what_is_doubted_is_forgotten_with_what_is_unsent(void **state)
+{
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    doubt(site);
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_forget(site->store, true, 0, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_int_equal(doubted(site), 0);
+    assert_int_equal(never_sent(site), 4);
+}
+
+
 int
 main(void)
 {
@@ -288,7 +427,11 @@ main(void)
         EACH(a_row_is_queued_whatever_its_id_is),
         EACH(many_are_queued_in_short_transactions),
         EACH(a_database_of_version_4_tells_them_by_what_it_kept),
-        EACH(a_table_that_was_rebuilt_was_not_there_before_msync)
+        EACH(a_table_that_was_rebuilt_was_not_there_before_msync),
+        EACH(what_is_doubted_was_sent_and_is_no_row_from_before_msync),
+        EACH(what_central_has_changed_or_deleted_meanwhile_is_not_sent),
+        EACH(what_is_changed_here_while_it_is_doubted_is_sent_once),
+        EACH(what_is_doubted_is_forgotten_with_what_is_unsent)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
