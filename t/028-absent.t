@@ -29,6 +29,7 @@ what_was_made_here_stays_and_can_be_sent();
 what_comes_after_all_is_listed_no_more();
 a_table_that_is_not_sent_at_all_stays();
 a_merge_that_central_has_lost_is_forgotten();
+what_no_trigger_has_seen_goes_out_before_all_comes_anew();
 
 is_deeply($central->state->{violations}, [], 'central has no complaint')
     or diag(explain($central->state->{violations}));
@@ -223,4 +224,21 @@ sub a_merge_that_central_has_lost_is_forgotten {
     $sync->('an edit');
     is($site->central->record('item_line', $line)->{item_ID}, $lost,
        'and an edit leaves it so at central');
+}
+
+
+# Otherwise central's older copy would come over it.
+sub what_no_trigger_has_seen_goes_out_before_all_comes_anew {
+    my $id = query('SELECT min(ID) FROM Location WHERE store_ID IN (SELECT ID '
+                   . 'FROM store WHERE sync_id_remote_site = 7)');
+
+    query('DROP TRIGGER "msync_Location_UPDATE"',
+          "UPDATE Location SET Description = 'unseen' WHERE ID = '$id'");
+    is((msync('reinitialise', '--yes'))[0], 0, 'all is to come anew');
+    run_well();
+
+    is($central->record(Location => $id)->{Description}, 'unseen',
+       'what was changed without a trigger went out');
+    is(query("SELECT Description FROM Location WHERE ID = '$id'"), 'unseen',
+       'and is here');
 }

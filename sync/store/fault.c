@@ -13,9 +13,10 @@
 
 
 #define FAULT_ADVICE_SCHEMA                                                   \
-    "Another program has altered the tables of the database, most likely; "   \
-    "\"msync check\" says what is missing. |What can be made again the next " \
-    "run makes by itself."
+    "Another program has altered the tables of the database, most likely, "   \
+    "or msync was upgraded and nginx not restarted behind that; \"msync "      \
+    "check\" says what is missing. |What can be made again the next run "      \
+    "makes by itself."
 #define FAULT_ADVICE_NAME                                                     \
     "The application has an index of the name of one of mSupply's tables: "   \
     "give it another name, or let msync's table have one, by [{\"table\": "   \

@@ -377,7 +377,7 @@ resend_take_back(msync_store_t *store, const msync_table_t *table, char *rows,
 
     code = SQLITE_DONE;
 
-    while (*n > 0 && (sides & table->push & MSYNC_V7)
+    while ((sides & table->push & MSYNC_V7)
            && (code = sqlite3_step(each)) == SQLITE_ROW)
     {
         if (msync_store_row_is_others(store, table,
