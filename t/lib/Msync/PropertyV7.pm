@@ -160,7 +160,8 @@ sub _read_catalogue {
         $t->{styles} = { map { $_ => 1 } @{ $shape->{styles} } };
         $t->{push_v7} = $shape->{push};
         $t->{delete_v7} = $shape->{delete};
-        $t->{any_store} = ($shape->{envelope} // {})->{any_store};
+        @$t{qw(any_store sender or_store)} =
+            @{ $shape->{envelope} // {} }{qw(any_store store or_store)};
         $t->{there} = {
             map { (ref $_->{in} ? '' : $_->{in} // $_->{name}) => $_->{name} }
             @{ $shape->{fields} } };
@@ -232,6 +233,19 @@ sub _change {
     );
 
     if ($data) { $known->{$id} = \%row } else { delete $known->{$id} }
+}
+
+
+# A message is sent by the store that wrote it, or by the one that it is for
+# where none did.
+sub _mine {
+    my ($self, $t) = @_;
+
+    my $to = $t->{or_store} // return $self->SUPER::_mine($t);
+
+    return qq{ifnull(nullif("$t->{sender}", ''), "$to") IN (SELECT ID FROM }
+        . 'store WHERE sync_id_remote_site = ' . Msync::Property::SITE_ID
+        . ')';
 }
 
 
