@@ -183,7 +183,8 @@ sub _nothing {
     return {
         site => {
             id => 'UUID', siteId => 7, code => 'C', name => $case,
-            initialisationStatus => 'new', mSupplyCentralSiteId => 1,
+            initialisationStatus => -s "$self->{seen}/$case.initialise"
+                ? 'completed' : 'new', mSupplyCentralSiteId => 1,
             omSupplyCentralServerUrl => $self->url . "/$case",
             isOmSupplyCentralServer => JSON::PP::false(),
         },
