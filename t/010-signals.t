@@ -158,6 +158,12 @@ sub synced {
     });
 }
 
+# Two whom the site has.
+sub patients {
+    return split /\n/, sqlite(site_path('clinic.sqlite'),
+        q{SELECT ID FROM name WHERE type = 'patient' ORDER BY ID LIMIT 2});
+}
+
 # In the middle of a sync these, too, are asked for.
 sub ask_meanwhile {
     my ($central, $nginx, @paths) = @_;
@@ -181,8 +187,9 @@ sub done_and_waiting {
 sub upgrade_with_triggers_that_wait {
     my ($central, $nginx, $pulls) = synced();
 
-    ask_meanwhile($central, $nginx, qw(trigger?fetchPatientId=p1 pause
-                                       trigger?fetchPatientId=p2));
+    my @fetch = map { "trigger?fetchPatientId=$_" } patients();
+
+    ask_meanwhile($central, $nginx, $fetch[0], 'pause', $fetch[1]);
 
     my $old = change_masters($nginx);
     $central->go_on;
@@ -206,7 +213,8 @@ sub upgrade_with_triggers_that_wait {
 sub all_of_it_is_killed {
     my ($central, $nginx, $pulls) = synced();
 
-    ask_meanwhile($central, $nginx, qw(pause trigger?fetchPatientId=p1));
+    ask_meanwhile($central, $nginx, 'pause',
+                  'trigger?fetchPatientId=' . (patients())[0]);
     is($nginx->request(PUT => '/api/settings',
                        content => '{"intervalSeconds":7200}')->{status}, 200,
        'settings meanwhile');

@@ -414,7 +414,7 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
 
     msync_run_upgrade(ctx);
 
-    return MSYNC_OK;
+    return msync_run_check_patient(ctx, err);
 }
 
 

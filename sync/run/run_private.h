@@ -85,6 +85,10 @@ int msync_run_pull_v7(msync_run_context_t *ctx, msync_err_t *err);
 void msync_run_upgrade(msync_run_context_t *ctx);
 int msync_run_check_upgraded(msync_run_context_t *ctx, msync_err_t *err);
 
+/* patient.c: behind a run that went well: where it was for a patient, that
+ * this one is here now */
+int msync_run_check_patient(const msync_run_context_t *ctx, msync_err_t *err);
+
 /* anew.c: all has come anew that central has */
 int msync_run_end_anew(msync_run_context_t *ctx, msync_err_t *err);
 

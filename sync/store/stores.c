@@ -100,6 +100,41 @@ msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
 
 
 int
+msync_store_has_patient(msync_store_t *store, const char *patient,
+    bool *has, msync_err_t *err)
+{
+    int                   rc;
+    sqlite3_stmt         *stmt;
+    const msync_table_t  *names;
+
+    *has = false;
+    names = msync_catalogue_find(store->catalogue, "name");
+
+    if (names == NULL) {
+        return MSYNC_OK;
+    }
+
+    stmt = msync_store_prepare_own(store,
+        sqlite3_mprintf("SELECT 1 FROM \"%w\" WHERE \"%w\" = ?1 UNION ALL "
+                        "SELECT 1 FROM sync_buffer WHERE table_name = %Q AND "
+                        "record_id = ?1 UNION ALL SELECT 1 FROM msync_merged "
+                        "WHERE table_name = %Q AND record_id = ?1",
+                        names->sql, names->fields[names->key].name,
+                        names->name, names->name), err);
+
+    if (stmt == NULL) {
+        return MSYNC_ERROR;
+    }
+
+    sqlite3_bind_text(stmt, 1, patient, -1, SQLITE_STATIC);
+    rc = msync_store_found(store, stmt, has, "looking for a patient", err);
+    sqlite3_finalize(stmt);
+
+    return rc;
+}
+
+
+int
 msync_store_patient_join(msync_store_t *store, const char *patient,
     msync_store_join_t *join, msync_err_t *err)
 {

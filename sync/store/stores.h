@@ -1,11 +1,16 @@
 /*
- * The stores that are active on this site.
+ * The stores that are active on this site, and their patients.
  */
 
 #ifndef MSYNC_STORE_STORES_H
 #define MSYNC_STORE_STORES_H
 
 #include "store/store.h"
+
+/* whether a patient is here, as a row, under the id of the one that it was
+ * merged into, or as a record that waits to be one */
+int msync_store_has_patient(msync_store_t *store, const char *patient,
+    bool *has, msync_err_t *err);
 
 /* whether a store is active on this site; NULL is none */
 int msync_store_is_ours(msync_store_t *store, const char *id, bool *ours,
