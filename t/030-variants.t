@@ -512,6 +512,14 @@ sub refusals {
     case('password', 'The password is wrong', INCORRECT_PASSWORD =>
          qr/password is wrong/,
          calls => { site => refusal('site_incorrect_password') });
+    case('password-later', 'So it is of a site that was let in before',
+         INCORRECT_PASSWORD => qr/let in before.* header Authorization/,
+         runs => 2, calls => { site => sub {
+             $_[1] > 1 ? refusal('site_incorrect_password')->(@_)
+                       : json(@_[0, 3]) } });
+    case('no-credentials', 'Central got no credentials', CENTRAL_ERROR =>
+         qr/"no_auth".* takes the header Authorization out/, requests => 1,
+         calls => { any => refusal('no_auth') });
     case('hardware', 'The site belongs to another machine',
          HARDWARE_ID_MISMATCH => qr/another machine/,
          calls => { site => refusal('site_incorrect_hardware_id') });

@@ -275,6 +275,16 @@ v5_check(msync_transfer_response_t *res, msync_err_t *err)
         err->http_status = res->status;
         err->retry_after = res->retry_after;
 
+        /* whoever asks again and again is locked out */
+        if (res->status == 401 && err->variant == MSYNC_ERR_CENTRAL_ERROR) {
+            err->remedy = MSYNC_REMEDY_FINAL;
+            err->advice = "Check the site name and the password in the "
+                          "settings. If they are right, something on the way "
+                          "takes the header Authorization out of requests: "
+                          "ask whoever runs the proxy or the firewall to let "
+                          "it pass.";
+        }
+
     } else if (res->status < 200 || res->status >= 300 || res->challenged) {
         (void) msync_wire_unusable(res, MSYNC_V5_NAME, NULL, 0, err);
 

@@ -555,7 +555,8 @@ wire_status_words(int status)
     } known[] = {
         { 304, "a cache on the way answers in the place of the server" },
         { 400, "the server or a proxy does not understand the request" },
-        { 401, "access refused without a reason; a proxy may want a sign-in" },
+        { 401, "access refused without a reason; a proxy may want a sign-in, "
+          "or take that of this site (Authorization) out of requests" },
         { 402, "a payment is wanted first; the airtime may be used up" },
         { 403, "access refused without a reason; a proxy may want a sign-in" },
         { 404, "there is no synchronisation service at this address" },

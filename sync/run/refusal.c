@@ -51,6 +51,33 @@ msync_run_is_about_site(const msync_err_t *err)
 }
 
 
+void
+msync_run_advise(const msync_run_context_t *ctx, msync_err_t *err)
+{
+    int64_t      id = -1;
+    msync_err_t  ignored;
+
+    msync_conf_advise(ctx->run->conf, err);
+
+    /* behind the first answer it is Open mSupply central that refuses, which
+     * has the credentials out of a body */
+    if (err->advice == NULL && ctx->identity.uuid == NULL
+        && (err->variant == MSYNC_ERR_SITE_NAME_NOT_FOUND
+            || err->variant == MSYNC_ERR_INCORRECT_PASSWORD)
+        && msync_store_get_int(ctx->run->store, MSYNC_KEY_SITE_ID, &id,
+                               &ignored) == MSYNC_OK
+        && id >= 0)
+    {
+        err->advice = "This site was let in before. If its name and password "
+                      "were changed on mSupply central, enter them in the "
+                      "settings; if nobody has changed them, something on the "
+                      "way takes the header Authorization out of requests: "
+                      "ask whoever runs the proxy or the firewall to let it "
+                      "pass.";
+    }
+}
+
+
 int
 msync_run_note_refusal(const msync_run_context_t *ctx,
     const msync_err_t *failure, msync_err_t *err)

@@ -114,7 +114,7 @@ msync_run(msync_run_t *run, msync_log_entry_t *entry, msync_err_t *err)
         rc = run_steps(&ctx, err);
     }
 
-    msync_conf_advise(run->conf, err);
+    msync_run_advise(&ctx, err);
     run_close(&ctx);
     rc = run_end(&ctx, rc, err);
 

@@ -99,6 +99,8 @@ int msync_run_pull(msync_run_context_t *ctx, msync_step_e step,
 /* refusal.c: whether the site or its credentials are refused: the other server
  * would only ask mSupply central about them again, which may lock a site out */
 bool msync_run_is_about_site(const msync_err_t *err);
+/* better words of what to do, where credentials were refused; no error: none */
+void msync_run_advise(const msync_run_context_t *ctx, msync_err_t *err);
 /* notes which credentials were refused, and the pause that was asked for, if
  * that is the failure; NULL: there was none; inside a transaction */
 int msync_run_note_refusal(const msync_run_context_t *ctx,
