@@ -570,10 +570,6 @@ sub refusals {
     case('v6-error', 'Open mSupply central has an error of its own',
          CENTRAL_ERROR => qr/"otherServerError"/,
          calls => { pull => v6_error({ otherServerError => 'database' }) });
-    case('not-prepared', 'Something on the way answers in place of mSupply '
-         . 'central', INVALID_RESPONSE => qr/has answered in its place/,
-         calls => { site => sub {
-             json($_[0], { %{ $_[3] }, initialisationStatus => 'new' }) } });
     case('not-started', 'Central takes a push but does not integrate it',
          INTEGRATION_ERROR => qr/did not start to integrate/, runs => 2,
          calls => { site => sub {

@@ -31,9 +31,7 @@ static int prepare_attempt(msync_run_context_t *ctx, bool before_push,
     msync_err_t *err);
 static int prepare_ask(msync_run_context_t *ctx, bool before_push,
     msync_err_t *err);
-static int prepare_check(msync_run_context_t *ctx, msync_err_t *err);
 static int prepare_wait(msync_run_context_t *ctx, msync_err_t *err);
-static int prepare_identify(msync_run_context_t *ctx, msync_err_t *err);
 static bool prepare_is_lost(const msync_err_t *err);
 static bool prepare_was_asked(const msync_run_context_t *ctx);
 static bool prepare_is(const msync_run_context_t *ctx, const char *status);
@@ -146,8 +144,7 @@ prepare_ask(msync_run_context_t *ctx, bool before_push, msync_err_t *err)
     }
 
     if (msync_v5_initialise(ctx->v5, &length, err) == MSYNC_OK) {
-        return before_push ? prepare_wait(ctx, err)
-                           : prepare_check(ctx, err);
+        return before_push ? prepare_wait(ctx, err) : MSYNC_OK;
     }
 
     if (!prepare_is_lost(err)) {
@@ -163,24 +160,6 @@ prepare_ask(msync_run_context_t *ctx, bool before_push, msync_err_t *err)
 
     return (before_push || prepare_was_asked(ctx))
            && prepare_is(ctx, "completed") ? MSYNC_OK : MSYNC_AGAIN;
-}
-
-
-/* whatever is on the way may have answered: a queue that was not built brings
- * nothing, and what is pushed later is refused */
-
-static int
-prepare_check(msync_run_context_t *ctx, msync_err_t *err)
-{
-    if (prepare_identify(ctx, err) != MSYNC_OK) {
-        return MSYNC_ERROR;
-    }
-
-    return !prepare_is(ctx, "new") ? MSYNC_OK
-           : msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE, "\"prepare this "
-                           "site\" was answered, but mSupply central says "
-                           "that it has never done so: something on the way "
-                           "has answered in its place");
 }
 
 
@@ -216,13 +195,6 @@ prepare_wait(msync_run_context_t *ctx, msync_err_t *err)
         pause = pause * 2 < PREPARE_MAX ? pause * 2 : PREPARE_MAX;
     }
 
-    return prepare_identify(ctx, err);
-}
-
-
-static int
-prepare_identify(msync_run_context_t *ctx, msync_err_t *err)
-{
     msync_v5_site_clear(&ctx->identity);
 
     return msync_v5_site(ctx->v5, &ctx->identity, err);

@@ -183,8 +183,7 @@ sub _nothing {
     return {
         site => {
             id => 'UUID', siteId => 7, code => 'C', name => $case,
-            initialisationStatus => -s "$self->{seen}/$case.initialise"
-                ? 'completed' : 'new', mSupplyCentralSiteId => 1,
+            initialisationStatus => 'new', mSupplyCentralSiteId => 1,
             omSupplyCentralServerUrl => $self->url . "/$case",
             isOmSupplyCentralServer => JSON::PP::false(),
         },
