@@ -19,7 +19,6 @@
 #include "store/kv.h"
 #include "store/older.h"
 #include "store/refused.h"
-#include "store/send.h"
 #include "store/tidy.h"
 
 #define LOG_RUNS  1000             /* rows of sync_log */
@@ -42,10 +41,6 @@ static int run_open_network(msync_run_context_t *ctx, msync_err_t *err);
 static int run_fill(msync_run_context_t *ctx, msync_err_t *err);
 static int run_hook(void *data, msync_err_t *err);
 static int run_steps(msync_run_context_t *ctx, msync_err_t *err);
-static int run_queue_doubted(msync_run_context_t *ctx, int64_t *n,
-    msync_err_t *err);
-static int run_take_all(msync_run_context_t *ctx, unsigned steps,
-    msync_err_t *err);
 static bool run_takes(const msync_run_context_t *ctx,
     const run_step_t *step);
 static void run_advise(msync_err_t *err);
@@ -380,20 +375,14 @@ run_hook(void *data, msync_err_t *err)
 static int
 run_steps(msync_run_context_t *ctx, msync_err_t *err)
 {
-    int64_t  doubted;
-
     if (ctx->http != NULL && msync_run_identify(ctx, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
-    /* all that comes anew would go over what nobody knows to be changed */
-    if (!ctx->plan.initialised
-        && run_queue_doubted(ctx, &doubted, err) != MSYNC_OK)
+    if ((!ctx->plan.initialised
+         && msync_run_queue_doubted(ctx, err) != MSYNC_OK)
+        || msync_run_take_all(ctx, ctx->plan.steps, err) != MSYNC_OK)
     {
-        return MSYNC_ERROR;
-    }
-
-    if (run_take_all(ctx, ctx->plan.steps, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -403,11 +392,8 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
         return msync_run_end_anew(ctx, err);
     }
 
-    /* by now what central has changed of it is no more doubted */
     if (ctx->run->does == MSYNC_DOES_SYNC
-        && (run_queue_doubted(ctx, &doubted, err) != MSYNC_OK
-            || (doubted > 0
-                && run_take_all(ctx, MSYNC_STEPS_PUSH, err) != MSYNC_OK)))
+        && msync_run_push_doubted(ctx, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
@@ -418,18 +404,8 @@ run_steps(msync_run_context_t *ctx, msync_err_t *err)
 }
 
 
-static int
-run_queue_doubted(msync_run_context_t *ctx, int64_t *n, msync_err_t *err)
-{
-    return msync_store_send_doubted(ctx->run->store, ctx->steps.hook,
-                                    ctx->steps.data, n, err);
-}
-
-
-/* those of `steps` that the run takes, in their order */
-
-static int
-run_take_all(msync_run_context_t *ctx, unsigned steps, msync_err_t *err)
+int
+msync_run_take_all(msync_run_context_t *ctx, unsigned steps, msync_err_t *err)
 {
     size_t  i;
 

@@ -58,6 +58,18 @@ int msync_run_explain_push(const msync_run_context_t *ctx, msync_err_t *err);
  */
 int msync_run_identify(msync_run_context_t *ctx, msync_err_t *err);
 
+/* run.c: those of `steps` that the run takes, in their order */
+int msync_run_take_all(msync_run_context_t *ctx, unsigned steps,
+    msync_err_t *err);
+
+/*
+ * doubted.c: rows that are doubted go into the changelog, all of them, for all
+ * that comes anew would go over them; or they are sent, by now that all has
+ * come which central has changed.
+ */
+int msync_run_queue_doubted(msync_run_context_t *ctx, msync_err_t *err);
+int msync_run_push_doubted(msync_run_context_t *ctx, msync_err_t *err);
+
 /* v5_v6.c: the steps by v5 and v6 */
 int msync_run_push_v6(msync_run_context_t *ctx, msync_err_t *err);
 int msync_run_push(msync_run_context_t *ctx, msync_err_t *err);

@@ -37,7 +37,7 @@ static int send_queue(msync_store_t *store, const msync_table_t *table,
     bool doubted, int64_t site, const sqlite3_value *after,
     const sqlite3_value *last, int64_t *queued, msync_err_t *err);
 static int send_table(msync_store_t *store, const msync_table_t *table,
-    bool doubted, int64_t site, msync_hook_pt hook, void *data,
+    bool doubted, int64_t site, int64_t limit, msync_hook_pt hook, void *data,
     int64_t *queued, msync_err_t *err);
 static bool send_is(const msync_table_t *table, const char *name);
 static bool send_is_named(const msync_table_t *table, const char *const *tables,
@@ -193,10 +193,11 @@ msync_store_passed(msync_store_t *store, const char *cursor_id, int64_t cursor,
 
     if (stmt == NULL) {
         sql = msync_store_need(sqlite3_mprintf(
-                  "INSERT OR IGNORE INTO msync_never_sent (table_name, "
-                  "record_id) SELECT table_name, record_id FROM changelog "
-                  "WHERE cursor >= ?2 AND cursor < ?3 AND is_sync_update = 0 "
-                  "AND row_action = 'UPSERT' AND NOT (%s)",
+                  "INSERT INTO msync_never_sent (table_name, record_id) "
+                  "SELECT table_name, record_id FROM changelog WHERE cursor "
+                  ">= ?2 AND cursor < ?3 AND is_sync_update = 0 AND row_action "
+                  "= 'UPSERT' AND NOT (%s) ON CONFLICT (table_name, record_id) "
+                  "DO UPDATE SET doubted = 0",
                   store->changes_filter));
         stmt = msync_store_stmt(store, MSYNC_STMT_PASSED, sql, err);
         sqlite3_free(sql);
@@ -373,14 +374,14 @@ send_run(msync_store_t *store, char *text, int64_t site,
 
 
 /* queues what lies behind `after` up to `last`, and takes that off the list;
- * of what is doubted all that is not there or not this site's any more, too */
+ * of what is doubted all else, too: it is not there or not this site's any
+ * more, or central has sent what is to become of it */
 
 static int
 send_queue(msync_store_t *store, const msync_table_t *table, bool doubted,
     int64_t site, const sqlite3_value *after, const sqlite3_value *last,
     int64_t *queued, msync_err_t *err)
 {
-    char         *done;
     int64_t       cursor = 0;
     sqlite3_str  *sql;
 
@@ -403,28 +404,26 @@ send_queue(msync_store_t *store, const msync_table_t *table, bool doubted,
 
     *queued += sqlite3_changes(store->db);
 
-    done = doubted ? sqlite3_mprintf(NOT_TO_COME)
-                   : sqlite3_mprintf("record_id IN (SELECT record_id FROM "
-                                     "changelog WHERE cursor > %lld)",
-                                     (long long) cursor);
-
     return send_run(store,
                     sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
-                                    IN_SLICE " AND %z", table->name,
-                                    BEHIND(after), doubted, done),
+                                    IN_SLICE " AND (doubted OR record_id IN "
+                                    "(SELECT record_id FROM changelog WHERE "
+                                    "cursor > %lld))", table->name,
+                                    BEHIND(after), doubted,
+                                    (long long) cursor),
                     site, after, last, err);
 }
 
 
 static int
 send_table(msync_store_t *store, const msync_table_t *table, bool doubted,
-    int64_t site, msync_hook_pt hook, void *data, int64_t *queued,
-    msync_err_t *err)
+    int64_t site, int64_t limit, msync_hook_pt hook, void *data,
+    int64_t *queued, msync_err_t *err)
 {
-    int             rc;
+    int             rc = MSYNC_OK;
     sqlite3_value  *after = NULL, *last;
 
-    for ( ;; ) {
+    while (*queued < limit) {
         rc = send_slice(store, table, doubted, after, &last, err);
 
         if (rc != MSYNC_OK || last == NULL) {
@@ -538,7 +537,7 @@ msync_store_send(msync_store_t *store, const char *const *tables, size_t n,
             && send_is_named(&store->catalogue->tables[i], tables, n))
         {
             rc = send_table(store, &store->catalogue->tables[i], false, site,
-                            hook, data, queued, err);
+                            INT64_MAX, hook, data, queued, err);
         }
     }
 
@@ -558,8 +557,8 @@ msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err)
 
 
 int
-msync_store_send_doubted(msync_store_t *store, msync_hook_pt hook, void *data,
-    int64_t *queued, msync_err_t *err)
+msync_store_send_doubted(msync_store_t *store, int64_t limit,
+    msync_hook_pt hook, void *data, int64_t *queued, msync_err_t *err)
 {
     int                   rc;
     bool                  any;
@@ -584,7 +583,8 @@ msync_store_send_doubted(msync_store_t *store, msync_hook_pt hook, void *data,
         before = *queued;
 
         if (table->push != 0) {
-            rc = send_table(store, table, true, site, hook, data, queued, err);
+            rc = send_table(store, table, true, site, limit, hook, data,
+                            queued, err);
         }
 
         if (*queued > before) {

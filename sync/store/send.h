@@ -48,13 +48,14 @@ int msync_store_passed(msync_store_t *store, const char *cursor_id,
 int msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err);
 
 /*
- * Puts them into the changelog, as msync_store_send does, but for those of
- * which a record of central's waits in the buffer to become the row.  To be
+ * Puts them into the changelog, as msync_store_send does, until `limit` are or
+ * a few more, *queued; 0: none is left.  Those of which a record of central's
+ * waits in the buffer to become the row are central's, and are not sent.  To be
  * called when what central had was pulled and integrated; or before all comes
  * anew, which would go over them.
  */
-int msync_store_send_doubted(msync_store_t *store, msync_hook_pt hook,
-    void *data, int64_t *queued, msync_err_t *err);
+int msync_store_send_doubted(msync_store_t *store, int64_t limit,
+    msync_hook_pt hook, void *data, int64_t *queued, msync_err_t *err);
 
 /* central took these records: they were never sent no more, nor are they
  * doubted.  Inside the transaction that moves the push cursor */

@@ -99,7 +99,8 @@ queue_doubted(site_t *site)
     int64_t      n;
     msync_err_t  err;
 
-    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
     return n;
 }
 

@@ -333,7 +333,8 @@ what_is_doubted_was_sent_and_is_no_row_from_before_msync(void **state)
     site_sql(site, SITE_SENT "DROP TRIGGER \"msync_Location_INSERT\"");
     assert_ok(msync_store_renew(site->store, &err));
     assert_int_equal(doubted(site), 8);
-    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
     assert_int_equal(n, 8);
     assert_string_equal(queued(site), "L1,L2,L3,P2,a,b,c,d");
     assert_int_equal(doubted(site), 0);
@@ -362,15 +363,16 @@ what_central_has_changed_or_deleted_meanwhile_is_not_sent(void **state)
     assert_string_equal(site_get(site, "SELECT count(*) FROM name WHERE ID = "
                                  "'P2'"), "1");
 
-    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
     assert_int_equal(n, 1);
     assert_string_equal(queued(site), "d");
-    assert_int_equal(doubted(site), 1);
+    assert_int_equal(doubted(site), 0);
 
     site_sql(site, "DELETE FROM sync_buffer");
-    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
-    assert_string_equal(queued(site), "c,d");
-    assert_int_equal(doubted(site), 0);
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
+    assert_string_equal(queued(site), "d");
 }
 
 
@@ -392,10 +394,37 @@ what_is_changed_here_while_it_is_doubted_is_sent_once(void **state)
     msync_batch_clear(&batch);
     site_sql(site, SITE_SENT);
 
-    assert_ok(msync_store_send_doubted(site->store, NULL, NULL, &n, &err));
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
     assert_int_equal(n, 3);
     assert_string_equal(queued(site), "P2,c,d");
     assert_int_equal(doubted(site), 0);
+}
+
+
+/* it was changed here in a store that is another site's when it is sent */
+
+static void
+what_is_doubted_and_passed_over_is_not_forgotten(void **state)
+{
+    int64_t       n;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    doubt(site);
+    site_sql(site, "UPDATE Location SET code = 'x' WHERE ID = 'a';"
+             "UPDATE store SET sync_id_remote_site = 8 WHERE ID = 'S1'");
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_passed(site->store, MSYNC_KEY_PUSH_CURSOR, 1000,
+                                 &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
+                                       &n, &err));
+    assert_int_equal(doubted(site), 0);
+
+    site_sql(site, "DELETE FROM msync_never_sent WHERE record_id <> 'a';"
+             "UPDATE store SET sync_id_remote_site = 7 WHERE ID = 'S1'");
+    assert_int_equal(never_sent(site), 1);
 }
 
 
@@ -431,6 +460,7 @@ main(void)
         EACH(what_is_doubted_was_sent_and_is_no_row_from_before_msync),
         EACH(what_central_has_changed_or_deleted_meanwhile_is_not_sent),
         EACH(what_is_changed_here_while_it_is_doubted_is_sent_once),
+        EACH(what_is_doubted_and_passed_over_is_not_forgotten),
         EACH(what_is_doubted_is_forgotten_with_what_is_unsent)
     };
 
