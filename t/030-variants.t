@@ -515,8 +515,8 @@ sub refusals {
     case('password-later', 'So it is of a site that was let in before',
          INCORRECT_PASSWORD => qr/let in before.* header Authorization/,
          runs => 2, calls => { site => sub {
-             $_[1] > 1 ? refusal('site_incorrect_password')->(@_)
-                       : json(@_[0, 3]) } });
+             $_[1] ? refusal('site_incorrect_password')->(@_)
+                   : json(@_[0, 3]) } });
     case('no-credentials', 'Central got no credentials', CENTRAL_ERROR =>
          qr/"no_auth".* takes the header Authorization out/, requests => 1,
          calls => { any => refusal('no_auth') });
