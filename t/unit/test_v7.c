@@ -161,12 +161,14 @@ what_is_sent_again_is_what_central_takes_or_a_person_can_mend(void **state)
              "('nowhere', NULL));");
     site_open_again(site);
     assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
-                                 "(SELECT record_id FROM changelog WHERE "
-                                 "table_name = 'message' ORDER BY 1)"),
+                                 "(SELECT record_id FROM msync_never_sent "
+                                 "WHERE doubted AND table_name = 'message' "
+                                 "ORDER BY 1)"),
                         "ours,to us");
     assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
-                                 "(SELECT record_id FROM changelog WHERE "
-                                 "table_name = 'asset' ORDER BY 1)"),
+                                 "(SELECT record_id FROM msync_never_sent "
+                                 "WHERE doubted AND table_name = 'asset' "
+                                 "ORDER BY 1)"),
                         "here,nowhere");
 }
 
