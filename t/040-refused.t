@@ -20,6 +20,8 @@ what_json_cannot_carry_is_recorded_until_it_is_corrected();
 a_delete_after_the_refusal_is_sent();
 a_record_made_again_after_the_refusal_is_sent();
 a_refused_edit_survives_what_central_sends();
+a_dismissed_one_goes_out_when_it_is_retried();
+one_that_waits_goes_out_before_all_comes_anew();
 a_central_that_refuses_everything_is_ill();
 many_refusals_in_a_row_end_the_run_but_block_nothing();
 the_last_record_of_a_push_to_v6_is_refused();
@@ -206,6 +208,51 @@ sub a_refused_edit_survives_what_central_sends {
     is($central->record('item_line', $id)->{batch}, 'ours', 'as it is');
     is(query('SELECT count(*) FROM sync_buffer WHERE integration_datetime '
              . 'IS NULL'), 0, 'and nothing waits any more');
+}
+
+
+# nobody but a person can bring it back, for a change that changes nothing is
+# none
+sub a_dismissed_one_goes_out_when_it_is_retried {
+    my ($id) = ids('item_line', 'ID', 1);
+    my $dismissed = 'SELECT dismissed FROM msync_refused WHERE record_id = '
+        . "'$id'";
+
+    refuse($id);
+    edit('dismissed', $id);
+    is(run('sync'), 0, 'a record is refused');
+    is(run(dismiss => '--all'), 0, '… and dismissed');
+    is_deeply([sent(v5 => sub { run('sync') })], [],
+              '… and not sent by itself any more');
+
+    is(run('retry'), 0, 'retry');
+    like($said, qr/\b1 to be sent again with the next sync$/m,
+         '… tells of it');
+    is(run('sync'), 0, 'a run');
+    is(query($dismissed), 1, 'one that is refused as before stays dismissed');
+    is(run(errors => '--dismissed'), 0, 'which is told');
+    like($said, qr/\Q$id\E.*, 2 tries/, '… with how often it was tried');
+
+    refuse();
+    is(run('retry'), 0, 'retry when central is in order');
+    is_deeply([sent(v5 => sub { run('sync') })], ["$id Update"], 'sends it');
+    is(query($dismissed), '', '… and it is forgotten');
+}
+
+
+sub one_that_waits_goes_out_before_all_comes_anew {
+    my ($id) = ids('item_line', 'ID', 1);
+
+    refuse($id);
+    edit('anew', $id);
+    is(run('sync'), 0, 'a record is refused');
+    refuse();
+    is(run('--yes', 'reinitialise'), 0, 'reinitialise');
+    like($said, qr/sent first.*Unsent changes: 1\./, '… tells of it');
+    is_deeply([sent(v5 => sub { run('sync') })], ["$id Update"],
+              '… and it is sent first');
+    is(query("SELECT batch FROM item_line WHERE ID = '$id'"), 'anew',
+       '… so that central has it and sends it');
 }
 
 

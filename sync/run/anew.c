@@ -9,6 +9,7 @@
 #include "run/run_private.h"
 #include "store/absent.h"
 #include "store/forget.h"
+#include "store/refused.h"
 
 
 int
@@ -35,6 +36,8 @@ msync_run_reinitialise(msync_store_t *store, bool discard, msync_err_t *err)
     if (msync_store_site_get(store, &site, err) != MSYNC_OK
         || (msync_store_site_in_use(site.state)
             && msync_store_absent_note(store, err) != MSYNC_OK)
+        || (!discard
+            && msync_store_refused_requeue(store, true, err) != MSYNC_OK)
         || msync_store_begin(store, err) != MSYNC_OK)
     {
         return MSYNC_ERROR;

@@ -592,18 +592,20 @@ changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 /*
  * Only what central takes counts as waiting: tables that are pushed, deletes
  * of those whose deletes are sent, and stores that are active on this site
- * (?1 is its id).  The protocol decides of few tables.
+ * (?1 is its id), or, where `elsewhere` says so, of those that are not.  The
+ * protocol decides of few tables.
  */
 
 char *
-msync_store_changes_filter(const msync_catalogue_t *catalogue)
+msync_store_changes_filter(const msync_catalogue_t *catalogue, bool elsewhere)
 {
     int           pass;
     char         *text, *copy;
     sqlite3_str  *sql;
 
     sql = sqlite3_str_new(NULL);
-    sqlite3_str_appendall(sql, "is_sync_update = 0 AND ");
+    sqlite3_str_appendf(sql, "is_sync_update = 0 AND %s",
+                        elsewhere ? "NOT " : "");
     changes_add_store(sql, catalogue);
     sqlite3_str_appendall(sql, " AND (");
 

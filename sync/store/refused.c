@@ -4,8 +4,9 @@
  * Promises: such a record is kept with central's answer until it was taken,
  * and what central sends of it does not overwrite it meanwhile; a new change
  * of it goes out like any other; on request, and by itself with a growing
- * pause, it is put into the changelog again, as what it is by then, unless
- * somebody has dismissed it.
+ * pause unless somebody has dismissed it, it is put into the changelog again,
+ * as what it is by then.  One that was dismissed stays so where central says
+ * the same of the same.
  */
 
 #include "store/store_private.h"
@@ -28,7 +29,8 @@ msync_store_refused_put(msync_store_t *store, unsigned side,
         "?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT (table_name, record_id, side) DO "
         "UPDATE SET row_action = excluded.row_action, error = "
         "excluded.error, last_tried = excluded.last_tried, tries = tries + "
-        "1, waits = 1, dismissed = 0", err);
+        "1, waits = 1, dismissed = dismissed AND NOT waits AND error = "
+        "excluded.error", err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
@@ -134,9 +136,9 @@ refused_requeue(msync_store_t *store, bool all, msync_err_t *err)
 
     /* a wrong clock may have begun the pause in the future */
     due = msync_store_need(
-              sqlite3_mprintf("waits AND NOT dismissed AND (%d OR last_tried "
+              sqlite3_mprintf("waits AND (%d OR NOT dismissed AND (last_tried "
                               "+ " MSYNC_SQL_RETRY_PAUSE " <= %lld OR "
-                              "last_tried > %lld)", all, now, now));
+                              "last_tried > %lld))", all, now, now));
 
     /* the record's own store does not matter any more: it was chosen for
      * sending once */

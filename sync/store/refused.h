@@ -10,8 +10,9 @@
 /*
  * Records that central refused.  `put` records one with central's answer,
  * `clear` forgets those that it has taken now, `requeue` puts those whose
- * pause is over, or all, into the changelog again, with what became of them
- * since; `has` tells whether one is recorded, whichever server refused it.
+ * pause is over, or all, those that were dismissed, too, into the changelog
+ * again, with what became of them since; `has` tells whether one is recorded,
+ * whichever server refused it.
  */
 int msync_store_refused_put(msync_store_t *store, unsigned side,
     const msync_record_t *record, const char *reason, msync_err_t *err);

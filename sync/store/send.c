@@ -187,18 +187,19 @@ int
 msync_store_passed(msync_store_t *store, const char *cursor_id, int64_t cursor,
     msync_err_t *err)
 {
-    char          *sql;
+    char          *filter, *sql;
     int64_t        site = -1, from = 0;
     sqlite3_stmt  *stmt = store->stmts[MSYNC_STMT_PASSED];
 
     if (stmt == NULL) {
+        filter = msync_store_changes_filter(store->catalogue, true);
         sql = msync_store_need(sqlite3_mprintf(
                   "INSERT INTO msync_never_sent (table_name, record_id) "
                   "SELECT table_name, record_id FROM changelog WHERE cursor "
-                  ">= ?2 AND cursor < ?3 AND is_sync_update = 0 AND row_action "
-                  "= 'UPSERT' AND NOT (%s) ON CONFLICT (table_name, record_id) "
-                  "DO UPDATE SET doubted = 0",
-                  store->changes_filter));
+                  ">= ?2 AND cursor < ?3 AND row_action = 'UPSERT' AND %s ON "
+                  "CONFLICT (table_name, record_id) DO UPDATE SET doubted = 0",
+                  filter));
+        msync_free(&filter);
         stmt = msync_store_stmt(store, MSYNC_STMT_PASSED, sql, err);
         sqlite3_free(sql);
     }

@@ -36,8 +36,8 @@ int msync_store_send(msync_store_t *store, const char *const *tables,
     const char **unknown, msync_err_t *err);
 
 /* the push cursor of this key moves to `cursor`: rows whose change lies before
- * that, and which this site may not send now, were never sent.  Inside the
- * transaction that moves it */
+ * that, and whose store is not active on this site, were never sent.  Inside
+ * the transaction that moves it */
 int msync_store_passed(msync_store_t *store, const char *cursor_id,
     int64_t cursor, msync_err_t *err);
 

@@ -228,7 +228,7 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     store->lock = -1;
     store->tables = msync_calloc(catalogue->n + 1,
                                  sizeof(msync_table_stmts_t));
-    store->changes_filter = msync_store_changes_filter(catalogue);
+    store->changes_filter = msync_store_changes_filter(catalogue, false);
     msync_store_waiting_set_up(store);
 
     /* a reader needs to write the shared memory of the log, too */

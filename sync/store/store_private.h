@@ -511,6 +511,7 @@ void msync_store_waiting_note(msync_store_t *store,
 void msync_store_waiting_set_up(msync_store_t *store);
 
 /* the condition on rows of changelog that this site may send, see there */
-char *msync_store_changes_filter(const msync_catalogue_t *catalogue);
+char *msync_store_changes_filter(const msync_catalogue_t *catalogue,
+    bool elsewhere);
 
 #endif /* MSYNC_STORE_PRIVATE_H */

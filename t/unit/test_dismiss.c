@@ -171,13 +171,24 @@ a_refused_record_comes_back_when_it_is_refused_again(void **state)
     prepare(site);
     dismiss(site, NULL, NULL, NULL);
 
-    /* neither by itself nor with the others: nobody asked for that one */
-    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    assert_ok(msync_store_refused_requeue(site->store, false, &err));
     assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
                         "0");
+
+    /* with the others, where somebody asks for that */
+    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    assert_string_equal(site_get(site, "SELECT count(*) FROM changelog"),
+                        "1");
+    refuse(site, "L", "no such store");
     assert_counts(site, 0, 4);
 
+    /* a change of the application's goes out by itself */
     refuse(site, "L", "no such store");
+    assert_counts(site, 1, 3);
+
+    dismiss(site, NULL, NULL, NULL);
+    assert_ok(msync_store_refused_requeue(site->store, true, &err));
+    refuse(site, "L", "no such item");
     assert_counts(site, 1, 3);
 }
 
