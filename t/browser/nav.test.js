@@ -90,7 +90,7 @@ test('the badge: an alert for what is no fault of the connection, grey for what 
     await site.report({ state: report.error ? 'error' : 'idle', ...report,
       syncStatus: report.error ? failed(report.error, '') : run() });
     await until(name, async () => await shown(page) === expected);
-    assert.ok((await entry(page).textContent()).includes(words), 'the words are there for ears');
+    await until(`the words for ears: ${name}`, async () => (await entry(page).textContent()).includes(words));
     await picture(page, `badge-${name}`, { fullPage: false });
   }
   await close(page);
