@@ -182,7 +182,7 @@ v7_send(msync_v7_t *v7, const msync_v7_call_t *call,
     request.body_length = call->body ? call->body->length : 4;
     request.bearer = v7->token;
     request.heavy = call->heavy;
-    request.judge = call->patient ? msync_v7_judge_patient : msync_v7_judge;
+    request.judge = call->waits ? msync_v7_judge_waiting : msync_v7_judge;
 
     rc = v7_post(v7->setup.http, v7->setup.url, call->path, &request,
                  res, err);

@@ -131,7 +131,7 @@ msync_v7_judge(const msync_transfer_response_t *res)
 
 
 msync_transfer_verdict_e
-msync_v7_judge_patient(const msync_transfer_response_t *res)
+msync_v7_judge_waiting(const msync_transfer_response_t *res)
 {
     return v7_error_judge(res, MSYNC_TRANSFER_BUSY_NOW);
 }

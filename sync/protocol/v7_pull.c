@@ -437,7 +437,7 @@ msync_v7_search(msync_v7_t *v7, const msync_v7_wanted_t *wanted,
 
     call.path = "patient_search";
     call.body = &body;
-    call.patient = true;
+    call.waits = true;
     rc = msync_v7_call(v7, &call, &res, err);
     msync_json_out_free(&body);
 
