@@ -11,8 +11,6 @@
 #include <string.h>
 
 
-#define V5_PATH_MAX  128
-
 /* the one text that is wanted of an answer */
 typedef struct {
     const char  *key;
@@ -239,7 +237,7 @@ msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     const char *path, msync_transfer_response_t *res, msync_err_t *err)
 {
     int                       rc;
-    char                      url[MSYNC_URL_MAX + V5_PATH_MAX];
+    char                      url[MSYNC_URL_MAX + MSYNC_V5_PATH_MAX];
     msync_transfer_request_t  full;
 
     (void) snprintf(url, sizeof(url), "%s/sync/v5/%s", v5->url, path);
@@ -350,7 +348,7 @@ v5_judge_post(const msync_transfer_response_t *res)
 }
 
 
-/* the next run asks again */
+/* whatever is answered stands: the next run asks again */
 
 static msync_transfer_verdict_e
 v5_judge_once(const msync_transfer_response_t *res)

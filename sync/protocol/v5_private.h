@@ -1,5 +1,5 @@
 /*
- * What v5.c and v5_records.c share.
+ * What v5.c, which has the functions below, and v5_records.c share.
  */
 
 #ifndef MSYNC_V5_PRIVATE_H
@@ -8,7 +8,8 @@
 #include "protocol/v5.h"
 #include "protocol/wire_private.h"
 
-#define MSYNC_V5_NAME  "mSupply central"
+#define MSYNC_V5_NAME      "mSupply central"
+#define MSYNC_V5_PATH_MAX  128       /* octets behind /sync/v5/, with the NUL */
 
 
 struct msync_v5_s {
@@ -28,7 +29,8 @@ int msync_v5_call(msync_v5_t *v5, const char *method, const char *path,
     const msync_json_out_t *body, msync_transfer_response_t *res,
     msync_err_t *err);
 
-/* msync_v5_call() with what the request says beside its url, auth and judge */
+/* msync_v5_call() with what else the request says; url, auth and version are
+ * set here, and `judge` where it is NULL */
 int msync_v5_send(msync_v5_t *v5, const msync_transfer_request_t *request,
     const char *path, msync_transfer_response_t *res, msync_err_t *err);
 

@@ -13,9 +13,6 @@
 #include <string.h>
 
 
-#define V5_PATH_MAX  128
-
-
 /* an answer with records, while it is read */
 
 typedef struct {
@@ -96,7 +93,7 @@ static int
 v5_central_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err)
 {
-    char          path[V5_PATH_MAX];
+    char          path[MSYNC_V5_PATH_MAX];
     v5_answer_t   answer;
 
     (void) had;
@@ -186,7 +183,7 @@ static int
 v5_remote_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err)
 {
-    char          path[V5_PATH_MAX];
+    char          path[MSYNC_V5_PATH_MAX];
     v5_answer_t   answer;
 
     memset(&answer, 0, sizeof(answer));
