@@ -1,10 +1,10 @@
 /*
  * What a step needs of a central server, whatever protocol it speaks.
  *
- * A peer is a table of calls filled by v5.c, v6.c or v7.c; calls that a
- * protocol does not have are NULL.  All calls wait for the answer (transfer/
- * keeps the control channel alive meanwhile) and return MSYNC_OK or
- * MSYNC_ERROR.
+ * A peer is a table of calls, filled by a function of v5.h, v6.h or v7.h; calls
+ * that a protocol does not have are NULL.  All calls wait for the answer
+ * (transfer/ keeps the control channel alive meanwhile) and return MSYNC_OK or
+ * MSYNC_ERROR.  The run that uses a peer may add `pull_max` and `pull_mark`.
  */
 
 #ifndef MSYNC_PEER_H
@@ -53,12 +53,12 @@ struct msync_peer_s {
              msync_err_t *err);
 
     /*
-     * Brings at most `limit` records from `cursor` on into an empty batch,
-     * which the caller frees; it is empty again after MSYNC_ERROR.  `had` is
-     * the cursor that is kept, of the last record that came, 0: none did;
-     * `cursor` lies behind it where an empty answer led on.
-     * `next`, `had` and `last` are always set; when `last`, n may still be
-     * > 0.
+     * Asks for `limit` records from `cursor` on, of which somewhat more may
+     * come, into an empty batch, which the caller frees; it is empty again
+     * after MSYNC_ERROR.  `had` is the cursor that is kept, of the last record
+     * that came, 0: none did; `cursor` lies behind it where an empty answer led
+     * on.  `next`, `had` and `last` of the batch are always set; when `last`, n
+     * may still be > 0.
      */
     int  (*pull)(msync_peer_t *peer, int64_t cursor, int64_t had,
              unsigned limit, msync_batch_t *batch, msync_err_t *err);

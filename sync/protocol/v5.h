@@ -26,9 +26,10 @@ typedef struct {
     char     *v6_url;                 /* "" if not configured */
     char     *sync_version;           /* "v7", or another word; NULL: the
                                          server knows nothing of v7 */
-    bool      is_v6_central;
+    bool      is_v6_central;          /* this site is Open mSupply central
+                                         itself */
     int64_t   site_id;
-    int64_t   central_site_id;
+    int64_t   central_site_id;        /* 0: not said */
 } msync_v5_site_t;
 
 typedef enum {
@@ -36,20 +37,23 @@ typedef enum {
     MSYNC_V5_SYNC_IS_RUNNING,
     MSYNC_V5_INTEGRATING,
     MSYNC_V5_INITIALISING,
-    MSYNC_V5_OTHER_STATUS
+    MSYNC_V5_OTHER_STATUS             /* one that is not known here */
 } msync_v5_status_e;
 
-/* url is copied, http borrowed */
+/* url is copied, http borrowed; the calls below wait for the answer and return
+ * MSYNC_OK or MSYNC_ERROR */
 msync_v5_t *msync_v5_create(msync_transfer_t *http, const char *url);
 void msync_v5_free(msync_v5_t **v5);
 
+/* GET site; there is nothing to clear after MSYNC_ERROR */
 int msync_v5_site(msync_v5_t *v5, msync_v5_site_t *site, msync_err_t *err);
 void msync_v5_site_clear(msync_v5_site_t *site);
 
 /*
  * POST initialise; waits as long as the server needs (MSYNC_V5_INIT_WAIT ms
  * without an octet).  It is sent once: a lost connection is CONNECTION_ERROR
- * or TIMEOUT, and the server may be at work.
+ * or TIMEOUT, and the server may be at work.  *queue_length: the records that
+ * wait there for this site.
  */
 int msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length,
     msync_err_t *err);
@@ -60,6 +64,7 @@ int msync_v5_initialise(msync_v5_t *v5, int64_t *queue_length,
  */
 int msync_v5_upgrade(msync_v5_t *v5, char **url, msync_err_t *err);
 
+/* GET site_status: what the server does for this site */
 int msync_v5_site_status(msync_v5_t *v5, msync_v5_status_e *status,
     msync_err_t *err);
 

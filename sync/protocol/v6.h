@@ -28,6 +28,7 @@ msync_v6_t *msync_v6_create(msync_transfer_t *http, const char *url,
     const char *patient);
 void msync_v6_free(msync_v6_t **v6);
 
+/* push, and pull or patient-pull */
 void msync_v6_peer(msync_v6_t *v6, msync_peer_t *peer);
 
 #endif /* MSYNC_V6_H */

@@ -26,9 +26,13 @@ struct msync_v6_s {
 };
 
 
+/* v6_pull.c: the calls of a peer that concern the pull, see peer.h */
+
 int msync_v6_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err);
 int msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err);
+
+/* v6.c: a call, and what every answer has in common */
 
 /*
  * One call, `heavy` as in transfer.h; completes the body and frees it.
@@ -41,6 +45,8 @@ int msync_v6_call(msync_v6_t *v6, const char *call, bool heavy,
 /* the members of `data`; other members are skipped */
 bool msync_v6_data(void *data, msync_json_t *json, const char *key,
     msync_wire_member_pt member);
+
+/* v6_error.c */
 
 /* MSYNC_OK when the answer holds no error; the answer is not freed */
 int msync_v6_error(const msync_transfer_response_t *res, msync_err_t *err);

@@ -37,7 +37,8 @@ typedef struct {
     void (*refused)(void *data, msync_err_t *err);
 } msync_v7_callbacks_t;
 
-/* all pointers borrowed for as long as the v7 lives, but for the token */
+/* all pointers borrowed for as long as the v7 lives, but for the token, which
+ * is copied */
 typedef struct {
     msync_transfer_t         *http;
     const char               *url;          /* without a final slash */
@@ -107,8 +108,8 @@ typedef struct {
 /*
  * Patients by parts of their names, their code and their date of birth, each
  * NULL or "" where it does not matter, one at least does.  `found` has room
- * for MSYNC_V7_FOUND_MAX, *n of which are to be cleared; *more: there were
- * more.
+ * for MSYNC_V7_FOUND_MAX, *n of which are to be cleared, 0 after MSYNC_ERROR;
+ * *more: there were more.
  */
 typedef struct {
     const char  *name;           /* a part of any of the names */

@@ -1,8 +1,8 @@
 /*
- * Owns a record's envelope, which the protocols share.  Promises that one
- * odd record does not stop the others: a table that cannot be used comes as
- * "", an id as one made of the data, and the record goes on to the store,
- * which keeps it and says why.
+ * Owns how an answer is read, and a record's envelope, which the protocols
+ * share.  Promises that one odd record does not stop the others: a table that
+ * cannot be used comes as "", an id as one made of the data, and the record
+ * goes on to the store, which keeps it and says why.
  */
 
 #include "protocol/wire_private.h"

@@ -1,6 +1,8 @@
 /*
- * What the protocols have in common: a record's envelope, the codes of the
- * legacy server's errors, and the words for answers that cannot be used.
+ * What the protocols have in common: objects and arrays of an answer and a
+ * record's envelope (wire.c, up to msync_wire_put_record); errors as Open
+ * mSupply writes them, the codes of the legacy server's errors, and the words
+ * for answers that cannot be used (wire_error.c, all that follows).
  */
 
 #ifndef MSYNC_WIRE_PRIVATE_H
@@ -35,7 +37,8 @@ typedef bool (*msync_wire_member_pt)(void *data, msync_json_t *json,
 int msync_wire_object(const msync_transfer_response_t *res, const char *who,
     msync_wire_member_pt member, void *data, msync_err_t *err);
 
-/* true for a whole object of MSYNC_WIRE_SHORT octets at most, as errors are */
+/* reads what may be an error, as msync_wire_object() does: false, without
+ * words, where it is no whole object or longer than MSYNC_WIRE_SHORT */
 bool msync_wire_is_object(const msync_transfer_response_t *res,
     msync_wire_member_pt member, void *data);
 
@@ -73,7 +76,7 @@ void msync_wire_record_end(msync_record_t *record);
 
 typedef struct {
     msync_batch_t  *batch;              /* borrowed */
-    size_t          limit;              /* records, 0: none */
+    size_t          limit;              /* records, 0: there is no limit */
     size_t          n;                  /* records that came, whatever became of
                                            them */
 } msync_wire_records_t;
@@ -96,9 +99,9 @@ void msync_wire_put_pair(msync_json_out_t *out, const char *text,
 /* of a push: the cursor up to which this site's changes are sent with it */
 int64_t msync_wire_end(const msync_batch_t *batch);
 
-/* false where the number of its records that a server says it took is that of
- * another batch, which may have been answered in its place: it is to be sent
- * once more; one that goes on to say so is told of in the log */
+/* whether a server took as many records as the batch has; another number is
+ * told of in the log.  False: it may belong to the answer to another request
+ * (msync_transfer_doubts), so the batch is to be sent once more */
 bool msync_wire_compare(msync_transfer_t *http, const msync_batch_t *batch,
     int64_t taken);
 
