@@ -15,7 +15,8 @@
 typedef struct {
     msync_wire_enum_t   said;          /* "integrationInProgress" */
     char               *code;          /* owned, of a legacyServerError */
-    int64_t             versions[3];   /* lowest, highest, ours */
+    int64_t             versions[2];   /* lowest, highest; what follows them
+                                          is what it was asked with */
     size_t              n;
 } v6_error_t;
 
@@ -196,7 +197,7 @@ v6_error_versions(v6_error_t *error, msync_json_t *json)
             return false;
         }
 
-        if (error->n < 3
+        if (error->n < 2
             && msync_json_integer(&value, &error->versions[error->n]))
         {
             error->n++;

@@ -32,7 +32,7 @@ static int v6_pull_end(msync_v6_t *v6, int64_t cursor,
     const v6_answer_t *answer, msync_err_t *err);
 static int v6_pull_next(msync_v6_t *v6, int64_t cursor,
     const v6_answer_t *answer, msync_err_t *err);
-static int64_t v6_pull_remaining(msync_v6_t *v6,
+static int64_t v6_pull_remaining(const msync_v6_t *v6,
     const v6_answer_t *answer);
 static bool v6_answer_top(void *data, msync_json_t *json, const char *key);
 static bool v6_answer_member(void *data, msync_json_t *json,
@@ -45,10 +45,11 @@ static bool v6_record_member(void *data, msync_json_t *json,
 
 
 /*
- * Former releases kept the cursor behind the end of the last answer.  A server
- * that is inclusive has nothing before it that is lacking.  At one that is
- * exclusive such a question has passed over a record at each end of an
- * answer, so everything is asked for again, once.  Which of the two it is
+ * Former releases kept the cursor behind the end of the last answer.  At a
+ * server that is inclusive, which gives the record of the cursor that is asked
+ * with, nothing before it is lacking.  At one that is exclusive, which begins
+ * behind that record, such a question has passed over a record at each end of
+ * an answer, so everything is asked for again, once.  Which of the two it is
  * shows when its first record is asked for twice.
  */
 
@@ -214,6 +215,7 @@ v6_pull_end(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
     batch->max = answer->end + 1 == cursor ? -1 : answer->end;
     batch->short_of = (batch->n + answer->again == 0);
 
+    v6->inclusive |= answer->again > 0;
     batch->remaining = v6_pull_remaining(v6, answer);
 
     return v6_pull_next(v6, cursor, answer, err);
@@ -289,13 +291,12 @@ v6_pull_next(msync_v6_t *v6, int64_t cursor, const v6_answer_t *answer,
  */
 
 static int64_t
-v6_pull_remaining(msync_v6_t *v6, const v6_answer_t *answer)
+v6_pull_remaining(const msync_v6_t *v6, const v6_answer_t *answer)
 {
     int64_t  n, left;
 
     n = (int64_t) answer->records.batch->n;
     left = answer->total - (int64_t) answer->again;
-    v6->inclusive |= answer->again > 0;
 
     return v6->inclusive && left > n ? left : n;
 }

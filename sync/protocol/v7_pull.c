@@ -32,7 +32,7 @@ typedef struct {
     size_t             n;
     bool               more;
     bool               list;     /* the answer had a list */
-} v7_found_t;
+} v7_patients_t;
 
 
 static void v7_answer_init(v7_answer_t *answer, const msync_v7_t *v7,
@@ -420,7 +420,7 @@ msync_v7_search(msync_v7_t *v7, const msync_v7_wanted_t *wanted,
     msync_v7_found_t *found, size_t *n, bool *more, msync_err_t *err)
 {
     int                         rc;
-    v7_found_t                  answer = { found, 0, false, false };
+    v7_patients_t               answer = { found, 0, false, false };
     msync_v7_call_t             call = { 0 };
     msync_json_out_t            body;
     msync_transfer_response_t   res;
@@ -484,7 +484,7 @@ static bool
 v7_found_top(void *data, msync_json_t *json, const char *key)
 {
     size_t             i;
-    v7_found_t        *answer = data;
+    v7_patients_t     *answer = data;
     msync_v7_found_t  *one;
 
     if (strcmp(key, "Ok") != 0
