@@ -40,6 +40,7 @@ static int v5_remote_pull(msync_peer_t *peer, int64_t cursor, int64_t had,
     unsigned limit, msync_batch_t *batch, msync_err_t *err);
 static int v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer,
     msync_err_t *err);
+static const char *v5_first_named(const msync_batch_t *batch);
 static int v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
     msync_err_t *err);
 static int v5_remote_push(msync_peer_t *peer, const msync_batch_t *batch,
@@ -232,7 +233,7 @@ v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer, msync_err_t *err)
         return MSYNC_OK;
     }
 
-    first = batch->records[0].out_id;
+    first = v5_first_named(batch);
 
     if (first && v5->acked && strcmp(first, v5->acked) == 0) {
         (void) msync_err_set(err, MSYNC_ERR_INVALID_RESPONSE,
@@ -247,6 +248,23 @@ v5_remote_end(msync_v5_t *v5, const v5_answer_t *answer, msync_err_t *err)
     }
 
     return MSYNC_OK;
+}
+
+
+/* the first syncOutId of a batch, NULL: it has none */
+
+static const char *
+v5_first_named(const msync_batch_t *batch)
+{
+    size_t  i;
+
+    for (i = 0; i < batch->n; i++) {
+        if (batch->records[i].out_id) {
+            return batch->records[i].out_id;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -303,10 +321,7 @@ v5_remote_ack(msync_peer_t *peer, const msync_batch_t *batch,
 
     msync_transfer_response_clear(&res);
     msync_free(&v5->acked);
-
-    if (batch->records[0].out_id) {
-        v5->acked = msync_strdup(batch->records[0].out_id);
-    }
+    v5->acked = msync_strdup(v5_first_named(batch));
 
     return MSYNC_OK;
 }

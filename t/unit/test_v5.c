@@ -411,6 +411,26 @@ test_queued_records_and_acknowledgement(void **state)
 
 
 static void
+test_no_progress_behind_a_record_without_a_name(void **state)
+{
+    test_t      *t = *state;
+    const char  *answer = "{\"queueLength\":2,\"data\":["
+                          "{\"tableName\":\"unnamed\"},"
+                          "{\"syncOutId\":\"2\",\"tableName\":\"item\"}]}";
+
+    assert_int_equal(pull(t, &t->remote, 0, answer), MSYNC_OK);
+    assert_false(t->batch.last);
+
+    server_answer(t->c.server, 204, "", "", 0);
+    assert_int_equal(t->remote.ack(&t->remote, &t->batch, &t->err), MSYNC_OK);
+    assert_string_equal(server_body(t->c.server, 1), "{\"syncIDs\":[\"2\"]}");
+
+    assert_failed(pull(t, &t->remote, 0, answer), t->err, INVALID_RESPONSE,
+                  "makes no progress");
+}
+
+
+static void
 test_push(void **state)
 {
     test_t  *t = *state;
@@ -666,6 +686,7 @@ main(void)
         EACH(test_odd_records_do_not_stop_others),
         EACH(test_more_records_than_asked_for),
         EACH(test_queued_records_and_acknowledgement),
+        EACH(test_no_progress_behind_a_record_without_a_name),
         EACH(test_push),
         EACH(test_last_push),
         EACH(test_refused_push_is_of_the_records),
