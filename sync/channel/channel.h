@@ -38,7 +38,8 @@ int msync_channel_fd(const msync_channel_t *channel);
 int msync_channel_receive(msync_channel_t *channel, msync_received_t *frame,
     msync_err_t *err);
 
-/* what msync_channel_receive() makes of a packet, whatever is in it */
+/* what msync_channel_receive() makes of a packet, whatever is in it: there is
+ * room for a NUL behind its `size` octets, and the payload points into it */
 int msync_channel_parse(char *packet, size_t size, msync_received_t *frame,
     msync_err_t *err);
 
@@ -46,8 +47,9 @@ int msync_channel_parse(char *packet, size_t size, msync_received_t *frame,
 void msync_channel_wipe(msync_channel_t *channel);
 
 /*
- * Sends head and body as one frame's payload, waits while the other end is
- * slow.  A frame that is too large, or an end that has gone, is MSYNC_ERROR.
+ * Sends head and body, either of which may be empty, as one frame's payload;
+ * waits while the other end is slow.  A frame of more than MSYNC_FRAME_MAX, or
+ * an end that has gone, is MSYNC_ERROR.
  */
 int msync_channel_send(msync_channel_t *channel, msync_frame_e type,
     uint64_t id, const void *head, size_t head_length, const void *body,

@@ -1,5 +1,6 @@
 /*
- * The limits and defaults of what stands in a msync_site block.
+ * The limits of what stands in a msync_site block, _MIN and _MAX, and its
+ * defaults, which have neither in their names.
  *
  * "nginx -t" and the helper go by the same ones: what the first takes, the
  * second takes as well.  Needs nothing but the preprocessor, because the
@@ -17,7 +18,7 @@
 #define MSYNC_USERNAME_MAX          256
 #define MSYNC_PASSWORD_MAX          1024
 #define MSYNC_ENDED_MAX             512        /* how a helper has ended */
-#define MSYNC_SHA256_HEX            64
+#define MSYNC_SHA256_HEX            64         /* no more and no less */
 #define MSYNC_HARDWARE_ID_MAX       64
 
 #define MSYNC_INTERVAL              300        /* s */
