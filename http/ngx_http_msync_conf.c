@@ -285,7 +285,7 @@ ngx_http_msync_conf_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 static void
 ngx_http_msync_conf_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 {
-    u_char           *p;
+    u_char           *p, c;
     ngx_str_t         path;
     ngx_file_info_t   fi;
 
@@ -301,6 +301,9 @@ ngx_http_msync_conf_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
         p--;
     }
 
+    /* in the root directory this is the first octet of the name */
+
+    c = *p;
     *p = '\0';
 
     if (ngx_file_info(path.data, &fi) == NGX_FILE_ERROR) {
@@ -309,7 +312,7 @@ ngx_http_msync_conf_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)
                            "\"%V\" cannot be used", path.data, &site->name);
     }
 
-    *p = '/';
+    *p = c;
 }
 
 

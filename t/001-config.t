@@ -965,3 +965,15 @@ msync_site clinic {
 "
 --- error_log eval
 qr/\[emerg\] .*"username" directive is not UTF-8 in \S+\/site\.conf:2$/
+
+
+
+=== TEST 79: two sites with one database in the root directory
+--- user_files
+>>> site.conf
+msync_site clinic { database /msync-no-such.sqlite; }
+msync_site hospital {
+    database /msync-no-such.sqlite;
+}
+--- error_log eval
+qr/\[emerg\] .*"database" "\/msync-no-such.*of site "hospital".*:4$/
