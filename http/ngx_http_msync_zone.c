@@ -223,8 +223,6 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     sh->reason_len = old->reason_len;
     ngx_memcpy(sh->reason, old->reason, old->reason_len);
 
-    ngx_http_msync_owner_inherit(&sh->owner, &old->owner);
-
     sh->sequence = old->sequence;
     ngx_memcpy(sh->wanted, old->wanted, sizeof(sh->wanted));
     ngx_memcpy(sh->done, old->done, sizeof(sh->done));
@@ -245,6 +243,10 @@ ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
                                            old->documents[i].len);
         }
     }
+
+    /* not before: of the master, which is no worker 0, nothing is heard then */
+
+    ngx_http_msync_owner_inherit(&sh->owner, &old->owner);
 
     ngx_http_msync_report_compose(site, sh->fields.state,
                                   old->status.data + old->status_tail,

@@ -481,6 +481,9 @@ sub a_long_batch_goes_on_after_a_reload {
         is_reported($nginx);
         $nginx->wait_status(sub { $_->{state} ne 'stopped' },
                             api => '/second');
+        fake('hospital')->document(history => { runs => [{ id => 'r1' }] });
+        ok(wait_until(sub { history($nginx) =~ /r1/ }),
+           'a document is there beside the status');
         my $said = said($nginx) . said($nginx, '/second');
 
         Msync::Fake->start_with();
@@ -493,6 +496,7 @@ sub a_long_batch_goes_on_after_a_reload {
         sleep 6;
         is(said($nginx) . said($nginx, '/second'), $said,
            'what was said before holds while the next helper waits');
+        like(history($nginx), qr/r1/, '… so does that document');
 
         Msync::Fake->start_with(exit => 1);
         $fake->exit(1);
@@ -511,6 +515,10 @@ sub said {
 
     my $status = $nginx->status($api);
     return Msync::Test::encode_json([@$status{qw(state syncStatus)}]);
+}
+
+sub history {
+    return $_[0]->get('/second/history')->{content};
 }
 
 
