@@ -26,6 +26,7 @@ static ngx_uint_t ngx_http_msync_zone_fits(ngx_http_msync_shctx_t *sh);
 static ngx_int_t ngx_http_msync_zone_create(ngx_http_msync_site_t *site);
 static void ngx_http_msync_zone_adopt(ngx_http_msync_site_t *site,
     ngx_http_msync_shctx_t *old);
+static void ngx_http_msync_zone_repeat(ngx_http_msync_site_t *site);
 static void ngx_http_msync_zone_database(ngx_http_msync_site_t *site,
     u_char *database);
 static ngx_uint_t ngx_http_msync_zone_of_another(ngx_http_msync_site_t *site);
@@ -274,6 +275,25 @@ ngx_http_msync_zone_accept(ngx_http_msync_site_t *site)
     }
 
     ngx_shmtx_unlock(&site->shpool->mutex);
+
+    if (effects & NGX_HTTP_MSYNC_OWNER_RESUMED) {
+        ngx_http_msync_zone_repeat(site);
+    }
+}
+
+
+/* the status as it is, for its generation has jumped and stands in it, too */
+
+static void
+ngx_http_msync_zone_repeat(ngx_http_msync_site_t *site)
+{
+    ngx_http_msync_shctx_t  *sh;
+
+    sh = site->sh;
+
+    ngx_http_msync_report_compose(site, sh->fields.state,
+                                  sh->status.data + sh->status_tail,
+                                  sh->status.len - sh->status_tail);
 }
 
 
@@ -321,9 +341,7 @@ ngx_http_msync_zone_begin(ngx_http_msync_site_t *site)
         ngx_http_msync_ring();
 
     } else if (effects & NGX_HTTP_MSYNC_OWNER_RESUMED) {
-        ngx_http_msync_report_compose(site, sh->fields.state,
-                                      sh->status.data + sh->status_tail,
-                                      sh->status.len - sh->status_tail);
+        ngx_http_msync_zone_repeat(site);
     }
 
     return effects;

@@ -1,6 +1,6 @@
 # What the signals of nginx's manual do to a site: upgrade on the fly and its
-# rollback, reopened logs, a shutdown with a limit, a master that is killed;
-# and zones that cannot be kept.
+# rollback, workers that leave and come back, reopened logs, a shutdown with a
+# limit, a master that is killed; and zones that cannot be kept.
 
 use strict;
 use warnings;
@@ -26,6 +26,7 @@ a_rotated_log_is_closed();
 
 Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
 
+workers_leave_and_come_back();
 logs_are_reopened();
 what_a_helper_says_is_one_line();
 what_nobody_will_answer_keeps_no_nginx();
@@ -240,6 +241,43 @@ sub all_of_it_is_killed {
 
 
 sub worker_count { return Msync::Test::worker_count(2) }
+
+
+# Until the next helper reports, what the one of before has said is served as
+# of another generation: by its ETag, and by its own word, for a long poll with
+# one of them that is not the other would end at once, again and again.
+sub workers_leave_and_come_back {
+    my $nginx = nginx();
+
+    is_reported($nginx);
+
+    my $generation = $nginx->status->{generation};
+    my @workers = $nginx->workers;
+
+    $nginx->signal('WINCH');
+    ok(wait_until(sub { !grep { is_running($_) } @workers }),
+       'WINCH ends the workers');
+
+    Msync::Fake->start_with();
+    $nginx->signal('HUP');
+    ok(wait_until(sub { $nginx->workers == @workers }), 'HUP brings others');
+    my $fake = fake();
+
+    my $answer = $nginx->get('/api/status');
+    is($answer->{json}{numberOfRecordsInPushQueue}, 4,
+       'they serve what was said before');
+    cmp_ok($answer->{json}{generation}, '>', $generation,
+           'as of another generation');
+    is($answer->{headers}{etag}, qq{"$answer->{json}{generation}"},
+       'the one of its ETag');
+
+    $fake->status(state => 'idle', queue => 7);
+    ok($nginx->wait_status(sub { $_->{numberOfRecordsInPushQueue} == 7 }),
+       'until the next helper reports');
+    Msync::Fake->start_with(status => { state => 'idle', queue => 4 });
+    helpers_are(1, 'one helper');
+    ends_well($nginx);
+}
 
 
 sub logs_are_reopened {
