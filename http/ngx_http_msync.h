@@ -6,7 +6,8 @@
  * zone, commands are put into it, and worker 0 exchanges frames with the
  * helper.
  *
- * What a function takes, returns and promises stands above it in its file.
+ * What a function takes, returns and promises stands above it in its file; of
+ * the methods of endpoints, ngx_http_msync_method_pt says it here.
  */
 
 #ifndef NGX_HTTP_MSYNC_H
@@ -28,17 +29,21 @@
 #endif
 
 
-#define NGX_HTTP_MSYNC_PATIENTS       16
-#define NGX_HTTP_MSYNC_SLOTS          8
-#define NGX_HTTP_MSYNC_REASON_MAX     256
+#define NGX_HTTP_MSYNC_PATIENTS       16             /* that wait in a zone */
+#define NGX_HTTP_MSYNC_SLOTS          8              /* requests that wait for
+                                                        the helper's answer */
+#define NGX_HTTP_MSYNC_REASON_MAX     256            /* octets of a reason why
+                                                        a site is stopped */
 
 /* why a site is stopped until its first helper has said a word of it */
 #define NGX_HTTP_MSYNC_UNREPORTED     "the helper has not reported yet"
 
-#define NGX_HTTP_MSYNC_BODY_MAX       65536
+#define NGX_HTTP_MSYNC_BODY_MAX       65536          /* octets */
 #define NGX_HTTP_MSYNC_WAIT_MAX       60             /* s, of a long poll */
-#define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms */
-#define NGX_HTTP_MSYNC_STOPPED        30000          /* ms without a helper */
+#define NGX_HTTP_MSYNC_REPLY_WAIT     60000          /* ms, for the helper's
+                                                        answer */
+#define NGX_HTTP_MSYNC_STOPPED        30000          /* ms without a helper,
+                                                        then nothing is taken */
 
 /* of our own child: exec() comes next, or has failed (id: errno) */
 #define NGX_HTTP_MSYNC_FRAME_FAILED   0
@@ -48,7 +53,8 @@
 typedef struct ngx_http_msync_site_s    ngx_http_msync_site_t;
 typedef struct ngx_http_msync_waiter_s  ngx_http_msync_waiter_t;
 
-/* what a method of an endpoint does; NGX_DONE: the answer will come */
+/* what a method of an endpoint does, with the `data` of its line in request.c;
+ * returns what a content handler returns, NGX_DONE: the answer will come */
 
 typedef ngx_int_t (*ngx_http_msync_method_pt)(ngx_http_request_t *r,
     ngx_http_msync_site_t *site, ngx_uint_t data);
@@ -110,14 +116,14 @@ typedef struct {
     ngx_atomic_t              answer_version;
     ngx_atomic_t              wanted_version;
 
-    uint64_t                  generation;
+    uint64_t                  generation;    /* of the status */
     ngx_http_msync_text_t     status;        /* the whole document */
     size_t                    status_tail;   /* where the helper's part is */
     ngx_http_msync_text_t     stopped;       /* the tail without a helper */
     ngx_http_msync_text_t     documents[MSYNC_DOCUMENT_MAX];
     msync_status_frame_t      fields;        /* as last reported */
     msync_status_frame_t      totals;        /* counters of all helpers */
-    uint64_t                  starts;
+    uint64_t                  starts;        /* helpers that said HELLO */
 
     uint64_t                  sequence;      /* of the latest command */
     uint64_t                  wanted[MSYNC_COMMAND_MAX];
@@ -135,7 +141,8 @@ typedef struct {
 } ngx_http_msync_shctx_t;
 
 
-/* what a process keeps of a site */
+/* the status as a process serves it: one piece of memory, which the last of
+ * `refs` frees */
 
 typedef struct {
     ngx_uint_t                refs;
@@ -145,6 +152,8 @@ typedef struct {
     ngx_str_t                 body;          /* a part of the event */
 } ngx_http_msync_doc_t;
 
+
+/* the helper of a site, as worker 0 knows it */
 
 typedef struct {
     ngx_connection_t         *connection;    /* NULL: no helper */
@@ -163,7 +172,8 @@ typedef struct {
     ngx_uint_t                silent;        /* pings in a row that it neither
                                                 answered nor worked at */
     uint64_t                  pings;
-    uint64_t                  used;          /* processor time at the last */
+    uint64_t                  used;          /* processor time at the last
+                                                ping, see child_used */
     volatile sig_atomic_t     exited;        /* set by the handler of SIGCHLD */
     volatile int              status;        /* of waitpid(), set with it */
     unsigned                  answered:1;    /* the last ping was */
@@ -218,7 +228,8 @@ struct ngx_http_msync_site_s {
     ngx_http_msync_shctx_t   *sh;
     ngx_slab_pool_t          *shpool;
     ngx_shm_zone_t           *shm_zone;
-    ngx_uint_t                created;       /* with this configuration */
+    ngx_uint_t                created;       /* the zone, by this
+                                                configuration */
 
     /* of this process alone */
     uint64_t                  term;          /* as owner, 0: not worker 0 */
@@ -233,7 +244,7 @@ struct ngx_http_msync_site_s {
     ngx_queue_t               answers;       /* requests that wait */
     ngx_queue_t               streams;       /* events */
     ngx_msec_t                told;          /* when streams were told */
-    ngx_event_t               tell;
+    ngx_event_t               tell;          /* tells them, at their pace */
 };
 
 
