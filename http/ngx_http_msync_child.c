@@ -4,6 +4,7 @@
  *
  * nginx takes the status of every child in its handler of SIGCHLD, where it
  * is lost for others; ours goes before it and takes those of helpers alone.
+ * One that ends between the two is taken by nginx all the same.
  */
 
 #include "ngx_http_msync.h"

@@ -188,8 +188,6 @@ ngx_http_msync_check_name(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
         return NGX_CONF_ERROR;
     }
 
-    /* variables carry the name */
-
     for ( /* void */ ; p < last; p++) {
         if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
               || (*p >= '0' && *p <= '9') || *p == '_'))
@@ -271,6 +269,8 @@ ngx_http_msync_check_site(ngx_conf_t *cf, ngx_http_msync_main_conf_t *mcf,
 }
 
 
+/* warns, as of files above */
+
 static void
 ngx_http_msync_conf_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
 {
@@ -281,6 +281,8 @@ ngx_http_msync_conf_program(ngx_conf_t *cf, ngx_http_msync_site_t *site)
     }
 }
 
+
+/* so does this, of the directory of a database that is not known yet */
 
 static void
 ngx_http_msync_conf_directory(ngx_conf_t *cf, ngx_http_msync_site_t *site)

@@ -161,6 +161,8 @@ ngx_http_msync_doorbell_handler(ngx_event_t *ev)
 
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ev->log, 0, "msync doorbell");
 
+    /* without a master process that of c->data may be an earlier one */
+
     mcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                               ngx_http_msync_module);
     if (mcf) {
@@ -194,6 +196,8 @@ ngx_http_msync_doorbell_tick(ngx_http_msync_main_conf_t *mcf)
     }
 }
 
+
+/* what is new in the zones, each of whose versions has its own readers */
 
 static void
 ngx_http_msync_doorbell_look(ngx_http_msync_main_conf_t *mcf)

@@ -48,7 +48,8 @@ static uint64_t  ngx_http_msync_out[MSYNC_FRAME_MAX / 8];
 
 /*
  * NGX_AGAIN when all is read, NGX_OK when there may be more, NGX_DONE when the
- * helper has closed its end, NGX_ERROR with the reason when it has to go.
+ * helper has closed its end, NGX_ERROR with the reason when it has to go, for
+ * which there is room for 2 * NGX_HTTP_MSYNC_REASON_MAX.
  */
 
 ngx_int_t
@@ -385,7 +386,7 @@ ngx_http_msync_frame_log(ngx_http_msync_site_t *site, msync_frame_t *frame,
 }
 
 
-/* said by the status for as long as the site is stopped */
+/* what it waits for, said by the status for as long as the site is stopped */
 
 static void
 ngx_http_msync_frame_waits(ngx_http_msync_site_t *site, msync_frame_t *frame,
@@ -422,7 +423,8 @@ ngx_http_msync_frame_plain(u_char *text, size_t len)
 }
 
 
-/* stands in JSON and in metrics as it is */
+/* the variant of an error stands in JSON and in metrics as it is: whatever else
+ * an overcome helper has put there becomes "_" */
 
 static void
 ngx_http_msync_frame_word(u_char *text)

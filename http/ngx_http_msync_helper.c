@@ -17,13 +17,15 @@
                                                         more */
 #define NGX_HTTP_MSYNC_HEALTHY     60000             /* ms that one ran: no
                                                         back-off */
-#define NGX_HTTP_MSYNC_SILENT      30000             /* ms without a HELLO */
+#define NGX_HTTP_MSYNC_NO_HELLO    30000             /* ms without a HELLO */
 #define NGX_HTTP_MSYNC_STALE       5000              /* ms without a status */
 #define NGX_HTTP_MSYNC_BATCH       30000             /* ms, while an earlier one
                                                         ends */
 #define NGX_HTTP_MSYNC_PING        10000             /* ms */
 #define NGX_HTTP_MSYNC_SAID        2                 /* pings without answer
-                                                        that are told of */
+                                                        that are told of, and
+                                                        end one that is to
+                                                        stop */
 #define NGX_HTTP_MSYNC_HANGS       6                 /* pings without answer
                                                         that end it */
 #define NGX_HTTP_MSYNC_STOPS       100               /* ms between two looks at
@@ -43,9 +45,9 @@ static void ngx_http_msync_helper_read(ngx_event_t *rev);
 static void ngx_http_msync_helper_write(ngx_event_t *wev);
 static void ngx_http_msync_helper_ended(ngx_event_t *ev);
 static void ngx_http_msync_helper_ping(ngx_event_t *ev);
-static void ngx_http_msync_helper_said(ngx_http_msync_site_t *site);
+static void ngx_http_msync_helper_warn(ngx_http_msync_site_t *site);
 static ngx_uint_t ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h);
-static void ngx_http_msync_helper_silent(ngx_event_t *ev);
+static void ngx_http_msync_helper_no_hello(ngx_event_t *ev);
 static void ngx_http_msync_helper_stale(ngx_event_t *ev);
 static void ngx_http_msync_helper_end(ngx_http_msync_site_t *site,
     ngx_uint_t level, char *reason);
@@ -71,7 +73,8 @@ ngx_http_msync_helper_init(ngx_http_msync_site_t *site, ngx_msec_t delay)
     h = &site->helper;
 
     ngx_http_msync_helper_event(&h->timer, ngx_http_msync_helper_start, site);
-    ngx_http_msync_helper_event(&h->hello, ngx_http_msync_helper_silent, site);
+    ngx_http_msync_helper_event(&h->hello, ngx_http_msync_helper_no_hello,
+                                site);
     ngx_http_msync_helper_event(&h->stale, ngx_http_msync_helper_stale, site);
     ngx_http_msync_helper_event(&h->ended, ngx_http_msync_helper_ended, site);
     ngx_http_msync_helper_event(&h->ping, ngx_http_msync_helper_ping, site);
@@ -104,6 +107,8 @@ ngx_http_msync_helper_event(ngx_event_t *ev, ngx_event_handler_pt handler,
     ev->cancelable = 1;
 }
 
+
+/* starts one; not where this worker 0 leaves the site to a later one */
 
 static void
 ngx_http_msync_helper_start(ngx_event_t *ev)
@@ -151,7 +156,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(&h->hello, NGX_HTTP_MSYNC_SILENT);
+    ngx_add_timer(&h->hello, NGX_HTTP_MSYNC_NO_HELLO);
     ngx_add_timer(&h->ping, NGX_HTTP_MSYNC_PING);
 }
 
@@ -296,7 +301,8 @@ ngx_http_msync_helper_pump(ngx_http_msync_site_t *site)
 }
 
 
-/* its end of the channel is closed before its status can be taken */
+/* its end of the channel is closed before its status can be taken, so this
+ * looks for that again and again, for a second */
 
 static void
 ngx_http_msync_helper_ended(ngx_event_t *ev)
@@ -350,7 +356,7 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
         return;
 
     } else if (h->silent == NGX_HTTP_MSYNC_SAID) {
-        ngx_http_msync_helper_said(site);
+        ngx_http_msync_helper_warn(site);
     }
 
     h->used = ngx_http_msync_child_used(h->pid);
@@ -364,8 +370,10 @@ ngx_http_msync_helper_ping(ngx_event_t *ev)
 }
 
 
+/* tells that the helper neither answers nor works */
+
 static void
-ngx_http_msync_helper_said(ngx_http_msync_site_t *site)
+ngx_http_msync_helper_warn(ngx_http_msync_site_t *site)
 {
     char  reason[NGX_HTTP_MSYNC_REASON_MAX];
 
@@ -383,7 +391,8 @@ ngx_http_msync_helper_said(ngx_http_msync_site_t *site)
 }
 
 
-/* since the last ping, that is */
+/* whether since the last ping it has neither answered nor worked; where its
+ * work cannot be seen it does not hang */
 
 static ngx_uint_t
 ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h)
@@ -396,8 +405,10 @@ ngx_http_msync_helper_hangs(ngx_http_msync_helper_t *h)
 }
 
 
+/* it has not said HELLO in time */
+
 static void
-ngx_http_msync_helper_silent(ngx_event_t *ev)
+ngx_http_msync_helper_no_hello(ngx_event_t *ev)
 {
     ngx_http_msync_site_t  *site;
 
@@ -408,6 +419,8 @@ ngx_http_msync_helper_silent(ngx_event_t *ev)
     ngx_http_msync_helper_end(site, NGX_LOG_ERR, "the helper says nothing");
 }
 
+
+/* no helper has reported in time: what the last one has said ends */
 
 static void
 ngx_http_msync_helper_stale(ngx_event_t *ev)
@@ -420,6 +433,8 @@ ngx_http_msync_helper_stale(ngx_event_t *ev)
     ngx_http_msync_ring();
 }
 
+
+/* the helper is over, or has to be: the next one starts after a while */
 
 static void
 ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
@@ -452,8 +467,8 @@ ngx_http_msync_helper_end(ngx_http_msync_site_t *site, ngx_uint_t level,
 }
 
 
-/* by itself, which is no fault: it has left something new for the next one to
- * read, as often as the network of a machine changes */
+/* whether it ended by itself, which is no fault: it has left something new for
+ * the next one to read, as often as the network of a machine changes */
 
 static ngx_uint_t
 ngx_http_msync_helper_went(ngx_http_msync_helper_t *h)
@@ -463,8 +478,8 @@ ngx_http_msync_helper_went(ngx_http_msync_helper_t *h)
 
 
 /*
- * The next one tells it of the run that was cut short, and takes over how
- * seldom a wrong password is tried.
+ * Keeps the reason for the next one, which tells it of the run that was cut
+ * short, and takes over how seldom a wrong password is tried.
  */
 
 static void
@@ -482,6 +497,8 @@ ngx_http_msync_helper_replaces(ngx_http_msync_helper_t *h, char *reason)
                                   sizeof(h->ended_text)) - h->ended_text;
 }
 
+
+/* closes the channel, and gives back what the helper has not answered */
 
 static void
 ngx_http_msync_helper_close(ngx_http_msync_site_t *site)
@@ -508,6 +525,8 @@ ngx_http_msync_helper_close(ngx_http_msync_site_t *site)
     ngx_http_msync_zone_ended(site);
 }
 
+
+/* ms until the next one starts; the back-off grows with each call */
 
 static ngx_msec_t
 ngx_http_msync_helper_delay(ngx_http_msync_helper_t *h)
@@ -608,7 +627,7 @@ ngx_http_msync_helper_stops(ngx_event_t *ev)
     site = ev->data;
     h = &site->helper;
 
-    /* nginx takes the status of one that ends beside another one */
+    /* nginx may have taken its status, see child.c: `exited` is not set then */
 
     if (h->exited || kill(h->pid, 0) == -1) {
         return;

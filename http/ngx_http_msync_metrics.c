@@ -10,7 +10,9 @@
 #include "ngx_http_msync.h"
 
 
-#define NGX_HTTP_MSYNC_LINE  256         /* octets of a sample, and the name */
+/* octets of a sample at most, and of what is said of its family before it */
+
+#define NGX_HTTP_MSYNC_SAMPLE_MAX  256
 
 
 typedef struct {
@@ -204,7 +206,7 @@ ngx_http_msync_get_metrics(ngx_http_request_t *r, ngx_http_msync_site_t *site,
         ngx_http_msync_metrics_sample(sites[i], &samples[i]);
     }
 
-    len = (n + 1) * NGX_HTTP_MSYNC_LINE
+    len = (n + 1) * NGX_HTTP_MSYNC_SAMPLE_MAX
           * (sizeof(ngx_http_msync_families) / sizeof(ngx_http_msync_family_t)
              + MSYNC_STATE_MAX + 1);
 

@@ -30,6 +30,7 @@ static void ngx_http_msync_queue_slot_forget(ngx_http_msync_site_t *site,
 
 
 /*
+ * Wants a command, or where `patient` is not NULL a trigger for that one.
  * NGX_BUSY when too many patients are waiting, NGX_ABORT when another zone,
  * which this process does not have, has taken the place of this one, or the
  * last worker 0 has left it and none is to come.
@@ -192,8 +193,10 @@ ngx_http_msync_queue_next(ngx_http_msync_site_t *site, uint64_t after,
 }
 
 
-/* NGX_BUSY when there is no slot, NGX_ERROR when there is no room, NGX_ABORT
- * as above */
+/*
+ * Puts a request into a slot, of which *id is the number.  NGX_BUSY when there
+ * is no slot, NGX_ERROR when there is no room, NGX_ABORT as of a command.
+ */
 
 ngx_int_t
 ngx_http_msync_slot_open(ngx_http_msync_site_t *site, ngx_uint_t request,
@@ -427,7 +430,8 @@ ngx_http_msync_slot_answer(ngx_http_msync_site_t *site, uint64_t id,
 
 /*
  * NGX_AGAIN while there is no answer, NGX_ABORT when none will come.  NGX_OK
- * closes the slot; an answer without data did not fit the zone.
+ * closes the slot; an answer without data did not fit the zone.  NGX_ERROR:
+ * the slot is gone, or there was no memory for the answer, which is lost then.
  */
 
 ngx_int_t

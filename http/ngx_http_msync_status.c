@@ -23,7 +23,7 @@ static void ngx_http_msync_status_poll_timeout(ngx_event_t *ev);
 static void ngx_http_msync_status_poll_answer(ngx_http_msync_waiter_t *waiter);
 
 
-/* borrowed until the next call; NULL: no memory */
+/* the newest status, borrowed until the next call; NULL: no memory */
 
 ngx_http_msync_doc_t *
 ngx_http_msync_status(ngx_http_msync_site_t *site)
@@ -128,6 +128,8 @@ ngx_http_msync_status_doc_hold(ngx_http_request_t *r, ngx_http_msync_doc_t *doc)
     return NGX_OK;
 }
 
+
+/* gives up one of the `refs`; the handler of a cleanup as well */
 
 void
 ngx_http_msync_doc_release(void *data)
