@@ -359,23 +359,16 @@ ngx_http_msync_zone_database(ngx_http_msync_site_t *site, u_char *database)
 }
 
 
+/* whether what is known is of another database than the site has now */
+
 static ngx_uint_t
 ngx_http_msync_zone_of_another(ngx_http_msync_site_t *site)
 {
-    u_char                   database[16];
-    ngx_http_msync_shctx_t  *sh;
-
-    sh = site->sh;
+    u_char  database[16];
 
     ngx_http_msync_zone_database(site, database);
 
-    if (ngx_memcmp(sh->database, database, sizeof(database)) == 0) {
-        return 0;
-    }
-
-    ngx_memcpy(sh->database, database, sizeof(database));
-
-    return 1;
+    return ngx_memcmp(site->sh->database, database, sizeof(database)) != 0;
 }
 
 
@@ -392,6 +385,7 @@ ngx_http_msync_zone_forget(ngx_http_msync_site_t *site)
 
     sh = site->sh;
 
+    ngx_http_msync_zone_database(site, sh->database);
     ngx_http_msync_zone_clear(site, &sh->stopped);
 
     for (i = 0; i < MSYNC_DOCUMENT_MAX; i++) {
