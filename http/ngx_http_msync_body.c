@@ -342,7 +342,8 @@ ngx_http_msync_body_wipe_now(void *data)
 #endif
 
 
-/* what the helper answers, within a minute */
+/* puts the body, for a msync_request_e, into a slot and waits for the helper's
+ * answer, NGX_HTTP_MSYNC_REPLY_WAIT at most; for read_body() */
 
 ngx_int_t
 ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
@@ -398,7 +399,8 @@ ngx_http_msync_ask(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 }
 
 
-/* the arguments of the query, as the members of an object */
+/* the same with a body that is made here: the arguments of the query are the
+ * members of an object */
 
 ngx_int_t
 ngx_http_msync_ask_patients(ngx_http_request_t *r,
@@ -435,7 +437,8 @@ ngx_http_msync_ask_patients(ngx_http_request_t *r,
 }
 
 
-/* NULL: it does not fit */
+/* writes the argument of that name, where there is one, as a member of an
+ * object; NULL: it does not fit */
 
 static u_char *
 ngx_http_msync_body_argument(ngx_http_request_t *r, char *name, u_char *p,

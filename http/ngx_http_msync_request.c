@@ -238,8 +238,8 @@ ngx_http_msync_request_not_allowed(ngx_http_request_t *r, char *allow)
 
 
 /*
- * What follows the location, or the last segment where that cannot be said;
- * one endpoint has two.
+ * What follows the location, or the last segment where that cannot be said, as
+ * of a regular expression; one endpoint has two segments.
  */
 
 static void

@@ -199,7 +199,8 @@ ngx_http_msync_get_status(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 }
 
 
-/* seconds; any number is one, however long, and anything else is 0 */
+/* the seconds of "wait", of a number however long NGX_HTTP_MSYNC_WAIT_MAX at
+ * most; 0: there is none, or something else */
 
 static time_t
 ngx_http_msync_status_wait_max(ngx_http_request_t *r)

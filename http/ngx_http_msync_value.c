@@ -475,7 +475,8 @@ ngx_http_msync_protocol(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* with "auto" the helper says what is spoken */
+/* whether the parameter `protocol` says v7; with "auto" only the helper knows
+ * what is spoken */
 
 ngx_uint_t
 ngx_http_msync_must_v7(ngx_http_msync_site_t *site)

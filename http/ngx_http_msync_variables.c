@@ -207,6 +207,9 @@ ngx_http_msync_variable_error(ngx_http_request_t *r,
 }
 
 
+/* of the site whose name is behind the prefix; NULL: there is no such site, or
+ * no memory */
+
 static msync_status_frame_t *
 ngx_http_msync_variable_fields(ngx_http_request_t *r, uintptr_t data,
     size_t prefix)
