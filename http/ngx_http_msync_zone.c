@@ -282,7 +282,11 @@ ngx_http_msync_zone_accept(ngx_http_msync_site_t *site)
 }
 
 
-/* the status as it is, for its generation has jumped and stands in it, too */
+/*
+ * The status as it is, for its generation has jumped and stands in it, too.  It
+ * is read without the mutex: the worker 0 of before, which shuts down, has let
+ * go of its helper and writes no more, and no other one has begun.
+ */
 
 static void
 ngx_http_msync_zone_repeat(ngx_http_msync_site_t *site)
