@@ -74,8 +74,6 @@ sub here {
 
 
 sub a_pull_that_fails_holds_up_what_is_doubted_alone {
-    my ($status, $said);
-
     rebuild(edit('row-1000', 'rebuilt'));
     $central->fault(kind => 'status', api => 'v5', path => 'queued_records',
                     method => 'GET', times => 99);
@@ -90,8 +88,13 @@ sub a_pull_that_fails_holds_up_what_is_doubted_alone {
 
     $central->clear_faults;
     central_edits('row-1002', 'of central');
-    is(run(), 0, 'a run that pulls');
-    is(at_central('row-1000'), 'rebuilt', 'sends them');
+
+    my $helper = $site->helper;
+    is($helper->run, 0, 'a run that pulls');
+    is(scalar(grep { /rows of tables whose .* are sent again/ } $helper->log),
+       1, 'says once that it sends them');
+    $helper->stop;
+    is(at_central('row-1000'), 'rebuilt', 'and does');
     is(at_central('row-1002'), 'of central', 'but not what central changed');
     is(here('row-1002'), 'of central', 'which is here now');
     like(($site->run('status'))[1], qr/^records waiting +0$/m, 'none waits');

@@ -16,7 +16,6 @@
 #include <strings.h>
 
 #include "store/store_private.h"
-#include "base/log.h"
 
 #define SLICE  500                 /* rows of one transaction */
 
@@ -564,7 +563,7 @@ msync_store_send_doubted(msync_store_t *store, int64_t limit,
     int                   rc;
     bool                  any;
     size_t                i;
-    int64_t               site, doubted, before;
+    int64_t               site, doubted;
     const msync_table_t  *table;
 
     *queued = 0;
@@ -581,17 +580,10 @@ msync_store_send_doubted(msync_store_t *store, int64_t limit,
 
     for (i = 0; rc == MSYNC_OK && any && i < store->catalogue->n; i++) {
         table = &store->catalogue->tables[i];
-        before = *queued;
 
         if (table->push != 0) {
             rc = send_table(store, table, true, site, limit, hook, data,
                             queued, err);
-        }
-
-        if (*queued > before) {
-            msync_log(MSYNC_LOG_NOTICE, "table \"%s\": %lld of its rows, whose "
-                      "triggers were gone, are sent again", table->sql,
-                      (long long) (*queued - before));
         }
     }
 
