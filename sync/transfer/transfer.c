@@ -272,7 +272,10 @@ transfer_request(msync_transfer_t *http, const msync_transfer_request_t *req,
         if (rc == MSYNC_OK
             && transfer_pace(http, &before, began, err) != MSYNC_OK)
         {
-            msync_transfer_response_clear(res);
+            if (!req->precious) {
+                msync_transfer_response_clear(res);
+            }
+
             return MSYNC_ERROR;
         }
 

@@ -124,9 +124,10 @@ typedef struct {
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
     bool         precious;       /* its answer cannot be asked for again: what
-                                    of it came before the line broke is left
-                                    in *res beside the error, and what the
-                                    hook refuses waits a moment for it */
+                                    of it came before the line broke, or a
+                                    pause behind it was refused, is left in
+                                    *res beside the error, and what the hook
+                                    refuses waits a moment for it */
     msync_transfer_judge_pt  judge;  /* NULL: MSYNC_TRANSFER_USUAL */
 } msync_transfer_request_t;
 

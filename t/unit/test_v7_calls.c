@@ -107,6 +107,44 @@ a_token_that_came_before_the_line_broke_is_kept(void **state)
 }
 
 
+/* a hook: once the server has a request */
+
+static int
+cancel(void *data, msync_err_t *err)
+{
+    test_t  *t = data;
+
+    return server_n(t->c.server) == 0 ? MSYNC_OK
+           : msync_err_set(err, MSYNC_ERR_CANCELLED, "cancelled by the test");
+}
+
+
+/* while a pause keeps the rate, behind the whole answer */
+
+static void
+a_token_that_came_before_a_cancel_is_kept(void **state)
+{
+    bool         busy;
+    char         text[256];
+    test_t      *t = *state;
+    central_t   *c = &t->c;
+
+    c->conf->limit_rate = 10000;
+    c->server->bell = eventfd(0, EFD_CLOEXEC);
+    msync_transfer_free(&c->http);
+    c->http = msync_transfer_create(c->conf, HWID, c->server->bell, cancel,
+                                    t, &t->err);
+    reopen(t, NULL, true);
+
+    snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n"
+             "\r\n%s", sizeof(GIVEN(TOKEN)) - 1, GIVEN(TOKEN));
+    server_say(c->server, text, strlen(text), SERVER_HOLD);
+    assert_failed(ask(t, &busy), t->err, CANCELLED, "by the test");
+    assert_string_equal(t->given, TOKEN);
+    close(c->server->bell);
+}
+
+
 static void
 half_a_token_is_none(void **state)
 {
@@ -564,6 +602,7 @@ main(void)
         EACH(an_address_with_a_path_keeps_all_of_it),
         EACH(a_lost_answer_to_get_token_is_not_asked_for_again),
         EACH(a_token_that_came_before_the_line_broke_is_kept),
+        EACH(a_token_that_came_before_a_cancel_is_kept),
         EACH(half_a_token_is_none),
         EACH(a_status_of_a_proxy_does_not_say_that_no_token_was_given),
         EACH(a_token_that_was_wiped_is_replaced_and_the_call_goes_on),
