@@ -192,7 +192,7 @@ date_name(const struct curl_slist *certificate,
 void
 msync_transfer_compare_clocks(const msync_transfer_attempt_t *t)
 {
-    char      where[MSYNC_HOST_MAX + 16], here[32], there[32];
+    char      where[MSYNC_TRANSFER_WHERE], here[32], there[32];
     int64_t   now, apart;
 
     now = msync_clock_wall();

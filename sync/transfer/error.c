@@ -10,8 +10,6 @@
 #include <strings.h>
 
 
-#define HTTP_WHERE  (MSYNC_HOST_MAX + 16)
-
 #define ERROR_NO_MEMORY                                                       \
     "This machine has none left, or nginx's unit or container allows too "    \
     "little (LimitAS=, MemoryMax=, ulimit -v): allow more, or make the "      \
@@ -42,7 +40,7 @@ int
 msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err)
 {
-    char  where[HTTP_WHERE];
+    char  where[MSYNC_TRANSFER_WHERE];
 
     (void) msync_transfer_where(t->url, where, sizeof(where));
     (void) error_by_code(t, code, where, err);
@@ -114,7 +112,7 @@ error_by_code(const msync_transfer_attempt_t *t, CURLcode code,
 int
 msync_transfer_error_plain(const msync_transfer_attempt_t *t, msync_err_t *err)
 {
-    char                where[HTTP_WHERE];
+    char                where[MSYNC_TRANSFER_WHERE];
     size_t              i;
 
     /* nginx, Apache, Go */
@@ -155,7 +153,7 @@ msync_transfer_error_plain(const msync_transfer_attempt_t *t, msync_err_t *err)
 static int
 error_asks_certificate(const msync_transfer_attempt_t *t, msync_err_t *err)
 {
-    char         where[HTTP_WHERE];
+    char         where[MSYNC_TRANSFER_WHERE];
     const char  *words = "No required SSL certificate was sent";
 
     if (strstr(t->res->body, words) == NULL) {

@@ -171,7 +171,7 @@ msync_transfer_error_answer(const msync_transfer_attempt_t *t,
 static int
 proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err)
 {
-    char  where[MSYNC_HOST_MAX + 16];
+    char  where[MSYNC_TRANSFER_WHERE];
 
     msync_transfer_response_clear(t->res);
 
@@ -191,7 +191,7 @@ proxy_cached(const msync_transfer_attempt_t *t, msync_err_t *err)
 static int
 proxy_size(const msync_transfer_attempt_t *t, msync_err_t *err)
 {
-    char  where[MSYNC_HOST_MAX + 16];
+    char  where[MSYNC_TRANSFER_WHERE];
 
     (void) msync_err_set(err, MSYNC_ERR_RESPONSE_TOO_LARGE,
                          "The answer of %s is larger than the proxy lets "

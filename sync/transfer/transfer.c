@@ -564,8 +564,8 @@ transfer_attempt(msync_transfer_attempt_t *t,
 static void
 transfer_add_redirect(const char *from, const char *to, msync_err_t *err)
 {
-    char  what[2 * MSYNC_HOST_MAX + 64], where[MSYNC_HOST_MAX + 16];
-    char  there[MSYNC_HOST_MAX + 16];
+    char  what[2 * MSYNC_TRANSFER_WHERE + 32], where[MSYNC_TRANSFER_WHERE];
+    char  there[MSYNC_TRANSFER_WHERE];
 
     (void) snprintf(what, sizeof(what), "%s redirects to %s%s",
                     msync_transfer_where(from, where, sizeof(where)),

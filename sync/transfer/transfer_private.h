@@ -1,5 +1,6 @@
 /*
- * What the files of the session share; nobody else includes this.
+ * What the files of the session share, by the file that has it; nobody else
+ * includes this.
  */
 
 #ifndef MSYNC_TRANSFER_PRIVATE_H
@@ -118,9 +119,9 @@ typedef struct {
     char                    proxy_scheme[32];   /* the first scheme that it
                                                    offers */
     long                    age;        /* of an answer that a cache kept, s */
-    bool                    by_size;    /* … for what it keeps back is large */
     bool                    by_proxy;   /* headers tell that the answer is the
                                            proxy's own */
+    bool                    by_size;    /* … for what it keeps back is large */
     char                    called[INET6_ADDRSTRLEN];   /* the last address
                                            that was called, "": none */
     int                     no_socket;  /* errno of the last socket that could
@@ -132,7 +133,8 @@ typedef struct {
     bool                    greeted;    /* connected, TLS was begun */
     bool                    half_made;  /* TLS was not agreed on in time */
     int64_t                 began;      /* monotonic ms */
-    bool                    several;    /* of its addresses none answers */
+    bool                    several;    /* the name has several addresses, and
+                                           none of them answers */
     bool                    more;       /* … and some had hardly any time */
     char                   *redirect;   /* owned: where to, NULL: nowhere */
     bool                    cookie;     /* the answer set one */
@@ -142,15 +144,17 @@ typedef struct {
     curl_off_t              length;     /* of its body */
     bool                    packed;     /* the answer is compressed */
     bool                    pieces;     /* … in a way that libcurl takes not */
-    size_t                  taken;      /* octets that were unpacked here */
+    size_t                  taken;      /* octets that were to be unpacked
+                                           here, as they came */
     msync_transfer_unpack_t  *unpack;   /* owned; NULL: libcurl does it */
-    bool                    fresh;      /* it wants one of its own */
+    bool                    fresh;      /* it wants a connection of its own */
     bool                    ready;      /* a connection was there for it */
     bool                    kept;       /* … which others had come by before */
     bool                    broke;      /* … and which broke before a word of
                                            the answer */
     bool                    heard;      /* a word of the answer came */
-    bool                    named;      /* it failed for that */
+    bool                    named;      /* TLS was not agreed on, for protocols
+                                           were named (ALPN) */
     bool                    unclean;    /* octets had come by the one that was
                                            kept which no request had asked
                                            for, or it had been closed */
@@ -164,8 +168,8 @@ typedef struct {
     bool                    late;       /* what became of it says nothing of
                                            the request: it goes by another
                                            connection */
-    bool                    torn;       /* libcurl was kept from sending it
-                                           again */
+    bool                    torn;       /* it broke, and libcurl was kept from
+                                           sending it again */
     bool                    silent;     /* the read timeout passed */
     bool                    slow;       /* it passed MSYNC_TRANSFER_WHOLE
                                            times */
@@ -196,16 +200,50 @@ typedef struct {
 } msync_transfer_retry_t;
 
 
-/* the entry of a URL's server; NULL: none, or no room for another */
-msync_transfer_server_t *msync_transfer_server(msync_transfer_t *http,
-    const char *url, bool add);
+/* ---- transfer.c ---- */
+
+/* how often libcurl has asked for memory that could not be had */
+unsigned msync_transfer_lacked(void);
+
+/* waits for an octet, the hook's descriptor or ms milliseconds; what the hook
+ * refuses is an error */
+int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);
+
+/* whether anything of that origin has answered, ever as far as is known */
+bool msync_transfer_is_known(const msync_transfer_t *http, const char *url);
+
+/* octets of "host" or "[host]:port", with the NUL */
+#define MSYNC_TRANSFER_WHERE  (MSYNC_HOST_MAX + 16)
+
+/* that of a URL, for texts, into buf of size octets; returns buf */
+const char *msync_transfer_where(const char *url, char *buf, size_t size);
+
+
+/* ---- attempt.c ---- */
+
+/* fills t->res or *err; t is zeroed by the caller but for http, url, res and
+ * fresh, and t->redirect is freed by it */
+int msync_transfer_attempt(msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, msync_err_t *err);
+
+
+/* ---- body.c ---- */
 
 /* sets how the body of the answer is taken */
 CURLcode msync_transfer_take(msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req);
 
-/* frees what that took; t->pieces: the answer would be taken now */
+/* frees what that took, once the exchange has ended with `code`; sets
+ * t->pieces where the answer would be taken another time */
 void msync_transfer_taken(msync_transfer_attempt_t *t, CURLcode code);
+
+
+/* ---- server.c ---- */
+
+/* the entry of a URL's server, made where there is none and `add`; NULL: none,
+ * or no room for another */
+msync_transfer_server_t *msync_transfer_server(msync_transfer_t *http,
+    const char *url, bool add);
 
 /* a connection is there for the attempt, its first or another one */
 void msync_transfer_connected(msync_transfer_attempt_t *t);
@@ -221,41 +259,95 @@ CURLcode msync_transfer_choose(msync_transfer_attempt_t *t,
 /* whether the exchange broke once it had begun */
 bool msync_transfer_is_broken(CURLcode code);
 
-/* how often libcurl has asked for memory that could not be had */
-unsigned msync_transfer_lacked(void);
 
-/* waits for an octet, the hook's descriptor or ms milliseconds */
-int msync_transfer_wait(msync_transfer_t *http, long ms, msync_err_t *err);
-
-/* fills t->res or *err; t is zeroed by the caller but for http, url, res,
- * and t->redirect is freed by it */
-int msync_transfer_attempt(msync_transfer_attempt_t *t,
-    const msync_transfer_request_t *req, msync_err_t *err);
+/* ---- line.c ---- */
 
 /* for CURLOPT_OPENSOCKETFUNCTION, with the attempt */
 curl_socket_t msync_transfer_open_socket(void *arg, curlsocktype purpose,
     struct curl_sockaddr *address);
 
-/* before the request goes by a connection that was kept: `acked`; false: there
- * is something to be read, which is no answer to it */
+/* before the request goes by a connection that was kept: sets t->acked; false:
+ * there is something to be read, which is no answer to it */
 bool msync_transfer_look_before(msync_transfer_attempt_t *t);
 
 /* whether some of the request has not arrived at the machine over there yet: as
  * libcurl knows, or the kernel */
 bool msync_transfer_is_under_way(const msync_transfer_attempt_t *t);
 
-/* how far the attempt got when its time had passed: half_made, unheard, dead */
+/* how far the attempt got when its time had passed: sets half_made, several,
+ * more, unheard and dead */
 void msync_transfer_look_at_line(msync_transfer_attempt_t *t);
+
+
+/* ---- retry.c ---- */
+
+/*
+ * Whether the request is sent again, `rc` and `err` or `res` being what
+ * came of it, and after how many ms.
+ */
+bool msync_transfer_again(msync_transfer_retry_t *retry,
+    const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
+    int rc, const msync_err_t *err, long *pause);
+
+/* where a redirect leads, n of them having been followed; owned by the caller,
+ * NULL and *err: this one is not followed */
+char *msync_transfer_redirect(const msync_transfer_attempt_t *t,
+    const msync_transfer_request_t *req, unsigned n, msync_err_t *err);
+
+/*
+ * The address without the user and password of the request, which libcurl
+ * writes into one that it made absolute: nobody may see them there, and they
+ * are not needed.  The caller frees it; NULL: it is none.
+ */
+char *msync_transfer_without_user(const char *url);
+
+
+/* ---- gzip.c ---- */
+
+/* learns from one header line of an answer, of n octets, whether the answer is
+ * compressed, and whether its server takes requests that are */
+void msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
+    size_t n);
+
+/*
+ * The same request with a compressed body, `*body` being the caller's to
+ * free; false and an uncompressed copy where the server does not take that,
+ * or where nothing is won.
+ */
+bool msync_transfer_gzip(msync_transfer_t *http,
+    const msync_transfer_request_t *req,
+    msync_transfer_request_t *packed, char **body);
+
+/* the server answered one with 415 */
+void msync_transfer_gzip_refused(msync_transfer_t *http, const char *url);
+
+
+/* ---- error.c ---- */
 
 /* the words for what libcurl says went wrong */
 int msync_transfer_error(const msync_transfer_attempt_t *t, CURLcode code,
     msync_err_t *err);
+
+/* a server's complaint that plain HTTP was spoken to its TLS port, or that it
+ * got no certificate, is an error, frees the answer; MSYNC_OK otherwise */
+int msync_transfer_error_plain(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+
+/* what libcurl says of the failure */
+const char *msync_transfer_detail(const msync_transfer_attempt_t *t,
+    CURLcode code);
+
+
+/* ---- error_connect.c ---- */
 
 /* the words where the name of `where` was not found, or no connection came */
 int msync_transfer_error_name(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
 int msync_transfer_error_connect(const msync_transfer_attempt_t *t,
     const char *where, msync_err_t *err);
+
+
+/* ---- error_tls.c ---- */
 
 /* the words where encryption was not agreed on, or by a certificate that is not
  * to be trusted */
@@ -269,20 +361,27 @@ int msync_transfer_error_certificate(const msync_transfer_attempt_t *t,
 int msync_transfer_error_alert(const char *whom, const char *detail,
     msync_err_t *err);
 
+
+/* ---- proxy.c ---- */
+
 /* the words where a proxy makes no connection; `code` tells whether it said so
  * or closed the line */
 int msync_transfer_error_proxy(const msync_transfer_attempt_t *t,
     CURLcode code, msync_err_t *err);
 
+/* what a proxy itself answers is an error, frees the answer: its 407, what it
+ * has kept from an earlier one, and where it can be told from a server's, that
+ * it does not let the request through or cannot reach the server; MSYNC_OK
+ * otherwise */
+int msync_transfer_error_answer(const msync_transfer_attempt_t *t,
+    msync_err_t *err);
+
 /* adds the advice that a proxy of the environment is not used */
 void msync_transfer_error_environment(const msync_transfer_attempt_t *t,
     msync_err_t *err);
 
-/* what libcurl says of the failure */
-const char *msync_transfer_detail(const msync_transfer_attempt_t *t,
-    CURLcode code);
-
-/* the value of a Proxy-Authenticate header, into t->proxy_auth */
+/* the value of a Proxy-Authenticate header, into t->proxy_auth and
+ * t->proxy_scheme */
 void msync_transfer_proxy_offers(msync_transfer_attempt_t *t,
     const char *value);
 
@@ -296,14 +395,10 @@ bool msync_transfer_proxy_digest(const msync_transfer_attempt_t *t);
 /* whether the request itself goes to a proxy, which answers it */
 bool msync_transfer_is_proxied(const msync_transfer_attempt_t *t);
 
-/* what a proxy itself answers is an error, frees the answer: its 407, what it
- * has kept from an earlier one, and where it can be told from a server's, that
- * it does not let the request through or cannot reach the server; MSYNC_OK
- * otherwise */
-int msync_transfer_error_answer(const msync_transfer_attempt_t *t,
-    msync_err_t *err);
 
-#define MSYNC_TRANSFER_CERT_NAME  64
+/* ---- date.c ---- */
+
+#define MSYNC_TRANSFER_CERT_NAME  64   /* octets, with the NUL */
 
 typedef enum {
     MSYNC_TRANSFER_CERT_UNKNOWN = 0,
@@ -312,9 +407,11 @@ typedef enum {
     MSYNC_TRANSFER_CERT_AUTHORITY      /* none that was sent */
 } msync_transfer_cert_e;
 
+/* which certificate is not valid by our clock */
 typedef struct {
     msync_transfer_cert_e  whose;
-    char                   name[MSYNC_TRANSFER_CERT_NAME];
+    char                   name[MSYNC_TRANSFER_CERT_NAME];  /* of one that was
+                                          sent */
 } msync_transfer_invalid_t;
 
 /*
@@ -331,59 +428,16 @@ int64_t msync_transfer_read_date(const char *text);
 int64_t msync_transfer_ask_date(msync_transfer_t *http, const char *url,
     msync_transfer_invalid_t *invalid);
 
+/* what an answer's Date says about the clocks, to the log, once a session */
+void msync_transfer_compare_clocks(const msync_transfer_attempt_t *t);
+
+
+/* ---- name.c ---- */
+
 /*
  * Why the host of a URL is not found, asked anew: EAI_* of netdb.h, EAI_AGAIN
  * also where that takes too long; 0: not known, or found after all.
  */
 int msync_transfer_ask_name(msync_transfer_t *http, const char *url);
-
-/* what an answer's Date says about the clocks, to the log, once a session */
-void msync_transfer_compare_clocks(const msync_transfer_attempt_t *t);
-
-/* a server's complaint that plain HTTP was spoken to its TLS port, or that it
- * got no certificate, is an error, frees the answer; MSYNC_OK otherwise */
-int msync_transfer_error_plain(const msync_transfer_attempt_t *t,
-    msync_err_t *err);
-
-/* whether anything of that origin has answered, ever as far as is known */
-bool msync_transfer_is_known(const msync_transfer_t *http, const char *url);
-
-/* "host" or "host:port" of a URL, for texts */
-const char *msync_transfer_where(const char *url, char *buf, size_t size);
-
-/*
- * Whether the request is sent again, `rc` and `err` or `res` being what
- * came of it, and after how many ms.
- */
-bool msync_transfer_again(msync_transfer_retry_t *retry,
-    const msync_transfer_request_t *req, const msync_transfer_attempt_t *t,
-    int rc, const msync_err_t *err, long *pause);
-
-/* looks at one header line of an answer */
-void msync_transfer_gzip_header(msync_transfer_attempt_t *t, const char *line,
-    size_t n);
-
-/*
- * The same request with a compressed body, `*body` being the caller's to
- * free; false and an uncompressed copy where the server does not take that,
- * or where nothing is won.
- */
-bool msync_transfer_gzip(msync_transfer_t *http,
-    const msync_transfer_request_t *req,
-    msync_transfer_request_t *packed, char **body);
-
-/* the server answered one with 415 */
-void msync_transfer_gzip_refused(msync_transfer_t *http, const char *url);
-
-/*
- * The address without the user and password of the request, which libcurl
- * writes into one that it made absolute: nobody may see them there, and they
- * are not needed.  The caller frees it.
- */
-char *msync_transfer_without_user(const char *url);
-
-/* where a redirect leads, owned by the caller; NULL and *err: nowhere */
-char *msync_transfer_redirect(const msync_transfer_attempt_t *t,
-    const msync_transfer_request_t *req, unsigned n, msync_err_t *err);
 
 #endif /* MSYNC_TRANSFER_PRIVATE_H */
