@@ -19,6 +19,8 @@ static bool retry_failed(const msync_transfer_retry_t *retry,
 static bool retry_busy(msync_transfer_retry_t *retry,
     const msync_transfer_attempt_t *t, long *pause);
 static long retry_asked(const msync_transfer_attempt_t *t);
+static long retry_backoff(const msync_transfer_retry_t *retry,
+    const msync_transfer_t *http);
 static long retry_pause(const msync_transfer_t *http, long first,
     long most, unsigned n);
 static long retry_random(long below);
@@ -32,8 +34,7 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     const msync_transfer_attempt_t *t, int rc, const msync_err_t *err,
     long *pause)
 {
-    char                      where[MSYNC_HOST_MAX + 16];
-    long                      asked;
+    char                      where[MSYNC_TRANSFER_WHERE];
     msync_transfer_verdict_e  verdict;
 
     retry->attempts++;
@@ -45,9 +46,7 @@ msync_transfer_again(msync_transfer_retry_t *retry,
             return false;
         }
 
-        *pause = retry_random(retry_pause(t->http, MSYNC_TRANSFER_BASE,
-                                          MSYNC_TRANSFER_PAUSE_MAX,
-                                          retry->attempts - 1));
+        *pause = retry_backoff(retry, t->http);
         msync_log(MSYNC_LOG_WARN, "%s; trying again in %ld ms", err->text,
                   *pause);
         return true;
@@ -58,7 +57,6 @@ msync_transfer_again(msync_transfer_retry_t *retry,
     }
 
     verdict = req->judge ? req->judge(t->res) : MSYNC_TRANSFER_USUAL;
-    asked = retry_asked(t);
 
     if (verdict == MSYNC_TRANSFER_FINAL
         || t->res->retry_after > MSYNC_TRANSFER_RETRY_AFTER)
@@ -78,10 +76,7 @@ msync_transfer_again(msync_transfer_retry_t *retry,
         return false;
     }
 
-    *pause = retry_random(retry_pause(t->http, MSYNC_TRANSFER_BASE,
-                                      MSYNC_TRANSFER_PAUSE_MAX,
-                                      retry->attempts - 1));
-    *pause += asked;
+    *pause = retry_backoff(retry, t->http) + retry_asked(t);
 
     msync_log(MSYNC_LOG_WARN, "%s answered with HTTP status %d; trying again "
               "in %ld ms", msync_transfer_where(req->url, where, sizeof(where)),
@@ -95,7 +90,7 @@ char *
 msync_transfer_redirect(const msync_transfer_attempt_t *t,
     const msync_transfer_request_t *req, unsigned n, msync_err_t *err)
 {
-    char  from[MSYNC_HOST_MAX + 16], to[MSYNC_HOST_MAX + 16];
+    char  from[MSYNC_TRANSFER_WHERE], to[MSYNC_TRANSFER_WHERE];
 
     (void) msync_transfer_where(t->url, from, sizeof(from));
 
@@ -229,11 +224,11 @@ static bool
 retry_busy(msync_transfer_retry_t *retry,
     const msync_transfer_attempt_t *t, long *pause)
 {
-    char  where[MSYNC_HOST_MAX + 16];
+    char  where[MSYNC_TRANSFER_WHERE];
     long  most;
 
     *pause = retry_pause(t->http, 2 * MSYNC_TRANSFER_BASE,
-                              MSYNC_TRANSFER_BUSY_PAUSE, retry->busy);
+                         MSYNC_TRANSFER_BUSY_PAUSE, retry->busy);
     *pause = *pause / 2 + retry_random(*pause / 2 + 1);
     *pause += retry_asked(t);
 
@@ -268,6 +263,18 @@ retry_asked(const msync_transfer_attempt_t *t)
     }
 
     return seconds * 2 * t->http->base;
+}
+
+
+/* exponential, with full jitter */
+
+static long
+retry_backoff(const msync_transfer_retry_t *retry,
+    const msync_transfer_t *http)
+{
+    return retry_random(retry_pause(http, MSYNC_TRANSFER_BASE,
+                                    MSYNC_TRANSFER_PAUSE_MAX,
+                                    retry->attempts - 1));
 }
 
 
