@@ -314,7 +314,7 @@ static struct curl_slist *
 attempt_headers(const msync_transfer_t *http,
     const msync_transfer_request_t *req)
 {
-    char                lines[11][HTTP_LINE_MAX];
+    char                lines[12][HTTP_LINE_MAX];
     size_t              i, n;
     struct curl_slist  *headers, *grown;
 
