@@ -9,6 +9,7 @@ use Msync::Test qw(
     site_config site_path sqlite start_central start_nginx wait_until
     write_private
 );
+use POSIX qw(mkfifo);
 use Test::More;
 
 use constant PASSWORD => 'correct horse battery';
@@ -51,6 +52,7 @@ a_site_without_settings_takes_over_a_backup();
 it_is_removed();
 ends_well($nginx);
 the_lock_is_for_whoever_may_write_the_database();
+what_is_no_file_is_told_of();
 
 done_testing();
 
@@ -550,4 +552,21 @@ sub the_lock_is_for_whoever_may_write_the_database {
 
     my @of = map { join ' ', (stat)[2, 4, 5] } "$database.lock", $database;
     is($of[0], $of[1], 'with the rights of the database');
+}
+
+
+# nothing stays beside it, which in /dev would be for others to find
+sub what_is_no_file_is_told_of {
+    my $pipe = site_path('pipe.sqlite');
+
+    mkfifo($pipe, 0600) or die "$pipe: $!\n";
+
+    for my $command ('check', 'retry') {
+        my ($status, $said) = run($pipe, $command);
+        is($status, 1, "$command refuses a pipe for a database");
+        like($said, qr/a pipe, socket or device.* has to be a file: name/,
+             'and says what it has to be');
+    }
+
+    is_deeply([glob "\Q$pipe\E?*"], [], 'nothing is left beside it');
 }

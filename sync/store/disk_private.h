@@ -10,8 +10,9 @@
 
 #include "store/store_private.h"
 
-/* an empty database, unless there is one */
-int msync_store_create_file(const char *path, msync_err_t *err);
+/* before the database is opened: an error where its name is that of something
+ * else than a file; with create one that is not there is made, empty */
+int msync_store_find_file(const char *path, bool create, msync_err_t *err);
 
 /* the error of errno, when a file could not be "create" or "open"; always
  * MSYNC_ERROR */

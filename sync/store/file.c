@@ -23,6 +23,8 @@
 
 
 static mode_t file_mode_of_new(const char *path);
+static int file_create(const char *path, msync_err_t *err);
+static int file_check_kind(const char *path, msync_err_t *err);
 static int file_open_lock(const char *database, const char *name,
     msync_err_t *err);
 static bool file_name_lock(const char *path, char name[LOCK_NAME]);
@@ -71,8 +73,8 @@ msync_store_refuse_file(const char *path, const char *doing, msync_err_t *err)
 }
 
 
-int
-msync_store_create_file(const char *path, msync_err_t *err)
+static int
+file_create(const char *path, msync_err_t *err)
 {
     int     fd;
     mode_t  mode = file_mode_of_new(path);
@@ -107,6 +109,45 @@ msync_store_give_rights(int fd, const struct stat *database)
     }
 
     (void) fchmod(fd, mode);
+}
+
+
+/*
+ * SQLite opens whatever has the name: of a pipe or device it tells an error of
+ * the disk, and its journal and the lock stay beside it, in /dev perhaps.
+ */
+
+static int
+file_check_kind(const char *path, msync_err_t *err)
+{
+    struct stat  st;
+
+    if (stat(path, &st) == -1 || S_ISREG(st.st_mode)) {
+        return MSYNC_OK;
+    }
+
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return msync_store_refuse_file(path, "open", err);
+    }
+
+    (void) msync_err_set(err, MSYNC_ERR_DATABASE_ERROR,
+                         "cannot open %s: a pipe, socket or device", path);
+    err->advice = "The database has to be a file: name another one in the "
+                  "directive \"database\", or of a command with --database.";
+
+    return MSYNC_ERROR;
+}
+
+
+int
+msync_store_find_file(const char *path, bool create, msync_err_t *err)
+{
+    if (create && file_create(path, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    return file_check_kind(path, err);
 }
 
 
@@ -171,6 +212,10 @@ msync_store_lock(const char *path, int *fd, long *holder, msync_err_t *err)
     }
 
     if (*fd == -1) {
+        if (file_check_kind(path, err) != MSYNC_OK) {
+            return MSYNC_ERROR;
+        }
+
         *fd = file_open_lock(path, name, err);
         if (*fd == -1) {
             return MSYNC_ERROR;

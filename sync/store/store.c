@@ -214,8 +214,8 @@ msync_store_open(const char *path, const msync_catalogue_t *catalogue,
     int64_t         version;
     msync_store_t  *store;
 
-    if ((flags & MSYNC_STORE_CREATE)
-        && msync_store_create_file(path, err) != MSYNC_OK)
+    if (msync_store_find_file(path, flags & MSYNC_STORE_CREATE, err)
+        != MSYNC_OK)
     {
         return NULL;
     }
