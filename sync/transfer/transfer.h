@@ -60,7 +60,8 @@ typedef struct msync_transfer_s  msync_transfer_t;
 
 #define MSYNC_TRANSFER_REDIRECTS         3
 
-/* what an HTTP status speaks of */
+/* what an HTTP status speaks of; the order counts, see
+ * msync_transfer_may_pass() */
 typedef enum {
     MSYNC_STATUS_REQUEST = 0,        /* what was asked: it stays so */
     MSYNC_STATUS_SIGN_IN,            /* who asks, here or by a network */
@@ -81,7 +82,7 @@ typedef enum {
     MSYNC_TRANSFER_AGAIN,            /* as a status that may pass */
     MSYNC_TRANSFER_FINAL,            /* the answer goes to the caller */
     MSYNC_TRANSFER_BUSY_NOW          /* nothing was done there; ask again for
-                                    up to MSYNC_TRANSFER_BUSY ms */
+                                        up to MSYNC_TRANSFER_BUSY ms */
 } msync_transfer_verdict_e;
 
 typedef struct {
@@ -116,11 +117,12 @@ typedef struct {
     long         timeout;        /* ms without an octet; 0: read_timeout */
     bool         gzip;           /* the body is compressed; set by this room
                                     alone */
-    bool         heavy;          /* sent again only where it did not reach
-                                    the server, for its body is large: the
-                                    caller asks something small first; a
-                                    small one once more where a connection
-                                    that was kept broke under it */
+    bool         heavy;          /* its body may be large: not sent again once
+                                    it may have reached the server, whatever
+                                    came of it, for the caller asks something
+                                    small before; but one of up to 64 KB once
+                                    more where a connection that was kept
+                                    broke under it */
     bool         once;           /* never sent again when it may have
                                     reached the server, unless busy */
     bool         precious;       /* its answer cannot be asked for again: what
@@ -141,9 +143,11 @@ typedef struct {
 } msync_transfer_counters_t;
 
 /*
- * The credentials are copied out of conf (zeroed on free).  `hook` is called
- * when `fd` is readable (-1: none), and at least every second, while a
- * transfer or a pause waits.  NULL and err when libcurl refuses the settings.
+ * Settings and credentials are copied out of conf (zeroed on free).  `hook` is
+ * called when `fd` is readable (-1: none), and at least every second, while a
+ * transfer or a pause waits; it must not use the session.  fd and data are
+ * borrowed.  NULL and err when the file of trusted certificates cannot be read
+ * or memory is short.
  */
 msync_transfer_t *msync_transfer_create(const msync_conf_t *conf,
     const char *hardware_id, int fd, msync_hook_pt hook, void *data,
@@ -169,13 +173,16 @@ int msync_transfer_request(msync_transfer_t *http,
     msync_transfer_response_t *res, msync_err_t *err);
 
 /*
- * Whether the latest answer, which makes no sense to the caller, is to be asked
- * for once more, by a new connection, by which the next request goes then: it
- * came by one that was kept, and so may be one too many to an earlier request.
- * Of a server whose answer was the same once it is believed, but not where it
- * is `grave`.
+ * For a caller to whom the latest answer makes no sense.  True: it came by a
+ * connection that was kept, so it may belong to an earlier request; the caller
+ * asks once more, and his next request goes by a new connection.  False: it
+ * came by a new one, or this server's answer was still the same by a new one
+ * when it was doubted before, and is to be believed.  The latter does not
+ * count for what is `grave`.
  */
 bool msync_transfer_doubts(msync_transfer_t *http, bool grave);
+
+/* frees the body and zeroes the rest; may be called again */
 void msync_transfer_response_clear(msync_transfer_response_t *res);
 
 /* 0, where no status was read, is the fault of the request, as any that is not
@@ -183,7 +190,8 @@ void msync_transfer_response_clear(msync_transfer_response_t *res);
 msync_status_e msync_transfer_status(int status);
 bool msync_transfer_may_pass(int status);
 
-/* waits ms milliseconds, serving the hook; what the hook refuses ends it */
+/* waits ms milliseconds, whatever the base, serving the hook; what the hook
+ * refuses ends it */
 int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);
 
 /* the base of all pauses, ms; tests set a short one.  A second of
@@ -191,13 +199,15 @@ int msync_transfer_pause(msync_transfer_t *http, long ms, msync_err_t *err);
 void msync_transfer_set_base(msync_transfer_t *http, long ms);
 
 /* The address `url` has answered in an earlier session: advice about an address
- * that may be wrong is not for it. */
+ * that may be wrong is not for it.  Of more than four origins the others are
+ * not remembered. */
 void msync_transfer_set_known(msync_transfer_t *http, const char *url);
 
-/* how long a busy server is asked again, ms instead of MSYNC_TRANSFER_BUSY; 0:
- * its answer goes to the caller */
+/* how long a busy server is asked again, ms instead of MSYNC_TRANSFER_BUSY, by
+ * the usual base; 0: its answer goes to the caller */
 void msync_transfer_set_busy(msync_transfer_t *http, long ms);
 
+/* what was counted since the session was created */
 void msync_transfer_get_counters(const msync_transfer_t *http,
     msync_transfer_counters_t *counters);
 
