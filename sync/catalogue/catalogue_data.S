@@ -1,5 +1,5 @@
 /* The built-in catalogue as it stands in the tree, for catalogue.c and
- * v7_shape.c. */
+ * v7_extend.c. */
 
         .section .rodata
         .global  msync_catalogue_json

@@ -1,5 +1,6 @@
 /*
- * What the files that encode rows share; nobody else includes this.
+ * What the files that encode rows share, by the file that has it; nobody else
+ * includes this.
  */
 
 #ifndef MSYNC_ENCODE_PRIVATE_H
@@ -18,28 +19,18 @@ typedef enum {
 } encode_e;
 
 typedef struct {
-    msync_json_out_t   out;
+    msync_json_out_t   out;           /* the record so far, msync_json_out_free
+                                         it where it is not taken over */
     msync_err_t       *err;           /* borrowed */
     bool               narrow;        /* integers have 32 bits */
 } encode_t;
 
 
+/* ---- encode_value.c ---- */
+
 /* puts a value of a field, if it is ENCODE_DONE */
 encode_e msync_encode_value(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
-
-/* puts an object, the text of any JSON or a number */
-encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
-    const msync_value_t *value);
-
-/*
- * Puts a member's name; its value, or null or what says the same.  A fault
- * names the column `name`.  MSYNC_DONE: nothing was put, for central refuses
- * null and not its absence.
- */
-void msync_encode_key(encode_t *encode, const char *name);
-int msync_encode_field(encode_t *encode, const msync_field_t *field,
-    const char *name, const msync_value_t *value);
 
 /* what a value means as a day, a moment or a time, also where it is a number;
  * false: it is not clear */
@@ -49,7 +40,27 @@ bool msync_encode_read_moment(msync_moment_t *moment,
 /* whether a flag is set, as an application may write it; -1: not clear */
 int msync_encode_flag(const msync_value_t *value);
 
-/* the shortest decimal that is read as this number; returns its length */
+/* a decimal that is read as this number, of 15 digits where that will do, else
+ * of 17; returns its length */
 size_t msync_encode_real(double real, char text[MSYNC_ENCODE_NUMBER_MAX]);
+
+
+/* ---- encode.c ---- */
+
+/* puts an object, the text of any JSON or a number, if it is ENCODE_DONE; what
+ * was put of an unclear one stays, for the record is given up */
+encode_e msync_encode_object(encode_t *encode, const msync_field_t *field,
+    const msync_value_t *value);
+
+/* puts a member's name */
+void msync_encode_key(encode_t *encode, const char *name);
+
+/*
+ * Puts its value, or null or what says the same.  A fault names the column
+ * `name`.  MSYNC_DONE: nothing was put, for central refuses null and not the
+ * absence of the member; the caller takes the name out again.
+ */
+int msync_encode_field(encode_t *encode, const msync_field_t *field,
+    const char *name, const msync_value_t *value);
 
 #endif /* MSYNC_ENCODE_PRIVATE_H */

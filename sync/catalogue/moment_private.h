@@ -28,9 +28,12 @@ typedef struct {
     bool     has_date;
     bool     has_time;
     bool     has_zone;           /* seconds since 1970 have UTC */
-    char     fraction[10];       /* digits behind the second, cut to nine */
+    char     fraction[10];       /* digits behind the second, cut to nine; "":
+                                    none, or zeros alone */
 } msync_moment_t;
 
+
+/* ---- moment_text.c ---- */
 
 /* YYYY-MM-DDTHH:MM:SS, perhaps with up to nine digits of a fraction: what the
  * wire has; a leap second is one, and a year with a sign has more digits */
@@ -58,6 +61,9 @@ bool msync_moment_read(msync_moment_t *moment, const char *text,
  * than four digits: an application may mean something else by that. */
 bool msync_moment_read_wire(msync_moment_t *moment, const char *text,
     size_t length);
+
+
+/* ---- moment.c ---- */
 
 /*
  * Reads a number.  Of a date or datetime: seconds or milliseconds since 1970,

@@ -1,9 +1,10 @@
 /*
- * Shapes of v7's tables as v7.json has them; what the files about v7 share.
+ * Shapes of v7's tables as v7.json has them; what the files about v7 share, by
+ * the file that has it.
  */
 
-#ifndef MSYNC_V7_PRIVATE_H
-#define MSYNC_V7_PRIVATE_H
+#ifndef MSYNC_CATALOGUE_V7_PRIVATE_H
+#define MSYNC_CATALOGUE_V7_PRIVATE_H
 
 #include "catalogue/catalogue_private.h"
 #include "catalogue/v7.h"
@@ -139,16 +140,32 @@ struct msync_v7_shape_s {
 };
 
 
+/* an object of the row while its members come together */
+typedef struct {
+    size_t             column;
+    msync_json_out_t   json;
+} msync_v7_object_t;
+
+
+/* ---- v7_extend.c ---- */
+
 /* the array of v7.json, in the arena; NULL and err when it is none */
 cJSON *msync_v7_parse(msync_err_t *err);
 
 /* adds the tables and columns of that array to those of catalogue.json */
 void msync_v7_extend(cJSON *tables, const cJSON *v7);
 
-/* gives the tables their shapes */
+
+/* ---- v7_shape.c ---- */
+
+/* gives the tables their shapes, which msync_v7_detach frees, also after an
+ * error */
 int msync_v7_attach(msync_catalogue_t *catalogue, const cJSON *v7,
     msync_err_t *err);
 void msync_v7_detach(msync_table_t *table);
+
+
+/* ---- v7.c ---- */
 
 /* makes the names for msync_v7_find of the shapes that there are */
 void msync_v7_sort_names(msync_catalogue_t *catalogue);
@@ -158,30 +175,24 @@ const msync_v7_shape_t *msync_v7_shape_of(const msync_table_t *table,
     const char *data);
 const msync_v7_shape_t *msync_v7_shape_of_row(const msync_row_t *row);
 
-/* an object of the row while its members come together */
-typedef struct {
-    size_t             column;
-    msync_json_out_t   json;
-} msync_v7_object_t;
 
-/*
- * Writes the value of a field into its places, and back.  A value that comes
- * back borrows its text from the row, which owns what had to be made; returns
- * the place that had it, NULL: there is nothing.
- */
+/* ---- v7_put.c ---- */
+
+/* writes the value of a field into its places; what is a member of an object
+ * goes into `object`, which the caller ends */
 void msync_v7_put(msync_row_t *row, msync_v7_object_t *object,
     const msync_v7_field_t *field, const msync_value_t *value);
-const msync_v7_place_t *msync_v7_get(msync_row_t *row,
-    const msync_v7_field_t *field, msync_value_t *value);
+
+
+/* ---- v7_place.c ---- */
 
 /*
- * Makes of the day that a place has, `value`, the moment that it has together
- * with the time beside it, in central's form.  What is not clear becomes a
- * text that is no moment, and is refused with the column's name when it is
- * encoded.
+ * Reads the value of a field out of its places.  It borrows its text from the
+ * row, which owns what had to be made.  Returns the place that had it, NULL:
+ * there is nothing.
  */
-void msync_v7_moment(msync_row_t *row, const msync_v7_place_t *place,
-    msync_value_t *value);
+const msync_v7_place_t *msync_v7_get(msync_row_t *row,
+    const msync_v7_field_t *field, msync_value_t *value);
 
 /* whether all of the conditions hold in the row */
 bool msync_v7_holds(const msync_row_t *row, const msync_v7_when_t *when,
@@ -197,9 +208,24 @@ bool msync_v7_number(const msync_value_t *value, double *number);
 /* whether they are the same, to a database too */
 bool msync_v7_equal(const msync_value_t *one, const msync_value_t *other);
 
+
+/* ---- v7_moment.c ---- */
+
+/*
+ * Makes of the day that a place has, `value`, the moment that it has together
+ * with the time beside it, in central's form.  What is not clear becomes a
+ * text that is no moment, and is refused with the column's name when it is
+ * encoded.
+ */
+void msync_v7_moment(msync_row_t *row, const msync_v7_place_t *place,
+    msync_value_t *value);
+
+
+/* ---- v7_decode.c, v7_encode.c ---- */
+
 /* for msync_row_decode and msync_row_encode */
 int msync_v7_decode(msync_row_t *row, const char *id, const char *data,
     const msync_field_t **at, msync_err_t *err);
 char *msync_v7_encode(msync_row_t *row, size_t *length, msync_err_t *err);
 
-#endif /* MSYNC_V7_PRIVATE_H */
+#endif /* MSYNC_CATALOGUE_V7_PRIVATE_H */
