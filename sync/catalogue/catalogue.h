@@ -63,7 +63,6 @@ struct msync_field_s {
     bool                  required;     /* the key must be present on pull */
     bool                  local_only;   /* never on the wire */
     bool                  v7_only;      /* on the wire of v7 alone */
-    bool                  is_enum;
     bool                  fk;           /* a foreign key is declared */
     char                 *references;   /* owned, table name, NULL: none */
     const msync_table_t  *target;       /* the table of `references`, NULL:

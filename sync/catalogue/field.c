@@ -23,6 +23,8 @@ static int field_read_properties(msync_field_t *field, const cJSON *list,
 static void field_read_fallback(msync_field_t *field, const cJSON *fallback);
 
 
+/* in the order of msync_type_e */
+
 static const char  *const field_types[] = {
     "string", "number", "integer", "boolean", "date", "datetime", "time",
     "object", NULL
@@ -124,7 +126,8 @@ msync_field_clear(msync_field_t *field)
 bool
 msync_field_takes_empty(const msync_field_t *field)
 {
-    return field->type == MSYNC_TYPE_STRING && !field->is_enum && !field->fk;
+    return field->type == MSYNC_TYPE_STRING && field->words == NULL
+           && !field->fk;
 }
 
 
@@ -162,9 +165,7 @@ field_read_words(msync_field_t *field, const cJSON *list)
     const char   *word;
     const cJSON  *item;
 
-    field->is_enum = cJSON_IsArray(list);
-
-    if (!field->is_enum) {
+    if (!cJSON_IsArray(list)) {
         return;
     }
 

@@ -108,15 +108,13 @@ typedef struct {
 
 struct msync_v7_shape_s {
     char               *name;        /* owned */
-    unsigned            styles;
-    bool                push;        /* sites send its rows */
-    bool                deletes;
+    bool                deletes;     /* its rows can be deleted */
     msync_v7_field_t   *fields;      /* owned */
     size_t              n;
     size_t             *by_name;     /* owned, the fields in the order of their
                                         names, in which genuine servers send
                                         them */
-    size_t              key;
+    size_t              key;         /* index of the id's field */
     bool                looks_first; /* a field has `lookup_first` */
     msync_v7_set_t     *sets;        /* owned */
     size_t              nsets;

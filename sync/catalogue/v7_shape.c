@@ -51,6 +51,8 @@ static void shape_clear_field(msync_v7_field_t *field);
 static void shape_clear(msync_v7_shape_t *shape);
 
 
+/* in the order of the bits MSYNC_V7_… of v7.h */
+
 static const char  *const shape_styles[] = {
     "Central", "Remote", "RemoteOwned", "Transfer", "Patient", "File",
     "RemoteToCentral", NULL
@@ -80,6 +82,7 @@ static int
 shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
 {
     int                style;
+    unsigned           styles = 0;
     const cJSON       *item;
     msync_table_t     *table;
     shape_reader_t     reader = { catalogue, NULL, err };
@@ -97,7 +100,6 @@ shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
     shape = &table->shapes[table->nshapes++];
     memset(shape, 0, sizeof(*shape));
     shape->name = msync_strdup(msync_catalogue_string(json, "name"));
-    shape->push = msync_catalogue_bool(json, "push");
     shape->deletes = msync_catalogue_bool(json, "delete");
 
     cJSON_ArrayForEach(item, msync_catalogue_get(json, "styles")) {
@@ -107,16 +109,16 @@ shape_read(msync_catalogue_t *catalogue, const cJSON *json, msync_err_t *err)
             return shape_fault(&reader, "unknown style");
         }
 
-        shape->styles |= 1u << style;
+        styles |= 1u << style;
     }
 
-    table->v7_styles |= shape->styles;
+    table->v7_styles |= styles;
 
-    if (shape->styles & ~MSYNC_V7_TO_CENTRAL) {
+    if (styles & ~MSYNC_V7_TO_CENTRAL) {
         table->pull |= MSYNC_V7;
     }
 
-    if (shape->push) {
+    if (msync_catalogue_bool(json, "push")) {
         table->push |= MSYNC_V7;
     }
 

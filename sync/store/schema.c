@@ -94,7 +94,7 @@ schema_column_default(const msync_field_t *field)
     case MSYNC_TYPE_TIME:
         return "'00:00:00'";
     case MSYNC_TYPE_STRING:
-        return field->references || field->is_enum ? NULL : "''";
+        return field->references || field->words ? NULL : "''";
     default:
         return NULL;
     }
