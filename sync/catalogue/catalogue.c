@@ -39,6 +39,8 @@ static msync_catalogue_t *catalogue_make(cJSON *json, bool with_v7,
     msync_err_t *err);
 
 
+/* in the order of msync_delete_e */
+
 static const char  *const catalogue_delete_names[] = {
     "unhandled", "soft", "hard", "error", NULL
 };

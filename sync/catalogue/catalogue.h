@@ -33,7 +33,8 @@ typedef enum {
 /* what an encoding of the catalogue says, a mask */
 #define MSYNC_ENC_EMPTY_IS_NULL    0x01   /* "" reads as null */
 #define MSYNC_ENC_PUSH_MIDNIGHT    0x02   /* a date goes out with T00:00:00 */
-#define MSYNC_ENC_ZERO_IS_NULL     0x04
+#define MSYNC_ENC_ZERO_IS_NULL     0x04   /* 0 reads as null, which goes out
+                                             as 0 */
 #define MSYNC_ENC_PUSH_AS_STRING   0x08   /* JSON goes out inside a string */
 #define MSYNC_ENC_ANY_WORD         0x10   /* words are known, others may
                                              stand there as well */
@@ -70,7 +71,7 @@ struct msync_field_s {
     char                 *fallback;     /* owned, SQL literal of the default
                                            of a local field, NULL: NULL */
     char                **words;        /* owned, NULL-terminated: those of an
-                                           enum; NULL: it is none */
+                                           enum; NULL: it is no enum */
     msync_field_t        *properties;   /* owned, the members that are known
                                            of an object; NULL: any JSON */
     size_t                nproperties;
@@ -87,15 +88,16 @@ struct msync_table_s {
                                            see record.h */
     unsigned         push;
     msync_delete_e   on_delete;
-    bool             push_delete;
-    bool             merge;
+    bool             push_delete;       /* deletes made here are sent, by v5
+                                           and v6 */
+    bool             merge;             /* central may make one of two rows */
     /*
      * The store that a change belongs to: a field of the row, or a field of
      * the parent row that `store_via` points at; both NULL: no store.
      */
     const msync_field_t  *store_field;
     const msync_field_t  *store_via;
-    /* only rows whose field has this value are pushed; NULL: all */
+    /* only rows whose field has this value are pushed; NULL: all; static */
     const char      *push_field;
     const char      *push_value;
     /* soft delete: the column that is set, and to what SQL value */
@@ -127,11 +129,17 @@ typedef struct {
 } msync_catalogue_t;
 
 
-/* reads a catalogue; errors name the table and the field */
+/*
+ * These three return a catalogue that msync_catalogue_free() frees, or NULL and
+ * err.  No two threads may be in one of them.
+ *
+ * Reads catalogue.json alone, without what v7 has; errors name the table and
+ * the field.
+ */
 msync_catalogue_t *msync_catalogue_parse(const char *json, size_t length,
     msync_err_t *err);
 
-/* the catalogue that is compiled in */
+/* the catalogue that is compiled in, v7's tables included */
 msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
 
 /*
@@ -140,8 +148,9 @@ msync_catalogue_t *msync_catalogue_builtin(msync_err_t *err);
  * one: members given replace those of the built-in table, fields given
  * replace or join its fields by `name`; an unknown name adds a table.
  * `leave_out`: true takes a table away, `rename`: "x" gives it the name x in
- * the database.  A member that catalogue.json does not have is an error, and
- * errors name file, table and field, or line and column.
+ * the database.  A member that catalogue.json does not have is an error, as is
+ * a file of more than 4 MB, and errors name file, table and field, or line and
+ * column.
  */
 msync_catalogue_t *msync_catalogue_load(const char *path, msync_err_t *err);
 
@@ -168,6 +177,7 @@ bool msync_table_is_once(const msync_table_t *table);
  * NULL: it stands alone */
 const char *msync_table_whole(const msync_table_t *table);
 
+/* the field of exactly that name, NULL if there is none */
 const msync_field_t *msync_table_field(const msync_table_t *table,
     const char *name);
 
@@ -256,16 +266,21 @@ const msync_field_t *msync_row_adopt(msync_row_t *row,
  * Writes a row as recordData in the wire's forms.  What an application wrote
  * in another form is put into the wire's where it is clear what it means
  * (docs/values.md); null where the wire does not take it is left out or
- * neutral.  Which wire, the row's `side` says.  The caller frees the text
- * with msync_free.  NULL, and err with the field and the reason, when a value
- * cannot be sent.
+ * neutral.  Which wire, the row's `side` says.  Values of the row are changed
+ * on the way: blanks around them go, and what v7 does not want becomes null.
+ * The caller frees the text with msync_free.  NULL, and err with the field and
+ * the reason, when a value cannot be sent.
  */
 char *msync_row_encode(msync_row_t *row, size_t *length, msync_err_t *err);
 
-/* an empty row to be filled by the caller, all values NULL */
+/* an empty row to be filled by the caller, all values NULL; the table is
+ * borrowed */
 void msync_row_init(msync_row_t *row, const msync_table_t *table);
+
 /* a copy of the text that lives as long as the row */
 const char *msync_row_text(msync_row_t *row, const char *text, size_t length);
+
+/* frees what the row owns and zeroes it; not the row itself */
 void msync_row_clear(msync_row_t *row);
 
 /* true where an upsert means that the row is to be removed */

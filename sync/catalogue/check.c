@@ -27,6 +27,8 @@ typedef struct {
     check_kind_e   kind;
 } check_member_t;
 
+/* in the order of check_kind_e, for texts */
+
 static const char  *const check_kind_names[] = {
     "", "a string", "true or false", "an object", "an array",
     "an array of \"legacy\" and \"omsupply\""
@@ -206,9 +208,8 @@ check_fields(const cJSON *fields, const char *where, const char *what,
         snprintf(here, sizeof(here), "%s, %s \"%.64s\"", where, what, name);
 
         if (check_members(field, check_field_members, here, err) != MSYNC_OK
-            || check_fields(msync_catalogue_get(field,
-                                                             "properties"),
-                            here, "property", err) != MSYNC_OK)
+            || check_fields(msync_catalogue_get(field, "properties"), here,
+                            "property", err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }

@@ -262,6 +262,7 @@ encode_expected(const msync_field_t *field, char words[ENCODE_WORDS_MAX])
 {
     size_t  i, n;
 
+    /* in the order of msync_type_e */
     static const char *const  expected[] = {
         "a text", "a number", "a whole number that central can hold",
         "true or false (1 or 0)", "a date (YYYY-MM-DD)",

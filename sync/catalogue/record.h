@@ -16,9 +16,9 @@ typedef enum {
 } msync_action_e;
 
 /* where a table is pushed to or pulled from, a mask */
-#define MSYNC_LEGACY    1
-#define MSYNC_OMSUPPLY  2
-#define MSYNC_V7        4
+#define MSYNC_LEGACY    1        /* mSupply central, API v5 */
+#define MSYNC_OMSUPPLY  2        /* Open mSupply central, API v6 */
+#define MSYNC_V7        4        /* Open mSupply central, sync v7 */
 
 /*
  * One record on its way, all strings owned by the batch.  Pulled records
