@@ -53,6 +53,7 @@ it_is_removed();
 ends_well($nginx);
 the_lock_is_for_whoever_may_write_the_database();
 what_is_no_file_is_told_of();
+a_backup_without_room_leaves_nothing();
 
 done_testing();
 
@@ -569,4 +570,19 @@ sub what_is_no_file_is_told_of {
     }
 
     is_deeply([glob "\Q$pipe\E?*"], [], 'nothing is left beside it');
+}
+
+
+# the journal of the copy would stay each night
+sub a_backup_without_room_leaves_nothing {
+    my $copy = site_path('narrow.sqlite');
+    my $said = join ' ', map { quotemeta } $ENV{TEST_NGINX_MSYNC},
+        '--database', $database, 'backup', $copy;
+
+    $said = `ulimit -f 64; $said 2>&1`;
+
+    isnt($?, 0, 'a backup without room fails');
+    like($said, qr/no room for the copy/, 'and says what has none');
+    unlike($said, qr/by itself/, 'but not that it comes by itself');
+    is_deeply([glob "\Q$copy\E*"], [], 'nothing is left of it');
 }

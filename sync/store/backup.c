@@ -24,6 +24,7 @@ static int backup_copy_pages(msync_store_t *store, const char *path,
     msync_err_t *err);
 static int backup_give_name(const char *part, const char *path,
     msync_err_t *err);
+static void backup_remove_part(const char *part);
 
 
 static int
@@ -124,6 +125,19 @@ backup_give_name(const char *part, const char *path, msync_err_t *err)
 }
 
 
+/* SQLite leaves the journal that it could not write to the end, too */
+
+static void
+backup_remove_part(const char *part)
+{
+    char  *journal = sqlite3_mprintf("%s-journal", part);
+
+    (void) unlink(part);
+    (void) unlink(journal);
+    sqlite3_free(journal);
+}
+
+
 int
 msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
 {
@@ -161,7 +175,15 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
     }
 
     if (rc != MSYNC_OK) {
-        (void) unlink(part);
+        backup_remove_part(part);
+    }
+
+    if (rc != MSYNC_OK && (err->variant == MSYNC_ERR_DISK_FULL
+                           || sqlite3_system_errno(store->db) == EFBIG))
+    {
+        err->advice = "There is no room for the copy where it was to be, or it "
+                      "would be larger than a file may be there (ulimit -f): "
+                      "name another place, or make room. There is no copy.";
     }
 
     sqlite3_free(part);
