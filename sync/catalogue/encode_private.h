@@ -32,6 +32,9 @@ typedef struct {
 encode_e msync_encode_value(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
 
+/* the number that a REAL is, or that a text says in decimals; false: none */
+bool msync_encode_read_real(const msync_value_t *value, double *number);
+
 /* what a value means as a day, a moment or a time, also where it is a number;
  * false: it is not clear */
 bool msync_encode_read_moment(msync_moment_t *moment,

@@ -31,7 +31,6 @@ static encode_e encode_moment(encode_t *encode, const msync_field_t *field,
     const msync_value_t *value);
 static void encode_put_date(encode_t *encode, const msync_field_t *field,
     const char *date);
-static bool encode_number_text(const msync_value_t *value, double *number);
 
 
 encode_e
@@ -136,7 +135,7 @@ encode_number(encode_t *encode, const msync_field_t *field,
                   ENCODE_DONE);
     }
 
-    if (!encode_number_text(value, &number)) {
+    if (!msync_encode_read_real(value, &number)) {
         return ENCODE_UNCLEAR;
     }
 
@@ -350,7 +349,7 @@ msync_encode_read_moment(msync_moment_t *moment, const msync_value_t *value,
     double  number = 0;
 
     if (value->kind == MSYNC_VALUE_TEXT
-        && (!encode_number_text(value, &number)
+        && (!msync_encode_read_real(value, &number)
             || (value->text[0] == '0' && value->length > 1
                 && value->text[1] != '.')))
     {
@@ -376,10 +375,8 @@ msync_encode_read_moment(msync_moment_t *moment, const msync_value_t *value,
 }
 
 
-/* the number that a value is, or that its text says; false: none */
-
-static bool
-encode_number_text(const msync_value_t *value, double *number)
+bool
+msync_encode_read_real(const msync_value_t *value, double *number)
 {
     char  *end;
 

@@ -370,25 +370,12 @@ place_get_property(msync_row_t *row, const msync_v7_place_t *place,
 bool
 msync_v7_number(const msync_value_t *value, double *number)
 {
-    char  *end;
-
-    switch (value->kind) {
-
-    case MSYNC_VALUE_INTEGER:
+    if (value->kind == MSYNC_VALUE_INTEGER) {
         *number = (double) value->integer;
         return true;
-
-    case MSYNC_VALUE_REAL:
-        *number = value->real;
-        return true;
-
-    case MSYNC_VALUE_TEXT:
-        *number = strtod(value->text, &end);
-        return end != value->text && *end == '\0' && isfinite(*number);
-
-    default:
-        return false;
     }
+
+    return msync_encode_read_real(value, number);
 }
 
 

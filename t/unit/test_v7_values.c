@@ -137,6 +137,25 @@ a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
 }
 
 
+/* as by v5 and v6: strtod() reads more than numbers */
+
+static void
+a_number_that_is_no_decimal_is_not_guessed(void **state)
+{
+    site_t  *site = *state;
+
+    pull(site, "requisition", "R", requisition_of("Request", "DRAFT"));
+    site_sql(site, "UPDATE requisition SET daysToSupply = '60', "
+             "om_max_months_of_stock = NULL");
+    assert_sent("requisition", "R", "max_months_of_stock", "2");
+    site_sql(site, "UPDATE requisition SET daysToSupply = '0x3c'");
+    assert_non_null(strstr(sent(site, "requisition", "R",
+                                "max_months_of_stock"),
+                           "field \"daysToSupply\" holds what is not clearly "
+                           "a number"));
+}
+
+
 /* no "gender" of an application: what v5 and v6 have says it, in any form */
 
 static void
@@ -214,6 +233,7 @@ main(void)
         EACH(a_day_and_its_time_go_out_together_in_any_form),
         EACH(a_customer_of_a_requisition_goes_out_under_either_name),
         EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one),
+        EACH(a_number_that_is_no_decimal_is_not_guessed),
         EACH(a_flag_that_is_a_word_there_goes_out_in_any_form),
         EACH(a_text_that_is_no_json_goes_back_only_if_it_came)
     };
