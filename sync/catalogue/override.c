@@ -207,7 +207,7 @@ override_merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
             return MSYNC_ERROR;
         }
 
-        left_out = left_out || cJSON_HasObjectItem(over, "leave_out");
+        left_out = left_out || msync_catalogue_bool(over, "leave_out");
     }
 
     if (left_out) {

@@ -81,6 +81,16 @@ refused(const char *json, const char *words)
 
 
 static void
+only_a_table_that_is_left_out_takes_foreign_keys_along(void **state)
+{
+    (void) state;
+    refused("[{\"table\":\"unit\",\"leave_out\":false,\"fields\":[{\"name\":"
+            "\"x\",\"type\":\"string\",\"references\":\"none\","
+            "\"fk\":true}]}]", "\"none\" is not an earlier table");
+}
+
+
+static void
 a_side_that_is_misspelt_is_refused(void **state)
 {
     (void) state;
@@ -162,6 +172,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_tables_file_adds_overrides_renames_and_leaves_out),
         cmocka_unit_test(a_bad_tables_file_is_refused_by_file_table_and_field),
+        cmocka_unit_test(
+            only_a_table_that_is_left_out_takes_foreign_keys_along),
         cmocka_unit_test(a_side_that_is_misspelt_is_refused),
         cmocka_unit_test(a_member_that_is_misspelt_is_refused),
         cmocka_unit_test(broken_json_is_refused_with_its_place),
