@@ -1,6 +1,40 @@
 /*
  * Shapes of v7's tables as v7.json has them; what the files about v7 share, by
  * the file that has it.
+ *
+ * v7.json is an array of v7's tables, each an object; what is not given is
+ * false, or none:
+ *
+ *     name             on v7's wire
+ *     table            of the catalogue, which holds the rows; with `new` it is
+ *                      made where catalogue.json has none
+ *     styles           as Open mSupply calls them, see MSYNC_V7_CENTRAL
+ *     push, delete     sites send its rows; they can be deleted
+ *     fields           see below
+ *     sets             columns that v7 does not have, in a new row: `column`,
+ *                      and `value` or `lookup`
+ *     blank            `columns` that say nothing where `when` holds
+ *     envelope         the columns that tell whose a row is: `store`,
+ *                      `or_store`, `parent`, `other`, `patient`; `any_store`
+ *     mark, rows       where several of v7's tables are one here: a field of
+ *                      this one alone, and the condition of its rows; the last
+ *                      of them has what is left
+ *
+ * A field has `name`, `type` ("long": 64 bits), `nullable` and `enum` as on
+ * v7's wire, `reference` (an id: "" is none), and
+ *
+ *     in               its place in the row, or an array of them: the name of a
+ *                      column, or an object; not given: a column of its name
+ *     lookup           of another row, where no place says anything;
+ *                      `lookup_first`: before them
+ *     default          a value where all that says nothing
+ *     new              it has a column that v7 alone needs: of its own name and
+ *                      type or, where this is an object, of that one's, which
+ *                      may not be null; `references`: that column's table
+ *
+ * A place has `column`, one member that tells its kind, see msync_v7_kind_e,
+ * and others as in msync_v7_place_t.  A condition has `column` or `lookup`, and
+ * `among`; a lookup `table`, `by`, `take` and `of`.
  */
 
 #ifndef MSYNC_CATALOGUE_V7_PRIVATE_H
@@ -13,19 +47,23 @@
 #define MSYNC_V7_NO_COLUMN  ((size_t) -1)
 
 typedef enum {
-    MSYNC_V7_PLAIN = 0,
-    MSYNC_V7_WORDS,              /* one word there is another one here */
-    MSYNC_V7_NEGATED,            /* a flag that says the opposite */
-    MSYNC_V7_JSON,               /* a text there, JSON here */
-    MSYNC_V7_PROPERTY,           /* a member of an object */
-    MSYNC_V7_DATE,               /* the day of a moment */
-    MSYNC_V7_MOMENT,             /* two columns, a day and a time */
-    MSYNC_V7_FLAGGED,            /* `second` tells whether there is any */
-    MSYNC_V7_ABSENT,             /* true where there is none */
-    MSYNC_V7_FACTOR,             /* a multiple */
-    MSYNC_V7_BEFORE,             /* the text before another one */
-    MSYNC_V7_PRODUCT,            /* of two columns, with a tax on it */
-    MSYNC_V7_UNIX                /* seconds since 1970 */
+    MSYNC_V7_PLAIN = 0,          /* no member: the same value here */
+    MSYNC_V7_WORDS,              /* "words": pairs of one there and one here,
+                                    "other" for those that have none */
+    MSYNC_V7_NEGATED,            /* "negate": a flag that says the opposite */
+    MSYNC_V7_JSON,               /* "json": a text there, JSON here */
+    MSYNC_V7_PROPERTY,           /* "property": the member of that name of an
+                                    object */
+    MSYNC_V7_DATE,               /* "date": the day of a moment */
+    MSYNC_V7_MOMENT,             /* "time": two columns, a day and that time */
+    MSYNC_V7_FLAGGED,            /* "flag": that column tells whether there is
+                                    any */
+    MSYNC_V7_ABSENT,             /* "absent": true where there is none */
+    MSYNC_V7_FACTOR,             /* "factor": so many times as much here */
+    MSYNC_V7_BEFORE,             /* "before": what stands before that text */
+    MSYNC_V7_PRODUCT,            /* "product": times that column, and with the
+                                    column "tax" on it, in per cent */
+    MSYNC_V7_UNIX                /* "unix": seconds since 1970 here */
 } msync_v7_kind_e;
 
 /* a value of another row: the field `take` of the row of `table` whose field
