@@ -117,9 +117,6 @@ decode_text(msync_row_t *row, msync_value_t *value,
 }
 
 
-/* 0000-00-00, an empty text and null mean that there is none; rows that come
- * back from a site carry a time behind the date */
-
 static int
 decode_date(msync_row_t *row, msync_value_t *value,
     const msync_field_t *field, const msync_json_slice_t *slice,
@@ -146,6 +143,9 @@ decode_datetime(msync_row_t *row, msync_value_t *value,
     return decode_moment(row, value, field, slice, &datetime, err);
 }
 
+
+/* 0000-00-00 means that there is none; rows that come back from a site carry a
+ * time behind a date */
 
 static int
 decode_moment(msync_row_t *row, msync_value_t *value,

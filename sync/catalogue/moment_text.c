@@ -280,7 +280,7 @@ moment_clock(msync_moment_t *moment, moment_text_t *text)
         }
     }
 
-    /* a fraction of nothing */
+    /* ".000" is none */
     while (n > 0 && moment->fraction[n - 1] == '0') {
         n--;
     }

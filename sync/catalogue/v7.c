@@ -1,5 +1,6 @@
 /*
- * What v7's rules say of tables and records.
+ * What v7 calls a table, which of its shapes a record or a row has, whose a row
+ * is, and which sites may use it; what a message says of a merge.
  */
 
 #include <stdlib.h>
