@@ -670,7 +670,8 @@ sub pass_on {
         {
             syswrite $socket, join "\r\n", 'HTTP/1.1 407 Sign in',
                 'Proxy-Authenticate: Negotiate, Digest realm="Basic",'
-                . ' nonce="abc", qop="auth"', 'Content-Length: 0', '', '';
+                . ' nonce="abc", qop="auth", opaque="' . 'o' x 600 . '"',
+                'Content-Length: 0', '', '';
             $request = '';
             next;
         }

@@ -18,7 +18,7 @@
 #define HTTP_BUFFER      131072L
 #define HTTP_BUFFER_MIN  1024L                /* libcurl takes no less */
 #define HTTP_KEEPALIVE   60L                  /* s */
-#define HTTP_LINE_MAX    512
+#define HTTP_LINE_MAX    512                  /* of a header, with the NUL */
 #define HTTP_PRECIOUS    5000                 /* ms that the hook waits */
 
 
@@ -543,9 +543,8 @@ attempt_header(msync_transfer_attempt_t *t, const char *data, size_t n)
 {
     char  line[HTTP_LINE_MAX];
 
-    if (n >= sizeof(line)) {
-        return;
-    }
+    /* the beginning of a long one, a challenge or a cookie, tells enough */
+    n = n < sizeof(line) ? n : sizeof(line) - 1;
 
     memcpy(line, data, n);
     line[n] = '\0';
