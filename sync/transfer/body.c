@@ -20,7 +20,6 @@
 
 #define BODY_MIN     16384         /* octets */
 #define BODY_PIECE   65536
-#define BODY_WINDOW  (15 + 16)     /* zlib's way to say gzip */
 
 
 struct msync_transfer_unpack_s {
@@ -173,7 +172,7 @@ body_begin(msync_transfer_attempt_t *t)
     z_stream  *z = &t->unpack->z;
 
     if (z->state == NULL) {
-        t->no_memory = inflateInit2(z, BODY_WINDOW) != Z_OK;
+        t->no_memory = inflateInit2(z, MSYNC_TRANSFER_GZIP) != Z_OK;
         return !t->no_memory;
     }
 

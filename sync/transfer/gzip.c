@@ -16,7 +16,6 @@
 
 #define GZIP_MIN     1024        /* octets; less is not worth the work */
 #define GZIP_LEVEL   6
-#define GZIP_WINDOW  (15 + 16)   /* zlib's way to say gzip */
 
 
 static bool gzip_is_named(const char *value, size_t n);
@@ -71,7 +70,7 @@ msync_transfer_gzip(msync_transfer_t *http, const msync_transfer_request_t *req,
 
     memset(&z, 0, sizeof(z));
 
-    if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
+    if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, MSYNC_TRANSFER_GZIP, 8,
                      Z_DEFAULT_STRATEGY) != Z_OK)
     {
         return false;

@@ -19,6 +19,9 @@
 #define MSYNC_TRANSFER_CHEAP    65536  /* octets of a body that cost little to
                                           send once more */
 
+/* zlib's way to say gzip, with the largest window */
+#define MSYNC_TRANSFER_GZIP     (15 + 16)
+
 /* advice where a connection was never made: no batch is too large for it */
 #define MSYNC_TRANSFER_UNANSWERED                                             \
     "Check that this machine is online, that the address in the settings is " \
