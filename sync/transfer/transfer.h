@@ -112,8 +112,9 @@ typedef struct {
     size_t       body_length;
     bool         auth;           /* the v5 headers and Basic auth */
     int          version;        /* of the API, with auth */
-    const char  *bearer;         /* the token of API v7, a secret, goes with
-                                    its headers; NULL: none of them */
+    const char  *bearer;         /* the token of API v7, a secret of at most
+                                    400 octets, goes with its headers; NULL:
+                                    none of them */
     long         timeout;        /* ms without an octet; 0: read_timeout */
     bool         gzip;           /* the body is compressed; set by this room
                                     alone */
