@@ -1,6 +1,15 @@
 /*
  * The database as a file, its disk and its write-ahead log, for the store's own
  * files.
+ *
+ * Which file has what, each name without its msync_store_:
+ *
+ *   disk.c          know_disk, disk_advice, room, full_advice, log_is_lost,
+ *                   check_disk
+ *   file.c          find_file, refuse_file, detach_log, give_rights
+ *   holders.c       stranger
+ *   wal.c           open_wal, fault_of_wal, wal_pending, is_overwritten,
+ *                   find_numbers
  */
 
 #ifndef MSYNC_STORE_DISK_PRIVATE_H

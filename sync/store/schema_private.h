@@ -1,6 +1,28 @@
 /*
  * The schema, for the store's own files: the SQL that makes its tables, indexes
  * and triggers, whether what is there is still that, and what a migration does.
+ *
+ * Which file has what, each name without its msync_store_:
+ *
+ *   bookkeeping.c   put_own_table, own_column, is_own_index, put_bookkeeping,
+ *                   add_bookkeeping_columns, drop_former_indexes,
+ *                   mend_cursors, check_bookkeeping
+ *   bulk.c          adopt_buffer
+ *   changes.c       put_trigger, put_change, put_differs, put_guard
+ *   check.c         check_schema, check_object, check_column
+ *   constraint.c    drop_constraints
+ *   extra.c         adopt_extra
+ *   identify.c      identify
+ *   migrate.c       migrate, newest_schema, is_set_up
+ *   rename.c        rename_tables, note_names
+ *   replace.c       put_is_equal, put_deleted, put_take_back, mend_replace,
+ *                   check_expressions, check_replace
+ *   resend.c        resend, resend_all
+ *   schema.c        column_type, soft_type, put_is_marked, has_index,
+ *                   put_index, put_indexes
+ *   shape.c         mend_shapes, check_shape, check_strangers
+ *   site.c          site_adopt
+ *   tables.c        take_tables, check_tables
  */
 
 #ifndef MSYNC_STORE_SCHEMA_PRIVATE_H
@@ -18,8 +40,8 @@ int msync_store_migrate(msync_store_t *store, int64_t version,
     msync_err_t *err);
 int64_t msync_store_newest_schema(void);
 
-/* inside a migration, behind the schema: queues the rows of the tables of the
- * catalogue whose `triggers` were lost */
+/* inside a migration, behind the schema: rows of the tables of the catalogue
+ * whose `triggers` were lost are doubted from then on (send.h) */
 int msync_store_resend(msync_store_t *store, const bool *triggers,
     msync_err_t *err);
 

@@ -1,5 +1,6 @@
 /*
- * What the store's own files share; nobody else includes this.
+ * What the store's own files share, by the file that has it; nobody else
+ * includes this.
  */
 
 #ifndef MSYNC_STORE_PRIVATE_H
@@ -293,6 +294,8 @@ struct msync_store_s {
                                                   UTF-8 */
 };
 
+/* ---- memory.c ---- */
+
 /* sets SQLite up, before its first call */
 void msync_store_set_up(void);
 
@@ -300,12 +303,24 @@ void msync_store_set_up(void);
  * the process; it is returned, sqlite3_free it, or as that says */
 void *msync_store_need(void *p);
 
+/* ---- log_equal.c ---- */
+
 /* whether the texts of two failures are the same but for what may differ */
 bool msync_store_log_is_equal(const char *a, const char *b);
+
+/* ---- fault.c ---- */
 
 /* fills err from the connection's last error; always MSYNC_ERROR */
 int msync_store_fault(msync_store_t *store, const char *what,
     msync_err_t *err);
+
+/* ---- store.c ---- */
+
+/* changes whenever any connection has changed the schema; cheap to ask */
+int msync_store_schema_version(msync_store_t *store, int64_t *version,
+    msync_err_t *err);
+
+/* ---- statement.c ---- */
 
 /* the prepared statement `which`, made from sql when it is first used */
 sqlite3_stmt *msync_store_stmt(msync_store_t *store, msync_stmt_e which,
@@ -339,9 +354,6 @@ int msync_store_found(msync_store_t *store, sqlite3_stmt *stmt, bool *found,
 int msync_store_text(msync_store_t *store, sqlite3_stmt *stmt, char **text,
     const char *what, msync_err_t *err);
 
-/* whether what failed lacks a function or a collation of the application's */
-bool msync_store_is_unknown(msync_store_t *store);
-
 /* What SQL that is asked once says, as above; "…_own" takes SQL of SQLite's own
  * memory over. */
 int msync_store_number(msync_store_t *store, const char *sql, int64_t *value,
@@ -351,19 +363,67 @@ int msync_store_number_own(msync_store_t *store, char *sql, int64_t *value,
 int msync_store_found_own(msync_store_t *store, char *sql, bool *found,
     msync_err_t *err);
 
-/* whether the changelog's triggers are silent until the transaction ends or the
- * other word; msync_store_begin_integration does it, too */
+/* whether there is such a column, or with NULL such a table */
+bool msync_store_has_column(msync_store_t *store, const char *table,
+    const char *column);
+
+/* ---- identify.c ---- */
+
+/* whether key_value_store can be asked */
+bool msync_store_has_settings(msync_store_t *store);
+
+/* ---- tables.c ---- */
+
+/* whether what failed lacks a function or a collation of the application's */
+bool msync_store_is_unknown(msync_store_t *store);
+
+/* ---- transaction.c ---- */
+
+/* whether the changelog's triggers are silent: until the transaction ends, or
+ * the opposite is said; msync_store_begin_integration says it, too */
 int msync_store_silence(msync_store_t *store, bool silent, msync_err_t *err);
 
 /* an error of the record where RAISE(IGNORE) has kept a row as it was */
 int msync_store_ignored(msync_store_t *store, msync_err_t *err);
 int msync_store_fault_of_ignored(msync_err_t *err);
 
-/* whether there is such a column, or with NULL such a table */
-bool msync_store_has_column(msync_store_t *store, const char *table,
-    const char *column);
-/* whether key_value_store can be asked */
-bool msync_store_has_settings(msync_store_t *store);
+/*
+ * A savepoint before what one record writes, and its end with the result `rc`
+ * of that.  What failed with the scope RECORD is undone alone; so is what
+ * violates a deferred foreign key where none was violated before (`*violated`),
+ * as if the key were not deferred.  They nest.
+ */
+int msync_store_savepoint(msync_store_t *store, bool *violated,
+    msync_err_t *err);
+int msync_store_savepoint_end(msync_store_t *store, bool violated, int rc,
+    msync_err_t *err);
+
+/* behind a commit: msync_store_yield, and then the hook is called */
+int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
+    msync_err_t *err);
+
+/* ---- older.c ---- */
+
+/* behind a commit: notes what the transaction has counted, see older.h */
+void msync_store_write_marks(msync_store_t *store);
+
+/* ---- bulk.c ---- */
+
+/* behind a commit: empties a log that has grown, where the store does that
+ * itself */
+void msync_store_checkpoint(msync_store_t *store);
+
+/* ---- row.c ---- */
+
+/* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
+ * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
+int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
+    const char *other, msync_err_t *err);
+
+/* a value of the text is borrowed until the statement is reset */
+void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
+
+/* ---- affinity.c ---- */
 
 /*
  * Whether columns of the table may make numbers of texts; where they may,
@@ -378,29 +438,25 @@ int msync_store_is_kept(msync_store_t *store, const msync_row_t *row,
 void msync_store_check_affinity(msync_store_t *store,
     const msync_table_t *table, msync_finding_pt each, void *data);
 
+/* ---- cascade.c ---- */
+
 /* an error of the record where a delete of the row would change other rows of
  * central's */
 int msync_store_check_cascade(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
 
-/* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
- * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
-int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
-    const char *other, msync_err_t *err);
+/* ---- changelog.c ---- */
 
-/*
- * A savepoint before what one record writes, and its end with the result `rc`
- * of that.  What failed with the scope RECORD is undone alone; so is what
- * violates a deferred foreign key where none was violated before (`*violated`),
- * as if the key were not deferred.  They nest.
- */
-int msync_store_savepoint(msync_store_t *store, bool *violated,
-    msync_err_t *err);
-int msync_store_savepoint_end(msync_store_t *store, bool violated, int rc,
+/* which servers this site speaks to: MSYNC_V7, or MSYNC_LEGACY and
+ * MSYNC_OMSUPPLY; MSYNC_KEY_VERSION in key_value_store says it */
+int msync_store_sides(msync_store_t *store, unsigned *sides,
     msync_err_t *err);
 
-/* a value of the text is borrowed until the statement is reset */
-void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
+/* the last cursor of the changelog; 0: there is none */
+int msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
+    msync_err_t *err);
+
+/* ---- changes.c ---- */
 
 /* SQL that puts every row of a table that this site (?1 is its id) may send
  * into the changelog; `filter` is that of msync_store_changes_filter, and
@@ -408,7 +464,7 @@ void msync_store_bind(sqlite3_stmt *stmt, int at, const msync_value_t *value);
 void msync_store_put_queue(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
-/* SQL that puts them on the list msync_never_sent as doubted */
+/* SQL that puts these rows on the list msync_never_sent as doubted */
 void msync_store_put_doubt(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
@@ -417,53 +473,19 @@ void msync_store_put_doubt(sqlite3_str *sql, const msync_table_t *table,
 void msync_store_put_never_sent(sqlite3_str *sql, const msync_table_t *table,
     const char *filter);
 
-/*
- * Puts the rows of a table on that list, but for those that `except` (a
- * condition on the row t that begins with AND, NULL: none) leaves out; `find`
- * does so for a database of a version that had no list.  Inside a transaction.
- */
-int msync_store_note_never_sent(msync_store_t *store,
-    const msync_table_t *table, const char *except, msync_err_t *err);
-int msync_store_find_never_sent(msync_store_t *store, msync_err_t *err);
-/* whether there is any on that list, or on the one of absent.h */
-int msync_store_any_never_sent(msync_store_t *store, bool *any,
-    msync_err_t *err);
-/* central has sent the row of that id, or marked it, in an integration: takes
- * it off both lists.  An error ends the run */
-int msync_store_came(msync_store_t *store, const msync_table_t *table,
-    const char *id, msync_err_t *err);
+/* the condition on rows of changelog that this site may send, see there */
+char *msync_store_changes_filter(const msync_catalogue_t *catalogue,
+    bool elsewhere);
 
-/* records have come from central: their rows are not absent */
-int msync_store_absent_came(msync_store_t *store, const char *table,
-    const char *id, msync_err_t *err);
-int msync_store_absent_arrived(msync_store_t *store,
-    const msync_batch_t *batch, msync_err_t *err);
+/* ---- waiting.c ---- */
 
-/* calls each with the records that a statement of the buffer's yields: id,
- * record_id, data, side; *last is set to the last id, if there is any */
-int msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
-    msync_pending_pt each, void *data, int64_t *last, msync_err_t *err);
+/* sync itself changes a row of a table, which may say what store another row
+ * is of; `set_up` finds out of which tables it does */
+void msync_store_waiting_note(msync_store_t *store,
+    const msync_table_t *table);
+void msync_store_waiting_set_up(msync_store_t *store);
 
-/* behind a commit: msync_store_yield, and then the hook is called */
-int msync_store_turn(msync_store_t *store, msync_hook_pt hook, void *data,
-    msync_err_t *err);
-
-/* changes whenever any connection has changed the schema; cheap to ask */
-int msync_store_schema_version(msync_store_t *store, int64_t *version,
-    msync_err_t *err);
-
-/* has records that failed tried with the next integration where the version of
- * the schema is another one than when that was last done: what kept them from
- * being rows may be what was altered, perhaps while nobody worked */
-int msync_store_buffer_wake_altered(msync_store_t *store, int64_t schema,
-    msync_err_t *err);
-
-/* behind a commit: notes what the transaction has counted, see older.h */
-void msync_store_write_marks(msync_store_t *store);
-
-/* behind a commit: empties a log that has grown, where the store does that
- * itself */
-void msync_store_checkpoint(msync_store_t *store);
+/* ---- outgoing.c ---- */
 
 /* whose record a row of the table would be here, were it none yet */
 int msync_store_side_of(msync_store_t *store, const msync_table_t *table,
@@ -478,15 +500,6 @@ int msync_store_row_read(msync_store_t *store, const msync_table_t *table,
     const char *id, unsigned side, bool send, msync_record_t *record,
     msync_err_t *err);
 
-/* which servers this site speaks to: MSYNC_V7, or MSYNC_LEGACY and
- * MSYNC_OMSUPPLY; MSYNC_KEY_VERSION in key_value_store says it */
-int msync_store_sides(msync_store_t *store, unsigned *sides,
-    msync_err_t *err);
-
-/* the last cursor of the changelog; 0: there is none */
-int msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
-    msync_err_t *err);
-
 /* whether by v7 a row is that of another site's store, or of a table whose rows
  * central sends to all sites where they name none: central takes it from others
  * alone */
@@ -499,19 +512,51 @@ int msync_store_deleted_envelope(msync_store_t *store,
     const msync_table_t *table, const char *store_id, const char *parent_id,
     msync_record_t *record, msync_err_t *err);
 
+/* ---- stores.c ---- */
+
 /* the id of a store if it is active on this site, of any that is where `id` is
  * NULL; owned by the caller, NULL: there is none */
 int msync_store_find_ours(msync_store_t *store, const char *id, char **ours,
     msync_err_t *err);
 
-/* sync itself changes a row of a table, which may say what store another row
- * is of; `set_up` finds out of which tables it does */
-void msync_store_waiting_note(msync_store_t *store,
-    const msync_table_t *table);
-void msync_store_waiting_set_up(msync_store_t *store);
+/* ---- send.c ---- */
 
-/* the condition on rows of changelog that this site may send, see there */
-char *msync_store_changes_filter(const msync_catalogue_t *catalogue,
-    bool elsewhere);
+/*
+ * Puts the rows of a table on the list msync_never_sent, but for those that
+ * `except` (a condition on the row t that begins with AND, NULL: none) leaves
+ * out; `find` does so for a database of a version that had no list.  Inside a
+ * transaction.
+ */
+int msync_store_note_never_sent(msync_store_t *store,
+    const msync_table_t *table, const char *except, msync_err_t *err);
+int msync_store_find_never_sent(msync_store_t *store, msync_err_t *err);
+/* whether there is any on that list, or on the one of absent.h */
+int msync_store_any_never_sent(msync_store_t *store, bool *any,
+    msync_err_t *err);
+/* central has sent the row of that id, or marked it, in an integration: takes
+ * it off both lists.  An error ends the run */
+int msync_store_came(msync_store_t *store, const msync_table_t *table,
+    const char *id, msync_err_t *err);
+
+/* ---- absent.c ---- */
+
+/* records have come from central: their rows are not absent */
+int msync_store_absent_came(msync_store_t *store, const char *table,
+    const char *id, msync_err_t *err);
+int msync_store_absent_arrived(msync_store_t *store,
+    const msync_batch_t *batch, msync_err_t *err);
+
+/* ---- buffer.c ---- */
+
+/* calls each with the records that a statement of the buffer's yields: id,
+ * record_id, data, side; *last is set to the last id, if there is any */
+int msync_store_buffer_each(msync_store_t *store, sqlite3_stmt *stmt,
+    msync_pending_pt each, void *data, int64_t *last, msync_err_t *err);
+
+/* has records that failed tried with the next integration where the version of
+ * the schema is another one than when that was last done: what kept them from
+ * being rows may be what was altered, perhaps while nobody worked */
+int msync_store_buffer_wake_altered(msync_store_t *store, int64_t schema,
+    msync_err_t *err);
 
 #endif /* MSYNC_STORE_PRIVATE_H */
