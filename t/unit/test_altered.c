@@ -1,10 +1,10 @@
 /* What an application does to tables that msync shares with it. */
 
 #include "site.h"
+#include "doubted.h"
 #include "store/changelog.h"
 #include "store/forget.h"
 #include "store/row.h"
-#include "store/send.h"
 #include "base/log.h"
 
 #define COLUMNS  "Description TEXT, code TEXT, hold BOOLEAN, Volume REAL"
@@ -76,31 +76,6 @@ waiting(site_t *site)
 
     assert_ok(msync_store_queue(site->store, MSYNC_KEY_PUSH_CURSOR, &n,
                                 &err));
-    return n;
-}
-
-
-static int64_t
-doubted(site_t *site)
-{
-    int64_t      n;
-    msync_err_t  err;
-
-    assert_ok(msync_store_doubted(site->store, &n, &err));
-    return n;
-}
-
-
-/* as at the end of a run that has brought all that central had */
-
-static int64_t
-queue_doubted(site_t *site)
-{
-    int64_t      n;
-    msync_err_t  err;
-
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
     return n;
 }
 

@@ -1,10 +1,10 @@
 /* Rows that were there before msync came. */
 
 #include "integration.h"
+#include "doubted.h"
 #include "base/log.h"
 #include "store/changelog.h"
 #include "store/forget.h"
-#include "store/send.h"
 #include "store/store_private.h"
 
 #define ROWS                                                                  \
@@ -294,17 +294,6 @@ doubt(site_t *site)
 }
 
 
-static int64_t
-doubted(site_t *site)
-{
-    int64_t      n;
-    msync_err_t  err;
-
-    assert_ok(msync_store_doubted(site->store, &n, &err));
-    return n;
-}
-
-
 static const char *
 queued(site_t *site)
 {
@@ -333,9 +322,7 @@ what_is_doubted_was_sent_and_is_no_row_from_before_msync(void **state)
     site_sql(site, SITE_SENT "DROP TRIGGER \"msync_Location_INSERT\"");
     assert_ok(msync_store_renew(site->store, &err));
     assert_int_equal(doubted(site), 8);
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
-    assert_int_equal(n, 8);
+    assert_int_equal(queue_doubted(site), 8);
     assert_string_equal(queued(site), "L1,L2,L3,P2,a,b,c,d");
     assert_int_equal(doubted(site), 0);
 }
@@ -344,9 +331,7 @@ what_is_doubted_was_sent_and_is_no_row_from_before_msync(void **state)
 static void
 what_central_has_changed_or_deleted_meanwhile_is_not_sent(void **state)
 {
-    int64_t       n;
     site_t       *site = *state;
-    msync_err_t   err;
 
     doubt(site);
     site_pull(site, MSYNC_LEGACY, "Location", "a", MSYNC_ACTION_UPSERT,
@@ -363,15 +348,12 @@ what_central_has_changed_or_deleted_meanwhile_is_not_sent(void **state)
     assert_string_equal(site_get(site, "SELECT count(*) FROM name WHERE ID = "
                                  "'P2'"), "1");
 
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
-    assert_int_equal(n, 1);
+    assert_int_equal(queue_doubted(site), 1);
     assert_string_equal(queued(site), "d");
     assert_int_equal(doubted(site), 0);
 
     site_sql(site, "DELETE FROM sync_buffer");
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
+    (void) queue_doubted(site);
     assert_string_equal(queued(site), "d");
 }
 
@@ -379,7 +361,7 @@ what_central_has_changed_or_deleted_meanwhile_is_not_sent(void **state)
 static void
 what_is_changed_here_while_it_is_doubted_is_sent_once(void **state)
 {
-    int64_t        n, processed;
+    int64_t        processed;
     site_t        *site = *state;
     msync_err_t    err;
     msync_batch_t  batch = { 0 };
@@ -394,9 +376,7 @@ what_is_changed_here_while_it_is_doubted_is_sent_once(void **state)
     msync_batch_clear(&batch);
     site_sql(site, SITE_SENT);
 
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
-    assert_int_equal(n, 3);
+    assert_int_equal(queue_doubted(site), 3);
     assert_string_equal(queued(site), "P2,c,d");
     assert_int_equal(doubted(site), 0);
 }
@@ -407,7 +387,6 @@ what_is_changed_here_while_it_is_doubted_is_sent_once(void **state)
 static void
 what_is_doubted_and_passed_over_is_not_forgotten(void **state)
 {
-    int64_t       n;
     site_t       *site = *state;
     msync_err_t   err;
 
@@ -418,8 +397,7 @@ what_is_doubted_and_passed_over_is_not_forgotten(void **state)
     assert_ok(msync_store_passed(site->store, MSYNC_KEY_PUSH_CURSOR, 1000,
                                  &err));
     assert_ok(msync_store_commit(site->store, &err));
-    assert_ok(msync_store_send_doubted(site->store, INT64_MAX, NULL, NULL,
-                                       &n, &err));
+    (void) queue_doubted(site);
     assert_int_equal(doubted(site), 0);
 
     site_sql(site, "DELETE FROM msync_never_sent WHERE record_id <> 'a';"
