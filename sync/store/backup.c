@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@ static int backup_create_copy(msync_store_t *store, const char *path,
     msync_err_t *err);
 static int backup_copy_pages(msync_store_t *store, const char *path,
     msync_err_t *err);
+static int backup_sync(const char *path);
 static int backup_give_name(const char *part, const char *path,
     msync_err_t *err);
 static void backup_remove_part(const char *part);
@@ -105,6 +107,26 @@ backup_copy_pages(msync_store_t *store, const char *path, msync_err_t *err)
 }
 
 
+/* VACUUM INTO does not wait for the disk, and behind a power cut the name of a
+ * backup would be that of a part of one; -1: see errno */
+
+static int
+backup_sync(const char *path)
+{
+    int  fd, rc;
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+    if (fd == -1) {
+        return -1;
+    }
+
+    rc = fsync(fd);
+    close(fd);
+
+    return rc;
+}
+
+
 /* not all file systems of sticks and shares have links or know the flag */
 
 static int
@@ -142,7 +164,7 @@ int
 msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
 {
     int            rc = MSYNC_ERROR;
-    char          *part;
+    char          *part, *directory;
     struct stat    st;
     sqlite3_stmt  *stmt;
 
@@ -171,10 +193,17 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
     }
 
     if (rc == MSYNC_OK) {
-        rc = backup_give_name(part, path, err);
+        rc = backup_sync(part) == 0 ? backup_give_name(part, path, err)
+                                    : backup_refuse_path(path, err);
     }
 
-    if (rc != MSYNC_OK) {
+    if (rc == MSYNC_OK) {
+        /* not every file system can, and without its name there is no copy */
+        directory = msync_strdup(path);
+        (void) backup_sync(dirname(directory));
+        msync_free(&directory);
+
+    } else {
         backup_remove_part(part);
     }
 

@@ -5,10 +5,37 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include "store/backup.h"
 
 #define NAME  "INSERT INTO name (ID, name, code, type) VALUES "               \
               "('N1', 'N', 'c', 'facility')"
+
+
+/* the paths that were synced, each with a ";" behind it */
+
+static char  synced[4096];
+
+/* instead of the C library's */
+
+int
+fsync(int fd)
+{
+    char     name[64], path[256];
+    ssize_t  n;
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    n = readlink(name, path, sizeof(path) - 2);
+    assert_true(n > 0);
+    path[n] = ';';
+    path[n + 1] = '\0';
+
+    if (strlen(synced) + strlen(path) < sizeof(synced)) {
+        strcat(synced, path);
+    }
+
+    return (int) syscall(SYS_fsync, fd);
+}
 
 
 static const char *
@@ -36,6 +63,23 @@ a_backup_is_a_database(void **state)
     site_add_function(site, "regexp");
     assert_string_equal(site_get(site, "SELECT ID FROM name"), "N1");
     assert_string_equal(site_get(site, "PRAGMA integrity_check"), "ok");
+}
+
+
+/* before it has its name, and then that */
+
+static void
+a_backup_is_on_the_disk(void **state)
+{
+    char         expected[384];
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    synced[0] = '\0';
+    assert_ok(msync_store_backup(site->store, copy_path(site), &err));
+    snprintf(expected, sizeof(expected), "%s.%ld.part;%s;", copy_path(site),
+             (long) getpid(), site->dir);
+    assert_non_null(strstr(synced, expected));
 }
 
 
@@ -133,6 +177,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         T(a_backup_is_a_database),
+        T(a_backup_is_on_the_disk),
         T(what_needs_a_function_of_the_applications_is_copied),
         T(a_backup_has_the_mode_of_its_database),
         T(a_file_that_is_there_is_left_as_it_is),
