@@ -35,7 +35,7 @@ typedef enum {
 } absent_phase_e;
 
 typedef struct {
-    msync_store_t        *store;
+    msync_store_t        *store;       /* borrowed, as are the other pointers */
     const msync_table_t  *table;
     msync_referrers_t     referrers;
     absent_phase_e        phase;
@@ -464,6 +464,7 @@ absent_is_of_central(absent_t *absent, const char *id, bool *is,
     sqlite3_stmt   *stmt;
     msync_store_t  *store = absent->store;
 
+    /* each of the two partial indexes of the buffer finds its own actions */
     stmt = msync_store_stmt(store, MSYNC_STMT_ABSENT_WAITS,
                             "SELECT EXISTS (SELECT 1 FROM sync_buffer WHERE "
                             "record_id = ?1 AND table_name = ?2 AND action <> "
@@ -591,7 +592,8 @@ absent_note(absent_t *absent, const msync_absent_row_t *row,
 }
 
 
-/* ?1 and ?2 are the names of the row */
+/* ?1 and ?2 are the table and the id of the row, ?3, where there is one, is the
+ * text */
 
 static int
 absent_run(absent_t *absent, const char *sql, const char *id,

@@ -49,8 +49,8 @@ affinity_takes_texts(const char *type)
 }
 
 
-/* whether the column of a field leaves texts as they are; a date is none that
- * looks like a number */
+/* whether the column of a field leaves texts as they are; fields of other types
+ * have no texts, or, as dates, none that SQLite would make a number of */
 
 static bool
 affinity_keeps(msync_store_t *store, const msync_table_t *table, size_t i,

@@ -9,7 +9,8 @@
 
 /*
  * Puts pulled records into sync_buffer; the same record again replaces what
- * is there, so storing twice equals storing once.
+ * is there, so storing twice equals storing once.  `side`: MSYNC_LEGACY,
+ * MSYNC_OMSUPPLY or MSYNC_V7, who sent them.
  */
 int msync_store_buffer_put(msync_store_t *store, const msync_batch_t *batch,
     unsigned side, msync_err_t *err);
@@ -38,7 +39,9 @@ typedef struct {
 /*
  * Walks over the pending records of one table and action, in the order of
  * their arrival, beginning behind rowid `after`.  `each` returns MSYNC_OK,
- * or MSYNC_ERROR which ends the walk.  *last is the last rowid seen.
+ * or MSYNC_ERROR which ends the walk.  At most `limit` of them; *last is the
+ * last rowid seen, `after` where there is none.  Inside a transaction, as all
+ * that marks or removes what was walked over: its begin says what is due.
  */
 typedef int (*msync_pending_pt)(void *data, const msync_pending_t *pending,
     msync_err_t *err);
@@ -101,7 +104,7 @@ int msync_store_buffer_fail_unknown(msync_store_t *store, msync_err_t *err);
 /* calls each with the first `limit` records that failed in either direction
  * and were dismissed, or were not: those that central refused (action
  * "PUSH"), which are this site's own work and few, before those that did not
- * become rows, oldest first */
+ * become rows, oldest first; texts are valid during the call */
 typedef struct {
     const char  *table;
     const char  *record_id;

@@ -1,5 +1,6 @@
 /*
- * Much is written: the page cache, and when the log is emptied.
+ * Much is written: the page cache, and when the log is emptied; and what the
+ * buffer of an earlier version's first sync needs before it is one of today's.
  */
 
 #include <stdio.h>
@@ -74,7 +75,8 @@ msync_store_bulk(msync_store_t *store, bool on, msync_err_t *err)
 }
 
 
-/* SQLite would empty the log while the commit seems to last */
+/* SQLite's own hook, in whose place this one is, empties the log inside the
+ * commit, which would count as a longer one: see msync_store_checkpoint() */
 
 static int
 bulk_note_log(void *data, sqlite3 *db, const char *name, int pages)

@@ -9,7 +9,8 @@
 
 /*
  * Looks at the file itself, foreign keys, triggers, cursors beyond what there
- * is.  Calls `each` with a sentence for each finding.
+ * is.  Calls `each` with a sentence for each finding, which is valid during the
+ * call.
  */
 typedef void (*msync_finding_pt)(void *data, const char *text);
 

@@ -32,7 +32,8 @@ typedef struct msync_store_s  msync_store_t;
  * Opens the database, with MSYNC_STORE_CREATE also makes file, tables and
  * triggers.  A new file in a directory that is shared (setgid and writable by
  * the group) is open to that group, elsewhere to its owner alone.  The
- * catalogue is borrowed and must outlive the store.
+ * catalogue is borrowed and must outlive the store.  `flags` is one of the two
+ * above, or 0: nothing is made.  NULL: err says why.
  */
 msync_store_t *msync_store_open(const char *path,
     const msync_catalogue_t *catalogue, unsigned flags, msync_err_t *err);

@@ -416,7 +416,7 @@ void msync_store_checkpoint(msync_store_t *store);
 /* ---- row.c ---- */
 
 /* runs a statement about one row, whose ids are ?1 and ?2 (NULL: none); takes
- * over the SQL.  Errors have the scope RECORD or RUN, see store.h */
+ * over the SQL.  Errors have the scope RECORD or RUN, see row.h */
 int msync_store_run_about(msync_store_t *store, char *sql, const char *id,
     const char *other, msync_err_t *err);
 
