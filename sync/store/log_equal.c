@@ -8,8 +8,9 @@
 #include "store/store_private.h"
 
 #define MEASURE      4             /* digits and more are a measure of this
-                                      one failure, fewer say what it was,
-                                      but for counts of these: */
+                                      one failure; fewer say what it was */
+
+/* a number before one of these is a measure however short it is */
 static const char *const  log_units[] = {
     " octets", " seconds", " minutes", " records", " times", " of "
 };

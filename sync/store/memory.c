@@ -11,40 +11,32 @@
 static sqlite3_mem_methods  methods;       /* SQLite's own */
 
 
-static void *memory_need(void *p);
 static void *memory_need_malloc(int size);
 static void *memory_need_realloc(void *p, int size);
 
 
 static void *
-memory_need(void *p)
-{
-    if (p == NULL) {
-        msync_out_of_memory();
-    }
-
-    return p;
-}
-
-
-static void *
 memory_need_malloc(int size)
 {
-    return memory_need(methods.xMalloc(size));
+    return msync_store_need(methods.xMalloc(size));
 }
 
 
 static void *
 memory_need_realloc(void *p, int size)
 {
-    return memory_need(methods.xRealloc(p, size));
+    return msync_store_need(methods.xRealloc(p, size));
 }
 
 
 void *
 msync_store_need(void *p)
 {
-    return memory_need(p);
+    if (p == NULL) {
+        msync_out_of_memory();
+    }
+
+    return p;
 }
 
 

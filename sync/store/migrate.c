@@ -51,7 +51,8 @@ static const struct {
 typedef struct {
     msync_store_t  *store;         /* borrowed */
     bool           *triggers;      /* owned, of which table of the catalogue;
-                                      NULL: only looked for, nothing said */
+                                      NULL: it is only looked whether anything
+                                      is lost, strangers alone are told of */
     sqlite3_str    *fields;        /* owned, the ids of fields without a column
                                       as a list of VALUES; NULL: nobody asks */
     bool            any;

@@ -11,8 +11,9 @@
  * Records that central refused.  `put` records one with central's answer,
  * `clear` forgets those that it has taken now, `requeue` puts those whose
  * pause is over, or all, those that were dismissed, too, into the changelog
- * again, with what became of them since; `has` tells whether one is recorded,
- * whichever server refused it.
+ * again, with what became of them since, in a transaction of its own; `has`
+ * tells whether one is recorded, whichever server refused it.  `side` is that
+ * server: MSYNC_LEGACY, MSYNC_OMSUPPLY or MSYNC_V7.
  */
 int msync_store_refused_put(msync_store_t *store, unsigned side,
     const msync_record_t *record, const char *reason, msync_err_t *err);

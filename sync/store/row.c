@@ -96,16 +96,12 @@ row_fault(msync_store_t *store, const char *what, msync_err_t *err)
 static sqlite3_stmt *
 row_prepare(msync_store_t *store, char *sql, msync_err_t *err)
 {
-    bool           made = sql != NULL;
     sqlite3_stmt  *stmt;
 
     stmt = msync_store_prepare_own(store, sql, err);
 
-    if (stmt == NULL && made) {
+    if (stmt == NULL) {
         row_blame(store, err);
-
-    } else if (stmt == NULL) {
-        err->scope = MSYNC_SCOPE_RUN;
     }
 
     return stmt;

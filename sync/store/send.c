@@ -45,8 +45,6 @@ static size_t send_known(const msync_catalogue_t *catalogue,
     const char *const *tables, size_t n);
 
 
-/* the rows of a table whose ids are not in these tables of ours */
-
 int
 msync_store_note_never_sent(msync_store_t *store, const msync_table_t *table,
     const char *except, msync_err_t *err)
@@ -402,7 +400,7 @@ send_queue(msync_store_t *store, const msync_table_t *table, bool doubted,
         return MSYNC_ERROR;
     }
 
-    *queued += sqlite3_changes(store->db);
+    *queued = sqlite3_changes(store->db);
 
     return send_run(store,
                     sqlite3_mprintf("DELETE FROM msync_never_sent WHERE "
@@ -421,6 +419,7 @@ send_table(msync_store_t *store, const msync_table_t *table, bool doubted,
     int64_t *queued, msync_err_t *err)
 {
     int             rc = MSYNC_OK;
+    int64_t         n;
     sqlite3_value  *after = NULL, *last;
 
     while (*queued < limit) {
@@ -433,15 +432,17 @@ send_table(msync_store_t *store, const msync_table_t *table, bool doubted,
         rc = msync_store_begin(store, err);
 
         if (rc == MSYNC_OK) {
-            rc = send_queue(store, table, doubted, site, after, last, queued,
-                            err);
+            rc = send_queue(store, table, doubted, site, after, last, &n, err);
 
-            if (rc == MSYNC_OK) {
-                rc = msync_store_commit(store, err) == MSYNC_OK
-                     ? msync_store_turn(store, hook, data, err) : MSYNC_ERROR;
+            if (rc != MSYNC_OK) {
+                msync_store_rollback(store);
+
+            } else if (msync_store_commit(store, err) != MSYNC_OK) {
+                rc = MSYNC_ERROR;
 
             } else {
-                msync_store_rollback(store);
+                *queued += n;
+                rc = msync_store_turn(store, hook, data, err);
             }
         }
 

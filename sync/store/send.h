@@ -49,10 +49,10 @@ int msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err);
 
 /*
  * Puts them into the changelog, as msync_store_send does, until `limit` are or
- * a few more, *queued; 0: none is left.  Those of which a record of central's
- * waits in the buffer to become the row are central's, and are not sent.  To be
- * called when what central had was pulled and integrated; or before all comes
- * anew, which would go over them.
+ * a few more, *queued; 0: none is left, or the first sync is not over.   Those
+ * of which a record of central's waits in the buffer to become the row are
+ * central's, and are not sent.   To be called when what central had was pulled
+ * and integrated; or before all comes anew, which would go over them.
  */
 int msync_store_send_doubted(msync_store_t *store, int64_t limit,
     msync_hook_pt hook, void *data, int64_t *queued, msync_err_t *err);

@@ -32,7 +32,9 @@ typedef struct {
     unsigned            restored;  /* servers that were found restored from a
                                       backup, MSYNC_LEGACY and _OMSUPPLY; only
                                       `reinitialise` forgets it */
-    bool                older;     /* so does this of the database (older.h) */
+    bool                older;     /* a backup was put back into the database
+                                      (older.h); `reinitialise` alone forgets
+                                      this as well */
     int64_t             begun;     /* runs that began since one came to an end
                                       of its own: more than one in a row
                                       killed their process */
