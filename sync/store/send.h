@@ -49,9 +49,9 @@ int msync_store_doubted(msync_store_t *store, int64_t *n, msync_err_t *err);
 
 /*
  * Puts them into the changelog, as msync_store_send does, until `limit` are or
- * a few more, *queued; 0: none is left, or the first sync is not over.   Those
+ * a few more, *queued; 0: none is left, or the first sync is not over.  Those
  * of which a record of central's waits in the buffer to become the row are
- * central's, and are not sent.   To be called when what central had was pulled
+ * central's, and are not sent.  To be called when what central had was pulled
  * and integrated; or before all comes anew, which would go over them.
  */
 int msync_store_send_doubted(msync_store_t *store, int64_t limit,
