@@ -31,6 +31,7 @@ a_word_of_a_newer_server_goes_back_when_something_else_is_edited();
 a_record_that_lacks_fields_becomes_a_row_and_changes_one();
 deletes_and_tables_of_later_servers_are_notes();
 what_a_file_of_commas_leaves_empty_is_nothing();
+a_trigger_that_deletes_or_keeps_its_own_row_is_followed();
 a_column_that_was_lost_takes_nothing_from_central();
 half_of_a_character_waits_here();
 
@@ -442,6 +443,29 @@ sub a_column_that_was_lost_takes_nothing_from_central {
     is(run('sync'), 0, 'it does');
     is(query("SELECT Description FROM Location WHERE ID = '$id'"),
        $said_there, 'and is here again');
+}
+
+
+# an application that voids a row in a trigger, and one that lets none go
+sub a_trigger_that_deletes_or_keeps_its_own_row_is_followed {
+    for my $id (qw(voided kept)) {
+        query('INSERT INTO Location (ID, store_ID, code) SELECT '
+              . "'$id', min(ID), 'c' FROM store WHERE sync_id_remote_site = 7");
+    }
+    is(run('sync'), 0, 'two rows');
+    is(there(Location => 'voided')->{code}, 'c', 'are at central');
+
+    query('CREATE TRIGGER voids AFTER UPDATE ON Location WHEN NEW.code = '
+          . q{'void' BEGIN DELETE FROM Location WHERE ID = NEW.ID; END},
+          q{CREATE TRIGGER keeps AFTER DELETE ON Location WHEN OLD.code = 'c' }
+          . 'BEGIN INSERT INTO Location (ID, store_ID, code) VALUES '
+          . q{(OLD.ID, OLD.store_ID, 'kept'); END},
+          q{UPDATE Location SET code = 'void' WHERE ID = 'voided'},
+          q{DELETE FROM Location WHERE ID = 'kept'});
+    is(run('sync'), 0, 'one is voided, the other one is not let go');
+    ok(!there(Location => 'voided'), 'central has the one no more');
+    is(there(Location => 'kept')->{code}, 'kept', 'and the other one as it is');
+    query('DROP TRIGGER voids', 'DROP TRIGGER keeps');
 }
 
 

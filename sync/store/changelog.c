@@ -3,8 +3,10 @@
  *
  * Promises: each record is there once, with its latest change; a change that
  * another server takes only moves the cursor; a row that is gone without a
- * DELETE in the changelog is skipped, not invented, and one that is there is
- * not deleted by an old one.
+ * DELETE in the changelog is skipped, not invented; one that is gone although
+ * its last change is an UPSERT was deleted by a trigger of the application's
+ * that ran before ours, and is deleted at central; one that is there is not
+ * deleted by an old one.
  */
 
 #include "store/nameless_private.h"
@@ -15,6 +17,11 @@
     "SELECT cursor, table_name, record_id, row_action, store_id, parent_id "  \
     "FROM changelog WHERE cursor >= ?2 AND %s AND " MSYNC_SQL_LATEST          \
     " ORDER BY cursor LIMIT ?3"
+
+/* whether there is a delete of a record */
+#define DELETED                                                               \
+    "SELECT 1 FROM changelog WHERE record_id = ?2 AND table_name = ?3 AND "   \
+    "row_action = 'DELETE' AND %s LIMIT 1"
 
 /* whether there is one behind the cursor of a server */
 #define UNSENT(condition)                                                     \
@@ -49,6 +56,9 @@ static int changelog_check_whole(msync_store_t *store,
 static int changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err);
 static int changelog_add_delete(msync_store_t *store,
+    const msync_table_t *table, const char *id, sqlite3_stmt *changes,
+    reading_t *reading, msync_err_t *err);
+static int changelog_add_missing(msync_store_t *store,
     const msync_table_t *table, const char *id, sqlite3_stmt *changes,
     reading_t *reading, msync_err_t *err);
 static int changelog_end_reading(msync_store_t *store, reading_t *reading,
@@ -351,8 +361,7 @@ changelog_add_change(msync_store_t *store, sqlite3_stmt *changes,
     }
 
     if (rc == MSYNC_DONE) {
-        return changelog_add_unsendable(store, table, id, action, changes,
-                                        reading, err);
+        return changelog_add_missing(store, table, id, changes, reading, err);
     }
 
     if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
@@ -401,6 +410,37 @@ changelog_add_delete(msync_store_t *store, const msync_table_t *table,
     return msync_store_deleted_envelope(store, table,
                (const char *) sqlite3_column_text(changes, 4),
                (const char *) sqlite3_column_text(changes, 5), record, err);
+}
+
+
+/* a row whose last change is an UPSERT, and that is not there */
+
+static int
+changelog_add_missing(msync_store_t *store, const msync_table_t *table,
+    const char *id, sqlite3_stmt *changes, reading_t *reading,
+    msync_err_t *err)
+{
+    bool           deleted;
+    sqlite3_stmt  *stmt;
+
+    stmt = changelog_prepare(store, MSYNC_STMT_CHANGES_DELETE, DELETED, err);
+
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, table->name, -1, SQLITE_STATIC);
+    }
+
+    if (msync_store_found(store, stmt, &deleted, "looking for a delete", err)
+        != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return deleted ? changelog_add_delete(store, table, id, changes, reading,
+                                          err)
+                   : changelog_add_unsendable(store, table, id,
+                                              MSYNC_ACTION_UPSERT, changes,
+                                              reading, err);
 }
 
 

@@ -123,14 +123,28 @@ changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
 }
 
 
+/*
+ * A change of `row`: where `key_changed` says so, if its id is another one
+ * now; where `unequal`, if it takes the place of none that is equal.  A trigger
+ * of the application's that ran before this one may have put a deleted row
+ * back, and that is in the changelog already.
+ */
+
 static void
 changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
     const char *action, bool key_changed, bool unequal)
 {
+    const char  *key = table->fields[table->key].name;
+
     sqlite3_str_appendall(sql, "  INSERT INTO changelog (" MSYNC_SQL_CHANGE
                           ")\n  SELECT ");
     msync_store_put_change(sql, table, row, action);
     changes_add_condition(sql, table, row, key_changed);
+
+    if (!key_changed && strcmp(action, "DELETE") == 0) {
+        sqlite3_str_appendf(sql, " AND NOT EXISTS (SELECT 1 FROM \"%w\" WHERE "
+                            "\"%w\" = OLD.\"%w\")", table->sql, key, key);
+    }
 
     if (unequal) {
         sqlite3_str_appendall(sql, "\n  AND NOT ");

@@ -316,6 +316,61 @@ the_change_at_the_cursor_is_unsent_and_none_before_it(void **state)
 }
 
 
+/* a trigger of the application's that is younger than ours runs before it, and
+ * what it does to the row is in the changelog first */
+
+static void
+what_a_trigger_makes_of_its_own_row_goes_out(void **state)
+{
+    char           sql[512];
+    size_t         i, n;
+    site_t        *site = *state;
+    msync_batch_t  batch = { 0 };
+
+    static const struct {
+        const char      *trigger;
+        const char      *statement;
+        msync_action_e   action;
+    } cases[] = {
+        { "UPDATE ON Location BEGIN DELETE FROM Location WHERE ID = NEW.ID",
+          "UPDATE Location SET hold = 1", MSYNC_ACTION_DELETE },
+        { "UPDATE ON Location WHEN NEW.ID = 'L' BEGIN UPDATE Location SET ID = "
+          "'M'; DELETE FROM Location", "UPDATE Location SET hold = 1",
+          MSYNC_ACTION_DELETE },
+        { "UPDATE ON Location WHEN NEW.code IS NULL BEGIN UPDATE Location SET "
+          "code = 'c'", "UPDATE Location SET hold = 1", MSYNC_ACTION_UPSERT },
+        { "DELETE ON Location BEGIN INSERT INTO Location (ID, store_ID, code) "
+          "VALUES (OLD.ID, 'S1', 'void')", "DELETE FROM Location",
+          MSYNC_ACTION_UPSERT },
+        { "DELETE ON Location WHEN OLD.code IS NULL BEGIN INSERT INTO "
+          "Location (ID, store_ID, code) VALUES (OLD.ID, 'S1', 'void')",
+          "DELETE FROM Location; DELETE FROM Location", MSYNC_ACTION_DELETE }
+    };
+
+    for (i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+        site_sql(site, i % 2 ? "PRAGMA recursive_triggers = ON"
+                             : "PRAGMA recursive_triggers = OFF");
+        site_sql(site, "INSERT INTO Location (ID, store_ID) VALUES ('L', 'S1');"
+                 SITE_SENT);
+        snprintf(sql, sizeof(sql), "CREATE TRIGGER mine AFTER %s; END; %s",
+                 cases[i / 2].trigger, cases[i / 2].statement);
+        site_sql(site, sql);
+        read_changes(site, &batch);
+
+        for (n = 0; n < batch.n && strcmp(batch.records[n].id, "L") != 0; n++) {
+            /* void */
+        }
+
+        if (n == batch.n || batch.records[n].action != cases[i / 2].action) {
+            fail_msg("%s: not what goes out", sql);
+        }
+
+        msync_batch_clear(&batch);
+        site_sql(site, "DROP TRIGGER mine; DELETE FROM Location");
+    }
+}
+
+
 /* but for those from before msync, which nobody has asked to send */
 
 static void
@@ -351,6 +406,7 @@ main(void)
         EACH(an_integration_that_cannot_begin_silences_nothing),
         EACH(what_waits_stays_whoever_deletes_or_updates_it),
         EACH(the_change_at_the_cursor_is_unsent_and_none_before_it),
+        EACH(what_a_trigger_makes_of_its_own_row_goes_out),
         EACH(a_changelog_that_was_dropped_is_all_that_can_be_sent)
     };
 
