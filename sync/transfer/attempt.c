@@ -374,13 +374,12 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
 {
     int              running, fd = t->http->fd;
     CURLM           *multi;
-    int64_t          left, end;
+    int64_t          left;
     CURLcode         code;
     msync_hook_pt    hook = t->http->hook;
 
     multi = t->http->multi;
     t->active = t->began = msync_clock_monotonic();
-    end = t->active + (int64_t) t->timeout * MSYNC_TRANSFER_WHOLE;
 
     if (curl_multi_add_handle(multi, t->http->easy) != CURLM_OK) {
         return CURLE_OUT_OF_MEMORY;
@@ -401,9 +400,9 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
 
         left = t->active + t->timeout - msync_clock_monotonic();
 
-        if (left > end - msync_clock_monotonic()) {
-            left = end - msync_clock_monotonic();
-            t->slow = (left <= 0);
+        if (left > t->end - msync_clock_monotonic()) {
+            left = t->end - msync_clock_monotonic();
+            t->slow = t->sent && left <= 0;
         }
 
         if (!t->sent) {
@@ -423,7 +422,7 @@ attempt_run(msync_transfer_attempt_t *t, msync_err_t *err)
             if (t->precious && t->sent) {
                 t->http->hook = NULL;
                 t->http->fd = -1;
-                end = msync_clock_monotonic() + HTTP_PRECIOUS;
+                t->end = msync_clock_monotonic() + HTTP_PRECIOUS;
                 continue;
             }
 
@@ -619,6 +618,10 @@ attempt_on_ready(void *arg, char *to, char *from, int port, int local)
 
     t->sent = true;
     t->active = msync_clock_monotonic();
+
+    if (!t->hooked) {
+        t->end = t->active + (int64_t) t->timeout * MSYNC_TRANSFER_WHOLE;
+    }
 
     return CURL_PREREQFUNC_OK;
 }

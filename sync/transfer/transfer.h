@@ -47,7 +47,7 @@ typedef struct msync_transfer_s  msync_transfer_t;
                                                   silent for the read timeout */
 #define MSYNC_TRANSFER_WHOLE             4     /* times the read timeout: the
                                                   most that one request may
-                                                  take */
+                                                  take, once connected */
 #define MSYNC_TRANSFER_PAUSE_MAX         30000 /* ms */
 #define MSYNC_TRANSFER_DEAD              10000 /* ms: a server that was not
                                                   reached at all is not asked

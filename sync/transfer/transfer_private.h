@@ -116,6 +116,8 @@ typedef struct {
     size_t                  size;       /* of the body's memory */
     long                    timeout;
     int64_t                 active;     /* monotonic ms of the last octet */
+    int64_t                 end;        /* monotonic ms: it is given up then,
+                                           once `sent` */
     curl_off_t              moved;      /* octets both ways until then */
     unsigned                proxy_auth; /* MSYNC_PROXY_*, what the proxy
                                            offers */

@@ -1,7 +1,8 @@
 /*
  * What this machine itself refuses before a connection is made has a sentence
- * of its own, with what to do.  The three functions below stand before libc's,
- * for libcurl as well.
+ * of its own, with what to do; and the time that a connection takes is none of
+ * its request's.  The four functions below stand before libc's, for libcurl as
+ * well.
  */
 
 #include "central.h"
@@ -19,7 +20,7 @@ typedef struct {
 } refused_t;
 
 
-static int  no_socket, no_connection, no_thread;
+static int  no_socket, no_connection, no_thread, slow_connection;
 
 
 int
@@ -42,7 +43,20 @@ connect(int fd, const struct sockaddr *address, socklen_t length)
         return -1;
     }
 
+    usleep((useconds_t) slow_connection * 1000);
+
     return (int) syscall(SYS_connect, fd, address, length);
+}
+
+
+/* of the server: nothing is answered in the moment of the request */
+
+int
+accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    usleep((useconds_t) slow_connection * 100);
+
+    return (int) syscall(SYS_accept4, fd, address, length, 0);
 }
 
 
@@ -66,7 +80,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 static int
 connect_teardown(void **state)
 {
-    no_socket = no_connection = no_thread = 0;
+    no_socket = no_connection = no_thread = slow_connection = 0;
     return central_teardown(state);
 }
 
@@ -146,6 +160,26 @@ test_no_thread(void **state)
 }
 
 
+/* longer than a request may take in all */
+
+static void
+test_late_connection(void **state)
+{
+    central_t                  *c = *state;
+    msync_err_t                 err;
+    msync_transfer_response_t   res;
+
+    c->conf->read_timeout = 100;
+    central_reopen(c);
+    server_json(c->server, 200, "{}");
+    slow_connection = 100 * MSYNC_TRANSFER_WHOLE + 50;
+
+    assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
+    msync_transfer_response_clear(&res);
+    assert_int_equal(server_n(c->server), 1);
+}
+
+
 #define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, connect_teardown)
 
@@ -156,6 +190,7 @@ main(void)
         EACH(test_no_socket),
         EACH(test_no_connection),
         EACH(test_no_thread),
+        EACH(test_late_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
