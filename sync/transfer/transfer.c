@@ -228,6 +228,9 @@ msync_transfer_request(msync_transfer_t *http,
     if (gzip && rc == MSYNC_OK && res->status == 415) {
         msync_transfer_gzip_refused(http, req->url);
         msync_transfer_response_clear(res);
+
+        /* by a new connection too, where it is asked for again */
+        http->doubted = http->asked;
         rc = transfer_request(http, req, res, err);
     }
 

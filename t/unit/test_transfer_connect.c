@@ -1,8 +1,8 @@
 /*
- * What this machine itself refuses before a connection is made has a sentence
- * of its own, with what to do; and the time that a connection takes is none of
- * its request's.  The four functions below stand before libc's, for libcurl as
- * well.
+ * Connections.  What this machine itself refuses before one is made has a
+ * sentence of its own, with what to do; the time that it takes is none of its
+ * request's; and what is asked for again by a new one comes by a new one.  The
+ * four functions below stand before libc's, for libcurl as well.
  */
 
 #include "central.h"
@@ -180,6 +180,35 @@ test_late_connection(void **state)
 }
 
 
+/* a doubted answer, and a server that takes no compression any more */
+
+static void
+test_doubted_and_refused_compressed(void **state)
+{
+    int           i;
+    char          body[2001];
+    central_t    *c = *state;
+    msync_err_t   err;
+
+    snprintf(body, sizeof(body), "%2000s", "");
+
+    for (i = 0; i < 4; i++) {
+        server_answer(c->server, i == 2 ? 415 : 200,
+                      "Accept-Encoding: gzip\r\n", "{}", 0);
+    }
+
+    assert_int_equal(central_post(c, body, false, &err), 200);
+    assert_int_equal(central_post(c, body, false, &err), 200);
+    assert_true(msync_transfer_doubts(c->http, false));
+
+    assert_int_equal(central_post(c, body, false, &err), 200);
+    assert_int_equal(server_n(c->server), 4);
+    assert_string_equal(server_body(c->server, 3), body);
+    assert_int_equal(c->server->requests[3].connection, 2);
+    assert_false(msync_transfer_doubts(c->http, false));
+}
+
+
 #define EACH(name)                                                            \
     cmocka_unit_test_setup_teardown(name, central_setup, connect_teardown)
 
@@ -191,6 +220,7 @@ main(void)
         EACH(test_no_connection),
         EACH(test_no_thread),
         EACH(test_late_connection),
+        EACH(test_doubted_and_refused_compressed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
