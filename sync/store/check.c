@@ -569,10 +569,6 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
 
     msync_store_check_disk(store, each, data);
 
-    if (report.unsound) {
-        return MSYNC_OK;
-    }
-
     if (store->lost) {
         each(data, "key_value_store: what msync had there is gone. When the "
              "helper starts the next run brings everything anew; settings "
@@ -582,6 +578,10 @@ check_all(msync_store_t *store, msync_finding_pt each, void *data,
 
     if (check_file(store, &report, err) != MSYNC_OK) {
         return MSYNC_ERROR;
+    }
+
+    if (report.unsound) {
+        return MSYNC_OK;
     }
 
     for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {

@@ -195,6 +195,25 @@ a_table_that_cannot_serve_is_found(void **state)
 }
 
 
+/* what is asked of msync's own tables cannot be asked then */
+
+static void
+a_damaged_file_is_found_beside_a_table_that_is_gone(void **state)
+{
+    const char  *found;
+    site_t      *site = *state;
+
+    msync_log_set_level(MSYNC_LOG_ERR);
+    site_sql(site, "CREATE TABLE mine (a CHECK (a > 0));"
+             "PRAGMA ignore_check_constraints = ON;"
+             "INSERT INTO mine VALUES (0);"
+             "DROP TABLE msync_refused");
+    found = site_check(site);
+    assert_non_null(strstr(found, "table \"msync_refused\" is missing"));
+    assert_non_null(strstr(found, "file: CHECK constraint failed in mine"));
+}
+
+
 /* as a script does that resets a database */
 
 static void
@@ -344,6 +363,7 @@ main(void)
         T(every_object_of_msyncs_is_missed_and_made_again),
         T(a_changelog_that_is_made_again_goes_on_behind_the_cursors),
         T(a_table_that_cannot_serve_is_found),
+        T(a_damaged_file_is_found_beside_a_table_that_is_gone),
         T(a_changelog_that_begins_anew_is_sent),
         T(columns_of_msyncs_own_tables_come_back),
         T(of_a_table_that_is_gone_it_is_told_what_becomes_of_its_rows),
