@@ -485,7 +485,7 @@ check_absent(msync_store_t *store, msync_finding_pt each, void *data,
 static int
 check_file(msync_store_t *store, report_t *report, msync_err_t *err)
 {
-    int            rc;
+    int            code, rc;
     char          *sql;
     sqlite3_stmt  *tables;
 
@@ -501,12 +501,16 @@ check_file(msync_store_t *store, report_t *report, msync_err_t *err)
         return check_fault(store, report, err);
     }
 
-    while (rc == MSYNC_OK && sqlite3_step(tables) == SQLITE_ROW) {
+    while (rc == MSYNC_OK && (code = sqlite3_step(tables)) == SQLITE_ROW) {
         sql = msync_store_need(sqlite3_mprintf(CHECK_FILE("(%Q)"),
                                    (const char *)
                                    sqlite3_column_text(tables, 0)));
         rc = check_report_rows(store, report, sql, err);
         sqlite3_free(sql);
+    }
+
+    if (rc == MSYNC_OK && code != SQLITE_DONE) {
+        rc = check_fault(store, report, err);
     }
 
     sqlite3_finalize(tables);

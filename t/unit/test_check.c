@@ -2,6 +2,7 @@
 
 #include "site.h"
 #include "store/changelog.h"
+#include "store/store_private.h"
 #include "base/log.h"
 
 
@@ -214,6 +215,44 @@ a_damaged_file_is_found_beside_a_table_that_is_gone(void **state)
 }
 
 
+/* as soon as the first table was looked at by itself */
+
+static int
+interrupt_tables(unsigned what, void *db, void *stmt, void *nanoseconds)
+{
+    (void) what;
+    (void) nanoseconds;
+
+    if (strstr(sqlite3_sql(stmt), "pragma_integrity_check('") != NULL) {
+        sqlite3_interrupt(db);
+    }
+
+    return 0;
+}
+
+
+/* whole is only what was looked at to the end */
+
+static void
+a_look_at_the_tables_that_ends_early_is_an_error(void **state)
+{
+    char         found[SITE_FOUND] = "";
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    site_add_function(site, "mine");
+    site_sql(site, "CREATE TABLE own (a, CHECK (mine(a)))");
+    assert_string_equal(site_check(site), "");
+
+    assert_int_equal(sqlite3_trace_v2(site->store->db, SQLITE_TRACE_PROFILE,
+                                      interrupt_tables, site->store->db),
+                     SQLITE_OK);
+    assert_int_equal(msync_store_check(site->store, site_note, found, &err),
+                     MSYNC_ERROR);
+    assert_non_null(strstr(err.text, "interrupted"));
+}
+
+
 /* as a script does that resets a database */
 
 static void
@@ -364,6 +403,7 @@ main(void)
         T(a_changelog_that_is_made_again_goes_on_behind_the_cursors),
         T(a_table_that_cannot_serve_is_found),
         T(a_damaged_file_is_found_beside_a_table_that_is_gone),
+        T(a_look_at_the_tables_that_ends_early_is_an_error),
         T(a_changelog_that_begins_anew_is_sent),
         T(columns_of_msyncs_own_tables_come_back),
         T(of_a_table_that_is_gone_it_is_told_what_becomes_of_its_rows),
