@@ -30,9 +30,14 @@ static void override_merge_members(cJSON *base, const cJSON *over,
 static void override_merge_fields(cJSON *base, const cJSON *over);
 static int override_merge_table(cJSON *tables, const cJSON *over,
     msync_err_t *err);
-static void override_drop_references(cJSON *tables);
+static bool override_is_left_out(const cJSON *file, const char *name);
+static void override_drop_references(cJSON *tables, const cJSON *file);
 static int override_merge_all(cJSON *tables, const cJSON *file,
     msync_err_t *err);
+static int override_check_references(const msync_catalogue_t *catalogue,
+    const cJSON *file, msync_err_t *err);
+static const char *override_misspelt(const msync_catalogue_t *catalogue,
+    const cJSON *file, const msync_field_t *field);
 
 
 static char *
@@ -173,11 +178,28 @@ override_merge_table(cJSON *tables, const cJSON *over, msync_err_t *err)
 }
 
 
+static bool
+override_is_left_out(const cJSON *file, const char *name)
+{
+    const cJSON  *over;
+
+    cJSON_ArrayForEach(over, file) {
+        if (msync_catalogue_bool(over, "leave_out")
+            && strcmp(msync_catalogue_string(over, "table"), name) == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* a table that was left out takes the foreign keys to it along: its ids stay
  * plain columns */
 
 static void
-override_drop_references(cJSON *tables)
+override_drop_references(cJSON *tables, const cJSON *file)
 {
     cJSON       *table, *field;
     const char  *references;
@@ -186,7 +208,7 @@ override_drop_references(cJSON *tables)
         cJSON_ArrayForEach(field, msync_catalogue_get(table, "fields")) {
             references = msync_catalogue_string(field, "references");
 
-            if (references != NULL
+            if (references != NULL && override_is_left_out(file, references)
                 && override_find_by(tables, "table", references) == NULL)
             {
                 cJSON_DeleteItemFromObjectCaseSensitive(field, "fk");
@@ -199,22 +221,71 @@ override_drop_references(cJSON *tables)
 static int
 override_merge_all(cJSON *tables, const cJSON *file, msync_err_t *err)
 {
-    bool          left_out = false;
     const cJSON  *over;
 
     cJSON_ArrayForEach(over, file) {
         if (override_merge_table(tables, over, err) != MSYNC_OK) {
             return MSYNC_ERROR;
         }
-
-        left_out = left_out || msync_catalogue_bool(over, "leave_out");
     }
 
-    if (left_out) {
-        override_drop_references(tables);
+    override_drop_references(tables, file);
+
+    return MSYNC_OK;
+}
+
+
+/* those to tables that v7 alone has are known once the catalogue is made */
+
+static int
+override_check_references(const msync_catalogue_t *catalogue,
+    const cJSON *file, msync_err_t *err)
+{
+    size_t                i, k;
+    const char           *name;
+    const msync_table_t  *table;
+
+    for (i = 0; i < catalogue->n; i++) {
+        table = &catalogue->tables[i];
+
+        for (k = 0; k < table->n; k++) {
+            name = override_misspelt(catalogue, file, &table->fields[k]);
+
+            if (name != NULL) {
+                return msync_err_set(err, MSYNC_ERR_UNKNOWN, "catalogue: "
+                                     "table \"%s\", field \"%s\": there is "
+                                     "no table \"%s\"", table->name,
+                                     table->fields[k].name, name);
+            }
+        }
     }
 
     return MSYNC_OK;
+}
+
+
+/* the table that a field or one of its properties refers to, where there is
+ * none and there never was; NULL: there is */
+
+static const char *
+override_misspelt(const msync_catalogue_t *catalogue, const cJSON *file,
+    const msync_field_t *field)
+{
+    size_t       i;
+    const char  *name = NULL;
+
+    if (field->references != NULL
+        && msync_catalogue_find(catalogue, field->references) == NULL
+        && !override_is_left_out(file, field->references))
+    {
+        return field->references;
+    }
+
+    for (i = 0; i < field->nproperties && name == NULL; i++) {
+        name = override_misspelt(catalogue, file, &field->properties[i]);
+    }
+
+    return name;
 }
 
 
@@ -238,6 +309,12 @@ msync_catalogue_load(const char *path, msync_err_t *err)
 
     if (file != NULL && override_merge_all(tables, file, err) == MSYNC_OK) {
         catalogue = msync_catalogue_of(tables, err);
+    }
+
+    if (catalogue != NULL
+        && override_check_references(catalogue, file, err) != MSYNC_OK)
+    {
+        msync_catalogue_free(&catalogue);
     }
 
     msync_arena_end();

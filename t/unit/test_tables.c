@@ -87,6 +87,42 @@ only_a_table_that_is_left_out_takes_foreign_keys_along(void **state)
     refused("[{\"table\":\"unit\",\"leave_out\":false,\"fields\":[{\"name\":"
             "\"x\",\"type\":\"string\",\"references\":\"none\","
             "\"fk\":true}]}]", "\"none\" is not an earlier table");
+    refused("[{\"table\":\"Location_type\",\"leave_out\":true},"
+            "{\"table\":\"unit\",\"fields\":[{\"name\":\"x\","
+            "\"type\":\"string\",\"references\":\"location_type\","
+            "\"fk\":true}]}]", "\"location_type\" is not an earlier table");
+}
+
+
+#define MINE(references, more)                                                \
+    "{\"table\":\"mine\",\"key\":\"id\",\"delete\":\"hard\",\"fields\":["        \
+    "{\"name\":\"id\",\"type\":\"string\"},{\"name\":\"x\",\"type\":\"string\","  \
+    "\"references\":\"" references "\"" more "}]}]"
+
+/* whether it is a foreign key or not, and whatever else is left out */
+
+static void
+a_reference_that_is_misspelt_is_refused(void **state)
+{
+    msync_err_t         err;
+    msync_catalogue_t  *loaded;
+
+    (void) state;
+    refused("[" MINE("iten", ""),
+            "table \"mine\", field \"x\": there is no table \"iten\"");
+    refused("[{\"table\":\"pref\",\"leave_out\":true}," MINE("iten", ""),
+            "table \"mine\", field \"x\": there is no table \"iten\"");
+    refused("[{\"table\":\"pref\",\"leave_out\":true},"
+            MINE("iten", ",\"fk\":true"), "\"iten\" is not an earlier table");
+    refused("[{\"table\":\"unit\",\"fields\":[{\"name\":\"x\","
+            "\"type\":\"object\",\"properties\":[{\"name\":\"y\","
+            "\"type\":\"string\",\"references\":\"iten\"}]}]}]",
+            "table \"unit\", field \"x\": there is no table \"iten\"");
+
+    loaded = site_tables("[{\"table\":\"pref\",\"leave_out\":true},"
+                         MINE("pref", ",\"fk\":true"), &err);
+    assert_non_null(loaded);
+    msync_catalogue_free(&loaded);
 }
 
 
@@ -174,6 +210,7 @@ main(void)
         cmocka_unit_test(a_bad_tables_file_is_refused_by_file_table_and_field),
         cmocka_unit_test(
             only_a_table_that_is_left_out_takes_foreign_keys_along),
+        cmocka_unit_test(a_reference_that_is_misspelt_is_refused),
         cmocka_unit_test(a_side_that_is_misspelt_is_refused),
         cmocka_unit_test(a_member_that_is_misspelt_is_refused),
         cmocka_unit_test(broken_json_is_refused_with_its_place),
