@@ -31,10 +31,11 @@
 /* what is behind the seconds, without what says nothing */
 #define CHANGES_REST  "rtrim(substr(%s, 20), '0.:+ ZUTC')"
 
-/* a moment that a framework writes in milliseconds, though it read a text */
+/* a moment that a framework writes in milliseconds, though it read a text; in a
+ * column of TEXT they are one, too, which "+ 0" makes a number of again */
 #define CHANGES_MILLISECONDS                                                  \
-    "CASE WHEN b BETWEEN 1e11 AND 1e13 THEN datetime(b / 1000, 'unixepoch') " \
-    "|| rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
+    "CASE WHEN b + 0 BETWEEN 1e11 AND 1e13 THEN datetime(b / 1000, "          \
+    "'unixepoch') || rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
 
 /* JavaScript keeps milliseconds of what Open mSupply has in digits of its own:
  * whether `a` has a zone, or `b` is not what is left of it */

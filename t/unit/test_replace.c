@@ -452,6 +452,39 @@ a_moment_in_another_form_is_no_change(void **state)
 }
 
 
+/* which makes a text of the number; a strict table has no other */
+
+static void
+milliseconds_in_a_column_of_text_are_no_change(void **state)
+{
+    site_t  *site = *state;
+
+    static const case_t  cases[] = {
+        { AT("1777622400000"), "" },
+        { AT("1777622400020"), "L UPSERT" },
+        { AT("'2026-05-01T08:00:00.500'"), "L UPSERT" },
+        { AT("1777622400500"), "" },
+        { AT("'2026-05-01T08:00:00.501'"), "L UPSERT" },
+        { AT("1777622400501.0"), "" },
+        { AT("1777622401500"), "L UPSERT" },
+        { AT("'2026-05-01T08:00:00.556063'"), "L UPSERT" },
+        { AT("1777622400556"), "" },
+        { AT("1777622400"), "L UPSERT" },
+        { AT("'2026-05-01T08:00:00'"), "L UPSERT" },
+        { AT("'2026-05-01 08:00:00.000Z'"), "" }
+    };
+
+    site_begin(site, "CREATE TABLE temperature_log (ID TEXT PRIMARY KEY NOT "
+               "NULL, om_datetime TEXT) STRICT");
+    site_open_again(site);
+    site_sql(site, "INSERT INTO temperature_log (ID, om_datetime) VALUES "
+             "('L', '2026-05-01T08:00:00')");
+    (void) changes(site);
+
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
 static void
 without_the_row_of_the_flag_changes_are_written(void **state)
 {
@@ -485,6 +518,7 @@ main(void)
         T(the_triggers_come_and_go_with_the_index),
         T(only_what_goes_on_the_wire_is_a_change),
         T(a_moment_in_another_form_is_no_change),
+        T(milliseconds_in_a_column_of_text_are_no_change),
         T(without_the_row_of_the_flag_changes_are_written)
     };
 
