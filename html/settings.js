@@ -202,7 +202,11 @@ export class View {
     const values = this.#values();
     const { texts, api } = this.panel;
 
-    if (this.#busy || !this.#valid(values)) {
+    if (this.#busy) {
+      return undefined;
+    }
+    this.answer.replaceChildren();    /* it was about other values */
+    if (!this.#valid(values)) {
       return undefined;
     }
     this.#busy = true;

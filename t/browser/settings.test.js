@@ -162,5 +162,10 @@ test('an address at which nobody answers', async () => {
   await press('Probar conexión');
   await page.locator('.notice').getByText('No se pudo llegar al servidor central.').waitFor();
   assert.equal(await field('Contraseña del sitio').inputValue(), PASSWORD, 'what was typed stays');
+
+  await field('Dirección del servidor central').fill('ftp://central');
+  await press('Probar conexión');
+  await error('Dirección del servidor central').getByText('Una dirección web empieza con https://').waitFor();
+  assert.equal(await page.locator('.notice').count(), 0, 'what was said of another address does not');
   await close(page);
 });
