@@ -22,7 +22,7 @@ static int backup_refuse_path(const char *path, msync_err_t *err);
 static int backup_create_copy(msync_store_t *store, const char *path,
     msync_err_t *err);
 static int backup_copy_pages(msync_store_t *store, const char *path,
-    msync_err_t *err);
+    int *reason, msync_err_t *err);
 static int backup_sync(const char *path);
 static int backup_give_name(const char *part, const char *path,
     msync_err_t *err);
@@ -74,10 +74,11 @@ backup_create_copy(msync_store_t *store, const char *path, msync_err_t *err)
 
 
 /* without making a row or an index anew, which may need what only the
- * application has */
+ * application has; `reason`: the errno of what failed, or 0 */
 
 static int
-backup_copy_pages(msync_store_t *store, const char *path, msync_err_t *err)
+backup_copy_pages(msync_store_t *store, const char *path, int *reason,
+    msync_err_t *err)
 {
     int              code;
     sqlite3         *copy = NULL;
@@ -89,16 +90,20 @@ backup_copy_pages(msync_store_t *store, const char *path, msync_err_t *err)
         backup = sqlite3_backup_init(copy, "main", store->db, "main");
     }
 
+    /* what a step failed with the end says, too */
     if (backup != NULL) {
         (void) sqlite3_backup_step(backup, -1);
         (void) sqlite3_backup_finish(backup);
     }
 
     code = sqlite3_errcode(copy);
+    *reason = sqlite3_system_errno(copy);
 
     if (code != SQLITE_OK) {
-        msync_err_set(err, MSYNC_ERR_DATABASE_ERROR, "%s: %s", path,
-                      sqlite3_errmsg(copy));
+        msync_err_set(err, code == SQLITE_FULL || *reason == ENOSPC
+                           || *reason == EDQUOT
+                           ? MSYNC_ERR_DISK_FULL : MSYNC_ERR_DATABASE_ERROR,
+                      "%s: %s", path, sqlite3_errmsg(copy));
     }
 
     (void) sqlite3_close(copy);
@@ -163,7 +168,7 @@ backup_remove_part(const char *part)
 int
 msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
 {
-    int            rc = MSYNC_ERROR;
+    int            reason, rc = MSYNC_ERROR;
     char          *part, *directory;
     struct stat    st;
     sqlite3_stmt  *stmt;
@@ -188,8 +193,10 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
         sqlite3_finalize(stmt);
     }
 
+    reason = sqlite3_system_errno(store->db);
+
     if (rc != MSYNC_OK && msync_store_is_unknown(store)) {
-        rc = backup_copy_pages(store, part, err);
+        rc = backup_copy_pages(store, part, &reason, err);
     }
 
     if (rc == MSYNC_OK) {
@@ -208,7 +215,7 @@ msync_store_backup(msync_store_t *store, const char *path, msync_err_t *err)
     }
 
     if (rc != MSYNC_OK && (err->variant == MSYNC_ERR_DISK_FULL
-                           || sqlite3_system_errno(store->db) == EFBIG))
+                           || reason == EFBIG))
     {
         err->advice = "There is no room for the copy where it was to be, or it "
                       "would be larger than a file may be there (ulimit -f): "

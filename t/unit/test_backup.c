@@ -2,10 +2,12 @@
 
 #include "site.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include "store/backup.h"
 
 #define NAME  "INSERT INTO name (ID, name, code, type) VALUES "               \
@@ -35,6 +37,33 @@ fsync(int fd)
     }
 
     return (int) syscall(SYS_fsync, fd);
+}
+
+
+/* what writing to a copy fails with behind its first octets, 0: nothing */
+
+static int  write_fault;
+
+
+/* instead of the C library's, too */
+
+ssize_t
+pwrite64(int fd, const void *data, size_t n, off64_t at)
+{
+    char          name[64], path[256] = "";
+    struct iovec  whole = { (void *) data, n };
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+
+    if (write_fault != 0 && at >= 32768
+        && readlink(name, path, sizeof(path) - 1) > 0
+        && strstr(path, ".part") != NULL)
+    {
+        errno = write_fault;
+        return -1;
+    }
+
+    return pwritev64(fd, &whole, 1, at);
 }
 
 
@@ -172,6 +201,43 @@ a_backup_that_fails_leaves_no_file(void **state)
 }
 
 
+/* whichever way it is copied */
+
+static void
+a_backup_without_room_says_so(void **state)
+{
+    size_t       i, j;
+    site_t      *site = *state;
+    msync_err_t  err;
+
+    static const struct {
+        int              fault;
+        msync_variant_e  variant;
+    } cases[] = {
+        { ENOSPC, MSYNC_ERR_DISK_FULL },
+        { EFBIG, MSYNC_ERR_DATABASE_ERROR }
+    };
+
+    for (i = 0; i < 2; i++) {
+        for (j = 0; j < sizeof(cases) / sizeof(*cases); j++) {
+            write_fault = cases[j].fault;
+            assert_int_equal(msync_store_backup(site->store, copy_path(site),
+                                                &err), MSYNC_ERROR);
+            write_fault = 0;
+            assert_int_equal(err.variant, cases[j].variant);
+            assert_non_null(err.advice);
+            assert_non_null(strstr(err.advice, "no room for the copy"));
+        }
+
+        site_add_function(site, "regexp");
+        site_sql(site, "CREATE TABLE IF NOT EXISTS mine (a, CHECK (a REGEXP "
+                 "'x'))");
+    }
+
+    assert_ok(msync_store_backup(site->store, copy_path(site), &err));
+}
+
+
 int
 main(void)
 {
@@ -181,7 +247,8 @@ main(void)
         T(what_needs_a_function_of_the_applications_is_copied),
         T(a_backup_has_the_mode_of_its_database),
         T(a_file_that_is_there_is_left_as_it_is),
-        T(a_backup_that_fails_leaves_no_file)
+        T(a_backup_that_fails_leaves_no_file),
+        T(a_backup_without_room_says_so)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
