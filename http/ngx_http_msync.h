@@ -187,6 +187,9 @@ typedef struct {
     unsigned                  killed:1;      /* it was, and has not ended yet */
     unsigned                  unheard:1;     /* said to be silent before it has
                                                 reported */
+    char                      waiting[NGX_HTTP_MSYNC_REASON_MAX];
+                                             /* what it has said that it waits
+                                                for; "": nothing */
     msync_status_frame_t      heard;         /* its last status */
     ngx_str_t                 heard_tail;    /* its tail while it is said to be
                                                 silent; NULL: it is not */

@@ -392,10 +392,12 @@ static void
 ngx_http_msync_frame_waits(ngx_http_msync_site_t *site, msync_frame_t *frame,
     u_char *data)
 {
-    char    reason[NGX_HTTP_MSYNC_REASON_MAX];
-    size_t  len;
+    char    *reason;
+    size_t   len;
 
-    len = ngx_min(frame->length, sizeof(reason) - 1);
+    reason = site->helper.waiting;
+
+    len = ngx_min(frame->length, NGX_HTTP_MSYNC_REASON_MAX - 1);
     ngx_http_msync_frame_plain(data, len);
 
     *ngx_cpymem(reason, data, len) = '\0';

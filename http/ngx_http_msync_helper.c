@@ -136,6 +136,7 @@ ngx_http_msync_helper_start(ngx_event_t *ev)
     h->silent = 0;
     h->killed = 0;
     h->unheard = 0;
+    h->waiting[0] = '\0';
     h->answered = 1;
     h->used = 0;
     h->waits = 0;

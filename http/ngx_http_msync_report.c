@@ -234,7 +234,8 @@ ngx_http_msync_report_heard(ngx_http_msync_site_t *site)
 
     if (h->unheard) {
         h->unheard = 0;
-        ngx_http_msync_report_reason(site, NGX_HTTP_MSYNC_UNREPORTED);
+        ngx_http_msync_report_reason(site, h->waiting[0] ? h->waiting
+                                           : NGX_HTTP_MSYNC_UNREPORTED);
         return;
     }
 

@@ -39,15 +39,17 @@ sub metric {
 }
 
 
-# In the middle of a run, beside one that works as long without a word and one
-# that has not reported yet.
+# In the middle of a run, beside one that works as long without a word and two
+# that have not reported yet, of which one has said why.
 sub one_that_is_silent_is_said_until_it_is_heard_of {
     my (%nginx, %helper);
 
-    for my $site (qw(fresh clinic other)) {
+    for my $site (qw(fresh waiting clinic other)) {
+        my $reports = $site eq 'clinic' || $site eq 'other';
+
         Msync::Fake->start_with(
             closed => 1,
-            $site eq 'fresh' ? ()
+            !$reports ? ()
                 : (status => { state => 'syncing', queue => 4 }),
         );
 
@@ -58,17 +60,19 @@ sub one_that_is_silent_is_said_until_it_is_heard_of {
         );
 
         $helper{$site} = Msync::Fake->connect(site_path("$site.sqlite"));
-        is_reported($nginx{$site}) if $site ne 'fresh';
+        is_reported($nginx{$site}) if $reports;
     }
 
-    my ($fresh, $silent, $busy) = @helper{qw(fresh clinic other)};
+    my ($fresh, $waits, $silent, $busy) =
+        @helper{qw(fresh waiting clinic other)};
     my ($nginx, $other) = @nginx{qw(clinic other)};
 
     my $before = $nginx->status;
     my $same = $other->status->{generation};
 
+    $waits->waits('process 7 works on this database');
     $busy->work(45);
-    kill STOP => $silent->pid, $fresh->pid;
+    kill STOP => $silent->pid, $fresh->pid, $waits->pid;
 
     is(silent_process($nginx), $silent->pid,
        'one that is silent is said, and which process it is');
@@ -80,7 +84,10 @@ sub one_that_is_silent_is_said_until_it_is_heard_of {
     is(metric($nginx, 'msync_state', 'stopped'), 1, '… and the metric');
     is($nginx->post('/api/trigger')->{status}, 202, 'a trigger is taken');
 
-    is_said_before_it_has_reported($nginx{fresh}, $fresh->pid);
+    is_said_before_it_has_reported($nginx{fresh}, $fresh->pid,
+                                   qr/has not reported yet/);
+    is_said_before_it_has_reported($nginx{waiting}, $waits->pid,
+                                   qr/^process 7 works on this database/);
 
     kill CONT => $silent->pid;
     my $after = $nginx->wait_status(sub { $_->{state} eq 'syncing' });
@@ -104,15 +111,15 @@ sub one_that_is_silent_is_said_until_it_is_heard_of {
 
 
 sub is_said_before_it_has_reported {
-    my ($nginx, $pid) = @_;
+    my ($nginx, $pid, $why) = @_;
 
     is(silent_process($nginx), $pid,
        'one that has not reported yet is said as well');
 
     kill CONT => $pid;
     ok($nginx->wait_status(sub {
-        $_->{error}{fullError} =~ /has not reported yet/;
-    }), '… and that it has not, once it is heard of')
+        ($_->{error}{fullError} // '') =~ $why;
+    }), '… and that it has not, or why, once it is heard of')
         or diag(explain($nginx->status));
 }
 

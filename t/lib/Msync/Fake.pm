@@ -66,6 +66,8 @@ sub reply    { my ($self, $id, $status, $body) = @_;
                              body => $body) }
 sub log      { my ($self, $level, $text) = @_;
                $self->_order(do => 'log', level => $level, text => $text) }
+sub waits    { my ($self, $text) = @_;
+               $self->_order(do => 'waits', text => $text) }
 sub work     { my ($self, $seconds) = @_;
                $self->_order(do => 'work', seconds => $seconds) }
 sub config   { $_[0]->_order(do => 'received')->{config} }
