@@ -56,6 +56,7 @@ static bool v6_record_member(void *data, msync_json_t *json,
 int
 msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err)
 {
+    bool            none;
     int64_t         first;
     msync_v6_t     *v6;
     v6_answer_t     answer;
@@ -71,14 +72,16 @@ msync_v6_adopt(msync_peer_t *peer, int64_t *cursor, msync_err_t *err)
     }
 
     first = answer.end;
+    none = (batch.n == 0);
 
-    if (batch.n > 0 && v6_ask(v6, first, 1, &answer, err) != MSYNC_OK) {
+    if (!none && v6_ask(v6, first, 1, &answer, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
     if (batch.n == 0 || answer.end != first) {
-        msync_log(MSYNC_LOG_NOTICE, MSYNC_V6_NAME " gives records behind a "
-                  "cursor: everything of it is asked for again, once");
+        msync_log(MSYNC_LOG_NOTICE, MSYNC_V6_NAME " %s: everything of it is "
+                  "asked for again, once", none ? "sends no record"
+                                           : "gives records behind a cursor");
         *cursor = 0;
 
     } else {

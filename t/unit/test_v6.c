@@ -136,6 +136,12 @@ pull_behind(test_t *t, int64_t cursor, int64_t had, const char *answer)
 }
 
 
+#define ANSWER(end, total, last, records)                                     \
+    "{\"data\":{\"end_cursor\":" end ",\"total_records\":" total ","           \
+    "\"is_last_batch\":" last ",\"records\":[" records "]}}"
+#define EMPTY(end, total, last)  ANSWER(end, total, last, "")
+#define NONE  EMPTY("0", "0", "true")
+
 #define RECORD(cursor)                                                        \
     "{\"cursor\":" cursor ",\"record\":{\"tableName\":\"x\",\"recordId\":\"A"  \
     cursor "\",\"action\":\"upsert\",\"recordData\":{}}}"
@@ -183,21 +189,16 @@ the_end_of_an_empty_answer_is_not_kept(void **state)
 {
     test_t  *t = *state;
 
-    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":90,"
-        "\"total_records\":0,\"is_last_batch\":true,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 12, EMPTY("90", "0", "true")), MSYNC_OK);
     assert_int_equal(t->batch.had, 12);
     assert_int_equal(t->batch.max, 90);
 
     /* it leads on within the step, and what is there was not had */
-    assert_int_equal(pull(t, 12, "{\"data\":{\"end_cursor\":90,"
-        "\"total_records\":9,\"is_last_batch\":false,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 12, EMPTY("90", "9", "false")), MSYNC_OK);
     assert_int_equal(t->batch.had, 12);
     assert_int_equal(t->batch.next, 90);
-    assert_int_equal(pull_behind(t, 90, 12, "{\"data\":{\"end_cursor\":90,"
-        "\"total_records\":1,\"is_last_batch\":true,\"records\":["
-        RECORD("90") "]}}"), MSYNC_OK);
+    assert_int_equal(pull_behind(t, 90, 12,
+        ANSWER("90", "1", "true", RECORD("90"))), MSYNC_OK);
     assert_int_equal(t->batch.n, 1);
 
     /* … nor is what it may have passed over, which the next run asks for */
@@ -223,9 +224,8 @@ a_distance_of_cursors_is_no_count_of_records(void **state)
         RECORD("9") "," RECORD("14") "]}}"), MSYNC_OK);
     assert_int_equal(t->batch.remaining, 2);
 
-    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":70014,"
-        "\"total_records\":0,\"is_last_batch\":true,\"records\":["
-        RECORD("15") "]}}"), MSYNC_OK);
+    assert_int_equal(pull(t, 14, ANSWER("70014", "0", "true", RECORD("15"))),
+                     MSYNC_OK);
     assert_int_equal(t->batch.remaining, 1);
     assert_int_equal(t->batch.had, 15);
 }
@@ -236,16 +236,13 @@ an_answer_that_says_there_is_more_and_has_no_more_ends(void **state)
 {
     test_t  *t = *state;
 
-    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":14,"
-        "\"total_records\":70000,\"is_last_batch\":false,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 14, EMPTY("14", "70000", "false")), MSYNC_OK);
     assert_true(t->batch.last);
     assert_int_equal(t->batch.had, 14);
 
     /* one less is the end as well, and tells nothing of the highest cursor:
      * neither that the server was restored, nor that it has one more */
-    assert_int_equal(pull(t, 14, "{\"data\":{\"end_cursor\":13,"
-        "\"is_last_batch\":false,\"records\":[]}}"), MSYNC_OK);
+    assert_int_equal(pull(t, 14, EMPTY("13", "0", "false")), MSYNC_OK);
     assert_true(t->batch.last);
     assert_int_equal(t->batch.max, -1);
     assert_int_equal(t->batch.next, 14);
@@ -303,14 +300,25 @@ adopt(test_t *t, const char *first, const char *second, int64_t *cursor)
 }
 
 
-#define FIRST  "{\"data\":{\"end_cursor\":3,\"total_records\":9,"           \
-    "\"is_last_batch\":false,\"records\":[" RECORD("3") "]}}"
+#define FIRST  ANSWER("3", "9", "false", RECORD("3"))
+
+static void
+save_line(void *data, int level, const char *line)
+{
+    (void) level;
+    snprintf(data, 256, "%s", line);
+}
+
 
 static void
 a_cursor_of_a_former_release_is_adopted(void **state)
 {
+    char     said[256] = "";
     int64_t  cursor = 31;
     test_t  *t = *state;
+
+    msync_log_set_sink(save_line, said);
+    msync_log_set_level(MSYNC_LOG_NOTICE);
 
     /* the same record again: one before what was asked with is the last */
     assert_int_equal(adopt(t, FIRST, FIRST, &cursor), MSYNC_OK);
@@ -319,16 +327,21 @@ a_cursor_of_a_former_release_is_adopted(void **state)
     assert_has(server_body(t->c.server, 1), "{\"cursor\":3,\"batchSize\":1,");
 
     /* the next one, or none: everything is asked for again */
-    assert_int_equal(adopt(t, FIRST, "{\"data\":{\"end_cursor\":5,"
-        "\"total_records\":4,\"is_last_batch\":false,\"records\":["
-        RECORD("5") "]}}", &cursor), MSYNC_OK);
+    assert_int_equal(adopt(t, FIRST, ANSWER("5", "4", "false", RECORD("5")),
+                           &cursor), MSYNC_OK);
     assert_int_equal(cursor, 0);
 
     cursor = 31;
-    assert_int_equal(adopt(t, FIRST, "{\"data\":{\"end_cursor\":3,"
-        "\"total_records\":0,\"is_last_batch\":true,\"records\":[]}}",
-        &cursor), MSYNC_OK);
+    assert_int_equal(adopt(t, FIRST, NONE, &cursor), MSYNC_OK);
     assert_int_equal(cursor, 0);
+    assert_has(said, "gives records behind a cursor: everything");
+
+    /* one that has none says nothing of the two */
+    cursor = 31;
+    assert_int_equal(adopt(t, NONE, NULL, &cursor), MSYNC_OK);
+    assert_int_equal(cursor, 0);
+    assert_has(said, "sends no record: everything");
+    msync_log_set_sink(NULL, NULL);
 
     cursor = 31;
     assert_int_equal(adopt(t, "{\"error\":\"boom\"}", NULL, &cursor),
@@ -343,9 +356,7 @@ test_first_and_patient_pull(void **state)
     test_t  *t = *state;
 
     reopen(t, t->c.url, false, NULL);
-    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
-                          "\"total_records\":0,\"is_last_batch\":true,"
-                          "\"records\":[]}}"), MSYNC_OK);
+    assert_int_equal(pull(t, 0, NONE), MSYNC_OK);
     assert_string_equal(server_body(t->c.server, 0),
                         "{\"cursor\":0,\"batchSize\":500,"
                         "\"isInitialised\":false," SETTINGS VERSION);
@@ -353,9 +364,7 @@ test_first_and_patient_pull(void **state)
     assert_string_equal(t->peer.pull_cursor, "SYNC_PULL_CURSOR_V6");
 
     reopen(t, t->c.url, true, "pat\"ient");
-    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
-                          "\"is_last_batch\":true,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 0, NONE), MSYNC_OK);
     assert_memory_equal(server_request(t->c.server, 1),
                         "POST /central/sync/patient-pull HTTP/1.1\r\n", 42);
     assert_string_equal(server_body(t->c.server, 1),
@@ -375,9 +384,7 @@ test_address_with_a_path(void **state)
 
     strcat(t->c.url, "om/site7");
     reopen(t, t->c.url, true, NULL);
-    assert_int_equal(pull(t, 0, "{\"data\":{\"end_cursor\":0,"
-                          "\"is_last_batch\":true,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 0, NONE), MSYNC_OK);
     assert_memory_equal(server_request(t->c.server, 0),
                         "POST /om/site7/central/sync/pull HTTP/1.1\r\n", 43);
 }
@@ -411,9 +418,7 @@ test_cursors(void **state)
                   INVALID_RESPONSE, "makes no progress");
 
     /* at the end it may lie before ours, which does not go back */
-    assert_int_equal(pull(t, 30, "{\"data\":{\"end_cursor\":3,"
-                          "\"is_last_batch\":true,\"records\":[]}}"),
-                     MSYNC_OK);
+    assert_int_equal(pull(t, 30, EMPTY("3", "0", "true")), MSYNC_OK);
     assert_int_equal(t->batch.next, 30);
     assert_int_equal(t->batch.had, 30);
     assert_int_equal(t->batch.max, 3);
