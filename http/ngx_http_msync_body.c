@@ -460,13 +460,10 @@ ngx_http_msync_body_argument(ngx_http_request_t *r, char *name, u_char *p,
         return NULL;
     }
 
-    dst = ngx_pnalloc(r->pool, value.len + 1);
-    if (dst == NULL) {
-        return NULL;
-    }
+    /* at the end of the room, where nothing is written before it was read */
 
     src = value.data;
-    value.data = dst;
+    dst = value.data = last - value.len;
     ngx_unescape_uri(&dst, &src, value.len, 0);
 
     p = ngx_sprintf(p, "%s\"%s\":\"", p[-1] == '{' ? "" : ",", name);

@@ -483,28 +483,22 @@ ngx_http_msync_request_want(ngx_http_request_t *r, ngx_http_msync_site_t *site,
 static ngx_int_t
 ngx_http_msync_request_patient(ngx_http_request_t *r, ngx_str_t *patient)
 {
-    u_char     *p, *dst, *src;
+    u_char     *p, *dst, *src, text[3 * MSYNC_PATIENT_MAX];
     ngx_str_t   value;
 
     if (ngx_http_arg(r, (u_char *) "fetchPatientId", 14, &value) != NGX_OK) {
         return NGX_OK;
     }
 
-    if (value.len == 0 || value.len > 3 * MSYNC_PATIENT_MAX) {
+    if (value.len == 0 || value.len > sizeof(text)) {
         return NGX_ERROR;
     }
 
-    dst = ngx_pnalloc(r->pool, value.len);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.data = ngx_cpymem(dst, value.data, value.len) - value.len;
-
+    dst = text;
     src = value.data;
     ngx_unescape_uri(&dst, &src, value.len, 0);
 
-    for (p = value.data; p < dst; p++) {
+    for (p = text; p < dst; p++) {
         if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
               || (*p >= '0' && *p <= '9')
               || *p == '-' || *p == '_' || *p == '.' || *p == ':'))
@@ -513,13 +507,13 @@ ngx_http_msync_request_patient(ngx_http_request_t *r, ngx_str_t *patient)
         }
     }
 
-    patient->len = dst - value.data;
+    patient->len = dst - text;
 
     if (patient->len > MSYNC_PATIENT_MAX) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(patient->data, value.data, patient->len);
+    ngx_memcpy(patient->data, text, patient->len);
 
     return NGX_OK;
 }

@@ -2,7 +2,8 @@
 # nothing which was answered 202 is lost.
 
 use Msync::Test qw(
-    set_defaults site_config site_path start_nginx wait_until worker_count
+    decode_json set_defaults site_config site_path start_nginx wait_until
+    worker_count
 );
 use Msync::Fake;
 use Test::Nginx::Socket 'no_plan';
@@ -34,6 +35,7 @@ run_tests();
 
 with_nginx(\&commands_reach_the_helper);
 with_nginx(\&patients_are_asked_for);
+with_nginx(\&arguments_reach_the_helper);
 with_nginx(\&a_trigger_outlives_its_helper);
 with_nginx(\&a_trigger_needs_settings);
 a_trigger_waits_for_the_first_helper();
@@ -127,6 +129,20 @@ sub patients_are_asked_for {
 
     Test::More::ok(wait_until(sub { $ask->('p14') == 202 }, 10),
                    'there is room again when they are done');
+}
+
+
+# Of these each octet becomes six.
+sub arguments_reach_the_helper {
+    my ($nginx, $fake) = @_;
+
+    $fake->answer(status => 200, body => {});
+    $nginx->get('/api/patients?code=%22&name=' . '%01' x 2000);
+
+    my ($asked) = $fake->received(1);
+    Test::More::is_deeply(decode_json($asked->{body}),
+                          { code => '"', name => "\1" x 2000 },
+                          'a long and escaped argument is as it was');
 }
 
 
