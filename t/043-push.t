@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Msync::Site;
-use Msync::Test qw(encode_json wait_until);
+use Msync::Test qw(decode_json encode_json wait_until);
 use Test::More;
 
 # what is edited here: a table of each server, with a column of text
@@ -32,6 +32,8 @@ whatever_stands_between_says_of_a_content($_) for
     [v5 => 'json', {}], [v5 => 'json', { error => 'blocked' }],
     [v5 => 'redirect', '/blocked'], [v6 => 'redirect', '/blocked'],
     [v6 => 'status', 204];
+a_server_that_refuses_whatever_comes_has_had_nothing($_) for
+    [v5 => 'push'], [v6 => 'pushV6'];
 what_is_said_of_the_line_costs_nothing($_) for
     [v5 => 401], [v5 => 407], [v5 => 408], [v5 => 429], [v5 => 502],
     [v5 => 504], [v5 => 524], [v6 => 401], [v6 => 502], [v6 => 521];
@@ -145,6 +147,27 @@ sub whatever_stands_between_says_of_a_content {
     run();
     is(there($api, $id[1]), "$what $id[1]", "$what: and it, later");
     clean();
+}
+
+
+sub a_server_that_refuses_whatever_comes_has_had_nothing {
+    my ($api, $step) = @{ $_[0] };
+
+    my @id = edit($api, 'ill', 5);
+
+    $central->fault(api => $api, method => 'POST', kind => 'status',
+                    value => 500, path => $_, times => 100)
+        for $api eq 'v5' ? 'queued_records' : 'push';
+    is(run(), 1, "$api refuses all: the run fails");
+    is(refused(), '', "$api refuses all: and nothing is recorded");
+    run('status', '--json');
+
+    my $last = decode_json($said)->{syncStatus}{$step};
+
+    is($last->{done}, 0, "$api refuses all: nothing is sent");
+    is($last->{total}, 5, "$api refuses all: of five");
+    clean();
+    is(there($api, $id[4]), "ill $id[4]", "$api refuses all: it goes later");
 }
 
 

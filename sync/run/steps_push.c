@@ -469,6 +469,8 @@ msync_step_push(msync_steps_t *steps, msync_step_e which,
     push.saved_size = push.size;
     rc = push_all(&push, err);
 
+    /* they are sent again, for it has taken nothing behind them */
+    steps->entry->steps[which].done -= push.refused.n;
     msync_batch_clear(&push.refused);
     msync_batch_clear(&push.listed);
 
