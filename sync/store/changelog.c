@@ -30,8 +30,8 @@
 
 typedef struct {
     unsigned        side;
-    int64_t         taken;         /* before this it took what it takes only
-                                      once */
+    int64_t         taken;         /* before this cursor a server took what it
+                                      takes only once (forget.h) */
     msync_batch_t  *batch;         /* borrowed */
     msync_batch_t   unfit;         /* cannot be sent, `data` says why */
     msync_batch_t   deleted;       /* changes that nothing is left of */
@@ -186,7 +186,7 @@ msync_store_changelog_end(msync_store_t *store, int64_t *cursor,
 
 int
 msync_store_unsent(msync_store_t *store, const msync_table_t *table,
-    const char *id, bool *found, msync_err_t *err)
+    const char *id, bool *unsent, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
@@ -204,12 +204,12 @@ msync_store_unsent(msync_store_t *store, const msync_table_t *table,
     sqlite3_bind_text(stmt, 4, id, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, table->name, -1, SQLITE_STATIC);
 
-    return msync_store_found(store, stmt, found, "looking for a change", err);
+    return msync_store_found(store, stmt, unsent, "looking for a change", err);
 }
 
 
 int
-msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
+msync_store_unsent_any(msync_store_t *store, bool *unsent, msync_err_t *err)
 {
     sqlite3_stmt  *stmt;
 
@@ -217,7 +217,7 @@ msync_store_unsent_any(msync_store_t *store, bool *found, msync_err_t *err)
                                     MSYNC_LEGACY|MSYNC_OMSUPPLY|MSYNC_V7,
                                     err);
 
-    return msync_store_found(store, stmt, found, "looking for changes", err);
+    return msync_store_found(store, stmt, unsent, "looking for changes", err);
 }
 
 

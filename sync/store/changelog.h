@@ -11,7 +11,8 @@
  * Changes waiting at or after the push cursor that this site may send, each
  * record once (its latest change); without a cursor all that there are.  While
  * there are many the hook is called, which must not use the store; *n is how
- * many were found until then.
+ * many were found until then, also where it ends the count with an error.  *n
+ * is left alone where no transaction can begin.
  */
 int msync_store_queue(msync_store_t *store, const char *cursor_id,
     int64_t *n, msync_err_t *err);

@@ -131,6 +131,9 @@ changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
  * back, and that is in the changelog already.
  */
 
+/* the change of `row`, OLD or NEW; `key_changed`: only where the UPDATE gave it
+ * another key; `unequal`: but where it replaced a row that is equal */
+
 static void
 changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,
     const char *action, bool key_changed, bool unequal)
@@ -580,7 +583,7 @@ static void
 changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
     bool deletes, bool v7, bool v5_v6)
 {
-    bool                  there, here;
+    bool                  by_v7, by_v5_v6;
     size_t                i;
     const char           *comma = "";
     const msync_table_t  *table;
@@ -589,12 +592,12 @@ changes_add_names(sqlite3_str *sql, const msync_catalogue_t *catalogue,
 
     for (i = 0; i < catalogue->n; i++) {
         table = &catalogue->tables[i];
-        there = (table->push & MSYNC_V7)
+        by_v7 = (table->push & MSYNC_V7)
                 && (!deletes || msync_v7_takes_delete(table));
-        here = (table->push & ~MSYNC_V7)
-               && (!deletes || table->push_delete);
+        by_v5_v6 = (table->push & ~MSYNC_V7)
+                   && (!deletes || table->push_delete);
 
-        if (there == v7 && here == v5_v6) {
+        if (by_v7 == v7 && by_v5_v6 == v5_v6) {
             sqlite3_str_appendf(sql, "%s%Q", comma, table->name);
             comma = ", ";
         }

@@ -147,7 +147,8 @@ conflict_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
 
 
 /* a column of NEW as it is compared: by REPLACE a NULL becomes the default of
- * a column that has to have a value.  What begins so is no name of another. */
+ * a column that has to have a value.  A default that begins otherwise may be a
+ * word, which is a text there and would be the name of a column here. */
 
 static int
 conflict_add_column(msync_store_t *store, sqlite3_str *sql,

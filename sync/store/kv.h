@@ -16,12 +16,17 @@
 #define MSYNC_KEY_INTERVAL_SECONDS      "SETTINGS_SYNC_INTERVAL_SECONDS"
 #define MSYNC_KEY_SITE_ID               "SETTINGS_SYNC_SITE_ID"
 #define MSYNC_KEY_SITE_UUID             "SETTINGS_SYNC_SITE_UUID"
-#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"
+#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"  /* as central has
+                                                              it */
 #define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
+/* the highest cursors that were seen there, see protocol/peer.h */
 #define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
 #define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
 #define MSYNC_KEY_PULL_V7_MAX           "MSYNC_PULL_V7_MAX"
-#define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
+#define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK" /* that v6's
+                                                                pull cursor is
+                                                                of the present
+                                                                kind */
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* forget.h */
 /* where pushes have broken off, and in how many runs in a row */
@@ -56,14 +61,18 @@
                                                                 server asked
                                                                 for in the
                                                                 latest run */
-#define MSYNC_KEY_TABLES                "MSYNC_TABLES"
+#define MSYNC_KEY_TABLES                "MSYNC_TABLES"     /* schema.h: the
+                                                              tables file */
 #define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
-#define MSYNC_KEY_WAITING               "MSYNC_WAITING"
+#define MSYNC_KEY_WAITING               "MSYNC_WAITING"    /* requests that a
+                                                              helper which
+                                                              stops leaves to
+                                                              the next */
 #define MSYNC_KEY_RECORDS               "MSYNC_RECORDS"    /* a request about
                                           records that is at work: which, and
                                           its body */
 #define MSYNC_KEY_SCHEMA_VERSION        "MSYNC_SCHEMA_VERSION"
-#define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256"
+#define MSYNC_KEY_SCHEMA_SHA256         "MSYNC_SCHEMA_SHA256" /* of its SQL */
 /* the version of the schema in which records that had failed were last tried
  * because it was another one */
 #define MSYNC_KEY_SCHEMA_TRIED          "MSYNC_SCHEMA_TRIED"
@@ -80,16 +89,17 @@
 #define MSYNC_KEY_BATCH_PULL_V6         "MSYNC_BATCH_PULL_V6"
 #define MSYNC_KEY_BATCH_PULL_V7         "MSYNC_BATCH_PULL_V7"
 
-/* ids that only schemas up to version 4 have, PAUSED also what is to become
- * the next one */
+/* ids that only schemas up to version 4 have; PAUSED is written once more where
+ * somebody has emptied key_value_store, for the site that is made of it */
 #define MSYNC_KEY_FIRST_SYNC            "MSYNC_LOOSE"     /* a first sync is at
                                                              work, its indexes
                                                              are away */
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
                                                              3: asked of a site
                                                              prepared before */
-#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
-#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
+#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED" /* 1: as in
+                                                                    site.h */
+#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"    /* 1: as in site.h */
 
 /* the words of MSYNC_KEY_VERSION; none: it has not been found out */
 #define MSYNC_SYNC_V5_V6                "V5_V6"

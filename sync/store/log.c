@@ -33,14 +33,15 @@ static const struct {
     { "integration",     true }
 };
 
-#define FIRST_STEP_COLUMN  9       /* behind id … duration_in_seconds */
+#define FIRST_STEP_COLUMN  9       /* behind id … sync_version */
 
-/* a run that asked central; what only tries failed records does not */
+/* a run that went well and asked central; one that only tries failed records
+ * does not ask */
 #define SQL_SUCCESS  "finished_datetime IS NOT NULL AND error_code IS NULL "   \
                      "AND (pull_central_started_datetime IS NOT NULL OR "      \
                      "pull_started_datetime IS NOT NULL)"
 
-/* sync_log as an earlier version has it */
+/* makes of the sync_log of an earlier version one with the columns of v7 */
 #define SQL_FORMER   "WITH sync_log AS (SELECT *, NULL AS sync_version, NULL " \
                      "AS wait_for_integration_started_datetime, NULL AS "      \
                      "wait_for_integration_finished_datetime, NULL AS "        \

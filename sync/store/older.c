@@ -305,7 +305,8 @@ older_is_beyond(const msync_store_t *store, const msync_mark_t *mark)
 
 
 /* a process that was killed may have left it in the log, but not on the disk: a
- * transaction that writes something puts it there */
+ * transaction that writes something puts it there; the time in `value_int`,
+ * which nobody reads */
 
 static int
 older_note(msync_store_t *store, const msync_mark_t *mark, msync_err_t *err)

@@ -79,8 +79,9 @@ int msync_store_site_adopt(msync_store_t *store, msync_err_t *err);
 
 /*
  * Takes away the foreign keys that an earlier catalogue had and this one has
- * not; what waited in the buffer for a row is due then.  Inside a transaction,
- * in which no statement of the store's is at work.
+ * not, and their indexes; what waited in the buffer for a row is due then.  The
+ * keys of msync's own tables become NOT NULL where an earlier version left that
+ * out.  Inside a transaction, in which no statement of the store's is at work.
  */
 int msync_store_drop_constraints(msync_store_t *store, msync_err_t *err);
 

@@ -8,7 +8,7 @@
 #include "store/store.h"
 
 /* whether a patient is here, as a row, under the id of the one that it was
- * merged into, or as a record that waits to be one */
+ * merged into, or as a record that waits in the buffer, a delete too */
 int msync_store_has_patient(msync_store_t *store, const char *patient,
     bool *has, msync_err_t *err);
 
