@@ -10,10 +10,7 @@
 #include "base/clock.h"
 
 
-/* rows of the buffer that are due at the time ?7; a pause that a wrong clock
- * began in the future is none */
-#define DUE  "integration_datetime IS NULL AND (ifnull(retry_at, 0) <= ?7 OR " \
-             "last_tried > ?7)"
+#define DUE  MSYNC_SQL_DUE("")
 
 /* a record that is there and comes again */
 #define ANEW                                                                  \

@@ -133,3 +133,22 @@ msync_store_check_cascade(msync_store_t *store, const msync_table_t *table,
 
     return MSYNC_OK;
 }
+
+
+sqlite3_stmt *
+msync_store_prepare_keys(msync_store_t *store, const msync_table_t *table,
+    msync_err_t *err)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
+                               "FROM sqlite_master AS m, "
+                               "pragma_foreign_key_list(m.name) AS f WHERE "
+                               "m.type = 'table' AND f.\"table\" = ?1 COLLATE "
+                               "NOCASE", err);
+    if (stmt != NULL) {
+        sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
+    }
+
+    return stmt;
+}

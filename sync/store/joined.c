@@ -12,15 +12,13 @@
 #include "store/joined.h"
 #include "store/store_private.h"
 
-/* ?7 is the begin of the transaction, as in the buffer */
 #define JOINED_IDS                                                            \
     "SELECT b.id FROM sync_buffer AS p INDEXED BY msync_sync_buffer_pending " \
     "CROSS JOIN temp.msync_joined AS j ON j.child = ?1 AND j.owner = "        \
     "p.record_id CROSS JOIN sync_buffer AS b ON b.id = j.id WHERE "           \
     "p.table_name = ?2 AND p.action = 'UPSERT' AND p.integration_datetime "   \
-    "IS NULL AND p.id > ?3 AND p.id <= ?4 AND b.integration_datetime IS "     \
-    "NULL AND b.action = 'UPSERT' AND (ifnull(b.retry_at, 0) <= ?7 OR "       \
-    "b.last_tried > ?7)"
+    "IS NULL AND p.id > ?3 AND p.id <= ?4 AND b.action = 'UPSERT' AND "       \
+    MSYNC_SQL_DUE("b.")
 
 static sqlite3_stmt *joined_statement(msync_store_t *store,
     msync_stmt_e which, const char *sql, const msync_table_t *child,

@@ -273,17 +273,10 @@ merge_explain(msync_store_t *store, const msync_table_t *table,
         return;
     }
 
-    keys = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
-                               "FROM sqlite_master AS m, "
-                               "pragma_foreign_key_list(m.name) AS f WHERE "
-                               "m.type = 'table' AND f.\"table\" = ?1 "
-                               "COLLATE NOCASE", &ignored);
-    if (keys != NULL) {
-        sqlite3_bind_text(keys, 1, table->sql, -1, SQLITE_STATIC);
+    keys = msync_store_prepare_keys(store, table, &ignored);
 
-        while (!found && sqlite3_step(keys) == SQLITE_ROW) {
-            found = merge_refers(store, table, lose, keys, err);
-        }
+    while (!found && keys != NULL && sqlite3_step(keys) == SQLITE_ROW) {
+        found = merge_refers(store, table, lose, keys, err);
     }
 
     sqlite3_finalize(keys);

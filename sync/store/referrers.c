@@ -227,19 +227,18 @@ referrers_put_keys(const msync_referrers_t *referrers, sqlite3_str *sql,
     const msync_table_t  *table = referrers->table, *other;
     const char           *key = table->fields[table->key].name;
 
-    stmt = msync_store_prepare(store, "SELECT m.name, f.\"from\", f.\"to\" "
-                               "FROM sqlite_master AS m, "
-                               "pragma_foreign_key_list(m.name) AS f WHERE "
-                               "m.type = 'table' AND f.\"table\" = ?1 COLLATE "
-                               "NOCASE AND m.name <> ?1 COLLATE NOCASE", err);
+    stmt = msync_store_prepare_keys(store, table, err);
     if (stmt == NULL) {
         return MSYNC_ERROR;
     }
 
-    sqlite3_bind_text(stmt, 1, table->sql, -1, SQLITE_STATIC);
-
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         name = (const char *) sqlite3_column_text(stmt, 0);
+
+        if (sqlite3_stricmp(name, table->sql) == 0) {
+            continue;
+        }
+
         from = (const char *) sqlite3_column_text(stmt, 1);
         to = (const char *) sqlite3_column_text(stmt, 2);
 

@@ -41,6 +41,12 @@
 #define MSYNC_SQL_FAILED                                                      \
     "integration_datetime IS NULL AND integration_error IS NOT NULL"
 
+/* a record of sync_buffer that is due at the time ?7; a pause that a wrong
+ * clock began in the future is none.  `row`: its name with a dot, or "" */
+#define MSYNC_SQL_DUE(row)                                                    \
+    row "integration_datetime IS NULL AND (ifnull(" row "retry_at, 0) <= ?7 " \
+    "OR " row "last_tried > ?7)"
+
 /* the columns of sync_buffer that make a pending record */
 #define MSYNC_PENDING_COLUMNS  "id, record_id, data, side, store_id, "        \
                                "transfer_store_id, patient_id"
@@ -445,6 +451,12 @@ void msync_store_check_affinity(msync_store_t *store,
  * central's */
 int msync_store_check_cascade(msync_store_t *store,
     const msync_table_t *table, const char *id, msync_err_t *err);
+
+/* prepares what reads all foreign keys to a table, the application's too: the
+ * name of a table, its column, and the column that this refers to, NULL: the
+ * key.  The caller finalizes it */
+sqlite3_stmt *msync_store_prepare_keys(msync_store_t *store,
+    const msync_table_t *table, msync_err_t *err);
 
 /* ---- changelog.c ---- */
 

@@ -18,17 +18,17 @@ int
 msync_store_upgrade(msync_store_t *store, const char *former,
     const char *url, int64_t cursor, msync_err_t *err)
 {
-    /* what one of the servers had refused is offered to the one that is left;
-     * what both had refused is one record now */
-    static const char  refused[] =
-        "UPDATE OR REPLACE msync_refused SET side = 4 WHERE side <> 4";
-
     if (url != NULL && upgrade_address(store, former, url, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
+    /* what one of the servers had refused is offered to the one that is left;
+     * what both had refused is one record now */
     return upgrade_cursors(store, cursor, err) == MSYNC_OK
-           && msync_store_exec(store, refused, err) == MSYNC_OK
+           && msync_store_exec_own(store,
+                  sqlite3_mprintf("UPDATE OR REPLACE msync_refused SET side = "
+                                  "%d WHERE side <> %d", MSYNC_V7, MSYNC_V7),
+                  err) == MSYNC_OK
            && msync_store_set_string(store, MSYNC_KEY_VERSION,
                                      MSYNC_SYNC_V7, err) == MSYNC_OK
            ? msync_store_unset(store, MSYNC_KEY_UPGRADE, err) : MSYNC_ERROR;
