@@ -154,6 +154,7 @@ msync_store_find_file(const char *path, bool create, msync_err_t *err)
 /*
  * The lock is for whoever may write the database: root's first command must
  * not keep nginx's helper out.  SQLite does the same for -wal and -shm.
+ * Returns -1 and err where there is none.
  */
 
 static int
@@ -176,7 +177,7 @@ file_open_lock(const char *database, const char *name, msync_err_t *err)
     }
 
     if (fd == -1) {
-        return msync_store_refuse_file(name, "open", err);
+        (void) msync_store_refuse_file(name, "open", err);
     }
 
     return fd;
