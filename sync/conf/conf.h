@@ -119,8 +119,8 @@ const char *msync_conf_check_url(const char *url,
 /* true when both URLs have the same scheme, host and port (RFC 6454) */
 bool msync_conf_same_origin(const char *url, const char *other);
 
-/* lower-case hex SHA-256 of a password, as the protocol wants it */
-void msync_conf_hash_password(const char *password, size_t length,
+/* lower-case hex SHA-256, as the protocol wants that of a password */
+void msync_conf_hash(const char *text, size_t length,
     char hex[MSYNC_SHA256_HEX + 1]);
 
 /* whether a text begins or ends with a blank, which is easily copied with a

@@ -278,7 +278,7 @@ hardware_random(char uuid[HARDWARE_UUID + 1])
         return MSYNC_ERROR;
     }
 
-    msync_conf_hash_password((char *) octets, sizeof(octets), hex);
+    msync_conf_hash((char *) octets, sizeof(octets), hex);
     hardware_format(hex, uuid);
 
     return MSYNC_OK;
@@ -489,7 +489,7 @@ hardware_uuid(const char *kind, const char *value,
 
     n = snprintf(text, sizeof(text), "%s%s\n%s\n", HARDWARE_LABEL, kind,
                  value);
-    msync_conf_hash_password(text, (size_t) n, hex);
+    msync_conf_hash(text, (size_t) n, hex);
     hardware_format(hex, uuid);
 }
 

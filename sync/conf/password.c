@@ -29,13 +29,13 @@ static int password_take(msync_conf_t *conf, char *text, size_t length,
     msync_err_t *err);
 
 void
-msync_conf_hash_password(const char *password, size_t length,
+msync_conf_hash(const char *text, size_t length,
     char hex[MSYNC_SHA256_HEX + 1])
 {
     size_t         i;
     unsigned char  digest[PASSWORD_SHA256];
 
-    password_digest(password, length, digest);
+    password_digest(text, length, digest);
 
     for (i = 0; i < sizeof(digest); i++) {
         (void) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
@@ -228,7 +228,7 @@ password_take(msync_conf_t *conf, char *text, size_t length,
                              conf->password_file, MSYNC_PASSWORD_MAX);
     }
 
-    msync_conf_hash_password(text, length, conf->password_sha256);
+    msync_conf_hash(text, length, conf->password_sha256);
     conf->password_blank = msync_conf_has_blank(text, length);
 
     return MSYNC_OK;

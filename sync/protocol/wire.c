@@ -192,8 +192,8 @@ wire_no_id(const msync_record_t *record)
         return msync_strdup("");
     }
 
-    msync_conf_hash_password(record->data, record->data_length,
-                             id + sizeof(NO_ID) - 1);
+    msync_conf_hash(record->data, record->data_length,
+                    id + sizeof(NO_ID) - 1);
     id[sizeof(NO_ID) - 1 + NO_ID_DIGITS] = '\0';
 
     return msync_strdup(id);

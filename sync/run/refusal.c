@@ -156,7 +156,7 @@ refusal_mark(const msync_conf_t *conf, const char *hardware_id)
                       conf->username ? conf->username : "",
                       conf->password_sha256, hardware_id,
                       conf->proxy ? conf->proxy : "");
-    msync_conf_hash_password(text, (size_t) length, hex);
+    msync_conf_hash(text, (size_t) length, hex);
     explicit_bzero(text, sizeof(text));
     hex[REFUSAL_DIGITS] = '\0';
 

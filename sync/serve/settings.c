@@ -206,7 +206,7 @@ settings_take_password(request_t *req, const msync_json_slice_t *value)
         settings_blame(req, "password", "must be the site's password");
 
     } else {
-        msync_conf_hash_password(text, length, req->conf->password_sha256);
+        msync_conf_hash(text, length, req->conf->password_sha256);
         req->conf->password_blank = msync_conf_has_blank(text, length);
         req->password = true;
         req->changed = true;

@@ -131,7 +131,7 @@ migrate_make_schema(msync_store_t *store, char hash[MSYNC_SHA256_HEX + 1])
     char  *schema;
 
     schema = msync_store_schema(store->catalogue);
-    msync_conf_hash_password(schema, strlen(schema), hash);
+    msync_conf_hash(schema, strlen(schema), hash);
 
     return schema;
 }

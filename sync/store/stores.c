@@ -221,7 +221,7 @@ stores_make_join_id(const char *patient, msync_store_join_t *join)
     length = strlen(patient) + strlen(join->store) + 2;
     both = msync_alloc(length);
     (void) snprintf(both, length, "%s %s", patient, join->store);
-    msync_conf_hash_password(both, length - 1, hex);
+    msync_conf_hash(both, length - 1, hex);
     msync_free(&both);
 
     (void) snprintf(id, sizeof(id), "%.8s-%.4s-8%.3s-8%.3s-%.12s", hex,

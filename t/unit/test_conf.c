@@ -304,7 +304,7 @@ test_password_is_hashed(void **state)
     char     hex[MSYNC_SHA256_HEX + 1];
     test_t  *t = *state;
 
-    msync_conf_hash_password("password", 8, hex);
+    msync_conf_hash("password", 8, hex);
     assert_string_equal(hex, HASH);
     assert_true(msync_conf_is_sha256(hex));
     assert_false(msync_conf_is_sha256("5E88"));

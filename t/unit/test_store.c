@@ -558,7 +558,7 @@ saved_settings_win(void **state)
 
     conf = msync_conf_create();
     assert_ok(msync_conf_set_url(conf, "http://b.example", &err));
-    msync_conf_hash_password("x", 1, conf->password_sha256);
+    msync_conf_hash("x", 1, conf->password_sha256);
     assert_ok(msync_store_load_settings(site->store, conf, &err));
     assert_string_equal(conf->url, "http://a.example");
     assert_string_equal(conf->username, "saved");
