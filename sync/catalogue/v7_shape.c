@@ -580,16 +580,28 @@ static int
 shape_read_envelope(const shape_reader_t *reader, const cJSON *json,
     msync_v7_shape_t *shape)
 {
+    const msync_table_t  *table = reader->table;
+
     shape->any_store = msync_catalogue_bool(json, "any_store");
 
-    return shape_column(reader, json, "store", &shape->store) == MSYNC_OK
-           && shape_column(reader, json, "or_store", &shape->or_store)
-              == MSYNC_OK
-           && shape_column(reader, json, "parent", &shape->parent)
-              == MSYNC_OK
-           && shape_column(reader, json, "other", &shape->other) == MSYNC_OK
-           ? shape_column(reader, json, "patient", &shape->patient)
-           : MSYNC_ERROR;
+    if (shape_column(reader, json, "store", &shape->store) != MSYNC_OK
+        || shape_column(reader, json, "or_store", &shape->or_store)
+           != MSYNC_OK
+        || shape_column(reader, json, "parent", &shape->parent) != MSYNC_OK
+        || shape_column(reader, json, "other", &shape->other) != MSYNC_OK
+        || shape_column(reader, json, "patient", &shape->patient) != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    /* it is read while the row is, by a statement of its own */
+    if (shape->parent != MSYNC_V7_NO_COLUMN
+        && table->fields[shape->parent].target == table)
+    {
+        return shape_fault(reader, "\"parent\" leads to the table itself");
+    }
+
+    return MSYNC_OK;
 }
 
 

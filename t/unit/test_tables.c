@@ -126,6 +126,19 @@ a_reference_that_is_misspelt_is_refused(void **state)
 }
 
 
+/* its store would be read from the row that is being read */
+
+static void
+a_line_that_would_be_its_own_document_is_refused(void **state)
+{
+    (void) state;
+    refused("[{\"table\":\"asset_log\",\"changelog_store\":null,\"fields\":"
+            "[{\"name\":\"asset_id\",\"references\":\"asset_log\","
+            "\"fk\":false}]}]",
+            "table \"asset_log\": \"parent\" leads to the table itself");
+}
+
+
 static void
 a_side_that_is_misspelt_is_refused(void **state)
 {
@@ -211,6 +224,7 @@ main(void)
         cmocka_unit_test(
             only_a_table_that_is_left_out_takes_foreign_keys_along),
         cmocka_unit_test(a_reference_that_is_misspelt_is_refused),
+        cmocka_unit_test(a_line_that_would_be_its_own_document_is_refused),
         cmocka_unit_test(a_side_that_is_misspelt_is_refused),
         cmocka_unit_test(a_member_that_is_misspelt_is_refused),
         cmocka_unit_test(broken_json_is_refused_with_its_place),
