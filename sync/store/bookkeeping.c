@@ -176,7 +176,7 @@ static const char *const  flag[] = {
     NULL
 };
 
-const msync_own_table_t  msync_store_own_tables[] = {
+const msync_own_table_t  msync_store_own_tables[MSYNC_OWN_TABLES + 1] = {
     { "key_value_store",  key_value_store, NULL },
     { "changelog",        changelog,       NULL },
     { "sync_buffer",      sync_buffer,     NULL },

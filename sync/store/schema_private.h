@@ -100,8 +100,10 @@ typedef struct {
     const char         *key;       /* of several columns, NULL: of one */
 } msync_own_table_t;
 
-extern const msync_own_table_t  msync_store_own_tables[];  /* ends with a name
-                                                              of NULL */
+#define MSYNC_OWN_TABLES  11       /* the compiler refuses one more */
+
+/* ends with a name of NULL */
+extern const msync_own_table_t  msync_store_own_tables[MSYNC_OWN_TABLES + 1];
 
 /* SQL that makes such a table under another name; the name of the column that a
  * definition makes */

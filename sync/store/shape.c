@@ -16,7 +16,6 @@
 #include "base/log.h"
 
 #define SHAPE_NEW   "msync_made_again"     /* while its rows are copied */
-#define SHAPE_MAX   16             /* tables of msync's own */
 
 /* a column as it is declared */
 typedef struct {
@@ -28,7 +27,7 @@ typedef struct {
 } shape_column_t;
 
 typedef struct {
-    bool  tables[SHAPE_MAX];       /* tables that are to be made again */
+    bool  tables[MSYNC_OWN_TABLES];    /* that are to be made again */
 } shape_faults_t;
 
 
