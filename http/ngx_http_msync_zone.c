@@ -87,6 +87,10 @@ ngx_http_msync_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
                       "zone of msync_site \"%V\" was left by another version "
                       "of the module, it is begun anew", &site->name);
+
+        /* What is in it is not freed: the workers of before still use it.  Nor
+         * does that add up: a module that nginx loads anew is at another
+         * address, which is the tag of its zones, so it gets new ones. */
     }
 
     /* an exhausted zone is reported with the parameter that cures it */
