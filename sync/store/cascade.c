@@ -91,10 +91,10 @@ int
 msync_store_check_cascade(msync_store_t *store, const msync_table_t *table,
     const char *id, msync_err_t *err)
 {
-    int                   rc;
+    int                   code, rc;
     bool                  has = false;
     size_t                i;
-    sqlite3_stmt         *keys;
+    sqlite3_stmt         *keys = NULL;
     const msync_table_t  *other = NULL;
 
     /* such keys do nothing then */
@@ -103,16 +103,28 @@ msync_store_check_cascade(msync_store_t *store, const msync_table_t *table,
     }
 
     rc = cascade_look(store, err);
-    keys = rc == MSYNC_OK && store->cascades ? cascade_keys(store, err) : NULL;
 
-    for (i = 0; keys != NULL && !has && i < store->catalogue->n; i++) {
+    if (rc == MSYNC_OK && store->cascades) {
+        keys = cascade_keys(store, err);
+        rc = keys != NULL ? MSYNC_OK : MSYNC_ERROR;
+    }
+
+    for (i = 0; keys != NULL && rc == MSYNC_OK && !has
+                && i < store->catalogue->n; i++)
+    {
         other = &store->catalogue->tables[i];
         sqlite3_bind_text(keys, 1, other->sql, -1, SQLITE_STATIC);
         sqlite3_bind_text(keys, 2, table->sql, -1, SQLITE_STATIC);
 
-        while (rc == MSYNC_OK && !has && sqlite3_step(keys) == SQLITE_ROW) {
-            rc = cascade_has_row(store, table, other, id, keys, &has, err);
-        }
+        do {
+            code = sqlite3_step(keys);
+            rc = code == SQLITE_ROW
+                 ? cascade_has_row(store, table, other, id, keys, &has, err)
+                 : code == SQLITE_DONE
+                 ? MSYNC_OK
+                 : msync_store_fault(store, "reading foreign keys", err);
+
+        } while (rc == MSYNC_OK && !has && code == SQLITE_ROW);
 
         sqlite3_reset(keys);
     }

@@ -1,6 +1,7 @@
 /* References that Open mSupply does not insist on. */
 
 #include "integration.h"
+#include "store/store_private.h"
 
 /* what an application has added to a database of the schema of 4: a column, a
  * view, an index, a trigger */
@@ -195,6 +196,51 @@ keys_of_msyncs_own_tables_are_not_null(void **state)
 }
 
 
+static int
+no_foreign_keys(void *data, int action, const char *name, const char *argument,
+    const char *database, const char *trigger)
+{
+    (void) data;
+    (void) argument;
+    (void) database;
+    (void) trigger;
+
+    return action == SQLITE_PRAGMA && strcmp(name, "foreign_key_list") == 0
+           ? SQLITE_DENY : SQLITE_OK;
+}
+
+
+/* of a key of the application's, by which the row of a sensor would change */
+
+static void
+a_key_that_cannot_be_read_keeps_its_delete(void **state)
+{
+    site_t              *site = *state;
+    msync_err_t          err;
+    msync_integrated_t   result;
+
+    site_sql(site, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql "
+             "= replace(sql, '\"Location\" (\"ID\")', 'Location ON DELETE SET "
+             "NULL') WHERE name = 'sensor'; PRAGMA writable_schema = RESET;"
+             "INSERT INTO Location (ID, store_ID) VALUES ('A', 'S'), "
+             "('B', 'S'); INSERT INTO sensor (ID, locationID, storeID) VALUES "
+             "('X', 'A', 'S')");
+    site_open_again(site);
+    site_pull(site, MSYNC_LEGACY, "Location", "B", MSYNC_ACTION_DELETE, NULL);
+    assert_int_equal(integrate(site, true).integrated, 1);
+
+    site_pull(site, MSYNC_LEGACY, "Location", "A", MSYNC_ACTION_DELETE, NULL);
+    sqlite3_set_authorizer(site->store->db, no_foreign_keys, NULL);
+    assert_int_equal(msync_integrate(site->store, site->catalogue, true, NULL,
+                                     NULL, &result, &err), MSYNC_ERROR);
+    sqlite3_set_authorizer(site->store->db, NULL, NULL);
+    assert_string_equal(site_get(site, "SELECT locationID FROM sensor"), "A");
+
+    assert_int_equal(integrate(site, true).failed, 1);
+    assert_string_equal(site_get(site, "SELECT locationID FROM sensor"), "A");
+}
+
+
 int
 main(void)
 {
@@ -206,7 +252,8 @@ main(void)
         T(what_waited_is_due_in_the_next_run),
         T(a_constraint_of_the_application_stays),
         T(merges_look_such_references_up_by_an_index),
-        T(keys_of_msyncs_own_tables_are_not_null)
+        T(keys_of_msyncs_own_tables_are_not_null),
+        T(a_key_that_cannot_be_read_keeps_its_delete)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
