@@ -479,6 +479,17 @@ sub a_central_that_integrates_for_ten_minutes_is_waited_for_later {
 }
 
 
+# how far a step is, as soon as that is told
+sub said_of {
+    my ($helper, $step) = @_;
+
+    my $status = $helper->wait_status(sub {
+        return defined(($_->{syncStatus}{$step} // {})->{total});
+    }, 10) or return 'never told';
+
+    return join ' of ', @{ $status->{syncStatus}{$step} }{qw(done total)};
+}
+
 # while the push is on its way, or while central integrates what it brought
 sub what_a_cancel_left_is_sent {
     my ($api) = @_;
@@ -499,6 +510,8 @@ sub what_a_cancel_left_is_sent {
             my @all = @{ $central->state->{requests} };
             return grep { $_->{path} =~ m{/$path\z} } @all[$asked .. $#all];
         };
+        is(said_of($helper, $api eq 'v5' ? 'push' : 'pushV6'), '0 of 3',
+           "$api: how much is sent is said while $when") if !$arrives;
         $helper->cancel;
         my $status = $helper->wait_status(sub { $helper->runs });
         is($status->{syncStatus}{error}{variant}, 'CANCELLED',

@@ -163,8 +163,13 @@ push_one_batch(msync_push_t *push, msync_err_t *err)
         push->remaining = processed;
     }
 
+    /* how much there is to send is said before a slow line has taken any */
     if (step->total < 0) {
         msync_step_count(step, push->remaining, 0);
+
+        if (steps->hook(steps->data, err) != MSYNC_OK) {
+            goto done;
+        }
     }
 
     batch.last = !peer->push_end && processed == push->remaining;
