@@ -323,8 +323,6 @@ pull_batch(pulling_t *pull, msync_err_t *err)
         goto done;
     }
 
-    rc = MSYNC_ERROR;
-
     pull->size = msync_step_next_size(asked, pull->limit, batch.n,
                                       msync_clock_monotonic() - began);
     pull->resized |= pull->size != asked;
