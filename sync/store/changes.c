@@ -37,6 +37,11 @@
     "CASE WHEN b + 0 BETWEEN 1e11 AND 1e13 THEN datetime(b / 1000, "          \
     "'unixepoch') || rtrim(printf('.%03d', b % 1000), '.0') ELSE b END"
 
+/* the same of a day, which then begins in UTC */
+#define CHANGES_DAY                                                           \
+    "CASE WHEN b + 0 AND b % 864e5 = 0 THEN ifnull(date(b / 1000, "           \
+    "'unixepoch'), b) ELSE b END"
+
 /* JavaScript keeps milliseconds of what Open mSupply has in digits of its own:
  * whether `a` has a zone, or `b` is not what is left of it */
 #define CHANGES_MORE                                                          \
@@ -306,7 +311,8 @@ changes_add_differ(sqlite3_str *sql, const msync_table_t *table,
 
     changes_add_value(sql, type, "a", "a");
     sqlite3_str_appendall(sql, " IS NOT ");
-    changes_add_value(sql, type, "b", "b");
+    changes_add_value(sql, type, "b",
+                      type == MSYNC_TYPE_DATE ? CHANGES_DAY : "b");
     sqlite3_str_appendall(sql, ")");
 }
 
