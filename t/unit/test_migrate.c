@@ -513,6 +513,33 @@ the_upgrade_to_v7_moves_the_cursors(void **state)
 }
 
 
+/* Open mSupply central had it by v6 while mSupply central took nothing */
+
+static void
+what_central_takes_once_is_not_sent_again_by_v7(void **state)
+{
+    int64_t        processed;
+    site_t        *site = *state;
+    msync_err_t    err;
+    msync_batch_t  batch = { 0 };
+
+    site_sql(site, "INSERT INTO system_log (id, type, datetime, is_error) "
+             "VALUES ('A', 'Migration', '2026-01-02T03:04:05', 0), ('B', "
+             "'Migration', '2026-01-02T03:04:05', 0)");
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 1,
+                                  &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, 2,
+                                  &err));
+    assert_ok(msync_store_upgrade(site->store, NULL, NULL, 0, &err));
+    assert_ok(msync_store_changes(site->store, MSYNC_V7, 1, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_int_equal(processed, 2);
+    assert_int_equal(batch.n, 1);
+    assert_string_equal(batch.records[0].id, "B");
+    msync_batch_clear(&batch);
+}
+
+
 int
 main(void)
 {
@@ -532,7 +559,8 @@ main(void)
         T(a_row_without_a_key_is_the_applications_alone),
         T(a_parent_that_is_gone_is_made_again),
         T(who_has_only_read_may_write_then),
-        T(the_upgrade_to_v7_moves_the_cursors)
+        T(the_upgrade_to_v7_moves_the_cursors),
+        T(what_central_takes_once_is_not_sent_again_by_v7)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
