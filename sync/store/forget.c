@@ -49,7 +49,7 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         return MSYNC_OK;
     }
 
-    if (!(restored & MSYNC_OMSUPPLY)
+    if (!(restored & (MSYNC_OMSUPPLY | MSYNC_V7))
         && (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &taken, err)
             != MSYNC_OK
             || msync_store_set_int(store, MSYNC_KEY_PUSH_V6_TAKEN, taken, err)

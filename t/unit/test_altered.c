@@ -446,6 +446,17 @@ what_central_takes_once_is_not_sent_again(void **state)
                                   1 << 20, &batch, &processed, &err));
     assert_int_equal(batch.n, 2);
     msync_batch_clear(&batch);
+
+    /* and where it speaks v7 now */
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, 2,
+                                  &err));
+    assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_forget(site->store, false, MSYNC_V7, &err));
+    assert_ok(msync_store_commit(site->store, &err));
+    assert_ok(msync_store_changes(site->store, MSYNC_V7, 0, 10, 1 << 20,
+                                  &batch, &processed, &err));
+    assert_int_equal(batch.n, 2);
+    msync_batch_clear(&batch);
 }
 
 
