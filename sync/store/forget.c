@@ -8,26 +8,52 @@
 #include "store/store_private.h"
 
 
+static int forget_taken(msync_store_t *store, unsigned restored,
+    msync_err_t *err);
+
+
+/* what a server takes once it has, unless it is the one that was restored */
+
+static int
+forget_taken(msync_store_t *store, unsigned restored, msync_err_t *err)
+{
+    int64_t  cursor = 0, taken = 0;
+
+    if (restored & (MSYNC_OMSUPPLY | MSYNC_V7)) {
+        return msync_store_unset(store, MSYNC_KEY_PUSH_V6_TAKEN, err);
+    }
+
+    if (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &cursor, err)
+        != MSYNC_OK
+        || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_TAKEN, &taken, err)
+           != MSYNC_OK)
+    {
+        return MSYNC_ERROR;
+    }
+
+    return msync_store_set_int(store, MSYNC_KEY_PUSH_V6_TAKEN,
+                               cursor > taken ? cursor : taken, err);
+}
+
+
 int
 msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
     msync_err_t *err)
 {
-    int64_t  taken = 0;
-
     static const char  forget[] =
         "DELETE FROM sync_buffer;"
         "DELETE FROM key_value_store WHERE id IN ("
         "'" MSYNC_KEY_PULL_CENTRAL_CURSOR "', '" MSYNC_KEY_PULL_V6_CURSOR "',"
         "'" MSYNC_KEY_PULL_CENTRAL_MAX "', '" MSYNC_KEY_PULL_V6_MAX "',"
         "'" MSYNC_KEY_PULL_V7_CURSOR "', '" MSYNC_KEY_PULL_V7_MAX "',"
-        "'" MSYNC_KEY_PUSH_V6_TAKEN "', '" MSYNC_KEY_SITE_UUID "',"
-        "'" MSYNC_KEY_MOVED "');"
+        "'" MSYNC_KEY_SITE_UUID "', '" MSYNC_KEY_MOVED "');"
         "DELETE FROM msync_merged;";
 
     static const char  discard_unsent[] =
         "DELETE FROM changelog; DELETE FROM msync_refused;"
         "DELETE FROM msync_never_sent WHERE doubted;"
-        "DELETE FROM key_value_store WHERE id = '" MSYNC_KEY_RECORDS "';";
+        "DELETE FROM key_value_store WHERE id IN ("
+        "'" MSYNC_KEY_RECORDS "', '" MSYNC_KEY_PUSH_V6_TAKEN "');";
 
     /* a central that was restored has older copies of what it had taken */
     static const char  send_all[] =
@@ -49,14 +75,6 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         return MSYNC_OK;
     }
 
-    if (!(restored & (MSYNC_OMSUPPLY | MSYNC_V7))
-        && (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &taken, err)
-            != MSYNC_OK
-            || msync_store_set_int(store, MSYNC_KEY_PUSH_V6_TAKEN, taken, err)
-               != MSYNC_OK))
-    {
-        return MSYNC_ERROR;
-    }
-
-    return msync_store_exec(store, send_all, err);
+    return forget_taken(store, restored, err) == MSYNC_OK
+           ? msync_store_exec(store, send_all, err) : MSYNC_ERROR;
 }

@@ -426,8 +426,11 @@ what_central_takes_once_is_not_sent_again(void **state)
     assert_int_equal(queue_doubted(site), 1);
     assert_int_equal(waiting(site), 1);
 
-    /* mSupply central was restored, Open mSupply central has what it had */
+    /* mSupply central was restored, Open mSupply central has what it had, also
+     * where all begins anew once more */
     assert_ok(msync_store_begin(site->store, &err));
+    assert_ok(msync_store_forget(site->store, false, MSYNC_LEGACY, &err));
+    assert_ok(msync_store_forget(site->store, false, 0, &err));
     assert_ok(msync_store_forget(site->store, false, MSYNC_LEGACY, &err));
     assert_ok(msync_store_commit(site->store, &err));
     assert_ok(msync_store_changes(site->store, MSYNC_OMSUPPLY, 0, 10,
