@@ -284,10 +284,8 @@ msync_store_put_bookkeeping(sqlite3_str *sql)
         "SELECT 'changelog', 0 WHERE NOT EXISTS (SELECT 1 FROM "
         "sqlite_sequence WHERE name = 'changelog');\n"
         "UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT "
-        "max(value_int) - 1 FROM key_value_store WHERE id IN ("
-        "'" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "
-        "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND "
-        "typeof(value_int) = 'integer'), 0)) WHERE name = 'changelog';\n");
+        "max(value_int) - 1 FROM key_value_store WHERE "
+        MSYNC_SQL_PUSH_CURSORS "), 0)) WHERE name = 'changelog';\n");
 }
 
 

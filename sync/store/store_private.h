@@ -51,10 +51,15 @@
 #define MSYNC_PENDING_COLUMNS  "id, record_id, data, side, store_id, "        \
                                "transfer_store_id, patient_id"
 
-/* push cursors that pass what comes into the changelog next */
-#define MSYNC_SQL_BEYOND                                                      \
+/* push cursors, one of what is taken once among them */
+#define MSYNC_SQL_PUSH_CURSORS                                                \
     "id IN ('" MSYNC_KEY_PUSH_CURSOR "', '" MSYNC_KEY_PUSH_V6_CURSOR "', "    \
-    "'" MSYNC_KEY_PUSH_V7_CURSOR "') AND typeof(value_int) = 'integer' AND "  \
+    "'" MSYNC_KEY_PUSH_V7_CURSOR "', '" MSYNC_KEY_PUSH_V6_TAKEN "') AND "     \
+    "typeof(value_int) = 'integer'"
+
+/* those that pass what comes into the changelog next */
+#define MSYNC_SQL_BEYOND                                                      \
+    MSYNC_SQL_PUSH_CURSORS " AND "                                            \
     "value_int > 1 + max(ifnull((SELECT seq FROM sqlite_sequence WHERE name " \
     "= 'changelog'), 0), ifnull((SELECT max(cursor) FROM changelog), 0))"
 

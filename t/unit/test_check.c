@@ -152,7 +152,9 @@ a_changelog_that_is_made_again_goes_on_behind_the_cursors(void **state)
     msync_err_t  err;
 
     msync_log_set_level(MSYNC_LOG_ERR);
-    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 500,
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_CURSOR, 400,
+                                  &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_TAKEN, 500,
                                   &err));
     site_sql(site, "DROP TABLE changelog");
     assert_ok(msync_store_renew(site->store, &err));
@@ -270,6 +272,8 @@ a_changelog_that_begins_anew_is_sent(void **state)
                                   &err));
     assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_CURSOR, 1,
                                   &err));
+    assert_ok(msync_store_set_int(site->store, MSYNC_KEY_PUSH_V6_TAKEN, 9,
+                                  &err));
     site_sql(site, "PRAGMA foreign_keys = OFF;"
              "INSERT INTO item (ID, item_name, code, type_of) VALUES ('none', "
              "'n', 'c', 'general');"
@@ -286,6 +290,9 @@ a_changelog_that_begins_anew_is_sent(void **state)
     assert_string_equal(site_get(site, "SELECT value_int FROM key_value_store "
                                  "WHERE id = '" MSYNC_KEY_PUSH_V6_CURSOR "'"),
                         "1");
+    assert_string_equal(site_get(site, "SELECT value_int FROM key_value_store "
+                                 "WHERE id = '" MSYNC_KEY_PUSH_V6_TAKEN "'"),
+                        "0");
     assert_string_equal(site_check(site), "");
 }
 
