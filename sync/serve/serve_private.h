@@ -41,7 +41,6 @@ typedef struct {
     msync_run_given_t   given;     /* by central, to be stored */
     msync_conf_t       *run_conf;  /* settings of the run, NULL: none runs */
     msync_store_t      *store;     /* NULL: not open yet */
-    int                 lock;
     long                holder;    /* who has the lock, as nginx was told; 0:
                                       this process, or unknown */
     char                hardware_id[MSYNC_HARDWARE_ID_MAX + 1];  /* "": it
@@ -69,12 +68,13 @@ typedef struct {
     msync_event_e       latest;    /* how the latest run ended */
     msync_due_e         when;      /* what decides when the next is due */
     unsigned            failures;  /* in a row that somebody has to mend */
+    int                 lock;
     long                pause;     /* seconds that a server asked for in the
                                       latest run */
-    bool                asked;     /* somebody asked for the latest run */
     uint64_t            resent;    /* triggers of lower sequences wait for what
                                       is due */
     int64_t             version;   /* of the database's content */
+    bool                asked;     /* somebody asked for the latest run */
     bool                written;   /* the content had changed at the last
                                       look */
     bool                queue_saved;  /* the database has what waits */

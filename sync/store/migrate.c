@@ -184,7 +184,7 @@ migrate_note_lost(void *data, const msync_lost_t *lost)
                         && strcmp(lost->type, "table") == 0);
 
     if (lost->what == MSYNC_LOST_FIELD) {
-        if (losses->fields != NULL) {
+        if (losses->fields != NULL && lost->table != NULL) {
             sqlite3_str_appendf(losses->fields, "%s('" MSYNC_KEY_LOST_FIELD
                                 "%q.%q')", sqlite3_str_length(losses->fields)
                                            ? ", " : "",
