@@ -130,14 +130,11 @@ changes_add_condition(sqlite3_str *sql, const msync_table_t *table,
 
 
 /*
- * A change of `row`: where `key_changed` says so, if its id is another one
- * now; where `unequal`, if it takes the place of none that is equal.  A trigger
+ * The change of `row`, OLD or NEW; `key_changed`: only where the UPDATE gave it
+ * another key; `unequal`: but where it replaced a row that is equal.  A trigger
  * of the application's that ran before this one may have put a deleted row
  * back, and that is in the changelog already.
  */
-
-/* the change of `row`, OLD or NEW; `key_changed`: only where the UPDATE gave it
- * another key; `unequal`: but where it replaced a row that is equal */
 
 static void
 changes_add(sqlite3_str *sql, const msync_table_t *table, const char *row,

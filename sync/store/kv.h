@@ -16,17 +16,15 @@
 #define MSYNC_KEY_INTERVAL_SECONDS      "SETTINGS_SYNC_INTERVAL_SECONDS"
 #define MSYNC_KEY_SITE_ID               "SETTINGS_SYNC_SITE_ID"
 #define MSYNC_KEY_SITE_UUID             "SETTINGS_SYNC_SITE_UUID"
-#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"  /* as central has
-                                                              it */
+/* the name as central has it */
+#define MSYNC_KEY_SITE_NAME             "MSYNC_SITE_NAME"
 #define MSYNC_KEY_CENTRAL_SITE_ID       "SETTINGS_SYNC_CENTRAL_SERVER_SITE_ID"
 /* the highest cursors that were seen there, see protocol/peer.h */
 #define MSYNC_KEY_PULL_CENTRAL_MAX      "MSYNC_PULL_CENTRAL_MAX"
 #define MSYNC_KEY_PULL_V6_MAX           "MSYNC_PULL_V6_MAX"
 #define MSYNC_KEY_PULL_V7_MAX           "MSYNC_PULL_V7_MAX"
-#define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK" /* that v6's
-                                                                pull cursor is
-                                                                of the present
-                                                                kind */
+/* that v6's pull cursor is of the present kind */
+#define MSYNC_KEY_PULL_V6_MARK          "MSYNC_PULL_V6_MARK"
 #define MSYNC_KEY_FILLING               "MSYNC_FILLING"    /* fill.h */
 #define MSYNC_KEY_PUSH_V6_TAKEN         "MSYNC_PUSH_V6_TAKEN" /* forget.h */
 /* where pushes have broken off, and in how many runs in a row */
@@ -61,13 +59,11 @@
                                                                 server asked
                                                                 for in the
                                                                 latest run */
-#define MSYNC_KEY_TABLES                "MSYNC_TABLES"     /* schema.h: the
-                                                              tables file */
+/* the tables file, see schema.h */
+#define MSYNC_KEY_TABLES                "MSYNC_TABLES"
 #define MSYNC_KEY_RESEND                "MSYNC_RESEND"     /* changelog.h */
-#define MSYNC_KEY_WAITING               "MSYNC_WAITING"    /* requests that a
-                                                              helper which
-                                                              stops leaves to
-                                                              the next */
+/* requests that a helper which stops leaves to the next */
+#define MSYNC_KEY_WAITING               "MSYNC_WAITING"
 #define MSYNC_KEY_RECORDS               "MSYNC_RECORDS"    /* a request about
                                           records that is at work: which, and
                                           its body */
@@ -97,9 +93,9 @@
 #define MSYNC_KEY_PREPARED              "MSYNC_PREPARED"  /* 1: asked, 2: done,
                                                              3: asked of a site
                                                              prepared before */
-#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED" /* 1: as in
-                                                                    site.h */
-#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"    /* 1: as in site.h */
+/* 1: as in site.h */
+#define MSYNC_KEY_RESTORED              "MSYNC_CENTRAL_RESTORED"
+#define MSYNC_KEY_PAUSED                "MSYNC_PAUSED"
 
 /* the words of MSYNC_KEY_VERSION; none: it has not been found out */
 #define MSYNC_SYNC_V5_V6                "V5_V6"
