@@ -23,6 +23,8 @@ typedef struct {
 static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
 static bool encode_v7_find_originals(const msync_row_t *row, v7_out_t *out);
 static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
+static int encode_v7_object(const msync_row_t *row, v7_out_t *out,
+    const msync_v7_field_t *field);
 static size_t encode_v7_members(const msync_v7_field_t *field);
 static bool encode_v7_is_unchanged(const msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *slice);
@@ -176,6 +178,10 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
     const msync_v7_field_t  *field = &out->shape->fields[i];
     const msync_v7_place_t  *place;
 
+    if (encode_v7_object(row, out, field) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
     msync_encode_key(&out->encode, field->field.name);
 
     if (out->originals[i].type != MSYNC_JSON_NONE && !field->lookup_first
@@ -193,6 +199,54 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 
     if (rc != MSYNC_OK && place->kind == MSYNC_V7_PROPERTY) {
         msync_err_context(out->encode.err, place->text);
+    }
+
+    return rc;
+}
+
+
+/* what is no object has no members either, but nobody has said so: as by v5 and
+ * v6 the row waits, unless central sent it */
+
+static int
+encode_v7_object(const msync_row_t *row, v7_out_t *out,
+    const msync_v7_field_t *field)
+{
+    int                   rc = MSYNC_OK;
+    size_t                i;
+    encode_t              encode = { .err = out->encode.err };
+    msync_json_t          json;
+    msync_json_slice_t    slice;
+    const msync_field_t  *column;
+    const msync_value_t  *value;
+
+    for (i = 0; rc == MSYNC_OK && i < field->nplaces; i++) {
+        column = &row->table->fields[field->places[i].column];
+        value = &row->values[field->places[i].column];
+
+        if (field->places[i].kind != MSYNC_V7_PROPERTY
+            || value->kind == MSYNC_VALUE_NULL
+            || msync_unknown_as_it_is(row, column, value, &slice))
+        {
+            continue;
+        }
+
+        if (value->kind == MSYNC_VALUE_TEXT
+            || value->kind == MSYNC_VALUE_BLOB)
+        {
+            msync_json_init(&json, value->text, value->length);
+
+            if (msync_json_skip(&json, &slice) && msync_json_end(&json)
+                && slice.type == MSYNC_JSON_OBJECT && !slice.garbled)
+            {
+                continue;
+            }
+        }
+
+        /* it may still be another word for nothing, and else has an error */
+        rc = msync_encode_field(&encode, column, column->name, value);
+        msync_json_out_free(&encode.out);
+        rc = rc == MSYNC_DONE ? MSYNC_OK : rc;
     }
 
     return rc;

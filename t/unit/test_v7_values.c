@@ -99,6 +99,46 @@ a_customer_of_a_requisition_goes_out_under_either_name(void **state)
 }
 
 
+/* Python's str() and JavaScript's String() of an object are no JSON; central
+ * would take what they hold for gone */
+
+static void
+what_is_no_object_is_not_sent_as_an_empty_one(void **state)
+{
+    size_t   i;
+    char     sql[160];
+    site_t  *site = *state;
+
+    static const char *const  unclear[] = {
+        "'{''destination_customer_id'': ''N''}'", "'[object Object]'", "'N'",
+        "'[1]'", "'\"N\"'", "1", "X'6E'", "'{\"a\":1'"
+    };
+    static const char *const  empty[] = {
+        "NULL", "''", "'null'", "'[]'", "'{}'", "X'7B7D'", "'{\"a\":[1]}'"
+    };
+
+    site_sql(site, "INSERT INTO requisition (ID, name_ID, store_ID, type, "
+             "status, serial_number, date_entered, daysToSupply, "
+             "thresholdMOS) VALUES ('R', 'M', 'S', 'request', 'sg', 1, "
+             "'2026-05-01', 30, 1)");
+
+    for (i = 0; i < sizeof(unclear) / sizeof(*unclear); i++) {
+        snprintf(sql, sizeof(sql), "UPDATE requisition SET oms_fields = %s",
+                 unclear[i]);
+        site_sql(site, sql);
+        assert_non_null(strstr(sent(site, "requisition", "R", "status"),
+                               "field \"oms_fields\""));
+    }
+
+    for (i = 0; i < sizeof(empty) / sizeof(*empty); i++) {
+        snprintf(sql, sizeof(sql), "UPDATE requisition SET comment = %zu, "
+                 "oms_fields = %s", i, empty[i]);
+        site_sql(site, sql);
+        assert_sent("requisition", "R", "destination_customer_id", "null");
+    }
+}
+
+
 static void
 a_word_of_a_newer_server_goes_back_until_it_is_another_one(void **state)
 {
@@ -232,6 +272,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         EACH(a_day_and_its_time_go_out_together_in_any_form),
         EACH(a_customer_of_a_requisition_goes_out_under_either_name),
+        EACH(what_is_no_object_is_not_sent_as_an_empty_one),
         EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one),
         EACH(a_number_that_is_no_decimal_is_not_guessed),
         EACH(a_flag_that_is_a_word_there_goes_out_in_any_form),
