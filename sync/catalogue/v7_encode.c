@@ -23,8 +23,9 @@ typedef struct {
 static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
 static bool encode_v7_find_originals(const msync_row_t *row, v7_out_t *out);
 static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
-static int encode_v7_object(const msync_row_t *row, v7_out_t *out,
+static int encode_v7_read(const msync_row_t *row, v7_out_t *out,
     const msync_v7_field_t *field);
+static bool encode_v7_is_object(const msync_value_t *value);
 static size_t encode_v7_members(const msync_v7_field_t *field);
 static bool encode_v7_is_unchanged(const msync_row_t *row,
     const msync_v7_field_t *field, const msync_json_slice_t *slice);
@@ -178,7 +179,7 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
     const msync_v7_field_t  *field = &out->shape->fields[i];
     const msync_v7_place_t  *place;
 
-    if (encode_v7_object(row, out, field) != MSYNC_OK) {
+    if (encode_v7_read(row, out, field) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -205,42 +206,36 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
 }
 
 
-/* what is no object has no members either, but nobody has said so: as by v5 and
- * v6 the row waits, unless central sent it */
+/* what is no object has no members either, and a flag that is none is not set,
+ * but nobody has said so: as by v5 and v6 the row waits, unless central sent
+ * it */
 
 static int
-encode_v7_object(const msync_row_t *row, v7_out_t *out,
+encode_v7_read(const msync_row_t *row, v7_out_t *out,
     const msync_v7_field_t *field)
 {
-    int                   rc = MSYNC_OK;
-    size_t                i;
-    encode_t              encode = { .err = out->encode.err };
-    msync_json_t          json;
-    msync_json_slice_t    slice;
-    const msync_field_t  *column;
-    const msync_value_t  *value;
+    int                      rc = MSYNC_OK;
+    size_t                   i, at;
+    encode_t                 encode = { .err = out->encode.err };
+    msync_json_slice_t       slice;
+    const msync_field_t     *column;
+    const msync_value_t     *value;
+    const msync_v7_place_t  *place;
 
     for (i = 0; rc == MSYNC_OK && i < field->nplaces; i++) {
-        column = &row->table->fields[field->places[i].column];
-        value = &row->values[field->places[i].column];
+        place = &field->places[i];
+        at = place->kind == MSYNC_V7_FLAGGED ? place->second : place->column;
+        column = &row->table->fields[at];
+        value = &row->values[at];
 
-        if (field->places[i].kind != MSYNC_V7_PROPERTY
+        if ((place->kind != MSYNC_V7_FLAGGED
+             && place->kind != MSYNC_V7_PROPERTY)
             || value->kind == MSYNC_VALUE_NULL
+            || (place->kind == MSYNC_V7_FLAGGED
+                ? msync_encode_flag(value) >= 0 : encode_v7_is_object(value))
             || msync_unknown_as_it_is(row, column, value, &slice))
         {
             continue;
-        }
-
-        if (value->kind == MSYNC_VALUE_TEXT
-            || value->kind == MSYNC_VALUE_BLOB)
-        {
-            msync_json_init(&json, value->text, value->length);
-
-            if (msync_json_skip(&json, &slice) && msync_json_end(&json)
-                && slice.type == MSYNC_JSON_OBJECT && !slice.garbled)
-            {
-                continue;
-            }
         }
 
         /* it may still be another word for nothing, and else has an error */
@@ -250,6 +245,23 @@ encode_v7_object(const msync_row_t *row, v7_out_t *out,
     }
 
     return rc;
+}
+
+
+static bool
+encode_v7_is_object(const msync_value_t *value)
+{
+    msync_json_t        json;
+    msync_json_slice_t  slice;
+
+    if (value->kind != MSYNC_VALUE_TEXT && value->kind != MSYNC_VALUE_BLOB) {
+        return false;
+    }
+
+    msync_json_init(&json, value->text, value->length);
+
+    return msync_json_skip(&json, &slice) && msync_json_end(&json)
+           && slice.type == MSYNC_JSON_OBJECT && !slice.garbled;
 }
 
 

@@ -95,7 +95,10 @@ moment_add_clock(const msync_value_t *time, char text[2 * MSYNC_MOMENT_MAX],
         }
     }
 
-    if (!msync_encode_read_moment(&moment, time, MSYNC_MOMENT_TIME)) {
+    /* octets that are no text are no time, nor midnight */
+    if (time->kind == MSYNC_VALUE_BLOB
+        || !msync_encode_read_moment(&moment, time, MSYNC_MOMENT_TIME))
+    {
         return 0;
     }
 

@@ -172,7 +172,7 @@ place_get(msync_row_t *row, const msync_v7_place_t *place,
         break;
 
     case MSYNC_V7_FLAGGED:
-        if (msync_encode_flag(&row->values[place->second]) == 0) {
+        if (msync_encode_flag(&row->values[place->second]) <= 0) {
             value->kind = MSYNC_VALUE_NULL;
         }
         break;

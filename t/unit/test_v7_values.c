@@ -32,6 +32,7 @@ a_day_and_its_time_go_out_together_in_any_form(void **state)
         { "'2026-05-01'", "''", "\"2026-05-01T00:00:00\"" },
         { "'2026-05-01'", "'8 am'", NULL },
         { "'2026-05-01'", "'08:30:00+02:00'", NULL },
+        { "'2026-05-01'", "X'00FF'", NULL },
         { "'999-01-31'", "'08:30:00'", NULL },
         { "0", "'08:30:00'", NULL }
     };
@@ -222,6 +223,43 @@ a_flag_that_is_a_word_there_goes_out_in_any_form(void **state)
 }
 
 
+/* whether a line was counted; a count that was not made is none */
+
+static void
+a_flag_beside_a_number_is_not_guessed(void **state)
+{
+    char     sql[160];
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  forms[][2] = {
+        { "1", "7" }, { "'on'", "7" }, { "0", "null" }, { "'f'", "null" },
+        { "'maybe'", NULL }, { "1.5", NULL }, { "''", NULL }, { "X'6E'", NULL }
+    };
+
+    site_sql(site, "PRAGMA foreign_keys = OFF; INSERT INTO Stock_take (ID, "
+             "created_by_ID, status, stock_take_created_date, store_ID) "
+             "VALUES ('K', 'u', 'sg', '2026-05-01', 'S'); INSERT INTO "
+             "Stock_take_lines (ID, stock_take_ID, item_ID, stock_take_qty) "
+             "VALUES ('L', 'K', 'I', 7)");
+
+    for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        (void) snprintf(sql, sizeof(sql), SITE_SENT "UPDATE Stock_take_lines "
+                        "SET Batch = %zu, is_edited = %s", i, forms[i][0]);
+        site_sql(site, sql);
+
+        if (forms[i][1] != NULL) {
+            assert_sent("Stock_take_lines", "L", "counted_number_of_packs",
+                        forms[i][1]);
+        } else {
+            assert_non_null(strstr(sent(site, "Stock_take_lines", "L",
+                                        "counted_number_of_packs"),
+                                   "field \"is_edited\" holds "));
+        }
+    }
+}
+
+
 static void
 a_text_that_is_no_json_goes_back_only_if_it_came(void **state)
 {
@@ -276,6 +314,7 @@ main(void)
         EACH(a_word_of_a_newer_server_goes_back_until_it_is_another_one),
         EACH(a_number_that_is_no_decimal_is_not_guessed),
         EACH(a_flag_that_is_a_word_there_goes_out_in_any_form),
+        EACH(a_flag_beside_a_number_is_not_guessed),
         EACH(a_text_that_is_no_json_goes_back_only_if_it_came)
     };
 
