@@ -687,12 +687,14 @@ msync_store_log_history(msync_store_t *store, unsigned limit,
 }
 
 
+/* ids are no count of the rows: of equal failures the last one is left */
+
 int
 msync_store_log_trim(msync_store_t *store, unsigned most, msync_err_t *err)
 {
     return msync_store_exec_own(store,
-               sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT "
-                               "max(id) FROM sync_log) - %u AND id IS NOT "
-                               "(SELECT max(id) FROM sync_log WHERE "
-                               SQL_SUCCESS ")", most), err);
+               sqlite3_mprintf("DELETE FROM sync_log WHERE id <= (SELECT id "
+                               "FROM sync_log ORDER BY id DESC LIMIT 1 OFFSET "
+                               "%u) AND id IS NOT (SELECT max(id) FROM "
+                               "sync_log WHERE " SQL_SUCCESS ")", most), err);
 }

@@ -144,6 +144,33 @@ the_last_success_is_not_pushed_out(void **state)
 }
 
 
+/* of which a line was a weekend offline */
+
+static void
+as_many_lines_are_kept_as_are_asked_for(void **state)
+{
+    int           i;
+    site_t       *site = *state;
+    msync_err_t   err;
+
+    run(site, NULL);
+    run(site, "refused");
+    run(site, "moved");
+
+    for (i = 0; i < 20; i++) {
+        run(site, "silent");
+    }
+
+    assert_ok(msync_store_log_trim(site->store, 3, &err));
+    assert_int_equal(history_of(site)->n, 4);
+    assert_ok(msync_store_log_trim(site->store, 2, &err));
+    assert_int_equal(history_of(site)->n, 3);
+    assert_string_equal(history_of(site)->runs[0].text, "silent");
+    assert_string_equal(history_of(site)->runs[1].text, "moved");
+    assert_int_equal(history_of(site)->runs[2].variant, MSYNC_ERR_NONE);
+}
+
+
 /* the clock has gone back by less than makes the times new ones */
 
 static void
@@ -171,6 +198,7 @@ main(void)
         T(failures_that_take_turns_are_a_line_each),
         T(what_differs_in_a_measure_is_the_same_failure),
         T(the_last_success_is_not_pushed_out),
+        T(as_many_lines_are_kept_as_are_asked_for),
         T(no_run_takes_less_than_nothing)
     };
 
