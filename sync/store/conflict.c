@@ -133,8 +133,9 @@ conflict_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
         text = (const char *) sqlite3_column_text(stmt, 0);
         where = text ? conflict_where(text) : NULL;
 
+        /* it may end in a comment, which SQLite ends with the statement */
         if (where != NULL) {
-            sqlite3_str_appendf(sql, " AND (%s)", where);
+            sqlite3_str_appendf(sql, " AND (%s\n/**/)", where);
         }
 
     } else if (code != SQLITE_DONE) {

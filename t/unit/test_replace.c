@@ -149,6 +149,31 @@ every_manner_of_unique_is_looked_at(void **state)
 }
 
 
+static void
+the_condition_of_an_index_may_end_in_a_comment(void **state)
+{
+    char     sql[256];
+    size_t   i;
+    site_t  *site = *state;
+
+    static const char *const  comments[] = {
+        "", " -- of those that are open", " /* of those */",
+        " /* of those that are open"
+    };
+
+    for (i = 0; i < sizeof(comments) / sizeof(*comments); i++) {
+        snprintf(sql, sizeof(sql), "DROP INDEX IF EXISTS by_code; DELETE FROM "
+                 "Location; CREATE UNIQUE INDEX by_code ON Location (code) "
+                 "WHERE code <> ''%s", comments[i]);
+        begin(site, sql);
+        site_sql(site, "INSERT " LOCATION("A", "a"));
+        (void) changes(site);
+        site_sql(site, "REPLACE " LOCATION("B", "a"));
+        assert_string_equal(changes(site), "A DELETE,B UPSERT");
+    }
+}
+
+
 /* what makes rows equal, or takes them along, without being written */
 
 static void
@@ -545,6 +570,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         T(what_a_replace_removes_is_deleted_once),
         T(every_manner_of_unique_is_looked_at),
+        T(the_condition_of_an_index_may_end_in_a_comment),
         T(what_is_in_the_way_by_a_default_a_case_or_a_cascade),
         T(what_refers_to_itself_goes_with_the_row_that_it_replaces),
         T(a_row_that_is_replaced_by_its_equal_is_no_change),
