@@ -100,6 +100,8 @@ static int
 dismiss_slice(msync_store_t *store, const dismiss_t *what, sqlite3_stmt *stmt,
     msync_err_t *err)
 {
+    int  n;
+
     if (msync_store_begin(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
@@ -109,11 +111,15 @@ dismiss_slice(msync_store_t *store, const dismiss_t *what, sqlite3_stmt *stmt,
         return MSYNC_ERROR;
     }
 
-    *what->n += sqlite3_changes(store->db);
+    n = sqlite3_changes(store->db);
 
-    return msync_store_commit(store, err) == MSYNC_OK
-           ? msync_store_turn(store, what->hook, what->data, err)
-           : MSYNC_ERROR;
+    if (msync_store_commit(store, err) != MSYNC_OK) {
+        return MSYNC_ERROR;
+    }
+
+    *what->n += n;
+
+    return msync_store_turn(store, what->hook, what->data, err);
 }
 
 

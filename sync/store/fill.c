@@ -8,6 +8,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "store/schema_private.h"
@@ -49,7 +50,7 @@ static int fill_check_references(msync_store_t *store, msync_hook_pt hook,
 static int fill_find_orphans(msync_store_t *store, const msync_table_t *table,
     fill_orphans_t *orphans, msync_err_t *err);
 static int fill_move_orphans(msync_store_t *store, const msync_table_t *table,
-    const fill_orphans_t *orphans, int64_t *moved, msync_err_t *err);
+    fill_orphans_t *orphans, int64_t *moved, msync_err_t *err);
 static int fill_move_orphan(msync_store_t *store, const msync_table_t *table,
     int64_t rowid, int64_t *moved, msync_err_t *err);
 static int fill_move_row(msync_store_t *store, const msync_table_t *table,
@@ -448,17 +449,19 @@ fill_find_orphans(msync_store_t *store, const msync_table_t *table,
 }
 
 
+/* where a trigger of the application's that keeps a row rolls all back,
+ * the others of the transaction are moved once more, without that row */
+
 static int
 fill_move_orphans(msync_store_t *store, const msync_table_t *table,
-    const fill_orphans_t *orphans, int64_t *moved, msync_err_t *err)
+    fill_orphans_t *orphans, int64_t *moved, msync_err_t *err)
 {
-    size_t  i;
+    size_t   i = 0, first = 0;
+    int64_t  before = *moved;
 
-    for (i = 0; i < orphans->n; i++) {
-        if (i % MOVE == 0
-            && ((i > 0 && (msync_store_commit(store, err) != MSYNC_OK
-                           || msync_store_yield(store, err) != MSYNC_OK))
-                || msync_store_begin_integration(store, err) != MSYNC_OK))
+    while (i < orphans->n) {
+        if (i == first
+            && msync_store_begin_integration(store, err) != MSYNC_OK)
         {
             return MSYNC_ERROR;
         }
@@ -469,9 +472,29 @@ fill_move_orphans(msync_store_t *store, const msync_table_t *table,
             msync_store_rollback(store);
             return MSYNC_ERROR;
         }
+
+        if (!msync_store_in_transaction(store)) {
+            memmove(orphans->rowids + i, orphans->rowids + i + 1,
+                    (--orphans->n - i) * sizeof(int64_t));
+            *moved = before;
+            i = first;
+            continue;
+        }
+
+        if (++i == orphans->n || i - first == MOVE) {
+            if (msync_store_commit(store, err) != MSYNC_OK
+                || (i < orphans->n
+                    && msync_store_yield(store, err) != MSYNC_OK))
+            {
+                return MSYNC_ERROR;
+            }
+
+            first = i;
+            before = *moved;
+        }
     }
 
-    return msync_store_commit(store, err);
+    return MSYNC_OK;
 }
 
 
@@ -543,9 +566,7 @@ fill_move_row(msync_store_t *store, const msync_table_t *table,
     } else if (rc == MSYNC_ERROR && err->scope == MSYNC_SCOPE_RECORD) {
         msync_log(MSYNC_LOG_WARN, "%s \"%s\" refers to a record that has not "
                   "come, and stays: %s", table->name, id, err->text);
-
-        rc = msync_store_in_transaction(store)
-             ? MSYNC_OK : msync_store_begin_integration(store, err);
+        rc = MSYNC_OK;
 
     } else if (rc == MSYNC_DONE) {
         rc = MSYNC_OK;

@@ -474,6 +474,28 @@ a_row_of_this_site_stays_whatever_it_refers_to(void **state)
 }
 
 
+/* the trigger undoes what was moved with it, which is moved again */
+
+static void
+a_row_that_the_application_lets_not_go_stays_alone(void **state)
+{
+    site_t  *site = *state;
+
+    assert_int_equal(fill(site,
+        upsert("item_direction", "A", DIRECTION("J")),
+        upsert("item_direction", "B", DIRECTION("J")),
+        upsert("item_direction", "C", DIRECTION("J"))), MSYNC_OK);
+    site_sql(site, "CREATE TRIGGER no BEFORE DELETE ON item_direction WHEN "
+             "OLD.ID = 'B' BEGIN SELECT raise(ROLLBACK, 'it stays'); END");
+    integrate(site, true);
+    assert_string_equal(site_get(site, "SELECT group_concat(ID) FROM "
+                                 "item_direction"), "B");
+    assert_string_equal(site_get(site, "SELECT group_concat(record_id) FROM "
+                                 "(SELECT record_id FROM sync_buffer ORDER "
+                                 "BY 1)"), "A,C");
+}
+
+
 static void
 a_database_with_references_to_nothing_is_not_filled(void **state)
 {
@@ -643,6 +665,7 @@ main(void)
         FILLING(what_the_application_undoes_comes_by_way_of_the_buffer),
         FILLING(an_edit_of_this_site_is_not_overwritten),
         FILLING(a_row_of_this_site_stays_whatever_it_refers_to),
+        FILLING(a_row_that_the_application_lets_not_go_stays_alone),
         T(a_database_with_references_to_nothing_is_not_filled),
         FILLING(who_opens_the_database_next_ends_the_filling),
         FILLING(a_table_that_loses_its_rowid_is_filled_all_the_same),
