@@ -149,7 +149,8 @@ conflict_read_where(msync_store_t *store, const char *index, sqlite3_str *sql,
 
 /* a column of NEW as it is compared: by REPLACE a NULL becomes the default of
  * a column that has to have a value.  A default that begins otherwise may be a
- * word, which is a text there and would be the name of a column here. */
+ * word, which is a text there and would be the name of a column here; one in
+ * brackets may end in a comment, whose end of the line SQLite does not keep. */
 
 static int
 conflict_add_column(msync_store_t *store, sqlite3_str *sql,
@@ -181,7 +182,7 @@ conflict_add_column(msync_store_t *store, sqlite3_str *sql,
                         "COLLATE \"%w\"", table->sql, name,
                         literal ? "ifnull(" : "", name,
                         literal ? ", (" : "", literal ? value : "",
-                        literal ? "))" : "", collation);
+                        literal ? "\n))" : "", collation);
 
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
         (void) msync_store_fault(store, table->sql, err);

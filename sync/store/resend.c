@@ -152,7 +152,8 @@ resend_put_empty(msync_store_t *store, const msync_table_t *table,
             return MSYNC_ERROR;
         }
 
-        sqlite3_str_appendf(sql, "%st.\"%w\" IS NULL OR t.\"%w\" IS (%s)",
+        /* it may end in a comment, whose end of line SQLite does not keep */
+        sqlite3_str_appendf(sql, "%st.\"%w\" IS NULL OR t.\"%w\" IS (%s\n)",
                             sqlite3_str_length(sql) ? " OR " : "", name, name,
                             value ? value : "NULL");
         msync_free(&value);

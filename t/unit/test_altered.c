@@ -578,7 +578,8 @@ rows_whose_values_are_back_with_their_column_are_sent(void **state)
     rebuild(site, "Description TEXT, hold BOOLEAN, Volume REAL");
     assert_int_equal(msync_store_renew(site->store, &err), MSYNC_ERROR);
     site_sql(site, "UPDATE Location SET Description = 'meanwhile';"
-             "ALTER TABLE Location ADD COLUMN code TEXT DEFAULT 'x';"
+             "ALTER TABLE Location ADD COLUMN code TEXT DEFAULT ('x' -- as "
+             "before\n);"
              "UPDATE Location SET code = (SELECT code FROM mine WHERE mine.ID "
              "= Location.ID) WHERE ID = 'L1';"
              "UPDATE Location SET code = NULL WHERE ID = 'L2'");

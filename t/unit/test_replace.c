@@ -174,6 +174,29 @@ the_condition_of_an_index_may_end_in_a_comment(void **state)
 }
 
 
+/* of which SQLite keeps no end of the line */
+
+static void
+a_default_may_end_in_a_comment(void **state)
+{
+    site_t  *site = *state;
+
+    static const case_t  cases[] = {
+        { "REPLACE INTO Location (ID, code) VALUES ('A', NULL)", "A UPSERT" },
+        { "REPLACE INTO Location (ID, code) VALUES ('B', NULL)",
+          "A DELETE,B UPSERT" }
+    };
+
+    begin(site, "CREATE TABLE n (ID TEXT PRIMARY KEY, Description TEXT, code "
+          "TEXT NOT NULL DEFAULT ('' -- none\n) UNIQUE, hold BOOLEAN, Volume "
+          "REAL, store_ID TEXT, type_ID TEXT, msync_extra TEXT);"
+          "DROP TABLE Location; ALTER TABLE n RENAME TO Location");
+    (void) changes(site);
+
+    assert_changes(site, cases, sizeof(cases) / sizeof(*cases));
+}
+
+
 /* what makes rows equal, or takes them along, without being written */
 
 static void
@@ -571,6 +594,7 @@ main(void)
         T(what_a_replace_removes_is_deleted_once),
         T(every_manner_of_unique_is_looked_at),
         T(the_condition_of_an_index_may_end_in_a_comment),
+        T(a_default_may_end_in_a_comment),
         T(what_is_in_the_way_by_a_default_a_case_or_a_cascade),
         T(what_refers_to_itself_goes_with_the_row_that_it_replaces),
         T(a_row_that_is_replaced_by_its_equal_is_no_change),
