@@ -169,10 +169,10 @@ test_late_connection(void **state)
     msync_err_t                 err;
     msync_transfer_response_t   res;
 
-    c->conf->read_timeout = 100;
+    c->conf->read_timeout = 1000;
     central_reopen(c);
     server_json(c->server, 200, "{}");
-    slow_connection = 100 * MSYNC_TRANSFER_WHOLE + 50;
+    slow_connection = 1000 * MSYNC_TRANSFER_WHOLE + 50;
 
     assert_int_equal(central_ask(c, "/", &res, &err), MSYNC_OK);
     msync_transfer_response_clear(&res);
