@@ -23,8 +23,10 @@ typedef struct {
 static void encode_v7_blank(msync_row_t *row, const msync_v7_shape_t *shape);
 static bool encode_v7_find_originals(const msync_row_t *row, v7_out_t *out);
 static int encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i);
-static int encode_v7_read(const msync_row_t *row, v7_out_t *out,
+static int encode_v7_check(const msync_row_t *row, v7_out_t *out,
     const msync_v7_field_t *field);
+static bool encode_v7_is_clear(const msync_v7_place_t *place,
+    const msync_value_t *value);
 static bool encode_v7_is_object(const msync_value_t *value);
 static size_t encode_v7_members(const msync_v7_field_t *field);
 static bool encode_v7_is_unchanged(const msync_row_t *row,
@@ -179,7 +181,7 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
     const msync_v7_field_t  *field = &out->shape->fields[i];
     const msync_v7_place_t  *place;
 
-    if (encode_v7_read(row, out, field) != MSYNC_OK) {
+    if (encode_v7_check(row, out, field) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
@@ -211,7 +213,7 @@ encode_v7_field(msync_row_t *row, v7_out_t *out, size_t i)
  * it */
 
 static int
-encode_v7_read(const msync_row_t *row, v7_out_t *out,
+encode_v7_check(const msync_row_t *row, v7_out_t *out,
     const msync_v7_field_t *field)
 {
     int                      rc = MSYNC_OK;
@@ -228,11 +230,8 @@ encode_v7_read(const msync_row_t *row, v7_out_t *out,
         column = &row->table->fields[at];
         value = &row->values[at];
 
-        if ((place->kind != MSYNC_V7_FLAGGED
-             && place->kind != MSYNC_V7_PROPERTY)
-            || value->kind == MSYNC_VALUE_NULL
-            || (place->kind == MSYNC_V7_FLAGGED
-                ? msync_encode_flag(value) >= 0 : encode_v7_is_object(value))
+        if (value->kind == MSYNC_VALUE_NULL
+            || encode_v7_is_clear(place, value)
             || msync_unknown_as_it_is(row, column, value, &slice))
         {
             continue;
@@ -245,6 +244,23 @@ encode_v7_read(const msync_row_t *row, v7_out_t *out,
     }
 
     return rc;
+}
+
+
+static bool
+encode_v7_is_clear(const msync_v7_place_t *place, const msync_value_t *value)
+{
+    switch (place->kind) {
+
+    case MSYNC_V7_FLAGGED:
+        return msync_encode_flag(value) >= 0;
+
+    case MSYNC_V7_PROPERTY:
+        return encode_v7_is_object(value);
+
+    default:
+        return true;
+    }
 }
 
 
