@@ -100,8 +100,7 @@ backup_copy_pages(msync_store_t *store, const char *path, int *reason,
     *reason = sqlite3_system_errno(copy);
 
     if (code != SQLITE_OK) {
-        msync_err_set(err, code == SQLITE_FULL || *reason == ENOSPC
-                           || *reason == EDQUOT
+        msync_err_set(err, msync_store_is_full(copy)
                            ? MSYNC_ERR_DISK_FULL : MSYNC_ERR_DATABASE_ERROR,
                       "%s: %s", path, sqlite3_errmsg(copy));
     }

@@ -116,15 +116,15 @@ msync_store_check_cascade(msync_store_t *store, const msync_table_t *table,
         sqlite3_bind_text(keys, 1, other->sql, -1, SQLITE_STATIC);
         sqlite3_bind_text(keys, 2, table->sql, -1, SQLITE_STATIC);
 
-        do {
-            code = sqlite3_step(keys);
-            rc = code == SQLITE_ROW
-                 ? cascade_has_row(store, table, other, id, keys, &has, err)
-                 : code == SQLITE_DONE
-                 ? MSYNC_OK
-                 : msync_store_fault(store, "reading foreign keys", err);
+        while (rc == MSYNC_OK && !has
+               && (code = sqlite3_step(keys)) == SQLITE_ROW)
+        {
+            rc = cascade_has_row(store, table, other, id, keys, &has, err);
+        }
 
-        } while (rc == MSYNC_OK && !has && code == SQLITE_ROW);
+        if (rc == MSYNC_OK && !has && code != SQLITE_DONE) {
+            rc = msync_store_fault(store, "reading foreign keys", err);
+        }
 
         sqlite3_reset(keys);
     }

@@ -24,8 +24,7 @@
     "directive \"tables\". Nothing was changed."
 
 
-static int fault_reason(msync_store_t *store);
-static bool fault_is_full(msync_store_t *store);
+static int fault_reason(sqlite3 *db);
 static int fault_of_lock(const char *what, msync_err_t *err);
 static int fault_of_disk(msync_store_t *store, const char *what,
     msync_err_t *err);
@@ -34,9 +33,9 @@ static int fault_of_disk(msync_store_t *store, const char *what,
 /* of a COMMIT that fails SQLite does not note the system's reason */
 
 static int
-fault_reason(msync_store_t *store)
+fault_reason(sqlite3 *db)
 {
-    int  now = errno, reason = sqlite3_system_errno(store->db);
+    int  now = errno, reason = sqlite3_system_errno(db);
 
     return reason ? reason : now;
 }
@@ -48,12 +47,12 @@ fault_reason(msync_store_t *store)
  * it may have seen another one.
  */
 
-static bool
-fault_is_full(msync_store_t *store)
+bool
+msync_store_is_full(sqlite3 *db)
 {
     int  code, reason;
 
-    code = sqlite3_errcode(store->db) & 0xff;
+    code = sqlite3_errcode(db) & 0xff;
 
     if (code == SQLITE_FULL) {
         return true;
@@ -63,10 +62,10 @@ fault_is_full(msync_store_t *store)
         return false;
     }
 
-    reason = fault_reason(store);
+    reason = fault_reason(db);
 
     return reason == ENOSPC || reason == EDQUOT
-           || msync_store_room(sqlite3_db_filename(store->db, "main"))
+           || msync_store_room(sqlite3_db_filename(db, "main"))
               != MSYNC_ROOM;
 }
 
@@ -92,7 +91,7 @@ fault_of_disk(msync_store_t *store, const char *what, msync_err_t *err)
     const char  *text = sqlite3_errmsg(store->db);
 
     if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN) {
-        reason = fault_reason(store);
+        reason = fault_reason(store->db);
 
     } else if (code == SQLITE_READONLY) {
         reason = EROFS;
@@ -153,12 +152,12 @@ msync_store_fault(msync_store_t *store, const char *what, msync_err_t *err)
         return fault_of_lock(what, err);
     }
 
-    if (fault_is_full(store)) {
+    if (msync_store_is_full(store->db)) {
         (void) msync_err_set(err, MSYNC_ERR_DISK_FULL, "%s: %s", what,
                              sqlite3_errmsg(store->db));
         err->advice = msync_store_full_advice(
                           sqlite3_db_filename(store->db, "main"),
-                          fault_reason(store));
+                          fault_reason(store->db));
         return MSYNC_ERROR;
     }
 

@@ -8,20 +8,10 @@
 #include "store/store_private.h"
 
 
-static int forget_taken(msync_store_t *store, unsigned restored,
-    msync_err_t *err);
-
-
-/* what a server takes once it has, unless it is the one that was restored */
-
-static int
-forget_taken(msync_store_t *store, unsigned restored, msync_err_t *err)
+int
+msync_store_keep_taken(msync_store_t *store, msync_err_t *err)
 {
     int64_t  cursor = 0, taken = 0;
-
-    if (restored & (MSYNC_OMSUPPLY | MSYNC_V7)) {
-        return msync_store_unset(store, MSYNC_KEY_PUSH_V6_TAKEN, err);
-    }
 
     if (msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &cursor, err)
         != MSYNC_OK
@@ -75,6 +65,9 @@ msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
         return MSYNC_OK;
     }
 
-    return forget_taken(store, restored, err) == MSYNC_OK
+    /* what a server takes once it has, unless it was the one restored */
+    return (restored & (MSYNC_OMSUPPLY | MSYNC_V7)
+            ? msync_store_unset(store, MSYNC_KEY_PUSH_V6_TAKEN, err)
+            : msync_store_keep_taken(store, err)) == MSYNC_OK
            ? msync_store_exec(store, send_all, err) : MSYNC_ERROR;
 }

@@ -18,4 +18,8 @@
 int msync_store_forget(msync_store_t *store, bool discard, unsigned restored,
     msync_err_t *err);
 
+/* notes that Open mSupply central has, up to the push cursor of v6, what it
+ * takes only once; what was noted before stays.  Inside a transaction. */
+int msync_store_keep_taken(msync_store_t *store, msync_err_t *err);
+
 #endif /* MSYNC_STORE_FORGET_H */

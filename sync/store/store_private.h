@@ -322,6 +322,9 @@ bool msync_store_log_is_equal(const char *a, const char *b);
 
 /* ---- fault.c ---- */
 
+/* whether what failed last there failed for want of room */
+bool msync_store_is_full(sqlite3 *db);
+
 /* fills err from the connection's last error; always MSYNC_ERROR */
 int msync_store_fault(msync_store_t *store, const char *what,
     msync_err_t *err);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/forget.h"
 #include "store/store_private.h"
 #include "store/upgrade.h"
 
@@ -57,23 +58,18 @@ upgrade_address(msync_store_t *store, const char *former, const char *url,
 static int
 upgrade_cursors(msync_store_t *store, int64_t cursor, msync_err_t *err)
 {
-    int64_t  legacy = 0, omsupply = 0, taken = 0;
+    int64_t  legacy = 0, omsupply = 0;
 
     if (msync_store_get_int(store, MSYNC_KEY_PUSH_CURSOR, &legacy, err)
         != MSYNC_OK
         || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_CURSOR, &omsupply,
-                               err) != MSYNC_OK
-        || msync_store_get_int(store, MSYNC_KEY_PUSH_V6_TAKEN, &taken, err)
-           != MSYNC_OK)
+                               err) != MSYNC_OK)
     {
         return MSYNC_ERROR;
     }
 
     /* what only mSupply central lacks comes to the other one once more */
-    if (legacy < omsupply && taken < omsupply
-        && msync_store_set_int(store, MSYNC_KEY_PUSH_V6_TAKEN, omsupply, err)
-           != MSYNC_OK)
-    {
+    if (legacy < omsupply && msync_store_keep_taken(store, err) != MSYNC_OK) {
         return MSYNC_ERROR;
     }
 
